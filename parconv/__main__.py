@@ -1,0 +1,7 @@
+"""``python -m parconv``: the command line."""
+
+import sys
+
+from parconv.cli import main
+
+sys.exit(main())

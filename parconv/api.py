@@ -1,0 +1,278 @@
+"""The front door: describe the problem, plan it, run it."""
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from . import machine
+from .arrays import Array, as_array
+from .dtypes import check_dtype
+from .plan import METHODS, Plan, is_small, make_plan, with_filter
+from .problem import describe
+
+
+def conv2d(
+    f: Any,
+    g: Any,
+    *,
+    mode: str = "valid",
+    boundary: Any = "constant",
+    cval: complex = 0,
+    padding: Any = None,
+    origin: Any = 0,
+    axes: Any = (-2, -1),
+    stride: Any = 1,
+    dilation: Any = 1,
+    groups: int = 1,
+    dtype: Any = None,
+    accumulate: Any = None,
+    out: Array | None = None,
+    threads: int | None = None,
+    strategy: str = "auto",
+    method: str = "auto",
+) -> Array:
+    """Convolve an image, or every plane of a stack of images, with a filter, on every core.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images (see ``axes``), of any layout: bool, (u)int8 to (u)int64, float16,
+        float32, float64, complex64 or complex128.
+    g : array_like, shape (KH, KW)
+        Filter; reflected, as convolution is defined.  It may be larger than the image.
+    mode : {"valid", "same", "full"}
+        Which outputs: those that the data alone determine, ``(H - KH + 1, W - KW + 1)``; as many
+        as the image has; or all that touch the image, ``(H + KH - 1, W + KW - 1)``.  Centring of
+        even filters as in `scipy.signal.convolve2d`.
+    boundary : str or (str, str)
+        What lies outside the image, for both axes or each: ``"constant"`` (``cval``), ``"edge"``
+        (a a | a b), ``"symmetric"`` (b a | a b), ``"mirror"`` (c b | a b c) or ``"wrap"``.
+    cval : number
+        The constant outside, in units of ``f``.
+    padding : int, (int, int) or ((top, bottom), (left, right)), optional
+        Pixels of border on each side, in place of ``mode``.
+    origin : int or (int, int)
+        Shift of ``mode="same"``, as in `scipy.ndimage.convolve`.
+    axes : (int, int)
+        Row and column axis of ``f``; all others are planes.  ``(0, 1)`` for colour (H, W, 3).
+    stride, dilation : int or (int, int)
+        Keep every stride-th output; spread the taps that far apart.
+    groups : int
+        Must be 1 for a 2-D filter.
+    dtype : dtype, optional
+        Of the result.  By default an inexact image keeps its dtype; an integer image gives int64
+        with an integer filter (exact), else float32 (8 and 16 bits) or float64; complex if either
+        is.  An integer dtype rounds half to even and saturates; NaN becomes 0.
+    accumulate : dtype, optional
+        ``numpy.float64`` sums in double precision.
+    out : ndarray, optional
+        Where to put the result: any layout, the result's shape and dtype.  It may overlap ``f``.
+    threads : int, optional
+        Upper bound; by default the cores this process may use.
+    strategy : {"auto", "serial", "prange", "threads", "joblib"}
+        Who computes which band of rows.
+    method : {"auto", "direct"}
+        The algorithm.
+
+    Returns
+    -------
+    ndarray
+        The result: ``out`` where it was given.  Bit-identical for any ``threads``, ``strategy`` and
+        layout of the arrays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where an argument is wrong; the message names it and what to pass.  ``out`` is unchanged.
+    NotImplementedError
+        For filter banks (3-D and 4-D ``g``).
+
+    See Also
+    --------
+    correlate2d : The same without reflecting the filter.
+    plan2d : Decide once, run often.
+
+    References
+    ----------
+    Modes and centring: `scipy.signal.convolve2d`; ``origin``: `scipy.ndimage.convolve`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> f = np.arange(12, dtype=np.float32).reshape(3, 4)
+    >>> parconv.conv2d(f, [[1, -1]])
+    array([[1., 1., 1.],
+           [1., 1., 1.],
+           [1., 1., 1.]], dtype=float32)
+    >>> parconv.conv2d(f, np.ones((3, 3)) / 9, mode="same", boundary="mirror").shape
+    (3, 4)
+    """
+    return _run(
+        f, g, out, threads, strategy, method, True, mode, boundary, cval, padding, origin, axes,
+        stride, dilation, groups, dtype, accumulate,
+    )  # fmt: skip
+
+
+def correlate2d(
+    f: Any,
+    g: Any,
+    *,
+    mode: str = "valid",
+    boundary: Any = "constant",
+    cval: complex = 0,
+    padding: Any = None,
+    origin: Any = 0,
+    axes: Any = (-2, -1),
+    stride: Any = 1,
+    dilation: Any = 1,
+    groups: int = 1,
+    dtype: Any = None,
+    accumulate: Any = None,
+    out: Array | None = None,
+    threads: int | None = None,
+    strategy: str = "auto",
+    method: str = "auto",
+) -> Array:
+    """Correlate an image, or every plane of a stack, with a filter: `conv2d` without reflection.
+
+    A complex filter is conjugated, and even filters are centred, as in `scipy.signal.correlate2d`.
+    Neural networks call this operation convolution.  Parameters, result and errors are those of
+    `conv2d`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> parconv.correlate2d(np.array([[1, 2, 3, 4]]), np.array([[0, 1]]))
+    array([[2, 3, 4]])
+    """
+    return _run(
+        f, g, out, threads, strategy, method, False, mode, boundary, cval, padding, origin, axes,
+        stride, dilation, groups, dtype, accumulate,
+    )  # fmt: skip
+
+
+def plan2d(
+    f_or_spec: Any,
+    g: Any,
+    *,
+    mode: str = "valid",
+    boundary: Any = "constant",
+    cval: complex = 0,
+    padding: Any = None,
+    origin: Any = 0,
+    axes: Any = (-2, -1),
+    stride: Any = 1,
+    dilation: Any = 1,
+    groups: int = 1,
+    dtype: Any = None,
+    accumulate: Any = None,
+    threads: int | None = None,
+    strategy: str = "auto",
+    method: str = "auto",
+    correlate: bool = False,
+) -> Plan:
+    """Decide how a convolution would be computed, without computing it.
+
+    Parameters
+    ----------
+    f_or_spec : array_like or (shape, dtype)
+        An image, or its shape and dtype.
+    g : array_like or (shape, dtype)
+        The filter, or its shape and dtype: then the plan prints and explains, but cannot run.
+    correlate : bool
+        Plan `correlate2d` rather than `conv2d`.
+
+    The other keywords are those of `conv2d`.
+
+    Returns
+    -------
+    Plan
+        ``plan(f, out=None)`` runs it on any image of that shape and dtype, ``print(plan)`` shows it
+        in one line, ``plan.explain()`` in full.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> plan = parconv.plan2d(((64, 64), "float32"), np.ones((3, 3)), mode="same", threads=1)
+    >>> print(plan)
+    conv2d 64x64 float32 * 3x3 -> float32, same, constant: direct, serial, 1 band, 1 thread
+    >>> plan(np.ones((64, 64), np.float32))[0, :3]
+    array([4., 6., 6.], dtype=float32)
+    """
+    image, taps = _spec("f", f_or_spec), _spec("g", g)
+    plan = _decide(
+        image, taps, threads, strategy, method, not correlate, mode, boundary, cval, padding,
+        origin, axes, stride, dilation, groups, dtype, accumulate,
+    )  # fmt: skip
+    return plan if _is_spec(g) else with_filter(plan, as_array("g", g))
+
+
+def _run(f: Any, g: Any, out: Array | None, *question: Any) -> Array:
+    if type(f) is not np.ndarray:
+        f = as_array("f", f)
+    if type(g) is not np.ndarray:
+        g = as_array("g", g)
+    plan = _decide((f.shape, f.dtype), (g.shape, g.dtype), *question)
+    return plan.run(f, METHODS[plan.method].prepare(plan.problem, g), out)
+
+
+def _decide(image: Any, taps: Any, threads: Any, *question: Any) -> Plan:
+    """The plan, from the cache where the same question was asked before."""
+    budget = _thread_limit(image, taps, threads)
+    try:
+        return _cached_plan(image, taps, threads, budget, *question)
+    except TypeError:  # a list among the arguments cannot be a key; a wrong type raises again
+        return _plan(image, taps, threads, budget, *question)
+
+
+def _thread_limit(image: Any, taps: Any, threads: Any) -> int:
+    """Threads to plan for; cores are counted only where there is work for several."""
+    if threads is None:
+        small = math.prod(image[0]) * (2 * math.prod(taps[0]) + 64) < 1_000_000
+        return 1 if small else machine.thread_budget()
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
+        raise TypeError(f"threads={threads!r}: pass an integer of at least 1, or None")
+    if threads < 1:
+        raise ValueError(f"threads={threads!r}: pass an integer of at least 1, or None")
+    return machine.usable_threads(int(threads))
+
+
+def _plan(
+    image: Any, taps: Any, threads: int | None, budget: int, strategy: str, method: str,
+    reflect: bool, mode: str, boundary: Any, cval: complex, padding: Any, origin: Any, axes: Any,
+    stride: Any, dilation: Any, groups: int, dtype: Any, accumulate: Any,
+) -> Plan:  # fmt: skip
+    problem = describe(
+        image, taps, reflect=reflect, mode=mode, boundary=boundary, cval=cval, padding=padding,
+        origin=origin, axes=axes, stride=stride, dilation=dilation, groups=groups, dtype=dtype,
+        accumulate=accumulate,
+    )  # fmt: skip
+    return make_plan(problem, threads, budget, strategy, method)
+
+
+_cached_plan = lru_cache(maxsize=512, typed=True)(_plan)
+
+
+def _is_spec(value: Any) -> bool:
+    """Whether it is ``(shape, dtype)``."""
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and isinstance(value[0], tuple)
+        and isinstance(value[1], str | type | np.dtype)
+    )
+
+
+def _spec(name: str, value: Any) -> tuple[tuple[int, ...], Any]:
+    if not _is_spec(value):
+        array = as_array(name, value)
+        return array.shape, array.dtype
+    shape, dtype = value
+    if not all(isinstance(n, int | np.integer) and n >= 0 for n in shape):
+        raise ValueError(f"{name}={value!r}: a shape holds integers of at least 0")
+    return tuple(map(int, shape)), check_dtype(name, dtype)

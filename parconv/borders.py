@@ -1,0 +1,32 @@
+"""Border rules: which input pixel stands for an index outside the image.
+
+Only the rim is ever materialised, row by row in a worker's scratch; no padded copy exists.
+"""
+
+from . import machine
+from .problem import BOUNDARIES
+
+CONSTANT, EDGE, SYMMETRIC, MIRROR, WRAP = range(len(BOUNDARIES))
+
+
+@machine.jit()
+def source_index(index, size, border):  # type: ignore[no-untyped-def]
+    """Index into an axis of ``size`` for any integer index; -1 where the constant stands.
+
+    The periods make every extension length right, however far a filter reaches outside.
+    """
+    if 0 <= index < size:
+        return index
+    if border == CONSTANT:
+        return -1
+    if border == EDGE:
+        return 0 if index < 0 else size - 1
+    if border == WRAP:
+        return index % size
+    if border == SYMMETRIC:
+        index = index % (2 * size)
+        return min(index, 2 * size - 1 - index)
+    if size == 1:
+        return 0
+    index = index % (2 * size - 2)
+    return min(index, 2 * size - 2 - index)

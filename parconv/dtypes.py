@@ -1,0 +1,101 @@
+"""Which element types go in, compute and come out.
+
+Pure rules over dtypes: no arrays, no values.
+"""
+
+from typing import Any
+
+import numpy as np
+
+DType = np.dtype[Any]
+
+INT64 = np.dtype(np.int64)
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+COMPLEX64, COMPLEX128 = np.dtype(np.complex64), np.dtype(np.complex128)
+_SUPPORTED = "bool, (u)int8 to (u)int64, float16/32/64 or complex64/128"
+
+
+def check_dtype(name: str, dtype: Any) -> DType:
+    """The native form of a supported dtype, or TypeError."""
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"{name}={dtype!r} is not a dtype: pass {_SUPPORTED}") from error
+    widest = 16 if dtype.kind == "c" else 8
+    if dtype.kind not in "biufc" or dtype.itemsize > widest:
+        raise TypeError(f"{name} has dtype {dtype}: convert it to {_SUPPORTED}")
+    return dtype.newbyteorder("=")
+
+
+def real(dtype: DType) -> DType:
+    """The element type of one real or imaginary part."""
+    return {COMPLEX64: FLOAT32, COMPLEX128: FLOAT64}.get(dtype, dtype)
+
+
+def _natural(f: DType, g: DType) -> tuple[DType, DType]:
+    """(compute, result) when nobody asks: the image decides, the filter is weights."""
+    if f.kind in "biu" and g.kind in "biu":
+        return INT64, INT64
+    single = f.itemsize <= {"b": 2, "i": 2, "u": 2, "f": 4, "c": 8}[f.kind]
+    if "c" in (f.kind, g.kind):
+        compute = COMPLEX64 if single else COMPLEX128
+        return compute, compute
+    compute = FLOAT32 if single else FLOAT64
+    return compute, f if f.kind == "f" else compute
+
+
+def _wider(compute: DType) -> DType:
+    return {FLOAT32: FLOAT64, COMPLEX64: COMPLEX128}.get(compute, compute)
+
+
+def _explicit_result(compute: DType, dtype: Any) -> tuple[DType, DType]:
+    """(compute, result) for an asked result type: computed at least as precisely as stored."""
+    result = check_dtype("dtype", dtype)
+    if result.kind == "b":
+        raise TypeError("dtype=bool cannot hold sums: pass an integer or floating dtype")
+    if compute.kind == "c" and result.kind != "c":
+        raise TypeError(
+            f"dtype={result} would drop the imaginary part: pass complex64 or complex128"
+        )
+    exact_bytes = {"i": 2, "u": 2, "f": 4, "c": 8}[result.kind]
+    return (_wider(compute) if result.itemsize > exact_bytes else compute), result
+
+
+def _accumulator(compute: DType, accumulate: Any) -> DType:
+    """The compute type under ``accumulate=``: only ever wider."""
+    asked = check_dtype("accumulate", accumulate)
+    if asked in (compute, real(compute)):
+        return compute
+    if compute.kind == "i":
+        raise ValueError(
+            f"accumulate={asked}: integer images with integer filters are summed exactly in int64; "
+            "pass a floating filter to sum in floating point"
+        )
+    if asked in (_wider(compute), real(_wider(compute))):
+        return _wider(compute)
+    raise ValueError(
+        f"accumulate={asked} is not offered for sums in {compute}: pass {real(_wider(compute))}"
+    )
+
+
+def compute_and_result(
+    f: DType, g: DType, dtype: Any = None, accumulate: Any = None
+) -> tuple[DType, DType]:
+    """The type sums are formed in, and the type of the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> compute_and_result(np.dtype("uint8"), np.dtype("float64"))
+    (dtype('float32'), dtype('float32'))
+    >>> compute_and_result(np.dtype("uint8"), np.dtype("int8"))
+    (dtype('int64'), dtype('int64'))
+    >>> compute_and_result(np.dtype("float32"), np.dtype("float64"), accumulate=np.float64)
+    (dtype('float64'), dtype('float32'))
+    """
+    compute, result = _natural(f, g)
+    if dtype is not None:
+        compute, result = _explicit_result(compute, dtype)
+    if accumulate is not None:
+        compute = _accumulator(compute, accumulate)
+    return compute, result

@@ -1,0 +1,16 @@
+"""The methods, most special first.
+
+A method is a module with these names; nothing outside this table compares them:
+
+* ``applicable(problem)`` why it cannot answer the problem, or None;
+* ``cost(problem)`` its floating-point operations;
+* ``prepare(problem, g)`` the filter as its kernel reads it, read-only;
+* ``layout(problem)``, ``fill(problem)``, ``workspace(problem)`` what else its kernel needs;
+* ``kernels(image, compute, result)`` compiled code that fills rows ``[start, stop)`` of the output.
+"""
+
+from types import ModuleType
+
+from . import direct
+
+METHODS: dict[str, ModuleType] = {"direct": direct}

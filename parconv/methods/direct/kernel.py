@@ -1,0 +1,200 @@
+"""The kernel of the direct method: rows of output, tile by tile, from the image or from scratch.
+
+Where the image can be read as it lies, tiles read it in place.  Everything else (borders, other
+element types and layouts, column strides, the last rows and columns) is packed first: a block of
+rows is copied into the worker's scratch with the border applied and the element type converted,
+and the same tile runs over the copy.
+
+`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+"""
+
+import numba
+import numpy as np
+
+from ... import machine
+from ...borders import source_index
+from ...simd import fetch_add, store_fence
+from .elements import copy_run, lies_flat, read, write
+from .tile import ROWS, tile_row
+
+FIELDS = (
+    ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
+    SPAN_Y, SPAN_X, BORDER_Y, BORDER_X, TOP, BOTTOM, LEFT, RIGHT, STREAM, PARTS,
+    BLOCK, PANEL, TILE, PHASE_STEP, PART_STEP, ROW_STEP, RESULTS_AT, AHEAD,
+    PASSES, STEPS_AT, TAPS_AT, SECOND_STEPS_AT, SECOND_TAPS_AT,
+) = range(31)  # fmt: skip
+
+
+@machine.jit()
+def _pack(f, fill, layout, scratch, plane, y, height, x, width):  # type: ignore[no-untyped-def]
+    """Everything that outputs ``[y, y + height) x [x, x + width)`` need, border applied.
+
+    With a column stride s a row is stored as s phases (every s-th pixel), each contiguous; with a
+    complex image, first all real parts, then all imaginary ones.
+    """
+    size, stride = layout[COLUMNS_IN], layout[STRIDE_X]
+    left = x * stride - layout[LEAD_X]
+    columns = (width - 1) * stride + layout[SPAN_X]
+    flat = stride == 1 and lies_flat(f, scratch)
+    plane_at, image_row = plane * (f.strides[0] // f.itemsize), f.strides[1] // f.itemsize
+    for y_in in range((height - 1) * layout[STRIDE_Y] + layout[SPAN_Y]):
+        index = y * layout[STRIDE_Y] - layout[LEAD_Y] + y_in
+        row = source_index(index, layout[ROWS_IN], layout[BORDER_Y])
+        first = min(max(-left, 0), columns) if row >= 0 else columns
+        last = max(min(size - left, columns), first)
+        for part in range(layout[PARTS]):
+            start = y_in * layout[ROW_STEP] + part * layout[PART_STEP]
+            if flat and first < last:
+                source = plane_at + row * image_row + left + first
+                copy_run(f, source, scratch, start + first, last - first)
+            for step in range(columns - (last - first) if flat else columns):
+                column = step + last - first if flat and step >= first else step
+                inside = first <= column < last
+                pixel = left + column
+                if not inside and row >= 0:
+                    pixel = source_index(pixel, size, layout[BORDER_X])
+                target = start + column
+                if stride > 1:
+                    target = start + column // stride + column % stride * layout[PHASE_STEP]
+                if row < 0 or pixel < 0:
+                    scratch[target] = fill[part]
+                else:
+                    scratch[target] = read(f, (plane, row, pixel), part, scratch)
+
+
+@machine.jit()
+def _finish(out, layout, scratch, plane, y, height, x, width):  # type: ignore[no-untyped-def]
+    """Convert and store results that tiles left in scratch."""
+    flat = layout[PASSES] == 1 and lies_flat(out, scratch)
+    second = ROWS * layout[PANEL] * (layout[PASSES] - 1)
+    out_at = plane * (out.strides[0] // out.itemsize) + x
+    for row in range(height):
+        at = layout[RESULTS_AT] + row * layout[PANEL]
+        if flat:
+            copy_run(scratch, at, out, out_at + (y + row) * (out.strides[1] // out.itemsize), width)
+        else:
+            for column in range(width):
+                real, imaginary = scratch[at + column], scratch[at + second + column]
+                if second == 0:
+                    imaginary = real - real
+                write(out, (plane, y + row, x + column), real, imaginary)
+
+
+def kernel(f, taps, fill, out, layout, scratch, start, stop):  # type: ignore[no-untyped-def]
+    """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else.
+
+    One flat function: each function compiled separately costs Numba 0.1 s, and each level of calls
+    above the tile compiles the tile again.
+    """
+    columns, tile, source_row = layout[COLUMNS_OUT], layout[TILE], layout[ROW_STEP]
+    image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
+    step_y, step_x = layout[STRIDE_Y], layout[STRIDE_X]
+    out_flat = layout[PASSES] == 1 and lies_flat(out, scratch)
+    both_flat = out_flat and lies_flat(f, scratch)
+    stream = np.int64(
+        layout[STREAM] != 0
+        and out.ctypes.data % machine.VECTOR_BYTES == 0
+        and out.strides[0] % machine.VECTOR_BYTES == 0
+        and out.strides[1] % machine.VECTOR_BYTES == 0
+    )
+    while start < stop:
+        plane, y = start // layout[ROWS_OUT], start % layout[ROWS_OUT]
+        y_stop = min(layout[ROWS_OUT], y + stop - start)
+        start += y_stop - y
+        f_at = plane * (f.strides[0] // f.itemsize) - layout[LEAD_X]
+        out_at = plane * (out.strides[0] // out.itemsize)
+        # rows [top, bottom) of columns [left, right) are whole tiles read in place
+        top = min(max(y, layout[TOP]), y_stop)
+        bottom = top + max(min(y_stop, layout[BOTTOM]) - top, 0) // ROWS * ROWS
+        if not both_flat:
+            bottom = top
+        while y < y_stop:
+            inner = top <= y < bottom
+            end = bottom if inner else top if y < top and bottom > top else y_stop
+            height = min(layout[BLOCK], end - y)
+            left, right = (layout[LEFT], layout[RIGHT]) if inner else (columns, columns)
+            x = np.int64(0)
+            while x < columns:
+                source = f_at + (y * step_y - layout[LEAD_Y]) * image_row + x * step_x
+                if left <= x < right:
+                    for row in range(0, height, ROWS):
+                        tile_row(
+                            f, source + row * step_y * image_row,
+                            (image_row, step_y * image_row, out_row, stream),
+                            taps, layout[TAPS_AT], layout, layout[STEPS_AT],
+                            out, out_at + (y + row) * out_row + x, f,
+                            (source + (row + layout[AHEAD]) * step_y * image_row, image_row),
+                            (right - left) // tile,
+                        )  # fmt: skip
+                    x = right
+                    continue
+                width = min(layout[PANEL], (left if x < left else columns) - x)
+                tiles = (width + tile - 1) // tile
+                _pack(f, fill, layout, scratch, plane, y, height, x, width)
+                for row in range(0, height, ROWS):
+                    rows = min(ROWS, height - row)
+                    packed = row * step_y * source_row
+                    ahead = source + (row * step_y + layout[SPAN_Y] - 1) * image_row
+                    ahead += layout[PANEL] * step_x
+                    whole = width // tile if out_flat and rows == ROWS else 0
+                    if whole > 0:
+                        tile_row(
+                            scratch, packed, (source_row, step_y * source_row, out_row, stream),
+                            taps, layout[TAPS_AT], layout, layout[STEPS_AT],
+                            out, out_at + (y + row) * out_row + x, f, (ahead, image_row), whole,
+                        )  # fmt: skip
+                    if whole < tiles:
+                        done = whole * tile
+                        for part in range(layout[PASSES]):
+                            tile_row(
+                                scratch, packed + done,
+                                (source_row, step_y * source_row, layout[PANEL], 0),
+                                taps, layout[TAPS_AT + 2 * part],
+                                layout, layout[STEPS_AT + 2 * part],
+                                scratch, layout[RESULTS_AT] + part * ROWS * layout[PANEL],
+                                f, (ahead + done, image_row), tiles - whole,
+                            )  # fmt: skip
+                        _finish(
+                            out, layout, scratch, plane, y + row, rows, x + done, width - done
+                        )
+                x += width
+            y += height
+    store_fence()
+
+
+_kernel = machine.jit()(kernel)
+
+
+def parallel_kernel(f, taps, fill, out, layout, scratch, bands, first, last, counter):  # type: ignore[no-untyped-def]
+    """Bands ``[first, last)``, each taken by the next free worker; a row of scratch a worker."""
+    for worker in numba.prange(scratch.shape[0]):
+        band = first + fetch_add(counter, 1)
+        while band < last:
+            _kernel(f, taps, fill, out, layout, scratch[worker], bands[band, 0], bands[band, 1])
+            band = first + fetch_add(counter, 1)
+
+
+# --- signatures ----------------------------------------------------------------------------------
+
+
+def signature(image, compute, result):  # type: ignore[no-untyped-def]
+    """Argument types of `kernel`: any layout of image and output, one specialisation per dtype."""
+    f, element, out = (numba.from_dtype(kind) for kind in (image, compute, result))
+    constant = numba.types.Array(element, 1, "C", readonly=True)
+    return (
+        numba.types.Array(f, 3, "A", readonly=True),
+        constant,
+        constant,
+        numba.types.Array(out, 3, "A"),
+        numba.types.Array(numba.int64, 1, "C", readonly=True),
+        element[::1],
+        numba.int64,
+        numba.int64,
+    )
+
+
+def parallel_signature(serial):  # type: ignore[no-untyped-def]
+    """Argument types of `parallel_kernel`, from those of `kernel`."""
+    bands = numba.types.Array(numba.int64, 2, "C", readonly=True)
+    arrays, scratch = serial[:5], serial[5].dtype[:, ::1]
+    return (*arrays, scratch, bands, numba.int64, numba.int64, numba.int64[::1])

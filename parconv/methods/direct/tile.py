@@ -1,0 +1,211 @@
+"""The register tile: R rows x C vectors of output held in registers while every tap passes by.
+
+The loop over filter columns runs at run time, the rows of the filter come in groups of up to
+`GROUP`, each group size being one unrolled loop body: one compilation serves every filter.  A
+group's weights are broadcast once per filter column; each input vector is loaded once (unaligned)
+and feeds up to `GROUP` multiply-adds.
+
+Per output pixel the order of additions is: groups of filter rows, then filter columns, then the
+rows of the group.  It depends on the filter's shape alone, which is what makes results identical
+for every tile position, band, thread count and layout.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ... import machine
+from ...simd import I64, Code, Value, data_pointer, define_once
+
+# (rows, vectors, group): rows x vectors accumulators + group weights + one input vector must fit
+# the register file, and at least 8 accumulators must hide the latency of the multiply-add.
+# AVX-512, Zen 5, 2026-11, one core, 256 x 256 in cache, GFLOP/s at 5x5 / 7x7 / 11x11 / 15x15 of a
+# peak of 270: 6x3x7 261/263/267/270, 8x2x8 248/251/252/256, 6x4x5 242/241/250/251,
+# 4x4x8 226/231/236/239; no vector register is spilled in any of them.
+_SHAPES = {32: (6, 3, 7), 16: (4, 2, 4)}
+ROWS, VECTORS, GROUP = _SHAPES[machine.VECTOR_REGISTERS]
+
+
+def tile_columns(itemsize: int) -> int:
+    """Output columns of one tile."""
+    return VECTORS * machine.VECTOR_BYTES // itemsize
+
+
+def row_groups(taps: int, stride: int, dilation: int) -> list[tuple[int, list[int]]]:
+    """``(input row of the first, filter rows)`` of each group.
+
+    The rows of a group lie ``stride`` input rows apart, as the rows of a tile do, so that one input
+    row serves several of them.
+
+    Examples
+    --------
+    >>> row_groups(3, 1, 1)
+    [(0, [0, 1, 2])]
+    >>> row_groups(3, 2, 1)
+    [(0, [0, 2]), (1, [1])]
+    >>> row_groups(2, 1, 5)
+    [(0, [0]), (5, [1])]
+    """
+    runs: list[list[int]] = []
+    for row in sorted(range(taps), key=lambda row: (row * dilation % stride, row)):
+        if runs and (row - runs[-1][-1]) * dilation == stride:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    groups = []
+    for run in runs:
+        for part in np.array_split(run, -(-len(run) // GROUP)):
+            groups.append((int(part[0]) * dilation, part.tolist()))
+    return groups
+
+
+# A pass is what the tile loops over, as int64 numbers:
+#   number of columns, number of groups, offset of each column (one more, read but not used),
+#   then input row and number of filter rows of each group.
+COLUMNS, GROUPS, TABLE = 0, 1, 2
+
+
+def encode_pass(columns: Sequence[int], groups: Sequence[tuple[int, list[int]]]) -> list[int]:
+    """The numbers of one pass."""
+    rows = [number for first, members in groups for number in (first, len(members))]
+    return [len(columns), len(groups), *columns, 0, *rows]
+
+
+class _Tile:
+    """Emits the tiles of one row of tiles; the attributes are IR values of its arguments."""
+
+    def __init__(self, builder: Any, *arguments: Value) -> None:
+        (self.source, self.row, self.step, self.taps, self.steps, self.out, self.out_row,
+         self.ahead, self.ahead_row, self.tiles, self.streaming) = arguments  # fmt: skip
+        self.builder = builder
+        self.code = Code(builder, self.source.type.pointee)
+        self.width = VECTORS * self.code.lanes
+        self.cells = [(row, vector) for row in range(ROWS) for vector in range(VECTORS)]
+        self.columns = self.code.read(self.steps, COLUMNS)
+        self.groups = self.code.read(self.steps, GROUPS)
+        self.offsets = self.code.at(self.steps, TABLE)
+        self.members = self.code.at(self.offsets, self.columns, 1)
+
+    def emit(self) -> None:
+        self.code.loop(self.tiles, [], self.one_tile)
+
+    def one_tile(self, index: Value) -> list[Value]:
+        left = self.builder.mul(index, I64(self.width))
+        source = self.code.at(self.source, left)
+        zeros = [self.code.zero] * len(self.cells)
+        sums = self.code.loop(
+            self.groups,
+            [self.taps, self.members, *zeros],
+            lambda _, taps, group, *sums: self.one_group(source, taps, group, sums),
+        )[2:]
+        self.store(sums, self.code.at(self.out, left))
+        self.prefetch(self.code.at(self.ahead, left))
+        return []
+
+    def one_group(
+        self, source: Value, taps: Value, group: Value, sums: Sequence[Value]
+    ) -> list[Value]:
+        source = self.code.at(source, self.builder.mul(self.code.read(group), self.row))
+        sizes = {size: self.sized_group(size, source, taps, sums) for size in range(1, GROUP + 1)}
+        taps, *sums = self.code.choose(self.code.read(group, 1), sizes)
+        return [taps, self.code.at(group, 2), *sums]
+
+    def sized_group(self, size: int, source: Value, taps: Value, sums: Sequence[Value]) -> Any:
+        def first_pixel(column: Value) -> Value:
+            # Opaque: LLVM would fold the look-ahead back into a load at the top of the loop, whose
+            # latency then makes its scheduler delay the additions and spill a dozen registers.
+            return self.code.opaque(self.code.at(source, self.code.read(self.offsets, column)))
+
+        def one_column(
+            column: Value, pixel: Value, taps: Value, *sums: Value
+        ) -> Sequence[Value]:
+            added = self.add_column(size, pixel, taps, sums)
+            following = self.builder.add(column, I64(1))
+            return [first_pixel(following), self.code.at(taps, size), *added]
+
+        return lambda: self.code.loop(
+            self.columns, [first_pixel(I64(0)), taps, *sums], one_column
+        )[1:]
+
+    def add_column(
+        self, size: int, pixel: Value, taps: Value, sums: Sequence[Value]
+    ) -> list[Value]:
+        """One filter column of one group, multiplied and added to every cell."""
+        code, total = self.code, dict(zip(self.cells, sums, strict=True))
+        weights = [code.splat(code.read(taps, member)) for member in range(size)]
+        for row in range(ROWS + size - 1):
+            start = code.at(pixel, self.builder.mul(self.step, I64(row)))
+            for vector in range(VECTORS):
+                pixels = code.load(code.at(start, vector * code.lanes))
+                for member, weight in enumerate(weights):
+                    cell = row - member, vector
+                    if cell in total:
+                        total[cell] = code.fma(pixels, weight, total[cell])
+        return [total[cell] for cell in self.cells]
+
+    def store(self, sums: Sequence[Value], out: Value) -> None:
+        def put(how: Any) -> None:
+            for (row, vector), value in zip(self.cells, sums, strict=True):
+                start = self.code.at(out, self.builder.mul(self.out_row, I64(row)))
+                how(value, self.code.at(start, vector * self.code.lanes))
+
+        flag = self.builder.icmp_signed("!=", self.streaming, I64(0))
+        with self.builder.if_else(flag) as (past_caches, into_caches):
+            with past_caches:
+                put(self.code.stream)
+            with into_caches:
+                put(self.code.store)
+
+    def prefetch(self, ahead: Value) -> None:
+        """The rows a later tile will read: short rows of a wide image defeat the hardware."""
+        for row, vector in self.cells:
+            start = self.code.at(ahead, self.builder.mul(self.ahead_row, I64(row)))
+            self.code.prefetch(self.code.at(start, vector * self.code.lanes))
+
+
+@intrinsic
+def tile_row(typing, source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, tiles):  # type: ignore[no-untyped-def]  # noqa: E501
+    """Emit a call that computes ``tiles`` tiles side by side.
+
+    ``rows`` = elements from one source row to the next, the same times the stride, elements from
+    one output row to the next, and whether to store past the caches.  ``ahead`` = element of
+    ``image`` to prefetch and elements from one of its rows to the next.  Emits nothing where
+    source, taps and out differ in type: such a call is never reached.
+    """
+    signature = types.void(
+        source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, tiles
+    )
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds = signature.args
+        if len({kinds[0].dtype, kinds[3].dtype, kinds[7].dtype}) > 1:
+            return context.get_dummy_value()
+        kind = context.get_data_type(kinds[0].dtype)
+        element, number = kind.as_pointer(), I64.as_pointer()
+
+        def pointer(array: int, at: Value) -> Value:
+            return data_pointer(context, builder, kinds[array], args[array], at)
+
+        row, step, out_row, streaming = (builder.extract_value(args[2], i) for i in range(4))
+        ahead_at, ahead_row = (builder.extract_value(args[10], i) for i in range(2))
+        start = pointer(0, args[1])
+        same = kinds[9].dtype == kinds[0].dtype
+        ahead = pointer(9, ahead_at) if same else start
+        function = define_once(
+            builder.module,
+            f"parconv.tile.{kind}",
+            [element, I64, I64, element, number, element, I64, element, I64, I64, I64],
+            lambda builder, *arguments: _Tile(builder, *arguments).emit(),
+        )
+        builder.call(
+            function,
+            [start, row, step, pointer(3, args[4]), pointer(5, args[6]), pointer(7, args[8]),
+             out_row, ahead, ahead_row, args[11], streaming],
+        )  # fmt: skip
+        return context.get_dummy_value()
+
+    return signature, codegen

@@ -1,0 +1,204 @@
+"""Vector instructions for Numba: a small language in which a tile reads like its algorithm.
+
+`Code` emits LLVM IR for one function: vectors that load, store, broadcast and multiply-add, and
+loops and choices that carry values in registers.  It knows no convolution and no threads.
+
+Rules that keep the code it emits right and fast (numba 0.68, LLVM 22):
+
+* a pointer comes from an array argument and moves by GEP; an address rebuilt from an integer may be
+  miscompiled;
+* llvmlite's IR layer has typed pointers: bitcast before a vector load or store;
+* a non-temporal store states its full alignment, or LLVM splits it into 8-byte stores.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from . import machine
+
+I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+Value = Any  # llvmlite values are untyped
+
+
+class Code:
+    """Emits the body of one function whose vectors hold ``machine.lanes`` elements of ``kind``.
+
+    Parameters
+    ----------
+    builder : llvmlite.ir.IRBuilder
+        Placed where the code goes.
+    kind : llvmlite.ir.Type
+        Element type: float, double or a 64-bit integer.
+    """
+
+    def __init__(self, builder: Any, kind: Any) -> None:
+        self.builder = builder
+        self.kind = kind
+        self.itemsize = {"float": 4, "double": 8, "i64": 8}[str(kind)]
+        self.lanes = machine.VECTOR_BYTES // self.itemsize
+        self.vector = ir.VectorType(kind, self.lanes)
+        self.zero = ir.Constant(self.vector, [0] * self.lanes)
+
+    # --- addresses: elements, not bytes ---
+
+    def at(self, pointer: Value, *offsets: Value) -> Value:
+        """The pointer moved by a sum of element offsets (Python or IR integers)."""
+        for offset in offsets:
+            index = I64(offset) if isinstance(offset, int) else offset
+            pointer = self.builder.gep(pointer, [index])
+        return pointer
+
+    def read(self, pointer: Value, *offsets: Value) -> Value:
+        """One scalar."""
+        return self.builder.load(self.at(pointer, *offsets))
+
+    # --- vectors ---
+
+    def _vector_at(self, pointer: Value) -> Value:
+        return self.builder.bitcast(pointer, self.vector.as_pointer())
+
+    def load(self, pointer: Value) -> Value:
+        return self.builder.load(self._vector_at(pointer), align=self.itemsize)
+
+    def store(self, value: Value, pointer: Value) -> None:
+        self.builder.store(value, self._vector_at(pointer), align=self.itemsize)
+
+    def stream(self, value: Value, pointer: Value) -> None:
+        """Store past the caches; the pointer must be aligned to the vector."""
+        store = self.builder.store(value, self._vector_at(pointer), align=machine.VECTOR_BYTES)
+        store.set_metadata("nontemporal", self.builder.module.add_metadata([I32(1)]))
+
+    def splat(self, scalar: Value) -> Value:
+        """The scalar in every lane."""
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        one = self.builder.insert_element(undefined, scalar, I32(0))
+        lanes = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(one, undefined, lanes)
+
+    def fma(self, a: Value, b: Value, c: Value) -> Value:
+        """``a * b + c``, rounded once where the machine has the instruction."""
+        if self.kind == I64:
+            return self.builder.add(self.builder.mul(a, b), c)
+        if not machine.HAS_FMA:  # llvm.fma would call libm, lane by lane
+            return self.builder.fadd(self.builder.fmul(a, b), c)
+        name = f"llvm.fma.v{self.lanes}f{8 * self.itemsize}"
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
+        )
+
+    def opaque(self, value: Value) -> Value:
+        """The same value, of which the optimiser knows nothing."""
+        kind = ir.FunctionType(value.type, [value.type])
+        return self.builder.call(ir.InlineAsm(kind, "", "=r,0", side_effect=False), [value])
+
+    def prefetch(self, pointer: Value) -> None:
+        """Ask for the cache line at ``pointer`` (which may lie outside any array)."""
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
+        call = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        read, all_levels, data = I32(0), I32(3), I32(1)
+        self.builder.call(call, [self.builder.bitcast(pointer, byte), read, all_levels, data])
+
+    # --- control flow with values carried in registers ---
+
+    def loop(
+        self, count: Value, carried: Sequence[Value], body: Callable[..., Sequence[Value]]
+    ) -> list[Value]:
+        """``for index in range(count): carried = body(index, *carried)``; ``count`` >= 1."""
+        builder = self.builder
+        before = builder.block
+        top = builder.append_basic_block("loop")
+        after = builder.append_basic_block("after")
+        builder.branch(top)
+        builder.position_at_end(top)
+        index = builder.phi(I64)
+        phis = [builder.phi(value.type) for value in carried]
+        results = list(body(index, *phis))
+        following = builder.add(index, I64(1), flags=("nuw", "nsw"))
+        for phi, first, result in zip(
+            [index, *phis], [I64(0), *carried], [following, *results], strict=True
+        ):
+            phi.add_incoming(first, before)
+            phi.add_incoming(result, builder.block)
+        builder.cbranch(builder.icmp_signed("<", following, count), top, after)
+        builder.position_at_end(after)
+        return results
+
+    def choose(
+        self, key: Value, cases: Mapping[int, Callable[[], Sequence[Value]]]
+    ) -> list[Value]:
+        """The values of ``cases[key]()``; any other key is undefined behaviour."""
+        builder = self.builder
+        impossible = builder.append_basic_block("impossible")
+        switch = builder.switch(key, impossible)
+        joined = builder.append_basic_block("joined")
+        ends = []
+        for value, case in cases.items():
+            block = builder.append_basic_block(f"case.{value}")
+            switch.add_case(I64(value), block)
+            builder.position_at_end(block)
+            results = case()
+            ends.append((builder.block, results))
+            builder.branch(joined)
+        builder.position_at_end(impossible)
+        builder.unreachable()
+        builder.position_at_end(joined)
+        phis = [builder.phi(value.type) for value in ends[0][1]]
+        for block, results in ends:
+            for phi, result in zip(phis, results, strict=True):
+                phi.add_incoming(result, block)
+        return phis
+
+
+def data_pointer(context: Any, builder: Any, array_type: Any, array: Value, at: Value) -> Value:
+    """Pointer to element ``at`` of an array argument, counted along the last axis."""
+    pointer = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(pointer, [at])
+
+
+def define_once(module: Any, name: str, arguments: Sequence[Any], body: Callable[..., None]) -> Any:
+    """A function of the module, written by ``body(builder, *arguments)`` when first asked for.
+
+    It stays a function of its own (never inlined), so several callers share one copy.
+    """
+    kind = ir.FunctionType(ir.VoidType(), arguments)
+    function = cgutils.get_or_insert_function(module, kind, name)
+    if function.is_declaration:
+        function.linkage = "linkonce_odr"
+        function.attributes.add("noinline")
+        function.attributes.add("nounwind")
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        body(builder, *function.args)
+        builder.ret_void()
+    return function
+
+
+@intrinsic
+def store_fence(typing: Any) -> Any:
+    """Order non-temporal stores before later ones: once at the end of a band."""
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if machine.IS_X86:
+            kind = ir.FunctionType(ir.VoidType(), [])
+            fence = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.sfence")
+            builder.call(fence, [])
+        else:
+            builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def fetch_add(typing: Any, counter: Any, amount: Any) -> Any:
+    """Add to ``counter[0]`` (int64) atomically; the value before."""
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = data_pointer(context, builder, signature.args[0], args[0], I64(0))
+        return builder.atomic_rmw("add", pointer, args[1], "monotonic")
+
+    return types.int64(counter, types.int64), codegen
