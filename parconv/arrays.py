@@ -40,21 +40,28 @@ def check_image(f: Array, shape: tuple[int, ...], dtype: DType) -> Array:
 
 def check_output(out: Any, f: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     """Refuse an output that cannot hold the result; the image, copied if the two overlap."""
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+    if type(out) is not np.ndarray and (
+        not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)
+    ):
         raise TypeError(f"out is a {type(out).__name__}: pass a numpy array")
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}: the result has shape {shape}")
-    if out.dtype.newbyteorder("=") != dtype:
+    if out.dtype is not dtype and out.dtype.newbyteorder("=") != dtype:
         raise TypeError(
             f"out has dtype {out.dtype}: the result is {dtype}; pass dtype={str(out.dtype)!r} to "
             "get it in that type"
         )
-    if not out.flags.writeable:
+    flags = out.flags
+    if not flags.writeable:
         raise ValueError("out is read-only: pass a writable array")
-    return f.copy() if np.may_share_memory(out, f) and _overlap(out, f) else f
+    return f.copy() if _overlap(out, flags.owndata, f) else f
 
 
-def _overlap(out: Array, f: Array) -> bool:
+def _overlap(out: Array, owned: bool, f: Array) -> bool:
+    if owned and out is not f and f.flags.owndata:
+        return False
+    if not np.may_share_memory(out, f):
+        return False
     try:
         return np.shares_memory(out, f, max_work=10_000)
     except np.exceptions.TooHardError:
@@ -87,52 +94,43 @@ def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
 # --- as the kernel sees them ---------------------------------------------------------------------
 
 
+_SEEN_AS = {"e": FLOAT32, "?": np.dtype(np.uint8)}
+
+
 def kernel_dtype(dtype: DType) -> DType:
     """The type compiled code sees: Numba computes neither with float16 nor needs bool."""
-    return {"e": FLOAT32, "?": np.dtype(np.uint8)}.get(dtype.char, dtype)
+    return _SEEN_AS.get(dtype.char, dtype)
+
+
+def is_plain(f: Array, out: Array) -> bool:
+    """Whether a kernel can take both as they are (in native types it knows)."""
+    return f.flags.aligned and out.flags.aligned and out.dtype.isnative
 
 
 def readable(f: Array) -> Array:
     """An image compiled code can read: aligned, of a type it knows."""
     kind = kernel_dtype(f.dtype)
-    if kind is f.dtype:
-        return f if f.flags.aligned else f.copy()
-    return f.view(kind) if kind.itemsize == f.dtype.itemsize else f.astype(kind)
+    if kind.itemsize != f.dtype.itemsize:
+        return f.astype(kind)
+    return (f if f.flags.aligned else f.copy()).view(kind)
 
 
-def planes(array: Array, axes: tuple[int, int], writing: bool = False) -> Array:
-    """``array`` as (planes, rows, columns): a view, or a copy where no view exists.
-
-    A copy of an output is empty; `deliver` brings its values home.
-    """
-    if array.ndim == 2 and axes == (0, 1):
-        view = array[None]
-    else:
-        view = _plane_view(array, axes, writing)
-    if not writing:
-        return view
-    known = kernel_dtype(view.dtype)
-    if view.dtype.isnative and view.flags.aligned and known is view.dtype:
-        return view
-    return np.empty(view.shape, known)
+def planes(array: Array, axes: tuple[int, int]) -> Array:
+    """``array`` as (planes, rows, columns): a view, or a copy where no view exists."""
+    moved = np.moveaxis(array, axes, (-2, -1))
+    return moved.reshape((math.prod(moved.shape[:-2]), *moved.shape[-2:]))
 
 
-def _moved(array: Array, axes: tuple[int, int]) -> Array:
-    return np.moveaxis(array, axes, (-2, -1))
-
-
-def _plane_view(array: Array, axes: tuple[int, int], writing: bool) -> Array:
-    moved = _moved(array, axes)
-    shape = (-1, *moved.shape[-2:])
-    try:
-        return moved.reshape(shape, copy=False)
-    except ValueError:
-        empty = np.empty if writing else np.copy
-        return np.empty(moved.shape, array.dtype).reshape(shape) if writing else moved.reshape(shape)
+def writable(out: Array, axes: tuple[int, int]) -> Array:
+    """Planes that a kernel may write in place of ``out``; `deliver` brings home what is elsewhere."""
+    target = planes(out, axes)
+    if is_plain(target, target) and kernel_dtype(out.dtype) is out.dtype:
+        return target
+    return np.empty(target.shape, kernel_dtype(out.dtype.newbyteorder("=")))
 
 
 def deliver(target: Array, out: Array, axes: tuple[int, int]) -> None:
     """Copy what a kernel computed elsewhere into the output it is for."""
     if not np.may_share_memory(target, out):
-        moved = _moved(out, axes)
+        moved = np.moveaxis(out, axes, (-2, -1))
         moved[...] = target.reshape(moved.shape)

@@ -201,8 +201,8 @@ WORKER_NAME = "parconv-worker"
 
 
 @cache
-def _quota() -> int:
-    """Cores under the cgroup's quota and ``LOKY_MAX_CPU_COUNT``; read once per process."""
+def _quota(allowed: int) -> int:
+    """Cores under the cgroup's quota and ``LOKY_MAX_CPU_COUNT``; read once per affinity."""
     import joblib
 
     return int(joblib.cpu_count())
@@ -212,7 +212,7 @@ def _cores() -> int:
     """Cores this process may use now; its affinity may change at any time."""
     affinity = getattr(os, "sched_getaffinity", None)
     allowed = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(allowed, _quota()))
+    return max(1, min(allowed, _quota(allowed)))
 
 
 def thread_budget() -> int:

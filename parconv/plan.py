@@ -77,20 +77,30 @@ class Plan:
             f = arrays.check_output(out, f, problem.shape, problem.dtype)
         if taps.limit is not None:
             arrays.check_range(f, taps.limit)
-        if not out.size:
-            return out
-        source = arrays.planes(arrays.readable(f), problem.axes)
-        target = arrays.planes(out, problem.axes, writing=True)
-        STRATEGIES[self.strategy](self._work(source, taps.values, target))
-        arrays.deliver(target, out, problem.axes)
+        if self._planar and arrays.is_plain(f, out):
+            self._execute(f[None], taps.values, out[None])
+        else:
+            target = arrays.writable(out, problem.axes)
+            self._execute(arrays.planes(arrays.readable(f), problem.axes), taps.values, target)
+            arrays.deliver(target, out, problem.axes)
         return out
 
-    def _work(self, source: Array, taps: Array, target: Array) -> Work:
-        serial, parallel, remote, fill, layout, bands, launch, workspace = self._constants
-        return Work(
-            serial, parallel, remote, (source, taps, fill, target, layout),
-            bands, self.threads, launch, workspace,
+    def _execute(self, source: Array, taps: Array, target: Array) -> None:
+        strategy, serial, parallel, remote, fill, layout, table, launch, workspace = self._constants
+        strategy(
+            Work(
+                serial, parallel, remote, (source, taps, fill, target, layout),
+                self.bands, table, self.threads, launch, workspace,
+            )
         )  # fmt: skip
+
+    @cached_property
+    def _planar(self) -> bool:
+        """Whether image and output are single planes of types that compiled code knows."""
+        problem = self.problem
+        return problem.axes == (0, 1) and len(problem.image) == 2 and all(
+            arrays.kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype)
+        )
 
     @cached_property
     def _method(self) -> ModuleType:
@@ -108,7 +118,8 @@ class Plan:
         bands.flags.writeable = False
         launches = math.ceil(_work_of(problem) / (self.threads * LAUNCH_WORK))
         return (
-            kernels.serial, kernels.parallel, partial(method.run_band, problem),
+            STRATEGIES[self.strategy], kernels.serial, kernels.parallel,
+            partial(method.run_band, problem),
             method.fill(problem), method.layout(problem), bands,
             max(self.threads, math.ceil(len(bands) / launches)), method.workspace(problem),
         )  # fmt: skip

@@ -117,7 +117,7 @@ def describe(
     sizes = image[plane_axes[0]], image[plane_axes[1]]
     spans = holes[0] * (taps[0] - 1) + 1, holes[1] * (taps[1] - 1) + 1
     shift = _check_origin(origin, spans, mode, padding)
-    value = _check_cval(cval, compute)
+    value = _check_cval(cval, compute, image_dtype)
     if padding is not None:
         lead, full = _padded(padding, mode, sizes, spans)
         mode = f"padding {padding}"
@@ -228,7 +228,7 @@ def _check_origin(origin: Any, spans: Pair, mode: str, padding: Any) -> Pair:
     return shift
 
 
-def _check_cval(cval: Any, compute: DType) -> complex:
+def _check_cval(cval: Any, compute: DType, image: DType) -> complex:
     try:
         value = np.asarray(cval)[()]
         kind = check_dtype("cval", value.dtype).kind
@@ -236,8 +236,8 @@ def _check_cval(cval: Any, compute: DType) -> complex:
         raise TypeError(f"cval={cval!r}: pass a number") from error
     if value.ndim:
         raise ValueError(f"cval={cval!r}: pass one number")
-    if kind == "c" and compute.kind != "c":
-        raise TypeError(f"cval={cval!r} is complex, the result is not: pass a real number")
+    if kind == "c" and image.kind != "c":
+        raise TypeError(f"cval={cval!r} is complex, f is {image}: pass a real number")
     if compute.kind == "i" and (not np.isfinite(value) or value != int(value)):
         raise ValueError(
             f"cval={cval!r}: integer images with integer filters are summed exactly; pass an "

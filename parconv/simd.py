@@ -98,12 +98,12 @@ class Code:
         return self.builder.call(ir.InlineAsm(kind, "", "=r,0", side_effect=False), [value])
 
     def prefetch(self, pointer: Value) -> None:
-        """Ask for the cache line at ``pointer`` (which may lie outside any array)."""
+        """Ask the second-level cache for the line at ``pointer``, which may lie outside any array."""
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
         call = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
-        read, all_levels, data = I32(0), I32(3), I32(1)
-        self.builder.call(call, [self.builder.bitcast(pointer, byte), read, all_levels, data])
+        read, second_level, data = I32(0), I32(2), I32(1)
+        self.builder.call(call, [self.builder.bitcast(pointer, byte), read, second_level, data])
 
     # --- control flow with values carried in registers ---
 

@@ -8,8 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,15 +18,15 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Band = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """One convolution, ready to run: ``serial(*arrays, scratch, start, stop)`` fills a band."""
 
     serial: Callable[..., None]
     parallel: Callable[..., None]
     remote: Callable[..., Array]  # picklable: (image, taps, start, stop) -> rows of the result
     arrays: tuple[Array, ...]  # image, taps, fill, output, layout
-    bands: Array  # (n, 2)
+    bands: tuple[Band, ...]
+    table: Array  # the bands again, (n, 2)
     threads: int
     launch: int  # bands between two looks at the signals
     workspace: int  # elements of scratch a worker needs
@@ -39,8 +38,8 @@ class Work:
 
 def serial(work: Work) -> None:
     """Bands in order, on the calling thread."""
-    scratch = work.scratch(1)[0]
-    for start, stop in work.bands.tolist():
+    scratch = np.zeros(work.workspace, work.arrays[1].dtype)
+    for start, stop in work.bands:
         work.serial(*work.arrays, scratch, start, stop)
 
 
@@ -54,15 +53,15 @@ def prange(work: Work) -> None:
         scratch, bands = work.scratch(work.threads), len(work.bands)
         for first in range(0, bands, work.launch):
             last, counter = min(first + work.launch, bands), np.zeros(1, np.int64)
-            work.parallel(*work.arrays, scratch, work.bands, first, last, counter)
+            work.parallel(*work.arrays, scratch, work.table, first, last, counter)
     return None
 
 
 class _Queue:
     """Bands handed out one at a time; closing it waits for those under way."""
 
-    def __init__(self, bands: Array) -> None:
-        self._bands = iter(bands.tolist())
+    def __init__(self, bands: tuple[Band, ...]) -> None:
+        self._bands = iter(bands)
         self._running = 0
         self._changed = threading.Condition()
 
@@ -155,7 +154,7 @@ def joblib(work: Work) -> None:
 def _remotely(work: Work, tasks: Any, delayed: Any) -> None:
     """Bands in other processes, which send their rows back; the output is written here."""
     image, taps, _, out, _ = work.arrays
-    bands = work.bands.tolist()
+    bands = work.bands
     results = tasks(delayed(work.remote)(image, taps, *band) for band in bands)
     for (start, stop), rows in zip(bands, results, strict=True):
         for row in range(start, stop):

@@ -17,7 +17,7 @@ from ... import machine
 from ...dtypes import real
 from ...problem import BOUNDARIES, Problem
 from . import kernel as k
-from .tile import ROWS, encode_pass, row_groups, tile_columns
+from .tile import ROWS, VECTORS, encode_pass, lanes, row_groups
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -25,8 +25,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # halo copied with each block stays small.
 BLOCK_ROWS = 10 * ROWS
 PANEL_BYTES = 1 << 11
-# Input rows a tile prefetches ahead of itself.
-AHEAD_ROWS = 16
 
 
 class Taps(NamedTuple):
@@ -112,11 +110,14 @@ def _overflow_limit(problem: Problem, g: Array) -> int | None:
 def _panel(problem: Problem) -> tuple[int, int]:
     """(rows, columns) of output packed at a time."""
     rows, columns = problem.plane
-    tile = tile_columns(real(problem.compute).itemsize)
-    tiles = -(-columns // tile)
-    widest = max(1, PANEL_BYTES // real(problem.compute).itemsize // tile)
-    panels = max(1, -(-tiles // widest))
-    return min(BLOCK_ROWS, -(-rows // ROWS) * ROWS), -(-tiles // panels) * tile
+    vector = lanes(real(problem.compute).itemsize)
+    vectors = -(-columns // vector)
+    widest = PANEL_BYTES // machine.VECTOR_BYTES // VECTORS * VECTORS
+    panels = max(1, -(-vectors // widest))
+    wide = -(-vectors // panels)
+    if panels > 1:
+        wide = -(-wide // VECTORS) * VECTORS
+    return min(BLOCK_ROWS, -(-rows // ROWS) * ROWS), wide * vector
 
 
 def _odd_lines(elements: int, itemsize: int) -> int:
@@ -133,12 +134,12 @@ def _in_place(problem: Problem) -> tuple[int, int, int, int]:
     (sy, sx), (span_y, span_x) = problem.stride, problem.span
     if sx > 1:
         return 0, 0, 0, 0
-    tile = tile_columns(real(problem.compute).itemsize)
+    vector = lanes(real(problem.compute).itemsize)
     (lead_y, lead_x), (size_y, size_x) = problem.lead, problem.plane_in
-    top, left = -(-max(lead_y, 0) // sy), -(-max(lead_x, 0) // tile) * tile
+    top, left = -(-max(lead_y, 0) // sy), -(-max(lead_x, 0) // vector) * vector
     bottom = min(problem.plane[0], (size_y + lead_y - span_y) // sy + 1)
     right = min(problem.plane[1], size_x + lead_x - span_x + 1)
-    right = left + max(right - left, 0) // tile * tile
+    right = left + max(right - left, 0) // vector * vector
     return (top, max(bottom, top), left, right) if right > left else (0, 0, 0, 0)
 
 
@@ -166,12 +167,13 @@ def layout(problem: Problem) -> Array:
     row = _odd_lines(parts * part, itemsize)
     passes = _encoded_passes(problem, phase, part)
     rows = (block - 1) * sy + span_y
-    streamed = math.prod(problem.shape) * problem.dtype.itemsize > machine.STREAM_BYTES
+    large = problem.bytes > 2 * machine.STREAM_BYTES
     numbers = np.zeros(len(k.FIELDS), np.int64)
     numbers[: k.PASSES] = [
         *problem.plane, *problem.plane_in, *problem.lead, sy, sx, span_y, span_x,
-        *map(BOUNDARIES.index, problem.boundary), *_in_place(problem), streamed, parts, block,
-        panel, tile_columns(itemsize), phase, part, row, rows * row, AHEAD_ROWS,
+        *map(BOUNDARIES.index, problem.boundary), *_in_place(problem), large, parts, block,
+        panel, lanes(itemsize), phase, part, row, rows * row,
+        span_y - 1 + 2 * ROWS * sy,
     ]  # fmt: skip
     numbers[k.PASSES] = len(passes)
     numbers[k.STEPS_AT] = len(k.FIELDS)

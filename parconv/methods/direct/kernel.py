@@ -15,12 +15,12 @@ from ... import machine
 from ...borders import source_index
 from ...simd import fetch_add, store_fence
 from .elements import copy_run, lies_flat, read, write
-from .tile import ROWS, tile_row
+from .tile import PREFETCH, ROWS, STREAM, tile_row
 
 FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
-    SPAN_Y, SPAN_X, BORDER_Y, BORDER_X, TOP, BOTTOM, LEFT, RIGHT, STREAM, PARTS,
-    BLOCK, PANEL, TILE, PHASE_STEP, PART_STEP, ROW_STEP, RESULTS_AT, AHEAD,
+    SPAN_Y, SPAN_X, BORDER_Y, BORDER_X, TOP, BOTTOM, LEFT, RIGHT, LARGE, PARTS,
+    BLOCK, PANEL, LANES, PHASE_STEP, PART_STEP, ROW_STEP, RESULTS_AT, AHEAD,
     PASSES, STEPS_AT, TAPS_AT, SECOND_STEPS_AT, SECOND_TAPS_AT,
 ) = range(31)  # fmt: skip
 
@@ -86,24 +86,25 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):  # type: ignore[no
     One flat function: each function compiled separately costs Numba 0.1 s, and each level of calls
     above the tile compiles the tile again.
     """
-    columns, tile, source_row = layout[COLUMNS_OUT], layout[TILE], layout[ROW_STEP]
+    columns, lanes, source_row = layout[COLUMNS_OUT], layout[LANES], layout[ROW_STEP]
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
     step_y, step_x = layout[STRIDE_Y], layout[STRIDE_X]
     out_flat = layout[PASSES] == 1 and lies_flat(out, scratch)
     both_flat = out_flat and lies_flat(f, scratch)
-    stream = np.int64(
-        layout[STREAM] != 0
-        and out.ctypes.data % machine.VECTOR_BYTES == 0
+    aligned = (
+        out.ctypes.data % machine.VECTOR_BYTES == 0
         and out.strides[0] % machine.VECTOR_BYTES == 0
         and out.strides[1] % machine.VECTOR_BYTES == 0
     )
+    prefetch = PREFETCH if layout[LARGE] else 0
+    flags = prefetch + STREAM if layout[LARGE] and aligned else prefetch
     while start < stop:
         plane, y = start // layout[ROWS_OUT], start % layout[ROWS_OUT]
         y_stop = min(layout[ROWS_OUT], y + stop - start)
         start += y_stop - y
         f_at = plane * (f.strides[0] // f.itemsize) - layout[LEAD_X]
         out_at = plane * (out.strides[0] // out.itemsize)
-        # rows [top, bottom) of columns [left, right) are whole tiles read in place
+        # rows [top, bottom) of columns [left, right) are read in place
         top = min(max(y, layout[TOP]), y_stop)
         bottom = top + max(min(y_stop, layout[BOTTOM]) - top, 0) // ROWS * ROWS
         if not both_flat:
@@ -120,39 +121,39 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):  # type: ignore[no
                     for row in range(0, height, ROWS):
                         tile_row(
                             f, source + row * step_y * image_row,
-                            (image_row, step_y * image_row, out_row, stream),
+                            (image_row, step_y * image_row, out_row, flags),
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
                             out, out_at + (y + row) * out_row + x, f,
-                            (source + (row + layout[AHEAD]) * step_y * image_row, image_row),
-                            (right - left) // tile,
+                            (source + (row * step_y + layout[AHEAD]) * image_row, image_row),
+                            (right - left) // lanes,
                         )  # fmt: skip
                     x = right
                     continue
                 width = min(layout[PANEL], (left if x < left else columns) - x)
-                tiles = (width + tile - 1) // tile
+                vectors = (width + lanes - 1) // lanes
                 _pack(f, fill, layout, scratch, plane, y, height, x, width)
                 for row in range(0, height, ROWS):
                     rows = min(ROWS, height - row)
                     packed = row * step_y * source_row
                     ahead = source + (row * step_y + layout[SPAN_Y] - 1) * image_row
                     ahead += layout[PANEL] * step_x
-                    whole = width // tile if out_flat and rows == ROWS else 0
+                    whole = width // lanes if out_flat and rows == ROWS else 0
                     if whole > 0:
                         tile_row(
-                            scratch, packed, (source_row, step_y * source_row, out_row, stream),
+                            scratch, packed, (source_row, step_y * source_row, out_row, flags),
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
                             out, out_at + (y + row) * out_row + x, f, (ahead, image_row), whole,
                         )  # fmt: skip
-                    if whole < tiles:
-                        done = whole * tile
+                    if whole < vectors:
+                        done = whole * lanes
                         for part in range(layout[PASSES]):
                             tile_row(
                                 scratch, packed + done,
-                                (source_row, step_y * source_row, layout[PANEL], 0),
+                                (source_row, step_y * source_row, layout[PANEL], prefetch),
                                 taps, layout[TAPS_AT + 2 * part],
                                 layout, layout[STEPS_AT + 2 * part],
                                 scratch, layout[RESULTS_AT] + part * ROWS * layout[PANEL],
-                                f, (ahead + done, image_row), tiles - whole,
+                                f, (ahead + done, image_row), vectors - whole,
                             )  # fmt: skip
                         _finish(
                             out, layout, scratch, plane, y + row, rows, x + done, width - done

@@ -30,9 +30,9 @@ _SHAPES = {32: (6, 3, 7), 16: (4, 2, 4)}
 ROWS, VECTORS, GROUP = _SHAPES[machine.VECTOR_REGISTERS]
 
 
-def tile_columns(itemsize: int) -> int:
-    """Output columns of one tile."""
-    return VECTORS * machine.VECTOR_BYTES // itemsize
+def lanes(itemsize: int) -> int:
+    """Output columns of one vector."""
+    return machine.VECTOR_BYTES // itemsize
 
 
 def row_groups(taps: int, stride: int, dilation: int) -> list[tuple[int, list[int]]]:
@@ -75,26 +75,37 @@ def encode_pass(columns: Sequence[int], groups: Sequence[tuple[int, list[int]]])
     return [len(columns), len(groups), *columns, 0, *rows]
 
 
-class _Tile:
-    """Emits the tiles of one row of tiles; the attributes are IR values of its arguments."""
+# What to do with memory, as flags: store past the caches, fetch the rows of a later tile.
+STREAM, PREFETCH = 1, 2
 
-    def __init__(self, builder: Any, *arguments: Value) -> None:
+
+class _Tile:
+    """Emits tiles of one width; the attributes are IR values of the function's arguments."""
+
+    def __init__(self, builder: Any, vectors: int, *arguments: Value) -> None:
         (self.source, self.row, self.step, self.taps, self.steps, self.out, self.out_row,
-         self.ahead, self.ahead_row, self.tiles, self.streaming) = arguments  # fmt: skip
+         self.ahead, self.ahead_row, self.flags) = arguments  # fmt: skip
         self.builder = builder
         self.code = Code(builder, self.source.type.pointee)
-        self.width = VECTORS * self.code.lanes
-        self.cells = [(row, vector) for row in range(ROWS) for vector in range(VECTORS)]
+        self.vectors = vectors
+        self.cells = [(row, vector) for row in range(ROWS) for vector in range(vectors)]
         self.columns = self.code.read(self.steps, COLUMNS)
         self.groups = self.code.read(self.steps, GROUPS)
         self.offsets = self.code.at(self.steps, TABLE)
         self.members = self.code.at(self.offsets, self.columns, 1)
 
-    def emit(self) -> None:
-        self.code.loop(self.tiles, [], self.one_tile)
+    def emit(self, first: Value, count: Value) -> None:
+        """``count`` tiles side by side from vector column ``first`` on; none where it is 0."""
 
-    def one_tile(self, index: Value) -> list[Value]:
-        left = self.builder.mul(index, I64(self.width))
+        def one(index: Value) -> list[Value]:
+            vector = self.builder.add(first, self.builder.mul(index, I64(self.vectors)))
+            self.one_tile(self.builder.mul(vector, I64(self.code.lanes)))
+            return []
+
+        with self.builder.if_then(self.builder.icmp_signed(">", count, I64(0))):
+            self.code.loop(count, [], one)
+
+    def one_tile(self, left: Value) -> None:
         source = self.code.at(self.source, left)
         zeros = [self.code.zero] * len(self.cells)
         sums = self.code.loop(
@@ -103,8 +114,8 @@ class _Tile:
             lambda _, taps, group, *sums: self.one_group(source, taps, group, sums),
         )[2:]
         self.store(sums, self.code.at(self.out, left))
-        self.prefetch(self.code.at(self.ahead, left))
-        return []
+        with self.builder.if_then(self.asked(PREFETCH)):
+            self.prefetch(self.code.at(self.ahead, left))
 
     def one_group(
         self, source: Value, taps: Value, group: Value, sums: Sequence[Value]
@@ -120,9 +131,7 @@ class _Tile:
             # latency then makes its scheduler delay the additions and spill a dozen registers.
             return self.code.opaque(self.code.at(source, self.code.read(self.offsets, column)))
 
-        def one_column(
-            column: Value, pixel: Value, taps: Value, *sums: Value
-        ) -> Sequence[Value]:
+        def one_column(column: Value, pixel: Value, taps: Value, *sums: Value) -> Sequence[Value]:
             added = self.add_column(size, pixel, taps, sums)
             following = self.builder.add(column, I64(1))
             return [first_pixel(following), self.code.at(taps, size), *added]
@@ -139,7 +148,7 @@ class _Tile:
         weights = [code.splat(code.read(taps, member)) for member in range(size)]
         for row in range(ROWS + size - 1):
             start = code.at(pixel, self.builder.mul(self.step, I64(row)))
-            for vector in range(VECTORS):
+            for vector in range(self.vectors):
                 pixels = code.load(code.at(start, vector * code.lanes))
                 for member, weight in enumerate(weights):
                     cell = row - member, vector
@@ -147,14 +156,16 @@ class _Tile:
                         total[cell] = code.fma(pixels, weight, total[cell])
         return [total[cell] for cell in self.cells]
 
+    def asked(self, flag: int) -> Value:
+        return self.builder.icmp_signed("!=", self.builder.and_(self.flags, I64(flag)), I64(0))
+
     def store(self, sums: Sequence[Value], out: Value) -> None:
         def put(how: Any) -> None:
             for (row, vector), value in zip(self.cells, sums, strict=True):
                 start = self.code.at(out, self.builder.mul(self.out_row, I64(row)))
                 how(value, self.code.at(start, vector * self.code.lanes))
 
-        flag = self.builder.icmp_signed("!=", self.streaming, I64(0))
-        with self.builder.if_else(flag) as (past_caches, into_caches):
+        with self.builder.if_else(self.asked(STREAM)) as (past_caches, into_caches):
             with past_caches:
                 put(self.code.stream)
             with into_caches:
@@ -167,17 +178,25 @@ class _Tile:
             self.code.prefetch(self.code.at(start, vector * self.code.lanes))
 
 
+def _emit_row(builder: Any, vectors: Value, *arguments: Value) -> None:
+    """Whole tiles, then one vector column at a time: a row need not be a multiple of a tile."""
+    whole = builder.sdiv(vectors, I64(VECTORS))
+    done = builder.mul(whole, I64(VECTORS))
+    _Tile(builder, VECTORS, *arguments).emit(I64(0), whole)
+    _Tile(builder, 1, *arguments).emit(done, builder.sub(vectors, done))
+
+
 @intrinsic
-def tile_row(typing, source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, tiles):  # type: ignore[no-untyped-def]  # noqa: E501
-    """Emit a call that computes ``tiles`` tiles side by side.
+def tile_row(typing, source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, vectors):  # type: ignore[no-untyped-def]  # noqa: E501
+    """Emit a call that computes `ROWS` rows of ``vectors`` vector columns.
 
     ``rows`` = elements from one source row to the next, the same times the stride, elements from
-    one output row to the next, and whether to store past the caches.  ``ahead`` = element of
+    one output row to the next, and the flags.  ``ahead`` = element of
     ``image`` to prefetch and elements from one of its rows to the next.  Emits nothing where
     source, taps and out differ in type: such a call is never reached.
     """
     signature = types.void(
-        source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, tiles
+        source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, vectors
     )
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -190,7 +209,7 @@ def tile_row(typing, source, at, rows, taps, taps_at, layout, steps_at, out, out
         def pointer(array: int, at: Value) -> Value:
             return data_pointer(context, builder, kinds[array], args[array], at)
 
-        row, step, out_row, streaming = (builder.extract_value(args[2], i) for i in range(4))
+        row, step, out_row, flags = (builder.extract_value(args[2], i) for i in range(4))
         ahead_at, ahead_row = (builder.extract_value(args[10], i) for i in range(2))
         start = pointer(0, args[1])
         same = kinds[9].dtype == kinds[0].dtype
@@ -198,13 +217,13 @@ def tile_row(typing, source, at, rows, taps, taps_at, layout, steps_at, out, out
         function = define_once(
             builder.module,
             f"parconv.tile.{kind}",
-            [element, I64, I64, element, number, element, I64, element, I64, I64, I64],
-            lambda builder, *arguments: _Tile(builder, *arguments).emit(),
+            [I64, element, I64, I64, element, number, element, I64, element, I64, I64],
+            _emit_row,
         )
         builder.call(
             function,
-            [start, row, step, pointer(3, args[4]), pointer(5, args[6]), pointer(7, args[8]),
-             out_row, ahead, ahead_row, args[11], streaming],
+            [args[11], start, row, step, pointer(3, args[4]), pointer(5, args[6]),
+             pointer(7, args[8]), out_row, ahead, ahead_row, flags],
         )  # fmt: skip
         return context.get_dummy_value()
 

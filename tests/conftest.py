@@ -1,0 +1,129 @@
+"""Sizes chosen for reasons, outputs that show every stray write, and processes of their own."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from parconv.methods import direct
+from parconv.methods.direct import tile
+
+settings.register_profile("suite", derandomize=True, deadline=None, max_examples=40, database=None)
+settings.load_profile("suite")
+
+ROWS, GROUP = tile.ROWS, tile.GROUP
+SINGLE, DOUBLE = tile.tile_columns(4), tile.tile_columns(8)
+BLOCK, PANEL = direct.BLOCK_ROWS, direct.PANEL_BYTES // 4
+
+
+class Size(NamedTuple):
+    """An image, a filter, and why they are here."""
+
+    reason: str
+    image: tuple[int, int]
+    taps: tuple[int, int]
+
+
+SIZES = (
+    Size("one pixel", (1, 1), (1, 1)),
+    Size("one pixel, wider filter", (1, 1), (3, 3)),
+    Size("filter larger than the image", (3, 4), (7, 9)),
+    Size("filter far larger than the image", (2, 3), (17, 20)),
+    Size("filter as large as the image", (6, 7), (6, 7)),
+    Size("one row", (1, 2 * SINGLE + 3), (1, 5)),
+    Size("one row, tall filter", (1, SINGLE), (4, 3)),
+    Size("one column", (3 * ROWS + 1, 1), (5, 1)),
+    Size("one column, wide filter", (ROWS, 1), (3, 4)),
+    Size("even filter", (ROWS + 5, SINGLE + 6), (4, 6)),
+    Size("one tile exactly", (ROWS + 2, SINGLE + 2), (3, 3)),
+    Size("one tile less a row and a column", (ROWS + 1, SINGLE + 1), (3, 3)),
+    Size("one tile and a row and a column", (ROWS + 3, SINGLE + 3), (3, 3)),
+    Size("one tile of float64 exactly", (ROWS + 2, DOUBLE + 2), (3, 3)),
+    Size("one tile of float64 and a column", (ROWS + 2, DOUBLE + 3), (3, 3)),
+    Size("filter rows one short of a group", (3 * ROWS + 3, SINGLE + 9), (GROUP - 1, 3)),
+    Size("filter rows one beyond a group", (3 * ROWS + 3, SINGLE + 9), (GROUP + 1, 2)),
+    Size("filter rows beyond two groups", (3 * ROWS + 7, SINGLE + 9), (2 * GROUP + 1, 2)),
+    Size("one packed block of rows exactly", (BLOCK, SINGLE + 5), (3, 3)),
+    Size("several packed blocks", (2 * BLOCK + ROWS + 3, 21), (3, 5)),
+    Size("one packed panel exactly", (ROWS, PANEL), (3, 3)),
+    Size("several packed panels", (ROWS + 1, 2 * PANEL + 5), (3, 3)),
+    Size("blocks and panels", (BLOCK + 5, PANEL + SINGLE + 1), (5, 3)),
+)
+
+
+@pytest.fixture(params=SIZES, ids=lambda size: size.reason.replace(" ", "_"))
+def size(request: pytest.FixtureRequest) -> Size:
+    return request.param
+
+
+class Poisoned:
+    """An output between guards, filled with NaN or a pattern; `check` finds writes beside it."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, margin: int = 3) -> None:
+        outer = np.empty([n + 2 * margin for n in shape], dtype)
+        outer.view(np.uint8)[...] = 0xA5
+        if outer.dtype.kind in "fc":
+            outer[...] = np.nan
+        self._outer = outer
+        self._inner = tuple(slice(margin, margin + n) for n in shape)
+        self._before = outer.copy()
+        self.out = outer[self._inner]
+
+    def check(self) -> None:
+        """Nothing outside the output was written."""
+        after = self._outer.copy()
+        after[self._inner] = self._before[self._inner]
+        np.testing.assert_array_equal(after.view(np.uint8), self._before.view(np.uint8))
+
+    def check_unchanged(self) -> None:
+        """Nothing at all was written."""
+        np.testing.assert_array_equal(self._outer.view(np.uint8), self._before.view(np.uint8))
+
+
+@pytest.fixture
+def poisoned() -> type[Poisoned]:
+    return Poisoned
+
+
+class Outcome(NamedTuple):
+    status: int
+    stdout: str
+    stderr: str
+
+
+RunPython = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run_python() -> RunPython:
+    """Run source text in a fresh interpreter; unless told otherwise it must succeed."""
+
+    def run(
+        source: str,
+        *arguments: object,
+        env: dict[str, str | None] | None = None,
+        timeout: float = 240,
+        succeed: bool = True,
+    ) -> Outcome:
+        path = os.pathsep.join([str(Path(__file__).parent.parent), str(Path(__file__).parent)])
+        environment = {**os.environ, "PYTHONPATH": path}
+        for name, value in (env or {}).items():
+            environment.pop(name, None)
+            if value is not None:
+                environment[name] = value
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(source), *map(str, arguments)],
+            env=environment, capture_output=True, text=True, timeout=timeout, check=False,
+        )  # fmt: skip
+        if succeed:
+            assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}{done.stderr}"
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
