@@ -11,7 +11,7 @@ import numpy as np
 from . import arrays, machine
 from .arrays import Array
 from .bands import split_rows
-from .dtypes import FLOAT32, real
+from .dtypes import real
 from .methods import METHODS
 from .problem import Problem
 from .strategies import STRATEGIES, Work
@@ -20,9 +20,11 @@ from .strategies import STRATEGIES, Work
 # microseconds and wakes threads whose caches are cold.  Zen 5, 2 cores, 2026-11: break-even between
 # 64 x 64 and 128 x 128 pixels at 5x5.
 SERIAL_WORK = 1_500_000
-# Work of one thread between two looks at the signals: 4 ms here, under 0.1 s on a machine 25 times
-# slower, so that Ctrl-C is served.
-LAUNCH_WORK = 1_000_000_000
+# Work of one thread between two looks at the signals, so that Ctrl-C is served within 0.1 s even on
+# a core a fifth as fast as its vectors suggest.  20 ms on Zen 5 (250 GFLOP/s): each launch ends in
+# a barrier, which a busy machine makes expensive.
+LAUNCH_WORK = 80_000_000 * machine.VECTOR_BYTES
+INTEGER_SLOWNESS = 8  # 64-bit integer multiplications against floating ones
 # Bands for each thread: the next free one takes the next band, so a core that the system borrows
 # for a while delays the end by a fraction of its share.
 BANDS_PER_THREAD = 8
@@ -116,7 +118,7 @@ class Plan:
         )  # fmt: skip
         bands = np.array(self.bands, np.int64).reshape(-1, 2)
         bands.flags.writeable = False
-        launches = math.ceil(_work_of(problem) / (self.threads * LAUNCH_WORK))
+        launches = _launches(problem, self.threads)
         return (
             STRATEGIES[self.strategy], kernels.serial, kernels.parallel,
             partial(method.run_band, problem),
@@ -179,6 +181,12 @@ def _work_of(problem: Problem) -> int:
     return problem.flops + 8 * problem.bytes
 
 
+def _launches(problem: Problem, threads: int) -> int:
+    """How often a run of the plan looks at the signals."""
+    slowness = INTEGER_SLOWNESS if problem.compute.kind == "i" else 1
+    return max(1, math.ceil(_work_of(problem) * slowness / (threads * LAUNCH_WORK)))
+
+
 def is_small(problem: Problem) -> bool:
     """Whether one thread is enough, so that nobody need count cores."""
     return _work_of(problem) < SERIAL_WORK
@@ -194,7 +202,7 @@ def make_plan(
     rows = problem.planes * problem.plane[0]
     tile = METHODS[chosen].ROWS
     parts = max(
-        math.ceil(_work_of(problem) / LAUNCH_WORK),
+        _launches(problem, 1),
         min(used * BANDS_PER_THREAD, max(used, rows // (tile * BAND_TILES))) if used > 1 else 1,
     )
     bands = split_rows(rows, parts, tile) if 0 not in problem.shape else ()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from parconv import machine
 from parconv.methods import direct
 from parconv.methods.direct import tile
 
@@ -19,7 +20,8 @@ settings.register_profile("suite", derandomize=True, deadline=None, max_examples
 settings.load_profile("suite")
 
 ROWS, GROUP = tile.ROWS, tile.GROUP
-SINGLE, DOUBLE = tile.tile_columns(4), tile.tile_columns(8)
+LANES = machine.VECTOR_BYTES // 4
+SINGLE, DOUBLE = tile.VECTORS * LANES, tile.VECTORS * LANES // 2
 BLOCK, PANEL = direct.BLOCK_ROWS, direct.PANEL_BYTES // 4
 
 
@@ -45,6 +47,8 @@ SIZES = (
     Size("one tile exactly", (ROWS + 2, SINGLE + 2), (3, 3)),
     Size("one tile less a row and a column", (ROWS + 1, SINGLE + 1), (3, 3)),
     Size("one tile and a row and a column", (ROWS + 3, SINGLE + 3), (3, 3)),
+    Size("one vector exactly", (ROWS, LANES), (2, 1)),
+    Size("one tile and a vector and a column", (ROWS, SINGLE + LANES + 1), (2, 1)),
     Size("one tile of float64 exactly", (ROWS + 2, DOUBLE + 2), (3, 3)),
     Size("one tile of float64 and a column", (ROWS + 2, DOUBLE + 3), (3, 3)),
     Size("filter rows one short of a group", (3 * ROWS + 3, SINGLE + 9), (GROUP - 1, 3)),

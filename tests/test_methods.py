@@ -265,7 +265,7 @@ def test_cval_and_boundary_mean_nothing_in_valid() -> None:
     oracle.assert_same_bits(parconv.conv2d(f, g, boundary="wrap"), plain)
 
 
-@pytest.mark.parametrize("pair", itertools.product(BORDERS, BORDERS), ids="/".join)
+@pytest.mark.parametrize("pair", list(itertools.product(BORDERS, BORDERS)), ids="/".join)
 def test_boundary_per_axis(pair: tuple[str, str]) -> None:
     f, g = image((ROWS, 11), "float32"), image((5, 4), "float32", 2)
     check(f, g, "float32", mode="full", boundary=pair, cval=0.5)

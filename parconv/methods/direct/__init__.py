@@ -127,20 +127,21 @@ def _odd_lines(elements: int, itemsize: int) -> int:
 
 
 def _in_place(problem: Problem) -> tuple[int, int, int, int]:
-    """``(top, bottom, left, right)`` of the outputs whose taps stay inside the image.
+    """``(top, bottom, left, right)`` of the outputs that tiles read from the image as it lies.
 
-    Empty where the image cannot be read in place.
+    Their taps stay inside it; ``left`` keeps the stores aligned.  Empty where columns are strided,
+    and where the border is most of the work: then one packed copy serves all.
     """
     (sy, sx), (span_y, span_x) = problem.stride, problem.span
-    if sx > 1:
-        return 0, 0, 0, 0
     vector = lanes(real(problem.compute).itemsize)
     (lead_y, lead_x), (size_y, size_x) = problem.lead, problem.plane_in
     top, left = -(-max(lead_y, 0) // sy), -(-max(lead_x, 0) // vector) * vector
     bottom = min(problem.plane[0], (size_y + lead_y - span_y) // sy + 1)
     right = min(problem.plane[1], size_x + lead_x - span_x + 1)
-    right = left + max(right - left, 0) // vector * vector
-    return (top, max(bottom, top), left, right) if right > left else (0, 0, 0, 0)
+    whole_rows = left == 0 and right == problem.plane[1]
+    if sx > 1 or right - left < vector * (1 if whole_rows else 4):
+        return 0, 0, 0, 0
+    return top, max(bottom, top), left, right
 
 
 def _encoded_passes(problem: Problem, phase: int, part: int) -> list[list[int]]:

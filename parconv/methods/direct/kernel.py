@@ -105,28 +105,35 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):  # type: ignore[no
         f_at = plane * (f.strides[0] // f.itemsize) - layout[LEAD_X]
         out_at = plane * (out.strides[0] // out.itemsize)
         # rows [top, bottom) of columns [left, right) are read in place
-        top = min(max(y, layout[TOP]), y_stop)
-        bottom = top + max(min(y_stop, layout[BOTTOM]) - top, 0) // ROWS * ROWS
-        if not both_flat:
-            bottom = top
+        top, bottom = max(y, layout[TOP]), min(y_stop, layout[BOTTOM])
+        if not both_flat or bottom - top < ROWS:
+            top = bottom = y_stop
         while y < y_stop:
             inner = top <= y < bottom
-            end = bottom if inner else top if y < top and bottom > top else y_stop
-            height = min(layout[BLOCK], end - y)
+            height = min(layout[BLOCK], (top if y < top else bottom if inner else y_stop) - y)
             left, right = (layout[LEFT], layout[RIGHT]) if inner else (columns, columns)
             x = np.int64(0)
             while x < columns:
-                source = f_at + (y * step_y - layout[LEAD_Y]) * image_row + x * step_x
                 if left <= x < right:
-                    for row in range(0, height, ROWS):
+                    vectors = (right - left) // lanes
+                    for row in range(y, y + height, ROWS):
+                        # the last tiles are pulled back to end at the edge: the same bits again
+                        row = min(row, bottom - ROWS)
+                        source = f_at + (row * step_y - layout[LEAD_Y]) * image_row
+                        ahead = source + layout[AHEAD] * image_row
+                        target = out_at + row * out_row
                         tile_row(
-                            f, source + row * step_y * image_row,
-                            (image_row, step_y * image_row, out_row, flags),
+                            f, source + left, (image_row, step_y * image_row, out_row, flags),
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
-                            out, out_at + (y + row) * out_row + x, f,
-                            (source + (row * step_y + layout[AHEAD]) * image_row, image_row),
-                            (right - left) // lanes,
+                            out, target + left, f, (ahead + left, image_row), vectors,
                         )  # fmt: skip
+                        if (right - left) % lanes:
+                            last = right - lanes
+                            tile_row(
+                                f, source + last, (image_row, step_y * image_row, out_row, 0),
+                                taps, layout[TAPS_AT], layout, layout[STEPS_AT],
+                                out, target + last, f, (ahead + last, image_row), 1,
+                            )  # fmt: skip
                     x = right
                     continue
                 width = min(layout[PANEL], (left if x < left else columns) - x)
@@ -135,8 +142,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):  # type: ignore[no
                 for row in range(0, height, ROWS):
                     rows = min(ROWS, height - row)
                     packed = row * step_y * source_row
-                    ahead = source + (row * step_y + layout[SPAN_Y] - 1) * image_row
-                    ahead += layout[PANEL] * step_x
+                    ahead = f_at + ((y + row) * step_y - layout[LEAD_Y]) * image_row
+                    ahead += (layout[SPAN_Y] - 1) * image_row + (x + layout[PANEL]) * step_x
                     whole = width // lanes if out_flat and rows == ROWS else 0
                     if whole > 0:
                         tile_row(

@@ -1,0 +1,406 @@
+"""Distrusts refusals: a bad call raises what is documented, names the argument, writes nothing."""
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Poisoned
+
+import parconv
+
+F = np.ones((6, 7), np.float32)
+G = np.ones((3, 3), np.float32)
+FI, GI = F.astype(np.int64), G.astype(np.int64)
+NOT_YET = NotImplementedError
+EXTENDED = np.dtype(np.longdouble)
+
+
+@dataclass
+class Bad:
+    """A call that must fail: what is passed, what is raised, and what the message must say."""
+
+    raises: type[Exception]
+    says: str
+    f: Any = field(default_factory=lambda: F)
+    g: Any = field(default_factory=lambda: G)
+    out: tuple[tuple[int, ...], str] = ((4, 5), "float32")
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def bad(raises: type[Exception], says: str, f: Any = F, g: Any = G, **options: Any) -> Bad:
+    out = options.pop("out_like", ((4, 5), "float32"))
+    return Bad(raises, says, f, g, out, options)
+
+
+def ints(raises: type[Exception], says: str, f: Any = FI, g: Any = GI, **options: Any) -> Bad:
+    return bad(raises, says, f, g, out_like=((4, 5), "int64"), **options)
+
+
+def same(raises: type[Exception], says: str, **options: Any) -> Bad:
+    return bad(raises, says, mode="same", out_like=((6, 7), "float32"), **options)
+
+
+CALLS = {
+    # f
+    "f masked": bad(TypeError, "f is a masked array", np.ma.masked_array(F, F > 2)),
+    "f object": bad(TypeError, "f has dtype object", F.astype(object)),
+    "f None": bad(TypeError, "f has dtype object", None),
+    "f string": bad(TypeError, "f has dtype <U5", "image"),
+    "f strings": bad(TypeError, "f has dtype <U1", [["a", "b"]]),
+    "f bytes": bad(TypeError, "f has dtype |S1", np.full((6, 7), b"a")),
+    "f datetime": bad(TypeError, "f has dtype datetime64", np.zeros((6, 7), "datetime64[s]")),
+    "f timedelta": bad(TypeError, "f has dtype timedelta64", np.zeros((6, 7), "timedelta64[s]")),
+    "f of datetimes": bad(TypeError, "f has dtype object", [[datetime(2026, 1, 1)]]),
+    "f longdouble": bad(TypeError, f"f has dtype {EXTENDED}", F.astype(np.longdouble)),
+    "f clongdouble": bad(TypeError, f"f has dtype {np.dtype(np.clongdouble)}", F.astype(np.clongdouble)),
+    "f structured": bad(TypeError, "f has dtype [", np.zeros((6, 7), [("a", "f4")])),
+    "f ragged": bad(TypeError, "f is not an array of numbers", [[1, 2], [3]]),
+    "f set": bad(TypeError, "f has dtype object", {1, 2}),
+    "f scalar": bad(ValueError, "f has shape ()", 1.0),
+    "f one axis": bad(ValueError, "f has shape (7,)", F[0]),
+    "f empty in valid": bad(ValueError, "mode='valid'", np.ones((0, 7))),
+    "f empty list": bad(ValueError, "f has shape (0,)", []),
+    "f empty under wrap": bad(
+        ValueError, "boundary='wrap' needs a pixel", F[:0], mode="full", boundary="wrap",
+        out_like=((2, 9), "float32"),
+    ),
+    # g
+    "g masked": bad(TypeError, "g is a masked array", g=np.ma.masked_array(G, G > 2)),
+    "g object": bad(TypeError, "g has dtype object", g=G.astype(object)),
+    "g None": bad(TypeError, "g has dtype object", g=None),
+    "g string": bad(TypeError, "g has dtype <U3", g="box"),
+    "g longdouble": bad(TypeError, f"g has dtype {EXTENDED}", g=G.astype(np.longdouble)),
+    "g datetime": bad(TypeError, "g has dtype datetime64", g=np.zeros((3, 3), "datetime64[s]")),
+    "g ragged": bad(TypeError, "g is not an array of numbers", g=[[1, 2], [3]]),
+    "g scalar": bad(ValueError, "g has shape ()", g=2.0),
+    "g one axis": bad(ValueError, "g has shape (3,)", g=G[0]),
+    "g a bank": bad(NOT_YET, "g has shape (2, 3, 3)", g=np.ones((2, 3, 3))),
+    "g channels": bad(NOT_YET, "g has shape (2, 1, 3, 3)", g=np.ones((2, 1, 3, 3))),
+    "g five axes": bad(ValueError, "g has shape (1, 1, 1, 3, 3)", g=np.ones((1, 1, 1, 3, 3))),
+    "g no rows": bad(ValueError, "g has shape (0, 3)", g=G[:0]),
+    "g no columns": bad(ValueError, "g has shape (3, 0)", g=G[:, :0]),
+    # mode
+    "mode unknown": bad(ValueError, "mode='ful' is unknown: pass one of valid, same", mode="ful"),
+    "mode upper case": bad(ValueError, "mode='SAME'", mode="SAME"),
+    "mode number": bad(ValueError, "mode=2", mode=2),
+    "mode None": bad(ValueError, "mode=None", mode=None),
+    "mode list": bad(ValueError, "mode=['same']", mode=["same"]),
+    "neither covers": bad(ValueError, "do not cover one another", g=np.ones((7, 3))),
+    "neither covers, dilated": bad(ValueError, "filter span (7, 3)", dilation=(3, 1)),
+    # boundary
+    "boundary reflect": same(ValueError, "'symmetric' (d c b a | a b c d", boundary="reflect"),
+    "boundary reflect on one axis": same(ValueError, "'mirror'", boundary=("edge", "reflect")),
+    "boundary unknown": same(ValueError, "boundary='zero' is unknown", boundary="zero"),
+    "boundary number": same(ValueError, "boundary=0", boundary=0),
+    "boundary None": same(ValueError, "boundary=None", boundary=None),
+    "boundary of three": same(ValueError, "one per axis", boundary=("edge",) * 3),
+    "boundary of one": same(ValueError, "one per axis", boundary=("edge",)),
+    "boundary of numbers": same(ValueError, "boundary=0", boundary=(0, 1)),
+    "boundary wrong in valid": bad(ValueError, "boundary='edgy'", boundary="edgy"),
+    # cval
+    "cval complex": same(TypeError, "cval=1j is complex", cval=1j),
+    "cval string": same(TypeError, "cval='0'", cval="0"),
+    "cval None": same(TypeError, "cval=None", cval=None),
+    "cval two": same(ValueError, "cval=[1, 2]: pass one number", cval=[1, 2]),
+    "cval ragged": same(TypeError, "cval=", cval=[1, [2]]),
+    "cval nan for integers": ints(ValueError, "cval=nan", cval=np.nan),
+    "cval inf for integers": ints(ValueError, "cval=inf", cval=np.inf),
+    "cval half for integers": ints(ValueError, "cval=1.5", cval=1.5),
+    "cval beyond int64": ints(ValueError, "does not fit in int64", cval=2**63),
+    "cval far beyond int64": ints(ValueError, "cval=", cval=1e30),
+    "cval complex for a real image": bad(
+        TypeError, "cval=1j", g=G.astype("complex64"), mode="same", cval=1j,
+        out_like=((6, 7), "complex64"),
+    ),
+    # padding
+    "padding negative": bad(ValueError, "padding=-1: pass integers of at least 0", padding=-1),
+    "padding half": bad(TypeError, "padding=0.5", padding=0.5),
+    "padding bool": bad(TypeError, "padding=True", padding=True),
+    "padding of three": bad(ValueError, "padding=(1, 2, 3)", padding=(1, 2, 3)),
+    "padding side of three": bad(ValueError, "padding", padding=((1, 2, 3), 0)),
+    "padding string": bad(TypeError, "padding='same'", padding="same"),
+    "padding with same": bad(ValueError, "exclude each other", padding=1, mode="same"),
+    "padding with full": bad(ValueError, "exclude each other", padding=0, mode="full"),
+    "padding too small": bad(ValueError, "more than the padded image", F[:1], padding=(0, 1)),
+    # origin
+    "origin in valid": bad(ValueError, "origin=1 shifts mode='same' only", origin=1),
+    "origin in full": bad(ValueError, "origin=(0, 1) shifts", origin=(0, 1), mode="full"),
+    "origin with padding": bad(ValueError, "origin=1 shifts", origin=1, padding=1),
+    "origin too far": same(ValueError, "origin=2 leaves the filter: pass -1 to 1", origin=2),
+    "origin too far back": same(ValueError, "origin=(0, -2) leaves", origin=(0, -2)),
+    "origin beyond an even filter": same(
+        ValueError, "pass -2 to 1 for 4 taps", g=np.ones((4, 4)), origin=2
+    ),
+    "origin half": same(TypeError, "origin=0.5", origin=0.5),
+    "origin bool": same(TypeError, "origin=True", origin=True),
+    "origin None": same(TypeError, "origin=None", origin=None),
+    "origin of three": same(ValueError, "origin=(0, 0, 0)", origin=(0, 0, 0)),
+    # axes
+    "axes one number": bad(ValueError, "axes=1", axes=1),
+    "axes of one": bad(ValueError, "axes=(0,)", axes=(0,)),
+    "axes of three": bad(ValueError, "axes=(0, 1, 2)", axes=(0, 1, 2)),
+    "axes twice": bad(ValueError, "axes=(1, 1) names one axis twice", axes=(1, 1)),
+    "axes twice by sign": bad(ValueError, "axes=(1, -1) names one axis twice", axes=(1, -1)),
+    "axes out of range": bad(ValueError, "axes=(0, 2) is out of range", axes=(0, 2)),
+    "axes far below": bad(ValueError, "axes=(-3, 0) is out of range", axes=(-3, 0)),
+    "axes half": bad(ValueError, "axes=(0, 0.5)", axes=(0, 0.5)),
+    "axes names": bad(ValueError, "axes=('y', 'x')", axes=("y", "x")),
+    "axes None": bad(ValueError, "axes=None", axes=None),
+    # stride, dilation, groups
+    "stride 0": bad(ValueError, "stride=0: pass integers of at least 1", stride=0),
+    "stride negative": bad(ValueError, "stride=(1, -1)", stride=(1, -1)),
+    "stride half": bad(TypeError, "stride=1.5", stride=1.5),
+    "stride bool": bad(TypeError, "stride=True", stride=True),
+    "stride of three": bad(ValueError, "stride=(1, 1, 1)", stride=(1, 1, 1)),
+    "stride None": bad(TypeError, "stride=None", stride=None),
+    "stride string": bad(TypeError, "stride='2'", stride="2"),
+    "dilation 0": bad(ValueError, "dilation=0", dilation=0),
+    "dilation negative": bad(ValueError, "dilation=-2", dilation=-2),
+    "dilation half": bad(TypeError, "dilation=(1, 2.0)", dilation=(1, 2.0)),
+    "dilation None": bad(TypeError, "dilation=None", dilation=None),
+    "groups 2": bad(ValueError, "groups=2", groups=2),
+    "groups 0": bad(ValueError, "groups=0", groups=0),
+    "groups bool": bad(ValueError, "groups=True", groups=True),
+    "groups None": bad(ValueError, "groups=None", groups=None),
+    # dtype, accumulate
+    "dtype unknown": bad(TypeError, "dtype='float33' is not a dtype", dtype="float33"),
+    "dtype object": bad(TypeError, "dtype has dtype object", dtype=object),
+    "dtype string": bad(TypeError, "dtype has dtype", dtype="U4"),
+    "dtype datetime": bad(TypeError, "dtype has dtype datetime64", dtype="datetime64[s]"),
+    "dtype longdouble": bad(TypeError, f"dtype has dtype {EXTENDED}", dtype=np.longdouble),
+    "dtype bool": bad(TypeError, "dtype=bool cannot hold sums", dtype=bool),
+    "dtype real for complex": bad(
+        TypeError, "dtype=float64 would drop the imaginary part", F.astype(complex), dtype=float
+    ),
+    "dtype int for complex g": bad(
+        TypeError, "dtype=int64 would drop the imaginary part", g=G.astype(complex), dtype=int
+    ),
+    "accumulate unknown": bad(TypeError, "accumulate='double64'", accumulate="double64"),
+    "accumulate object": bad(TypeError, "accumulate has dtype object", accumulate=object),
+    "accumulate narrower": bad(ValueError, "accumulate=float16", accumulate=np.float16),
+    "accumulate single for double": bad(
+        ValueError, "accumulate=float32", F.astype(float), accumulate=np.float32
+    ),
+    "accumulate integers": bad(ValueError, "accumulate=int64", accumulate=np.int64),
+    "accumulate double for integers": ints(ValueError, "summed exactly", accumulate=np.float64),
+    # threads, strategy, method
+    "threads 0": bad(ValueError, "threads=0: pass an integer of at least 1", threads=0),
+    "threads negative": bad(ValueError, "threads=-1", threads=-1),
+    "threads half": bad(TypeError, "threads=2.5", threads=2.5),
+    "threads whole float": bad(TypeError, "threads=2.0", threads=2.0),
+    "threads bool": bad(TypeError, "threads=True", threads=True),
+    "threads string": bad(TypeError, "threads='2'", threads="2"),
+    "threads list": bad(TypeError, "threads=[2]", threads=[2]),
+    "strategy unknown": bad(ValueError, "strategy='fork' is unknown: pass", strategy="fork"),
+    "strategy None": bad(ValueError, "strategy=None", strategy=None),
+    "strategy list": bad(ValueError, "strategy=['serial']", strategy=["serial"]),
+    "method unknown": bad(ValueError, "method='magic' is unknown: pass", method="magic"),
+    "method None": bad(ValueError, "method=None", method=None),
+    "method number": bad(ValueError, "method=1", method=1),
+    # int64 overflow
+    "uint64 too large": ints(
+        ValueError, "f holds values beyond", np.full((6, 7), 2**64 - 1, np.uint64)
+    ),
+    "int64 sum too large": ints(ValueError, "f holds values beyond", FI * 2**60),
+    "int64 sum too small": ints(ValueError, "f holds values beyond", FI * -(2**60)),
+    "int64 minimum": ints(ValueError, "f holds values beyond", FI * -(2**63)),
+    "g beyond int64": ints(
+        ValueError, "the sum may exceed int64", g=np.full((3, 3), 2**64 - 1, np.uint64)
+    ),
+    "g sum beyond int64": ints(ValueError, "the sum may exceed int64", g=GI * 2**60),
+    "cval times g beyond int64": bad(
+        ValueError, "the sum may exceed int64", FI, GI, mode="same", cval=2**61,
+        out_like=((6, 7), "int64"),
+    ),
+}  # fmt: skip
+
+if EXTENDED == np.float64:  # where there is no wider type than double
+    CALLS = {name: call for name, call in CALLS.items() if "longdouble" not in name}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("function", [parconv.conv2d, parconv.correlate2d])
+def test_bad_call(function: Any, name: str) -> None:
+    call = CALLS[name]
+    given = Poisoned(*call.out)
+    before = [np.array(x, copy=True) if isinstance(x, np.ndarray) else x for x in (call.f, call.g)]
+    for options in (call.options, {**call.options, "out": given.out}):
+        with pytest.raises(call.raises) as caught:
+            function(call.f, call.g, **options)
+        assert type(caught.value) is call.raises
+        assert call.says in str(caught.value)
+    given.check_unchanged()
+    for now, was in zip((call.f, call.g), before, strict=True):
+        if isinstance(was, np.ndarray) and was.dtype != object:
+            np.testing.assert_array_equal(np.asarray(now), np.asarray(was))
+
+
+# Data decide about these; shapes and dtypes alone are fine.
+OF_DATA = {name for name in CALLS if "64" in name and "beyond" in CALLS[name].says}
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if name not in OF_DATA])
+def test_bad_plan(name: str) -> None:
+    call = CALLS[name]
+    with pytest.raises(call.raises) as caught:
+        parconv.plan2d(call.f, call.g, **call.options)
+    assert call.says in str(caught.value)
+
+
+def test_the_table_is_long() -> None:
+    assert len(CALLS) >= 80
+
+
+# --- out -----------------------------------------------------------------------------------------
+
+
+def read_only() -> np.ndarray:
+    out = np.empty((4, 5), np.float32)
+    out.flags.writeable = False
+    return out
+
+
+OUTS = {
+    "one row more": (np.empty((5, 5), np.float32), ValueError, "out has shape (5, 5)"),
+    "one row less": (np.empty((3, 5), np.float32), ValueError, "the result has shape (4, 5)"),
+    "transposed": (np.empty((5, 4), np.float32), ValueError, "out has shape (5, 4)"),
+    "one axis more": (np.empty((1, 4, 5), np.float32), ValueError, "out has shape (1, 4, 5)"),
+    "flat": (np.empty(20, np.float32), ValueError, "out has shape (20,)"),
+    "wider": (np.empty((4, 5), np.float64), TypeError, "out has dtype float64"),
+    "narrower": (np.empty((4, 5), np.float16), TypeError, "pass dtype='float16'"),
+    "integer": (np.empty((4, 5), np.int32), TypeError, "the result is float32"),
+    "bool": (np.empty((4, 5), bool), TypeError, "out has dtype bool"),
+    "object": (np.empty((4, 5), object), TypeError, "out has dtype object"),
+    "structured": (np.empty((4, 5), [("a", "f4")]), TypeError, "out has dtype"),
+    "read-only": (read_only(), ValueError, "out is read-only"),
+    "broadcast": (np.broadcast_to(np.float32(0), (4, 5)), ValueError, "out is read-only"),
+    "list": ([[0.0] * 5] * 4, TypeError, "out is a list"),
+    "masked": (np.ma.zeros((4, 5), np.float32), TypeError, "out is a MaskedArray"),
+    "dtype": (np.float32, TypeError, "out is a type"),
+    "buffer": (bytearray(80), TypeError, "out is a bytearray"),
+    "False": (False, TypeError, "out is a bool"),
+}
+
+
+@pytest.mark.parametrize("name", OUTS)
+def test_bad_output(name: str) -> None:
+    out, raises, says = OUTS[name]
+    before = np.array(out, copy=True) if isinstance(out, np.ndarray) else None
+    plan = parconv.plan2d(F, G)
+    for call in (parconv.conv2d, parconv.correlate2d, lambda f, g, out: plan(f, out)):
+        with pytest.raises(raises) as caught:
+            call(F, G, out=out)
+        assert says in str(caught.value)
+    if before is not None and before.dtype.kind in "fib":
+        np.testing.assert_array_equal(np.asarray(out), before)
+
+
+# --- plans ---------------------------------------------------------------------------------------
+
+SPEC = ((6, 7), "float32")
+PLANS = {
+    "shape of another image": (lambda plan: plan(np.ones((7, 6), np.float32)), ValueError,
+                               "f has shape (7, 6): the plan is for (6, 7)"),
+    "a stack": (lambda plan: plan(np.ones((2, 6, 7), np.float32)), ValueError, "f has shape"),
+    "another dtype": (lambda plan: plan(np.ones((6, 7))), ValueError, "f has dtype float64"),
+    "an integer image": (lambda plan: plan(FI), ValueError, "f has dtype int64"),
+    "a masked image": (lambda plan: plan(np.ma.ones((6, 7))), TypeError, "f is a masked array"),
+    "an object image": (lambda plan: plan(F.astype(object)), ValueError, "f has dtype object"),
+    "no image": (lambda plan: plan(None), TypeError, "f has dtype object"),
+    "a ragged image": (lambda plan: plan([[1, 2], [3]]), TypeError, "f is not an array"),
+    "no arguments": (lambda plan: plan(), TypeError, "f"),
+    "a wrong output": (lambda plan: plan(F, np.empty((1, 1), np.float32)), ValueError, "out has"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_bad_call_of_a_plan(name: str) -> None:
+    call, raises, says = PLANS[name]
+    with pytest.raises(raises) as caught:
+        call(parconv.plan2d(SPEC, G))
+    assert says in str(caught.value)
+
+
+def test_plan_without_a_filter_does_not_run() -> None:
+    plan = parconv.plan2d(SPEC, ((3, 3), "float32"))
+    given = Poisoned((4, 5), np.float32)
+    with pytest.raises(ValueError, match="made from a filter's shape"):
+        plan(F, given.out)
+    given.check_unchanged()
+
+
+SPECS = {
+    "negative size": (((6, -7), "float32"), SPEC, ValueError, "f=((6, -7)"),
+    "half a pixel": (((6, 7.5), "float32"), SPEC, ValueError, "f=((6, 7.5)"),
+    "no dtype": (((6, 7), "float33"), SPEC, TypeError, "f='float33' is not a dtype"),
+    "object": (((6, 7), object), SPEC, TypeError, "f has dtype object"),
+    "filter of negative size": (SPEC, ((-3, 3), "float32"), ValueError, "g=((-3, 3)"),
+    "filter of objects": (SPEC, ((3, 3), object), TypeError, "g has dtype object"),
+    "empty filter": (SPEC, ((3, 0), "float32"), ValueError, "g has shape (3, 0)"),
+    "bank": (SPEC, ((8, 3, 3), "float32"), NOT_YET, "g has shape (8, 3, 3)"),
+    "flat image": (((6,), "float32"), SPEC, ValueError, "f has shape (6,)"),
+}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_bad_spec(name: str) -> None:
+    f, g, raises, says = SPECS[name]
+    with pytest.raises(raises) as caught:
+        parconv.plan2d(f, g)
+    assert says in str(caught.value)
+
+
+def test_unknown_and_positional_arguments() -> None:
+    for call in (parconv.conv2d, parconv.correlate2d, parconv.plan2d):
+        with pytest.raises(TypeError):
+            call(F, G, "same")
+        with pytest.raises(TypeError):
+            call(F, G, border="wrap")
+        with pytest.raises(TypeError):
+            call(F)
+
+
+# --- a refusal does not depend on what was asked before -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("good", "wrong"),
+    [
+        ({"stride": (1, 2)}, {"stride": (1, 2.0)}),
+        ({"dilation": (1, 1)}, {"dilation": (True, 1)}),
+        ({"padding": (1, 0)}, {"padding": (True, 0)}),
+        ({"padding": ((1, 0), (1, 0))}, {"padding": ((1.0, 0), (1, 0))}),
+        ({"mode": "same", "origin": (1, 0)}, {"mode": "same", "origin": (1.0, 0)}),
+        ({"axes": (0, 1)}, {"axes": (0.0, 1)}),
+        ({"groups": 1}, {"groups": True}),
+        ({"threads": 1}, {"threads": True}),
+        ({"stride": 1}, {"stride": 1.0}),
+    ],
+    ids=str,
+)
+def test_equal_values_of_wrong_type_stay_wrong(good: dict[str, Any], wrong: dict[str, Any]) -> None:
+    parconv.conv2d(F, G, **good)
+    with pytest.raises((TypeError, ValueError)):
+        parconv.conv2d(F, G, **wrong)
+
+
+def test_errors_leave_no_trace_in_later_calls() -> None:
+    right = parconv.conv2d(F, G, threads=2)
+    for call, count in itertools.product(CALLS.values(), range(2)):
+        with pytest.raises(call.raises):
+            parconv.conv2d(call.f, call.g, **call.options)
+        assert count in (0, 1)
+    np.testing.assert_array_equal(parconv.conv2d(F, G, threads=2), right)
+
+
+@pytest.mark.parametrize("strategy", ["serial", "prange", "threads", "joblib"])
+def test_overflow_is_refused_before_anything_is_written(strategy: str) -> None:
+    f = np.ones((300, 200), np.int64)
+    f[299, 199] = 2**62
+    given = Poisoned((298, 198), np.int64)
+    with pytest.raises(ValueError, match="f holds values beyond"):
+        parconv.conv2d(f, GI, out=given.out, strategy=strategy, threads=2)
+    given.check_unchanged()
