@@ -44,7 +44,7 @@ class OddImages(Convolution):
         if self.plan is None:
             import parconv
 
-            view, out = self.f[13 : 4013, 7 : 4007], self.out[:4000, :4000]
+            view, out = self.f[13:4013, 7:4007], self.out[:4000, :4000]
             parconv.conv2d(view, self.g, mode="same", boundary="mirror", threads=1, out=out)
         else:
             self.plan(self.f, out=self.out)

@@ -1,16 +1,12 @@
 """The front door: describe the problem, plan it, run it."""
 
-import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from . import machine
 from .arrays import Array, as_array
-from .dtypes import check_dtype
-from .plan import METHODS, Plan, is_small, make_plan, with_filter
-from .problem import describe
+from .plan import Plan
+from .planner import check_spec, decide, is_spec
 
 
 def conv2d(
@@ -205,11 +201,11 @@ def plan2d(
     array([4., 6., 6.], dtype=float32)
     """
     image, taps = _spec("f", f_or_spec), _spec("g", g)
-    plan = _decide(
+    plan = decide(
         image, taps, threads, strategy, method, not correlate, mode, boundary, cval, padding,
         origin, axes, stride, dilation, groups, dtype, accumulate,
     )  # fmt: skip
-    return plan if _is_spec(g) else with_filter(plan, as_array("g", g))
+    return plan if is_spec(g) else plan.with_filter(as_array("g", g))
 
 
 def _run(f: Any, g: Any, out: Array | None, *question: Any) -> Array:
@@ -217,62 +213,12 @@ def _run(f: Any, g: Any, out: Array | None, *question: Any) -> Array:
         f = as_array("f", f)
     if type(g) is not np.ndarray:
         g = as_array("g", g)
-    plan = _decide((f.shape, f.dtype), (g.shape, g.dtype), *question)
-    return plan.run(f, METHODS[plan.method].prepare(plan.problem, g), out)
-
-
-def _decide(image: Any, taps: Any, threads: Any, *question: Any) -> Plan:
-    """The plan, from the cache where the same question was asked before."""
-    budget = _thread_limit(image, taps, threads)
-    try:
-        return _cached_plan(image, taps, threads, budget, *question)
-    except TypeError:  # a list among the arguments cannot be a key; a wrong type raises again
-        return _plan(image, taps, threads, budget, *question)
-
-
-def _thread_limit(image: Any, taps: Any, threads: Any) -> int:
-    """Threads to plan for; cores are counted only where there is work for several."""
-    if threads is None:
-        small = math.prod(image[0]) * (2 * math.prod(taps[0]) + 64) < 1_000_000
-        return 1 if small else machine.thread_budget()
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
-        raise TypeError(f"threads={threads!r}: pass an integer of at least 1, or None")
-    if threads < 1:
-        raise ValueError(f"threads={threads!r}: pass an integer of at least 1, or None")
-    return machine.usable_threads(int(threads))
-
-
-def _plan(
-    image: Any, taps: Any, threads: int | None, budget: int, strategy: str, method: str,
-    reflect: bool, mode: str, boundary: Any, cval: complex, padding: Any, origin: Any, axes: Any,
-    stride: Any, dilation: Any, groups: int, dtype: Any, accumulate: Any,
-) -> Plan:  # fmt: skip
-    problem = describe(
-        image, taps, reflect=reflect, mode=mode, boundary=boundary, cval=cval, padding=padding,
-        origin=origin, axes=axes, stride=stride, dilation=dilation, groups=groups, dtype=dtype,
-        accumulate=accumulate,
-    )  # fmt: skip
-    return make_plan(problem, threads, budget, strategy, method)
-
-
-_cached_plan = lru_cache(maxsize=512, typed=True)(_plan)
-
-
-def _is_spec(value: Any) -> bool:
-    """Whether it is ``(shape, dtype)``."""
-    return (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and isinstance(value[0], tuple)
-        and isinstance(value[1], str | type | np.dtype)
-    )
+    plan = decide((f.shape, f.dtype), (g.shape, g.dtype), *question)
+    return plan.run(f, plan.prepare(g), out)
 
 
 def _spec(name: str, value: Any) -> tuple[tuple[int, ...], Any]:
-    if not _is_spec(value):
-        array = as_array(name, value)
-        return array.shape, array.dtype
-    shape, dtype = value
-    if not all(isinstance(n, int | np.integer) and n >= 0 for n in shape):
-        raise ValueError(f"{name}={value!r}: a shape holds integers of at least 0")
-    return tuple(map(int, shape)), check_dtype(name, dtype)
+    if is_spec(value):
+        return check_spec(name, value)
+    array = as_array(name, value)
+    return array.shape, array.dtype

@@ -32,9 +32,9 @@ def as_array(name: str, value: Any) -> Array:
 def check_image(f: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     """``f`` as the plan expects it; foreign byte order is converted."""
     if f.shape != shape:
-        raise ValueError(f"f has shape {f.shape}: the plan is for {shape}; make another with plan2d")
+        raise ValueError(f"f has shape {f.shape}: the plan is for {shape}; make another plan")
     if f.dtype.newbyteorder("=") != dtype:
-        raise ValueError(f"f has dtype {f.dtype}: the plan is for {dtype}; make another with plan2d")
+        raise ValueError(f"f has dtype {f.dtype}: the plan is for {dtype}; make another plan")
     return f.astype(dtype)
 
 
@@ -63,7 +63,7 @@ def _overlap(out: Array, owned: bool, f: Array) -> bool:
     if not np.may_share_memory(out, f):
         return False
     try:
-        return np.shares_memory(out, f, max_work=10_000)
+        return np.shares_memory(out, f, max_work=10_000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
 
@@ -94,7 +94,7 @@ def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
 # --- as the kernel sees them ---------------------------------------------------------------------
 
 
-_SEEN_AS = {"e": FLOAT32, "?": np.dtype(np.uint8)}
+_SEEN_AS: dict[str, DType] = {"e": FLOAT32, "?": np.dtype(np.uint8)}
 
 
 def kernel_dtype(dtype: DType) -> DType:
@@ -122,7 +122,7 @@ def planes(array: Array, axes: tuple[int, int]) -> Array:
 
 
 def writable(out: Array, axes: tuple[int, int]) -> Array:
-    """Planes that a kernel may write in place of ``out``; `deliver` brings home what is elsewhere."""
+    """Planes that a kernel may write in place of ``out``; `deliver` brings home the rest."""
     target = planes(out, axes)
     if is_plain(target, target) and kernel_dtype(out.dtype) is out.dtype:
         return target
@@ -133,4 +133,5 @@ def deliver(target: Array, out: Array, axes: tuple[int, int]) -> None:
     """Copy what a kernel computed elsewhere into the output it is for."""
     if not np.may_share_memory(target, out):
         moved = np.moveaxis(out, axes, (-2, -1))
-        moved[...] = target.reshape(moved.shape)
+        with np.errstate(over="ignore"):  # beyond float16 is infinity, as beyond float32
+            moved[...] = target.reshape(moved.shape)

@@ -3,6 +3,8 @@
 Pure arithmetic: no arrays, no threads.
 """
 
+from itertools import pairwise
+
 
 def split_rows(rows: int, parts: int, multiple: int = 1) -> tuple[tuple[int, int], ...]:
     """At most ``parts`` bands ``(start, stop)`` over ``range(rows)``.
@@ -22,4 +24,4 @@ def split_rows(rows: int, parts: int, multiple: int = 1) -> tuple[tuple[int, int
     units = max(1, rows // multiple)
     parts = max(1, min(parts, units))
     edges = [units * part // parts * multiple for part in range(parts)] + [rows]
-    return tuple(zip(edges, edges[1:], strict=False))
+    return tuple(pairwise(edges))

@@ -3,14 +3,14 @@
 Only the rim is ever materialised, row by row in a worker's scratch; no padded copy exists.
 """
 
-from . import machine
-from .problem import BOUNDARIES
+from . import jit
+from .arguments import BOUNDARIES
 
 CONSTANT, EDGE, SYMMETRIC, MIRROR, WRAP = range(len(BOUNDARIES))
 
 
-@machine.jit()
-def source_index(index, size, border):  # type: ignore[no-untyped-def]
+@jit.jit()
+def source_index(index, size, border):
     """Index into an axis of ``size`` for any integer index; -1 where the constant stands.
 
     The periods make every extension length right, however far a filter reaches outside.

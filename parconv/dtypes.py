@@ -9,27 +9,33 @@ import numpy as np
 
 DType = np.dtype[Any]
 
-INT64 = np.dtype(np.int64)
-FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-COMPLEX64, COMPLEX128 = np.dtype(np.complex64), np.dtype(np.complex128)
+INT64: DType = np.dtype(np.int64)
+FLOAT32: DType = np.dtype(np.float32)
+FLOAT64: DType = np.dtype(np.float64)
+COMPLEX64: DType = np.dtype(np.complex64)
+COMPLEX128: DType = np.dtype(np.complex128)
 _SUPPORTED = "bool, (u)int8 to (u)int64, float16/32/64 or complex64/128"
 
 
 def check_dtype(name: str, dtype: Any) -> DType:
     """The native form of a supported dtype, or TypeError."""
     try:
-        dtype = np.dtype(dtype)
+        known: DType = np.dtype(dtype)
     except TypeError as error:
         raise TypeError(f"{name}={dtype!r} is not a dtype: pass {_SUPPORTED}") from error
-    widest = 16 if dtype.kind == "c" else 8
-    if dtype.kind not in "biufc" or dtype.itemsize > widest:
-        raise TypeError(f"{name} has dtype {dtype}: convert it to {_SUPPORTED}")
-    return dtype.newbyteorder("=")
+    widest = 16 if known.kind == "c" else 8
+    if known.kind not in "biufc" or known.itemsize > widest:
+        raise TypeError(f"{name} has dtype {known}: convert it to {_SUPPORTED}")
+    return known if known.isnative else known.newbyteorder("=")
+
+
+_PARTS: dict[DType, DType] = {COMPLEX64: FLOAT32, COMPLEX128: FLOAT64}
+_WIDER: dict[DType, DType] = {FLOAT32: FLOAT64, COMPLEX64: COMPLEX128}
 
 
 def real(dtype: DType) -> DType:
     """The element type of one real or imaginary part."""
-    return {COMPLEX64: FLOAT32, COMPLEX128: FLOAT64}.get(dtype, dtype)
+    return _PARTS.get(dtype, dtype)
 
 
 def _natural(f: DType, g: DType) -> tuple[DType, DType]:
@@ -45,7 +51,7 @@ def _natural(f: DType, g: DType) -> tuple[DType, DType]:
 
 
 def _wider(compute: DType) -> DType:
-    return {FLOAT32: FLOAT64, COMPLEX64: COMPLEX128}.get(compute, compute)
+    return _WIDER.get(compute, compute)
 
 
 def _explicit_result(compute: DType, dtype: Any) -> tuple[DType, DType]:

@@ -1,6 +1,5 @@
-"""The decision: method, strategy, bands and threads for one problem; a value that prints and runs."""
+"""The decision for one problem, a value that prints, explains and runs; `planner` makes it."""
 
-import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from types import ModuleType
@@ -10,25 +9,10 @@ import numpy as np
 
 from . import arrays, machine
 from .arrays import Array
-from .bands import split_rows
 from .dtypes import real
 from .methods import METHODS
 from .problem import Problem
 from .strategies import STRATEGIES, Work
-
-# Below this much work (operations + 8 per byte) one thread is as fast as two: a launch costs 1 to 3
-# microseconds and wakes threads whose caches are cold.  Zen 5, 2 cores, 2026-11: break-even between
-# 64 x 64 and 128 x 128 pixels at 5x5.
-SERIAL_WORK = 1_500_000
-# Work of one thread between two looks at the signals, so that Ctrl-C is served within 0.1 s even on
-# a core a fifth as fast as its vectors suggest.  20 ms on Zen 5 (250 GFLOP/s): each launch ends in
-# a barrier, which a busy machine makes expensive.
-LAUNCH_WORK = 80_000_000 * machine.VECTOR_BYTES
-INTEGER_SLOWNESS = 8  # 64-bit integer multiplications against floating ones
-# Bands for each thread: the next free one takes the next band, so a core that the system borrows
-# for a while delays the end by a fraction of its share.
-BANDS_PER_THREAD = 8
-BAND_TILES = 10  # least height of a band, in rows of tiles
 
 
 @dataclass(frozen=True)
@@ -50,6 +34,8 @@ class Plan:
         Threads used at most.
     bands : tuple of (int, int)
         Rows ``[start, stop)`` of the output, counted over all planes.
+    launch : int
+        Bands between two looks at the signals.
     """
 
     problem: Problem
@@ -58,6 +44,7 @@ class Plan:
     asked: int | None
     threads: int
     bands: tuple[tuple[int, int], ...]
+    launch: int
     taps: Any = field(default=None, repr=False, compare=False)
 
     # --- run ---
@@ -87,21 +74,28 @@ class Plan:
             arrays.deliver(target, out, problem.axes)
         return out
 
+    def with_filter(self, g: Array) -> "Plan":
+        """The plan with its filter prepared, ready to be called."""
+        return replace(self, taps=self.prepare(g))
+
+    def prepare(self, g: Array) -> Any:
+        """The filter as the method's kernel reads it."""
+        return self._method.prepare(self.problem, g)
+
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
-        strategy, serial, parallel, remote, fill, layout, table, launch, workspace = self._constants
-        strategy(
-            Work(
-                serial, parallel, remote, (source, taps, fill, target, layout),
-                self.bands, table, self.threads, launch, workspace,
-            )
-        )  # fmt: skip
+        run, work, fill, layout = self._shared
+        run(work, (source, taps, fill, target, layout))
 
     @cached_property
     def _planar(self) -> bool:
         """Whether image and output are single planes of types that compiled code knows."""
         problem = self.problem
-        return problem.axes == (0, 1) and len(problem.image) == 2 and all(
-            arrays.kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype)
+        return (
+            problem.axes == (0, 1)
+            and len(problem.image) == 2
+            and all(
+                arrays.kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype)
+            )
         )
 
     @cached_property
@@ -109,22 +103,25 @@ class Plan:
         return METHODS[self.method]
 
     @cached_property
-    def _constants(self) -> tuple[Any, ...]:
-        """What every run of this plan shares; compiles the kernel or loads it from the cache."""
+    def _shared(self) -> tuple[Any, Work, Array, Array]:
+        """What every run of this plan shares."""
         problem, method = self.problem, self._method
-        kernels = method.kernels(
-            arrays.kernel_dtype(problem.image_dtype), problem.compute,
-            arrays.kernel_dtype(problem.dtype),
-        )  # fmt: skip
-        bands = np.array(self.bands, np.int64).reshape(-1, 2)
-        bands.flags.writeable = False
-        launches = _launches(problem, self.threads)
-        return (
-            STRATEGIES[self.strategy], kernels.serial, kernels.parallel,
-            partial(method.run_band, problem),
-            method.fill(problem), method.layout(problem), bands,
-            max(self.threads, math.ceil(len(bands) / launches)), method.workspace(problem),
-        )  # fmt: skip
+        seen_as = arrays.kernel_dtype
+        table = np.array(self.bands, np.int64).reshape(-1, 2)
+        table.flags.writeable = False
+        work = Work(
+            kernels=method.kernels(
+                seen_as(problem.image_dtype), problem.compute, seen_as(problem.dtype)
+            ),
+            remote=partial(method.run_band, problem),
+            bands=self.bands,
+            table=table,
+            threads=self.threads,
+            launch=self.launch,
+            workspace=method.workspace(problem),
+            element=real(problem.compute),
+        )
+        return STRATEGIES[self.strategy], work, method.fill(problem), method.layout(problem)
 
     # --- tell ---
 
@@ -154,7 +151,7 @@ class Plan:
             "work": f"{problem.flops:,} operations, {problem.bytes:,} bytes in and out "
             f"({problem.flops / max(problem.bytes, 1):.1f} operations per byte)",
             "workspace": f"{self.workspace:,} bytes beyond image and output",
-            "machine": f"{8 * machine.VECTOR_BYTES}-bit vectors, {machine.VECTOR_REGISTERS} registers"
+            "machine": f"{8 * machine.VECTOR_BYTES}-bit vectors, {machine.VECTOR_REGISTERS} of them"
             f"{'' if machine.HAS_FMA else ', no fused multiply-add'}",
         }
         return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
@@ -172,69 +169,3 @@ class Plan:
 
 def _first_line(thing: Any) -> str:
     return (thing.__doc__ or "").splitlines()[0].rstrip(".")
-
-
-# --- decide --------------------------------------------------------------------------------------
-
-
-def _work_of(problem: Problem) -> int:
-    return problem.flops + 8 * problem.bytes
-
-
-def _launches(problem: Problem, threads: int) -> int:
-    """How often a run of the plan looks at the signals."""
-    slowness = INTEGER_SLOWNESS if problem.compute.kind == "i" else 1
-    return max(1, math.ceil(_work_of(problem) * slowness / (threads * LAUNCH_WORK)))
-
-
-def is_small(problem: Problem) -> bool:
-    """Whether one thread is enough, so that nobody need count cores."""
-    return _work_of(problem) < SERIAL_WORK
-
-
-def make_plan(
-    problem: Problem, threads: int | None, budget: int, strategy: str, method: str
-) -> Plan:
-    """The plan for a problem: by rule, the same for the same arguments on the same machine."""
-    chosen = _choose_method(problem, method)
-    who = _choose_strategy(problem, budget, strategy)
-    used = 1 if who == "serial" else budget
-    rows = problem.planes * problem.plane[0]
-    tile = METHODS[chosen].ROWS
-    parts = max(
-        _launches(problem, 1),
-        min(used * BANDS_PER_THREAD, max(used, rows // (tile * BAND_TILES))) if used > 1 else 1,
-    )
-    bands = split_rows(rows, parts, tile) if 0 not in problem.shape else ()
-    return Plan(problem, chosen, who, threads, max(1, min(used, len(bands))), bands)
-
-
-def _known(name: str, value: Any, table: dict[str, Any]) -> None:
-    if value != "auto" and (not isinstance(value, str) or value not in table):
-        raise ValueError(f"{name}={value!r} is unknown: pass one of auto, {', '.join(table)}")
-
-
-def _choose_method(problem: Problem, method: str) -> str:
-    _known("method", method, METHODS)
-    able = {
-        name: module.cost(problem)
-        for name, module in METHODS.items()
-        if method in ("auto", name) and module.applicable(problem) is None
-    }
-    if not able:
-        raise ValueError(f"method={method!r} cannot: {METHODS[method].applicable(problem)}")
-    return min(able, key=lambda name: able[name])
-
-
-def _choose_strategy(problem: Problem, budget: int, strategy: str) -> str:
-    _known("strategy", strategy, STRATEGIES)
-    if strategy != "auto":
-        return strategy
-    if budget == 1 or is_small(problem):
-        return "serial"
-    return "threads" if machine.prange_obstacle() else "prange"
-
-
-def with_filter(plan: Plan, g: Array) -> Plan:
-    """The plan with its filter prepared."""
-    return replace(plan, taps=METHODS[plan.method].prepare(plan.problem, g))

@@ -6,19 +6,24 @@ the arrays of a call against it.
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, SupportsIndex
+from typing import Any
 
-import numpy as np
-
+from .arguments import (
+    MODES,
+    Pair,
+    check_axes,
+    check_boundary,
+    check_choice,
+    check_cval,
+    check_filter,
+    check_origin,
+    check_pair,
+    check_positive,
+)
 from .dtypes import DType, check_dtype, compute_and_result
-
-MODES = ("valid", "same", "full")
-BOUNDARIES = ("constant", "edge", "symmetric", "mirror", "wrap")
-
-Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -108,16 +113,16 @@ def describe(
     """The `Problem` for an image and a filter given as ``(shape, dtype)``, or an exception."""
     (image, f_type), (taps, g_type) = f, g
     image_dtype, filter_dtype = check_dtype("f", f_type), check_dtype("g", g_type)
-    taps = _check_filter(taps, groups)
-    plane_axes = _check_axes(axes, image)
+    taps = check_filter(taps, groups)
+    plane_axes = check_axes(axes, image)
     compute, result = compute_and_result(image_dtype, filter_dtype, dtype, accumulate)
-    _choice("mode", mode, MODES)
-    borders = _check_boundary(boundary)
-    steps, holes = _positive_pair("stride", stride), _positive_pair("dilation", dilation)
+    check_choice("mode", mode, MODES)
+    borders = check_boundary(boundary)
+    steps, holes = check_positive("stride", stride), check_positive("dilation", dilation)
     sizes = image[plane_axes[0]], image[plane_axes[1]]
     spans = holes[0] * (taps[0] - 1) + 1, holes[1] * (taps[1] - 1) + 1
-    shift = _check_origin(origin, spans, mode, padding)
-    value = _check_cval(cval, compute, image_dtype)
+    shift = check_origin(origin, spans, mode, padding)
+    value = check_cval(cval, compute, image_dtype)
     if padding is not None:
         lead, full = _padded(padding, mode, sizes, spans)
         mode = f"padding {padding}"
@@ -142,112 +147,6 @@ def describe(
     )  # fmt: skip
 
 
-# --- one argument each ---------------------------------------------------------------------------
-
-
-def _choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name}={value!r} is unknown: pass one of {', '.join(choices)}")
-
-
-def _check_filter(shape: tuple[int, ...], groups: Any) -> Pair:
-    if len(shape) in (3, 4):
-        raise NotImplementedError(
-            f"g has shape {shape}: filter banks and channels are not built yet; pass a 2-D filter"
-        )
-    if len(shape) != 2:
-        raise ValueError(f"g has shape {shape}: pass a 2-D filter (rows, columns)")
-    if 0 in shape:
-        raise ValueError(f"g has shape {shape}: a filter needs at least one tap")
-    if groups != 1 or isinstance(groups, bool):
-        raise ValueError(f"groups={groups!r} needs a 4-D filter: with a 2-D g leave it at 1")
-    return shape[0], shape[1]
-
-
-def _check_axes(axes: Any, image: tuple[int, ...]) -> Pair:
-    if len(image) < 2:
-        raise ValueError(f"f has shape {image}: pass an image with at least two axes")
-    try:
-        first, second = (operator.index(axis) for axis in axes)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"axes={axes!r}: pass two axes of f, such as (-2, -1)") from error
-    if not all(-len(image) <= axis < len(image) for axis in (first, second)):
-        raise ValueError(f"axes={axes!r} is out of range for f with shape {image}")
-    pair = first % len(image), second % len(image)
-    if pair[0] == pair[1]:
-        raise ValueError(f"axes={axes!r} names one axis twice: pass two different axes of f")
-    return pair
-
-
-def _check_boundary(boundary: Any) -> tuple[str, str]:
-    pair = (boundary, boundary) if isinstance(boundary, str) else boundary
-    if not isinstance(pair, list | tuple) or len(pair) != 2:
-        raise ValueError(
-            f"boundary={boundary!r}: pass one name or one per axis, of {', '.join(BOUNDARIES)}"
-        )
-    for name in pair:
-        if name == "reflect":
-            raise ValueError(
-                "boundary='reflect' means two things: pass 'symmetric' (d c b a | a b c d, as in "
-                "scipy.ndimage) or 'mirror' (d c b | a b c d, as in numpy.pad)"
-            )
-        _choice("boundary", name, BOUNDARIES)
-    return pair[0], pair[1]
-
-
-def _integer(name: str, value: Any, whole: Any) -> int:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, SupportsIndex):
-        raise TypeError(f"{name}={whole!r}: pass an integer or a pair of integers")
-    return operator.index(value)
-
-
-def _pair(name: str, value: Any) -> Pair:
-    """One integer for both axes, or one for each."""
-    values = tuple(value) if isinstance(value, list | tuple) else (value, value)
-    if len(values) != 2:
-        raise ValueError(f"{name}={value!r}: pass an integer or a pair of integers")
-    return _integer(name, values[0], value), _integer(name, values[1], value)
-
-
-def _positive_pair(name: str, value: Any) -> Pair:
-    pair = _pair(name, value)
-    if min(pair) < 1:
-        raise ValueError(f"{name}={value!r}: pass integers of at least 1")
-    return pair
-
-
-def _check_origin(origin: Any, spans: Pair, mode: str, padding: Any) -> Pair:
-    shift = _pair("origin", origin)
-    if any(shift) and (mode != "same" or padding is not None):
-        raise ValueError(f"origin={origin!r} shifts mode='same' only: leave it at 0 or change mode")
-    for n, o in zip(spans, shift, strict=True):
-        if not -(n // 2) <= o <= (n - 1) // 2:
-            raise ValueError(
-                f"origin={origin!r} leaves the filter: pass -{n // 2} to {(n - 1) // 2} for {n} taps"
-            )
-    return shift
-
-
-def _check_cval(cval: Any, compute: DType, image: DType) -> complex:
-    try:
-        value = np.asarray(cval)[()]
-        kind = check_dtype("cval", value.dtype).kind
-    except (TypeError, AttributeError) as error:
-        raise TypeError(f"cval={cval!r}: pass a number") from error
-    if value.ndim:
-        raise ValueError(f"cval={cval!r}: pass one number")
-    if kind == "c" and image.kind != "c":
-        raise TypeError(f"cval={cval!r} is complex, f is {image}: pass a real number")
-    if compute.kind == "i" and (not np.isfinite(value) or value != int(value)):
-        raise ValueError(
-            f"cval={cval!r}: integer images with integer filters are summed exactly; pass an "
-            "integer, or a floating filter"
-        )
-    if compute.kind == "i" and not -(2**63) <= int(value) < 2**63:
-        raise ValueError(f"cval={cval!r} does not fit in int64: pass a smaller one")
-    return int(value) if compute.kind == "i" else value.item()
-
-
 # --- geometry ------------------------------------------------------------------------------------
 
 
@@ -257,16 +156,14 @@ def _padded(padding: Any, mode: str, sizes: Pair, spans: Pair) -> tuple[Pair, Pa
         raise ValueError(f"padding={padding!r} and mode={mode!r} exclude each other: pass one")
     outer = padding if isinstance(padding, list | tuple) else (padding, padding)
     if len(outer) != 2:
-        raise ValueError(
-            f"padding={padding!r}: pass p, (py, px) or ((top, bottom), (left, right))"
-        )
-    top, left = (_pair("padding", side) for side in outer)
+        raise ValueError(f"padding={padding!r}: pass p, (py, px) or ((top, bottom), (left, right))")
+    top, left = (check_pair("padding", side) for side in outer)
     if min(*top, *left) < 0:
         raise ValueError(f"padding={padding!r}: pass integers of at least 0")
     full = [n + sum(p) - k + 1 for n, p, k in zip(sizes, (top, left), spans, strict=True)]
     if min(full) < 1:
         raise ValueError(
-            f"padding={padding!r}: the filter spans {spans}, more than the padded image; pad more"
+            f"padding={padding!r}: the filter spans {spans}, beyond the padded image; pad more"
         )
     return (top[0], left[0]), (full[0], full[1])
 

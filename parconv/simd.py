@@ -98,7 +98,7 @@ class Code:
         return self.builder.call(ir.InlineAsm(kind, "", "=r,0", side_effect=False), [value])
 
     def prefetch(self, pointer: Value) -> None:
-        """Ask the second-level cache for the line at ``pointer``, which may lie outside any array."""
+        """Ask the second-level cache for the line at ``pointer``, which may be anywhere."""
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
         call = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
@@ -130,9 +130,7 @@ class Code:
         builder.position_at_end(after)
         return results
 
-    def choose(
-        self, key: Value, cases: Mapping[int, Callable[[], Sequence[Value]]]
-    ) -> list[Value]:
+    def choose(self, key: Value, cases: Mapping[int, Callable[[], Sequence[Value]]]) -> list[Value]:
         """The values of ``cases[key]()``; any other key is undefined behaviour."""
         builder = self.builder
         impossible = builder.append_basic_block("impossible")
@@ -182,6 +180,7 @@ def define_once(module: Any, name: str, arguments: Sequence[Any], body: Callable
 @intrinsic
 def store_fence(typing: Any) -> Any:
     """Order non-temporal stores before later ones: once at the end of a band."""
+
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if machine.IS_X86:
             kind = ir.FunctionType(ir.VoidType(), [])
@@ -197,6 +196,7 @@ def store_fence(typing: Any) -> Any:
 @intrinsic
 def fetch_add(typing: Any, counter: Any, amount: Any) -> Any:
     """Add to ``counter[0]`` (int64) atomically; the value before."""
+
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pointer = data_pointer(context, builder, signature.args[0], args[0], I64(0))
         return builder.atomic_rmw("add", pointer, args[1], "monotonic")

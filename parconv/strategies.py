@@ -15,71 +15,93 @@ import numpy as np
 from . import machine
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Arrays = tuple[Array, ...]
 Band = tuple[int, int]
 
 
 class Work(NamedTuple):
-    """One convolution, ready to run: ``serial(*arrays, scratch, start, stop)`` fills a band."""
+    """What every run of one plan shares: compiled code and the bands it fills.
 
-    serial: Callable[..., None]
-    parallel: Callable[..., None]
+    ``kernels.serial(*arrays, scratch, start, stop)`` fills one band, where ``arrays`` are image,
+    taps, fill, output and layout.
+    """
+
+    kernels: Any
     remote: Callable[..., Array]  # picklable: (image, taps, start, stop) -> rows of the result
-    arrays: tuple[Array, ...]  # image, taps, fill, output, layout
     bands: tuple[Band, ...]
     table: Array  # the bands again, (n, 2)
     threads: int
     launch: int  # bands between two looks at the signals
     workspace: int  # elements of scratch a worker needs
+    element: np.dtype[Any]  # and their type
 
-    def scratch(self, workers: int) -> Array:
-        """Zeroed, so that discarded lanes never compute on garbage; a row for each worker."""
-        return np.zeros((workers, self.workspace), self.arrays[1].dtype)
+    def new_scratch(self, workers: int) -> Array:
+        """A row for each worker, zeroed so that discarded lanes never compute on garbage."""
+        return np.zeros((workers, self.workspace), self.element)
 
 
-def serial(work: Work) -> None:
+def serial(work: Work, arrays: Arrays) -> None:
     """Bands in order, on the calling thread."""
-    scratch = np.zeros(work.workspace, work.arrays[1].dtype)
+    scratch = np.zeros(work.workspace, work.element)
+    kernel = work.kernels.serial
     for start, stop in work.bands:
-        work.serial(*work.arrays, scratch, start, stop)
+        kernel(*arrays, scratch, start, stop)
 
 
-def prange(work: Work) -> None:
+def prange(work: Work, arrays: Arrays) -> None:
     """Numba's own threads, each taking the next band; `threads` where they would be unsafe."""
     if machine.prange_obstacle():
-        return threads(work)
+        return threads(work, arrays)
     with machine.prange_threads(work.threads) as entered:
         if not entered:
-            return threads(work)
-        scratch, bands = work.scratch(work.threads), len(work.bands)
+            return threads(work, arrays)
+        scratch, bands = work.new_scratch(work.threads), len(work.bands)
         for first in range(0, bands, work.launch):
             last, counter = min(first + work.launch, bands), np.zeros(1, np.int64)
-            work.parallel(*work.arrays, scratch, work.table, first, last, counter)
+            work.kernels.parallel(*arrays, scratch, work.table, first, last, counter)
     return None
 
 
 class _Queue:
-    """Bands handed out one at a time; closing it waits for those under way."""
+    """Bands handed out one at a time; closing it waits for those that other threads compute.
 
-    def __init__(self, bands: tuple[Band, ...]) -> None:
-        self._bands = iter(bands)
+    The thread that made it is not waited for: while it closes the queue it computes nothing, and it
+    alone can be interrupted between any two instructions.
+    """
+
+    def __init__(self, work: Work, arrays: Arrays) -> None:
+        self._kernel = work.kernels.serial  # compiled here, once, before any worker asks
+        self._arrays = arrays
+        self._bands = iter(work.bands)
+        self._owner = threading.get_ident()
         self._running = 0
+        self._error: BaseException | None = None
         self._changed = threading.Condition()
 
-    def take(self) -> Band | None:
-        """The next band, until there is none or the queue is closed."""
+    def drain(self, scratch: Array) -> None:
+        """What a worker does: bands until there are none."""
+        mine = int(threading.get_ident() != self._owner)
+        while (band := self._take(mine)) is not None:
+            try:
+                self._kernel(*self._arrays, scratch, *band)
+            except BaseException as error:
+                self._error, self._bands = error, iter(())
+            finally:
+                self._done(mine)
+
+    def _take(self, mine: int) -> Band | None:
         with self._changed:
             band = next(self._bands, None)
-            self._running += band is not None
+            self._running += mine if band is not None else 0
             return band
 
-    def done(self) -> None:
+    def _done(self, mine: int) -> None:
         with self._changed:
-            self._running -= 1
+            self._running -= mine
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Hand out no more and wait; an interrupt is raised only when all bands have stopped."""
-        interrupt: BaseException | None = None
+        """Hand out no more, wait, then raise what a band raised or what interrupted the wait."""
         self._bands = iter(())
         while True:
             try:
@@ -87,17 +109,9 @@ class _Queue:
                     self._changed.wait_for(lambda: not self._running)
                 break
             except BaseException as error:
-                interrupt = error
-        if interrupt is not None:
-            raise interrupt
-
-    def drain(self, work: Work, scratch: Array) -> None:
-        """What a worker does: bands until there are none."""
-        while (band := self.take()) is not None:
-            try:
-                work.serial(*work.arrays, scratch, *band)
-            finally:
-                self.done()
+                self._error = error
+        if self._error is not None:
+            raise self._error
 
 
 _pool: ThreadPoolExecutor | None = None
@@ -122,19 +136,19 @@ def _workers() -> ThreadPoolExecutor:
         return _pool
 
 
-def threads(work: Work) -> None:
+def threads(work: Work, arrays: Arrays) -> None:
     """Our own thread pool and the calling thread; safe in every process and nesting."""
-    queue, scratch = _Queue(work.bands), work.scratch(work.threads)
+    queue, scratch = _Queue(work, arrays), work.new_scratch(work.threads)
     pool = _workers()
     try:
         for worker in range(1, work.threads):
-            pool.submit(queue.drain, work, scratch[worker])
-        queue.drain(work, scratch[0])
+            pool.submit(queue.drain, scratch[worker])
+        queue.drain(scratch[0])
     finally:
         queue.close()
 
 
-def joblib(work: Work) -> None:
+def joblib(work: Work, arrays: Arrays) -> None:
     """``joblib.Parallel`` under whatever ``parallel_config`` is active; threads by default."""
     from joblib import Parallel, delayed
     from joblib.parallel import get_active_backend
@@ -142,18 +156,18 @@ def joblib(work: Work) -> None:
     backend, _ = get_active_backend(prefer="threads")
     tasks = Parallel(n_jobs=work.threads, prefer="threads")
     if not backend.supports_sharedmem:
-        return _remotely(work, tasks, delayed)
-    queue, scratch = _Queue(work.bands), work.scratch(work.threads)
+        return _remotely(work, arrays, tasks, delayed)
+    queue, scratch = _Queue(work, arrays), work.new_scratch(work.threads)
     try:
-        tasks(delayed(queue.drain)(work, part) for part in scratch)
+        tasks(delayed(queue.drain)(part) for part in scratch)
     finally:
         queue.close()
     return None
 
 
-def _remotely(work: Work, tasks: Any, delayed: Any) -> None:
+def _remotely(work: Work, arrays: Arrays, tasks: Any, delayed: Any) -> None:
     """Bands in other processes, which send their rows back; the output is written here."""
-    image, taps, _, out, _ = work.arrays
+    image, taps, _, out, _ = arrays
     bands = work.bands
     results = tasks(delayed(work.remote)(image, taps, *band) for band in bands)
     for (start, stop), rows in zip(bands, results, strict=True):
@@ -161,7 +175,7 @@ def _remotely(work: Work, tasks: Any, delayed: Any) -> None:
             out[row // out.shape[1], row % out.shape[1]] = rows[row - start]
 
 
-STRATEGIES: dict[str, Callable[[Work], None]] = {
+STRATEGIES: dict[str, Callable[[Work, Arrays], None]] = {
     "serial": serial,
     "prange": prange,
     "threads": threads,

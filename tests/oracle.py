@@ -180,16 +180,16 @@ def bound(expected: Expected, compute: Any, result: Any) -> Array:
 
 def saturated(values: Array, dtype: Any) -> Array:
     """Exact or extended values as the nearest integers of ``dtype``, half to even."""
-    info = np.iinfo(dtype)
-    flat = [
-        0 if value != value else min(max(int(np.rint(value)), info.min), info.max)
-        for value in (
-            (np.clip(value, info.min, info.max) if np.isinf(value) else value)
-            if isinstance(value, np.floating)
-            else value
-            for value in values.ravel()
-        )
-    ]
+    low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+
+    def nearest(value: Any) -> int:
+        if value != value:
+            return 0
+        if value in (np.inf, -np.inf):
+            return high if value > 0 else low
+        return min(max(value if isinstance(value, int) else int(np.rint(value)), low), high)
+
+    flat = [nearest(value) for value in values.ravel()]
     return np.array(flat, object).reshape(values.shape).astype(dtype)
 
 
@@ -226,7 +226,7 @@ def assert_right(
         _fail_unless(near, result, right, what)
         return
     with np.errstate(invalid="ignore", over="ignore"):
-        error = np.abs(result.astype(right.dtype) - right)
+        error = np.abs(result.astype(np.result_type(result, right)) - right)
         near = error <= bound(expected, compute, kind)
     same = (result == right) | (np.isnan(result) & np.isnan(right))
     _fail_unless(np.where(np.isfinite(right), near, same), result, right, what)

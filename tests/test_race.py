@@ -111,15 +111,15 @@ def test_ratio_best_peer_and_percent_of_limit() -> None:
         timed("quick", 0.005, 0.006),
         Result("liar", "differs", 3.0),
     )
-    compute = Row(WORKLOADS[0], 1, flops=1e8, nbytes=1e6, results=results)
+    compute = Row(WORKLOADS[0], FIXED, flops=1e8, nbytes=1e6, results=results)
     best = {regime: compute.best(regime) for regime in (REUSED, FRESH)}
     assert [peer.name if peer else None for peer in best.values()] == ["quick", "slow"]
     assert compute.ratio(REUSED) == pytest.approx(2.5)
     assert compute.ratio(FRESH) == pytest.approx(1.25)
     assert compute.ratio(REUSED, results[1]) == pytest.approx(10)
-    assert compute.percent_of_limit(FIXED) == pytest.approx(50)  # 1 ms of flops
-    memory = Row(WORKLOADS[0], 1, flops=1e6, nbytes=1e7, results=results)
-    assert memory.percent_of_limit(FIXED, FRESH) == pytest.approx(25)  # 1 ms of bytes
+    assert compute.percent_of_limit(REUSED) == pytest.approx(50)  # 1 ms of flops
+    memory = Row(WORKLOADS[0], FIXED, flops=1e6, nbytes=1e7, results=results)
+    assert memory.percent_of_limit(FRESH) == pytest.approx(25)  # 1 ms of bytes
 
 
 def test_timing_takes_quartiles_of_rounds() -> None:

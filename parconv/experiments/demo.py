@@ -214,10 +214,10 @@ def table(demo: Demo) -> "Table":
     """The lines for the terminal."""
     from rich.table import Table
 
-    scaled = f"scipy timed on {SCIPY_SIDE}² and scaled by area, " if demo.size > SCIPY_SIDE else ""
+    scaled = f", timed on {SCIPY_SIDE}² and scaled by area" if demo.size > SCIPY_SIDE else ""
     result = Table(
         title=f"photograph {demo.size} x {demo.size} float32, border {BORDER} "
-        f"({scaled}scipy on 1 thread, OpenCV on ours)"
+        f"(scipy on 1 thread{scaled}; OpenCV on as many as ours)"
     )
     headings = ("threads", "ms", "speed-up", "GFLOP/s", "% FMA peak", "× scipy.ndimage", "× OpenCV")
     for heading in ("filter", *headings):

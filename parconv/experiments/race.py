@@ -88,25 +88,26 @@ def race(
     if min(counts) < 1 or repeats < 1:
         raise ValueError(f"threads is {counts} and repeats {repeats}: pass at least 1")
     present = [peer for peer in peers if peer.installed]
-    limits = {count: ceilings.measure(count) for count in counts}
     grid = [(workload, count) for workload in workloads for count in counts]
     rows = []
     for done, (workload, count) in enumerate(grid):
         announce(f"{workload.name}, threads {count}", done, len(grid))
         rows.append(race_row(workload, count, present, repeats))
-        # After every row: on a shared machine the ceilings come and go within the hour.
-        limits[count] = limits[count].best(ceilings.measure(count))
     return Report(
         machine_facts(),
         {peer.name: peer.version for peer in (OURS, *present)},
         tuple(peer.name for peer in peers if not peer.installed),
-        limits,
         tuple(rows),
     )
 
 
 def race_row(workload: Workload, threads: int, peers: Sequence[Peer], repeats: int) -> Row:
-    """Verify and time one workload at one thread count."""
+    """Verify and time one workload at one thread count.
+
+    The ceilings are measured before and after it: on a shared machine the bandwidth may double or
+    halve within minutes.
+    """
+    before = ceilings.measure(threads)
     f, g = workload.arrays()
     run = OURS.prepare(workload, f, g, threads)
     if run is None:
@@ -122,7 +123,8 @@ def race_row(workload: Workload, threads: int, peers: Sequence[Peer], repeats: i
         f, g, mode=workload.mode, boundary=workload.boundary, method=workload.method
     ).problem
     results = [entrant.result() for entrant in entrants]
-    return Row(workload, threads, problem.flops, problem.bytes, (*results, *absent))
+    limit = before.best(ceilings.measure(threads))
+    return Row(workload, limit, problem.flops, problem.bytes, (*results, *absent))
 
 
 def _enter(

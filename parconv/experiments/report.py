@@ -22,8 +22,8 @@ OWN_OUTPUT, SLOW = "*", "†"
 LEGEND = (
     f"ratio: best peer / ours, above 1 where parconv is faster.  {OWN_OUTPUT} cannot reuse an "
     f"output: fresh one measured.  {SLOW} slow: 3 rounds, with a reused output only.\n"
-    "% limit: max(flops / FMA peak, bytes / stream bandwidth) over our time; above 100 where the "
-    "arrays stay in the caches."
+    "% limit: max(flops / FMA peak, bytes / stream bandwidth) over our time, both measured beside "
+    "that row; may exceed 100 where the arrays stay in the caches."
 )
 
 
@@ -67,13 +67,17 @@ class Result:
 
 @dataclass(frozen=True)
 class Row:
-    """One workload at one thread count; the first result is ours."""
+    """One workload, one thread count, the ceilings of that moment; the first result is ours."""
 
     workload: Workload
-    threads: int
+    ceilings: Ceilings
     flops: float
     nbytes: float
     results: tuple[Result, ...]
+
+    @property
+    def threads(self) -> int:
+        return self.ceilings.threads
 
     @property
     def ours(self) -> Result:
@@ -92,9 +96,12 @@ class Row:
         peer = peer or self.best(regime)
         return None if peer is None else peer.seconds(regime) / self.ours.seconds(regime)
 
-    def percent_of_limit(self, ceilings: Ceilings, regime: str = REUSED) -> float:
-        limit = ceilings.limit_seconds(self.flops, self.nbytes, self.workload.dtype)
-        return 100 * limit / self.ours.seconds(regime)
+    @property
+    def limit_seconds(self) -> float:
+        return self.ceilings.limit_seconds(self.flops, self.nbytes, self.workload.dtype)
+
+    def percent_of_limit(self, regime: str) -> float:
+        return 100 * self.limit_seconds / self.ours.seconds(regime)
 
 
 @dataclass(frozen=True)
@@ -104,8 +111,15 @@ class Report:
     machine: Mapping[str, Any]
     versions: Mapping[str, str]
     missing: tuple[str, ...]
-    ceilings: Mapping[int, Ceilings]
     rows: tuple[Row, ...]
+
+    @property
+    def ceilings(self) -> tuple[Ceilings, ...]:
+        """The best of the run, one for each thread count."""
+        best: dict[int, Ceilings] = {}
+        for row in self.rows:
+            best[row.threads] = row.ceilings.best(best.get(row.threads, row.ceilings))
+        return tuple(best.values())
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``json.dump``."""
@@ -113,19 +127,20 @@ class Report:
             "machine": dict(self.machine),
             "versions": dict(self.versions),
             "missing": list(self.missing),
-            "ceilings": [dataclasses.asdict(ceiling) for ceiling in self.ceilings.values()],
-            "rows": [_row_json(row, self.ceilings[row.threads]) for row in self.rows],
+            "ceilings": [dataclasses.asdict(ceiling) for ceiling in self.ceilings],
+            "rows": [_row_json(row) for row in self.rows],
         }
 
 
-def _row_json(row: Row, ceilings: Ceilings) -> dict[str, Any]:
+def _row_json(row: Row) -> dict[str, Any]:
     ratios = {regime: row.ratio(regime) for regime in (REUSED, FRESH)}
     best = {regime: peer.name if (peer := row.best(regime)) else None for regime in ratios}
     return {
         **dataclasses.asdict(row),
         "workload": {"name": row.workload.name, **dataclasses.asdict(row.workload)},
-        "limit_seconds": ceilings.limit_seconds(row.flops, row.nbytes, row.workload.dtype),
-        "percent_of_limit": {regime: row.percent_of_limit(ceilings, regime) for regime in ratios},
+        "threads": row.threads,
+        "limit_seconds": row.limit_seconds,
+        "percent_of_limit": {regime: row.percent_of_limit(regime) for regime in ratios},
         "best": best,
         "ratio": ratios,
     }
@@ -166,9 +181,9 @@ def show(report: Report, console: "Console") -> None:
     console.print(f"{facts}\n{versions}", highlight=False, soft_wrap=True)
     if report.missing:
         console.print(f"not installed: {', '.join(report.missing)}", highlight=False)
-    for ceiling in report.ceilings.values():
+    for ceiling in report.ceilings:
         console.print(
-            f"ceilings, threads {ceiling.threads}: {ceiling.gflops32:.0f} GFLOP/s float32, "
+            f"ceilings at best, threads {ceiling.threads}: {ceiling.gflops32:.0f} GFLOP/s float32, "
             f"{ceiling.gflops64:.0f} float64, {ceiling.gbytes:.0f} GB/s",
             highlight=False,
         )
@@ -187,19 +202,18 @@ def _table(report: Report) -> "Table":
     for heading in (*reused, "fresh: ours", "best peer", "peer", "ratio", "others"):
         table.add_column(heading, justify="left" if "best" in heading else "right")
     for row in report.rows:
-        table.add_row(*_cells(row, report.ceilings[row.threads]))
+        table.add_row(*_cells(row))
     return table
 
 
-def _cells(row: Row, ceilings: Ceilings) -> list[str]:
-    percent = f"{row.percent_of_limit(ceilings):.0f}"
+def _cells(row: Row) -> list[str]:
     best = row.best(REUSED)
     others = [f"{r.label} {row.ratio(REUSED, r):.1f}" for r in row.rivals if r is not best]
     return [
         row.workload.name,
         str(row.threads),
         *_comparison(row, REUSED),
-        percent,
+        f"{row.percent_of_limit(REUSED):.0f}",
         *_comparison(row, FRESH),
         ", ".join(others),
     ]

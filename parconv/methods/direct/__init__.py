@@ -7,15 +7,16 @@ images and filters become real passes of the same tile over separated real and i
 Start reading at `tile.py` (the inner loop), then `kernel.py` (rows of output from tiles).
 """
 
-import math
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ... import machine
+from ... import jit, machine
+from ...arguments import BOUNDARIES
 from ...dtypes import real
-from ...problem import BOUNDARIES, Problem
+from ...problem import Problem
 from . import kernel as k
 from .tile import ROWS, VECTORS, encode_pass, lanes, row_groups
 
@@ -34,11 +35,22 @@ class Taps(NamedTuple):
     limit: int | None = None
 
 
-class Kernels(NamedTuple):
-    """The compiled kernel for one set of dtypes, alone and over a table of bands."""
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """The compiled kernel for one set of dtypes; each form compiles, or loads, on first use."""
 
-    serial: Any
-    parallel: Any
+    signature: tuple[Any, ...]
+
+    @cached_property
+    def serial(self) -> Any:
+        """``serial(f, taps, fill, out, layout, scratch, start, stop)`` fills one band."""
+        return jit.compiled(k.kernel, self.signature)
+
+    @cached_property
+    def parallel(self) -> Any:
+        """The same over a table of bands, on Numba's threads."""
+        signature = k.parallel_signature(self.signature)
+        return jit.compiled(k.parallel_kernel, signature, parallel=True)
 
 
 def applicable(problem: Problem) -> str | None:
@@ -89,7 +101,10 @@ def prepare(problem: Problem, g: Array) -> Taps:
     if g.dtype.kind == "c":
         imaginary = g.imag if problem.reflect else -g.imag  # correlation conjugates
         g = np.stack([g.real, imaginary, -imaginary])
-    values = g.astype(kind).reshape(-1).take(_order(problem))
+    if g.dtype != kind:
+        with np.errstate(over="ignore"):
+            g = g.astype(kind)
+    values = g.reshape(-1).take(_order(problem))
     values.flags.writeable = False
     return Taps(values, limit)
 
@@ -99,7 +114,7 @@ def _overflow_limit(problem: Problem, g: Array) -> int | None:
     total = max(1, sum(abs(tap) for tap in g.ravel().tolist()))
     limit = (2**63 - 1) // total
     if abs(int(problem.cval.real)) > limit or total >= 2**63:
-        raise ValueError(f"g and cval={problem.cval}: the sum may exceed int64; pass a float filter")
+        raise ValueError(f"g or cval={problem.cval} is too large for int64 sums: pass g as float")
     widest = 1 << (8 * problem.image_dtype.itemsize)
     return None if widest <= limit else limit
 
@@ -195,20 +210,14 @@ def workspace(problem: Problem) -> int:
 def fill(problem: Problem) -> Array:
     """The border's constant, real and imaginary."""
     value = problem.cval
-    parts = [value.real, value.imag]
-    return np.array(parts, real(problem.compute))
+    with np.errstate(over="ignore"):
+        return np.array([value.real, value.imag]).astype(real(problem.compute))
 
 
-@lru_cache(maxsize=256)
+@cache
 def kernels(image: np.dtype[Any], compute: np.dtype[Any], result: np.dtype[Any]) -> Kernels:
-    """Compiled (or loaded from disk) on first use, for the dtypes as the kernel sees them."""
-    signature = k.signature(image, real(compute), result)
-    return Kernels(
-        machine.compiled(k.kernel, signature),
-        lambda *arrays: machine.compiled(
-            k.parallel_kernel, k.parallel_signature(signature), parallel=True
-        )(*arrays),
-    )
+    """The kernel for the dtypes as compiled code sees them."""
+    return Kernels(k.signature(image, real(compute), result))
 
 
 def run_band(problem: Problem, image: Array, taps: Array, start: int, stop: int) -> Array:

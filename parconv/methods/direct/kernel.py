@@ -11,7 +11,7 @@ and the same tile runs over the copy.
 import numba
 import numpy as np
 
-from ... import machine
+from ... import jit, machine
 from ...borders import source_index
 from ...simd import fetch_add, store_fence
 from .elements import copy_run, lies_flat, read, write
@@ -25,8 +25,8 @@ FIELDS = (
 ) = range(31)  # fmt: skip
 
 
-@machine.jit()
-def _pack(f, fill, layout, scratch, plane, y, height, x, width):  # type: ignore[no-untyped-def]
+@jit.jit()
+def _pack(f, fill, layout, scratch, plane, y, height, x, width):
     """Everything that outputs ``[y, y + height) x [x, x + width)`` need, border applied.
 
     With a column stride s a row is stored as s phases (every s-th pixel), each contiguous; with a
@@ -62,8 +62,8 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):  # type: ignore
                     scratch[target] = read(f, (plane, row, pixel), part, scratch)
 
 
-@machine.jit()
-def _finish(out, layout, scratch, plane, y, height, x, width):  # type: ignore[no-untyped-def]
+@jit.jit()
+def _finish(out, layout, scratch, plane, y, height, x, width):
     """Convert and store results that tiles left in scratch."""
     flat = layout[PASSES] == 1 and lies_flat(out, scratch)
     second = ROWS * layout[PANEL] * (layout[PASSES] - 1)
@@ -76,11 +76,11 @@ def _finish(out, layout, scratch, plane, y, height, x, width):  # type: ignore[n
             for column in range(width):
                 real, imaginary = scratch[at + column], scratch[at + second + column]
                 if second == 0:
-                    imaginary = real - real
+                    imaginary = scratch.dtype.type(0)
                 write(out, (plane, y + row, x + column), real, imaginary)
 
 
-def kernel(f, taps, fill, out, layout, scratch, start, stop):  # type: ignore[no-untyped-def]
+def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else.
 
     One flat function: each function compiled separately costs Numba 0.1 s, and each level of calls
@@ -162,18 +162,16 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):  # type: ignore[no
                                 scratch, layout[RESULTS_AT] + part * ROWS * layout[PANEL],
                                 f, (ahead + done, image_row), vectors - whole,
                             )  # fmt: skip
-                        _finish(
-                            out, layout, scratch, plane, y + row, rows, x + done, width - done
-                        )
+                        _finish(out, layout, scratch, plane, y + row, rows, x + done, width - done)
                 x += width
             y += height
     store_fence()
 
 
-_kernel = machine.jit()(kernel)
+_kernel = jit.jit()(kernel)
 
 
-def parallel_kernel(f, taps, fill, out, layout, scratch, bands, first, last, counter):  # type: ignore[no-untyped-def]
+def parallel_kernel(f, taps, fill, out, layout, scratch, bands, first, last, counter):
     """Bands ``[first, last)``, each taken by the next free worker; a row of scratch a worker."""
     for worker in numba.prange(scratch.shape[0]):
         band = first + fetch_add(counter, 1)
@@ -185,7 +183,7 @@ def parallel_kernel(f, taps, fill, out, layout, scratch, bands, first, last, cou
 # --- signatures ----------------------------------------------------------------------------------
 
 
-def signature(image, compute, result):  # type: ignore[no-untyped-def]
+def signature(image, compute, result):
     """Argument types of `kernel`: any layout of image and output, one specialisation per dtype."""
     f, element, out = (numba.from_dtype(kind) for kind in (image, compute, result))
     constant = numba.types.Array(element, 1, "C", readonly=True)
@@ -201,7 +199,7 @@ def signature(image, compute, result):  # type: ignore[no-untyped-def]
     )
 
 
-def parallel_signature(serial):  # type: ignore[no-untyped-def]
+def parallel_signature(serial):
     """Argument types of `parallel_kernel`, from those of `kernel`."""
     bands = numba.types.Array(numba.int64, 2, "C", readonly=True)
     arrays, scratch = serial[:5], serial[5].dtype[:, ::1]

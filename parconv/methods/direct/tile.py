@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -136,9 +135,9 @@ class _Tile:
             following = self.builder.add(column, I64(1))
             return [first_pixel(following), self.code.at(taps, size), *added]
 
-        return lambda: self.code.loop(
-            self.columns, [first_pixel(I64(0)), taps, *sums], one_column
-        )[1:]
+        return lambda: self.code.loop(self.columns, [first_pixel(I64(0)), taps, *sums], one_column)[
+            1:
+        ]
 
     def add_column(
         self, size: int, pixel: Value, taps: Value, sums: Sequence[Value]
@@ -187,7 +186,9 @@ def _emit_row(builder: Any, vectors: Value, *arguments: Value) -> None:
 
 
 @intrinsic
-def tile_row(typing, source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, vectors):  # type: ignore[no-untyped-def]  # noqa: E501
+def tile_row(
+    typing, source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, vectors
+):  # fmt: skip
     """Emit a call that computes `ROWS` rows of ``vectors`` vector columns.
 
     ``rows`` = elements from one source row to the next, the same times the stride, elements from

@@ -1,0 +1,120 @@
+"""One argument each: what it may be, and what to pass instead.
+
+Every check returns the argument in its one internal form, or raises.
+"""
+
+import operator
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from .dtypes import DType, check_dtype
+
+MODES = ("valid", "same", "full")
+BOUNDARIES = ("constant", "edge", "symmetric", "mirror", "wrap")
+
+Pair = tuple[int, int]
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name}={value!r} is unknown: pass one of {', '.join(choices)}")
+
+
+def check_filter(shape: tuple[int, ...], groups: Any) -> Pair:
+    if len(shape) in (3, 4):
+        raise NotImplementedError(
+            f"g has shape {shape}: filter banks and channels are not built yet; pass a 2-D filter"
+        )
+    if len(shape) != 2:
+        raise ValueError(f"g has shape {shape}: pass a 2-D filter (rows, columns)")
+    if 0 in shape:
+        raise ValueError(f"g has shape {shape}: a filter needs at least one tap")
+    if groups != 1 or isinstance(groups, bool):
+        raise ValueError(f"groups={groups!r} needs a 4-D filter: with a 2-D g leave it at 1")
+    return shape[0], shape[1]
+
+
+def check_axes(axes: Any, image: tuple[int, ...]) -> Pair:
+    if len(image) < 2:
+        raise ValueError(f"f has shape {image}: pass an image with at least two axes")
+    try:
+        first, second = (operator.index(axis) for axis in axes)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"axes={axes!r}: pass two axes of f, such as (-2, -1)") from error
+    if not all(-len(image) <= axis < len(image) for axis in (first, second)):
+        raise ValueError(f"axes={axes!r} is out of range for f with shape {image}")
+    pair = first % len(image), second % len(image)
+    if pair[0] == pair[1]:
+        raise ValueError(f"axes={axes!r} names one axis twice: pass two different axes of f")
+    return pair
+
+
+def check_boundary(boundary: Any) -> tuple[str, str]:
+    pair = (boundary, boundary) if isinstance(boundary, str) else boundary
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        raise ValueError(
+            f"boundary={boundary!r}: pass one name or one per axis, of {', '.join(BOUNDARIES)}"
+        )
+    for name in pair:
+        if name == "reflect":
+            raise ValueError(
+                "boundary='reflect' means two things: pass 'symmetric' (d c b a | a b c d, as in "
+                "scipy.ndimage) or 'mirror' (d c b | a b c d, as in numpy.pad)"
+            )
+        check_choice("boundary", name, BOUNDARIES)
+    return pair[0], pair[1]
+
+
+def _integer(name: str, value: Any, whole: Any) -> int:
+    if isinstance(value, bool | np.bool_) or not isinstance(value, SupportsIndex):
+        raise TypeError(f"{name}={whole!r}: pass an integer or a pair of integers")
+    return operator.index(value)
+
+
+def check_pair(name: str, value: Any) -> Pair:
+    """One integer for both axes, or one for each."""
+    values = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    if len(values) != 2:
+        raise ValueError(f"{name}={value!r}: pass an integer or a pair of integers")
+    return _integer(name, values[0], value), _integer(name, values[1], value)
+
+
+def check_positive(name: str, value: Any) -> Pair:
+    pair = check_pair(name, value)
+    if min(pair) < 1:
+        raise ValueError(f"{name}={value!r}: pass integers of at least 1")
+    return pair
+
+
+def check_origin(origin: Any, spans: Pair, mode: str, padding: Any) -> Pair:
+    shift = check_pair("origin", origin)
+    if any(shift) and (mode != "same" or padding is not None):
+        raise ValueError(f"origin={origin!r} shifts mode='same' only: leave it at 0 or change mode")
+    for n, o in zip(spans, shift, strict=True):
+        if not -(n // 2) <= o <= (n - 1) // 2:
+            raise ValueError(
+                f"origin={origin!r} leaves the filter: pass -{n // 2} to {(n - 1) // 2}"
+            )
+    return shift
+
+
+def check_cval(cval: Any, compute: DType, image: DType) -> complex:
+    try:
+        value = np.asarray(cval)[()]
+        kind = check_dtype("cval", value.dtype).kind
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"cval={cval!r}: pass a number") from error
+    if value.ndim:
+        raise ValueError(f"cval={cval!r}: pass one number")
+    if kind == "c" and image.kind != "c":
+        raise TypeError(f"cval={cval!r} is complex, f is {image}: pass a real number")
+    if compute.kind == "i" and (not np.isfinite(value) or value != int(value)):
+        raise ValueError(
+            f"cval={cval!r}: integer images with integer filters are summed exactly; pass an "
+            "integer, or a floating filter"
+        )
+    if compute.kind == "i" and not -(2**63) <= int(value) < 2**63:
+        raise ValueError(f"cval={cval!r} does not fit in int64: pass a smaller one")
+    return int(value) if compute.kind == "i" else value.item()

@@ -1,0 +1,157 @@
+"""From a question to its plan, by rule and remembered; touches no data."""
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from . import machine
+from .bands import split_rows
+from .dtypes import check_dtype
+from .methods import METHODS
+from .plan import Plan
+from .problem import Problem, describe
+from .strategies import STRATEGIES
+
+# Work is counted in operations: those of the filter, and this many for moving one pixel.
+PIXEL_WORK = 64
+# Below this much work one thread is as fast as two: a launch costs 1 to 3 microseconds and wakes
+# threads whose caches are cold.  Zen 5, 2 cores, 2026-11.
+SERIAL_WORK = 1_500_000
+# Work of one thread between two looks at the signals, so that Ctrl-C is served within 0.1 s even on
+# a core a fifth as fast as its vectors suggest.  20 ms on Zen 5 (250 GFLOP/s): each launch ends in
+# a barrier, which a busy machine makes expensive.
+LAUNCH_WORK = 80_000_000 * machine.VECTOR_BYTES
+INTEGER_SLOWNESS = 8  # 64-bit integer multiplications against floating ones
+# Bands for each thread: the next free one takes the next band, so a core that the system borrows
+# for a while delays the end by a fraction of its share.
+BANDS_PER_THREAD = 8
+BAND_TILES = 10  # least height of a band, in rows of tiles
+
+
+def decide(image: Any, taps: Any, threads: Any, *question: Any) -> Plan:
+    """The plan for an image and a filter given as ``(shape, dtype)``.
+
+    ``question`` is the rest of `_plan`'s arguments, in its order.  The answer to a question that
+    was asked before comes from a cache.
+    """
+    budget = _thread_limit(image, taps, threads)
+    try:
+        return _cached_plan(_types(question), image, taps, threads, budget, *question)
+    except TypeError:  # a list among the arguments cannot be a key; a wrong type raises again
+        return _plan((), image, taps, threads, budget, *question)
+
+
+def _types(question: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Types of the members of tuples, which the cache itself does not tell apart (1, True, 1.0)."""
+    return tuple([repr(value) for value in question if type(value) is tuple and value != (-2, -1)])
+
+
+def _thread_limit(image: Any, taps: Any, threads: Any) -> int:
+    """Threads to plan for; cores are counted only where there is work for several."""
+    if threads is None:
+        return 1 if is_small(image[0], taps[0]) else machine.thread_budget()
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
+        raise TypeError(f"threads={threads!r}: pass an integer of at least 1, or None")
+    if threads < 1:
+        raise ValueError(f"threads={threads!r}: pass an integer of at least 1, or None")
+    return machine.usable_threads(int(threads))
+
+
+def _plan(
+    types: Any, image: Any, taps: Any, threads: int | None, budget: int, strategy: str, method: str,
+    reflect: bool, mode: str, boundary: Any, cval: complex, padding: Any, origin: Any, axes: Any,
+    stride: Any, dilation: Any, groups: int, dtype: Any, accumulate: Any,
+) -> Plan:  # fmt: skip
+    problem = describe(
+        image, taps, reflect=reflect, mode=mode, boundary=boundary, cval=cval, padding=padding,
+        origin=origin, axes=axes, stride=stride, dilation=dilation, groups=groups, dtype=dtype,
+        accumulate=accumulate,
+    )  # fmt: skip
+    return make_plan(problem, threads, budget, strategy, method)
+
+
+# ``typed``: True and 1.0 are not 1
+_cached_plan = lru_cache(maxsize=512, typed=True)(_plan)
+
+
+def _work_of(problem: Problem) -> int:
+    return problem.flops + PIXEL_WORK // 8 * problem.bytes
+
+
+def _launches(problem: Problem, threads: int) -> int:
+    """How often a run of the plan looks at the signals."""
+    slowness = INTEGER_SLOWNESS if problem.compute.kind == "i" else 1
+    return max(1, math.ceil(_work_of(problem) * slowness / (threads * LAUNCH_WORK)))
+
+
+def is_small(image: tuple[int, ...], taps: tuple[int, ...]) -> bool:
+    """Whether one thread is enough, so that nobody need count cores."""
+    return math.prod(image) * (2 * math.prod(taps) + PIXEL_WORK) < SERIAL_WORK
+
+
+def make_plan(
+    problem: Problem, threads: int | None, budget: int, strategy: str, method: str
+) -> Plan:
+    """The plan for a problem: by rule, the same for the same arguments on the same machine."""
+    chosen = _choose_method(problem, method)
+    who = _choose_strategy(problem, budget, strategy)
+    used = 1 if who == "serial" else budget
+    rows = problem.planes * problem.plane[0]
+    tile = METHODS[chosen].ROWS
+    parts = max(
+        _launches(problem, 1),
+        min(used * BANDS_PER_THREAD, max(used, rows // (tile * BAND_TILES))) if used > 1 else 1,
+    )
+    bands = split_rows(rows, parts, tile) if 0 not in problem.shape else ()
+    used = max(1, min(used, len(bands)))
+    launch = max(used, math.ceil(len(bands) / _launches(problem, used)))
+    return Plan(problem, chosen, who, threads, used, bands, launch)
+
+
+def _known(name: str, value: Any, table: dict[str, Any]) -> None:
+    if value != "auto" and (not isinstance(value, str) or value not in table):
+        raise ValueError(f"{name}={value!r} is unknown: pass one of auto, {', '.join(table)}")
+
+
+def _choose_method(problem: Problem, method: str) -> str:
+    _known("method", method, METHODS)
+    able = {
+        name: module.cost(problem)
+        for name, module in METHODS.items()
+        if method in ("auto", name) and module.applicable(problem) is None
+    }
+    if not able:
+        raise ValueError(f"method={method!r} cannot: {METHODS[method].applicable(problem)}")
+    return min(able, key=lambda name: able[name])
+
+
+def _choose_strategy(problem: Problem, budget: int, strategy: str) -> str:
+    _known("strategy", strategy, STRATEGIES)
+    if strategy != "auto":
+        return strategy
+    if budget == 1 or is_small(problem.image, problem.filter):
+        return "serial"
+    return "threads" if machine.prange_obstacle() else "prange"
+
+
+# --- a shape and a dtype in place of an array ----------------------------------------------------
+
+
+def is_spec(value: Any) -> bool:
+    """Whether it is ``(shape, dtype)``."""
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and isinstance(value[0], tuple)
+        and isinstance(value[1], str | type | np.dtype)
+    )
+
+
+def check_spec(name: str, value: Any) -> tuple[tuple[int, ...], Any]:
+    """The shape and dtype, checked."""
+    shape, dtype = value
+    if not all(isinstance(n, int | np.integer) and n >= 0 for n in shape):
+        raise ValueError(f"{name}={value!r}: a shape holds integers of at least 0")
+    return tuple(map(int, shape)), check_dtype(name, dtype)
