@@ -3,6 +3,7 @@
 Every check returns the argument in its one internal form, or raises.
 """
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
@@ -102,19 +103,25 @@ def check_origin(origin: Any, spans: Pair, mode: str, padding: Any) -> Pair:
 
 def check_cval(cval: Any, compute: DType, image: DType) -> complex:
     try:
-        value = np.asarray(cval)[()]
-        kind = check_dtype("cval", value.dtype).kind
+        number = np.asarray(cval)
+        kind = check_dtype("cval", number.dtype).kind
     except (TypeError, ValueError) as error:
         raise TypeError(f"cval={cval!r}: pass a number") from error
-    if value.ndim:
+    if number.ndim:
         raise ValueError(f"cval={cval!r}: pass one number")
     if kind == "c" and image.kind != "c":
         raise TypeError(f"cval={cval!r} is complex, f is {image}: pass a real number")
-    if compute.kind == "i" and (not np.isfinite(value) or value != int(value)):
+    value: complex = number.item()
+    return _exact(value) if compute.kind == "i" else value
+
+
+def _exact(value: complex) -> int:
+    """The constant of an exact integer sum."""
+    if not math.isfinite(value.real) or value.real != int(value.real):
         raise ValueError(
-            f"cval={cval!r}: integer images with integer filters are summed exactly; pass an "
+            f"cval={value!r}: integer images with integer filters are summed exactly; pass an "
             "integer, or a floating filter"
         )
-    if compute.kind == "i" and not -(2**63) <= int(value) < 2**63:
-        raise ValueError(f"cval={cval!r} does not fit in int64: pass a smaller one")
-    return int(value) if compute.kind == "i" else value.item()
+    if not -(2**63) <= int(value.real) < 2**63:
+        raise ValueError(f"cval={value!r} does not fit in int64: pass a smaller one")
+    return int(value.real)
