@@ -32,34 +32,41 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
     With a column stride s a row is stored as s phases (every s-th pixel), each contiguous; with a
     complex image, first all real parts, then all imaginary ones.
     """
-    size, stride = layout[COLUMNS_IN], layout[STRIDE_X]
-    left = x * stride - layout[LEAD_X]
+    size, stride, phase = layout[COLUMNS_IN], layout[STRIDE_X], layout[PHASE_STEP]
+    top, left = y * layout[STRIDE_Y] - layout[LEAD_Y], x * stride - layout[LEAD_X]
+    rows = (height - 1) * layout[STRIDE_Y] + layout[SPAN_Y]
     columns = (width - 1) * stride + layout[SPAN_X]
+    first = min(max(-left, 0), columns)
+    last = max(min(size - left, columns), first)
     flat = stride == 1 and lies_flat(f, scratch)
     plane_at, image_row = plane * (f.strides[0] // f.itemsize), f.strides[1] // f.itemsize
-    for y_in in range((height - 1) * layout[STRIDE_Y] + layout[SPAN_Y]):
-        index = y * layout[STRIDE_Y] - layout[LEAD_Y] + y_in
-        row = source_index(index, layout[ROWS_IN], layout[BORDER_Y])
-        first = min(max(-left, 0), columns) if row >= 0 else columns
-        last = max(min(size - left, columns), first)
-        for part in range(layout[PARTS]):
-            start = y_in * layout[ROW_STEP] + part * layout[PART_STEP]
-            if flat and first < last:
+    for part in range(layout[PARTS]):
+        start = part * layout[PART_STEP]
+        for y_in in range(rows):
+            row = source_index(top + y_in, layout[ROWS_IN], layout[BORDER_Y])
+            at = start + y_in * layout[ROW_STEP]
+            if row < 0:
+                for column in range(columns):
+                    scratch[at + column // stride + column % stride * phase] = fill[part]
+            elif flat and last > first:
                 source = plane_at + row * image_row + left + first
-                copy_run(f, source, scratch, start + first, last - first)
-            for step in range(columns - (last - first) if flat else columns):
-                column = step + last - first if flat and step >= first else step
-                inside = first <= column < last
-                pixel = left + column
-                if not inside and row >= 0:
-                    pixel = source_index(pixel, size, layout[BORDER_X])
-                target = start + column
-                if stride > 1:
-                    target = start + column // stride + column % stride * layout[PHASE_STEP]
-                if row < 0 or pixel < 0:
-                    scratch[target] = fill[part]
+                copy_run(f, source, scratch, at + first, last - first)
+            else:
+                for column in range(first, last):
+                    value = read(f, (plane, row, left + column), part, scratch)
+                    scratch[at + column // stride + column % stride * phase] = value
+        # column by column: one look at the border's rule serves a whole column
+        for outside in range(columns - (last - first)):
+            column = outside if outside < first else outside + last - first
+            pixel = source_index(left + column, size, layout[BORDER_X])
+            at = start + column // stride + column % stride * phase
+            for y_in in range(rows):
+                row = source_index(top + y_in, layout[ROWS_IN], layout[BORDER_Y])
+                if row >= 0 and pixel >= 0:
+                    value = read(f, (plane, row, pixel), part, scratch)
+                    scratch[at + y_in * layout[ROW_STEP]] = value
                 else:
-                    scratch[target] = read(f, (plane, row, pixel), part, scratch)
+                    scratch[at + y_in * layout[ROW_STEP]] = fill[part]
 
 
 @jit.jit()
