@@ -94,9 +94,9 @@ def check_origin(origin: Any, spans: Pair, mode: str, padding: Any) -> Pair:
     if any(shift) and (mode != "same" or padding is not None):
         raise ValueError(f"origin={origin!r} shifts mode='same' only: leave it at 0 or change mode")
     for n, o in zip(spans, shift, strict=True):
-        if not -(n // 2) <= o <= (n - 1) // 2:
+        if not -((n - 1) // 2) <= o <= n // 2:
             raise ValueError(
-                f"origin={origin!r} leaves the filter: pass -{n // 2} to {(n - 1) // 2}"
+                f"origin={origin!r} leaves the filter: pass -{(n - 1) // 2} to {n // 2}"
             )
     return shift
 

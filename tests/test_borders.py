@@ -39,9 +39,9 @@ def test_as_drawn(name: str) -> None:
 @pytest.mark.parametrize("size", range(1, 9))
 def test_against_numpy_pad(size: int, name: str) -> None:
     """Extensions up to several times the axis, on either side."""
-    for before in range(0, 5 * size + 3):
+    for before in range(5 * size + 3):
         after = (7 * before) % (4 * size + 1)
-        padded = np.pad(np.arange(size), (before, after), RULES[name])  # type: ignore[call-overload]
+        padded = np.pad(np.arange(size), (before, after), RULES[name])
         ours = [source(index, size, name) for index in range(-before, size + after)]
         assert ours == padded.tolist(), (before, after)
 

@@ -124,7 +124,9 @@ CALLS = {
     "padding string": bad(TypeError, "padding='same'", padding="same"),
     "padding with same": bad(ValueError, "exclude each other", padding=1, mode="same"),
     "padding with full": bad(ValueError, "exclude each other", padding=0, mode="full"),
-    "padding too small": bad(ValueError, "padding=(0, 1): the filter spans (3, 3)", F[:1], padding=(0, 1)),
+    "padding too small": bad(
+        ValueError, "padding=(0, 1): the filter spans (3, 3)", F[:1], padding=(0, 1)
+    ),
     # origin
     "origin in valid": bad(ValueError, "origin=1 shifts mode='same' only", origin=1),
     "origin in full": bad(ValueError, "origin=(0, 1) shifts", origin=(0, 1), mode="full"),
@@ -132,7 +134,7 @@ CALLS = {
     "origin too far": same(ValueError, "origin=2 leaves the filter: pass -1 to 1", origin=2),
     "origin too far back": same(ValueError, "origin=(0, -2) leaves", origin=(0, -2)),
     "origin beyond an even filter": same(
-        ValueError, "origin=2 leaves the filter: pass -2 to 1", g=np.ones((4, 4)), origin=2
+        ValueError, "origin=3 leaves the filter: pass -1 to 2", g=np.ones((4, 4)), origin=3
     ),
     "origin half": same(TypeError, "origin=0.5", origin=0.5),
     "origin bool": same(TypeError, "origin=True", origin=True),

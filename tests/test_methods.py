@@ -215,7 +215,7 @@ def test_origin_reaches_every_tap(correlate: bool) -> None:
     f = image((ROWS + 4, 19), "float32")
     for taps in ((3, 4), (5, 2), (1, 1)):
         g = image(taps, "float32", 2)
-        for origin in itertools.product(*(range(-(n // 2), (n - 1) // 2 + 1) for n in taps)):
+        for origin in itertools.product(*(range(-((n - 1) // 2), n // 2 + 1) for n in taps)):
             check(
                 f, g, "float32", mode="same", boundary="symmetric", origin=origin,
                 correlate=correlate, what=f"{taps} origin {origin}",

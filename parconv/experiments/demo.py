@@ -199,7 +199,7 @@ def _save_picture(output: Path, shown: Mapping[str, Image]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3 * len(shown), 3.6), layout="constrained")
+    figure = Figure(figsize=(3 * len(shown), 3.9), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (name, image) in zip(figure.subplots(1, len(shown)), shown.items(), strict=True):
         low, high = np.percentile(image, (1, 99))  # a derivative has no natural black and white
