@@ -16,9 +16,10 @@ from .strategies import STRATEGIES
 
 # Work is counted in operations: those of the filter, and this many for moving one pixel.
 PIXEL_WORK = 64
-# Below this much work one thread is as fast as two: a launch costs 1 to 3 microseconds and wakes
-# threads whose caches are cold.  Zen 5, 2 cores, 2026-11.
-SERIAL_WORK = 1_500_000
+# Below this much work one thread is as fast as two: a launch and its guards cost 8 microseconds and
+# wake threads whose caches are cold.  Microseconds on one / two threads (Zen 5, 2026-11): 128 x 128
+# at 5x5 11 / 16, 256 x 256 at 5x5 (7.5 million) 27 / 26, 512 x 512 at 7x7 141 / 92.
+SERIAL_WORK = 10_000_000
 # Work of one thread between two looks at the signals, so that Ctrl-C is served within 0.1 s even on
 # a core a fifth as fast as its vectors suggest.  20 ms on Zen 5 (250 GFLOP/s): each launch ends in
 # a barrier, which a busy machine makes expensive.

@@ -144,13 +144,13 @@ def _odd_lines(elements: int, itemsize: int) -> int:
 def _in_place(problem: Problem) -> tuple[int, int, int, int]:
     """``(top, bottom, left, right)`` of the outputs that tiles read from the image as it lies.
 
-    Their taps stay inside it; ``left`` keeps the stores aligned.  Empty where columns are strided,
+    Their taps stay inside it.  Empty where columns are strided,
     and where the border is most of the work: then one packed copy serves all.
     """
     (sy, sx), (span_y, span_x) = problem.stride, problem.span
     vector = lanes(real(problem.compute).itemsize)
     (lead_y, lead_x), (size_y, size_x) = problem.lead, problem.plane_in
-    top, left = -(-max(lead_y, 0) // sy), -(-max(lead_x, 0) // vector) * vector
+    top, left = -(-max(lead_y, 0) // sy), max(lead_x, 0)
     bottom = min(problem.plane[0], (size_y + lead_y - span_y) // sy + 1)
     right = min(problem.plane[1], size_x + lead_x - span_x + 1)
     whole_rows = left == 0 and right == problem.plane[1]

@@ -98,13 +98,18 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     step_y, step_x = layout[STRIDE_Y], layout[STRIDE_X]
     out_flat = layout[PASSES] == 1 and lies_flat(out, scratch)
     both_flat = out_flat and lies_flat(f, scratch)
-    aligned = (
-        out.ctypes.data % machine.VECTOR_BYTES == 0
-        and out.strides[0] % machine.VECTOR_BYTES == 0
-        and out.strides[1] % machine.VECTOR_BYTES == 0
-    )
     prefetch = PREFETCH if layout[LARGE] else 0
-    flags = prefetch + STREAM if layout[LARGE] and aligned else prefetch
+    # columns [left, right) are read in place; aligned stores begin `skip` columns further on
+    left, right = layout[LEFT], layout[RIGHT]
+    rows_alike = (
+        out.strides[0] % machine.VECTOR_BYTES == 0 and out.strides[1] % machine.VECTOR_BYTES == 0
+    )
+    misaligned = (out.ctypes.data // out.itemsize + left) % lanes if rows_alike else 0
+    skip = lanes - misaligned if misaligned else 0
+    flags = prefetch + STREAM if layout[LARGE] and rows_alike else prefetch
+    packed_flags = flags if misaligned == left % lanes else prefetch
+    if right - left < skip + lanes:
+        both_flat = False
     while start < stop:
         plane, y = start // layout[ROWS_OUT], start % layout[ROWS_OUT]
         y_stop = min(layout[ROWS_OUT], y + stop - start)
@@ -117,12 +122,15 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             top = bottom = y_stop
         while y < y_stop:
             inner = top <= y < bottom
+            # without a border on the left, one unaligned vector takes the place of a packed strip
+            inner_left = (left + skip if left else 0) if inner else columns
+            inner_right = right if inner else columns
             height = min(layout[BLOCK], (top if y < top else bottom if inner else y_stop) - y)
-            left, right = (layout[LEFT], layout[RIGHT]) if inner else (columns, columns)
             x = np.int64(0)
             while x < columns:
-                if left <= x < right:
-                    vectors = (right - left) // lanes
+                if inner_left <= x < inner_right:
+                    begin = left + skip
+                    vectors = (right - begin) // lanes
                     for row in range(y, y + height, ROWS):
                         # the last tiles are pulled back to end at the edge: the same bits again
                         row = min(row, bottom - ROWS)
@@ -130,20 +138,21 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         ahead = source + layout[AHEAD] * image_row
                         target = out_at + row * out_row
                         tile_row(
-                            f, source + left, (image_row, step_y * image_row, out_row, flags),
+                            f, source + begin, (image_row, step_y * image_row, out_row, flags),
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
-                            out, target + left, f, (ahead + left, image_row), vectors,
+                            out, target + begin, f, (ahead + begin, image_row), vectors,
                         )  # fmt: skip
-                        if (right - left) % lanes:
-                            last = right - lanes
-                            tile_row(
-                                f, source + last, (image_row, step_y * image_row, out_row, 0),
-                                taps, layout[TAPS_AT], layout, layout[STEPS_AT],
-                                out, target + last, f, (ahead + last, image_row), 1,
-                            )  # fmt: skip
+                        for end in range(2):
+                            edge = right - lanes if end else left
+                            if (right - begin) % lanes if end else inner_left < begin:
+                                tile_row(
+                                    f, source + edge, (image_row, step_y * image_row, out_row, 0),
+                                    taps, layout[TAPS_AT], layout, layout[STEPS_AT],
+                                    out, target + edge, f, (ahead + edge, image_row), 1,
+                                )  # fmt: skip
                     x = right
                     continue
-                width = min(layout[PANEL], (left if x < left else columns) - x)
+                width = min(layout[PANEL], (inner_left if x < inner_left else columns) - x)
                 vectors = (width + lanes - 1) // lanes
                 _pack(f, fill, layout, scratch, plane, y, height, x, width)
                 for row in range(0, height, ROWS):
@@ -154,7 +163,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     whole = width // lanes if out_flat and rows == ROWS else 0
                     if whole > 0:
                         tile_row(
-                            scratch, packed, (source_row, step_y * source_row, out_row, flags),
+                            scratch, packed, (source_row, step_y * source_row, out_row, packed_flags),
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
                             out, out_at + (y + row) * out_row + x, f, (ahead, image_row), whole,
                         )  # fmt: skip
