@@ -92,7 +92,8 @@ def race(
     rows = []
     for done, (workload, count) in enumerate(grid):
         announce(f"{workload.name}, threads {count}", done, len(grid))
-        rows.append(race_row(workload, count, present, repeats))
+        rivals = present if workload.strategy == "auto" else ()
+        rows.append(race_row(workload, count, rivals, repeats))
     return Report(
         machine_facts(),
         {peer.name: peer.version for peer in (OURS, *present)},

@@ -142,9 +142,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
                             out, target + begin, f, (ahead + begin, image_row), vectors,
                         )  # fmt: skip
-                        for end in range(2):
-                            edge = right - lanes if end else left
-                            if (right - begin) % lanes if end else inner_left < begin:
+                        rest = (right - begin) % lanes > 0
+                        for needed, edge in ((inner_left < begin, left), (rest, right - lanes)):
+                            if needed:
                                 tile_row(
                                     f, source + edge, (image_row, step_y * image_row, out_row, 0),
                                     taps, layout[TAPS_AT], layout, layout[STEPS_AT],
@@ -163,7 +163,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     whole = width // lanes if out_flat and rows == ROWS else 0
                     if whole > 0:
                         tile_row(
-                            scratch, packed, (source_row, step_y * source_row, out_row, packed_flags),
+                            scratch, packed,
+                            (source_row, step_y * source_row, out_row, packed_flags),
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
                             out, out_at + (y + row) * out_row + x, f, (ahead, image_row), whole,
                         )  # fmt: skip
