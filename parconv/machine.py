@@ -3,11 +3,9 @@
 Thread policy lives here, each rule with its reason.  Knows no convolution.
 """
 
-import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from functools import cache
 
 import llvmlite.binding as llvm
@@ -61,9 +59,9 @@ _forked = False
 
 
 def _note_fork() -> None:
-    global _forked, _gate
+    global _forked, prange_gate
     _forked = True
-    _gate = threading.Lock()
+    prange_gate = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -134,7 +132,8 @@ def threading_layer() -> str:
     return str(numba.threading_layer())
 
 
-_gate = threading.Lock()
+# One launch at a time: with OpenMP every calling thread would get a team of its own.
+prange_gate = threading.Lock()
 
 
 def prange_obstacle() -> str | None:
@@ -152,21 +151,11 @@ def prange_obstacle() -> str | None:
     return None
 
 
-@contextlib.contextmanager
-def prange_threads(threads: int) -> Iterator[bool]:
-    """Numba's thread count for one launch, restored after; False if another launch is running.
+def get_num_threads() -> int:
+    """Threads of Numba's next launch from this thread."""
+    return int(numba.get_num_threads())
 
-    One launch at a time: with OpenMP every calling thread would get a team of its own.
-    """
-    if not _gate.acquire(blocking=False):
-        yield False
-        return
-    try:
-        before = numba.get_num_threads()
-        numba.set_num_threads(min(threads, int(config.NUMBA_NUM_THREADS)))
-        try:
-            yield True
-        finally:
-            numba.set_num_threads(before)
-    finally:
-        _gate.release()
+
+def set_num_threads(threads: int) -> None:
+    """The same, set; at most as many as Numba started."""
+    numba.set_num_threads(min(threads, int(config.NUMBA_NUM_THREADS)))

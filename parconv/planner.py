@@ -25,6 +25,14 @@ SERIAL_WORK = 10_000_000
 # a barrier, which a busy machine makes expensive.
 LAUNCH_WORK = 80_000_000 * machine.VECTOR_BYTES
 INTEGER_SLOWNESS = 8  # 64-bit integer multiplications against floating ones
+# On few cores, long work goes to our own pool: its overhead (50 microseconds) is lost in a
+# millisecond, and a core that another process holds costs nothing, while a parallel region of Numba
+# waits for every one of its threads to be scheduled.  Milliseconds serial / prange / threads on 2
+# cores (Zen 5, 2026-11), 4096 x 4096: idle 3x3 3.0 2.5 2.4, 7x7 7.6 4.1 4.0, 15x15 31.5 16.3 16.3;
+# beside one busy process 3.0 8.0 3.0, 7.8 8.1 8.0, 31.7 24.4 32.1 (medians), and on average 0.5 2.4
+# 0.6 for 1024 x 1024 at 7x7.
+LONG_WORK = 4_000_000 * machine.VECTOR_BYTES  # of one thread: 1 ms here
+FEW_THREADS = 4
 # Bands for each thread: the next free one takes the next band, so a core that the system borrows
 # for a while delays the end by a fraction of its share.  Speed-up of two threads, 4096 x 4096, with
 # 1 / 4 / 8 / 16 / 32 bands each (Zen 5, 2026-11): 7x7 1.85 1.87 1.87 1.83 1.77, 15x15 1.92 1.93
@@ -136,7 +144,8 @@ def _choose_strategy(problem: Problem, budget: int, strategy: str) -> str:
         return strategy
     if budget == 1 or is_small(problem.image, problem.filter):
         return "serial"
-    return "threads" if machine.prange_obstacle() else "prange"
+    long = budget <= FEW_THREADS and _work_of(problem) > budget * LONG_WORK
+    return "threads" if long or machine.prange_obstacle() else "prange"
 
 
 # --- a shape and a dtype in place of an array ----------------------------------------------------

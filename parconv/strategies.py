@@ -4,10 +4,13 @@ Every strategy has finished or stopped all its bands when it returns or raises, 
 changes after the call.  No strategy knows what the kernel computes.
 """
 
+import contextlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,102 +53,128 @@ def serial(work: Work, arrays: Arrays) -> None:
 
 def prange(work: Work, arrays: Arrays) -> None:
     """Numba's own threads, each taking the next band; `threads` where they would be unsafe."""
-    if machine.prange_obstacle():
+    if machine.prange_obstacle() or machine.prange_gate.locked():
         return threads(work, arrays)
-    with machine.prange_threads(work.threads) as entered:
-        if not entered:
-            return threads(work, arrays)
-        scratch, bands = work.new_scratch(work.threads), len(work.bands)
-        for first in range(0, bands, work.launch):
-            last, counter = min(first + work.launch, bands), np.zeros(1, np.int64)
-            work.kernels.parallel(*arrays, scratch, work.table, first, last, counter)
+    with machine.prange_gate:
+        before = machine.get_num_threads()
+        try:
+            machine.set_num_threads(work.threads)
+            _launch(work, arrays)
+        finally:
+            machine.set_num_threads(before)
     return None
 
 
-class _Queue:
-    """Bands handed out one at a time; closing it waits for those that other threads compute.
+def _launch(work: Work, arrays: Arrays) -> None:
+    """All bands, some at a time: an interrupt is raised between two launches."""
+    scratch, bands = work.new_scratch(work.threads), len(work.bands)
+    for first in range(0, bands, work.launch):
+        last, counter = min(first + work.launch, bands), np.zeros(1, np.int64)
+        work.kernels.parallel(*arrays, scratch, work.table, first, last, counter)
 
-    The thread that made it is not waited for: while it closes the queue it computes nothing, and it
-    alone can be interrupted between any two instructions.
+
+class _Shift:
+    """The bands of one call, which several workers take one after another.
+
+    An interrupt may strike the calling thread between any two instructions, and one that strikes
+    inside a lock written in Python leaves it locked.  So nothing here is shared but containers
+    whose operations are atomic.
     """
 
     def __init__(self, work: Work, arrays: Arrays) -> None:
         self._kernel = work.kernels.serial  # compiled here, once, before any worker asks
         self._arrays = arrays
-        self._bands = iter(work.bands)
-        self._owner = threading.get_ident()
-        self._running = 0
-        self._error: BaseException | None = None
-        self._changed = threading.Condition()
+        self._bands = deque(work.bands)
+        self._begun: list[int] = []
+        self._ended: list[int] = []
+        self._errors: list[BaseException] = []
+        self._wake: SimpleQueue[None] = SimpleQueue()
 
     def drain(self, scratch: Array) -> None:
-        """What a worker does: bands until there are none."""
-        mine = int(threading.get_ident() != self._owner)
-        while (band := self._take(mine)) is not None:
-            try:
-                self._kernel(*self._arrays, scratch, *band)
-            except BaseException as error:
-                self._error, self._bands = error, iter(())
-            finally:
-                self._done(mine)
+        """Bands until there are none."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self._kernel(*self._arrays, scratch, *self._bands.popleft())
 
-    def _take(self, mine: int) -> Band | None:
-        with self._changed:
-            band = next(self._bands, None)
-            self._running += mine if band is not None else 0
-            return band
-
-    def _done(self, mine: int) -> None:
-        with self._changed:
-            self._running -= mine
-            self._changed.notify_all()
+    def help(self, scratch: Array) -> None:
+        """What another thread does: errors are kept for the caller, who waits for the end."""
+        self._begun.append(1)
+        try:
+            self.drain(scratch)
+        except BaseException as error:
+            self._errors.append(error)
+            self._bands.clear()
+        finally:
+            self._ended.append(1)
+            self._wake.put(None)
 
     def close(self) -> None:
-        """Hand out no more, wait, then raise what a band raised or what interrupted the wait."""
-        self._bands = iter(())
+        """Hand out no more bands, wait for those under way, raise what a helper raised.
+
+        A helper that begins later finds nothing, so it need not be waited for.
+        """
+        try:
+            self._wait()
+        except BaseException:
+            self._wait()
+            raise
+        if self._errors:
+            raise self._errors[0]
+
+    def _wait(self) -> None:
+        self._bands.clear()
+        while len(self._ended) < len(self._begun):
+            self._wake.get()
+
+
+class _Crew:
+    """Daemon threads that run what is put into their inbox; one crew for the process.
+
+    `concurrent.futures` would do but for its locks: an interrupt inside ``submit`` leaves the pool
+    unusable.
+    """
+
+    def __init__(self) -> None:
+        self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def ask(self, task: Callable[[], None]) -> None:
+        self._inbox.put(task)
+
+    def grow(self, members: int) -> None:
+        while len(self._threads) < members:
+            name = f"{machine.WORKER_NAME}-{len(self._threads)}"
+            self._threads.append(threading.Thread(target=self._serve, name=name, daemon=True))
+            self._threads[-1].start()
+
+    def _serve(self) -> None:
         while True:
-            try:
-                with self._changed:
-                    self._changed.wait_for(lambda: not self._running)
-                break
-            except BaseException as error:
-                self._error = error
-        if self._error is not None:
-            raise self._error
+            self._inbox.get()()
 
 
-_pool: ThreadPoolExecutor | None = None
-_pool_lock = threading.Lock()
+_crew = _Crew()
 
 
-def _forget_pool() -> None:
-    global _pool, _pool_lock
-    _pool, _pool_lock = None, threading.Lock()
+def _forget_crew() -> None:
+    global _crew
+    _crew = _Crew()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
-
-
-def _workers() -> ThreadPoolExecutor:
-    """One pool for the process, so that concurrent calls share its threads."""
-    global _pool
-    with _pool_lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix=machine.WORKER_NAME)
-        return _pool
+    os.register_at_fork(after_in_child=_forget_crew)
 
 
 def threads(work: Work, arrays: Arrays) -> None:
-    """Our own thread pool and the calling thread; safe in every process and nesting."""
-    queue, scratch = _Queue(work, arrays), work.new_scratch(work.threads)
-    pool = _workers()
+    """Our own threads and the calling one; safe in every process and nesting."""
+    shift, scratch = _Shift(work, arrays), work.new_scratch(work.threads)
+    crew = _crew
+    crew.grow(work.threads - 1)
     try:
-        for worker in range(1, work.threads):
-            pool.submit(queue.drain, scratch[worker])
-        queue.drain(scratch[0])
+        for part in scratch[1:]:
+            crew.ask(partial(shift.help, part))
+        shift.drain(scratch[0])
     finally:
-        queue.close()
+        shift.close()
 
 
 def joblib(work: Work, arrays: Arrays) -> None:
@@ -157,11 +186,11 @@ def joblib(work: Work, arrays: Arrays) -> None:
     tasks = Parallel(n_jobs=work.threads, prefer="threads")
     if not backend.supports_sharedmem:
         return _remotely(work, arrays, tasks, delayed)
-    queue, scratch = _Queue(work, arrays), work.new_scratch(work.threads)
+    shift, scratch = _Shift(work, arrays), work.new_scratch(work.threads)
     try:
-        tasks(delayed(queue.drain)(part) for part in scratch)
+        tasks(delayed(shift.help)(part) for part in scratch)
     finally:
-        queue.close()
+        shift.close()
     return None
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from parconv import machine
+
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 KINDS = ("time_", "track_", "peakmem_")
 
@@ -39,9 +41,8 @@ def test_runs_once(suite, method, params):
     benchmark = suite()
     try:
         benchmark.setup(*params)
-    except NotImplementedError as error:
-        # asv's way to leave out what a machine cannot do: more threads than it has cores
-        assert "threads need" in str(error)
+    except NotImplementedError:  # asv's way to leave out what a machine cannot do
+        assert params[0] > machine.usable_threads(params[0])
         return
     result = getattr(benchmark, method)(*params)
     if method.startswith("track_"):

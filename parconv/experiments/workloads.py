@@ -78,7 +78,7 @@ BIG, MEDIUM = (4096, 4096), (1024, 1024)
 WORKLOADS: tuple[Workload, ...] = (
     *(Workload("big", BIG, (n, n)) for n in (3, 5, 7, 11, 15)),
     *(Workload("big", BIG, (n, n), "float64") for n in (3, 7, 15)),
-    *(Workload("big", BIG, (n, n), strategy="threads") for n in (7, 15)),
+    *(Workload("big", BIG, (n, n), strategy=who) for n in (7, 15) for who in ("prange", "threads")),
     *(Workload("medium", MEDIUM, (n, n)) for n in (3, 7)),
     Workload("medium", MEDIUM, (7, 7), boundary="constant"),
     Workload("odd", (4096, 4093), (7, 7)),

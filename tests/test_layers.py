@@ -1,0 +1,128 @@
+"""Distrusts the structure: imports go one way, the core needs few packages, importing is cheap."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import RunPython
+
+import parconv
+
+ROOT = Path(parconv.__file__).parent
+
+# From the ground up: a module may import from the layers below its own, and nothing else.
+LAYERS = (
+    {"dtypes", "machine", "jit"},
+    {"arguments", "simd"},
+    {"problem"},
+    {"bands", "borders", "strategies", "arrays", "methods"},
+    {"plan"},
+    {"planner"},
+    {"api"},
+    {"experiments"},
+    {"cli"},
+    {"__main__"},
+)
+WITHIN = {("methods", "borders")}  # the one exception among the four in the middle
+PACKAGE_INIT = "__init__"  # names loaded on first use, from the api
+ANYBODY = {"parconv"}  # the version
+THIRD_PARTY = {"numpy", "numba", "llvmlite", "joblib", "threadpoolctl"}
+RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def part(path: Path) -> str:
+    """The part of the package a file belongs to: a module, or a package's name."""
+    inside = path.relative_to(ROOT)
+    return inside.parts[0] if len(inside.parts) > 1 else inside.stem
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Absolute names of all a file imports, wherever in the file."""
+    package = ["parconv", *path.relative_to(ROOT).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                found = ROOT.parent.joinpath(*module.split("."), alias.name)
+                if found.is_dir() or found.with_suffix(".py").is_file():
+                    yield f"{module}.{alias.name}"
+                else:
+                    yield module
+
+
+def ours(path: Path) -> set[str]:
+    names = (name.split(".") for name in imports(path) if name.split(".")[0] == "parconv")
+    return {name[1] if len(name) > 1 else "parconv" for name in names}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    here = part(path)
+    if here == PACKAGE_INIT:
+        assert ours(path) == {"api"}
+        return
+    assert here in RANK, f"{here} belongs to no layer: add it to the table"
+    for there in ours(path) - ANYBODY - {here}:
+        assert there in RANK, f"{here} imports {there}, which belongs to no layer"
+        assert RANK[there] < RANK[here] or (here, there) in WITHIN, f"{here} imports {there}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_core_needs_few_packages(path: Path) -> None:
+    if part(path) in ("experiments", "cli", "__main__"):
+        return
+    others = {name.split(".")[0] for name in imports(path)} - {"parconv"}
+    assert others <= THIRD_PARTY | set(sys.stdlib_module_names)
+
+
+def test_methods_do_not_know_each_other() -> None:
+    for path in (ROOT / "methods").rglob("*.py"):
+        inside = path.relative_to(ROOT / "methods").parts
+        if inside == ("__init__.py",):
+            continue
+        own = inside[0].removesuffix(".py")
+        for name in imports(path):
+            where = name.split(".")
+            if where[:2] == ["parconv", "methods"] and len(where) > 2:
+                assert where[2] == own, f"{path.name} imports {name}"
+
+
+def test_every_layer_has_its_files() -> None:
+    assert {part(path) for path in FILES} - {PACKAGE_INIT} <= set(RANK)
+    for name in RANK:
+        assert (ROOT / f"{name}.py").is_file() or (ROOT / name).is_dir(), name
+
+
+def test_importing_the_package_loads_nothing_heavy(run_python: RunPython) -> None:
+    run_python(
+        """
+        import sys
+        import parconv
+        heavy = {"numpy", "numba", "llvmlite", "joblib", "scipy", "rich", "typer"}
+        assert not heavy & set(sys.modules), heavy & set(sys.modules)
+        assert parconv.__version__
+        assert {"conv2d", "correlate2d", "plan2d"} <= set(dir(parconv))
+        try:
+            parconv.conv3d
+        except AttributeError as error:
+            assert "conv3d" in str(error)
+        else:
+            raise AssertionError("no such name")
+        assert parconv.conv2d is parconv.conv2d
+        heavy = {"rich", "typer", "PIL", "matplotlib", "pandas"}
+        assert not heavy & set(sys.modules), heavy & set(sys.modules)
+        """
+    )
+
+
+def test_public_names() -> None:
+    assert set(parconv.__all__) == {"__version__", "conv2d", "correlate2d", "plan2d"}
+    for name in parconv.__all__:
+        assert getattr(parconv, name)
+    assert (ROOT / "py.typed").is_file()

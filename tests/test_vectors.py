@@ -1,0 +1,91 @@
+"""Distrusts the code for other machines: AVX2 and SSE, compiled and run here, in other processes."""
+
+import platform
+from pathlib import Path
+
+import pytest
+from conftest import RunPython
+
+TESTS = Path(__file__).parent
+SELECTION = (
+    "test_methods.py::test_sizes",
+    "test_methods.py::test_every_height_up_to_two_tiles",
+    "test_methods.py::test_every_width_about_one_and_two_tiles",
+    "test_methods.py::test_filters_of_every_shape",
+    "test_methods.py::test_stride",
+    "test_methods.py::test_dilation",
+    "test_methods.py::test_footprint_is_that_of_the_filter[nan-float32]",
+    "test_identity.py::test_threads",
+    "test_identity.py::test_band_heights[1-float32-prange]",
+    "test_identity.py::test_alignment[float32]",
+    "test_identity.py::test_a_crop_has_the_bits_of_the_whole[float32]",
+    "test_identity.py::test_streamed_results",
+)
+
+RUN = """
+    import sys
+    import pytest
+    from parconv import machine
+    assert machine.VECTOR_BYTES == int(sys.argv[1]), machine.VECTOR_BYTES
+    assert machine.VECTOR_REGISTERS == 16
+    assert machine.HAS_FMA == (sys.argv[2] == "True")
+    sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[3:]]))
+"""
+
+
+def host_has(feature: str) -> bool:
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    import llvmlite.binding as llvm
+
+    return bool(llvm.get_host_cpu_features().get(feature))
+
+
+@pytest.mark.parametrize(
+    ("cpu", "needs", "width", "fma"),
+    [("haswell", "avx2", 32, True), ("nehalem", "sse4.2", 16, False)],
+    ids=["haswell", "nehalem"],
+)
+def test_on_another_vector_unit(
+    cpu: str, needs: str, width: int, fma: bool, run_python: RunPython, tmp_path: Path
+) -> None:
+    if not host_has(needs):
+        pytest.skip(f"this machine has no {needs}")
+    env = {
+        "NUMBA_CPU_NAME": cpu,
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    tests = [str(TESTS / name) for name in SELECTION]
+    done = run_python(RUN, width, fma, *tests, env=env, timeout=500)
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
+    assert any(tmp_path.rglob("*.nbc")), "compiled elsewhere"
+
+
+@pytest.mark.parametrize("features", [None, ""])
+def test_naming_a_cpu_is_enough(
+    features: str | None, run_python: RunPython, tmp_path: Path
+) -> None:
+    """With or without features named, the host's own are not mixed in."""
+    if not host_has("sse4.2"):
+        pytest.skip("not an x86-64 machine")
+    env = {
+        "NUMBA_CPU_NAME": "nehalem",
+        "NUMBA_CPU_FEATURES": features,
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    run_python(
+        """
+        import numpy as np, parconv
+        from parconv import machine
+        assert machine.VECTOR_BYTES == 16, machine.VECTOR_BYTES
+        f = np.arange(400, dtype=np.float32).reshape(20, 20)
+        assert (parconv.conv2d(f, [[1, -1]]) == 1).all()
+        from parconv.methods import direct
+        single = np.dtype(np.float32)
+        code, = direct.kernels(single, single, single).serial.inspect_asm().values()
+        assert "xmm" in code and "ymm" not in code and "zmm" not in code
+        """,
+        env=env,
+    )
