@@ -184,7 +184,7 @@ def joblib(work: Work, arrays: Arrays) -> None:
 
     backend, _ = get_active_backend(prefer="threads")
     tasks = Parallel(n_jobs=work.threads, prefer="threads")
-    if not backend.supports_sharedmem:
+    if not getattr(backend, "supports_sharedmem", False):
         return _remotely(work, arrays, tasks, delayed)
     shift, scratch = _Shift(work, arrays), work.new_scratch(work.threads)
     try:
