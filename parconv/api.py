@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, as_array
+from .arrays import as_array
+from .dtypes import Array
 from .plan import Plan
 from .planner import check_spec, decide, is_spec
 

@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 
 from . import machine
-from .dtypes import FLOAT32, DType, check_dtype
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from .dtypes import FLOAT32, Array, DType, check_dtype
 
 _HUGE_PAGE = 1 << 21
-_FLOAT16 = np.dtype(np.float16)
 
 
 def as_array(name: str, value: Any) -> Array:
@@ -100,6 +97,12 @@ _SEEN_AS: dict[str, DType] = {"e": FLOAT32, "?": np.dtype(np.uint8)}
 def kernel_dtype(dtype: DType) -> DType:
     """The type compiled code sees: Numba computes neither with float16 nor needs bool."""
     return _SEEN_AS.get(dtype.char, dtype)
+
+
+def copied_bytes(shape: tuple[int, ...], dtype: DType) -> int:
+    """Of the copy that stands in for an array whose type compiled code does not know."""
+    kind = kernel_dtype(dtype)
+    return 0 if kind.itemsize == dtype.itemsize else math.prod(shape) * kind.itemsize
 
 
 def is_plain(f: Array, out: Array) -> bool:

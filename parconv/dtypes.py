@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 DType = np.dtype[Any]
+Array = np.ndarray[Any, DType]
 
 INT64: DType = np.dtype(np.int64)
 FLOAT32: DType = np.dtype(np.float32)

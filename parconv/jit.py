@@ -117,6 +117,8 @@ def compiled(function: Callable[..., Any], signature: tuple[Any, ...], **options
 
     Arrays of other layouts are converted to the signature's instead of compiled for anew.
     """
+    if config.DISABLE_JIT:
+        raise RuntimeError("parconv needs Numba's compiler: unset NUMBA_DISABLE_JIT")
     dispatcher = jit(**options)(function)
     if _cache_directory() is not None:
         dispatcher._cache = _KernelCache(function)

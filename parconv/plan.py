@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import arrays, machine
-from .arrays import Array
-from .dtypes import real
+from .dtypes import Array, real
 from .methods import METHODS
 from .problem import Problem
 from .strategies import STRATEGIES, Work
@@ -127,9 +126,12 @@ class Plan:
 
     @property
     def workspace(self) -> int:
-        """Bytes of scratch beyond image and output, all threads together."""
-        itemsize = real(self.problem.compute).itemsize
-        return int(self._method.workspace(self.problem)) * itemsize * self.threads
+        """Bytes beyond image and output: the scratch of all threads, and float16 as float32."""
+        problem = self.problem
+        copies = arrays.copied_bytes(problem.image, problem.image_dtype)
+        copies += arrays.copied_bytes(problem.shape, problem.dtype)
+        scratch = self._method.workspace(problem) * real(problem.compute).itemsize
+        return int(scratch * self.threads + copies)
 
     def __str__(self) -> str:
         bands = f"{len(self.bands)} band{'s' * (len(self.bands) > 1)}"

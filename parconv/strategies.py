@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import machine
+from .dtypes import Array, DType
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = tuple[Array, ...]
 Band = tuple[int, int]
 
@@ -36,7 +36,7 @@ class Work(NamedTuple):
     threads: int
     launch: int  # bands between two looks at the signals
     workspace: int  # elements of scratch a worker needs
-    element: np.dtype[Any]  # and their type
+    element: DType  # and their type
 
     def new_scratch(self, workers: int) -> Array:
         """A row for each worker, zeroed so that discarded lanes never compute on garbage."""

@@ -15,12 +15,10 @@ import numpy as np
 
 from ... import jit, machine
 from ...arguments import BOUNDARIES
-from ...dtypes import real
+from ...dtypes import Array, DType, real
 from ...problem import Problem
 from . import kernel as k
 from .tile import ROWS, VECTORS, encode_pass, lanes, row_groups
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 # Rows and columns of output packed at a time: scratch stays in the second-level cache while the
 # halo copied with each block stays small.
@@ -215,7 +213,7 @@ def fill(problem: Problem) -> Array:
 
 
 @cache
-def kernels(image: np.dtype[Any], compute: np.dtype[Any], result: np.dtype[Any]) -> Kernels:
+def kernels(image: DType, compute: DType, result: DType) -> Kernels:
     """The kernel for the dtypes as compiled code sees them."""
     return Kernels(k.signature(image, real(compute), result))
 

@@ -107,7 +107,6 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     misaligned = (out.ctypes.data // out.itemsize + left) % lanes if rows_alike else 0
     skip = lanes - misaligned if misaligned else 0
     flags = prefetch + STREAM if layout[LARGE] and rows_alike else prefetch
-    packed_flags = flags if misaligned == left % lanes else prefetch
     if right - left < skip + lanes:
         both_flat = False
     while start < stop:
@@ -154,6 +153,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     continue
                 width = min(layout[PANEL], (inner_left if x < inner_left else columns) - x)
                 vectors = (width + lanes - 1) // lanes
+                packed_flags = flags if (misaligned + x - left) % lanes == 0 else prefetch
                 _pack(f, fill, layout, scratch, plane, y, height, x, width)
                 for row in range(0, height, ROWS):
                     rows = min(ROWS, height - row)

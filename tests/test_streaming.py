@@ -1,0 +1,56 @@
+"""Stores past the caches: every vector of them must be aligned, whatever the shapes and offsets.
+
+A misaligned one kills the process, so the grid below is what stands between a user and that.
+"""
+
+import numpy as np
+import pytest
+
+import parconv
+from parconv import machine, planner
+from parconv.methods import direct
+
+LANES = machine.VECTOR_BYTES // 4
+
+
+@pytest.fixture
+def always_stream(monkeypatch):
+    """Small images are stored as if they were larger than the caches."""
+    monkeypatch.setattr(machine, "STREAM_BYTES", -1)
+    direct.layout.cache_clear()
+    planner._cached_plan.cache_clear()
+    yield
+    direct.layout.cache_clear()
+    planner._cached_plan.cache_clear()
+
+
+def _at_offset(shape, dtype, elements):
+    """A NaN-filled array that starts so many elements after a cache line."""
+    size = np.dtype(dtype).itemsize
+    raw = np.zeros(int(np.prod(shape)) * size + 256, np.uint8)
+    start = -raw.ctypes.data % machine.CACHE_LINE + elements * size
+    out = raw[start : start + int(np.prod(shape)) * size].view(dtype).reshape(shape)
+    out.fill(np.nan)
+    return out
+
+
+# borders narrower and wider than a vector and than two; widths that keep rows alike and not
+@pytest.mark.parametrize("width", [6 * LANES, 7 * LANES + 4, 5 * LANES + 1])
+@pytest.mark.parametrize("columns", [1, 3, 4, LANES + 1, 2 * LANES + 2, 3 * LANES + 5])
+@pytest.mark.parametrize("mode", ["valid", "same", "full"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_same_bits_at_every_offset(dtype, mode, columns, width, always_stream):
+    rng = np.random.default_rng(columns)
+    f = rng.random((2, 23, width)).astype(dtype)
+    g = rng.standard_normal((3, columns)).astype(dtype)
+    problem = parconv.plan2d(f, g, mode=mode).problem
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "STREAM_BYTES", 1 << 40)
+        direct.layout.cache_clear()
+        expected = parconv.conv2d(f, g, mode=mode, boundary="mirror")
+    direct.layout.cache_clear()
+    planner._cached_plan.cache_clear()
+    for offset in range(machine.CACHE_LINE // np.dtype(dtype).itemsize):
+        out = _at_offset(problem.shape, dtype, offset)
+        parconv.conv2d(f, g, mode=mode, boundary="mirror", out=out)
+        assert out.tobytes() == expected.tobytes(), offset
