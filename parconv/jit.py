@@ -79,19 +79,47 @@ class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
         self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
 
 
+class _CheckedFile(caching.IndexDataCacheFile):  # type: ignore[misc]
+    """A cache entry that carries its own checksum: LLVM aborts the process on a flipped bit."""
+
+    def _save_data(self, name: str, data: Any) -> None:
+        content = self._dump(data)
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(hashlib.sha256(content).digest() + content)
+
+    def _load_data(self, name: str) -> Any:
+        raw = Path(self._data_path(name)).read_bytes()
+        checksum, content = raw[:32], raw[32:]
+        if hashlib.sha256(content).digest() != checksum:
+            raise pickle.UnpicklingError(f"{name} is damaged")
+        return pickle.loads(content)
+
+
 class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
-    """Numba's cache in our directory; a damaged entry is recompiled, not raised."""
+    """Numba's cache in our directory.
+
+    A damaged entry, which may raise anything, is forgotten and compiled anew; an entry that cannot
+    be written is not.
+    """
 
     _impl_class = _CacheImpl
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        self._cache_file = _CheckedFile(
+            self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp()
+        )
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         try:
             return super().load_overload(signature, context)
-        except (EOFError, pickle.UnpicklingError, ImportError, AttributeError, OSError):
+        except Exception:
+            with contextlib.suppress(OSError):
+                self._cache_file.flush()
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:
-        with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):
+        with contextlib.suppress(Exception):
             super().save_overload(signature, data)
 
 

@@ -123,7 +123,7 @@ def run_python() -> RunPython:
             if value is not None:
                 environment[name] = value
         done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(source), *map(str, arguments)],
+            [sys.executable, "-P", "-c", textwrap.dedent(source), *map(str, arguments)],
             env=environment, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
         if succeed:

@@ -32,14 +32,14 @@ pytestmark = pytest.mark.skipif(
 LABEL = re.compile(r"^(\.?\w+):")
 JUMP = re.compile(r"^\s+j\w+\s+(\.?\w+)$")
 INSTRUCTION = re.compile(r"^\s+([a-z]\w*)\s*(.*)$")
-ON_STACK = re.compile(r"\(%r[sb]p\)")
 VECTOR = re.compile(r"%[xyz]mm")
 
 
 class Loop(NamedTuple):
-    """An innermost loop: its instructions, and what kinds they are."""
+    """An innermost loop: its instructions, and the registers that point into the stack."""
 
     instructions: list[str]
+    stack: tuple[str, ...] = ("%rsp",)
 
     @property
     def fused(self) -> int:
@@ -47,7 +47,13 @@ class Loop(NamedTuple):
 
     @property
     def spills(self) -> list[str]:
-        return [line for line in self.instructions if ON_STACK.search(line) and VECTOR.search(line)]
+        """Instructions that move vectors to or from the stack."""
+        places = tuple(f"({register}" for register in self.stack)
+        return [
+            line
+            for line in self.instructions
+            if VECTOR.search(line) and any(place in line for place in places)
+        ]
 
 
 def innermost_loops(code: str) -> list[Loop]:
@@ -55,13 +61,17 @@ def innermost_loops(code: str) -> list[Loop]:
     lines = [line.split("#")[0].rstrip() for line in code.splitlines()]
     lines = [line for line in lines if LABEL.match(line) or INSTRUCTION.match(line)]
     at = {match[1]: index for index, line in enumerate(lines) if (match := LABEL.match(line))}
-    loops, reached = [], -1
+    loops, reached, stack = [], -1, ("%rsp",)
     for index, line in enumerate(lines):
+        if LABEL.match(line) and not line.startswith(".L"):
+            stack = ("%rsp",)  # a new function
+        if line.split() == ["movq", "%rsp,", "%rbp"]:
+            stack = ("%rsp", "%rbp")
         jump = JUMP.match(line)
         start = at.get(jump[1], index) if jump else index
         if jump and reached < start < index:
             body = [text for text in lines[start : index + 1] if INSTRUCTION.match(text)]
-            loops.append(Loop(body))
+            loops.append(Loop(body, stack))
             reached = start
     return loops
 
@@ -88,16 +98,25 @@ a:
     vmovups 8(%rsp), %zmm0  # reload
 .L2:
     vfmadd231ps %zmm0, %zmm1, %zmm2
+    vmovups (%rbp), %zmm3
     jne .L2
     jl .L1
     ret
+b:
+    movq %rsp, %rbp
 .L3:
     vmovups %zmm0, (%rsp)
+    vmovups %zmm0, 64(%rbp,%rax)
     jmp .L3
+c:
+.L4:
+    vfmadd231ps 8(%rbp), %zmm1, %zmm2
+    jmp .L4
 """
-    inner, last = innermost_loops(code)
-    assert (inner.fused, inner.spills, len(inner.instructions)) == (1, [], 2)
-    assert (last.fused, len(last.spills)) == (0, 1)
+    inner, spilled, last = innermost_loops(code)
+    assert (inner.fused, inner.spills, len(inner.instructions)) == (1, [], 3)
+    assert (spilled.fused, len(spilled.spills)) == (0, 2)
+    assert (last.fused, last.spills) == (1, [])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -11,14 +11,20 @@ from conftest import RunPython
 
 import parconv
 
-CONVOLVE = """
-    import sys
+SERIAL = """
     import numpy as np
     import parconv
-    from parconv import jit
     f = np.arange(600, dtype=np.float32).reshape(20, 30)
     assert (parconv.conv2d(f, [[1, -1]], threads=1) == 1).all()
+"""
+BOTH = (
+    SERIAL
+    + """
     assert (parconv.conv2d(f, [[1], [-1]], threads=2, strategy="prange") == 30).all()
+"""
+)
+PLACE = """
+    from parconv import jit
     print(jit.cache_directory())
 """
 
@@ -39,7 +45,7 @@ def cache(_filled: dict[str, Path], tmp_path: Path, run_python: RunPython) -> Pa
     """A copy of a filled cache."""
     base = _filled["base"]
     if not any(base.iterdir()):
-        run_python(CONVOLVE, env={"NUMBA_CACHE_DIR": str(base)})
+        run_python(BOTH, env={"NUMBA_CACHE_DIR": str(base)})
     copy = tmp_path / "cache"
     shutil.copytree(base, copy)
     return copy
@@ -56,7 +62,7 @@ def test_filled_and_private(cache: Path) -> None:
 def test_used_again(cache: Path, run_python: RunPython) -> None:
     """A second process compiles nothing: no file is written."""
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
-    run_python(CONVOLVE, env={"NUMBA_CACHE_DIR": str(cache)})
+    run_python(BOTH, env={"NUMBA_CACHE_DIR": str(cache)})
     after = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
     assert after == before
 
@@ -82,43 +88,78 @@ def test_refused_when_others_may_write(
         path.write_bytes(pickle.dumps(Planted(mark)))
     before = sorted(home.rglob("*"))
     home.chmod(mode)
-    done = run_python(CONVOLVE, env={"NUMBA_CACHE_DIR": str(cache)})
+    done = run_python(SERIAL + PLACE, env={"NUMBA_CACHE_DIR": str(cache)})
     assert done.stdout.strip() == "None"
     assert not mark.exists(), "a planted pickle was read"
     assert sorted(home.rglob("*")) == before
     assert stat.S_IMODE(home.stat().st_mode) == mode, "somebody else's directory was changed"
 
 
-DAMAGE = {
-    "empty": lambda data: b"",
-    "one byte": lambda data: data[:1],
-    "half": lambda data: data[: len(data) // 2],
-    "less one byte": lambda data: data[:-1],
-    "text": lambda data: b"not a pickle" * 20,
-    "zeros": lambda data: bytes(len(data)),
-    "another pickle": lambda data: pickle.dumps(["unexpected"]),
-    "number": lambda data: pickle.dumps(7),
-    "missing module": lambda data: b"cno_such_module_here\nname\n.",
-    "missing name": lambda data: b"cos\nno_such_name_here\n.",
-}
-
-
-@pytest.mark.parametrize("how", DAMAGE)
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-def test_damaged_files(suffix: str, how: str, cache: Path, run_python: RunPython) -> None:
+def test_damaged_kernels(suffix: str, cache: Path, run_python: RunPython) -> None:
     """Right answers from the process that meets the damage, and from the next."""
     damaged = list(cache.rglob(f"*.{suffix}"))
     assert damaged
     for path in damaged:
-        path.write_bytes(DAMAGE[how](path.read_bytes()))
-    run_python(CONVOLVE, env={"NUMBA_CACHE_DIR": str(cache)})
-    run_python(CONVOLVE, env={"NUMBA_CACHE_DIR": str(cache)})
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    run_python(SERIAL, env={"NUMBA_CACHE_DIR": str(cache)})
+    run_python(SERIAL, env={"NUMBA_CACHE_DIR": str(cache)})
+
+
+DAMAGED = """
+    import pickle, sys
+    from pathlib import Path
+    import numba
+    from parconv import jit
+
+    damages = {
+        "empty": lambda data: b"",
+        "one byte": lambda data: data[:1],
+        "half": lambda data: data[: len(data) // 2],
+        "less one byte": lambda data: data[:-1],
+        "text": lambda data: b"not a pickle" * 20,
+        "zeros": lambda data: bytes(len(data)),
+        "another pickle": lambda data: pickle.dumps(["unexpected"]),
+        "number": lambda data: pickle.dumps(7),
+        "missing module": lambda data: b"cno_such_module_here\\nname\\n.",
+        "missing name": lambda data: b"cos\\nno_such_name_here\\n.",
+        "deep": lambda data: b"(" * 100000,
+    }
+
+    def double(x):
+        return 2 * x
+
+    def compiled():
+        jit.compiled.cache_clear()
+        return jit.compiled(double, (numba.int64,))
+
+    assert compiled()(21) == 42
+    for suffix in ("nbi", "nbc"):
+        for name, damage in damages.items():
+            paths = list(Path(sys.argv[1]).rglob(f"*.{suffix}"))
+            assert paths, (suffix, name)
+            for path in paths:
+                path.write_bytes(damage(path.read_bytes()))
+            try:
+                assert compiled()(21) == 42
+                again = compiled()
+                assert again(21) == 42
+                assert again.stats.cache_hits, "the damaged entry was not replaced"
+            except BaseException:
+                print(suffix, name)
+                raise
+"""
+
+
+def test_damaged_files_of_every_kind(tmp_path: Path, run_python: RunPython) -> None:
+    """On a small function, by the same path as the kernels; the next process has a whole cache."""
+    run_python(DAMAGED, tmp_path, env={"NUMBA_CACHE_DIR": str(tmp_path)})
 
 
 def test_missing_data(cache: Path, run_python: RunPython) -> None:
     for path in cache.rglob("*.nbc"):
         path.unlink()
-    run_python(CONVOLVE, env={"NUMBA_CACHE_DIR": str(cache)})
+    run_python(SERIAL, env={"NUMBA_CACHE_DIR": str(cache)})
     assert any(cache.rglob("*.nbc"))
 
 
@@ -132,7 +173,7 @@ def test_no_place_for_a_cache(place: str, tmp_path: Path, run_python: RunPython)
         "in a file": file, "below a file": file / "below", "nowhere": "/proc/nowhere",
         "read-only": closed,
     }[place]  # fmt: skip
-    done = run_python(CONVOLVE, env={"NUMBA_CACHE_DIR": str(where), "TMPDIR": str(tmp_path)})
+    done = run_python(SERIAL + PLACE, env={"NUMBA_CACHE_DIR": str(where), "TMPDIR": str(tmp_path)})
     if place != "read-only" or (hasattr(os, "getuid") and os.getuid()):  # root writes everywhere
         assert done.stdout.strip() == "None"
         assert sorted(tmp_path.rglob("*")) == [closed, file]
@@ -141,7 +182,7 @@ def test_no_place_for_a_cache(place: str, tmp_path: Path, run_python: RunPython)
 @pytest.mark.skipif(os.name != "posix", reason="needs HOME")
 def test_no_home(tmp_path: Path, run_python: RunPython) -> None:
     env = {"NUMBA_CACHE_DIR": None, "XDG_CACHE_HOME": None, "HOME": "/proc/nowhere"}
-    done = run_python(CONVOLVE, env={**env, "TMPDIR": str(tmp_path)})
+    done = run_python(SERIAL + PLACE, env={**env, "TMPDIR": str(tmp_path)})
     assert done.stdout.strip() == "None"
     assert not list(tmp_path.iterdir())
 
@@ -161,11 +202,10 @@ def test_processes_starting_at_once(tmp_path: Path, run_python: RunPython) -> No
     run_python(
         """
         import subprocess, sys
-        code = '''
-import numpy as np, parconv
-f = np.arange(600, dtype=np.float32).reshape(20, 30)
-assert (parconv.conv2d(f, [[1, -1]]) == 1).all()
-'''
+        code = (
+            "import numpy as np, parconv; f = np.arange(600, dtype=np.float32).reshape(20, 30);"
+            "assert (parconv.conv2d(f, [[1, -1]]) == 1).all()"
+        )
         running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4)]
         assert [process.wait() for process in running] == [0] * 4
         """,

@@ -166,7 +166,7 @@ def test_every_height_up_to_two_tiles(rows: int) -> None:
 @pytest.mark.parametrize("columns", range(SINGLE - 2, SINGLE + 3))
 @pytest.mark.parametrize("taps", [(1, 1), (1, 2), (3, 3), (2, 7)])
 def test_every_width_about_one_and_two_tiles(columns: int, taps: tuple[int, int]) -> None:
-    for width in (columns, columns + SINGLE):
+    for width in (columns + taps[1] - 1, columns + taps[1] - 1 + SINGLE):
         f, g = image((ROWS + taps[0], width), "float32"), image(taps, "float32", 2)
         check(f, g, "float32", what=f"width {width}")
         check(f, g, "float32", mode="same", boundary="wrap", what=f"width {width}")

@@ -1,4 +1,4 @@
-"""Distrusts the code for other machines: AVX2 and SSE, compiled and run here, in other processes."""
+"""Distrusts the code for other machines: AVX2 and SSE, compiled and run in other processes."""
 
 import platform
 from pathlib import Path
