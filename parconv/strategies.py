@@ -4,7 +4,6 @@ Every strategy has finished or stopped all its bands when it returns or raises, 
 changes after the call.  No strategy knows what the kernel computes.
 """
 
-import contextlib
 import os
 import threading
 from collections import deque
@@ -92,9 +91,12 @@ class _Shift:
 
     def drain(self, scratch: Array) -> None:
         """Bands until there are none."""
-        with contextlib.suppress(IndexError):
-            while True:
-                self._kernel(*self._arrays, scratch, *self._bands.popleft())
+        while True:
+            try:
+                band = self._bands.popleft()
+            except IndexError:
+                return
+            self._kernel(*self._arrays, scratch, *band)
 
     def help(self, scratch: Array) -> None:
         """What another thread does: errors are kept for the caller, who waits for the end."""
@@ -113,18 +115,16 @@ class _Shift:
 
         A helper that begins later finds nothing, so it need not be waited for.
         """
-        try:
-            self._wait()
-        except BaseException:
-            self._wait()
-            raise
+        while True:
+            try:
+                self._bands.clear()
+                while len(self._ended) < len(self._begun):
+                    self._wake.get()
+                break
+            except BaseException as error:
+                self._errors.append(error)
         if self._errors:
             raise self._errors[0]
-
-    def _wait(self) -> None:
-        self._bands.clear()
-        while len(self._ended) < len(self._begun):
-            self._wake.get()
 
 
 class _Crew:

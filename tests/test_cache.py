@@ -96,12 +96,15 @@ def test_refused_when_others_may_write(
 
 
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-def test_damaged_kernels(suffix: str, cache: Path, run_python: RunPython) -> None:
+@pytest.mark.parametrize("damage", ["half", "bit"])
+def test_damaged_kernels(damage: str, suffix: str, cache: Path, run_python: RunPython) -> None:
     """Right answers from the process that meets the damage, and from the next."""
     damaged = list(cache.rglob(f"*.{suffix}"))
     assert damaged
     for path in damaged:
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        whole, middle = path.read_bytes(), path.stat().st_size // 2
+        rest = bytes([whole[middle] ^ 1]) + whole[middle + 1 :] if damage == "bit" else b""
+        path.write_bytes(whole[:middle] + rest)
     run_python(SERIAL, env={"NUMBA_CACHE_DIR": str(cache)})
     run_python(SERIAL, env={"NUMBA_CACHE_DIR": str(cache)})
 
@@ -125,6 +128,11 @@ DAMAGED = """
         "missing name": lambda data: b"cos\\nno_such_name_here\\n.",
         "deep": lambda data: b"(" * 100000,
     }
+    for part in range(8):  # one bit, which LLVM would not survive
+        def flip(data, part=part):
+            place = (2 * part + 1) * len(data) // 16
+            return data[:place] + bytes([data[place] ^ 16]) + data[place + 1 :]
+        damages[f"bit {part}"] = flip
 
     def double(x):
         return 2 * x

@@ -292,6 +292,24 @@ def test_stride_keeps_the_bits_of_every_stride_th_output_of_exact_sums() -> None
         assert_same_bits(answer, np.ascontiguousarray(whole[::3, ::2]))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_offsets_beyond_31_bits(dtype: str, tmp_path: Path) -> None:
+    """The last rows of more than 2**31 pixels, most of them holes in a file."""
+    side, rows = 46_400, ROWS + 5
+    assert side**2 > 2**31
+    f = np.memmap(tmp_path / "image", dtype, "w+", shape=(side, side))
+    kind = np.float32 if dtype == "float32" else np.int64
+    out = np.memmap(tmp_path / "result", kind, "w+", shape=(side, side))
+    g = image((3, 4), dtype)
+    f[-rows:] = image((rows, side), dtype)
+    plan = parconv.plan2d(f, g, mode="same", boundary="mirror", strategy="serial")
+    last = side - rows + 1
+    replace(plan, bands=((last, last + 2), (last + 2, side)))(f, out)
+    right = parconv.conv2d(np.array(f[-rows:]), g, mode="same", boundary="mirror")
+    assert_same_bits(np.array(out[last:]), right[1:])
+    assert not out[last - 1].any()
+
+
 # --- stores past the caches ----------------------------------------------------------------------
 
 

@@ -112,21 +112,24 @@ def test_nothing_is_written_after_a_band_failed(
     )
 
 
+@pytest.mark.parametrize("error", [MemoryError, IndexError, SystemExit])
 @pytest.mark.parametrize("strategy", ["serial", *POOLED])
-def test_memory_error_in_a_band_is_raised(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_other_threads_are_raised(
+    strategy: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
     main = threading.get_ident()
 
     def wrap(real: Kernel) -> Kernel:
         def kernel(*arguments: Any) -> None:
             if threading.get_ident() != main or strategy == "serial":
-                raise MemoryError("worker")
+                raise error("worker")
             time.sleep(0.01)
             real(*arguments)
 
         return kernel
 
     plan = plan_with_kernel(monkeypatch, strategy, 3, wrap)
-    with pytest.raises(MemoryError, match="worker"):
+    with pytest.raises(error, match="worker"):
         plan(F)
 
 
@@ -231,6 +234,52 @@ INTERRUPT_AMID = (
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_interrupts_amid_the_bands(strategy: str, run_python: RunPython) -> None:
     run_python(INTERRUPT_AMID, strategy)
+
+
+INTERRUPT_AGAIN = (
+    PRELUDE
+    + """
+    import dataclasses, signal
+    from parconv.bands import split_rows
+    big, wide = np.tile(f, (8, 8)), np.ones((15, 15), np.float32)
+    plan = parconv.plan2d(big, wide, threads=2, strategy=sys.argv[1])
+    plan = dataclasses.replace(plan, threads=2, bands=split_rows(plan.problem.shape[0], 6))
+    whole = plan(big)
+    raised = 0
+
+    def handler(number, frame):
+        global raised
+        while frame is not None and "strategies" not in frame.f_code.co_filename:
+            frame = frame.f_back
+        if frame is not None and raised < 4:
+            raised += 1
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, handler)
+    out = np.empty_like(whole)
+    for part in range(12):
+        out[...] = np.nan
+        raised = 0
+        signal.setitimer(signal.ITIMER_REAL, 0.002 + part * 0.001, 0.001)
+        try:
+            for _ in range(50):
+                plan(big, out)
+        except KeyboardInterrupt:
+            written = out.copy()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert raised
+        time.sleep(0.03)
+        assert written.tobytes() == out.tobytes(), "written after the interrupt"
+    assert plan(big).tobytes() == whole.tobytes()
+"""
+)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "joblib"])
+def test_impatient_interrupts(strategy: str, run_python: RunPython) -> None:
+    """A second, third and fourth interrupt while the first is being served."""
+    run_python(INTERRUPT_AGAIN, strategy)
 
 
 # --- callers in parallel -------------------------------------------------------------------------
