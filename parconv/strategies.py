@@ -110,21 +110,33 @@ class _Shift:
             self._ended.append(1)
             self._wake.put(None)
 
-    def close(self) -> None:
-        """Hand out no more bands, wait for those under way, raise what a helper raised.
+    def run(self, labour: Callable[[], object]) -> None:
+        """``labour``, then the end of every band under way; raises what a helper raised.
+
+        An interrupt may strike inside any ``finally`` too: the next one around it waits again.
+        """
+        try:
+            try:
+                labour()
+            finally:
+                self._wait()
+        finally:
+            self._wait()
+        if self._errors:
+            raise self._errors[0]
+
+    def _wait(self, patience: int = 8) -> None:
+        """Hand out no more bands; return when nobody computes one any more.
 
         A helper that begins later finds nothing, so it need not be waited for.
         """
-        while True:
-            try:
-                self._bands.clear()
-                while len(self._ended) < len(self._begun):
-                    self._wake.get()
-                break
-            except BaseException as error:
-                self._errors.append(error)
-        if self._errors:
-            raise self._errors[0]
+        try:
+            if patience:
+                self._wait(patience - 1)
+        finally:
+            self._bands.clear()
+            while len(self._ended) < len(self._begun):
+                self._wake.get()
 
 
 class _Crew:
@@ -169,12 +181,13 @@ def threads(work: Work, arrays: Arrays) -> None:
     shift, scratch = _Shift(work, arrays), work.new_scratch(work.threads)
     crew = _crew
     crew.grow(work.threads - 1)
-    try:
+
+    def labour() -> None:
         for part in scratch[1:]:
             crew.ask(partial(shift.help, part))
         shift.drain(scratch[0])
-    finally:
-        shift.close()
+
+    shift.run(labour)
 
 
 def joblib(work: Work, arrays: Arrays) -> None:
@@ -187,10 +200,7 @@ def joblib(work: Work, arrays: Arrays) -> None:
     if not getattr(backend, "supports_sharedmem", False):
         return _remotely(work, arrays, tasks, delayed)
     shift, scratch = _Shift(work, arrays), work.new_scratch(work.threads)
-    try:
-        tasks(delayed(shift.help)(part) for part in scratch)
-    finally:
-        shift.close()
+    shift.run(lambda: tasks(delayed(shift.help)(part) for part in scratch))
     return None
 
 
