@@ -80,6 +80,16 @@ class Code:
         lanes = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(one, undefined, lanes)
 
+    def shift(self, first: Value, second: Value, lanes: int) -> Value:
+        """The vector that begins ``lanes`` elements into two neighbouring ones.
+
+        As integers: LLVM turns the same shuffle of floats into one with a table of indices.
+        """
+        integers = ir.VectorType(ir.IntType(8 * self.itemsize), self.lanes)
+        pair = [self.builder.bitcast(vector, integers) for vector in (first, second)]
+        order = ir.Constant(ir.VectorType(I32, self.lanes), [lanes + n for n in range(self.lanes)])
+        return self.builder.bitcast(self.builder.shuffle_vector(*pair, order), self.vector)
+
     def fma(self, a: Value, b: Value, c: Value) -> Value:
         """``a * b + c``, rounded once where the machine has the instruction."""
         if self.kind == I64:

@@ -317,6 +317,76 @@ def test_empty_stack_in_valid() -> None:
         assert result.dtype == np.float64
 
 
+# --- everything at once --------------------------------------------------------------------------
+
+
+def relaid(array: np.ndarray, kind: int) -> np.ndarray:
+    """The same values in another layout."""
+    if kind == 0:
+        return array
+    if kind == 1:  # between other pixels
+        home = np.zeros([n + 3 for n in array.shape], array.dtype)
+        view = home[tuple(slice(1, 1 + n) for n in array.shape)]
+    elif kind == 2:  # backwards, every second
+        home = np.zeros([2 * n for n in array.shape], array.dtype)
+        view = home[(slice(None, None, -2),) * array.ndim]
+    elif kind == 3:  # off every boundary
+        home = np.zeros(array.nbytes + 5, np.uint8)
+        view = home[5:].view(array.dtype).reshape(array.shape)
+    else:
+        view = np.zeros(array.shape, array.dtype.newbyteorder(), order="F")
+    view[...] = array
+    return view
+
+
+def random_question(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """An image, a filter and a call that is legal, of any kind."""
+
+    def one(*choices: Any) -> Any:
+        return choices[int(rng.integers(len(choices)))]
+
+    plane = one(1, 2, ROWS, ROWS + 1, 23, BLOCK + 1), one(1, 7, SINGLE, SINGLE + 1, 2 * SINGLE + 9)
+    others = [int(n) for n in rng.integers(1, 3, one(0, 0, 1, 2))]
+    order = rng.permutation(2 + len(others)).tolist()
+    shape = tuple([*plane, *others][axis] for axis in order)
+    f_type, g_type = one(*DTYPES, ("float32", "float32"), ("float16", "float32"))
+    taps = one(1, 2, 3, 4, 5, 9), one(1, 2, 3, 4, 7, 12)
+    question: dict[str, Any] = {
+        "axes": (order.index(0), order.index(1)), "boundary": (one(*BORDERS), one(*BORDERS)),
+        "cval": one(0, 3), "stride": one(1, 1, 2, (1, 3)), "dilation": one(1, 1, 2, (3, 1)),
+        "mode": one(*MODES),
+    }  # fmt: skip
+    spans = [h * (k - 1) + 1 for h, k in zip(oracle.pair(question["dilation"]), taps, strict=True)]
+    if question["mode"] == "same":
+        question["origin"] = [int(rng.integers(-((n - 1) // 2), n // 2 + 1)) for n in spans]
+    if question["mode"] == "valid":
+        question["padding"] = [(k, int(rng.integers(0, 20))) for k in spans]
+    return image(shape, f_type), image(taps, g_type, 2), question
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_everything_at_once(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(40):
+        f, g, question = random_question(rng)
+        correlate, layout = bool(rng.integers(2)), rng.integers(0, 5, 3).tolist()
+        right = oracle.expect(f, g, correlate=correlate, **question)
+        source, taps = relaid(f, layout[0]), relaid(g, layout[1])
+        plan = parconv.plan2d(
+            source, taps, correlate=correlate, strategy=rng.choice(list(STRATEGIES)), **question
+        )
+        cuts = rng.integers(0, plan.problem.planes * plan.problem.plane[0] + 1, 3).tolist()
+        edges = sorted({0, *cuts, plan.problem.planes * plan.problem.plane[0]})
+        plan = replace(
+            plan, threads=int(rng.integers(1, 4)), bands=tuple(itertools.pairwise(edges))
+        )
+        out = relaid(np.zeros(plan.problem.shape, plan.problem.dtype), layout[2])
+        plan(source, out)
+        answer = out.astype(plan.problem.dtype)
+        compute = oracle.compute_type(f, g)
+        oracle.assert_right(answer, right, plan.problem.dtype, compute, f"{plan} {layout}")
+
+
 # --- dtypes --------------------------------------------------------------------------------------
 
 FAMILIES = ("bool", *INTEGERS, "float16", "float32", "float64", "complex64", "complex128")
@@ -602,6 +672,36 @@ def test_lists_scalars_and_subclasses() -> None:
     result = parconv.conv2d(f, [[1, 1]])
     assert type(result) is np.ndarray
     assert result.tolist() == [[3, 5]]
+
+
+class Wrapped:
+    """What is not an array but can become one."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.array
+
+
+def test_objects_that_become_arrays() -> None:
+    f, g = image((9, 12), "float32"), image((3, 3), "float32", 2)
+    right = parconv.conv2d(f, g)
+    oracle.assert_same_bits(parconv.conv2d(Wrapped(f), Wrapped(g)), right)
+    oracle.assert_same_bits(parconv.plan2d(Wrapped(f), Wrapped(g))(Wrapped(f)), right)
+    oracle.assert_same_bits(parconv.conv2d(memoryview(f), memoryview(g)), right)
+
+
+def test_numbers_of_every_kind_as_arguments() -> None:
+    f, g = image((9, 12), "float32"), image((3, 3), "float32", 2)
+    right = parconv.conv2d(f, g, mode="same", stride=(1, 2), cval=1.5)
+    answer = parconv.conv2d(
+        f, g, mode=np.str_("same"), stride=(np.int8(1), np.uint64(2)), cval=np.array(1.5),
+        axes=np.array([0, 1]), threads=np.int64(2), dtype=">f4", groups=np.int64(1),
+    )  # fmt: skip
+    oracle.assert_same_bits(answer, right)
+    answer = parconv.conv2d(f, g, mode="same", stride=[1, 2], cval=np.float16(1.5), axes=[-2, 1])
+    oracle.assert_same_bits(answer, right)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -1,11 +1,13 @@
 """Distrusts decisions: tabled plans as text, what explain tells, equality, caching, no data."""
 
 import itertools
+import sys
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import RunPython
 from oracle import BORDERS, MODES
 
 import parconv
@@ -159,6 +161,44 @@ def test_workspace_is_small(dtype: str) -> None:
     for options, taps in itertools.product(questions, [(3, 3), (15, 15), (1, 31), (31, 31)]):
         plan = parconv.plan2d(((4096, 4096), dtype), (taps, "float64"), threads=2, **options)
         assert plan.workspace <= 8 << 20, plan
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"stride": 16}, {"stride": (500, 500)}, {"stride": (64, 1)}, {"dilation": 16}],
+    ids=str,
+)
+def test_workspace_is_small_for_wide_strides(options: dict[str, Any]) -> None:
+    for dtype, taps in itertools.product(["float32", "complex128"], [(3, 3), (15, 15)]):
+        plan = parconv.plan2d(
+            ((4096, 4096), dtype), (taps, dtype), mode="same", threads=2, **options
+        )
+        assert plan.workspace <= 8 << 20, (plan, plan.workspace)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
+def test_plans_for_more_than_any_memory_holds(run_python: RunPython) -> None:
+    """A plan is small however large its problem; running it is another matter."""
+    run_python(
+        """
+        import resource
+        import numpy as np
+        import parconv
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+        for image, options in (
+            (((2**30, 2**30), "uint8"), {}),
+            (((6, 7), "float32"), {"padding": 2**40}),
+            (((2**20, 2**20, 64, 64), "float32"), {"mode": "full"}),
+        ):
+            plan = parconv.plan2d(image, np.ones((3, 3)), threads=2, **options)
+            assert 1 <= len(plan.bands) <= 1 << 20
+            assert plan.bands[-1][1] == plan.problem.planes * plan.problem.plane[0]
+        try:
+            parconv.conv2d(np.ones((6, 7)), np.ones((3, 3)), padding=2**40)
+        except MemoryError:
+            pass
+        """
+    )
 
 
 def test_problem_knows_its_work() -> None:
