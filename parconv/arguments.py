@@ -17,6 +17,8 @@ BOUNDARIES = ("constant", "edge", "symmetric", "mirror", "wrap")
 
 Pair = tuple[int, int]
 
+_LARGEST = 1 << 48  # of a stride, dilation or padding: sums and products with sizes fit in int64
+
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     if not isinstance(value, str) or value not in choices:
@@ -32,7 +34,7 @@ def check_filter(shape: tuple[int, ...], groups: Any) -> Pair:
         raise ValueError(f"g has shape {shape}: pass a 2-D filter (rows, columns)")
     if 0 in shape:
         raise ValueError(f"g has shape {shape}: a filter needs at least one tap")
-    if groups != 1 or isinstance(groups, bool):
+    if not isinstance(groups, int | np.integer) or groups != 1 or isinstance(groups, bool):
         raise ValueError(f"groups={groups!r} needs a 4-D filter: with a 2-D g leave it at 1")
     return shape[0], shape[1]
 
@@ -69,9 +71,12 @@ def check_boundary(boundary: Any) -> tuple[str, str]:
 
 
 def _integer(name: str, value: Any, whole: Any) -> int:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, SupportsIndex):
+    if isinstance(value, bool | np.bool_ | np.ndarray) or not isinstance(value, SupportsIndex):
         raise TypeError(f"{name}={whole!r}: pass an integer or a pair of integers")
-    return operator.index(value)
+    number = operator.index(value)
+    if abs(number) > _LARGEST:
+        raise ValueError(f"{name}={whole!r} is too large: pass at most {_LARGEST}")
+    return number
 
 
 def check_pair(name: str, value: Any) -> Pair:

@@ -12,6 +12,7 @@ from . import machine
 from .dtypes import FLOAT32, Array, DType, check_dtype
 
 _HUGE_PAGE = 1 << 21
+_ADDRESSES = 1 << 62
 
 
 def as_array(name: str, value: Any) -> Array:
@@ -83,6 +84,8 @@ def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes < _HUGE_PAGE:
         return np.empty(shape, dtype)
+    if nbytes > _ADDRESSES:  # NumPy would speak of dimensions
+        raise MemoryError(f"the result of shape {shape} needs {nbytes:,} bytes")
     raw = np.empty(nbytes + machine.CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % machine.CACHE_LINE
     return raw[start : start + nbytes].view(dtype).reshape(shape)

@@ -38,6 +38,7 @@ FEW_THREADS = 4
 # 1 / 4 / 8 / 16 / 32 bands each (Zen 5, 2026-11): 7x7 1.85 1.87 1.87 1.83 1.77, 15x15 1.92 1.93
 # 1.92 1.88 1.86.
 BANDS_PER_THREAD = 4
+MOST_BANDS = 1 << 16  # however large the problem: a plan stays small
 BAND_TILES = 10  # least height of a band, in rows of tiles
 
 
@@ -115,7 +116,7 @@ def make_plan(
         _launches(problem, 1),
         min(used * BANDS_PER_THREAD, max(used, rows // (tile * BAND_TILES))) if used > 1 else 1,
     )
-    bands = split_rows(rows, parts, tile) if 0 not in problem.shape else ()
+    bands = split_rows(rows, min(parts, MOST_BANDS), tile) if 0 not in problem.shape else ()
     used = max(1, min(used, len(bands)))
     launch = max(used, math.ceil(len(bands) / _launches(problem, used)))
     return Plan(problem, chosen, who, threads, used, bands, launch)

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import settings
 
 from parconv import machine
-from parconv.methods import direct
-from parconv.methods.direct import tile
+from parconv.methods.direct import packing, tile
 
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.load_profile("suite")
@@ -22,7 +21,7 @@ settings.load_profile("suite")
 ROWS, GROUP = tile.ROWS, tile.GROUP
 LANES = machine.VECTOR_BYTES // 4
 SINGLE, DOUBLE = tile.VECTORS * LANES, tile.VECTORS * LANES // 2
-BLOCK, PANEL = direct.BLOCK_ROWS, direct.PANEL_BYTES // 4
+BLOCK, PANEL = packing.BLOCK_ROWS, packing.PANEL_BYTES // 4
 
 
 class Size(NamedTuple):

@@ -172,23 +172,20 @@ INTERRUPTS = (
         try:
             try:
                 signal.setitimer(signal.ITIMER_REAL, delay)
-                for _ in range(50):
+                while True:
                     plan(f, out)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         except KeyboardInterrupt:
-            return True
-        return False
+            pass
 
-    count, random = 0, random.Random(3)
+    random = random.Random(3)
     for _ in range(250):
         out[...] = np.nan
-        if interrupted(random.uniform(1e-5, 10 * usual)):
-            count += 1
-            written = out.copy()
-            time.sleep(0.002)
-            assert written.tobytes() == out.tobytes(), "written after the interrupt"
-    assert count > 100, count
+        interrupted(random.uniform(1e-5, min(10 * usual, 0.02)))
+        written = out.copy()
+        time.sleep(0.002)
+        assert written.tobytes() == out.tobytes(), "written after the interrupt"
     assert right(plan(f)) and right(parconv.conv2d(f, g, threads=2, strategy=strategy))
     assert not parconv.machine.prange_gate.locked(), "an interrupt kept the gate"
 """
@@ -218,9 +215,8 @@ INTERRUPT_AMID = (
         out[...] = np.nan
         signal.setitimer(signal.ITIMER_REAL, usual * (part + 2) / 20)
         try:
-            for _ in range(50):
+            while True:
                 plan(big, out)
-            raise AssertionError("not interrupted")
         except KeyboardInterrupt:
             written = out.copy()
         time.sleep(0.02)
@@ -262,7 +258,7 @@ INTERRUPT_AGAIN = (
         raised = 0
         signal.setitimer(signal.ITIMER_REAL, 0.002 + part * 0.001, 0.001)
         try:
-            for _ in range(50):
+            while True:
                 plan(big, out)
         except KeyboardInterrupt:
             written = out.copy()

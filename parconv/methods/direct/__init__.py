@@ -7,6 +7,7 @@ images and filters become real passes of the same tile over separated real and i
 Start reading at `tile.py` (the inner loop), then `kernel.py` (rows of output from tiles).
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -18,12 +19,8 @@ from ...arguments import BOUNDARIES
 from ...dtypes import Array, DType, real
 from ...problem import Problem
 from . import kernel as k
-from .tile import ROWS, VECTORS, encode_pass, lanes, row_groups
-
-# Rows and columns of output packed at a time: scratch stays in the second-level cache while the
-# halo copied with each block stays small.
-BLOCK_ROWS = 10 * ROWS
-PANEL_BYTES = 1 << 11
+from .packing import packing_of
+from .tile import ROWS, encode_pass, lanes, row_groups
 
 
 class Taps(NamedTuple):
@@ -86,7 +83,7 @@ def _order(problem: Problem) -> Array:
         place = place[::-1, ::-1]
     order = []
     for terms in _passes(problem):
-        for _, members in row_groups(rows, problem.stride[0], problem.dilation[0]):
+        for _, members in _groups(problem):
             for _, part in terms:
                 order.append(place[members].T.ravel() + part * place.size)
     return np.concatenate(order)
@@ -120,30 +117,11 @@ def _overflow_limit(problem: Problem, g: Array) -> int | None:
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
-def _panel(problem: Problem) -> tuple[int, int]:
-    """(rows, columns) of output packed at a time."""
-    rows, columns = problem.plane
-    vector = lanes(real(problem.compute).itemsize)
-    vectors = -(-columns // vector)
-    widest = PANEL_BYTES // machine.VECTOR_BYTES // VECTORS * VECTORS
-    panels = max(1, -(-vectors // widest))
-    wide = -(-vectors // panels)
-    if panels > 1:
-        wide = -(-wide // VECTORS) * VECTORS
-    return min(BLOCK_ROWS, -(-rows // ROWS) * ROWS), wide * vector
-
-
-def _odd_lines(elements: int, itemsize: int) -> int:
-    """Rounded up to an odd number of cache lines, so that rows of scratch spread over its sets."""
-    lines = -(-elements * itemsize // machine.CACHE_LINE) | 1
-    return lines * machine.CACHE_LINE // itemsize
-
-
 def _in_place(problem: Problem) -> tuple[int, int, int, int]:
     """``(top, bottom, left, right)`` of the outputs that tiles read from the image as it lies.
 
-    Their taps stay inside it.  Empty where columns are strided,
-    and where the border is most of the work: then one packed copy serves all.
+    Their taps stay inside it.  Empty where columns are strided, and where the border is most of the
+    work: then one packed copy serves all.
     """
     (sy, sx), (span_y, span_x) = problem.stride, problem.span
     vector = lanes(real(problem.compute).itemsize)
@@ -157,43 +135,48 @@ def _in_place(problem: Problem) -> tuple[int, int, int, int]:
     return top, max(bottom, top), left, right
 
 
-def _encoded_passes(problem: Problem, phase: int, part: int) -> list[list[int]]:
-    """The tile's tables, for packed rows whose phases and parts lie that far apart."""
-    stride, dilation = problem.stride, problem.dilation
-    groups = row_groups(problem.filter[0], stride[0], dilation[0])
-    offsets = [tap * dilation[1] for tap in range(problem.filter[1])]
-    columns = [offset // stride[1] + offset % stride[1] * phase for offset in offsets]
-    return [
-        encode_pass([part * image + c for image, _ in terms for c in columns], groups)
+def _encoded_passes(problem: Problem) -> list[list[int]]:
+    """The tile's tables: one for each pass over packed rows, and one to read the image in place."""
+    sx, (dy, dx) = problem.stride[1], problem.dilation
+    pack, groups = packing_of(problem), _groups(problem)
+    packed = [(pack.row_of_tap(row, dy), members) for row, members in groups]
+    offsets = [tap * dx for tap in range(problem.filter[1])]
+    columns = [pack.column_of_tap(offset, sx, dx) for offset in offsets]
+    passes = [
+        encode_pass([part * pack.part_step + c for part, _ in terms for c in columns], packed)
         for terms in _passes(problem)
     ]
+    return [*passes, encode_pass(offsets, groups)]
+
+
+def _groups(problem: Problem) -> list[tuple[int, list[int]]]:
+    """Groups of filter rows; gathered rows share no input, so each is a group."""
+    rows, sy, dy = problem.filter[0], problem.stride[0], problem.dilation[0]
+    if packing_of(problem).gather_rows:
+        return [(row * dy, [row]) for row in range(rows)]
+    return row_groups(rows, sy, dy)
 
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    itemsize = real(problem.compute).itemsize
-    block, panel = _panel(problem)
-    (sy, sx), (span_y, span_x) = problem.stride, problem.span
-    parts = 2 if problem.image_dtype.kind == "c" else 1
-    phase = panel + (span_x - 1) // sx + 1
-    part = sx * phase
-    row = _odd_lines(parts * part, itemsize)
-    passes = _encoded_passes(problem, phase, part)
-    rows = (block - 1) * sy + span_y
-    large = problem.bytes > 2 * machine.STREAM_BYTES
-    numbers = np.zeros(len(k.FIELDS), np.int64)
-    numbers[: k.PASSES] = [
-        *problem.plane, *problem.plane_in, *problem.lead, sy, sx, span_y, span_x,
-        *map(BOUNDARIES.index, problem.boundary), *_in_place(problem), large, parts, block,
-        panel, lanes(itemsize), phase, part, row, rows * row,
-        span_y - 1 + 2 * ROWS * sy,
+    pack = packing_of(problem)
+    (sy, sx), (dy, dx), (span_y, span_x) = problem.stride, problem.dilation, problem.span
+    tables = _encoded_passes(problem)
+    starts = np.cumsum([len(k.FIELDS), *map(len, tables)]).tolist()
+    passes = len(tables) - 1
+    numbers = [
+        *problem.plane, *problem.plane_in, *problem.lead, sy, sx, dy, dx, span_y, span_x,
+        *problem.filter, *map(BOUNDARIES.index, problem.boundary), *_in_place(problem),
+        problem.bytes > 2 * machine.STREAM_BYTES,
+        2 if problem.image_dtype.kind == "c" else 1,
+        pack.block, pack.panel, pack.gather_rows, pack.gather_columns,
+        lanes(real(problem.compute).itemsize),
+        pack.phase_step, pack.part_step, pack.row_step, pack.rows * pack.row_step,
+        span_y - 1 + 2 * ROWS * sy, passes, starts[passes],
+        starts[0], 0, starts[passes - 1], len(_order(problem)) // passes * (passes - 1),
     ]  # fmt: skip
-    numbers[k.PASSES] = len(passes)
-    numbers[k.STEPS_AT] = len(k.FIELDS)
-    numbers[k.SECOND_STEPS_AT] = len(k.FIELDS) + len(passes[0])
-    numbers[k.SECOND_TAPS_AT] = len(_order(problem)) // len(passes)
-    result = np.concatenate([numbers, *passes])
+    result = np.array([*numbers, *itertools.chain(*tables)], np.int64)
     result.flags.writeable = False
     return result
 

@@ -19,32 +19,55 @@ from .tile import PREFETCH, ROWS, STREAM, tile_row
 
 FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
-    SPAN_Y, SPAN_X, BORDER_Y, BORDER_X, TOP, BOTTOM, LEFT, RIGHT, LARGE, PARTS,
-    BLOCK, PANEL, LANES, PHASE_STEP, PART_STEP, ROW_STEP, RESULTS_AT, AHEAD,
-    PASSES, STEPS_AT, TAPS_AT, SECOND_STEPS_AT, SECOND_TAPS_AT,
-) = range(31)  # fmt: skip
+    DILATION_Y, DILATION_X, SPAN_Y, SPAN_X, TAPS_Y, TAPS_X, BORDER_Y, BORDER_X,
+    TOP, BOTTOM, LEFT, RIGHT, LARGE, PARTS, BLOCK, PANEL, GATHER_ROWS, GATHER_COLUMNS, LANES,
+    PHASE_STEP, PART_STEP, ROW_STEP, RESULTS_AT, AHEAD, PASSES, IN_PLACE_STEPS_AT,
+    STEPS_AT, TAPS_AT, SECOND_STEPS_AT, SECOND_TAPS_AT,
+) = range(38)  # fmt: skip
+
+
+@jit.jit()
+def _packed_index(n, gathered, outputs, taken, stride, dilation):
+    """Input index, from the block's first, of the n-th packed one; -1 if no output wants it.
+
+    Gathered: ``outputs`` for each tap, of which the first ``taken`` are wanted.
+    """
+    if not gathered:
+        return n
+    tap, output = n // outputs, n % outputs
+    return tap * dilation + output * stride if output < taken else -1
 
 
 @jit.jit()
 def _pack(f, fill, layout, scratch, plane, y, height, x, width):
     """Everything that outputs ``[y, y + height) x [x, x + width)`` need, border applied.
 
-    With a column stride s a row is stored as s phases (every s-th pixel), each contiguous; with a
-    complex image, first all real parts, then all imaginary ones.
+    Densely packed with a column stride s, a row is s phases (every s-th pixel), each contiguous;
+    of a complex image come first all real parts, then all imaginary ones.
     """
     size, stride, phase = layout[COLUMNS_IN], layout[STRIDE_X], layout[PHASE_STEP]
     top, left = y * layout[STRIDE_Y] - layout[LEAD_Y], x * stride - layout[LEAD_X]
+    scattered, step = layout[GATHER_COLUMNS], layout[ROW_STEP]
     rows = (height - 1) * layout[STRIDE_Y] + layout[SPAN_Y]
+    if layout[GATHER_ROWS]:
+        rows = layout[TAPS_Y] * layout[BLOCK]
     columns = (width - 1) * stride + layout[SPAN_X]
     first = min(max(-left, 0), columns)
     last = max(min(size - left, columns), first)
+    if scattered:
+        columns, first, last = layout[TAPS_X] * layout[PANEL], 0, 0
+        stride = 1
     flat = stride == 1 and lies_flat(f, scratch)
     plane_at, image_row = plane * (f.strides[0] // f.itemsize), f.strides[1] // f.itemsize
-    for part in range(layout[PARTS]):
-        start = part * layout[PART_STEP]
-        for y_in in range(rows):
-            row = source_index(top + y_in, layout[ROWS_IN], layout[BORDER_Y])
-            at = start + y_in * layout[ROW_STEP]
+    for y_in in range(rows):
+        index = _packed_index(
+            y_in, layout[GATHER_ROWS], layout[BLOCK], height, layout[STRIDE_Y], layout[DILATION_Y]
+        )
+        if index < 0:
+            continue
+        row = source_index(top + index, layout[ROWS_IN], layout[BORDER_Y])
+        for part in range(layout[PARTS]):
+            at = part * layout[PART_STEP] + y_in * step
             if row < 0:
                 for column in range(columns):
                     scratch[at + column // stride + column % stride * phase] = fill[part]
@@ -55,18 +78,30 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
                 for column in range(first, last):
                     value = read(f, (plane, row, left + column), part, scratch)
                     scratch[at + column // stride + column % stride * phase] = value
-        # column by column: one look at the border's rule serves a whole column
-        for outside in range(columns - (last - first)):
-            column = outside if outside < first else outside + last - first
-            pixel = source_index(left + column, size, layout[BORDER_X])
-            at = start + column // stride + column % stride * phase
-            for y_in in range(rows):
-                row = source_index(top + y_in, layout[ROWS_IN], layout[BORDER_Y])
+    # column by column: one look at the border's rule serves a whole column
+    for outside in range(columns - (last - first)):
+        column = outside if outside < first else outside + last - first
+        index = _packed_index(
+            column, scattered, layout[PANEL], width, layout[STRIDE_X], layout[DILATION_X]
+        )
+        if index < 0:
+            continue
+        pixel = source_index(left + index, size, layout[BORDER_X])
+        at = column // stride + column % stride * phase
+        for y_in in range(rows):
+            index = _packed_index(
+                y_in, layout[GATHER_ROWS], layout[BLOCK], height,
+                layout[STRIDE_Y], layout[DILATION_Y],
+            )  # fmt: skip
+            if index < 0:
+                continue
+            row = source_index(top + index, layout[ROWS_IN], layout[BORDER_Y])
+            for part in range(layout[PARTS]):
+                target = part * layout[PART_STEP] + at + y_in * step
                 if row >= 0 and pixel >= 0:
-                    value = read(f, (plane, row, pixel), part, scratch)
-                    scratch[at + y_in * layout[ROW_STEP]] = value
+                    scratch[target] = read(f, (plane, row, pixel), part, scratch)
                 else:
-                    scratch[at + y_in * layout[ROW_STEP]] = fill[part]
+                    scratch[target] = fill[part]
 
 
 @jit.jit()
@@ -96,6 +131,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     columns, lanes, source_row = layout[COLUMNS_OUT], layout[LANES], layout[ROW_STEP]
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
     step_y, step_x = layout[STRIDE_Y], layout[STRIDE_X]
+    packed_step = source_row if layout[GATHER_ROWS] else step_y * source_row
     out_flat = layout[PASSES] == 1 and lies_flat(out, scratch)
     both_flat = out_flat and lies_flat(f, scratch)
     prefetch = PREFETCH if layout[LARGE] else 0
@@ -138,7 +174,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         target = out_at + row * out_row
                         tile_row(
                             f, source + begin, (image_row, step_y * image_row, out_row, flags),
-                            taps, layout[TAPS_AT], layout, layout[STEPS_AT],
+                            taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT],
                             out, target + begin, f, (ahead + begin, image_row), vectors,
                         )  # fmt: skip
                         rest = (right - begin) % lanes > 0
@@ -146,7 +182,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             if needed:
                                 tile_row(
                                     f, source + edge, (image_row, step_y * image_row, out_row, 0),
-                                    taps, layout[TAPS_AT], layout, layout[STEPS_AT],
+                                    taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT],
                                     out, target + edge, f, (ahead + edge, image_row), 1,
                                 )  # fmt: skip
                     x = right
@@ -157,14 +193,14 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 _pack(f, fill, layout, scratch, plane, y, height, x, width)
                 for row in range(0, height, ROWS):
                     rows = min(ROWS, height - row)
-                    packed = row * step_y * source_row
+                    packed = row * packed_step
                     ahead = f_at + ((y + row) * step_y - layout[LEAD_Y]) * image_row
                     ahead += (layout[SPAN_Y] - 1) * image_row + (x + layout[PANEL]) * step_x
                     whole = width // lanes if out_flat and rows == ROWS else 0
                     if whole > 0:
                         tile_row(
                             scratch, packed,
-                            (source_row, step_y * source_row, out_row, packed_flags),
+                            (source_row, packed_step, out_row, packed_flags),
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
                             out, out_at + (y + row) * out_row + x, f, (ahead, image_row), whole,
                         )  # fmt: skip
@@ -173,7 +209,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         for part in range(layout[PASSES]):
                             tile_row(
                                 scratch, packed + done,
-                                (source_row, step_y * source_row, layout[PANEL], prefetch),
+                                (source_row, packed_step, layout[PANEL], prefetch),
                                 taps, layout[TAPS_AT + 2 * part],
                                 layout, layout[STEPS_AT + 2 * part],
                                 scratch, layout[RESULTS_AT] + part * ROWS * layout[PANEL],

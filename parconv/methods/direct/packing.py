@@ -1,0 +1,99 @@
+"""Where packed pixels lie in a worker's scratch.  Pure arithmetic: no arrays, no pixels.
+
+A block of `block` x `panel` outputs is packed at a time.  An axis is packed densely (every input
+index under the filter) or, where stride or dilation would leave most of that unused, gathered: for
+each tap, the inputs that the block's outputs meet it with.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ... import machine
+from ...dtypes import real
+from ...problem import Problem
+from .tile import ROWS, VECTORS, lanes
+
+# Rows and columns of output packed at a time: scratch stays in the second-level cache while the
+# halo copied with each block stays small.
+BLOCK_ROWS = 10 * ROWS
+PANEL_BYTES = 1 << 11
+SCRATCH_BYTES = machine.L2_BYTES  # wide strides and filters shrink the block until it fits
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Sizes and steps in elements of the type computed in."""
+
+    block: int  # rows of output
+    panel: int  # columns of output
+    gather_rows: bool
+    gather_columns: bool
+    rows: int  # packed
+    row_step: int  # from one packed row to the next
+    phase_step: int  # densely packed with a stride s, a row is s phases, this far apart
+    part_step: int  # from real parts to imaginary ones
+
+    def row_of_tap(self, offset: int, dilation: int) -> int:
+        """Packed row that output row 0 meets a filter row with, ``offset`` input rows down."""
+        return offset // dilation * self.block if self.gather_rows else offset
+
+    def column_of_tap(self, offset: int, stride: int, dilation: int) -> int:
+        """The same for columns."""
+        if self.gather_columns:
+            return offset // dilation * self.panel
+        return offset // stride + offset % stride * self.phase_step
+
+
+def _axis(outputs: int, taps: int, stride: int, dilation: int) -> tuple[bool, int]:
+    """(gathered, packed inputs) of one axis."""
+    dense, gathered = (outputs - 1) * stride + (taps - 1) * dilation + 1, taps * outputs
+    return (True, gathered) if 2 * gathered < dense else (False, dense)
+
+
+def _odd_lines(elements: int, itemsize: int) -> int:
+    """Rounded up to an odd number of cache lines, so that rows of scratch spread over its sets."""
+    lines = -(-elements * itemsize // machine.CACHE_LINE) | 1
+    return lines * machine.CACHE_LINE // itemsize
+
+
+def _packing(problem: Problem, block: int, panel: int) -> Packing:
+    (taps_y, taps_x), (sy, sx), (dy, dx) = problem.filter, problem.stride, problem.dilation
+    gather_rows, rows = _axis(block, taps_y, sy, dy)
+    gather_columns, part = _axis(panel, taps_x, sx, dx)
+    phase = part
+    if not gather_columns:
+        phase = panel + (problem.span[1] - 1) // sx + 1
+        part = sx * phase
+    parts = 2 if problem.image_dtype.kind == "c" else 1
+    row = _odd_lines(parts * part, real(problem.compute).itemsize)
+    return Packing(block, panel, gather_rows, gather_columns, rows, row, phase, part)
+
+
+@lru_cache(maxsize=256)
+def packing_of(problem: Problem) -> Packing:
+    """The largest block whose inputs fit the scratch, or the smallest there is."""
+    itemsize = real(problem.compute).itemsize
+    vector = lanes(itemsize)
+    block, panel = _block(problem, vector)
+    while True:
+        found = _packing(problem, block, panel)
+        if found.rows * found.row_step * itemsize <= SCRATCH_BYTES:
+            return found
+        if block > ROWS:
+            block = max(ROWS, block // 2 // ROWS * ROWS)
+        elif panel > vector:
+            panel = max(vector, panel // 2 // vector * vector)
+        else:
+            return found
+
+
+def _block(problem: Problem, vector: int) -> tuple[int, int]:
+    """(rows, columns) of output that are packed at a time where scratch is no limit."""
+    rows, columns = problem.plane
+    vectors = -(-columns // vector)
+    widest = PANEL_BYTES // machine.VECTOR_BYTES // VECTORS * VECTORS
+    panels = max(1, -(-vectors // widest))
+    wide = -(-vectors // panels)
+    if panels > 1:
+        wide = -(-wide // VECTORS) * VECTORS
+    return min(BLOCK_ROWS, -(-rows // ROWS) * ROWS), wide * vector
