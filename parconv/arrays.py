@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from . import machine
 from .dtypes import FLOAT32, Array, DType, check_dtype
 
 _HUGE_PAGE = 1 << 21
+_PAGE = 1 << 12
 _ADDRESSES = 1 << 62
 
 
@@ -76,7 +76,7 @@ def check_range(f: Array, limit: int) -> None:
 
 
 def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
-    """An uninitialised array; a large one starts on a cache line, so that it can be streamed.
+    """An uninitialised array; a large one starts on a page, so that it can be streamed.
 
     ``np.empty`` asks for huge pages, which a kernel's own allocation would not: 3 ms instead of
     16 to 22 to touch 38 MB for the first time (Zen 5, 2026-11).
@@ -86,8 +86,8 @@ def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
         return np.empty(shape, dtype)
     if nbytes > _ADDRESSES:  # NumPy would speak of dimensions
         raise MemoryError(f"the result of shape {shape} needs {nbytes:,} bytes")
-    raw = np.empty(nbytes + machine.CACHE_LINE, np.uint8)
-    start = -raw.ctypes.data % machine.CACHE_LINE
+    raw = np.empty(nbytes + _PAGE, np.uint8)
+    start = -raw.ctypes.data % _PAGE
     return raw[start : start + nbytes].view(dtype).reshape(shape)
 
 

@@ -206,6 +206,8 @@ def test_ceilings_are_positive_and_limit_both_flops_and_bytes() -> None:
     assert FIXED.limit_seconds(2e11, 1, np.float64) == pytest.approx(4)
     assert FIXED.limit_seconds(1, 2e10, np.float64) == pytest.approx(2)
     assert FIXED.best(Ceilings(1, 90, 60, 10)) == Ceilings(1, 100, 60, 10)
+    assert FIXED.mean(FIXED) == FIXED
+    assert FIXED.mean(Ceilings(1, 90, 60, 10)).gflops32 == 95
     with pytest.raises(ValueError, match="threads is 0"):
         measure(0)
 

@@ -46,13 +46,20 @@ class Ceilings:
 
     def best(self, other: "Ceilings") -> "Ceilings":
         """The higher of two measurements, rate by rate."""
+        return self._merged(other, max)
+
+    def mean(self, other: "Ceilings") -> "Ceilings":
+        """What held between two measurements: the clock of a shared machine drifts."""
+        return self._merged(other, lambda a, b: (a + b) / 2)
+
+    def _merged(self, other: "Ceilings", rate: Callable[[float, float], float]) -> "Ceilings":
         if self.threads != other.threads:
             raise ValueError(f"ceilings of {self.threads} and of {other.threads} threads")
         return Ceilings(
             self.threads,
-            max(self.gflops32, other.gflops32),
-            max(self.gflops64, other.gflops64),
-            max(self.gbytes, other.gbytes),
+            rate(self.gflops32, other.gflops32),
+            rate(self.gflops64, other.gflops64),
+            rate(self.gbytes, other.gbytes),
         )
 
 

@@ -1,7 +1,7 @@
 """``parconv race``: this library against every installed peer and against the machine's limit.
 
 All competitors run in one process on the same arrays and take turns; a result is verified before
-it is timed.  Times are medians of samples that last a millisecond or more.
+it is timed.  Times are medians of samples that last five milliseconds or more.
 """
 
 import gc
@@ -18,7 +18,7 @@ from .peers import OURS, PEERS, Peer, Run
 from .report import FRESH, REUSED, Report, Result, Row, Timing, machine_facts
 from .workloads import WORKLOADS, Array, Workload
 
-SAMPLE_SECONDS = 1e-3  # calls are batched until a sample lasts this long
+SAMPLE_SECONDS = 5e-3  # calls are batched until a sample lasts this long
 REGIME_SECONDS = 0.5  # quick rows get more rounds, up to MOST_ROUNDS
 MOST_ROUNDS = 21
 SLOW_SECONDS = 0.3  # a peer this slow gets SLOW_ROUNDS rounds, with a reused output only
@@ -124,7 +124,7 @@ def race_row(workload: Workload, threads: int, peers: Sequence[Peer], repeats: i
         f, g, mode=workload.mode, boundary=workload.boundary, method=workload.method
     ).problem
     results = [entrant.result() for entrant in entrants]
-    limit = before.best(ceilings.measure(threads))
+    limit = before.mean(ceilings.measure(threads))
     return Row(workload, limit, problem.flops, problem.bytes, (*results, *absent))
 
 

@@ -23,8 +23,8 @@ LEGEND = (
     f"ratio: best peer / ours, above 1 where parconv is faster.  {OWN_OUTPUT} cannot reuse an "
     f"output: fresh one measured.  {SLOW} slow: 3 rounds, with a reused output only.  scipy and "
     "astropy use one core, whatever the number of threads.\n"
-    "% limit: max(flops / FMA peak, bytes / stream bandwidth) over our time, both measured beside "
-    "that row; may exceed 100 where the arrays stay in the caches."
+    "% limit: max(flops / FMA peak, bytes / stream bandwidth) over our time, both measured before "
+    "and after that row (their mean); may exceed 100 where the arrays stay in the caches."
 )
 
 
