@@ -26,6 +26,9 @@ SLOW_ROUNDS = 3
 # OpenMP workers spin for a few milliseconds after a parallel region: the next competitor must not
 # share its cores with them.
 SETTLE_SECONDS = 5e-3
+# Shorter calls run once more, untimed, before each sample: the previous competitor has filled the
+# caches, and after a pause this machine needs milliseconds to reach its memory bandwidth again.
+WARM_SECONDS = 0.1
 CHUNK_ROWS = 64  # compared at a time, so that the differences stay in the cache
 
 
@@ -177,8 +180,8 @@ def _take_turns(entrants: Sequence[Entrant], out: Array, threads: int, repeats: 
 def _sample(entrant: Entrant, out: Array | None, threads: int) -> float:
     if threads > 1:
         time.sleep(SETTLE_SECONDS)
-    if entrant.estimate < SETTLE_SECONDS:
-        entrant.run(out)  # the previous competitor has filled the caches
+    if entrant.estimate < WARM_SECONDS:
+        entrant.run(out)
     return _seconds(entrant.run, out, entrant.calls)
 
 
