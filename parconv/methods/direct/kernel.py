@@ -188,34 +188,37 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     x = right
                     continue
                 width = min(layout[PANEL], (inner_left if x < inner_left else columns) - x)
-                vectors = (width + lanes - 1) // lanes
                 packed_flags = flags if (misaligned + x - left) % lanes == 0 else prefetch
                 _pack(f, fill, layout, scratch, plane, y, height, x, width)
-                for row in range(0, height, ROWS):
-                    rows = min(ROWS, height - row)
-                    packed = row * packed_step
+                for first in range(0, height, ROWS):
+                    row = min(first, max(height - ROWS, 0))  # the last ones pulled back, as above
+                    rows, packed = min(ROWS, height), row * packed_step
                     ahead = f_at + ((y + row) * step_y - layout[LEAD_Y]) * image_row
                     ahead += (layout[SPAN_Y] - 1) * image_row + (x + layout[PANEL]) * step_x
-                    whole = width // lanes if out_flat and rows == ROWS else 0
-                    if whole > 0:
+                    if out_flat and rows == ROWS and width >= lanes:
+                        target = out_at + (y + row) * out_row + x
                         tile_row(
-                            scratch, packed,
-                            (source_row, packed_step, out_row, packed_flags),
+                            scratch, packed, (source_row, packed_step, out_row, packed_flags),
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
-                            out, out_at + (y + row) * out_row + x, f, (ahead, image_row), whole,
+                            out, target, f, (ahead, image_row), width // lanes,
                         )  # fmt: skip
-                    if whole < vectors:
-                        done = whole * lanes
+                        if width % lanes:
+                            edge = width - lanes
+                            tile_row(
+                                scratch, packed + edge, (source_row, packed_step, out_row, 0),
+                                taps, layout[TAPS_AT], layout, layout[STEPS_AT],
+                                out, target + edge, f, (ahead, image_row), 1,
+                            )  # fmt: skip
+                    else:
                         for part in range(layout[PASSES]):
                             tile_row(
-                                scratch, packed + done,
-                                (source_row, packed_step, layout[PANEL], prefetch),
+                                scratch, packed, (source_row, packed_step, layout[PANEL], prefetch),
                                 taps, layout[TAPS_AT + 2 * part],
                                 layout, layout[STEPS_AT + 2 * part],
                                 scratch, layout[RESULTS_AT] + part * ROWS * layout[PANEL],
-                                f, (ahead + done, image_row), vectors - whole,
+                                f, (ahead, image_row), (width + lanes - 1) // lanes,
                             )  # fmt: skip
-                        _finish(out, layout, scratch, plane, y + row, rows, x + done, width - done)
+                        _finish(out, layout, scratch, plane, y + row, rows, x, width)
                 x += width
             y += height
     store_fence()
