@@ -1,6 +1,6 @@
 """How much memory does a call take beyond image and output?"""
 
-from .common import Convolution
+from .common import Convolution, image, taps
 
 
 class Memory(Convolution):
@@ -11,11 +11,7 @@ class Memory(Convolution):
     version = "1"
 
     def setup(self, mode, boundary):
-        import parconv
-
-        self.prepare((4096, 4096), (15, 15))
-        self.plan = parconv.plan2d(self.f, self.g, mode=mode, boundary=boundary)
-        self.out = self.plan(self.f)
+        self.use(image((4096, 4096)), taps((15, 15)), mode=mode, boundary=boundary)
 
     def peakmem_setup(self, mode, boundary):
         pass

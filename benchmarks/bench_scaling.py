@@ -33,7 +33,7 @@ class Inefficiency(Convolution):
     def setup(self, threads, size):
         self.prepare((4096, 4096), (size, size), threads=threads)
         self.several = self.plan
-        self.prepare((4096, 4096), (size, size), threads=1)
+        self.use(self.f, self.g, threads=1)
 
     def _seconds(self, plan):
         times = []

@@ -25,12 +25,13 @@ def require_threads(threads):
 class Convolution:
     """One image, one filter, a warm plan and a touched output."""
 
-    def prepare(self, shape, kernel, dtype="float32", threads=1, strategy="auto"):
+    def prepare(self, shape, kernel, dtype="float32", threads=1, **options):
         require_threads(threads)
-        self.f, self.g = image(shape, dtype), taps(kernel, dtype)
-        self.plan = parconv.plan2d(
-            self.f, self.g, mode="same", boundary="mirror", method="direct",
-            threads=threads, strategy=strategy,
-        )  # fmt: skip
+        self.use(image(shape, dtype), taps(kernel, dtype), threads=threads, **options)
+
+    def use(self, f, g, **options):
+        self.f, self.g = f, g
+        usual = {"mode": "same", "boundary": "mirror", "method": "direct"}
+        self.plan = parconv.plan2d(f, g, **{**usual, **options})
         self.out = self.plan(self.f)
         self.plan(self.f, out=self.out)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import FLOAT32, Array, DType, check_dtype
+from .dtypes import Array, DType, check_dtype, kernel_dtype
 
 _HUGE_PAGE = 1 << 21
 _PAGE = 1 << 12
@@ -86,20 +86,17 @@ def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
         return np.empty(shape, dtype)
     if nbytes > _ADDRESSES:  # NumPy would speak of dimensions
         raise MemoryError(f"the result of shape {shape} needs {nbytes:,} bytes")
+    return on_page(nbytes).view(dtype).reshape(shape)
+
+
+def on_page(nbytes: int) -> Array:
+    """So many uninitialised bytes that start on a page."""
     raw = np.empty(nbytes + _PAGE, np.uint8)
     start = -raw.ctypes.data % _PAGE
-    return raw[start : start + nbytes].view(dtype).reshape(shape)
+    return raw[start : start + nbytes]
 
 
 # --- as the kernel sees them ---------------------------------------------------------------------
-
-
-_SEEN_AS: dict[str, DType] = {"e": FLOAT32, "?": np.dtype(np.uint8)}
-
-
-def kernel_dtype(dtype: DType) -> DType:
-    """The type compiled code sees: Numba computes neither with float16 nor needs bool."""
-    return _SEEN_AS.get(dtype.char, dtype)
 
 
 def copied_bytes(shape: tuple[int, ...], dtype: DType) -> int:

@@ -39,6 +39,14 @@ def real(dtype: DType) -> DType:
     return _PARTS.get(dtype, dtype)
 
 
+_SEEN_AS: dict[str, DType] = {"e": FLOAT32, "?": np.dtype(np.uint8)}
+
+
+def kernel_dtype(dtype: DType) -> DType:
+    """The type compiled code sees: Numba computes neither with float16 nor needs bool."""
+    return _SEEN_AS.get(dtype.char, dtype)
+
+
 def _natural(f: DType, g: DType) -> tuple[DType, DType]:
     """(compute, result) when nobody asks: the image decides, the filter is weights."""
     if f.kind in "biu" and g.kind in "biu":

@@ -32,6 +32,7 @@ def _source_hash() -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
 def cache_directory() -> Path | None:
     """The directory of compiled kernels, or None where no private one can be had.
 
@@ -58,7 +59,7 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
         self._line = function.__code__.co_firstlineno
 
     def get_cache_path(self) -> str:
-        return str(_cache_directory())
+        return str(cache_directory())
 
     def get_source_stamp(self) -> str:
         return _source_hash()
@@ -123,9 +124,6 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
             super().save_overload(signature, data)
 
 
-_cache_directory = cache(cache_directory)
-
-
 # No ``fastmath`` at all: the order of additions is a promise, and NaN must stay NaN.
 _RULES = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
 
@@ -148,7 +146,7 @@ def compiled(function: Callable[..., Any], signature: tuple[Any, ...], **options
     if config.DISABLE_JIT:
         raise RuntimeError("parconv needs Numba's compiler: unset NUMBA_DISABLE_JIT")
     dispatcher = jit(**options)(function)
-    if _cache_directory() is not None:
+    if cache_directory() is not None:
         dispatcher._cache = _KernelCache(function)
     dispatcher.compile(signature)
     dispatcher.disable_compile()

@@ -46,8 +46,13 @@ VECTOR_BYTES = 64 if "zmm" in _ASSEMBLY else 32 if "ymm" in _ASSEMBLY else 16
 VECTOR_REGISTERS = 16 if IS_X86 and VECTOR_BYTES < 64 else 32
 HAS_FMA = "vfmadd" in _ASSEMBLY or "fmla" in _ASSEMBLY
 
+
+def lanes(itemsize: int) -> int:
+    """Elements of that many bytes in one vector."""
+    return VECTOR_BYTES // itemsize
+
+
 CACHE_LINE = 64
-L1_WAYS = 8  # the fewest on x86-64 and 64-bit ARM cores of the last ten years (8 to 12)
 L2_BYTES = 1 << 19  # likewise: 512 KiB (Zen 2) to 2 MiB (Sapphire Rapids)
 # A result larger than this is gone from the last-level cache before anyone reads it.
 STREAM_BYTES = 1 << 23

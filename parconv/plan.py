@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import arrays, machine
-from .dtypes import Array, real
+from .dtypes import Array, kernel_dtype, real
 from .methods import METHODS
 from .problem import Problem
 from .strategies import STRATEGIES, Work
@@ -92,9 +92,7 @@ class Plan:
         return (
             problem.axes == (0, 1)
             and len(problem.image) == 2
-            and all(
-                arrays.kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype)
-            )
+            and all(kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype))
         )
 
     @cached_property
@@ -105,12 +103,11 @@ class Plan:
     def _shared(self) -> tuple[Any, Work, Array, Array]:
         """What every run of this plan shares."""
         problem, method = self.problem, self._method
-        seen_as = arrays.kernel_dtype
         table = np.array(self.bands, np.int64).reshape(-1, 2)
         table.flags.writeable = False
         work = Work(
             kernels=method.kernels(
-                seen_as(problem.image_dtype), problem.compute, seen_as(problem.dtype)
+                kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
             ),
             remote=partial(method.run_band, problem),
             bands=self.bands,
@@ -146,7 +143,7 @@ class Plan:
             "problem": str(problem),
             "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
             "sums in": str(problem.compute),
-            "method": f"{self.method}: {(self._method.__doc__ or '').splitlines()[0].rstrip('.')}",
+            "method": f"{self.method}: {_first_line(self._method)}",
             "strategy": f"{self.strategy}: {_first_line(STRATEGIES[self.strategy])}{self._caveat}",
             "threads": self._threads_told,
             "bands": f"{len(rows)} of {min(rows)} to {max(rows)} rows" if rows else "none",

@@ -26,7 +26,7 @@ Value = Any  # llvmlite values are untyped
 
 
 class Code:
-    """Emits the body of one function whose vectors hold ``machine.lanes`` elements of ``kind``.
+    """Emits the body of one function whose vectors hold `machine.lanes` elements of ``kind``.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Code:
         self.builder = builder
         self.kind = kind
         self.itemsize = {"float": 4, "double": 8, "i64": 8}[str(kind)]
-        self.lanes = machine.VECTOR_BYTES // self.itemsize
+        self.lanes = machine.lanes(self.itemsize)
         self.vector = ir.VectorType(kind, self.lanes)
         self.zero = ir.Constant(self.vector, [0] * self.lanes)
 

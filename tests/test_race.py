@@ -11,7 +11,8 @@ import PIL.Image
 import pytest
 from rich.console import Console
 
-from parconv import cli
+from parconv import cli, machine
+from parconv.arrays import on_page
 from parconv.experiments import ceilings, demo, images, peers, race, report, workloads
 from parconv.experiments.ceilings import Ceilings
 from parconv.experiments.peers import PEERS, Peer
@@ -214,8 +215,8 @@ def test_ceilings_are_positive_and_limit_both_flops_and_bytes() -> None:
 
 @pytest.mark.parametrize("copy", [ceilings._copy_plain, ceilings._copy_streaming])
 def test_the_stream_kernels_double_every_element(copy: Callable[..., None]) -> None:
-    lanes = ceilings._lanes(np.float32)
-    x, out = ceilings._aligned(64 * lanes), ceilings._aligned(64 * lanes)
+    lanes = machine.lanes(4)
+    x, out = (on_page(64 * lanes).view(np.float32) for _ in range(2))
     x[:], out[:] = np.arange(x.size), -1
     copy(x, out, x.size // lanes - 1)
     np.testing.assert_array_equal(out[:-lanes], 2 * x[:-lanes])
@@ -224,9 +225,10 @@ def test_the_stream_kernels_double_every_element(copy: Callable[..., None]) -> N
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_fma_kernel_computes(dtype: Any) -> None:
-    operands = np.full(2 * ceilings._lanes(dtype), 0.5, dtype)
+    lanes = machine.lanes(np.dtype(dtype).itemsize)
+    operands = np.full(2 * lanes, 0.5, dtype)
     ceilings._peak(operands, 100)
-    np.testing.assert_allclose(operands[: ceilings._lanes(dtype)], ceilings.CHAINS, rtol=1e-6)
+    np.testing.assert_allclose(operands[:lanes], ceilings.CHAINS, rtol=1e-6)
 
 
 def test_demo_verifies_shows_and_draws(

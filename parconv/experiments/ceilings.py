@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import DTypeLike, NDArray
 
-from parconv import machine
-from parconv.simd import Code, data_pointer, store_fence
+from parconv import jit, machine
+from parconv.arrays import on_page
+from parconv.simd import I64, Code, data_pointer, store_fence
 
 # Independent chains hide the latency of an FMA (4 cycles x 2 to 4 pipes = 8 to 16) and still
 # leave registers for the two operands.
@@ -68,7 +68,7 @@ def _emit_fma_chains(typing: Any, operands: Any, steps: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         code = Code(builder, context.get_data_type(operands.dtype))
-        pointer = data_pointer(context, builder, operands, args[0], ir.IntType(64)(0))
+        pointer = data_pointer(context, builder, operands, args[0], I64(0))
         m, k = code.load(pointer), code.load(code.at(pointer, code.lanes))
         chains = code.loop(
             args[1], [code.zero] * CHAINS, lambda _, *chains: [code.fma(a, m, k) for a in chains]
@@ -87,13 +87,13 @@ def _emit_double(typing: Any, x: Any, out: Any, vectors: Any, streaming: Any) ->
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         code = Code(builder, context.get_data_type(x.dtype))
-        zero = ir.IntType(64)(0)
+        zero = I64(0)
         source = data_pointer(context, builder, x, args[0], zero)
         target = data_pointer(context, builder, out, args[1], zero)
         store = code.stream if streaming.literal_value else code.store
 
         def body(index: Any) -> list[Any]:
-            at = builder.mul(index, ir.IntType(64)(code.lanes))
+            at = builder.mul(index, I64(code.lanes))
             value = code.load(code.at(source, at))
             store(builder.fadd(value, value), code.at(target, at))
             return []
@@ -109,29 +109,20 @@ _fma_chains: Any = intrinsic(_emit_fma_chains)
 _double: Any = intrinsic(prefer_literal=True)(_emit_double)
 
 
-def _compiled(function: Callable[..., None]) -> Any:
-    """Compile without ``machine.jit``, whose cache on disk notices changes in the core only."""
-    return njit(nogil=True)(function)
-
-
-@_compiled
+@jit.jit()
 def _peak(operands: Any, steps: Any) -> None:
     _fma_chains(operands, steps)
 
 
-@_compiled
+@jit.jit()
 def _copy_plain(x: Any, out: Any, vectors: Any) -> None:
     _double(x, out, vectors, 0)
 
 
-@_compiled
+@jit.jit()
 def _copy_streaming(x: Any, out: Any, vectors: Any) -> None:
     _double(x, out, vectors, 1)
     store_fence()
-
-
-def _lanes(dtype: DTypeLike) -> int:
-    return machine.VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
 def _best_seconds(
@@ -147,18 +138,12 @@ def _best_seconds(
 
 
 def _fma_gflops(pool: ThreadPoolExecutor, threads: int, dtype: DTypeLike, steps: int) -> float:
-    lanes = _lanes(dtype)
+    lanes = machine.lanes(np.dtype(dtype).itemsize)
     _peak(np.full(2 * lanes, 0.5, dtype), 1)  # compiled outside the clock
     # a = a / 2 + 1 / 2 stays between 0 and 1: no overflow, no denormals.
     pieces = [(np.full(2 * lanes, 0.5, dtype), steps) for _ in range(threads)]
     seconds = _best_seconds(pool, _peak, pieces, REPEATS)
     return threads * steps * CHAINS * lanes * 2 / seconds / 1e9
-
-
-def _aligned(nbytes: int) -> NDArray[np.float32]:
-    raw = np.empty(nbytes + machine.CACHE_LINE, np.uint8)
-    start = -raw.ctypes.data % machine.CACHE_LINE
-    return raw[start : start + nbytes].view(np.float32)
 
 
 def _cut(array: NDArray[np.float32], parts: int) -> list[NDArray[np.float32]]:
@@ -168,8 +153,8 @@ def _cut(array: NDArray[np.float32], parts: int) -> list[NDArray[np.float32]]:
 
 
 def _stream_gbytes(pool: ThreadPoolExecutor, threads: int, nbytes: int) -> float:
-    lanes = _lanes(np.float32)
-    sources, targets = (_cut(_aligned(nbytes), threads) for _ in range(2))
+    lanes = machine.lanes(4)
+    sources, targets = (_cut(on_page(nbytes).view(np.float32), threads) for _ in range(2))
     for pieces in (sources, targets):  # first touch by a worker, not inside the clock
         list(pool.map(lambda piece: piece.fill(1), pieces))
     pieces3 = [(x, out, x.size // lanes) for x, out in zip(sources, targets, strict=True)]

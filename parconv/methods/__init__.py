@@ -6,7 +6,9 @@ A method is a module with these names; nothing outside this table compares them:
 * ``cost(problem)`` its floating-point operations;
 * ``prepare(problem, g)`` the filter as its kernel reads it, read-only;
 * ``layout(problem)``, ``fill(problem)``, ``workspace(problem)`` what else its kernel needs;
-* ``kernels(image, compute, result)`` compiled code that fills rows ``[start, stop)`` of the output.
+* ``kernels(image, compute, result)`` compiled code that fills rows ``[start, stop)`` of the output;
+* ``run_band(problem, image, taps, start, stop)`` the same in another process, rows returned;
+* ``ROWS`` the height of its tiles, of which bands are multiples.
 """
 
 from types import ModuleType

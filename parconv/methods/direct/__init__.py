@@ -16,11 +16,11 @@ import numpy as np
 
 from ... import jit, machine
 from ...arguments import BOUNDARIES
-from ...dtypes import Array, DType, real
+from ...dtypes import Array, DType, kernel_dtype, real
 from ...problem import Problem
 from . import kernel as k
 from .packing import packing_of
-from .tile import ROWS, encode_pass, lanes, row_groups
+from .tile import ROWS, encode_pass, row_groups
 
 
 class Taps(NamedTuple):
@@ -124,7 +124,7 @@ def _in_place(problem: Problem) -> tuple[int, int, int, int]:
     work: then one packed copy serves all.
     """
     (sy, sx), (span_y, span_x) = problem.stride, problem.span
-    vector = lanes(real(problem.compute).itemsize)
+    vector = machine.lanes(real(problem.compute).itemsize)
     (lead_y, lead_x), (size_y, size_x) = problem.lead, problem.plane_in
     top, left = -(-max(lead_y, 0) // sy), max(lead_x, 0)
     bottom = min(problem.plane[0], (size_y + lead_y - span_y) // sy + 1)
@@ -171,7 +171,7 @@ def layout(problem: Problem) -> Array:
         problem.bytes > 2 * machine.STREAM_BYTES,
         2 if problem.image_dtype.kind == "c" else 1,
         pack.block, pack.panel, pack.gather_rows, pack.gather_columns,
-        lanes(real(problem.compute).itemsize),
+        machine.lanes(real(problem.compute).itemsize),
         pack.phase_step, pack.part_step, pack.row_step, pack.rows * pack.row_step,
         span_y - 1 + 2 * ROWS * sy, passes, starts[passes],
         starts[0], 0, starts[passes - 1], len(_order(problem)) // passes * (passes - 1),
@@ -206,7 +206,7 @@ def run_band(problem: Problem, image: Array, taps: Array, start: int, stop: int)
 
     The output is allocated whole but only touched where the band lies.
     """
-    kind = np.dtype(np.float32) if problem.dtype.char == "e" else problem.dtype
+    kind = kernel_dtype(problem.dtype)
     out = np.empty((problem.planes, *problem.plane), kind)
     scratch = np.zeros(workspace(problem), taps.dtype)
     compiled = kernels(image.dtype, problem.compute, kind).serial

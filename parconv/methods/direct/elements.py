@@ -11,9 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ...simd import Value, data_pointer
-
-I1 = ir.IntType(1)
+from ...simd import I1, Value, data_pointer
 
 
 @intrinsic

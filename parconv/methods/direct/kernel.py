@@ -1,9 +1,9 @@
 """The kernel of the direct method: rows of output, tile by tile, from the image or from scratch.
 
 Where the image can be read as it lies, tiles read it in place.  Everything else (borders, other
-element types and layouts, column strides, the last rows and columns) is packed first: a block of
-rows is copied into the worker's scratch with the border applied and the element type converted,
-and the same tile runs over the copy.
+element types and layouts, column strides) is packed first: a block of rows is copied into the
+worker's scratch with the border applied and the element type converted, and the same tile runs over
+the copy.
 
 `layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
 """

@@ -11,7 +11,7 @@ from functools import lru_cache
 from ... import machine
 from ...dtypes import real
 from ...problem import Problem
-from .tile import ROWS, VECTORS, lanes
+from .tile import ROWS, VECTORS
 
 # Rows and columns of output packed at a time: scratch stays in the second-level cache while the
 # halo copied with each block stays small.
@@ -73,7 +73,7 @@ def _packing(problem: Problem, block: int, panel: int) -> Packing:
 def packing_of(problem: Problem) -> Packing:
     """The largest block whose inputs fit the scratch, or the smallest there is."""
     itemsize = real(problem.compute).itemsize
-    vector = lanes(itemsize)
+    vector = machine.lanes(itemsize)
     block, panel = _block(problem, vector)
     while True:
         found = _packing(problem, block, panel)

@@ -3,7 +3,8 @@
 The loop over filter columns runs at run time, the rows of the filter come in groups of up to
 `GROUP`, each group size being one unrolled loop body: one compilation serves every filter.  A
 group's weights are broadcast once per filter column; each input vector is loaded once (unaligned)
-and feeds up to `GROUP` multiply-adds.
+and feeds up to `GROUP` multiply-adds.  A single filter row goes by up to `FLAT` columns instead,
+which share the vectors of an input row by shifting them.
 
 Per output pixel the order of additions is: groups of filter rows, then filter columns, then the
 rows of the group.  It depends on the filter's shape alone, which is what makes results identical
@@ -30,11 +31,6 @@ from ...simd import I64, Code, Value, data_pointer, define_once
 # beside the accumulators.
 _SHAPES = {32: (6, 3, 7, 6), 16: (4, 2, 4, 4)}
 ROWS, VECTORS, GROUP, FLAT = _SHAPES[machine.VECTOR_REGISTERS]
-
-
-def lanes(itemsize: int) -> int:
-    """Output columns of one vector."""
-    return machine.VECTOR_BYTES // itemsize
 
 
 def row_groups(taps: int, stride: int, dilation: int) -> list[tuple[int, list[int]]]:
@@ -240,9 +236,9 @@ def tile_row(
     """Emit a call that computes `ROWS` rows of ``vectors`` vector columns.
 
     ``rows`` = elements from one source row to the next, the same times the stride, elements from
-    one output row to the next, and the flags.  ``ahead`` = element of
-    ``image`` to prefetch and elements from one of its rows to the next.  Emits nothing where
-    source, taps and out differ in type: such a call is never reached.
+    one output row to the next, and the flags.  ``ahead`` = element of ``image`` to prefetch and
+    elements from one of its rows to the next.  Emits nothing where source, taps and out differ in
+    type: such a call is never reached.
     """
     signature = types.void(
         source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, vectors
