@@ -39,6 +39,18 @@ def _packed_index(n, gathered, outputs, taken, stride, dilation):
 
 
 @jit.jit()
+def _packed_row(layout, n, y, height):
+    """Image row that the n-th packed row holds: -1 for the constant, -2 where none is wanted."""
+    index = _packed_index(
+        n, layout[GATHER_ROWS], layout[BLOCK], height, layout[STRIDE_Y], layout[DILATION_Y]
+    )
+    if index < 0:
+        return -2
+    top = y * layout[STRIDE_Y] - layout[LEAD_Y]
+    return source_index(top + index, layout[ROWS_IN], layout[BORDER_Y])
+
+
+@jit.jit()
 def _pack(f, fill, layout, scratch, plane, y, height, x, width):
     """Everything that outputs ``[y, y + height) x [x, x + width)`` need, border applied.
 
@@ -46,7 +58,7 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
     of a complex image come first all real parts, then all imaginary ones.
     """
     size, stride, phase = layout[COLUMNS_IN], layout[STRIDE_X], layout[PHASE_STEP]
-    top, left = y * layout[STRIDE_Y] - layout[LEAD_Y], x * stride - layout[LEAD_X]
+    left = x * stride - layout[LEAD_X]
     scattered, step = layout[GATHER_COLUMNS], layout[ROW_STEP]
     rows = (height - 1) * layout[STRIDE_Y] + layout[SPAN_Y]
     if layout[GATHER_ROWS]:
@@ -60,12 +72,9 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
     flat = stride == 1 and lies_flat(f, scratch)
     plane_at, image_row = plane * (f.strides[0] // f.itemsize), f.strides[1] // f.itemsize
     for y_in in range(rows):
-        index = _packed_index(
-            y_in, layout[GATHER_ROWS], layout[BLOCK], height, layout[STRIDE_Y], layout[DILATION_Y]
-        )
-        if index < 0:
+        row = _packed_row(layout, y_in, y, height)
+        if row == -2:
             continue
-        row = source_index(top + index, layout[ROWS_IN], layout[BORDER_Y])
         for part in range(layout[PARTS]):
             at = part * layout[PART_STEP] + y_in * step
             if row < 0:
@@ -89,13 +98,9 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
         pixel = source_index(left + index, size, layout[BORDER_X])
         at = column // stride + column % stride * phase
         for y_in in range(rows):
-            index = _packed_index(
-                y_in, layout[GATHER_ROWS], layout[BLOCK], height,
-                layout[STRIDE_Y], layout[DILATION_Y],
-            )  # fmt: skip
-            if index < 0:
+            row = _packed_row(layout, y_in, y, height)
+            if row == -2:
                 continue
-            row = source_index(top + index, layout[ROWS_IN], layout[BORDER_Y])
             for part in range(layout[PARTS]):
                 target = part * layout[PART_STEP] + at + y_in * step
                 if row >= 0 and pixel >= 0:
