@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, machine
+from . import arrays, ceilings, machine
 from .dtypes import Array, kernel_dtype, real
 from .methods import METHODS
+from .prediction import Prediction
 from .problem import Problem
 from .strategies import STRATEGIES, Work
+from .wisdom import Wisdom
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Plan:
         Rows ``[start, stop)`` of the output, counted over all planes.
     launch : int
         Bands between two looks at the signals.
+    wisdom : Wisdom or None
+        The measurement that chose strategy, threads and bands; None where rules did.
     """
 
     problem: Problem
@@ -44,6 +48,7 @@ class Plan:
     threads: int
     bands: tuple[tuple[int, int], ...]
     launch: int
+    wisdom: Wisdom | None = None
     taps: Any = field(default=None, repr=False, compare=False)
 
     # --- run ---
@@ -133,7 +138,13 @@ class Plan:
     def __str__(self) -> str:
         bands = f"{len(self.bands)} band{'s' * (len(self.bands) > 1)}"
         threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
-        return f"{self.problem}: {self.method}, {self.strategy}, {bands}, {threads}"
+        source = ", by wisdom" if self.wisdom else ""
+        return f"{self.problem}: {self.method}, {self.strategy}, {bands}, {threads}{source}"
+
+    def predict(self) -> Prediction | None:
+        """The time of a run, from the machine's recorded ceilings; None where there are none."""
+        found = ceilings.load(self.threads)
+        return Prediction.of(self.problem, self.strategy, found) if found else None
 
     def explain(self) -> str:
         """The plan in full, one fact a line."""
@@ -147,13 +158,25 @@ class Plan:
             "strategy": f"{self.strategy}: {_first_line(STRATEGIES[self.strategy])}{self._caveat}",
             "threads": self._threads_told,
             "bands": f"{len(rows)} of {min(rows)} to {max(rows)} rows" if rows else "none",
+            "chosen by": self._chooser,
             "work": f"{problem.flops:,} operations, {problem.bytes:,} bytes in and out "
             f"({problem.flops / max(problem.bytes, 1):.1f} operations per byte)",
+            "predicted": str(self.predict() or "unknown: `parconv ceilings` measures this machine"),
             "workspace": f"{self.workspace:,} bytes beyond image and output",
             "machine": f"{8 * machine.VECTOR_BYTES}-bit vectors, {machine.VECTOR_REGISTERS} of them"
             f"{'' if machine.HAS_FMA else ', no fused multiply-add'}",
         }
         return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
+
+    @property
+    def _chooser(self) -> str:
+        found = self.wisdom
+        if found is None:
+            return "rule"
+        return (
+            f"wisdom of {found.measured}: {1e3 * found.seconds:.3g} ms, by rule "
+            f"{1e3 * found.default_seconds:.3g}"
+        )
 
     @property
     def _threads_told(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import machine
+from . import machine, wisdom
 from .bands import split_rows
 from .dtypes import check_dtype
 from .methods import METHODS
@@ -106,20 +106,37 @@ def is_small(image: tuple[int, ...], taps: tuple[int, ...]) -> bool:
 def make_plan(
     problem: Problem, threads: int | None, budget: int, strategy: str, method: str
 ) -> Plan:
-    """The plan for a problem: by rule, the same for the same arguments on the same machine."""
+    """The plan for a problem: the same for the same arguments on the same machine.
+
+    By rule; where nobody names a strategy, by what `wisdom` recorded for the problem.
+    """
     chosen = _choose_method(problem, method)
     who = _choose_strategy(problem, budget, strategy)
+    advice = wisdom.recall(problem, budget) if strategy == "auto" else None
+    if advice is not None and advice.strategy in STRATEGIES:
+        used, bands = min(advice.threads, budget), advice.bands
+        return arrange(problem, chosen, advice.strategy, threads, used, bands, advice)
     used = 1 if who == "serial" else budget
-    rows = problem.planes * problem.plane[0]
-    tile = METHODS[chosen].ROWS
-    parts = max(
-        _launches(problem, 1),
-        min(used * BANDS_PER_THREAD, max(used, rows // (tile * BAND_TILES))) if used > 1 else 1,
-    )
-    bands = split_rows(rows, min(parts, MOST_BANDS), tile) if 0 not in problem.shape else ()
-    used = max(1, min(used, len(bands)))
-    launch = max(used, math.ceil(len(bands) / _launches(problem, used)))
-    return Plan(problem, chosen, who, threads, used, bands, launch)
+    highest = _rows(problem) // (METHODS[chosen].ROWS * BAND_TILES)
+    bands = min(used * BANDS_PER_THREAD, max(used, highest)) if used > 1 else 1
+    return arrange(problem, chosen, who, threads, used, bands)
+
+
+def arrange(
+    problem: Problem, method: str, strategy: str, asked: int | None, threads: int, bands: int,
+    advice: wisdom.Wisdom | None = None,
+) -> Plan:  # fmt: skip
+    """The plan that runs about so many bands (more where signals must be served) on ``threads``."""
+    parts = min(max(_launches(problem, 1), bands), MOST_BANDS)
+    empty = 0 in problem.shape
+    cut = () if empty else split_rows(_rows(problem), parts, METHODS[method].ROWS)
+    used = max(1, min(threads, len(cut)))
+    launch = max(used, math.ceil(len(cut) / _launches(problem, used)))
+    return Plan(problem, method, strategy, asked, used, cut, launch, advice)
+
+
+def _rows(problem: Problem) -> int:
+    return problem.planes * problem.plane[0]
 
 
 def _known(name: str, value: Any, table: dict[str, Any]) -> None:

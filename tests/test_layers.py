@@ -15,8 +15,9 @@ ROOT = Path(parconv.__file__).parent
 # From the ground up: a module may import from the layers below its own, and nothing else.
 LAYERS = (
     {"dtypes", "machine", "jit"},
-    {"arguments", "simd"},
-    {"problem"},
+    {"arguments", "records", "simd"},
+    {"ceilings", "problem"},
+    {"prediction", "wisdom"},
     {"bands", "borders", "strategies", "arrays", "methods"},
     {"plan"},
     {"planner"},

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from parconv import cli, machine
 from parconv.arrays import on_page
+from parconv.ceilings import Ceilings
 from parconv.experiments import ceilings, demo, images, peers, race, report, workloads
-from parconv.experiments.ceilings import Ceilings
 from parconv.experiments.peers import PEERS, Peer
 from parconv.experiments.report import FRESH, REUSED, Report, Result, Row, Timing
 from parconv.experiments.workloads import WORKLOADS, Workload

@@ -7,7 +7,6 @@ disturbed.  Knows nothing of convolution.
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from parconv import jit, machine
 from parconv.arrays import on_page
+from parconv.ceilings import Ceilings
 from parconv.simd import I64, Code, data_pointer, store_fence
 
 # Independent chains hide the latency of an FMA (4 cycles x 2 to 4 pipes = 8 to 16) and still
@@ -25,42 +25,6 @@ CHAINS = 12 if machine.VECTOR_REGISTERS == 16 else 16
 STEPS = 4_000_000
 REPEATS = 5
 STREAM_BYTES = 64 * 2**20  # each array: a 4096 x 4096 float32 image, as raced
-
-
-@dataclass(frozen=True)
-class Ceilings:
-    """The best rates measured with ``threads`` threads, in units of 1e9 per second."""
-
-    threads: int
-    gflops32: float
-    gflops64: float
-    gbytes: float
-
-    def gflops(self, dtype: DTypeLike) -> float:
-        """FMA peak for the precision that ``dtype`` computes in."""
-        return self.gflops32 if np.can_cast(dtype, np.complex64) else self.gflops64
-
-    def limit_seconds(self, flops: float, nbytes: float, dtype: DTypeLike) -> float:
-        """The shortest time this machine allows for so many flops and so many bytes moved."""
-        return max(flops / self.gflops(dtype), nbytes / self.gbytes) / 1e9
-
-    def best(self, other: "Ceilings") -> "Ceilings":
-        """The higher of two measurements, rate by rate."""
-        return self._merged(other, max)
-
-    def mean(self, other: "Ceilings") -> "Ceilings":
-        """What held between two measurements: the clock of a shared machine drifts."""
-        return self._merged(other, lambda a, b: (a + b) / 2)
-
-    def _merged(self, other: "Ceilings", rate: Callable[[float, float], float]) -> "Ceilings":
-        if self.threads != other.threads:
-            raise ValueError(f"ceilings of {self.threads} and of {other.threads} threads")
-        return Ceilings(
-            self.threads,
-            rate(self.gflops32, other.gflops32),
-            rate(self.gflops64, other.gflops64),
-            rate(self.gbytes, other.gbytes),
-        )
 
 
 def _emit_fma_chains(typing: Any, operands: Any, steps: Any) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parconv import conv2d, machine, plan2d
+from parconv.ceilings import Ceilings
 
 from . import ceilings, filters, images, peers
 from .workloads import Workload
@@ -106,7 +107,7 @@ def thread_counts(budget: int) -> tuple[int, ...]:
 
 
 def _lines(
-    name: str, f: Image, g: Image, out: Image, limits: Mapping[int, ceilings.Ceilings]
+    name: str, f: Image, g: Image, out: Image, limits: Mapping[int, Ceilings]
 ) -> Iterator[Line]:
     scipy_seconds = _peer_seconds("scipy", f[:SCIPY_SIDE, :SCIPY_SIDE], g, 1)
     if scipy_seconds is not None:

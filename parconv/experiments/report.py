@@ -1,16 +1,16 @@
 """What a race found: its arithmetic, its JSON and its table.  Measures nothing."""
 
 import dataclasses
-import os
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .ceilings import Ceilings
+from parconv import records
+from parconv.ceilings import Ceilings
+
 from .workloads import Workload
 
 if TYPE_CHECKING:
@@ -149,30 +149,15 @@ def _row_json(row: Row) -> dict[str, Any]:
 
 def machine_facts() -> dict[str, Any]:
     """The processor, and what compiles and threads for it."""
-    import llvmlite
-    import llvmlite.binding as llvm
-    import numba
-
     from parconv import machine
 
     return {
-        "cpu": _cpu_name(),
-        "target": os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name(),
-        "vector_bits": 8 * machine.VECTOR_BYTES,
-        "cores": machine.thread_budget(),
+        **records.fingerprint(),
+        "usable_cores": machine.thread_budget(),
         "threading_layer": machine.threading_layer(),
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "numba": numba.__version__,
-        "llvmlite": llvmlite.__version__,
     }
-
-
-def _cpu_name() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def show(report: Report, console: "Console") -> None:

@@ -1,0 +1,45 @@
+"""The command ``parconv``.
+
+Reads arguments, prints results, and turns every error into one line and exit status 2.  Computes
+nothing itself; what is slow to import is imported by the command that needs it.
+"""
+
+import sys
+from collections.abc import Sequence
+
+try:
+    import typer
+except ModuleNotFoundError:  # the commands' decorators need it, so this cannot wait for main()
+    print("parconv's command line needs `pip install parconv[cli]`", file=sys.stderr)
+    raise SystemExit(2) from None
+
+# importing a module adds its commands, in the order of the help page
+from . import pictures, questions  # noqa: F401
+from .app import app
+
+WRONG, FAILED, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, 2 for bad input, 1 for a wrong result."""
+    try:
+        status = app(arguments, prog_name="parconv", standalone_mode=False)
+    except typer.Abort:
+        return INTERRUPTED
+    except ModuleNotFoundError as error:
+        return _fail(f"{error.name} is not installed: `pip install parconv[cli]`")
+    except ArithmeticError as error:
+        return _fail(str(error), WRONG)
+    except (ValueError, TypeError, OSError, NotImplementedError, MemoryError) as error:
+        return _fail(str(error) or type(error).__name__)
+    except Exception as error:
+        # Usage errors: their class has moved between typer's releases, this method has not.
+        if not hasattr(error, "format_message"):
+            raise
+        return _fail(error.format_message())
+    return status if isinstance(status, int) else 0
+
+
+def _fail(message: str, status: int = FAILED) -> int:
+    print(f"parconv: {' '.join(message.split())}", file=sys.stderr)
+    return status

@@ -1,0 +1,78 @@
+"""What every command of ``parconv`` shares: the app, its options, its output."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDE = 200  # columns for a table that goes to a file or a pipe
+
+app = typer.Typer(
+    help="The fastest 2-D convolution on the cores of a CPU.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Mode = Annotated[str, typer.Option(help="valid, same or full.")]
+Boundary = Annotated[str, typer.Option(help="constant, edge, symmetric, mirror or wrap.")]
+Threads = Annotated[int | None, typer.Option(help="At most so many threads; default: all cores.")]
+Strategy = Annotated[str, typer.Option(help="auto, serial, prange, threads or joblib.")]
+Method = Annotated[str, typer.Option(help="auto or a method such as direct.")]
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        import parconv
+
+        typer.echo(f"parconv {parconv.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def sizes(text: str, option: str) -> tuple[int, ...]:
+    """Two or more of them, such as 4096x4096."""
+    found = numbers(text, option, "x")
+    if len(found) < 2:
+        raise ValueError(f"{option} is {text!r}: pass two sizes, such as 7x7")
+    return found
+
+
+def numbers(text: str, option: str, separator: str) -> tuple[int, ...]:
+    """Positive integers between separators."""
+    if not re.fullmatch(rf"[1-9]\d*({separator}[1-9]\d*)*", text, re.ASCII):
+        example = separator.join(("1", "2") if option == "threads" else ("7", "7"))
+        raise ValueError(f"{option} is {text!r}: pass positive integers such as {example}")
+    return tuple(int(number) for number in text.split(separator))
+
+
+def console() -> "Console":
+    """Standard output; wide tables stay whole in a file or a pipe."""
+    from rich.console import Console
+
+    found = Console()
+    return found if found.is_terminal else Console(width=WIDE)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, gone when the work is done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    errors = Console(stderr=True)
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda name, done, total: bar.update(
+            task, description=name, completed=done, total=total
+        )

@@ -1,0 +1,80 @@
+"""Commands that filter pictures: demo, apply."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import Boundary, Method, Mode, Strategy, Threads, app, console, progress
+
+
+@app.command()
+def demo(
+    size: Annotated[int, typer.Option(help="Side of the tiled photograph in pixels.")] = 4096,
+    output: Annotated[Path, typer.Option(help="PNG with the photograph before and after.")] = Path(
+        "parconv-demo.png"
+    ),
+) -> None:
+    """Filter a real photograph, check every result, compare with scipy and OpenCV.
+
+    Example: parconv demo --size 2048 --output before-after.png
+    """
+    from parconv.experiments import demo as experiment
+
+    with progress() as announce:
+        found = experiment.run(size, output, announce)
+    screen = console()
+    screen.print(experiment.table(found))
+    screen.print(
+        f"every result verified in float64 (largest error {found.worst_error:.1g} of "
+        f"max|f| sum|g|); before and after: {found.output}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def apply(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="PNG, JPEG, TIFF or .npy.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Written whole or not at all.")],
+    kernel: Annotated[
+        str,
+        typer.Option(
+            help="gaussian:2, box:5, random:15, sobel-x, sobel-y, laplace, sharpen, FILE.npy or "
+            "'[[1, 0, -1]]'."
+        ),
+    ],
+    mode: Mode = "same",
+    boundary: Boundary = "mirror",
+    cval: Annotated[float, typer.Option(help="Pixels outside, for --boundary constant.")] = 0,
+    threads: Threads = None,
+    strategy: Strategy = "auto",
+    method: Method = "auto",
+    correlate: Annotated[
+        bool, typer.Option("--correlate/--convolve", help="Do not reflect the kernel.")
+    ] = False,
+) -> None:
+    """Filter an image file; the result keeps the dtype (integers round and saturate) and alpha.
+
+    Example: parconv apply photo.jpg blurred.png --kernel gaussian:2
+    """
+    import parconv
+    from parconv.experiments import filters, images
+
+    images.check_target(target)
+    images.file_format(target)
+    g = filters.parse(kernel)
+    image = images.read(source)
+    images.check_writable(target, image.dtype, image.shape)
+    run = partial(
+        parconv.correlate2d if correlate else parconv.conv2d,
+        g=g,
+        mode=mode,
+        boundary=boundary,
+        cval=cval,
+        threads=threads,
+        strategy=strategy,
+        method=method,
+    )
+    images.write(target, images.filtered(image, run))

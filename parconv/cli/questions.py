@@ -1,0 +1,74 @@
+"""Commands about one convolution: explain, race."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .app import Boundary, Method, Mode, Strategy, Threads, app, console, numbers, progress, sizes
+
+
+@app.command()
+def explain(
+    shape: Annotated[str, typer.Option(help="Image, such as 4096x4096.")],
+    kernel: Annotated[str, typer.Option(help="Filter, such as 7x7.")],
+    dtype: Annotated[str, typer.Option(help="Of the image; the filter is the same.")] = "float32",
+    mode: Mode = "same",
+    boundary: Boundary = "mirror",
+    threads: Threads = None,
+    strategy: Strategy = "auto",
+    method: Method = "auto",
+) -> None:
+    """Print how a convolution would be computed: method, strategy, bands, threads, memory.
+
+    Example: parconv explain --shape 4096x4096 --kernel 7x7 --dtype float32
+    """
+    import parconv
+
+    plan = parconv.plan2d(
+        (sizes(shape, "shape"), dtype),
+        (sizes(kernel, "kernel"), dtype),
+        mode=mode,
+        boundary=boundary,
+        threads=threads,
+        strategy=strategy,
+        method=method,
+    )
+    typer.echo(plan.explain())
+
+
+@app.command()
+def race(
+    only: Annotated[
+        str | None, typer.Option(help="Only workloads whose name holds or matches this pattern.")
+    ] = None,
+    threads: Annotated[
+        str | None, typer.Option(help="Thread counts, such as 1,2; default: one and all.")
+    ] = None,
+    peers: Annotated[
+        str | None, typer.Option(help="Of opencv, torch, scipy, astropy; default: all installed.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Rounds per workload, at least.")] = 7,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all medians and quartiles there.")
+    ] = None,
+) -> None:
+    """Race against the installed peers and the machine's own limit.
+
+    Example: parconv race --only "big 4096x4096 7x7*" --threads 1,2 --json race.json
+    """
+    from parconv.experiments import images, report, workloads
+    from parconv.experiments import peers as competitors
+    from parconv.experiments import race as experiment
+
+    if json_file is not None:
+        images.check_target(json_file)
+    counts = None if threads is None else [int(n) for n in numbers(threads, "threads", ",")]
+    rivals, chosen = competitors.chosen(peers), workloads.chosen(workloads.WORKLOADS, only)
+    with progress() as announce:
+        found = experiment.race(chosen, counts, rivals, repeats, announce)
+    report.show(found, console())
+    if json_file is not None:
+        with images.replacing(json_file) as file:
+            file.write(json.dumps(found.to_json(), indent=1).encode())

@@ -1,0 +1,86 @@
+"""Wisdom: who should compute a problem here, as `parconv tune --save` measured it.
+
+One small file for each problem and number of threads, so that processes may write at the same time.
+``PARCONV_WISDOM`` names another directory, or is ``off``.
+"""
+
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from . import records
+from .problem import Problem
+
+
+@dataclass(frozen=True)
+class Wisdom:
+    """The best setting that was measured for one problem.
+
+    Attributes
+    ----------
+    strategy : str
+        Who computes which band.
+    threads, bands : int
+        How many threads, and into how many bands the rows are cut.
+    seconds, default_seconds : float
+        Time per call so, and as planned by rule, in the same minutes.
+    measured : str
+        Date.
+    """
+
+    strategy: str
+    threads: int
+    bands: int
+    seconds: float
+    default_seconds: float
+    measured: str
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            kind = {"int": int, "str": str}.get(str(field.type), (int, float))
+            if type(getattr(self, field.name)) is bool or not isinstance(
+                getattr(self, field.name), kind
+            ):
+                raise TypeError(f"wisdom's {field.name} is {getattr(self, field.name)!r}")
+        if self.threads < 1 or self.bands < 1:
+            raise ValueError(f"wisdom of {self.threads} threads and {self.bands} bands")
+
+
+def directory() -> Path | None:
+    """Where wisdom lies, or None where it is turned off."""
+    chosen = os.environ.get("PARCONV_WISDOM", "")
+    if chosen.lower() == "off":
+        return None
+    return Path(chosen) if chosen else records.home() / "wisdom"
+
+
+def recall(problem: Problem, threads: int) -> Wisdom | None:
+    """What was measured for this problem with at most ``threads`` threads, on this machine."""
+    base = directory()
+    if base is None or not base.is_dir():
+        return None
+    record = records.read(_path(base, problem, threads))
+    try:
+        return Wisdom(**record["wisdom"]) if record else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def remember(problem: Problem, threads: int, wisdom: Wisdom) -> Path:
+    """Record it, in place of what was recorded for the problem before."""
+    base = directory()
+    if base is None:
+        raise ValueError("PARCONV_WISDOM is off: unset it to save wisdom")
+    path = _path(base, problem, threads)
+    records.write(path, {"problem": str(problem), "threads": threads, "wisdom": asdict(wisdom)})
+    return path
+
+
+def _path(base: Path, problem: Problem, threads: int) -> Path:
+    return records.local(base) / f"{records.digest(f'{_key(problem)} {threads}')}.json"
+
+
+def _key(problem: Problem) -> str:
+    """What the time depends on: not the border's constant, nor the filter's own precision."""
+    names = "image filter axes image_dtype compute dtype boundary lead plane stride dilation"
+    return repr([problem.filter_dtype.kind == "c", *(getattr(problem, n) for n in names.split())])
