@@ -1,0 +1,134 @@
+"""Predicted times: arithmetic on hand-made ceilings, and what `explain` says with and without."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import parconv
+from parconv import ceilings, records
+from parconv.ceilings import Ceilings
+from parconv.prediction import OVERHEAD, Prediction
+from parconv.strategies import STRATEGIES
+
+# 1 GFLOP/s float32, half of it float64, 10 GB/s
+SLOW = Ceilings(1, 1, 0.5, 10)
+
+
+@pytest.fixture(autouse=True)
+def _empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "home", lambda: tmp_path)
+
+
+def plan(dtype="float32", side=1000, taps=(5, 5), **options):
+    spec = ((side, side), dtype)
+    return parconv.plan2d(spec, (taps, dtype), mode="same", threads=1, **options)
+
+
+def survey(*rows: Ceilings) -> None:
+    names = ("threads", "gflops32", "gflops64", "gbytes")
+    record = {"threads": [{name: getattr(row, name) for name in names} for row in rows]}
+    records.write(ceilings.path(), record)
+
+
+def test_seconds_are_the_sum_and_the_limit_is_the_larger_part():
+    found = Prediction.of(plan().problem, "serial", SLOW)
+    assert found.arithmetic == pytest.approx(2 * 25 * 1e6 / 1e9)
+    assert found.memory == pytest.approx(8e6 / 1e10)
+    assert found.seconds == found.arithmetic + found.memory + OVERHEAD["serial"]
+    assert found.limit == found.arithmetic
+
+
+def test_double_precision_has_its_own_peak_and_twice_the_bytes():
+    single, double = (Prediction.of(plan(kind).problem, "serial", SLOW) for kind in
+                      ("float32", "float64"))  # fmt: skip
+    assert double.arithmetic == 2 * single.arithmetic
+    assert double.memory == 2 * single.memory
+
+
+@pytest.mark.parametrize(
+    ("side", "taps", "resource"),
+    [
+        (1000, (5, 5), "multiply-adds"),
+        (1000, (1, 1), "multiply-adds"),
+        (4, (1, 1), "overhead of a call"),
+    ],
+)
+def test_the_resource_that_takes_longest_is_named(side, taps, resource):
+    assert Prediction.of(plan(side=side, taps=taps).problem, "serial", SLOW).resource == resource
+
+
+def test_bandwidth_is_named_where_it_is_short():
+    starved = Ceilings(1, 1000, 1000, 1)
+    assert Prediction.of(plan().problem, "serial", starved).resource == "memory bandwidth"
+
+
+def test_every_strategy_has_an_overhead():
+    assert set(OVERHEAD) == set(STRATEGIES)
+
+
+def test_explain_without_a_survey_says_how_to_get_one():
+    assert plan().predict() is None
+    assert "predicted  unknown: `parconv ceilings`" in plan().explain()
+
+
+def test_explain_with_a_survey():
+    survey(SLOW)
+    line = next(line for line in plan().explain().splitlines() if line.startswith("predicted"))
+    assert line == "predicted  50.8 ms, limited by multiply-adds; 98 % of the limit (50 ms)"
+
+
+def test_rates_of_thread_counts_in_between_lie_on_a_line():
+    survey(Ceilings(4, 40, 20, 12), Ceilings(1, 10, 5, 9))
+    assert ceilings.load(1) == Ceilings(1, 10, 5, 9)
+    assert ceilings.load(2) == Ceilings(2, 20, 10, 10)
+    assert ceilings.load(4) == ceilings.load(64) == Ceilings(4, 40, 20, 12)
+
+
+def test_fewer_threads_than_were_measured():
+    survey(Ceilings(2, 20, 10, 10))
+    assert ceilings.load(1) == Ceilings(2, 20, 10, 10)
+
+
+@pytest.mark.parametrize("rows", [None, 3, [{"threads": 1}], [{"threads": "x"}], []])
+def test_a_survey_that_makes_no_sense_counts_as_none(rows):
+    records.write(ceilings.path(), {"threads": rows})
+    assert ceilings.load(1) is None
+
+
+# --- records -------------------------------------------------------------------------------------
+
+
+def test_a_record_comes_back(tmp_path: Path):
+    path = tmp_path / "deep" / "record.json"
+    records.write(path, {"value": [1, "two"]})
+    records.write(path, {"value": [3]})
+    assert records.read(path) == {"fingerprint": records.fingerprint(), "value": [3]}
+    assert [file.name for file in path.parent.iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"value": 1}', b"\xff"])
+def test_a_damaged_record_is_absent(tmp_path: Path, content: bytes):
+    path = tmp_path / "record.json"
+    path.write_bytes(content)
+    assert records.read(path) is None
+    assert records.read(tmp_path / "none.json") is None
+
+
+@pytest.mark.parametrize("name", ["cpu", "cores", "numba", "llvm", "vector_bits"])
+def test_a_record_of_another_machine_is_absent(tmp_path: Path, name: str):
+    path = tmp_path / "record.json"
+    records.write(path, {"value": 1})
+    record = json.loads(path.read_text())
+    record["fingerprint"][name] += "!"
+    path.write_text(json.dumps(record))
+    assert records.read(path) is None
+
+
+def test_a_failed_write_leaves_the_old_record(tmp_path: Path):
+    path = tmp_path / "record.json"
+    records.write(path, {"value": 1})
+    with pytest.raises(TypeError):
+        records.write(path, {"value": object()})
+    assert records.read(path)["value"] == 1
+    assert len(list(tmp_path.iterdir())) == 1
