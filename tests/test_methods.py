@@ -477,7 +477,7 @@ def test_explicit_inexact_result(f_type: str, g_type: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("result", INTEGERS)
-@pytest.mark.parametrize("f_type", ["uint8", "float64"])
+@pytest.mark.parametrize("f_type", ["uint8", "float64", "float32"])
 def test_explicit_integers_round_half_to_even_and_saturate(f_type: str, result: str) -> None:
     """Weights are powers of two, so every sum and every half is exact."""
     info = np.iinfo(result)
@@ -489,7 +489,10 @@ def test_explicit_integers_round_half_to_even_and_saturate(f_type: str, result: 
         rng = np.random.default_rng(3)
         f = np.concatenate([limits, limits * 2, limits / 2, rng.integers(-999, 999, 72) / 2.0])
         f = np.append(f, [0.5, 1.5, 2.5, -0.5, -1.5, 1e300, -1e300, np.inf, -np.inf, np.nan])
-        f, g = f.reshape(4, -1), np.ones((1, 1))
+        f = np.append(f, f[::-1])  # each value once in whole vectors, once in the rest of a row
+        with np.errstate(over="ignore"):
+            f = f.reshape(4, -1).astype(f_type)
+        g = np.ones((1, 1))
     right = oracle.saturated(oracle.expect(f, g, mode="full").values, result)
     for threads in (1, 2):
         answer = parconv.conv2d(f, g, mode="full", dtype=result, threads=threads)

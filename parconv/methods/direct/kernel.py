@@ -14,7 +14,7 @@ import numpy as np
 from ... import jit, machine
 from ...borders import source_index
 from ...simd import fetch_add, store_fence
-from .elements import copy_run, lies_flat, read, write
+from .elements import convert_run, has_runs, lies_flat, read, write
 from .tile import PREFETCH, ROWS, STREAM, tile_row
 
 FIELDS = (
@@ -69,7 +69,7 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
     if scattered:
         columns, first, last = layout[TAPS_X] * layout[PANEL], 0, 0
         stride = 1
-    flat = stride == 1 and lies_flat(f, scratch)
+    flat = stride == 1 and has_runs(f)
     plane_at, image_row = plane * (f.strides[0] // f.itemsize), f.strides[1] // f.itemsize
     for y_in in range(rows):
         row = _packed_row(layout, y_in, y, height)
@@ -82,7 +82,7 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
                     scratch[at + column // stride + column % stride * phase] = fill[part]
             elif flat and last > first:
                 source = plane_at + row * image_row + left + first
-                copy_run(f, source, scratch, at + first, last - first)
+                convert_run(f, source, scratch, at + first, last - first)
             else:
                 for column in range(first, last):
                     value = read(f, (plane, row, left + column), part, scratch)
@@ -112,13 +112,15 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
 @jit.jit()
 def _finish(out, layout, scratch, plane, y, height, x, width):
     """Convert and store results that tiles left in scratch."""
-    flat = layout[PASSES] == 1 and lies_flat(out, scratch)
+    flat = layout[PASSES] == 1 and has_runs(out)
     second = ROWS * layout[PANEL] * (layout[PASSES] - 1)
     out_at = plane * (out.strides[0] // out.itemsize) + x
     for row in range(height):
         at = layout[RESULTS_AT] + row * layout[PANEL]
         if flat:
-            copy_run(scratch, at, out, out_at + (y + row) * (out.strides[1] // out.itemsize), width)
+            convert_run(
+                scratch, at, out, out_at + (y + row) * (out.strides[1] // out.itemsize), width
+            )
         else:
             for column in range(width):
                 real, imaginary = scratch[at + column], scratch[at + second + column]
