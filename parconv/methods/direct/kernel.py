@@ -82,7 +82,7 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
                     scratch[at + column // stride + column % stride * phase] = fill[part]
             elif flat and last > first:
                 source = plane_at + row * image_row + left + first
-                convert_run(f, source, scratch, at + first, last - first)
+                convert_run(f, source, scratch, at + first, last - first, layout[PANEL])
             else:
                 for column in range(first, last):
                     value = read(f, (plane, row, left + column), part, scratch)
@@ -119,7 +119,7 @@ def _finish(out, layout, scratch, plane, y, height, x, width):
         at = layout[RESULTS_AT] + row * layout[PANEL]
         if flat:
             convert_run(
-                scratch, at, out, out_at + (y + row) * (out.strides[1] // out.itemsize), width
+                scratch, at, out, out_at + (y + row) * (out.strides[1] // out.itemsize), width, 0
             )
         else:
             for column in range(width):
