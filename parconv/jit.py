@@ -19,7 +19,7 @@ _SOURCES = ("arguments.py", "borders.py", "jit.py", "machine.py", "simd.py")
 
 
 @cache
-def _source_hash() -> str:
+def source_hash() -> str:
     """Of every source file a kernel is made from.
 
     Numba looks only at the file that defines a function, so an edited ``simd.py`` would leave a
@@ -40,7 +40,7 @@ def cache_directory() -> Path | None:
     the user's own, closed to others, and never a shared temporary one.
     """
     base = config.CACHE_DIR or AppDirs(appname="parconv", appauthor=False).user_cache_dir
-    path = Path(base) / f"parconv-{_source_hash()}"
+    path = Path(base) / f"parconv-{source_hash()}"
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.stat()
@@ -62,7 +62,7 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
         return str(cache_directory())
 
     def get_source_stamp(self) -> str:
-        return _source_hash()
+        return source_hash()
 
     def get_disambiguator(self) -> str:
         return str(self._line)

@@ -4,11 +4,12 @@ One small file for each problem and number of threads, so that processes may wri
 ``PARCONV_WISDOM`` names another directory, or is ``off``.
 """
 
+import math
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from . import records
+from . import jit, records
 from .problem import Problem
 
 
@@ -37,13 +38,15 @@ class Wisdom:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            kind = {"int": int, "str": str}.get(str(field.type), (int, float))
-            if type(getattr(self, field.name)) is bool or not isinstance(
-                getattr(self, field.name), kind
-            ):
-                raise TypeError(f"wisdom's {field.name} is {getattr(self, field.name)!r}")
+            value = getattr(self, field.name)
+            kinds = (int, float) if field.type is float else (field.type,)
+            if type(value) not in kinds:
+                raise TypeError(f"wisdom's {field.name} is {value!r}")
         if self.threads < 1 or self.bands < 1:
             raise ValueError(f"wisdom of {self.threads} threads and {self.bands} bands")
+        for seconds in (self.seconds, self.default_seconds):
+            if not 0 < seconds < math.inf:
+                raise ValueError(f"wisdom of {seconds} seconds")
 
 
 def directory() -> Path | None:
@@ -57,7 +60,7 @@ def directory() -> Path | None:
 def recall(problem: Problem, threads: int) -> Wisdom | None:
     """What was measured for this problem with at most ``threads`` threads, on this machine."""
     base = directory()
-    if base is None or not base.is_dir():
+    if base is None or not os.path.isdir(base):  # Path.is_dir raises where it may not look
         return None
     record = records.read(_path(base, problem, threads))
     try:
@@ -81,6 +84,7 @@ def _path(base: Path, problem: Problem, threads: int) -> Path:
 
 
 def _key(problem: Problem) -> str:
-    """What the time depends on: not the border's constant, nor the filter's own precision."""
+    """What the time depends on, the kernels' source included; not ``cval`` nor g's precision."""
     names = "image filter axes image_dtype compute dtype boundary lead plane stride dilation"
-    return repr([problem.filter_dtype.kind == "c", *(getattr(problem, n) for n in names.split())])
+    complexes = problem.filter_dtype.kind == "c"
+    return repr([jit.source_hash(), complexes, *(getattr(problem, n) for n in names.split())])
