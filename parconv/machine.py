@@ -23,8 +23,8 @@ declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
 """
 
 
-def _probe_assembly() -> str:
-    """What LLVM makes of sixteen float32 multiply-adds on the CPU Numba compiles for.
+def assembly(source: str) -> str:
+    """What LLVM makes of a module of IR on the CPU Numba compiles for.
 
     Asking the compiler needs no table of CPUs.  ``NUMBA_CPU_NAME`` alone means that CPU's own
     features, not the host's, which Numba would add.
@@ -37,10 +37,10 @@ def _probe_assembly() -> str:
     target = llvm.Target.from_default_triple().create_target_machine(
         cpu=name or llvm.get_host_cpu_name(), features=features
     )
-    return str(target.emit_assembly(llvm.parse_assembly(_PROBE)))
+    return str(target.emit_assembly(llvm.parse_assembly(source)))
 
 
-_ASSEMBLY = _probe_assembly()
+_ASSEMBLY = assembly(_PROBE)
 IS_X86 = "mm" in _ASSEMBLY
 VECTOR_BYTES = 64 if "zmm" in _ASSEMBLY else 32 if "ymm" in _ASSEMBLY else 16
 VECTOR_REGISTERS = 16 if IS_X86 and VECTOR_BYTES < 64 else 32

@@ -11,8 +11,7 @@ import PIL.Image
 import pytest
 from rich.console import Console
 
-from parconv import cli, machine
-from parconv.arrays import on_page
+from parconv import cli
 from parconv.ceilings import Ceilings
 from parconv.experiments import ceilings, demo, images, peers, race, report, workloads
 from parconv.experiments.peers import PEERS, Peer
@@ -30,7 +29,6 @@ TINY = (
     Workload("tiny", (40, 51), (5, 3), planned=True),
 )
 FIXED = Ceilings(1, 100.0, 50.0, 10.0)
-measure = ceilings.measure  # which the fixture below replaces
 
 
 @pytest.fixture(autouse=True)
@@ -199,38 +197,6 @@ def test_a_crop_is_a_view_at_its_offset() -> None:
     assert g.dtype == f.dtype
 
 
-def test_ceilings_are_positive_and_limit_both_flops_and_bytes() -> None:
-    measured = measure(2, steps=20_000, nbytes=2**21)
-    assert measured.threads == 2
-    assert min(measured.gflops32, measured.gflops64, measured.gbytes) > 0
-    assert FIXED.limit_seconds(2e11, 1, np.float32) == pytest.approx(2)
-    assert FIXED.limit_seconds(2e11, 1, np.float64) == pytest.approx(4)
-    assert FIXED.limit_seconds(1, 2e10, np.float64) == pytest.approx(2)
-    assert FIXED.best(Ceilings(1, 90, 60, 10)) == Ceilings(1, 100, 60, 10)
-    assert FIXED.mean(FIXED) == FIXED
-    assert FIXED.mean(Ceilings(1, 90, 60, 10)).gflops32 == 95
-    with pytest.raises(ValueError, match="threads is 0"):
-        measure(0)
-
-
-@pytest.mark.parametrize("copy", [ceilings._copy_plain, ceilings._copy_streaming])
-def test_the_stream_kernels_double_every_element(copy: Callable[..., None]) -> None:
-    lanes = machine.lanes(4)
-    x, out = (on_page(64 * lanes).view(np.float32) for _ in range(2))
-    x[:], out[:] = np.arange(x.size), -1
-    copy(x, out, x.size // lanes - 1)
-    np.testing.assert_array_equal(out[:-lanes], 2 * x[:-lanes])
-    np.testing.assert_array_equal(out[-lanes:], -1)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_fma_kernel_computes(dtype: Any) -> None:
-    lanes = machine.lanes(np.dtype(dtype).itemsize)
-    operands = np.full(2 * lanes, 0.5, dtype)
-    ceilings._peak(operands, 100)
-    np.testing.assert_allclose(operands[:lanes], ceilings.CHAINS, rtol=1e-6)
-
-
 def test_demo_verifies_shows_and_draws(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,9 +238,3 @@ def test_a_wrong_result_is_exit_status_one(
     assert cli.main(["demo", "--size", "64", "--output", str(tmp_path / "demo.png")]) == 1
     assert capsys.readouterr().err.startswith("parconv: box:5: error")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(("budget", "counts"), [(1, (1,)), (2, (1, 2)), (6, (1, 2, 3, 4, 5, 6))])
-def test_thread_counts(budget: int, counts: tuple[int, ...]) -> None:
-    assert demo.thread_counts(budget) == counts
-    assert demo.thread_counts(40) == (*range(1, 9), 16, 32, 40)

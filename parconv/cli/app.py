@@ -1,9 +1,11 @@
 """What every command of ``parconv`` shares: the app, its options, its output."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +25,12 @@ Mode = Annotated[str, typer.Option(help="valid, same or full.")]
 Boundary = Annotated[str, typer.Option(help="constant, edge, symmetric, mirror or wrap.")]
 Threads = Annotated[int | None, typer.Option(help="At most so many threads; default: all cores.")]
 Strategy = Annotated[str, typer.Option(help="auto, serial, prange, threads or joblib.")]
+Only = Annotated[
+    str | None, typer.Option(help="Only workloads whose name holds or matches this pattern.")
+]
+ThreadCounts = Annotated[
+    str | None, typer.Option(help="Thread counts, such as 1,2; default: one and all.")
+]
 Method = Annotated[str, typer.Option(help="auto or a method such as direct.")]
 
 
@@ -54,6 +62,15 @@ def numbers(text: str, option: str, separator: str) -> tuple[int, ...]:
         example = separator.join(("1", "2") if option == "threads" else ("7", "7"))
         raise ValueError(f"{option} is {text!r}: pass positive integers such as {example}")
     return tuple(int(number) for number in text.split(separator))
+
+
+def write_json(target: Path | None, content: Any) -> None:
+    """The content in the file, whole or not at all; nothing where no file is wanted."""
+    from parconv.experiments import images
+
+    if target is not None:
+        with images.replacing(target) as file:
+            file.write(json.dumps(content, indent=1).encode())
 
 
 def console() -> "Console":

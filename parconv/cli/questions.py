@@ -1,12 +1,25 @@
 """Commands about one convolution: explain, race."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .app import Boundary, Method, Mode, Strategy, Threads, app, console, numbers, progress, sizes
+from .app import (
+    Boundary,
+    Method,
+    Mode,
+    Only,
+    Strategy,
+    ThreadCounts,
+    Threads,
+    app,
+    console,
+    numbers,
+    progress,
+    sizes,
+    write_json,
+)
 
 
 @app.command()
@@ -40,12 +53,8 @@ def explain(
 
 @app.command()
 def race(
-    only: Annotated[
-        str | None, typer.Option(help="Only workloads whose name holds or matches this pattern.")
-    ] = None,
-    threads: Annotated[
-        str | None, typer.Option(help="Thread counts, such as 1,2; default: one and all.")
-    ] = None,
+    only: Only = None,
+    threads: ThreadCounts = None,
     peers: Annotated[
         str | None, typer.Option(help="Of opencv, torch, scipy, astropy; default: all installed.")
     ] = None,
@@ -69,6 +78,4 @@ def race(
     with progress() as announce:
         found = experiment.race(chosen, counts, rivals, repeats, announce)
     report.show(found, console())
-    if json_file is not None:
-        with images.replacing(json_file) as file:
-            file.write(json.dumps(found.to_json(), indent=1).encode())
+    write_json(json_file, found.to_json())

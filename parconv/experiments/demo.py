@@ -17,6 +17,7 @@ from parconv import conv2d, machine, plan2d
 from parconv.ceilings import Ceilings
 
 from . import ceilings, filters, images, peers
+from .ceilings import thread_counts
 from .workloads import Workload
 
 if TYPE_CHECKING:
@@ -98,12 +99,6 @@ def run(
         shown[name] = _corner(out)
     _save_picture(output, shown)
     return Demo(size, tuple(lines), output)
-
-
-def thread_counts(budget: int) -> tuple[int, ...]:
-    """All counts up to eight; beyond that powers of two and the budget itself."""
-    small = range(1, min(budget, 8) + 1)
-    return tuple(sorted({*small, *(2**i for i in range(4, 12) if 2**i < budget), budget}))
 
 
 def _lines(

@@ -3,7 +3,6 @@
 Describes and makes arrays; times nothing and knows no competitor.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -92,14 +91,13 @@ WORKLOADS: tuple[Workload, ...] = (
 
 def chosen(workloads: tuple[Workload, ...], pattern: str | None) -> tuple[Workload, ...]:
     """The workloads whose name holds ``pattern`` or matches it as a shell pattern."""
-    found = tuple(_matching(workloads, pattern or ""))
+    found = tuple(w for w in workloads if matches(w.name, pattern or ""))
     if not found:
         names = "; ".join(workload.name for workload in workloads)
         raise ValueError(f"pattern {pattern!r} matches no workload: choose from {names}")
     return found
 
 
-def _matching(workloads: tuple[Workload, ...], pattern: str) -> Iterator[Workload]:
-    for workload in workloads:
-        if pattern in workload.name or fnmatchcase(workload.name, pattern):
-            yield workload
+def matches(name: str, pattern: str) -> bool:
+    """Whether it holds the pattern, or matches it as a shell pattern."""
+    return pattern in name or fnmatchcase(name, pattern)

@@ -1,0 +1,87 @@
+"""Commands about the machine's limits: ceilings, roofline."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .app import Only, ThreadCounts, app, console, numbers, progress, write_json
+
+if TYPE_CHECKING:
+    from parconv.experiments.roofline import Roofline
+
+
+@app.command()
+def ceilings(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure, though it was done.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the record there; - is standard output.")
+    ] = None,
+) -> None:
+    """Measure what this machine reaches at best: arithmetic, bandwidth, fresh pages, launches.
+
+    The record is kept; `parconv explain` predicts from it.
+
+    Example: parconv ceilings --fresh --json ceilings.json
+    """
+    from parconv.experiments import images
+    from parconv.experiments.ceilings import survey, tables
+
+    to_screen = json_file == Path("-")
+    if json_file is not None and not to_screen:
+        images.check_target(json_file)
+    known = None if fresh else survey.recorded()
+    with progress() as announce:
+        record = known or survey.survey(announce=announce)
+    if to_screen:
+        typer.echo(json.dumps(record, indent=1))
+        return
+    tables.show(record, console())
+    typer.echo(
+        f"measured {record['date']}; `parconv ceilings --fresh` measures again"
+        if known
+        else f"recorded for this machine, in {record['seconds']:.0f} s"
+    )
+    write_json(json_file, record)
+
+
+@app.command()
+def roofline(
+    race: Annotated[
+        Path | None,
+        typer.Option(help="What `parconv race --json` wrote; default: a race without peers, now."),
+    ] = None,
+    only: Only = None,
+    threads: ThreadCounts = None,
+    output: Annotated[Path, typer.Option(help="PNG, written whole or not at all.")] = Path(
+        "roofline.png"
+    ),
+) -> None:
+    """Draw the rows of a race under the ceilings: what limits each, and how near it came.
+
+    Example: parconv roofline --race race.json --output roofline.png
+    """
+    from parconv.experiments import images
+    from parconv.experiments import roofline as experiment
+
+    images.check_target(output)
+    counts = None if threads is None else list(numbers(threads, "threads", ","))
+    with progress() as announce:
+        found = experiment.find(race, only, counts, announce)
+    console().print(experiment.table(found.dots))
+    typer.echo(_drawn(found, output))
+
+
+def _drawn(found: "Roofline", output: Path) -> str:
+    """Draw the picture; where it is, or why it is not."""
+    from parconv.experiments import images
+    from parconv.experiments import roofline as experiment
+
+    try:
+        with images.replacing(output) as file:
+            experiment.draw(found.dots, found.roofs, file, found.title)
+    except ModuleNotFoundError as error:
+        library = str(error.name).partition(".")[0]
+        return f"no picture: {library} is not installed; `pip install parconv[cli]` brings it"
+    return f"the picture: {output}{found.note}"

@@ -1,0 +1,163 @@
+"""All of this machine's ceilings in one record, kept for later processes."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import joblib
+import llvmlite
+import numba
+import numpy as np
+
+import parconv
+from parconv import ceilings, machine, records
+
+from . import caches, launches, pages
+from .arithmetic import DOT_PRODUCTS, FLOAT32, MULTIPLY_ADDS, obstacle
+from .caches import Cache
+from .moves import MOVES
+from .rates import STEPS, Arrays, Team, giga_operations, gigahertz, team, thread_counts
+
+MEMORY = "memory"
+CROWDED = 0.85  # of the peak of a core for each thread; a shared clock costs less
+# Each array: beyond every cache, yet small enough for the machine.
+LEAST_BYTES, MOST_BYTES = 128 * 2**20, 512 * 2**20
+LAUNCHES = (*launches.LAYERS, *launches.POOLS)
+# The best of several looks, seconds apart: on a shared machine bandwidth comes and goes (two
+# threads reached 60 or 105 GB/s, for some tens of milliseconds at a time; Zen 5, 2026-11).
+LOOKS = 3
+
+Announce = Callable[[str, int, int], None]
+Record = records.Record
+
+
+def recorded() -> Record | None:
+    """What the last survey of this machine found, or None."""
+    return records.read(ceilings.path())
+
+
+def survey(
+    counts: Sequence[int] | None = None,
+    *,
+    steps: int = STEPS,
+    nbytes: int | None = None,
+    announce: Announce = lambda name, done, total: None,
+) -> Record:
+    """Measure everything and record it where `parconv.ceilings.load` finds it.
+
+    Parameters
+    ----------
+    counts : sequence of int, optional
+        Numbers of threads; by default one to eight, powers of two, and all.
+    steps, nbytes : int
+        Multiply-adds per chain and bytes per array in memory: smaller is faster and less exact.
+    announce : callable
+        Told what runs next, the steps done, and their number.
+
+    Examples
+    --------
+    >>> survey()["threads"][0]["gflops32"] > 0  # doctest: +SKIP
+    True
+    """
+    start = time.perf_counter()
+    budget = machine.thread_budget()
+    counts = tuple(counts or thread_counts(budget))
+    levels, guess = caches.sizes()
+    tasks: dict[Any, Callable[[], Any]] = {
+        **{
+            (n, look): partial(row, n, levels, steps=steps, nbytes=nbytes)
+            for look in range(LOOKS)
+            for n in counts
+        },
+        "fresh pages": partial(pages.measure, nbytes or pages.NBYTES),
+        **{name: partial(launches.measure, name, budget) for name in LAUNCHES},
+    }
+    found = {}
+    for done, (name, task) in enumerate(tasks.items()):
+        announce(name if isinstance(name, str) else f"{name[0]} threads", done, len(tasks))
+        found[name] = task()
+    rows = [_best([found[n, look] for look in range(LOOKS)]) for n in counts]
+    record = {
+        "fingerprint": records.fingerprint(),
+        "date": time.strftime("%Y-%m-%d %H:%M"),
+        "seconds": round(time.perf_counter() - start, 1),
+        "versions": _versions(),
+        "caches": [vars(cache) for cache in levels],
+        "notes": [*([guess] if guess else []), *_crowded(rows)],
+        "absent": {kind.name: reason for kind in DOT_PRODUCTS if (reason := obstacle(kind))},
+        "threads": rows,
+        "pages": found["fresh pages"],
+        "launch_threads": budget,
+        "launches": {name: found[name] for name in LAUNCHES},
+    }
+    records.write(ceilings.path(), record)
+    return record
+
+
+def _best(looks: Sequence[Any]) -> Any:
+    """The highest of each number in records of the same form."""
+    if isinstance(looks[0], dict):
+        return {name: _best([look[name] for look in looks]) for name in looks[0]}
+    return None if looks[0] is None else max(looks)
+
+
+def _crowded(rows: Sequence[Record]) -> Iterator[str]:
+    """Whether some number of threads did not get a core each."""
+    for found in rows:
+        gain = found["gflops32"] / (rows[0]["gflops32"] / rows[0]["threads"])
+        if gain < CROWDED * found["threads"]:
+            yield (
+                f"{found['threads']} threads reach {gain:.1f} times the FMA peak of one: other "
+                "processes, hyper-threads or a lower clock; `--fresh` measures again"
+            )
+
+
+def _versions() -> dict[str, str]:
+    libraries = (parconv, np, numba, llvmlite, joblib)
+    versions = {library.__name__: str(library.__version__) for library in libraries}
+    return {"python": platform.python_version(), **versions}
+
+
+def row(
+    threads: int, levels: Sequence[Cache], *, steps: int = STEPS, nbytes: int | None = None
+) -> Record:
+    """Everything that depends on the number of threads."""
+    with team(threads) as crew:
+        clock = gigahertz(crew, max(1, steps // 8))
+        able = [kind for kind in (*MULTIPLY_ADDS, *DOT_PRODUCTS) if not obstacle(kind)]
+        rates = {kind.name: giga_operations(crew, kind, steps) for kind in able}
+        bandwidth = dict(_bandwidths(crew, levels, nbytes or memory_bytes(levels)))
+    slots = threads * clock * FLOAT32.operations
+    return {
+        "threads": threads,
+        "gflops32": rates["float32"],
+        "gflops64": rates["float64"],
+        "gbytes": max(bandwidth[MEMORY][move] for move in ("copy", "stream")),
+        "gigahertz": clock,
+        "fmas_per_cycle": rates["float32"] / slots,
+        "gops": {kind.name: rates.get(kind.name) for kind in (*MULTIPLY_ADDS, *DOT_PRODUCTS)},
+        "bandwidth": bandwidth,
+    }
+
+
+def memory_bytes(levels: Sequence[Cache]) -> int:
+    """Of an array that lies in memory: four times the last cache."""
+    return min(max(LEAST_BYTES, 4 * levels[-1].nbytes), MOST_BYTES)
+
+
+def _bandwidths(
+    crew: Team, levels: Sequence[Cache], nbytes: int
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """GB/s of every move, for each cache that can be told from the one before, and for memory."""
+    inner = 0
+    for cache in levels:
+        share = cache.share(crew.threads)
+        piece = share // 4  # two arrays, which leave half of the cache to others
+        if piece >= 2 * inner:
+            arrays = Arrays(crew, piece * crew.threads)
+            yield cache.level, {move: arrays.gbytes(move, cached=True) for move in MOVES}
+        inner = share
+    arrays = Arrays(crew, nbytes)
+    yield MEMORY, {move: arrays.gbytes(move) for move in MOVES}
