@@ -1,0 +1,128 @@
+"""What the studies compared: their own implementations, beside this library.
+
+Each one is prepared outside the clock and then answers a `Study` as often as it is called, into
+the same output.  Times nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from parconv.dtypes import Array
+
+from ..studies import Study
+from . import ready
+from .ready import Run
+
+Prepare = Callable[[Study, Array, Array, int], Run]
+
+
+def _no_obstacle(study: Study) -> str | None:
+    return None
+
+
+def _one_3x3(study: Study) -> str | None:
+    if study.taps == (3, 3) and len(study.shape) == 2:
+        return None
+    sizes = ("x".join(map(str, sizes)) for sizes in (study.shape, study.taps))
+    return "it is written for one image and one 3x3 filter, not for {} and {}".format(*sizes)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """An implementation by name.
+
+    Attributes
+    ----------
+    name, summary : str
+        Of the table `BASELINES`, and one line for people.
+    start : callable
+        What `prepare` calls once it is known that there is no obstacle.
+    obstacle : callable
+        Why it cannot answer a study, or None.
+    threaded, blas : bool
+        Whether it uses more than one thread, and whether through BLAS.
+    """
+
+    name: str
+    summary: str
+    start: Prepare
+    obstacle: Callable[[Study], str | None] = _no_obstacle
+    threaded: bool = False
+    blas: bool = False
+
+    def prepare(self, study: Study, f: Array, g: Array, threads: int) -> Run | None:
+        """The implementation ready to run on these arrays; None where there is an obstacle.
+
+        Examples
+        --------
+        >>> from parconv.experiments import studies
+        >>> study = studies.chosen("photo3x3")
+        >>> BASELINES["gather"].prepare(study, *study.make(), threads=1)().shape
+        (1022, 1022)
+        """
+        return None if self.obstacle(study) else self.start(study, f, g, threads)
+
+
+_ROWS = (
+    Baseline("parconv", "this library", ready.ours, threaded=True),
+    Baseline("naive", "seven nested loops: every output gathers its taps", ready.naive),
+    Baseline(
+        "gather", "3x3: nine products per output in float64, then cast", ready.gather, _one_3x3
+    ),
+    Baseline("scatter", "3x3: inputs add to a float64 buffer, then cast", ready.scatter, _one_3x3),
+    Baseline("autovectorised", "contiguous inner loop that LLVM vectorises", ready.autovectorised),
+    Baseline("segments", "the same on disjoint runs of rows", ready.segments, threaded=True),
+    Baseline(
+        "im2col", "windows copied, then one BLAS product", ready.im2col, threaded=True, blas=True
+    ),
+)
+BASELINES: Mapping[str, Baseline] = {baseline.name: baseline for baseline in _ROWS}
+
+
+def chosen(names: Iterable[str]) -> tuple[Baseline, ...]:
+    """The implementations of those names, or a ValueError that lists all.
+
+    Examples
+    --------
+    >>> [baseline.name for baseline in chosen(["gather", "scatter"])]
+    ['gather', 'scatter']
+    """
+    wanted = list(names)
+    for name in wanted:
+        if name not in BASELINES:
+            known = ", ".join(BASELINES)
+            raise ValueError(f"implementation {name!r} is not known: choose from {known}")
+    return tuple(BASELINES[name] for name in wanted)
+
+
+def check(
+    study: Study, f: Array, g: Array, baselines: Iterable[Baseline], threads: int = 1
+) -> None:
+    """Raise ArithmeticError unless all give this library's result.
+
+    Bit for bit where the result is of integers, else within the rounding errors of any order of
+    additions.  A ValueError names the implementation that cannot answer the study, and why.
+    """
+    from ..race import difference
+
+    expected = ready.ours(study, f, g, threads)()
+    allowed = 0.0 if study.result.kind in "iu" else _rounding(study, f, g)
+    for baseline in baselines:
+        run = baseline.prepare(study, f, g, threads)
+        if run is None:
+            raise ValueError(f"{baseline.name} cannot run {study.name}: {baseline.obstacle(study)}")
+        error = difference(run(), expected)
+        if not error <= allowed:
+            raise ArithmeticError(
+                f"{baseline.name} differs from parconv on {study.name} by {error:.3g}, "
+                f"more than {allowed:.3g}"
+            )
+
+
+def _rounding(study: Study, f: Array, g: Array) -> float:
+    """What two correct sums may differ by."""
+    taps = g.reshape(-1, *g.shape[-2:])
+    scale = np.abs(f).max() * np.abs(taps).sum(axis=(1, 2), dtype=np.float64).max()
+    return float(np.finfo(study.result).eps * (taps[0].size + 16) * scale)

@@ -1,0 +1,123 @@
+"""The process that is measured: one implementation, warmed up, then called so many times.
+
+``python -m parconv.experiments.perf.child ORDER`` with an `Order` as JSON; the answer goes to the
+file that it names.  Counters run only around the measured calls.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import baselines, studies
+from . import usage
+
+MODULE = "parconv.experiments.perf.child"  # not __name__, which is __main__ when it runs
+MEASURED_SECONDS = 0.25  # of calls, where nobody says how many
+MOST_CALLS = 100_000
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to measure, and how.
+
+    ``directory`` holds the arrays.  ``control`` are the four ends of two pipes to ``perf stat``:
+    its commands (read, write) and its acknowledgements (read, write).
+    """
+
+    directory: str
+    study: str
+    implementation: str
+    threads: int
+    answer: str
+    calls: int | None = None
+    control: tuple[int, int, int, int] | None = None
+    simulated: bool = False
+
+    def command(self) -> list[str]:
+        """The command line that carries it out."""
+        return [sys.executable, "-P", "-m", MODULE, json.dumps(asdict(self))]
+
+
+def environment() -> dict[str, str]:
+    """Of a process that finds this very parconv, installed or not."""
+    paths = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def main(order: Order) -> None:
+    """Prepare, warm up, measure, answer."""
+    directory = Path(order.directory)
+    f, g = (np.load(directory / f"{name}.npy") for name in "fg")
+    study = replace(studies.chosen(order.study), shape=f.shape)
+    baseline = baselines.BASELINES[order.implementation]
+    run = baseline.prepare(study, f, g, order.threads)
+    if run is None:
+        raise ValueError(f"{baseline.name} cannot run {study.name}: {baseline.obstacle(study)}")
+    run()
+    calls = order.calls or _enough(run)
+    before = usage.read()
+    with _counting(order, run):
+        start = time.perf_counter()
+        for _ in range(calls):
+            run()
+        seconds = time.perf_counter() - start
+    used = usage.since(before, usage.read())
+    answer = {"calls": calls, "seconds": seconds, "usage": used}
+    Path(order.answer).write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _enough(run: Callable[[], Any]) -> int:
+    """Calls that last `MEASURED_SECONDS`."""
+    start = time.perf_counter()
+    run()
+    seconds = max(time.perf_counter() - start, 1e-9)
+    return min(MOST_CALLS, max(1, round(MEASURED_SECONDS / seconds)))
+
+
+@contextlib.contextmanager
+def _counting(order: Order, run: Callable[[], Any]) -> Iterator[None]:
+    """Whatever counts, counts inside."""
+    if order.simulated:
+        from . import requests
+
+        requests.request(requests.START)
+        run()  # fills the caches that are simulated
+        requests.request(requests.ZERO)
+        yield
+        requests.request(requests.STOP)
+    elif order.control:
+        switch = _Switch(*order.control)
+        switch("enable")
+        yield
+        switch("disable")
+    else:
+        yield
+
+
+class _Switch:
+    """Our ends of the pipes to ``perf stat``; it closes the others, so that a dead one is seen."""
+
+    def __init__(self, command_in: int, command_out: int, ack_in: int, ack_out: int) -> None:
+        os.close(command_in)
+        os.close(ack_out)
+        self._command, self._acknowledged = command_out, ack_in
+
+    def __call__(self, command: str) -> None:
+        answer = b""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._command, f"{command}\n".encode())
+            answer = os.read(self._acknowledged, 16)
+        if not answer.startswith(b"ack"):
+            raise OSError(f"perf stat did not acknowledge {command!r}")
+
+
+if __name__ == "__main__":
+    main(Order(**json.loads(sys.argv[1])))

@@ -1,0 +1,117 @@
+"""Subjects measured in turns, round after round: a drift of the machine meets all of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from . import simulate, stat, usage
+from .report import Result, Spread
+from .stat import Counters
+from .subjects import Subject
+
+Announce = Callable[[str, int, int], None]
+
+
+@dataclass
+class Tally:
+    """What was counted of one subject: by counter, a value per call from each run."""
+
+    subject: Subject
+    values: dict[str, list[float]] = field(default_factory=dict)
+    running: dict[str, float] = field(default_factory=dict)  # per cent of the time, at least
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def time(self) -> None:
+        """One run by itself."""
+        self._add(self.subject.timed())
+
+    def count(self, counters: Counters, names: Sequence[str]) -> None:
+        """One run under ``perf stat``; it ran by itself, so a failure is perf's."""
+        try:
+            readings = self.subject.counted(counters, names)
+        except ChildProcessError as error:
+            self.failed.update(dict.fromkeys(names, str(error)))
+            return
+        found = {name: r.value for name, r in readings.items() if r.value is not None}
+        for name in found:
+            self.running[name] = min(readings[name].running, self.running.get(name, 100.0))
+        user = [name.removesuffix(":u") for name in found if name.endswith(":u")]
+        self._add({**found, **{n: found[f"{n}:u"] + found.get(f"{n}:k", 0.0) for n in user}})
+
+    def _add(self, totals: Mapping[str, float]) -> None:
+        for name, total in totals.items():
+            self.values.setdefault(name, []).append(total / self.subject.calls)
+
+    def result(self, simulated: Mapping[str, float]) -> Result:
+        """Medians and spreads."""
+        counters = {name: Spread.of(values) for name, values in self.values.items()}
+        return Result(self.subject.name, self.subject.calls, counters, simulated)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """All tallies, and what ``perf`` could have counted."""
+
+    counters: Counters
+    tallies: Sequence[Tally]
+
+    @property
+    def rung(self) -> str:
+        """The best source of numbers that answered: a key of `report.RUNGS`."""
+        counted = self._counted
+        by_perf = stat.rung(name for name in self.counters.names if name in counted)
+        return by_perf or ("usage" if set(counted) & set(usage.NAMES) else "clock")
+
+    @property
+    def _counted(self) -> dict[str, list[float]]:
+        return {name: values for tally in self.tallies for name, values in tally.values.items()}
+
+    def results(self, simulated: Sequence[Mapping[str, float]]) -> list[Result]:
+        """In the order of the subjects."""
+        pairs = zip(self.tallies, simulated, strict=True)
+        return [tally.result(counts) for tally, counts in pairs]
+
+    def missing(self) -> dict[str, str]:
+        """Why a counter has no number, for every one that has none."""
+        counted = self._counted
+        failed = {name: why for tally in self.tallies for name, why in tally.failed.items()}
+        silent = {
+            name: failed.get(name, "perf could not schedule it")
+            for name in self.counters.names
+            if name not in counted
+        }
+        return {**self.counters.missing, **silent, **usage.missing(counted)}
+
+    def notes(self, simulated: bool) -> list[str]:
+        """What was extrapolated, and how to get what is missing."""
+        shares = {name: share for tally in self.tallies for name, share in tally.running.items()}
+        found = [
+            f"{name} ran {share:.0f} % of the time and is extrapolated: other programs count too"
+            for name, share in shares.items()
+            if share < 100
+        ]
+        if "instructions" not in self._counted and not simulated:
+            reason = simulate.obstacle()
+            needs = f" (not now: {reason})" if reason else ""
+            found.append(
+                "instructions, data accesses and cache misses can be counted without hardware: "
+                f"add --simulate{needs}"
+            )
+        return found
+
+
+def run(subjects: Sequence[Subject], repeats: int, announce: Announce) -> Rounds:
+    """Time every subject by itself, then count one group of events after the other."""
+    counters = stat.probe()
+    groups = counters.groups()
+    tallies = [Tally(subject) for subject in subjects]
+    total, done = repeats * (1 + len(groups)), 0
+    for names in (None, *groups):
+        for _ in range(repeats):
+            announce("timing" if names is None else f"counting {', '.join(names)}", done, total)
+            for tally in tallies:
+                if names is None:
+                    tally.time()
+                else:
+                    tally.count(counters, names)
+            done += 1
+    return Rounds(counters, tallies)

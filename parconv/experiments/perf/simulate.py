@@ -1,0 +1,168 @@
+"""Instruction and cache counts without counters: valgrind's callgrind runs the measured calls.
+
+An AVX2 machine with this one's caches is simulated, whatever the real one is; valgrind knows no
+AVX-512.  Counts are exact and repeat; times of a simulation mean nothing, so none are kept.
+"""
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from parconv import machine
+
+from . import child
+from .child import Order
+from .stat import check_status
+
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+CPU = "haswell"
+FEATURES = "avx avx2 bmi bmi2 cx16 f16c fma lzcnt movbe popcnt sse sse2 sse3 ssse3 sse4.1 sse4.2"
+# callgrind's names, by ours; a sum where there are several
+COUNTS: Mapping[str, tuple[str, ...]] = {
+    "instructions": ("Ir",),
+    "data reads": ("Dr",),
+    "data writes": ("Dw",),
+    "data accesses": ("Dr", "Dw"),
+    "first-level data misses": ("D1mr", "D1mw"),
+    "last-level misses": ("ILmr", "DLmr", "DLmw"),
+    "branches": ("Bc", "Bi"),
+    "mispredicted branches": ("Bcm", "Bim"),
+}
+
+
+def obstacle() -> str | None:
+    """Why nothing can be simulated here, or None."""
+    if shutil.which("valgrind") is None:
+        return "valgrind is not installed: the package valgrind brings it"
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return f"the simulation is of x86-64 only, not of {platform.machine()}"
+    return None
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """Of a process that compiles for AVX2, on one thread, into a cache of its own."""
+    one = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return {
+        **child.environment(),
+        **dict.fromkeys(one, "1"),
+        "NUMBA_CPU_NAME": CPU,
+        "NUMBA_CPU_FEATURES": ",".join(f"+{name}" for name in FEATURES.split()),
+        "NUMBA_CACHE_DIR": str(directory / "numba"),
+    }
+
+
+def implementations(orders: Sequence[Order], directory: Path) -> list[dict[str, float]]:
+    """Counts per call of each implementation.
+
+    They are compiled by the processor itself first: valgrind then loads the machine code.
+    """
+    once = [replace(order, calls=1, threads=1, control=None, simulated=True) for order in orders]
+    variables = environment(directory)
+    commands = [order.command() for order in once]
+    _run(commands, directory, variables)
+    return _callgrind(commands, directory, variables, from_start=False)
+
+
+def command(arguments: Sequence[str], directory: Path) -> dict[str, float]:
+    """Counts of a whole command, from its start to its end."""
+    return _callgrind([arguments], directory, environment(directory), from_start=True)[0]
+
+
+def _callgrind(
+    commands: Sequence[Sequence[str]],
+    directory: Path,
+    variables: Mapping[str, str],
+    from_start: bool,
+) -> list[dict[str, float]]:
+    files = [directory / f"callgrind.{n}" for n in range(len(commands))]
+    options = [
+        "--tool=callgrind", "--cache-sim=yes", "--branch-sim=yes",
+        f"--instr-atstart={'yes' if from_start else 'no'}", *caches(),
+    ]  # fmt: skip
+    valgrind = [
+        ["valgrind", *options, f"--callgrind-out-file={file}", *command]
+        for file, command in zip(files, commands, strict=True)
+    ]
+    _run(valgrind, directory, variables)
+    return [parse(file.read_text(encoding="utf-8")) for file in files]
+
+
+def _run(commands: Sequence[Sequence[str]], directory: Path, variables: Mapping[str, str]) -> None:
+    """Run them, as many at the same time as there are cores."""
+    at_once = machine.thread_budget()
+    for start in range(0, len(commands), at_once):
+        _run_together(commands[start : start + at_once], directory, variables)
+
+
+def _run_together(
+    commands: Sequence[Sequence[str]], directory: Path, variables: Mapping[str, str]
+) -> None:
+    errors = [directory / f"errors.{n}" for n in range(len(commands))]
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for command, path in zip(commands, errors, strict=True):
+            with open(path, "wb") as file:
+                processes.append(
+                    subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=file)
+                )
+        for process, path in zip(processes, errors, strict=True):
+            status = process.wait()
+            text = path.read_text(encoding="utf-8", errors="replace")
+            check_status("a process to simulate", status, text)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def parse(text: str) -> dict[str, float]:
+    """The counts in callgrind's file.
+
+    Examples
+    --------
+    >>> parse("events: Ir Dr Dw\\ntotals: 10 3 1")
+    {'instructions': 10, 'data reads': 3, 'data writes': 1, 'data accesses': 4}
+    """
+    lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    # The totals follow a request to forget what came before; the summary does not.
+    names, totals = lines.get("events", "").split(), lines.get("totals", "").split()
+    if not names or len(totals) != len(names):
+        raise ValueError("callgrind counted nothing: its file has no totals")
+    found = dict(zip(names, map(int, totals), strict=True))
+    return {
+        ours: sum(found[name] for name in theirs)
+        for ours, theirs in COUNTS.items()
+        if all(name in found for name in theirs)
+    }
+
+
+def caches() -> list[str]:
+    """This machine's first-level and last-level caches as options; valgrind's own where hidden.
+
+    Under a hypervisor valgrind itself misreads the last level (384 MiB for 32, Zen 5, 2026-11).
+    """
+    found = {}
+    for path in sorted(CACHES.glob("index*")):  # the highest level comes last
+        try:
+            name, option = _cache(path)
+        except (OSError, ValueError, ZeroDivisionError):  # hidden, or fully associative
+            continue
+        found[name] = option
+    return [found[name] for name in ("I1", "D1", "LL") if name in found]
+
+
+def _cache(path: Path) -> tuple[str, str]:
+    """Which of valgrind's caches it is, and the option that describes it."""
+
+    def read(name: str) -> str:
+        return (path / name).read_text(encoding="utf-8").strip()
+
+    kinds = {"Data": "D1", "Instruction": "I1"}
+    name = kinds.get(read("type"), "LL") if read("level") == "1" else "LL"
+    ways, line = int(read("ways_of_associativity")), int(read("coherency_line_size"))
+    sets = int(read("size").removesuffix("K")) * 1024 // (ways * line)
+    sets = 1 << sets.bit_length() - 1  # valgrind simulates powers of two only
+    return name, f"--{name}={sets * ways * line},{ways},{line}"

@@ -1,0 +1,176 @@
+"""``perf stat`` as a child process: what it can count here, and what it counted.
+
+Knows no implementation: it is given command lines.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import child, events
+from .events import EVENTS, Event, Reading
+
+PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
+DEVICES = Path("/sys/bus/event_source/devices")
+# Numbers with a decimal point, in every language.
+_LOCALE = {"LC_ALL": "C"}
+Control = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What ``perf`` counts here: its names by ours, and why it does not count the others."""
+
+    names: Mapping[str, str]
+    missing: Mapping[str, str]
+
+    def groups(self) -> list[tuple[str, ...]]:
+        """Our names, so many at a time as the processor counts at the same time."""
+        software = [event.name for event in EVENTS if not event.hardware]
+        hardware = [name for name in self.names if name not in software]
+        rest = [name for name in software if name in self.names]
+        return events.groups(hardware) + ([tuple(rest)] if rest else [])
+
+
+def rung(names: Iterable[str]) -> str | None:
+    """The best kind of counter among some of our names: hardware, software, or None."""
+    plain = {name.partition(":")[0] for name in names}
+    kinds = {event.hardware for event in EVENTS if event.name in plain}
+    return None if not kinds else "hardware" if True in kinds else "software"
+
+
+def probe() -> Counters:
+    """Ask ``perf`` for every event once, around a command that does nothing."""
+    if sys.platform != "linux":
+        return _none("perf exists on Linux only")
+    if shutil.which("perf") is None:
+        return _none("perf is not installed: the package linux-perf or linux-tools brings it")
+    found: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    for event in EVENTS:
+        for modifier in event.modifiers:
+            name, reason = _first_counted(event, modifier)
+            if name:
+                found[event.name + modifier] = name
+            else:
+                missing[event.name + modifier] = reason
+    return Counters(found, _merged(missing))
+
+
+def _none(reason: str) -> Counters:
+    return Counters({}, {event.name: reason for event in EVENTS})
+
+
+def _first_counted(event: Event, modifier: str) -> tuple[str | None, str]:
+    reason = ""
+    for candidate in event.candidates:
+        name = candidate + modifier
+        done, readings = _run([name], ["true"])
+        if any(reading.value is not None for reading in readings.values()):
+            return name, ""
+        reason = reason or _reason(event, done)
+    return None, reason
+
+
+def _reason(event: Event, done: "subprocess.CompletedProcess[str]") -> str:
+    if "unknown option" in done.stderr or "unknown switch" in done.stderr:
+        return "this perf cannot print JSON: that of Linux 6.0 or later can"
+    if done.returncode and ("ermission" in done.stderr or PARANOID.name in done.stderr):
+        level = _text(PARANOID) or "unknown"
+        return f"not permitted: kernel.{PARANOID.name} is {level}; 1 or less allows it"
+    if event.hardware and DEVICES.is_dir() and not _processors():
+        return "this machine shows no hardware counters: most virtual machines hide them"
+    return "this processor does not count it, or perf has no name for it"
+
+
+def _processors() -> list[Path]:
+    """The counters of processors: ``cpu``, ``cpu_core``, ``armv8_pmuv3_0`` and the like."""
+    return [path for path in DEVICES.iterdir() if path.name.startswith(("cpu", "armv"))]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _merged(missing: Mapping[str, str]) -> dict[str, str]:
+    """One entry where user space and kernel are missing for the same reason."""
+    found = {}
+    for name, reason in missing.items():
+        plain = name.partition(":")[0]
+        if missing.get(f"{plain}:u") == missing.get(f"{plain}:k"):
+            found[plain] = reason
+        else:
+            found[name] = reason
+    return found
+
+
+def count(
+    counters: Counters,
+    names: Sequence[str],
+    command: Callable[[Control | None], Sequence[str]],
+    controlled: bool,
+) -> dict[str, Reading]:
+    """Readings by our names, of one run of ``command(control)``.
+
+    With ``controlled`` the events start disabled, and the command switches them through the pipes
+    whose ends it is told.
+    """
+    asked = [counters.names[name] for name in names]
+    control = (*os.pipe(), *os.pipe()) if controlled else None
+    done, readings = _run(asked, command(control), control)
+    check_status("the process under perf stat", done.returncode, done.stderr)
+    return {
+        ours: readings[theirs]
+        for ours, theirs in zip(names, asked, strict=True)
+        if theirs in readings
+    }
+
+
+def check_status(name: str, status: int, errors: str) -> None:
+    """Raise ChildProcessError with the last line of its messages unless a process succeeded."""
+    if status:
+        last = (errors.strip().splitlines() or ["it said nothing"])[-1]
+        raise ChildProcessError(f"{name} ended with status {status}: {last}")
+
+
+def _run(
+    names: Sequence[str], command: Sequence[str], control: Control | None = None
+) -> tuple["subprocess.CompletedProcess[str]", dict[str, Reading]]:
+    """Run a command under ``perf stat``, which writes to a file of its own.
+
+    The pipes are closed here once both have them: then each sees that the other died.
+    """
+    ends = control or ()
+    options = ["-D", "-1", "--control", f"fd:{ends[0]},{ends[3]}"] if ends else []
+    with tempfile.TemporaryDirectory(prefix="parconv-") as directory:
+        output = Path(directory) / "perf.json"
+        perf = ["perf", "stat", "-j", "-o", str(output), *options, "-e", ",".join(names), "--"]
+        try:
+            process = subprocess.Popen(
+                [*perf, *command],
+                env={**child.environment(), **_LOCALE},
+                pass_fds=ends,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
+        finally:
+            for end in ends:
+                os.close(end)
+        with process:
+            try:
+                errors = process.communicate()[1]
+            except BaseException:
+                process.terminate()  # perf then ends the command too
+                raise
+        done = subprocess.CompletedProcess(perf, process.returncode, "", errors)
+        return done, events.totals(events.parse(_text(output)))

@@ -1,0 +1,568 @@
+"""`parconv perf`: how it reads perf and callgrind, what it does without them, what it leaves."""
+
+import dataclasses
+import io
+import json
+import os
+import shutil
+import stat as modes
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from parconv import cli
+from parconv.experiments import baselines, perf
+from parconv.experiments.perf import child, events, report, rounds, simulate, stat, usage
+from parconv.experiments.perf.report import Spread, Work
+from parconv.experiments.studies import STUDIES
+
+SMALL = dataclasses.replace(STUDIES["photo3x3"], shape=(40, 37))
+BOTH = baselines.chosen(["gather", "scatter"])
+LINUX = sys.platform == "linux"
+linux = pytest.mark.skipif(not LINUX, reason="perf and valgrind are looked for on Linux only")
+
+# perf 6.1 on a laptop, and what may stand around and between its lines
+RECORDED = """\
+# started on Fri Nov 20 10:00:00 2026
+
+{"counter-value" : "123456789.000000", "unit" : "", "event" : "cycles:u", "event-runtime" : 5, \
+"pcnt-running" : 100.00, "metric-value" : 0.9, "metric-unit" : "GHz"}
+{"counter-value" : "<not supported>", "unit" : "", "event" : "LLC-loads:u", "event-runtime" : 0, \
+"pcnt-running" : 100.00, "metric-value" : 0.000000, "metric-unit" : ""}
+{"counter-value" : "<not counted>", "unit" : "", "event" : "branches:k", "event-runtime" : 0, \
+"pcnt-running" : 0.00, "metric-value" : 0.000000, "metric-unit" : ""}
+{"counter-value" : "4000.000000", "unit" : "", "event" : "dTLB-loads:u", "event-runtime" : 7, \
+"pcnt-running" : 49.90, "metric-value" : 0.0, "metric-unit" : ""}
+{"counter-value" : "250.5", "unit" : "msec", "event" : "task-clock", "event-runtime" : 250500000, \
+"pcnt-running" : 100.00, "metric-value" : 0.337885, "metric-unit" : "CPUs utilized"}
+{"metric-value" : "12.3", "metric-unit" : "of all branches"}
+{"counter-value" : "5.0", "event" :
+42
+perf: warning: something else
+"""
+
+FAKE_PERF = """\
+#!{python}
+# perf stat, as far as it is used: counts nothing, answers as FAKE_PERF says
+import json, os, subprocess, sys, threading
+
+kind = os.environ["FAKE_PERF"]
+arguments = sys.argv[1:]
+split = arguments.index("--")
+options, command = arguments[:split], arguments[split + 1:]
+value = lambda name: options[options.index(name) + 1]
+names = value("-e").split(",")
+if kind == "old":
+    sys.exit("Error: unknown switch `j'")
+if kind == "denied" or (kind == "user-only" and any(name.endswith(":k") for name in names)):
+    sys.exit("Access to performance monitoring is limited: see perf_event_paranoid")
+if any(name.partition(":")[0].startswith(("l2_", "l2d_")) for name in names):
+    sys.exit("event syntax error: unknown event")
+heard, inherited = [], ()
+if "--control" in options:
+    assert value("-D") == "-1"
+    commands, acknowledged = map(int, value("--control").removeprefix("fd:").split(","))
+    ends = [int(end) for end in json.loads(command[-1])["control"]]
+    inherited = ends
+
+    def listen():
+        while word := os.read(commands, 16):
+            heard.append(word.decode().strip())
+            os.write(acknowledged, b"ack\\n\\0")
+
+    if kind == "deaf":
+        listen = lambda: None
+    threading.Thread(target=listen, daemon=True).start()
+process = subprocess.Popen(command, pass_fds=inherited)
+if kind == "deaf":
+    [os.close(end) for end in inherited]
+status = process.wait()
+counts = {{"cycles": 1000, "instructions": 3000, "LLC-load-misses": 7}}
+software = {{"task-clock", "page-faults", "context-switches", "cpu-migrations"}}
+with open(value("-o"), "w") as file:
+    print("# started on Fri Nov 20 10:00:00 2026", file=file)
+    for name in names:
+        plain, _, modifier = name.partition(":")
+        count = str(counts.get(plain, 50) // (10 if modifier == "k" else 1)) + ".000000"
+        if plain not in software and kind == "software":
+            count = "<not supported>"
+        if plain == "iTLB-loads" and "--control" in options:
+            count = "<not counted>"
+        running = 40.0 if plain == "dTLB-loads" else 100.0
+        unit = "msec" if plain == "task-clock" else ""
+        print(json.dumps({{"counter-value": count, "unit": unit, "event": name,
+                           "pcnt-running": running}}), file=file)
+with open(os.environ["FAKE_PERF_LOG"], "a") as file:
+    print(json.dumps([names, heard, status]), file=file)
+sys.exit(status)
+"""
+
+Install = Callable[..., Path]
+
+# two groups: a process of half a second counts each
+FEW = {"cycles", "instructions", "LLC-load-misses", "L2-misses", "dTLB-loads", "iTLB-loads"} | {
+    "task-clock", "page-faults",
+}  # fmt: skip
+
+
+@pytest.fixture
+def hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No tool is found but what the returned directory holds; temporary files are watched."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tmp_path / "temporary").mkdir()
+    for name in ("true", "false"):
+        found = shutil.which(name)
+        if found:
+            (tools / name).symlink_to(found)
+    monkeypatch.setenv("PATH", str(tools))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    return tools
+
+
+@pytest.fixture
+def install(hidden: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Install:
+    """Put a script of that name where programs are looked for."""
+
+    def put(name: str, source: str, kind: str = "") -> Path:
+        path = hidden / name
+        path.write_text(source.format(python=sys.executable), encoding="utf-8")
+        path.chmod(path.stat().st_mode | modes.S_IXUSR)
+        monkeypatch.setenv(f"FAKE_{name.upper()}", kind)
+        monkeypatch.setenv("FAKE_PERF_LOG", str(tmp_path / "log"))
+        few = [event for event in events.EVENTS if event.name in FEW]
+        monkeypatch.setattr(stat, "EVENTS", few)
+        monkeypatch.setattr(report, "EVENTS", few)
+        return tmp_path / "log"
+
+    return put
+
+
+def nothing_left(directory: Path) -> bool:
+    return not list((directory.parent / "temporary").iterdir())
+
+
+def measured(implementations: Any = BOTH, **options: Any) -> report.Report:
+    return perf.measure(SMALL, implementations, **{"repeats": 1, "calls": 3, **options})
+
+
+def printed(found: report.Report) -> str:
+    console = Console(width=200, file=io.StringIO(), record=True)
+    report.show(found, console)
+    return console.export_text()
+
+
+# --- what perf prints ----------------------------------------------------------------------------
+
+
+def test_recorded_lines() -> None:
+    found = {reading.event: reading for reading in events.parse(RECORDED)}
+    assert list(found) == ["cycles:u", "LLC-loads:u", "branches:k", "dTLB-loads:u", "task-clock"]
+    assert found["cycles:u"].value == 123456789
+    assert found["LLC-loads:u"].value is None
+    assert found["branches:k"].value is None
+    assert found["dTLB-loads:u"].running == 49.9
+    assert found["task-clock"].value == 0.2505  # seconds
+
+
+def test_hybrid_processors_are_summed() -> None:
+    lines = [
+        {"counter-value": "10.0", "event": "cpu_core/cycles/u", "pcnt-running": 80.0},
+        {"counter-value": "3.0", "event": "cpu_atom/cycles/u", "pcnt-running": 20.0},
+        {"counter-value": "<not counted>", "event": "cpu_atom/branches/", "pcnt-running": 0.0},
+        {"counter-value": "5.0", "event": "cpu_core/branches/", "pcnt-running": 100.0},
+    ]
+    found = events.totals(events.parse("\n".join(map(json.dumps, lines))))
+    assert found["cycles:u"] == events.Reading("cycles:u", 13.0, 20.0)
+    assert found["branches"].value == 5
+
+
+def test_groups_fit_the_counters() -> None:
+    names = {event.name + m: event.name for event in events.EVENTS for m in event.modifiers}
+    groups = stat.Counters(names, {}).groups()
+    assert sorted(name for group in groups for name in group) == sorted(names)
+    assert all(len(group) <= events.COUNTERS for group in groups)
+    assert groups[0] == ("cycles:u", "cycles:k", "instructions:u", "instructions:k")
+    assert "task-clock" in groups[-1]
+
+
+# --- the ladder ----------------------------------------------------------------------------------
+
+
+@linux
+def test_hardware_counters(install: Install, hidden: Path) -> None:
+    log = install("perf", FAKE_PERF, "hardware")
+    open_before = os.listdir("/proc/self/fd")
+    found = measured(BOTH[:1], repeats=2)
+    assert found.rung == "hardware"
+    first = found.results[0]
+    assert first.counters["cycles:u"].median == 1000 / 3  # per call
+    assert first.counters["cycles"].median == 1100 / 3
+    assert first.counters["cycles"].repeats == 2
+    rates = found.to_json()["results"][0]["derived"]
+    assert rates["instructions per cycle"] == 3
+    assert rates["bytes per flop (LLC-load-misses)"] == pytest.approx(7 / 3 * 64 / SMALL.flops)
+    assert set(found.missing) == {"L2-misses", "iTLB-loads:u", "iTLB-loads:k"}
+    assert found.missing["iTLB-loads:u"] == "perf could not schedule it"
+    assert "iTLB-loads" not in first.counters
+    assert any("dTLB-loads:u ran 40 % of the time" in note for note in found.notes)
+    assert not any("--simulate" in note for note in found.notes)
+    runs = [json.loads(line) for line in log.read_text().splitlines()]
+    counting = [heard for _, heard, status in runs if heard and status == 0]
+    assert counting
+    assert all(heard == ["enable", "disable"] for heard in counting)
+    assert os.listdir("/proc/self/fd") == open_before
+    assert nothing_left(hidden)
+
+
+@linux
+def test_software_counters(install: Install) -> None:
+    install("perf", FAKE_PERF, "software")
+    found = measured()
+    assert found.rung == "software"
+    assert found.results[0].counters["page-faults"].median == 50 / 3
+    text = " ".join(printed(found).split())
+    assert "not available: cycles, instructions, L2-misses" in text
+    assert "no hardware counters" in text
+    assert "add --simulate (not now: valgrind is not installed" in text
+    assert "cycles" not in found.results[0].counters
+
+
+@linux
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("denied", "kernel.perf_event_paranoid is"),
+        ("old", "this perf cannot print JSON: that of Linux 6.0 or later can"),
+    ],
+)
+def test_perf_that_counts_nothing(install: Install, kind: str, reason: str) -> None:
+    install("perf", FAKE_PERF, kind)
+    found = measured(BOTH[:1])
+    assert found.rung == "usage"
+    assert reason in found.missing["cycles"]
+    assert reason in found.missing["page-faults"]
+    assert found.results[0].counters["user time"].repeats == 1
+
+
+@linux
+def test_user_space_only(install: Install) -> None:
+    install("perf", FAKE_PERF, "user-only")
+    found = measured(BOTH[:1])
+    assert found.results[0].counters["cycles"] == found.results[0].counters["cycles:u"]
+    assert "perf_event_paranoid" in found.missing["cycles:k"]
+    assert "cycles:u" not in found.missing
+
+
+@linux
+def test_perf_that_dies_early(install: Install) -> None:
+    """The measured process notices, and what was timed without perf stays."""
+    install("perf", FAKE_PERF, "deaf")
+    found = measured(BOTH[:1])
+    assert found.rung == "usage"
+    assert "did not acknowledge 'enable'" in found.missing["cycles:u"]
+
+
+def test_without_perf(hidden: Path) -> None:
+    found = measured()
+    assert found.rung in ("usage", "clock")
+    text = " ".join(printed(found).split())
+    assert "not available: cycles, instructions" in text
+    assert "perf is not installed" in text or "Linux only" in text
+    assert "GFLOP/s" in text
+    assert nothing_left(hidden)
+
+
+def test_other_systems_have_no_perf(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stat.sys, "platform", "darwin")
+    found = stat.probe()
+    assert not found.names
+    assert set(found.missing.values()) == {"perf exists on Linux only"}
+
+
+def test_without_getrusage(hidden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(usage, "TASKS", hidden / "absent")
+    assert usage.read() == {}
+    found = perf.measure_command([sys.executable, "-c", "pass"], repeats=1)
+    assert found.rung == "clock"
+    assert set(found.results[0].counters) == {"time"}
+    assert found.missing["user time"] == "this system has no getrusage"
+    assert set(usage.NAMES) <= set(found.missing)
+
+
+@linux
+def test_waiting_for_a_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for task, line in (("1", "900 2000000000 5"), ("2", "100 500000000 7")):
+        (tmp_path / task).mkdir()
+        (tmp_path / task / "schedstat").write_text(line)
+    monkeypatch.setattr(usage, "TASKS", tmp_path)
+    assert usage.read()[usage.WAIT] == 2.5
+    (tmp_path / "1" / "schedstat").write_text("")
+    assert usage.WAIT not in usage.read()
+
+
+# --- numbers and the page ------------------------------------------------------------------------
+
+
+def test_spread() -> None:
+    assert Spread.of([5.0, 1.0, 2.0]) == Spread(2.0, 3.0, 3)
+
+
+def test_derived_values() -> None:
+    counts = {
+        "time": 2e-3, "task-clock": 4e-3, "cycles": 1e6, "instructions": 4e6, "branches": 1e5,
+        "branch-misses": 1e3, "LLC-load-misses": 100.0, "dTLB-loads": 0.0, "dTLB-load-misses": 0.0,
+    }  # fmt: skip
+    found = report.derived(counts, Work(flops=6400, pixels=1000))
+    assert found == {
+        "ns per output pixel": pytest.approx(2000),
+        "GFLOP/s": pytest.approx(0.0032),
+        "cores busy": 2,
+        "instructions per cycle": 4,
+        "instructions per output pixel": 4000,
+        "branch miss rate, %": 1,
+        "bytes per flop (LLC-load-misses)": 1,
+    }
+    assert report.derived({"instructions": 1.0, "time": 1.0}, None) == {}
+
+
+def test_page() -> None:
+    results = [
+        report.Result("one", 5, {"time": Spread(1e-3, 1e-5, 3), "page-faults": Spread(0, 0, 3)}),
+        report.Result("two", 5, {"time": Spread(2e-3, 0, 3), "cycles": Spread(5e9, 0, 1)}),
+    ]
+    found = report.Report("title", 1, "software", results, {"a": "x", "b": "y", "c": "x"}, ["note"])
+    lines = [line.split() for line in printed(found).splitlines() if line.strip()]
+    assert ["time", "1", "ms", "±", "1", "%", "2", "ms", "±", "0", "%", "2.00"] in lines
+    assert ["cycles", "–", "5", "G", "–"] in lines
+    assert ["page-faults", "0", "±", "0", "%", "–", "–"] in lines
+    assert ["not", "available:", "a,", "c", "(x)"] in lines
+    assert ["not", "available:", "b", "(y)"] in lines
+    assert lines[-1] == ["note"]
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def test_a_command(hidden: Path) -> None:
+    found = perf.measure_command([sys.executable, "-c", "print(1)"], repeats=2)
+    (result,) = found.results
+    assert result.counters["time"].repeats == 2
+    assert found.work is None
+    assert nothing_left(hidden)
+
+
+@linux
+def test_a_command_under_perf(install: Install) -> None:
+    log = install("perf", FAKE_PERF, "hardware")
+    found = perf.measure_command(["true"], repeats=1)
+    assert found.results[0].counters["cycles:u"].median == 1000
+    assert all(heard == [] for _, heard, _ in map(json.loads, log.read_text().splitlines()))
+
+
+def test_a_failing_command() -> None:
+    fails = "import sys; print('begin', file=sys.stderr); sys.exit('no such photo')"
+    with pytest.raises(OSError, match=r"ended with status 1: no such photo"):
+        perf.measure_command([sys.executable, "-c", fails])
+    with pytest.raises(OSError, match="no-such-command"):
+        perf.measure_command(["no-such-command"])
+
+
+# --- simulation ----------------------------------------------------------------------------------
+
+FAKE_VALGRIND = """\
+#!{python}
+import os, sys
+if os.environ["FAKE_VALGRIND"] == "fails":
+    sys.exit("valgrind: unknown instruction")
+assert "--instr-atstart=no" in sys.argv or "true" in sys.argv
+assert os.environ["NUMBA_CPU_NAME"] == "haswell" and "avx512" not in os.environ[
+    "NUMBA_CPU_FEATURES"]
+(out,) = [a.partition("=")[2] for a in sys.argv if a.startswith("--callgrind-out-file=")]
+many = 3 if '"scatter"' in sys.argv[-1] else 1
+with open(out, "w") as file:
+    print("events: Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw Bc Bcm Bi Bim", file=file)
+    print("summary: 18446744073696370516 1 1 1 1 1 1 1 1 1 1 1 1", file=file)
+    print("totals:", *(many * n for n in (900, 60, 40, 1, 5, 5, 0, 1, 1, 8, 1, 2, 1)), file=file)
+"""
+
+
+@pytest.fixture
+def x86(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate.platform, "machine", lambda: "x86_64")
+
+
+@linux
+def test_simulated(install: Install, hidden: Path, x86: None) -> None:
+    install("valgrind", FAKE_VALGRIND)
+    found = measured(simulated=True)
+    gather, scatter = (result.simulated for result in found.results)
+    assert gather == {
+        "instructions": 900, "data reads": 60, "data writes": 40, "data accesses": 100,
+        "first-level data misses": 10, "last-level misses": 2, "branches": 10,
+        "mispredicted branches": 2,
+    }  # fmt: skip
+    assert scatter["data accesses"] == 300
+    rates = found.to_json()["results"][1]["derived_simulated"]
+    assert rates["instructions per output pixel"] == 2700 / SMALL.pixels
+    assert ["instructions", "900", "2.7", "k", "3.00"] in map(str.split, printed(found).split("\n"))
+    assert nothing_left(hidden)
+
+
+@linux
+def test_a_simulated_command(install: Install, hidden: Path, x86: None) -> None:
+    install("valgrind", FAKE_VALGRIND)
+    found = perf.measure_command(["true"], repeats=1, simulated=True)
+    assert found.results[0].simulated["instructions"] == 900
+    assert nothing_left(hidden)
+
+
+@linux
+def test_a_simulation_that_fails(install: Install, hidden: Path, x86: None) -> None:
+    install("valgrind", FAKE_VALGRIND, "fails")
+    with pytest.raises(OSError, match="unknown instruction"):
+        perf.measure_command(["true"], repeats=1, simulated=True)
+    assert nothing_left(hidden)
+
+
+def test_simulation_without_valgrind(hidden: Path) -> None:
+    with pytest.raises(ValueError, match=r"valgrind is not installed.*the rest still works"):
+        measured(simulated=True)
+
+
+def test_simulation_elsewhere(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("valgrind", FAKE_VALGRIND)
+    monkeypatch.setattr(simulate.platform, "machine", lambda: "aarch64")
+    assert simulate.obstacle() == "the simulation is of x86-64 only, not of aarch64"
+
+
+def test_callgrind_files_without_counts() -> None:
+    with pytest.raises(ValueError, match="callgrind counted nothing"):
+        simulate.parse("version: 1\nevents: Ir Dr Dw\nsummary: 1 2 3\n")
+
+
+def test_simulated_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Powers of two sets only; a cache that is hidden is left to valgrind."""
+    rows = [
+        ("1", "Data", "48K", "12", "64"), ("1", "Instruction", "32K", "8", "64"),
+        ("2", "Unified", "1024K", "16", "64"), ("3", "Unified", "36864K", "12", "64"),
+        ("4", "Unified", "100K", "0", "64"),
+    ]  # fmt: skip
+    names = ("level", "type", "size", "ways_of_associativity", "coherency_line_size")
+    for n, row in enumerate(rows):
+        (tmp_path / f"index{n}").mkdir()
+        for name, text in zip(names, row, strict=True):
+            (tmp_path / f"index{n}" / name).write_text(f"{text}\n")
+    monkeypatch.setattr(simulate, "CACHES", tmp_path)
+    assert simulate.caches() == ["--I1=32768,8,64", "--D1=49152,12,64", "--LL=25165824,12,64"]
+    monkeypatch.setattr(simulate, "CACHES", tmp_path / "absent")
+    assert simulate.caches() == []
+
+
+@pytest.mark.skipif(bool(simulate.obstacle()), reason=str(simulate.obstacle()))
+def test_real_simulation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Python's own instructions, some hundred millions to start, must not be among the counts."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(rounds.stat, "probe", lambda: stat.Counters({}, {}))
+    study = dataclasses.replace(SMALL, shape=(120, 120))
+    found = perf.measure(study, BOTH, repeats=1, calls=1, simulated=True)
+    gather, scatter = (result.simulated for result in found.results)
+    assert study.pixels < gather["instructions"] < 60 * study.pixels
+    assert scatter["instructions"] > 1.5 * gather["instructions"]
+    assert scatter["data accesses"] > 2 * gather["data accesses"]
+    assert not list(tmp_path.iterdir())
+
+
+# --- errors and the command line -----------------------------------------------------------------
+
+
+def test_counts_are_checked() -> None:
+    for wrong in ("repeats", "calls", "threads"):
+        with pytest.raises(ValueError, match=f"{wrong} is 0: pass at least 1"):
+            measured(**{wrong: 0})
+
+
+def test_interrupted(hidden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(perf.rounds, "run", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        measured()
+    assert nothing_left(hidden)
+
+
+def test_a_child_that_fails(tmp_path: Path) -> None:
+    order = child.Order(str(tmp_path), "photo3x3", "gather", 1, str(tmp_path / "answer.json"))
+    done = subprocess.run(
+        order.command(), env=child.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "f.npy" in done.stderr
+
+
+def run_cli(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = cli.main(arguments)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_cli(
+    capsys: pytest.CaptureFixture[str], hidden: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("parconv.experiments.studies.STUDIES", {"photo3x3": SMALL})
+    target = tmp_path / "perf.json"
+    status, out, err = run_cli(
+        capsys, "perf", "gather", "scatter", "--calls", "2", "--repeats", "1",
+        "--json", str(target),
+    )  # fmt: skip
+    assert (status, err) == (0, "")
+    assert "/ gather" in out
+    assert "not available: cycles" in out
+    assert "--simulate" in out
+    content = json.loads(target.read_text())
+    assert [result["name"] for result in content["results"]] == ["gather", "scatter"]
+    assert content["results"][0]["calls"] == 2
+    assert content["rung"] == "usage" or not LINUX
+    assert content["missing"]["cycles"]
+    assert content["machine"]["cpu"]
+
+
+def test_cli_command(capsys: pytest.CaptureFixture[str], hidden: Path) -> None:
+    status, out, _ = run_cli(
+        capsys, "perf", "--repeats", "1", "--", sys.executable, "-c", "pass", "--help"
+    )
+    assert status == 0
+    assert "user time" in out or not LINUX
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "pass some of parconv, naive"),
+        (["gather", "--", "true"], "not both"),
+        (["--"], "pass some of parconv"),
+        (["gathr"], "implementation 'gathr' is not known"),
+        (["gather", "--workload", "x"], "workload 'x' is not known"),
+        (["gather", "--workload", "batch28"], "gather cannot run batch28"),
+        (["gather", "--repeats", "0"], "repeats is 0"),
+        (["gather", "--json", "no/such/place.json"], "there is no directory"),
+        (["--", sys.executable, "-c", "raise SystemExit('broken')"], "status 1: broken"),
+    ],
+)
+def test_cli_refuses(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    status, out, err = run_cli(capsys, "perf", *arguments)
+    assert status == 2
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
