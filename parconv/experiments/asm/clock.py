@@ -1,0 +1,21 @@
+"""The clock of the core that runs this thread, now."""
+
+import time
+
+from parconv.experiments.ceilings.arithmetic import LINKS, clock_chain
+from parconv.experiments.ceilings.gate import new_gate
+
+STEPS = 8_000  # 0.1 ms
+
+
+def gigahertz(steps: int = STEPS) -> float:
+    """Cycles per nanosecond, from a chain of operations that take one cycle each."""
+    loop, gate = clock_chain(), new_gate(1)
+    start = time.perf_counter()
+    loop(gate, 1, 3, steps)
+    return steps * LINKS / (time.perf_counter() - start) / 1e9
+
+
+def best(samples: int) -> float:
+    """The highest of some measurements: an interruption can only lower one."""
+    return max(gigahertz() for _ in range(samples))

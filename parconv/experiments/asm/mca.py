@@ -1,0 +1,120 @@
+"""Cycles of a loop by llvm-mca, LLVM's simulator of instruction schedulers."""
+
+import re
+from collections import Counter
+from functools import cache, partial
+
+from .isa import X86, Dialect
+from .listing import Loop
+from .tools import Forecast, Model, choose, newest, run
+
+MISSING = (
+    "llvm-mca is not installed (in the packages llvm of Linux, brew install llvm): no scheduler's "
+    "prediction; counts, port model and measurement stand"
+)
+ITERATIONS = 400
+# In the order tried.  LLVM 19 models znver5 as znver4, with halved 512-bit vectors, and gives
+# 512-bit multiply-adds of icelake-server and sapphirerapids one port of the two they have.
+STAND_INS = {
+    "x86": (
+        "skylake-avx512",
+        "sapphirerapids",
+        "znver4",
+        "znver3",
+        "skylake",
+        "haswell",
+        "nehalem",
+    ),
+    "ARM": ("neoverse-v2", "neoverse-n2", "neoverse-n1", "apple-m1", "cortex-a72"),
+}
+PROBE_LINES = 8
+BUSY = 50  # % of the cycles: a port that holds the loop up
+
+
+def find() -> str | None:
+    """The newest llvm-mca on the path."""
+    return newest("llvm-mca")
+
+
+def probe(like: str, dialect: Dialect) -> str:
+    """Independent multiply-adds, each written as ``like`` but on a register of its own."""
+    return "".join(f"\t{_on_register(number, like, dialect)}\n" for number in range(PROBE_LINES))
+
+
+def _on_register(number: int, like: str, dialect: Dialect) -> str:
+    """The instruction with its target in that register and other sources."""
+    registers = iter((14, 15, number) if dialect.target_last else (number, 14, 15))
+    return dialect.vector.sub(lambda m: m[0].replace(m[1], str(next(registers))), like)
+
+
+@cache
+def _simulate(tool: str, processor: str, text: str) -> str | None:
+    command = [tool, f"-mcpu={processor}", f"-iterations={ITERATIONS}", "-bottleneck-analysis"]
+    told = run([*command, "-resource-pressure=0"], text)
+    return told if told and "Total Cycles" in told else None
+
+
+def _number(name: str, told: str) -> float:
+    found = re.search(rf"^{name}:\s+([\d.]+)", told, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def rate(tool: str, like: str, dialect: Dialect, processor: str) -> float | None:
+    """Multiply-adds in a cycle by the model of a processor."""
+    told = _simulate(tool, processor, probe(like, dialect))
+    cycles = _number("Block RThroughput", told) if told else 0.0
+    return PROBE_LINES / cycles if cycles else None
+
+
+def model(tool: str, host: str, loop: Loop, measured: float) -> Model | str:
+    """The processor to simulate; a line that says why where there is none."""
+    like, dialect = example(loop), loop.instructions[0].dialect
+    stand_ins = STAND_INS["x86" if dialect is X86 else "ARM"]
+    return choose(tool, host, stand_ins, partial(rate, tool, like, dialect), measured)
+
+
+def example(loop: Loop) -> str:
+    """A multiply-add of the loop, its memory operand replaced by a register."""
+    plain = [i for i in loop.instructions if i.kind in ("fma", "multiply") and not i.loads]
+    found = plain or [i for i in loop.instructions if i.kind in ("fma", "multiply")]
+    return found[0].text
+
+
+def forecast(tool: str, processor: str, loop: Loop) -> Forecast | None:
+    """One pass through the loop, simulated; None where the tool cannot."""
+    told = _simulate(tool, processor, loop.text())
+    if told is None:
+        return None
+    cycles, waits = _number("Total Cycles", told) / ITERATIONS, dict(_WAITS.findall(told))
+    causes = Counter(waits.values())
+    critical = ", ".join(f"{causes[cause]} for {_CAUSES[cause]}" for cause in sorted(causes))
+    path = tuple(sorted(map(int, waits)))
+    return Forecast(
+        cycles,
+        _number("IPC", told),
+        _bottleneck(told),
+        f"{len(path)} instructions wait: {critical}" if path else "none named",
+        path,
+    )
+
+
+# lines of the critical sequence: "+----> 12.  vmovups ...  ## RESOURCE interference:  SKXPort0"
+_WAITS = re.compile(r"^ [|+]?-*\+?-+> +(\d+)\..*## (RESOURCE|REGISTER|MEMORY) ", re.MULTILINE)
+_CAUSES = {"RESOURCE": "a port", "REGISTER": "a register", "MEMORY": "memory"}
+
+
+def _bottleneck(told: str) -> str:
+    """The causes of the simulated back-pressure."""
+    shares = {
+        name.strip(": "): float(share)
+        for name, share in re.findall(
+            r"^\s+(?:- )?(\w[\w :]*?)\s+\[ ([\d.]+)% \]", told, re.MULTILINE
+        )
+    }
+    words = [
+        f"{word} {shares[name]:.0f} %"
+        for name, word in (("Resource Pressure", "ports"), ("Data Dependencies", "dependencies"))
+        if shares.get(name)
+    ]
+    busy = [name for name, share in shares.items() if " " not in name and share >= BUSY]
+    return ", ".join(words) + (f" ({', '.join(busy)})" if busy else "")

@@ -1,0 +1,240 @@
+"""Everything ``parconv asm`` finds out: the loops of a filter, forecasts, measurements, models.
+
+Shows nothing; `show` prints it.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+
+from parconv import machine, records
+from parconv.experiments import ceilings
+from parconv.methods.direct import packing
+from parconv.methods.direct.tile import ROWS, VECTORS
+
+from . import clock, counter, kernels, measure, pages, ports, theory
+from .cpus import Core, core_of
+from .kernels import Pass
+from .listing import Loop, hottest
+from .measure import Measured
+from .models import TOOLS, forecasts, model_of
+from .ports import Ports
+from .tools import Forecast, Model
+
+Announce = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Cycles of one pass through all its loops, from one source."""
+
+    source: str
+    cycles: float
+    instructions: int
+    limit: str
+    critical: str
+
+    @property
+    def ipc(self) -> float:
+        return self.instructions / self.cycles
+
+    def error(self, measured: float) -> float:
+        """In per cent of the measured cycles."""
+        return 100 * (self.cycles / measured - 1)
+
+
+@dataclass(frozen=True)
+class LoopStudy:
+    """One loop: ``size`` filter rows of a group, or columns of a step; what each source says."""
+
+    size: int
+    times: int  # in one pass
+    loop: Loop
+    ports: Ports
+    forecasts: Mapping[str, Forecast]
+
+
+@dataclass(frozen=True)
+class Study:
+    """The whole page."""
+
+    machine: Mapping[str, str]
+    host: str  # LLVM's name of the processor, whatever the kernel is compiled for
+    dtype: str
+    asked: tuple[int, int]
+    one: Pass
+    core: Core
+    rate: float  # measured multiply-adds per cycle
+    fma: float  # the same, as the models take it
+    loops: tuple[LoopStudy, ...]
+    models: Mapping[str, Model | str]
+    measured: Measured
+    maxima: tuple[theory.Maximum, ...]
+    pages: Mapping[int, list[pages.Forecast]]
+    walks: float | str
+
+    @property
+    def instructions(self) -> int:
+        """Of one pass."""
+        return sum(part.times * len(part.loop.instructions) for part in self.loops)
+
+    @property
+    def predictions(self) -> list[Prediction]:
+        """Port model first, then every tool that has a model."""
+        chain = max(part.ports.bounds["latency"] for part in self.loops)
+        slowest = max(self.loops, key=lambda part: part.times * part.ports.cycles)
+        own = Prediction(
+            "port model",
+            sum(part.times * part.ports.cycles for part in self.loops),
+            self.instructions,
+            slowest.ports.limit,
+            f"{chain:.0f} cycles carried by a loop",
+        )
+        return [own, *(self._forecast(name) for name in TOOLS if self._complete(name))]
+
+    def _complete(self, name: str) -> bool:
+        return all(name in part.forecasts for part in self.loops)
+
+    def _forecast(self, name: str) -> Prediction:
+        cycles = sum(part.times * part.forecasts[name].cycles for part in self.loops)
+        longest = max(self.loops, key=lambda part: part.forecasts[name].cycles).forecasts[name]
+        return Prediction(name, cycles, self.instructions, longest.limit, longest.critical)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``json.dump``."""
+        models = {
+            name: model if isinstance(model, str) else dataclasses.asdict(model)
+            for name, model in self.models.items()
+        }
+        measured = {**dataclasses.asdict(self.measured), "outside_share": self.measured.outside}
+        cycles = self.measured.cycles.median
+        return {
+            "machine": dict(self.machine),
+            "host": self.host,
+            "dtype": self.dtype,
+            "kernel": self.asked,
+            "pass": {**dataclasses.asdict(self.one), "passes_per_tile": self.one.passes},
+            "core": dataclasses.asdict(self.core),
+            "multiply_adds_per_cycle": {"measured": self.rate, "taken": self.fma},
+            "loops": [_loop_json(part, np.dtype(self.dtype).itemsize) for part in self.loops],
+            "models": models,
+            "predictions": [
+                {**dataclasses.asdict(p), "ipc": p.ipc, "error_percent": p.error(cycles)}
+                for p in self.predictions
+            ],
+            "measured": measured,
+            "maxima": [
+                {**dataclasses.asdict(m), "bound": m.bound, "limit": m.limit, "percent": m.percent}
+                for m in self.maxima
+            ],
+            "pages": {
+                str(side): [dataclasses.asdict(row) for row in rows]
+                for side, rows in self.pages.items()
+            },
+            "dtlb_load_misses": self.walks if isinstance(self.walks, float) else None,
+            "dtlb_note": self.walks if isinstance(self.walks, str) else None,
+        }
+
+
+def _loop_json(part: LoopStudy, itemsize: int) -> dict[str, Any]:
+    loop = part.loop
+    return {
+        "size": part.size,
+        "times": part.times,
+        "instructions": len(loop.instructions),
+        "classes": dict(loop.counts),
+        "multiply_adds": loop.fused,
+        "vector_loads": loop.loads,
+        "folded_loads": loop.folded,
+        "stores": loop.stores,
+        "spills": len(loop.spills),
+        "scalar": loop.scalars,
+        "vector_bits": loop.bits,
+        "flops_per_instruction": loop.flops(itemsize) / len(loop.instructions),
+        "multiply_add_share": loop.share,
+        "ports": {**part.ports.bounds, "cycles": part.ports.cycles, "limit": part.ports.limit},
+        "forecasts": {name: dataclasses.asdict(f) for name, f in part.forecasts.items()},
+        "source": [{"text": i.text, "class": i.label} for i in loop.instructions],
+    }
+
+
+def study(
+    dtype: str = "float32",
+    taps: tuple[int, int] = kernels.BIGGEST,
+    processor: str | None = None,
+    announce: Announce = lambda name, done, total: None,
+) -> Study:
+    """Take the kernel for ``dtype`` apart and measure it.
+
+    Parameters
+    ----------
+    dtype : str
+        Of image and filter.
+    taps : (int, int)
+        The filter whose loop is looked at; by default one that runs the biggest.
+    processor : str, optional
+        Whose model llvm-mca uses; by default one that fits this machine.
+    announce : callable
+        Told the name of each step before it runs, the steps done, and their number.
+
+    Examples
+    --------
+    >>> study("float32", (7, 7)).predictions[0].cycles  # doctest: +SKIP
+    """
+    kind = kernels.kernel_dtype_of(dtype)
+    itemsize, one = np.dtype(kind).itemsize, kernels.pass_of(*taps)
+    announce("compiling the kernel", 0, 4)
+    code, host = kernels.listing(kind), llvm.get_host_cpu_name()
+    core, (rate, per_cycle) = core_of(host), rates(kind)
+    fma = max(0.5, round(2 * rate) / 2)
+    announce("predicting", 1, 4)
+    found = {size: kernels.loop_of(code, size, one.flat) for size in dict.fromkeys(one.groups)}
+    models = {
+        name: model_of(name, host, hottest(list(found.values())), rate, asked)
+        for name, asked in zip(TOOLS, (processor, None), strict=True)
+    }
+    loops = tuple(
+        LoopStudy(
+            size, one.groups.count(size), loop, ports.predict(loop, core, itemsize, fma),
+            forecasts(models, loop),
+        )
+        for size, loop in found.items()
+    )  # fmt: skip
+    announce("measuring the loop", 2, 4)
+    measured = measure.measure(kind, one)
+    announce("measuring the images of the studies", 3, 4)
+    maxima = tuple(theory.table(kind, core, fma, per_cycle))
+    walks = counter.walks(theory.SIDES[-1], theory.TAPS, kind)
+    return Study(
+        records.fingerprint(), host, kind, taps, one, core, rate, fma, loops, models, measured,
+        maxima, page_forecasts(itemsize, core), walks,
+    )  # fmt: skip
+
+
+def rates(dtype: str) -> tuple[float, float]:
+    """(vector multiply-adds, bytes to and from memory) in a cycle of one core."""
+    before = clock.best(9)
+    found = ceilings.measure(1)
+    hertz = (before + clock.best(9)) / 2
+    lanes = machine.lanes(np.dtype(dtype).itemsize)
+    return found.gflops(dtype) / (2 * lanes * hertz), found.gbytes / hertz
+
+
+def page_forecasts(itemsize: int, core: Core) -> dict[int, list[pages.Forecast]]:
+    """The page model for the images of the studies, computed as one band."""
+    first = {"4 KiB": core.small, "2 MiB": core.large}
+    found = {}
+    for side in theory.SIDES:
+        height, width = (side - n + 1 for n in theory.TAPS)
+        sweep = pages.Sweep(
+            height, width * itemsize, ROWS, theory.TAPS[0], VECTORS * machine.VECTOR_BYTES,
+            side * itemsize, width * itemsize,
+        )  # fmt: skip
+        found[side] = pages.forecast(
+            sweep, first, core.second, packing.BLOCK_ROWS, packing.PANEL_BYTES
+        )
+    return found

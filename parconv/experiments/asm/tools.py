@@ -1,0 +1,101 @@
+"""Programs that may be there or not: finding them, and running them on a piece of text."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SECONDS = 30  # no analysis takes longer
+TOLERANCE = 0.25  # between the multiply-add rate of a model and the measured one
+
+
+@dataclass(frozen=True)
+class Model:
+    """A tool's model of a processor, and why it was taken."""
+
+    tool: str
+    processor: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{Path(self.tool).stem} for {self.processor} ({self.reason})"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a tool says of one pass through a loop.
+
+    ``limit`` is what holds it up; ``critical`` the critical path in words, and ``path`` the
+    instructions on it, where the tool names them.
+    """
+
+    cycles: float
+    ipc: float
+    limit: str
+    critical: str
+    path: tuple[int, ...] = ()
+
+
+def run(command: Sequence[str], text: str | None = None) -> str | None:
+    """What the program printed, or None where it failed; ``text`` becomes its last argument."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = list(command)
+        if text is not None:
+            path = Path(folder, "loop.s")
+            path.write_text(text, encoding="utf-8")
+            arguments.append(str(path))
+        try:
+            done = subprocess.run(
+                arguments, capture_output=True, text=True, timeout=SECONDS, check=False,
+                stdin=subprocess.DEVNULL, cwd=folder,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return None
+    known = "not a recognized processor" not in done.stderr  # llvm-mca goes on with another one
+    return done.stdout if done.returncode == 0 and known else None
+
+
+def newest(name: str) -> str | None:
+    """The path of a program, of the newest where several carry a version: ``name-19``."""
+    found: dict[str, int] = {}
+    for directory in os.get_exec_path():
+        for path in Path(directory).glob(f"{name}-*") if directory else ():
+            version = re.fullmatch(rf"{re.escape(name)}-(\d+)(?:\.exe)?", path.name)
+            if version and os.access(path, os.X_OK):
+                found.setdefault(str(path), int(version[1]))
+    plain = shutil.which(name)
+    if plain:
+        told = re.search(r"version (\d+)", run([plain, "--version"]) or "")
+        found[plain] = int(told[1]) if told else 0
+    return max(found, key=lambda path: found[path], default=None)
+
+
+def choose(
+    tool: str,
+    host: str,
+    stand_ins: Sequence[str],
+    rate: Callable[[str], float | None],
+    measured: float,
+) -> Model | str:
+    """The model whose multiply-add rate is the measured one: the host's own, or a stand-in.
+
+    ``rate(processor)``: multiply-adds in a cycle by the tool's model; None where it has none.
+    Returns a line that says why where no model fits.
+    """
+    tried: list[str] = []
+    for processor in dict.fromkeys((host, *stand_ins)):
+        found = rate(processor)
+        fits = found is not None and abs(found / measured - 1) <= TOLERANCE
+        if fits and not tried:
+            return Model(tool, processor, "this processor's own model")
+        if fits:
+            return Model(tool, processor, f"a stand-in: {tried[0]}, measured {measured:.2f}")
+        told = "has no model" if found is None else f"does {found:.3g} multiply-adds a cycle"
+        tried.append(f"{processor} {told}")
+    return f"no model does the {measured:.2f} multiply-adds a cycle measured here: " + ", ".join(
+        tried
+    )
