@@ -48,7 +48,7 @@ def decide(image: Any, taps: Any, threads: Any, *question: Any) -> Plan:
     ``question`` is the rest of `_plan`'s arguments, in its order.  The answer to a question that
     was asked before comes from a cache.
     """
-    budget = _thread_limit(image, taps, threads)
+    budget = thread_limit(image, taps, threads)
     try:
         return _cached_plan(_types(question), image, taps, threads, budget, *question)
     except TypeError:  # a list among the arguments cannot be a key; a wrong type raises again
@@ -60,7 +60,7 @@ def _types(question: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple([repr(value) for value in question if type(value) is tuple and value != (-2, -1)])
 
 
-def _thread_limit(image: Any, taps: Any, threads: Any) -> int:
+def thread_limit(image: Any, taps: Any, threads: Any) -> int:
     """Threads to plan for; cores are counted only where there is work for several."""
     if threads is None:
         return 1 if is_small(image[0], taps[0]) else machine.thread_budget()
@@ -110,12 +110,17 @@ def make_plan(
 
     By rule; where nobody names a strategy, by what `wisdom` recorded for the problem.
     """
+    advice = wisdom.recall(problem, budget) if strategy == "auto" else None
+    if advice is None or advice.strategy not in STRATEGIES:
+        return by_rule(problem, threads, budget, strategy, method)
+    chosen, used = _choose_method(problem, method), min(advice.threads, budget)
+    return arrange(problem, chosen, advice.strategy, threads, used, advice.bands, advice)
+
+
+def by_rule(problem: Problem, threads: int | None, budget: int, strategy: str, method: str) -> Plan:
+    """The plan for a problem where nothing was recorded."""
     chosen = _choose_method(problem, method)
     who = _choose_strategy(problem, budget, strategy)
-    advice = wisdom.recall(problem, budget) if strategy == "auto" else None
-    if advice is not None and advice.strategy in STRATEGIES:
-        used, bands = min(advice.threads, budget), advice.bands
-        return arrange(problem, chosen, advice.strategy, threads, used, bands, advice)
     used = 1 if who == "serial" else budget
     highest = _rows(problem) // (METHODS[chosen].ROWS * BAND_TILES)
     bands = min(used * BANDS_PER_THREAD, max(used, highest)) if used > 1 else 1

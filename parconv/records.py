@@ -64,7 +64,7 @@ def read(path: Path) -> Record | None:
     """The record, or None where there is none of this machine."""
     try:
         record = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     mine = isinstance(record, dict) and record.get("fingerprint") == fingerprint()
     return record if mine else None

@@ -20,7 +20,9 @@ from parconv import cli
 from parconv.experiments import filters, images
 
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
-COMMANDS = ("demo", "apply", "explain", "race")
+COMMANDS = (
+    "demo", "apply", "explain", "race", "ceilings", "roofline", "perf", "asm", "tune",
+)  # fmt: skip
 
 Run = Callable[..., tuple[int, str, str]]
 

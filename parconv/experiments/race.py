@@ -119,7 +119,7 @@ def race_row(workload: Workload, threads: int, peers: Sequence[Peer], repeats: i
     out = run(None)  # every competitor that can writes into this array
     expected = out.copy()
     tried = [_enter(peer, workload, threads, out, expected) for peer in peers]
-    ours = Entrant(OURS, run, 0.0, False, _estimate(run, out))
+    ours = Entrant(OURS, run, 0.0, False, sample_seconds(run, out))
     entrants = [ours, *(entrant for entrant in tried if isinstance(entrant, Entrant))]
     absent = [result for result in tried if isinstance(result, Result)]
     _take_turns(entrants, out, threads, repeats)
@@ -147,7 +147,7 @@ def _enter(
         return Result(peer.name, "differs", error)
     own_output = not np.may_share_memory(found, out)
     if seconds < 2 * SLOW_SECONDS:  # a longer call tells the speed though it was the first
-        seconds = _estimate(run, out)
+        seconds = sample_seconds(run, out)
     return Entrant(peer, run, error, own_output, seconds)
 
 
@@ -185,7 +185,7 @@ def _sample(entrant: Entrant, out: Array | None, threads: int) -> float:
     return _seconds(entrant.run, out, entrant.calls)
 
 
-def _estimate(run: Run, out: Array) -> float:
+def sample_seconds(run: Run, out: Array) -> float:
     """Seconds per call, from as many calls as fill a sample."""
     calls = 1
     while (seconds := _seconds(run, out, calls)) * calls < SAMPLE_SECONDS:

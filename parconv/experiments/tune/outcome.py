@@ -1,0 +1,138 @@
+"""What a sweep found out, as plain values: JSON and CSV.  Measures and prints nothing."""
+
+import csv
+import io
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from parconv import planner, wisdom
+
+from .duel import Verdict
+from .scaling import Curve, curves
+from .search import Tally
+from .settings import Setting
+from .subjects import Subject
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One workload's sweep.
+
+    Attributes
+    ----------
+    ranking : sequence of Setting
+        The last few, the fastest first; of an exhaustive sweep, all.
+    verdict : Verdict or None
+        The default against its fastest rival.
+    runs, exhaustive_runs : int
+        What it took, and what every setting would have taken.
+    cores : int
+        The machine's budget of threads.
+    late : bool
+        Whether time ran out.
+    """
+
+    subject: Subject
+    implementation: str
+    tallies: Mapping[Setting, Tally]
+    default: Setting
+    ranking: Sequence[Setting]
+    verdict: Verdict | None
+    runs: int
+    exhaustive_runs: int
+    cores: int
+    late: bool
+
+    @property
+    def chosen(self) -> Setting:
+        """What an ordinary process should use: the default, unless a rival is surely faster."""
+        verdict = self.verdict
+        return verdict.rival if verdict is not None and verdict.better else self.default
+
+    @property
+    def curves(self) -> tuple[Curve, ...]:
+        return curves(self.tallies, self.cores)
+
+    def save(self) -> Path | None:
+        """Record the choice as wisdom for later processes; None where nothing was compared.
+
+        A small problem is planned for one thread where nobody names a number, so it is recorded
+        for that as well.
+        """
+        if self.verdict is None:
+            return None
+        problem, chosen = self.subject.problem, self.chosen
+        found = wisdom.Wisdom(
+            chosen.strategy, chosen.threads, chosen.bands or chosen.threads, self.verdict.seconds,
+            self.verdict.default_seconds, datetime.now(UTC).date().isoformat(),
+        )  # fmt: skip
+        image, taps = (problem.image, problem.image_dtype), (problem.filter, problem.filter_dtype)
+        unasked = planner.thread_limit(image, taps, None)
+        if chosen.threads <= unasked < self.cores:
+            wisdom.remember(problem, unasked, found)
+        return wisdom.remember(problem, self.cores, found)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "workload": self.subject.name,
+            "implementation": self.implementation,
+            "problem": str(self.subject.problem),
+            "cores": self.cores,
+            "runs": self.runs,
+            "exhaustive_runs": self.exhaustive_runs,
+            "out_of_time": self.late,
+            "fastest": asdict(self.ranking[0]) if self.ranking else None,
+            "default": asdict(self.default),
+            "chosen": asdict(self.chosen),
+            "verdict": None if self.verdict is None else asdict(self.verdict),
+            "settings": [summary(tally) for tally in self.tallies.values()],
+            "scaling": [curve.to_json(self.subject.problem) for curve in self.curves],
+        }
+
+
+def summary(tally: Tally) -> dict[str, Any]:
+    """A setting, its robust statistics in seconds, and what became of it."""
+    row: dict[str, Any] = {**asdict(tally.setting), "samples": len(tally.samples)}
+    row |= dict.fromkeys(("median", "quartile1", "quartile3", "mad"))
+    if tally.samples:
+        middle = statistics.median(tally.samples)
+        low, _, high = _quartiles(tally.samples)
+        mad = statistics.median(abs(value - middle) for value in tally.samples)
+        row |= {"median": middle, "quartile1": low, "quartile3": high, "mad": mad}
+    return {**row, "status": _status(tally), "note": tally.note}
+
+
+def _quartiles(samples: Sequence[float]) -> list[float]:
+    if len(samples) == 1:
+        return [samples[0]] * 3
+    return statistics.quantiles(samples, n=4, method="inclusive")
+
+
+def _status(tally: Tally) -> str:
+    if tally.failed:
+        return "failed"
+    return "measured" if tally.samples else "not run"
+
+
+def to_csv(outcomes: Sequence[Outcome]) -> str:
+    """A line for each setting of each workload."""
+    rows = [
+        {"workload": outcome.subject.name, "implementation": outcome.implementation, **row}
+        for outcome in outcomes
+        for row in map(summary, outcome.tallies.values())
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def seconds_of(tally: Tally) -> float:
+    """The median; infinite where nothing was measured."""
+    return statistics.median(tally.samples) if tally.samples else math.inf

@@ -1,0 +1,121 @@
+"""The sweep on the screen and in files.  Measures nothing."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import images
+from ..report import machine_facts, milliseconds
+from . import outcome as outcomes
+from .outcome import Outcome, seconds_of
+from .scaling import fullest
+from .settings import is_usual
+from .sweep import Sweep
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+SHOWN = 8  # settings in the table
+
+
+def write(sweep: Sweep, directory: Path) -> Iterator[str]:
+    """results.json, results.csv and a picture for each workload; a line about each."""
+    content = {
+        "machine": machine_facts(),
+        "absent": sweep.absent,
+        "workloads": [outcome.to_json() for outcome in sweep.outcomes],
+    }
+    texts = {"json": json.dumps(content, indent=1), "csv": outcomes.to_csv(sweep.outcomes)}
+    for suffix, text in texts.items():
+        path = directory / f"results.{suffix}"
+        with images.replacing(path) as file:
+            file.write(text.encode())
+        yield f"written: {path}"
+    try:
+        for path in _pictures(sweep, directory):
+            yield f"written: {path}"
+    except ModuleNotFoundError as error:
+        yield f"no picture: {error.name} is not installed (`pip install parconv[cli]`)"
+
+
+def _pictures(sweep: Sweep, directory: Path) -> Iterator[Path]:
+    from . import plot
+
+    for outcome in sweep.outcomes:
+        path = directory / f"{outcome.subject.name.replace(' ', '-')}.png"
+        with images.replacing(path) as file:
+            plot.draw(outcome).savefig(file, format="png")
+        yield path
+
+
+def save(sweep: Sweep) -> Iterator[str]:
+    """Record every outcome as wisdom; a line about each."""
+    for outcome in sweep.outcomes:
+        path = outcome.save()
+        told = "none, for want of a comparison" if path is None else f"{outcome.chosen}, in {path}"
+        yield f"wisdom for {outcome.subject.problem}: {told}"
+
+
+def show(sweep: Sweep, console: "Console") -> None:
+    """Print a table and the verdict for each workload."""
+    for outcome in sweep.outcomes:
+        console.print(_table(outcome))
+        for line in _lines(outcome):
+            console.print(line, highlight=False, soft_wrap=True)
+    for layer, reason in sweep.absent.items():
+        console.print(
+            f"not swept: threading layer {layer}: {reason}", highlight=False, soft_wrap=True
+        )
+
+
+def _table(outcome: Outcome) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=f"{outcome.subject.name}: {outcome.implementation}")
+    for heading in ("setting", "ms", "quartiles", "runs", "default / it"):
+        table.add_column(heading, justify="left" if heading == "setting" else "right")
+    default = seconds_of(outcome.tallies[outcome.default])
+    for setting in dict.fromkeys([*outcome.ranking[:SHOWN], outcome.default]):
+        row = outcomes.summary(outcome.tallies[setting])
+        if row["samples"]:
+            middle, *quartiles = (row[name] for name in ("median", "quartile1", "quartile3"))
+            low, high = map(milliseconds, quartiles)
+            ratio = f"{default / middle:.2f}"
+            mark = " (default)" * (setting == outcome.default)
+            cells = (milliseconds(middle), f"{low} to {high}", str(row["samples"]), ratio)
+            table.add_row(f"{setting}{mark}", *cells)
+    return table
+
+
+def _lines(outcome: Outcome) -> Iterator[str]:
+    yield _verdict(outcome)
+    if outcome.ranking and not is_usual(outcome.ranking[0]):
+        yield f"fastest of all, but not what an ordinary process does: {outcome.ranking[0]}"
+    yield f"{outcome.runs} runs; all settings would take {outcome.exhaustive_runs}"
+    if outcome.late:
+        yield "time ran out: `--budget` gives more, `--resume` goes on"
+    failed = [tally for tally in outcome.tallies.values() if tally.failed]
+    for reason in dict.fromkeys(tally.note for tally in failed):
+        count = sum(tally.note == reason for tally in failed)
+        yield f"failed: {count} of {len(outcome.tallies)} settings: {reason}"
+    best = fullest(outcome.curves)
+    if best is not None:
+        curve = ", ".join(f"{n}: {milliseconds(t)}" for n, t in best.seconds.items())
+        yield f"{best.label}, ms for threads {curve}; up to {_cores(best.cores)}:"
+        yield from (f"  {law.text}" for law in best.laws(outcome.subject.problem))
+
+
+def _cores(number: int) -> str:
+    return "1 core" if number == 1 else f"{number} cores"
+
+
+def _verdict(outcome: Outcome) -> str:
+    verdict = outcome.verdict
+    if verdict is None:
+        return "nothing to compare with the default"
+    gain = f"{100 * verdict.gain:+.1f} %, noise {100 * verdict.noise:.1f} %"
+    if verdict.better:
+        return f"faster than the default in turn: {verdict.rival} ({gain})"
+    return f"the default stays: {outcome.default} (fastest rival in turn {gain})"

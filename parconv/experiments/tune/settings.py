@@ -1,0 +1,193 @@
+"""The axes of a sweep, in one table, and the settings that they span.
+
+Knows which combinations mean something; measures nothing.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from parconv import machine, planner
+from parconv.plan import Plan
+from parconv.strategies import STRATEGIES
+
+from ..baselines import Baseline
+from .subjects import Subject
+
+LAYERS = ("omp", "tbb", "workqueue")
+BACKENDS = ("threading", "loky")
+BANDS_PER_THREAD = (1, 2, 4, 8, 16)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to run a workload; None where an axis means nothing to the strategy.
+
+    Attributes
+    ----------
+    strategy : str
+        Of parconv, or the name of a baseline.
+    threads, bands : int
+        How many threads, and into how many bands the rows are cut.
+    layer, backend : str
+        Numba's threading layer and joblib's backend.
+    blas : int
+        Threads that each BLAS call may use.
+    """
+
+    strategy: str
+    threads: int
+    bands: int | None = None
+    layer: str | None = None
+    backend: str | None = None
+    blas: int | None = None
+
+    @property
+    def group(self) -> tuple[Any, ...]:
+        """All but the bands."""
+        return self.label, self.threads
+
+    @property
+    def label(self) -> str:
+        """What is compared over thread counts."""
+        return " ".join(filter(None, (self.strategy, self.layer, self.backend)))
+
+    def __str__(self) -> str:
+        bands = [_counted(self.bands, "band")] if self.bands else []
+        limit = [f"BLAS limit {self.blas}"] if self.blas else []
+        return ", ".join([self.label, _counted(self.threads, "thread"), *bands, *limit])
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number > 1)}"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Values of one field of `Setting`, and where they mean something.
+
+    ``only`` names the strategies that it matters to, ``never`` those that it does not; elsewhere
+    the field has the value ``idle``.
+    """
+
+    name: str
+    values: tuple[Any, ...]
+    only: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    idle: Any = None
+
+    def of(self, strategy: str) -> tuple[Any, ...]:
+        """The values for a strategy."""
+        applies = strategy in self.only if self.only else strategy not in self.never
+        return self.values if applies else (self.idle,)
+
+
+def thread_counts(cores: int) -> tuple[int, ...]:
+    """From 1 to twice the cores: all of few, and about four for each doubling of many.
+
+    Examples
+    --------
+    >>> thread_counts(2)
+    (1, 2, 3, 4)
+    >>> thread_counts(16)
+    (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32)
+    """
+    steps = (part << k for k in range(cores.bit_length()) for part in (4, 5, 6, 7))
+    counts = {1, 2, 3, cores, 2 * cores, *steps}
+    return tuple(sorted(n for n in counts if n <= 2 * cores))
+
+
+def axes(threads: Sequence[int], layers: Sequence[str]) -> tuple[Axis, ...]:
+    """The table of a sweep of parconv; bands depend on the plan, so `settings` adds them."""
+    return (
+        Axis("threads", tuple(threads), never=("serial",), idle=1),
+        Axis("layer", tuple(layers), only=("prange",)),
+        Axis("backend", BACKENDS, only=("joblib",)),
+    )
+
+
+def baseline_axes(
+    baseline: Baseline, threads: Sequence[int], layers: Sequence[str]
+) -> tuple[Axis, ...]:
+    """The table of a sweep of a baseline, which cuts its work itself.
+
+    BLAS takes any number of threads; the baselines on Numba's threads take no more than the cores.
+    """
+    here = machine.usable_threads(max(threads))
+    compiled = baseline.threaded and not baseline.blas
+    counts = tuple(n for n in threads if baseline.blas or n <= here)
+    return (
+        Axis("threads", counts if baseline.threaded else (1,)),
+        Axis("layer", tuple(layers) if compiled else (None,)),
+    )
+
+
+def settings(subject: Subject, table: Sequence[Axis]) -> tuple[Setting, ...]:
+    """Every setting of parconv that the axes allow, none of which is the same plan as another."""
+    found = (
+        cut
+        for strategy in STRATEGIES
+        for setting in _combined(strategy, table)
+        for cut in _banded(subject, setting)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def baseline_settings(baseline: Baseline, table: Sequence[Axis]) -> tuple[Setting, ...]:
+    """Every setting of a baseline; where it computes through BLAS, its threads are BLAS's."""
+    found = _combined(baseline.name, table)
+    return tuple(replace(s, blas=s.threads) if baseline.blas else s for s in found)
+
+
+def _combined(strategy: str, table: Sequence[Axis]) -> Iterator[Setting]:
+    for values in itertools.product(*(axis.of(strategy) for axis in table)):
+        chosen = dict(zip((axis.name for axis in table), values, strict=True))
+        yield Setting(strategy, **chosen)
+
+
+def _banded(subject: Subject, setting: Setting) -> Iterator[Setting]:
+    """The setting with every number of bands that keeps its threads busy."""
+    for share in BANDS_PER_THREAD:
+        plan = plan_of(subject, setting, share * setting.threads)
+        if plan.threads == setting.threads:
+            yield _with_bands(setting, plan)
+
+
+def _with_bands(setting: Setting, plan: Plan) -> Setting:
+    return replace(setting, bands=max(1, len(plan.bands)))
+
+
+def plan_of(subject: Subject, setting: Setting, bands: int | None = None) -> Plan:
+    """The plan that a setting means."""
+    plan = subject.plan
+    return planner.arrange(
+        plan.problem, plan.method, setting.strategy, None, setting.threads,
+        bands or setting.bands or setting.threads,
+    )  # fmt: skip
+
+
+def default_setting(subject: Subject) -> Setting:
+    """What parconv does by rule, wisdom aside."""
+    plan, budget = subject.plan, machine.thread_budget()
+    rule = planner.by_rule(plan.problem, None, budget, "auto", plan.method)
+    layer = machine.threading_layer() if rule.strategy == "prange" else None
+    return _with_bands(Setting(rule.strategy, rule.threads, layer=layer), rule)
+
+
+def baseline_default(baseline: Baseline, candidates: Sequence[Setting]) -> Setting:
+    """What the baseline does when nobody tunes it: every core, the default layer."""
+    layer, budget = machine.threading_layer(), machine.thread_budget()
+    return min(candidates, key=lambda s: (abs(s.threads - budget), s.layer not in (None, layer)))
+
+
+def is_usual(setting: Setting) -> bool:
+    """Whether a plan of an ordinary process can be this setting, so that it may become wisdom.
+
+    Such a process has the default threading layer, under which ``prange`` may be refused, joblib's
+    threads, and no more threads than cores.
+    """
+    layer = machine.threading_layer()
+    allowed = setting.layer in (None, layer) and setting.backend in (None, BACKENDS[0])
+    refused = setting.layer is not None and machine.prange_obstacle() is not None
+    return allowed and not refused and setting.threads <= machine.thread_budget()

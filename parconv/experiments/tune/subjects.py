@@ -1,0 +1,106 @@
+"""What is tuned: a row of the race or a study, as a problem, as arrays and as plain values.
+
+Runs nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from parconv import plan2d
+from parconv.dtypes import Array
+from parconv.plan import Plan
+from parconv.problem import Problem
+
+from ..studies import STUDIES, Study
+from ..workloads import WORKLOADS, Workload, chosen
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One convolution to tune for.
+
+    ``options`` are keywords of `parconv.plan2d`; ``record`` is the subject as JSON, for a worker.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    taps: tuple[int, ...]
+    dtype: str
+    options: Mapping[str, Any]
+    make: Callable[[], tuple[Array, Array]]
+    record: Record
+
+    @classmethod
+    def of_workload(cls, row: Workload) -> "Subject":
+        options: dict[str, Any] = {
+            name: getattr(row, name) for name in ("mode", "boundary", "method")
+        }
+        options["correlate"] = row.correlation
+        record = {"workload": asdict(row)}
+        return cls(row.name, row.shape, row.taps, row.dtype, options, row.arrays, record)
+
+    @classmethod
+    def of_study(cls, study: Study) -> "Subject":
+        options = {"mode": study.mode, "boundary": study.boundary, "dtype": study.dtype}
+        record = {"study": study.name}
+        shapes = study.shape, study.taps
+        return cls(study.name, *shapes, study.image_dtype, options, study.make, record)
+
+    @classmethod
+    def of_record(cls, record: Record) -> "Subject":
+        """The subject that a worker was told of."""
+        if "study" in record:
+            return cls.of_study(STUDIES[record["study"]])
+        fields: Any = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in record["workload"].items()
+        }
+        return cls.of_workload(Workload(**fields))
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan for one thread, with its problem and its method."""
+        filter_dtype = "float32" if "study" in self.record else self.dtype
+        image, taps = (self.shape, self.dtype), (self.taps, filter_dtype)
+        return plan2d(image, taps, threads=1, strategy="serial", **self.options)
+
+    @property
+    def problem(self) -> Problem:
+        return self.plan.problem
+
+    @property
+    def study(self) -> Study:
+        """The subject as the baselines of the studies are told it."""
+        if "study" in self.record:
+            return STUDIES[self.record["study"]]
+        return Study(
+            self.name, self.name, self.shape, self.taps, lambda shape: self.make()[0],
+            lambda shape: self.make()[1], self.dtype, self.problem.mode,
+            self.problem.boundary[0], self.options.get("dtype"),
+        )  # fmt: skip
+
+
+def subjects(patterns: Sequence[str]) -> tuple[Subject, ...]:
+    """The studies of those names and the race's rows that match, each question once.
+
+    Examples
+    --------
+    >>> [subject.name for subject in subjects(["medium 1024x1024 3x3 float32"])]
+    ['medium 1024x1024 3x3 float32']
+    """
+    found = {subject.problem: subject for pattern in patterns for subject in _matching(pattern)}
+    return tuple(found.values())
+
+
+def _matching(pattern: str) -> Iterator[Subject]:
+    if pattern in STUDIES:
+        yield Subject.of_study(STUDIES[pattern])
+        return
+    exact = [row for row in WORKLOADS if row.name == pattern]
+    usual = tuple(row for row in WORKLOADS if row.strategy == "auto" and not row.planned)
+    for row in exact or chosen(usual, pattern):
+        yield Subject.of_workload(row)

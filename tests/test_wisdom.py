@@ -1,0 +1,266 @@
+"""Wisdom: recorded choices are used where they fit, and ignored wherever they do not."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import RunPython
+
+import parconv
+from parconv import machine, planner, records, wisdom
+from parconv.plan import Plan
+from parconv.problem import Problem
+from parconv.strategies import STRATEGIES
+from parconv.wisdom import Wisdom
+
+IMAGE, TAPS = ((700, 640), "float32"), ((5, 5), "float32")
+FOUND = Wisdom("joblib", 2, 6, 1e-3, 2e-3, "2026-11-20")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of wisdom for each test, and no plans from tests before."""
+    monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path / "wisdom"))
+    planner._cached_plan.cache_clear()
+    return tmp_path / "wisdom"
+
+
+def problem(**options: Any) -> Problem:
+    return parconv.plan2d(IMAGE, TAPS, strategy="serial", **options).problem
+
+
+def plan(budget: int, strategy: str = "auto") -> Plan:
+    return planner.make_plan(problem(), None, budget, strategy, "auto")
+
+
+def test_what_was_saved_is_used() -> None:
+    assert wisdom.recall(problem(), 2) is None
+    assert not plan(2).wisdom
+    path = wisdom.remember(problem(), 2, FOUND)
+    assert path.is_file()
+    assert wisdom.recall(problem(), 2) == FOUND
+    tuned = plan(2)
+    assert (tuned.strategy, tuned.threads, len(tuned.bands)) == ("joblib", 2, 6)
+    assert str(tuned).endswith(", by wisdom")
+    assert "wisdom of 2026-11-20: 1 ms, by rule 2" in tuned.explain()
+    assert "by wisdom" not in str(planner.by_rule(problem(), None, 2, "auto", "auto"))
+
+
+def test_the_newest_is_used() -> None:
+    newer = Wisdom("threads", 2, 4, 5e-4, 2e-3, "2026-11-21")
+    assert wisdom.remember(problem(), 2, FOUND) == wisdom.remember(problem(), 2, newer)
+    assert wisdom.recall(problem(), 2) == newer
+
+
+def test_a_new_process_uses_it(run_python: RunPython) -> None:
+    threads = machine.thread_budget()
+    wisdom.remember(problem(), threads, Wisdom("threads", 1, 3, 1e-3, 2e-3, "2026-11-20"))
+    source = """
+        import parconv
+        print(parconv.plan2d(((700, 640), "float32"), ((5, 5), "float32")))
+        """
+    assert run_python(source).stdout.strip().endswith("threads, 3 bands, 1 thread, by wisdom")
+    off = run_python(source, env={"PARCONV_WISDOM": "off"}).stdout
+    assert "by wisdom" not in off
+
+
+@pytest.mark.parametrize("value", ["off", "OFF", "Off"])
+def test_it_can_be_turned_off(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wisdom.remember(problem(), 2, FOUND)
+    monkeypatch.setenv("PARCONV_WISDOM", value)
+    assert wisdom.recall(problem(), 2) is None
+    assert not plan(2).wisdom
+    with pytest.raises(ValueError, match="PARCONV_WISDOM is off"):
+        wisdom.remember(problem(), 2, FOUND)
+
+
+def test_the_directory_may_be_missing_a_file_or_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    for name in ("nowhere", "file", "file/inside", "a\tname", "x" * 5000):
+        monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path / name))
+        assert wisdom.recall(problem(), 2) is None
+        assert not plan(2).wisdom
+    monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path / "file"))
+    with pytest.raises(OSError, match="file"):
+        wisdom.remember(problem(), 2, FOUND)
+
+
+def test_a_directory_that_may_not_be_looked_at_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise PermissionError("closed")
+
+    monkeypatch.setattr("os.stat", refuse)
+    assert wisdom.recall(problem(), 2) is None
+
+
+def test_by_default_it_lies_with_the_other_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PARCONV_WISDOM")
+    assert wisdom.directory() == records.home() / "wisdom"
+
+
+def rewrite(change: Callable[[dict[str, Any]], Any]) -> None:
+    """Save wisdom, then change its file."""
+    path = wisdom.remember(problem(), 2, FOUND)
+    record = json.loads(path.read_bytes())
+    replaced = change(record)
+    path.write_text(json.dumps(record if replaced is None else replaced), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(records.fingerprint()))
+def test_another_machine_is_ignored(name: str) -> None:
+    rewrite(lambda record: record["fingerprint"].update({name: "another"}))
+    assert wisdom.recall(problem(), 2) is None
+    assert not plan(2).wisdom
+
+
+def test_a_new_compiler_looks_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = wisdom.remember(problem(), 2, FOUND)
+    other = {**records.fingerprint(), "numba": "99"}
+    monkeypatch.setattr(records, "fingerprint", lambda: other)
+    assert wisdom.recall(problem(), 2) is None
+    assert wisdom.remember(problem(), 2, FOUND) != before
+
+
+CONTENTS = (
+    b"", b"{", b"null", b"[]", b"\xff\xfe\x00", b'"wisdom"', b"{}", b"[" * 100_000,
+    b'{"wisdom": {}}', b"\x00" * 64, b"1e999",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=range(len(CONTENTS)))
+def test_a_damaged_file_is_ignored_and_replaced(content: bytes) -> None:
+    path = wisdom.remember(problem(), 2, FOUND)
+    path.write_bytes(content)
+    assert wisdom.recall(problem(), 2) is None
+    assert not plan(2).wisdom
+    wisdom.remember(problem(), 2, FOUND)
+    assert wisdom.recall(problem(), 2) == FOUND
+
+
+WRONG: tuple[dict[str, Any], ...] = (
+    {"strategy": None}, {"strategy": ["prange"]}, {"strategy": 3},
+    {"threads": 0}, {"threads": -1}, {"threads": 2.0}, {"threads": True}, {"threads": "2"},
+    {"bands": 0}, {"bands": None}, {"bands": 1e9}, {"bands": False},
+    {"seconds": "fast"}, {"seconds": None}, {"seconds": float("nan")}, {"seconds": -1.0},
+    {"default_seconds": []}, {"default_seconds": float("inf")}, {"default_seconds": 0},
+    {"measured": 20261120}, {"unheard": 1},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("change", WRONG, ids=str)
+def test_wrong_values_are_ignored(change: dict[str, Any]) -> None:
+    rewrite(lambda record: record["wisdom"].update(change))
+    assert wisdom.recall(problem(), 2) is None
+    assert not plan(2).wisdom
+
+
+@pytest.mark.parametrize("name", sorted(vars(FOUND)))
+def test_missing_values_are_ignored(name: str) -> None:
+    rewrite(lambda record: record["wisdom"].pop(name) and None)
+    assert wisdom.recall(problem(), 2) is None
+
+
+@pytest.mark.parametrize("content", [None, 5, "x", [], [1], {"a": {}}], ids=str)
+def test_wisdom_that_is_no_table_is_ignored(content: Any) -> None:
+    rewrite(lambda record: {**record, "wisdom": content})
+    assert wisdom.recall(problem(), 2) is None
+
+
+def test_an_unknown_strategy_is_ignored() -> None:
+    rewrite(lambda record: record["wisdom"].update({"strategy": "quantum"}))
+    assert plan(2) == planner.by_rule(problem(), None, 2, "auto", "auto")
+
+
+def test_threads_stay_within_the_bound() -> None:
+    wisdom.remember(problem(), 2, Wisdom("threads", 64, 128, 1e-3, 2e-3, "2026-11-20"))
+    assert plan(2).threads == 2
+    assert not plan(1).wisdom
+    assert not plan(3).wisdom
+
+
+def test_bands_are_bounded_by_the_rows() -> None:
+    wisdom.remember(problem(), 2, Wisdom("threads", 2, 10**12, 1e-3, 2e-3, "2026-11-20"))
+    assert 2 <= len(plan(2).bands) <= 700
+
+
+def test_a_named_strategy_ignores_it() -> None:
+    wisdom.remember(problem(), 2, FOUND)
+    for strategy in STRATEGIES:
+        named = plan(2, strategy)
+        assert named.wisdom is None
+        assert named.strategy == strategy
+    with pytest.raises(ValueError, match="strategy='quantum'"):
+        plan(2, "quantum")
+
+
+def test_other_problems_ignore_it() -> None:
+    wisdom.remember(problem(), 2, FOUND)
+    for options in (
+        {"mode": "same"}, {"mode": "same", "boundary": "wrap"}, {"stride": 2}, {"dilation": 2},
+        {"dtype": "float64"}, {"accumulate": "float64"}, {"axes": (1, 0)},
+    ):  # fmt: skip
+        assert wisdom.recall(problem(**options), 2) is None, options
+    assert wisdom.recall(problem(cval=3), 2) == FOUND
+    assert wisdom.recall(problem(correlate=True), 2) == FOUND
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_bits_are_those_of_the_default(strategy: str) -> None:
+    random = np.random.default_rng(0)
+    f, g = random.random((700, 640), np.float32), random.random((5, 5), np.float32)
+    by_rule = parconv.conv2d(f, g, threads=machine.thread_budget())
+    for bands in (1, 2, 7, 64):
+        tuned = Wisdom(strategy, 2, bands, 1e-3, 2e-3, "2026-11-20")
+        wisdom.remember(problem(), machine.thread_budget(), tuned)
+        planner._cached_plan.cache_clear()
+        found = parconv.plan2d(f, g)
+        assert found.wisdom == tuned
+        np.testing.assert_array_equal(found(f), by_rule)
+
+
+def test_a_process_keeps_the_plans_it_made() -> None:
+    before = parconv.plan2d(IMAGE, TAPS, threads=1)
+    wisdom.remember(problem(), 1, Wisdom("serial", 1, 3, 1e-3, 2e-3, "2026-11-20"))
+    assert parconv.plan2d(IMAGE, TAPS, threads=1) == before
+    assert parconv.plan2d(IMAGE, TAPS, threads=1, mode="same").wisdom is None
+    planner._cached_plan.cache_clear()
+    assert parconv.plan2d(IMAGE, TAPS, threads=1).wisdom
+
+
+def test_writers_in_several_processes_leave_a_whole_record(run_python: RunPython) -> None:
+    run_python(
+        """
+        import subprocess, sys
+        write = '''
+        import sys
+        from parconv import plan2d, wisdom
+        problem = plan2d(((700, 640), "float32"), ((5, 5), "float32"), strategy="serial").problem
+        me = int(sys.argv[1])
+        for turn in range(200):
+            found = wisdom.Wisdom("threads", me, me * 1000 + turn, 1e-3, me * 1.0, "x" * me * 50)
+            wisdom.remember(problem, 2, found)
+            seen = wisdom.recall(problem, 2)
+            assert seen is not None
+            assert seen.bands // 1000 == seen.threads == seen.default_seconds
+            assert seen.measured == "x" * seen.threads * 50
+        '''
+        import textwrap
+        writers = [
+            subprocess.Popen([sys.executable, "-c", textwrap.dedent(write), str(n)])
+            for n in (1, 2, 3, 4)
+        ]
+        assert [writer.wait() for writer in writers] == [0] * 4
+        """
+    )
+    seen = wisdom.recall(problem(), 2)
+    assert seen is not None
+    assert seen.bands == seen.threads * 1000 + 199
+    path = wisdom.remember(problem(), 2, FOUND)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
