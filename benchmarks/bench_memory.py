@@ -1,25 +1,36 @@
 """How much memory does a call take beyond image and output?"""
 
-from .common import Convolution, image, taps
+from .common import BIG, THREADS, Convolution
 
 
 class Memory(Convolution):
-    """4096 x 4096 float32; `peakmem_setup` is what to subtract."""
+    """4096 x 4096 float32, 15 x 15; `peakmem_setup` is what to subtract."""
 
-    param_names = ("mode", "boundary")
-    params = (["valid", "same", "full"], ["constant", "mirror", "wrap"])
+    param_names = ("mode",)
+    params = (["valid", "same", "full"],)
     version = "1"
 
-    def setup(self, mode, boundary):
-        self.use(image((4096, 4096)), taps((15, 15)), mode=mode, boundary=boundary)
+    def setup(self, mode):
+        self.prepare(BIG, "15x15", mode=mode)
 
-    def peakmem_setup(self, mode, boundary):
+    def peakmem_setup(self, mode):
         pass
 
-    def peakmem_reused_output(self, mode, boundary):
+    def peakmem_reused_output(self, mode):
         self.plan(self.f, out=self.out)
 
-    def track_workspace(self, mode, boundary):
+
+class Workspace(Convolution):
+    """Scratch of all threads together, 4096 x 4096 float32, 15 x 15."""
+
+    param_names = ("threads",)
+    params = (THREADS,)
+    version = "1"
+
+    def setup(self, threads):
+        self.prepare(BIG, "15x15", threads=threads)
+
+    def track_workspace(self, threads):
         return self.plan.workspace
 
     track_workspace.unit = "bytes"

@@ -1,8 +1,13 @@
 """The benchmarks themselves: each runs once, with its first and its last parameters."""
 
+import ast
+import functools
 import importlib
 import inspect
+import json
 import math
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,15 +41,21 @@ CASES = [
 ]
 
 
+@functools.cache
+def _cached(suite):
+    """What asv passes first to a suite that prepares something for all its benchmarks."""
+    return (suite().setup_cache(),) if hasattr(suite, "setup_cache") else ()
+
+
 @pytest.mark.parametrize(("suite", "method", "params"), CASES)
 def test_runs_once(suite, method, params):
-    benchmark = suite()
+    benchmark, arguments = suite(), (*_cached(suite), *params)
     try:
-        benchmark.setup(*params)
+        benchmark.setup(*arguments)
     except NotImplementedError:  # asv's way to leave out what a machine cannot do
         assert params[0] > machine.usable_threads(params[0])
         return
-    result = getattr(benchmark, method)(*params)
+    result = getattr(benchmark, method)(*arguments)
     if method.startswith("track_"):
         assert math.isfinite(result)
 
@@ -57,3 +68,24 @@ def test_every_benchmark_keeps_its_history():
         assert suite.version == "1"
         names, params = getattr(suite, "param_names", ()), getattr(suite, "params", ())
         assert len(names) == len(params)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_asv_can_import_every_module(path):
+    """asv does so where nothing is installed but parconv's own dependencies, on every commit."""
+    known = {"numpy", *sys.stdlib_module_names}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= known
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            assert node.module.split(".")[0] in known
+
+
+def test_rates_that_should_rise_are_no_regressions():
+    """asv takes every rise for one."""
+    settings = json.loads((FOLDER.parent / "asv.conf.json").read_text(encoding="utf-8"))
+    unwatched = settings["regressions_first_commits"]
+    tracks = {case.values[1] for case in CASES if case.values[1].startswith("track_")}
+    rising = {name for name in tracks if any(re.match(key, f"x.{name}(1)") for key in unwatched)}
+    assert rising == {"track_gflops", "track_percent_of_limit"}
+    assert set(unwatched.values()) == {None}

@@ -1,0 +1,96 @@
+"""``python -m benchmarks``: the history of this repository's speed, its pages, and comparisons."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import comparison, pages, runner
+
+Commands = Any  # argparse does not name the class
+
+
+def _history(chosen: argparse.Namespace) -> int:
+    arguments = list(runner.QUICK) if chosen.quick else []
+    arguments += ["--bench", chosen.bench] if chosen.bench else []
+    commits = [runner.commit_of(name) for name in chosen.commits]
+    runner.measure(commits, chosen.results, chosen.machine, arguments)
+    return 0
+
+
+def _publish(chosen: argparse.Namespace) -> int:
+    scripts = pages.local_scripts() if chosen.offline else None
+    print(pages.publish(chosen.results, chosen.html, scripts))
+    return 0
+
+
+def _compare(chosen: argparse.Namespace) -> int:
+    every, slower = comparison.compare(
+        chosen.base, chosen.head, chosen.bench, chosen.factor, chosen.rounds
+    )
+    print(comparison.told(every, slower, chosen.factor))
+    return 1 if slower else 0
+
+
+def _add_history(commands: Commands) -> None:
+    command = commands.add_parser(
+        "history",
+        help="measure commits and keep the results",
+        epilog="Example: python -m benchmarks history --machine zen5-2-cores v0.1.0 main",
+    )
+    command.set_defaults(run=_history)
+    option = command.add_argument
+    option("commits", nargs="+", metavar="COMMIT")
+    option("--machine", default=runner.default_machine(), help="its name here (%(default)s)")
+    option("--bench", metavar="REGEX", help="only benchmarks of such a name")
+    option("--quick", action="store_true", help="one sample each: a trial, not a measurement")
+    option("--results", type=Path, default=runner.HISTORY, help="where to keep them (%(default)s)")
+
+
+def _add_publish(commands: Commands) -> None:
+    command = commands.add_parser(
+        "publish",
+        help="make the pages from the results",
+        epilog="Example: python -m benchmarks publish && python -m http.server -d .asv/html",
+    )
+    command.set_defaults(run=_publish)
+    option = command.add_argument
+    option("--results", type=Path, default=runner.HISTORY, help="where they are (%(default)s)")
+    option("--html", type=Path, default=pages.HTML, help="the folder to replace (%(default)s)")
+    option("--offline", action="store_true", help="asv's scripts beside the pages, through npm")
+
+
+def _add_compare(commands: Commands) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="is HEAD slower than BASE?",
+        description=comparison.__doc__,
+        epilog="Example: python -m benchmarks compare main my-branch",
+    )
+    command.set_defaults(run=_compare)
+    option, default = command.add_argument, "(%(default)s)"
+    option("base", metavar="BASE")
+    option("head", metavar="HEAD", help="exit status 1 if it is slower; BASE again: the noise")
+    option("--bench", metavar="REGEX", default=comparison.BENCH, help=f"which ones {default}")
+    option("--factor", type=float, default=comparison.FACTOR, help=f"how much slower {default}")
+    option("--rounds", type=int, default=comparison.ROUNDS, help=f"turns of each {default}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status is 2 for a mistake, 1 if `compare` finds a slower case."""
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_history, _add_publish, _add_compare):
+        add(commands)
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, OSError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

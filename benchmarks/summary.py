@@ -1,0 +1,183 @@
+"""The summary: one page with the race, the roofline, the scaling over threads and the history."""
+
+import base64
+import html
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from .charts import Line, chart
+from .results import Commit, commits
+
+HERE = Path(__file__).parent
+SCALING = "bench_scaling.Scaling.time_scaling"
+BIG = "bench_big.Big.time_reused_output"
+NO_MATPLOTLIB = "No chart: Matplotlib is missing (python3 -m pip install 'parconv[cli]')."
+
+
+def page(results: Path, races: Path = HERE / "race", pictures: Path = HERE / "pictures") -> str:
+    """The page as text; it needs no other file but asv's pages, to which it links.
+
+    Parameters
+    ----------
+    results : Path
+        Where asv kept the history.
+    races, pictures : Path
+        Reports of ``parconv race``, of which the last by name is shown, and ``roofline.png``.
+
+    Examples
+    --------
+    >>> page(HERE / "history").startswith("<!doctype html>")  # doctest: +SKIP
+    True
+    """
+    history = commits(results)
+    if not history:
+        raise ValueError(f"results is {results}: nothing was recorded there")
+    newest = history[-1]
+    history = [commit for commit in history if commit.machine == newest.machine]
+    note, table = _race(sorted(races.glob("*.json")))
+    template = Template((HERE / "summary.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        race_note=note,
+        race=table,
+        roofline=_roofline(pictures / "roofline.png"),
+        newest=newest.commit[:8],
+        machine=html.escape(newest.machine),
+        scaling=_scaling(newest),
+        commits=len(history),
+        history=_over_commits(history),
+    )
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{html.escape(text)}</p>'
+
+
+# --- the race ------------------------------------------------------------------------------------
+
+
+def _race(reports: Sequence[Path]) -> tuple[str, str]:
+    """What was raced where, and the table."""
+    if not reports:
+        return "No report yet: parconv race --json benchmarks/race/DATE-MACHINE.json", ""
+    report = json.loads(reports[-1].read_text(encoding="utf-8"))
+    names = [name for name in report["versions"] if _raced(report["rows"], name)]
+    counts = sorted({row["threads"] for row in report["rows"]})
+    rivals = ", ".join(f"{name} {report['versions'][name]}" for name in names)
+    note = (
+        f"Median milliseconds with {' / '.join(map(str, counts))} threads, reused outputs, on "
+        f"{report['machine']['cpu']} ({report['machine']['target']}), {report['machine']['cores']} "
+        f"cores: {rivals}; {reports[-1].name}. The ratio is the best rival's time to parconv's; "
+        f"the limit is what FMA peak and stream bandwidth allow, measured beside each row."
+    )
+    return html.escape(note), _table(_race_rows(report["rows"], names))
+
+
+def _raced(rows: Sequence[dict[str, Any]], name: str) -> bool:
+    return any(_milliseconds(row, name) for row in rows)
+
+
+def _milliseconds(row: dict[str, Any], name: str) -> str:
+    for result in row["results"]:
+        if result["name"] == name and result["reused"]:
+            return _short(1e3 * result["reused"]["median"])
+    return ""
+
+
+def _short(number: float | None, digits: int = 3) -> str:
+    """The digits that tell, and never an exponent; nothing for what was not measured."""
+    if number is None:
+        return ""
+    return f"{number:.0f}" if number >= 10 ** (digits - 1) else f"{number:.{digits}g}"
+
+
+def _race_rows(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterable[list[str]]:
+    """The heading, then a line for each workload with all its thread counts."""
+    yield ["image and filter", *names, "ratio", "% of limit"]
+    workloads: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["threads"]):
+        workloads.setdefault(row["workload"]["name"], []).append(row)
+    for name, several in workloads.items():
+        ratios = [_short(row["ratio"]["reused"], 2) for row in several]
+        limits = [_short(row["percent_of_limit"]["reused"], 2) for row in several]
+        times = ([_milliseconds(row, who) for row in several] for who in names)
+        yield [name, *map(_side_by_side, (*times, ratios, limits))]
+
+
+def _side_by_side(cells: Sequence[str]) -> str:
+    return " / ".join(cell or "–" for cell in cells) if any(cells) else "–"
+
+
+def _table(rows: Iterable[list[str]]) -> str:
+    heading, *lines = ([html.escape(cell) for cell in row] for row in rows)
+    body = "\n".join(f"<tr>{_cells(line)}</tr>" for line in lines)
+    head = "".join(f"<th>{cell}</th>" for cell in heading)
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+
+def _cells(line: Sequence[str]) -> str:
+    first, ours, *others = line
+    return f'<td>{first}</td><td class="ours">{ours}</td>' + "".join(
+        f"<td>{cell}</td>" for cell in others
+    )
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+def _roofline(path: Path) -> str:
+    if not path.is_file():
+        return _note("No picture yet: parconv roofline makes benchmarks/pictures/roofline.png.")
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    return (
+        f'<img alt="Every row of the race under the ceilings" src="data:image/png;base64,{data}">'
+    )
+
+
+def _drawn(*arguments: Any) -> str:
+    try:
+        return chart(*arguments)
+    except ImportError:
+        return _note(NO_MATPLOTLIB)
+
+
+def _scaling(commit: Commit) -> str:
+    """Speed-up over threads of each strategy and filter."""
+    times: dict[str, dict[int, float]] = {}
+    for (threads, strategy, kernel), seconds in commit.series(SCALING):
+        times.setdefault(f"{strategy}, {kernel}", {})[int(threads)] = seconds
+    lines: dict[str, Line] = {
+        name: {threads: series[1] / seconds for threads, seconds in series.items()}
+        for name, series in times.items()
+        if 1 in series
+    }
+    if not lines:
+        return _note(f"Commit {commit.commit[:8]} has no results of {SCALING}.")
+    counts = sorted(set().union(*lines.values()))
+    lines["ideal"] = {threads: float(threads) for threads in counts}
+    return _drawn("speed-up over threads", lines, counts, ("threads", "speed-up"))
+
+
+def _over_commits(history: Sequence[Commit]) -> str:
+    """Time of each filter over the commits."""
+    lines: dict[str, Line] = {}
+    for kernel in sorted({params[1] for params, _ in history[-1].series(BIG)}, key=_size):
+        points = {
+            commit.commit[:8]: seconds
+            for commit in history
+            for params, seconds in commit.series(BIG)
+            if params == ("1", kernel, "float32")
+        }
+        if points:
+            first = next(iter(points.values()))
+            lines[kernel] = {name: seconds / first for name, seconds in points.items()}
+    if not lines:
+        return _note(f"No results of {BIG}.")
+    ticks = [commit.commit[:8] for commit in history]
+    return _drawn("time over commits", lines, ticks, ("commit", "time / first commit's"))
+
+
+def _size(kernel: str) -> int:
+    return int(kernel.split("x")[0])
