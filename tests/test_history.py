@@ -1,5 +1,6 @@
 """The history of speed: its results, asv's pages in a browser, the summary, and the comparison."""
 
+import contextlib
 import functools
 import http.server
 import json
@@ -40,20 +41,46 @@ def _known(commit: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """asv's pages and the summary, made from the history that is kept here."""
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What asv's pages load from the web."""
     pytest.importorskip("asv", reason="asv is not installed")
-    kept = results.commits(runner.HISTORY)
-    assert len(kept) >= COMMITS, "benchmarks/history: too few commits were measured"
-    if sum(_known(commit.commit) for commit in kept) < COMMITS:
-        pytest.skip("this checkout lacks the commits of benchmarks/history: git fetch --unshallow")
-    html = tmp_path_factory.mktemp("pages") / "html"
     try:
-        scripts = pages.local_scripts(tmp_path_factory.mktemp("scripts"))
+        return pages.local_scripts(tmp_path_factory.mktemp("scripts"))
     except ValueError as error:
         pytest.skip(str(error))
-    pages.publish(html=html, scripts=scripts)
+
+
+@pytest.fixture(scope="module")
+def kept() -> Path:
+    """The folder with the measured history, if git knows its commits."""
+    found = results.commits(runner.HISTORY)
+    assert len(found) >= COMMITS, "benchmarks/history: too few commits were measured"
+    if sum(_known(commit.commit) for commit in found) < COMMITS:
+        pytest.skip("this checkout lacks the commits of benchmarks/history: git fetch --unshallow")
+    return runner.HISTORY
+
+
+@pytest.fixture(scope="module")
+def site(kept: Path, scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """asv's pages and the summary, made from the history that is kept here."""
+    html = tmp_path_factory.mktemp("pages") / "html"
+    pages.publish(kept, html, scripts)
     return html
+
+
+@pytest.fixture
+def slower_site(kept: Path, scripts: Path, tmp_path: Path) -> Path:
+    """The same, had the kernel become half as fast again with the last three commits."""
+    history = tmp_path / "history"
+    shutil.copytree(kept, history)
+    for commit in results.commits(history)[-3:]:
+        (path,) = history.glob(f"*/{commit.commit[:8]}-*.json")
+        record = json.loads(path.read_text(encoding="utf-8"))
+        found = record["results"]["bench_kernel.Kernel.time_kernel"]
+        found[0] = [value and 1.5 * value for value in found[0]]
+        path.write_text(json.dumps(record), encoding="utf-8")
+    pages.publish(history, tmp_path / "html", scripts)
+    return tmp_path / "html"
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -61,8 +88,9 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def address(site: Path) -> Iterator[str]:
+@contextlib.contextmanager
+def served(site: Path) -> Iterator[str]:
+    """The address of a site."""
     handler = functools.partial(_Quiet, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -70,6 +98,12 @@ def address(site: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def address(site: Path) -> Iterator[str]:
+    with served(site) as found:
+        yield found
 
 
 @pytest.fixture
@@ -124,11 +158,22 @@ def test_the_scaling_graph_has_a_thread_axis(browser: Any, address: str, tmp_pat
     _keep_picture(browser, "history-scaling-threads", tmp_path)
 
 
-def test_the_regressions_are_listed(browser: Any, address: str, tmp_path: Path) -> None:
+REGRESSIONS = "#regressions-body table tbody tr"
+
+
+def test_the_list_of_regressions_is_drawn(browser: Any, address: str, tmp_path: Path) -> None:
     browser.get(f"{address}/index.html#/regressions")
-    rows = _until(browser, "window.$ && $('#regressions-body table tbody').length")
-    assert rows >= 1
+    assert _until(browser, "window.$ && $('#regressions-body table thead').length") >= 1
     _keep_picture(browser, "history-regressions", tmp_path)
+
+
+def test_a_slower_kernel_is_listed(browser: Any, slower_site: Path, tmp_path: Path) -> None:
+    with served(slower_site) as address:
+        browser.get(f"{address}/index.html#/regressions")
+        assert _until(browser, f"window.$ && $('{REGRESSIONS}').length") >= 1
+        text = browser.execute_script(f"return $('{REGRESSIONS}').text()")
+    assert "bench_kernel.Kernel.time_kernel" in text
+    _keep_picture(browser, "history-slower-kernel", tmp_path)
 
 
 def test_the_summary_is_linked_and_drawn(browser: Any, address: str, tmp_path: Path) -> None:
@@ -233,11 +278,8 @@ def test_the_summary_of_other_benchmarks(tmp_path: Path) -> None:
     assert f"No results of {summary.BIG}" in page
 
 
-def test_scripts_of_the_pages_are_local(tmp_path: Path) -> None:
-    asv = pytest.importorskip("asv", reason="asv is not installed")
-    index = Path(asv.__file__).parent / "www" / "index.html"
-    page = pages._at_home(index.read_text(encoding="utf-8"))
-    assert "summary.html" in page
+def test_scripts_of_the_pages_are_local(site: Path) -> None:
+    page = (site / "index.html").read_text(encoding="utf-8")
     assert not [line for line in page.splitlines() if "script src=" in line and "https:" in line]
 
 
