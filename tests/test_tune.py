@@ -684,6 +684,8 @@ def test_an_interrupt_leaves_nothing_but_the_samples(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*command, str(tmp_path / "out")], env=environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        # what a shell runs in its background is deaf to interrupts, and so are its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     samples = tmp_path / "out" / NAME
     deadline = time.monotonic() + 60
