@@ -15,7 +15,7 @@ from ... import jit, machine
 from ...borders import source_index
 from ...simd import fetch_add, store_fence
 from .elements import convert_run, has_runs, lies_flat, read, write
-from .tile import PREFETCH, ROWS, STREAM, tile_row
+from .tile import CONVERT, PREFETCH, ROWS, STREAM, tile_row
 
 FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
@@ -139,17 +139,19 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
     step_y, step_x = layout[STRIDE_Y], layout[STRIDE_X]
     packed_step = source_row if layout[GATHER_ROWS] else step_y * source_row
-    out_flat = layout[PASSES] == 1 and lies_flat(out, scratch)
+    out_flat = layout[PASSES] == 1 and has_runs(out)
     both_flat = out_flat and lies_flat(f, scratch)
     prefetch = PREFETCH if layout[LARGE] else 0
+    alike = lies_flat(out, scratch)
+    convert = 0 if alike else CONVERT
     # columns [left, right) are read in place; aligned stores begin `skip` columns further on
     left, right = layout[LEFT], layout[RIGHT]
-    rows_alike = (
+    rows_alike = alike and (
         out.strides[0] % machine.VECTOR_BYTES == 0 and out.strides[1] % machine.VECTOR_BYTES == 0
     )
     misaligned = (out.ctypes.data // out.itemsize + left) % lanes if rows_alike else 0
     skip = lanes - misaligned if misaligned else 0
-    flags = prefetch + STREAM if layout[LARGE] and rows_alike else prefetch
+    flags = prefetch + STREAM if layout[LARGE] and rows_alike else prefetch + convert
     if right - left < skip + lanes:
         both_flat = False
     while start < stop:
@@ -182,20 +184,20 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         tile_row(
                             f, source + begin, (image_row, step_y * image_row, out_row, flags),
                             taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT],
-                            out, target + begin, f, (ahead + begin, image_row), vectors,
+                            out, target + begin, f, (ahead + begin, image_row), vectors, out,
                         )  # fmt: skip
                         rest = (right - begin) % lanes > 0
                         for needed, edge in ((inner_left < begin, left), (rest, right - lanes)):
                             if needed:
                                 tile_row(
-                                    f, source + edge, (image_row, step_y * image_row, out_row, 0),
+                                    f, source + edge, (image_row, step_y * image_row, out_row, convert),
                                     taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT],
-                                    out, target + edge, f, (ahead + edge, image_row), 1,
+                                    out, target + edge, f, (ahead + edge, image_row), 1, out,
                                 )  # fmt: skip
                     x = right
                     continue
                 width = min(layout[PANEL], (inner_left if x < inner_left else columns) - x)
-                packed_flags = flags if (misaligned + x - left) % lanes == 0 else prefetch
+                packed_flags = flags if (misaligned + x - left) % lanes == 0 else prefetch + convert
                 _pack(f, fill, layout, scratch, plane, y, height, x, width)
                 for first in range(0, height, ROWS):
                     row = min(first, max(height - ROWS, 0))  # the last ones pulled back, as above
@@ -207,14 +209,14 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         tile_row(
                             scratch, packed, (source_row, packed_step, out_row, packed_flags),
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
-                            out, target, f, (ahead, image_row), width // lanes,
+                            out, target, f, (ahead, image_row), width // lanes, out,
                         )  # fmt: skip
                         if width % lanes:
                             edge = width - lanes
                             tile_row(
-                                scratch, packed + edge, (source_row, packed_step, out_row, 0),
+                                scratch, packed + edge, (source_row, packed_step, out_row, convert),
                                 taps, layout[TAPS_AT], layout, layout[STEPS_AT],
-                                out, target + edge, f, (ahead, image_row), 1,
+                                out, target + edge, f, (ahead, image_row), 1, out,
                             )  # fmt: skip
                     else:
                         for part in range(layout[PASSES]):
@@ -223,7 +225,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                                 taps, layout[TAPS_AT + 2 * part],
                                 layout, layout[STEPS_AT + 2 * part],
                                 scratch, layout[RESULTS_AT] + part * ROWS * layout[PANEL],
-                                f, (ahead, image_row), (width + lanes - 1) // lanes,
+                                f, (ahead, image_row), (width + lanes - 1) // lanes, out,
                             )  # fmt: skip
                         _finish(out, layout, scratch, plane, y + row, rows, x, width)
                 x += width

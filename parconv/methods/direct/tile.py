@@ -13,7 +13,7 @@ for every tile position, band, thread count and layout.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -21,6 +21,7 @@ from numba.extending import intrinsic
 
 from ... import machine
 from ...simd import I64, Code, Value, data_pointer, define_once
+from .elements import converted
 
 # (rows, vectors, group): rows x vectors accumulators + group weights + one input vector must fit
 # the register file, and at least 8 accumulators must hide the latency of the multiply-add.
@@ -91,17 +92,32 @@ def _neighbours(columns: Sequence[int]) -> list[tuple[int, int]]:
     return chunks
 
 
-# What to do with memory, as flags: store past the caches, fetch the rows of a later tile.
-STREAM, PREFETCH = 1, 2
+# What to do with memory, as flags: store past the caches, fetch the rows of a later tile, store sums
+# as the elements of the result.
+STREAM, PREFETCH, CONVERT = 1, 2, 4
+
+
+class _Conversion(NamedTuple):
+    """How sums become elements of the result."""
+
+    source: Any
+    target: Any
+    element: Any
+
+    def store(self, builder: Any, sums: Value, pointer: Value) -> None:
+        value = converted(builder, sums, self.source, self.target)
+        pointer = builder.bitcast(pointer, value.type.as_pointer())
+        builder.store(value, pointer, align=self.target.bitwidth // 8)
 
 
 class _Tile:
     """Emits tiles of one width; the attributes are IR values of the function's arguments."""
 
-    def __init__(self, builder: Any, vectors: int, *arguments: Value) -> None:
+    def __init__(self, builder: Any, convert: Any, vectors: int, *arguments: Value) -> None:
         (self.source, self.row, self.step, self.taps, self.steps, self.out, self.out_row,
          self.ahead, self.ahead_row, self.flags) = arguments  # fmt: skip
         self.builder = builder
+        self.convert = convert
         self.code = Code(builder, self.source.type.pointee)
         self.vectors = vectors
         self.cells = [(row, vector) for row in range(ROWS) for vector in range(vectors)]
@@ -129,7 +145,7 @@ class _Tile:
             [self.taps, self.members, *zeros],
             lambda _, taps, group, *sums: self.one_group(source, taps, group, sums),
         )[2:]
-        self.store(sums, self.code.at(self.out, left))
+        self.store(sums, left)
         with self.builder.if_then(self.asked(PREFETCH)):
             self.prefetch(self.code.at(self.ahead, left))
 
@@ -203,17 +219,32 @@ class _Tile:
     def asked(self, flag: int) -> Value:
         return self.builder.icmp_signed("!=", self.builder.and_(self.flags, I64(flag)), I64(0))
 
-    def store(self, sums: Sequence[Value], out: Value) -> None:
-        def put(how: Any) -> None:
-            for (row, vector), value in zip(self.cells, sums, strict=True):
-                start = self.code.at(out, self.builder.mul(self.out_row, I64(row)))
-                how(value, self.code.at(start, vector * self.code.lanes))
-
-        with self.builder.if_else(self.asked(STREAM)) as (past_caches, into_caches):
+    def store(self, sums: Sequence[Value], left: Value) -> None:
+        with self.builder.if_else(self.asked(STREAM)) as (past_caches, otherwise):
             with past_caches:
-                put(self.code.stream)
-            with into_caches:
-                put(self.code.store)
+                self.put(sums, left, self.code.stream)
+            with otherwise:
+                if self.convert is None:
+                    self.put(sums, left, self.code.store)
+                else:
+                    with self.builder.if_else(self.asked(CONVERT)) as (as_results, as_sums):
+                        with as_results:
+                            self.put_converted(sums, left)
+                        with as_sums:
+                            self.put(sums, left, self.code.store)
+
+    def put(self, sums: Sequence[Value], left: Value, how: Any) -> None:
+        out = self.code.at(self.out, left)
+        for (row, vector), value in zip(self.cells, sums, strict=True):
+            start = self.code.at(out, self.builder.mul(self.out_row, I64(row)))
+            how(value, self.code.at(start, vector * self.code.lanes))
+
+    def put_converted(self, sums: Sequence[Value], left: Value) -> None:
+        elements = self.builder.bitcast(self.out, self.convert.element.as_pointer())
+        out = self.code.at(elements, left)
+        for (row, vector), value in zip(self.cells, sums, strict=True):
+            start = self.code.at(out, self.builder.mul(self.out_row, I64(row)))
+            self.convert.store(self.builder, value, self.code.at(start, vector * self.code.lanes))
 
     def prefetch(self, ahead: Value) -> None:
         """The rows a later tile will read: short rows of a wide image defeat the hardware."""
@@ -222,35 +253,43 @@ class _Tile:
             self.code.prefetch(self.code.at(start, vector * self.code.lanes))
 
 
-def _emit_row(builder: Any, vectors: Value, *arguments: Value) -> None:
+def _emit_row(convert: Any, builder: Any, vectors: Value, *arguments: Value) -> None:
     """Whole tiles, then one vector column at a time: a row need not be a multiple of a tile."""
     whole = builder.sdiv(vectors, I64(VECTORS))
     done = builder.mul(whole, I64(VECTORS))
-    _Tile(builder, VECTORS, *arguments).emit(I64(0), whole)
-    _Tile(builder, 1, *arguments).emit(done, builder.sub(vectors, done))
+    _Tile(builder, convert, VECTORS, *arguments).emit(I64(0), whole)
+    _Tile(builder, convert, 1, *arguments).emit(done, builder.sub(vectors, done))
 
 
 @intrinsic
 def tile_row(
-    typing, source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, vectors
+    typing, source, at, rows, taps, taps_at, layout, steps_at, target, target_at, image, ahead,
+    vectors, out,
 ):  # fmt: skip
     """Emit a call that computes `ROWS` rows of ``vectors`` vector columns.
 
     ``rows`` = elements from one source row to the next, the same times the stride, elements from
-    one output row to the next, and the flags.  ``ahead`` = element of ``image`` to prefetch and
-    elements from one of its rows to the next.  Emits nothing where source, taps and out differ in
-    type: such a call is never reached.
+    one row of the target to the next, and the flags.  ``ahead`` = element of ``image`` to prefetch
+    and elements from one of its rows to the next.  ``out`` is the array of results, whatever the
+    target: one function serves both.  Emits nothing where source and taps differ in type: such a
+    call is never reached.
     """
     signature = types.void(
-        source, at, rows, taps, taps_at, layout, steps_at, out, out_at, image, ahead, vectors
-    )
+        source, at, rows, taps, taps_at, layout, steps_at, target, target_at, image, ahead,
+        vectors, out,
+    )  # fmt: skip
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
-        if len({kinds[0].dtype, kinds[3].dtype, kinds[7].dtype}) > 1:
+        sum_kind, target_kind, result = kinds[3].dtype, kinds[7].dtype, kinds[12].dtype
+        if kinds[0].dtype != sum_kind or isinstance(target_kind, types.Complex):
             return context.get_dummy_value()
-        kind = context.get_data_type(kinds[0].dtype)
+        kind = context.get_data_type(sum_kind)
         element, number = kind.as_pointer(), I64.as_pointer()
+        convert, name = None, f"parconv.tile.{kind}"
+        if result != sum_kind and not isinstance(result, types.Complex):
+            convert = _Conversion(sum_kind, result, context.get_data_type(result))
+            name += f".{result}"
 
         def pointer(array: int, at: Value) -> Value:
             return data_pointer(context, builder, kinds[array], args[array], at)
@@ -258,18 +297,18 @@ def tile_row(
         row, step, out_row, flags = (builder.extract_value(args[2], i) for i in range(4))
         ahead_at, ahead_row = (builder.extract_value(args[10], i) for i in range(2))
         start = pointer(0, args[1])
-        same = kinds[9].dtype == kinds[0].dtype
+        same = kinds[9].dtype == sum_kind
         ahead = pointer(9, ahead_at) if same else start
         function = define_once(
             builder.module,
-            f"parconv.tile.{kind}",
+            name,
             [I64, element, I64, I64, element, number, element, I64, element, I64, I64],
-            _emit_row,
+            partial(_emit_row, convert),
         )
         builder.call(
             function,
             [args[11], start, row, step, pointer(3, args[4]), pointer(5, args[6]),
-             pointer(7, args[8]), out_row, ahead, ahead_row, flags],
+             builder.bitcast(pointer(7, args[8]), element), out_row, ahead, ahead_row, flags],
         )  # fmt: skip
         return context.get_dummy_value()
 
