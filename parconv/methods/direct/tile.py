@@ -297,8 +297,11 @@ def tile_row(
         row, step, out_row, flags = (builder.extract_value(args[2], i) for i in range(4))
         ahead_at, ahead_row = (builder.extract_value(args[10], i) for i in range(2))
         start = pointer(0, args[1])
-        same = kinds[9].dtype == sum_kind
-        ahead = pointer(9, ahead_at) if same else start
+        ahead = start
+        if kinds[9].dtype == sum_kind:
+            ahead = pointer(9, ahead_at)
+        else:  # `convert_run` fetches what it converts
+            flags = builder.and_(flags, I64(~PREFETCH))
         function = define_once(
             builder.module,
             name,
