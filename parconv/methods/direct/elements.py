@@ -85,13 +85,14 @@ def _convert_vectors(
     count: Value,
     ahead: Value,
 ) -> None:
-    """Whole vectors, then one element at a time."""
+    """Whole cache lines, then whole vectors, then one element at a time."""
     code = Code(builder, ir.FloatType())
     data = [context.get_data_type(kind) for kind in kinds]
     sizes = [kind.bitwidth // 8 for kind in kinds]
     lanes = machine.lanes(max(sizes))
     done = I64(0)
-    for width in (lanes, 1):
+    line = max(lanes, machine.CACHE_LINE // sizes[0])
+    for width in dict.fromkeys((line, lanes, 1)):
         vectors = [ir.VectorType(kind, width).as_pointer() for kind in data]
         left = builder.sdiv(builder.sub(count, done), I64(width))
         with cgutils.for_range(builder, left, intp=I64) as loop:
@@ -104,7 +105,7 @@ def _convert_vectors(
             if ahead is not None and width > 1:
                 code.prefetch(builder.gep(source, [builder.add(at, ahead)]))
             builder.store(converted(builder, value, *kinds), write_to, align=sizes[1])
-        done = builder.mul(left, I64(width))
+        done = builder.add(done, builder.mul(left, I64(width)))
 
 
 def converted(builder: Any, value: Value, source: Any, target: Any) -> Value:

@@ -51,11 +51,12 @@ def _packed_row(layout, n, y, height):
 
 
 @jit.jit()
-def _pack(f, fill, layout, scratch, plane, y, height, x, width):
+def _pack(f, fill, layout, scratch, plane, y, height, x, width, ahead):
     """Everything that outputs ``[y, y + height) x [x, x + width)`` need, border applied.
 
     Densely packed with a column stride s, a row is s phases (every s-th pixel), each contiguous;
-    of a complex image come first all real parts, then all imaginary ones.
+    of a complex image come first all real parts, then all imaginary ones.  Pixels ``ahead`` elements
+    further on are wanted next.
     """
     size, stride, phase = layout[COLUMNS_IN], layout[STRIDE_X], layout[PHASE_STEP]
     left = x * stride - layout[LEAD_X]
@@ -82,7 +83,7 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
                     scratch[at + column // stride + column % stride * phase] = fill[part]
             elif flat and last > first:
                 source = plane_at + row * image_row + left + first
-                convert_run(f, source, scratch, at + first, last - first, layout[PANEL])
+                convert_run(f, source, scratch, at + first, last - first, ahead)
             else:
                 for column in range(first, last):
                     value = read(f, (plane, row, left + column), part, scratch)
@@ -198,7 +199,11 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     continue
                 width = min(layout[PANEL], (inner_left if x < inner_left else columns) - x)
                 packed_flags = flags if (misaligned + x - left) % lanes == 0 else prefetch + convert
-                _pack(f, fill, layout, scratch, plane, y, height, x, width)
+                # the panel on the right, a line more where its halo ends, or the block below
+                later = layout[PANEL] + layout[SPAN_X] + machine.CACHE_LINE // f.itemsize
+                if x + width >= columns:
+                    later = layout[BLOCK] * step_y * image_row - x
+                _pack(f, fill, layout, scratch, plane, y, height, x, width, later)
                 for first in range(0, height, ROWS):
                     row = min(first, max(height - ROWS, 0))  # the last ones pulled back, as above
                     rows, packed = min(ROWS, height), row * packed_step
