@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from . import machine, wisdom
-from .bands import split_rows
 from .dtypes import check_dtype
 from .methods import METHODS
 from .plan import Plan
@@ -39,7 +38,6 @@ FEW_THREADS = 4
 # 1.92 1.88 1.86.
 BANDS_PER_THREAD = 4
 MOST_BANDS = 1 << 16  # however large the problem: a plan stays small
-BAND_TILES = 10  # least height of a band, in rows of tiles
 
 
 def decide(image: Any, taps: Any, threads: Any, *question: Any) -> Plan:
@@ -88,14 +86,14 @@ def _plan(
 _cached_plan = lru_cache(maxsize=512, typed=True)(_plan)
 
 
-def _work_of(problem: Problem) -> int:
-    return problem.flops + PIXEL_WORK // 8 * problem.bytes
+def _work_of(problem: Problem, method: str) -> float:
+    return float(METHODS[method].cost(problem)) + PIXEL_WORK // 8 * problem.bytes
 
 
-def _launches(problem: Problem, threads: int) -> int:
+def _launches(problem: Problem, method: str, threads: int) -> int:
     """How often a run of the plan looks at the signals."""
     slowness = INTEGER_SLOWNESS if problem.compute.kind == "i" else 1
-    return max(1, math.ceil(_work_of(problem) * slowness / (threads * LAUNCH_WORK)))
+    return max(1, math.ceil(_work_of(problem, method) * slowness / (threads * LAUNCH_WORK)))
 
 
 def is_small(image: tuple[int, ...], taps: tuple[int, ...]) -> bool:
@@ -120,10 +118,10 @@ def make_plan(
 def by_rule(problem: Problem, threads: int | None, budget: int, strategy: str, method: str) -> Plan:
     """The plan for a problem where nothing was recorded."""
     chosen = _choose_method(problem, method)
-    who = _choose_strategy(problem, budget, strategy)
+    who = _choose_strategy(problem, chosen, budget, strategy)
     used = 1 if who == "serial" else budget
-    highest = _rows(problem) // (METHODS[chosen].ROWS * BAND_TILES)
-    bands = min(used * BANDS_PER_THREAD, max(used, highest)) if used > 1 else 1
+    most = _rows(problem) // METHODS[chosen].least_band(problem)
+    bands = min(used * BANDS_PER_THREAD, max(used, most)) if used > 1 else 1
     return arrange(problem, chosen, who, threads, used, bands)
 
 
@@ -132,11 +130,10 @@ def arrange(
     advice: wisdom.Wisdom | None = None,
 ) -> Plan:  # fmt: skip
     """The plan that runs about so many bands (more where signals must be served) on ``threads``."""
-    parts = min(max(_launches(problem, 1), bands), MOST_BANDS)
-    empty = 0 in problem.shape
-    cut = () if empty else split_rows(_rows(problem), parts, METHODS[method].ROWS)
+    parts = min(max(_launches(problem, method, 1), bands), MOST_BANDS)
+    cut = () if 0 in problem.shape else METHODS[method].bands(problem, parts)
     used = max(1, min(threads, len(cut)))
-    launch = max(used, math.ceil(len(cut) / _launches(problem, used)))
+    launch = max(used, math.ceil(len(cut) / _launches(problem, method, used)))
     return Plan(problem, method, strategy, asked, used, cut, launch, advice)
 
 
@@ -158,16 +155,16 @@ def _choose_method(problem: Problem, method: str) -> str:
     }
     if not able:
         raise ValueError(f"method={method!r} cannot: {METHODS[method].applicable(problem)}")
-    return min(able, key=lambda name: able[name])
+    return "direct" if method == "auto" else method
 
 
-def _choose_strategy(problem: Problem, budget: int, strategy: str) -> str:
+def _choose_strategy(problem: Problem, method: str, budget: int, strategy: str) -> str:
     _known("strategy", strategy, STRATEGIES)
     if strategy != "auto":
         return strategy
     if budget == 1 or is_small(problem.image, problem.filter):
         return "serial"
-    long = budget <= FEW_THREADS and _work_of(problem) > budget * LONG_WORK
+    long = budget <= FEW_THREADS and _work_of(problem, method) > budget * LONG_WORK
     return "threads" if long or machine.prange_obstacle() else "prange"
 
 

@@ -59,14 +59,21 @@ class Code:
 
     # --- vectors ---
 
-    def _vector_at(self, pointer: Value) -> Value:
-        return self.builder.bitcast(pointer, self.vector.as_pointer())
+    def constant(self, value: float) -> Value:
+        """The same number in every lane."""
+        return ir.Constant(self.vector, [value] * self.lanes)
 
-    def load(self, pointer: Value) -> Value:
-        return self.builder.load(self._vector_at(pointer), align=self.itemsize)
+    def _vector_at(self, pointer: Value, kind: Any = None) -> Value:
+        return self.builder.bitcast(pointer, (kind or self.vector).as_pointer())
+
+    def load(self, pointer: Value, lanes: int = 0) -> Value:
+        """A vector, or one of that many lanes."""
+        kind = ir.VectorType(self.kind, lanes) if lanes else self.vector
+        return self.builder.load(self._vector_at(pointer, kind), align=self.itemsize)
 
     def store(self, value: Value, pointer: Value) -> None:
-        self.builder.store(value, self._vector_at(pointer), align=self.itemsize)
+        """A vector of any number of lanes."""
+        self.builder.store(value, self._vector_at(pointer, value.type), align=self.itemsize)
 
     def stream(self, value: Value, pointer: Value) -> None:
         """Store past the caches; the pointer must be aligned to the vector."""
@@ -79,6 +86,23 @@ class Code:
         one = self.builder.insert_element(undefined, scalar, I32(0))
         lanes = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(one, undefined, lanes)
+
+    def shuffle(self, first: Value, second: Value, order: Sequence[int]) -> Value:
+        """Lanes of two vectors, counted through both."""
+        lanes = ir.Constant(ir.VectorType(I32, len(order)), list(order))
+        return self.builder.shuffle_vector(first, second, lanes)
+
+    def piece(self, vector: Value, first: int, count: int) -> Value:
+        """Some neighbouring lanes."""
+        return self.shuffle(vector, vector, range(first, first + count))
+
+    def joined(self, pieces: Sequence[Value]) -> Value:
+        """The pieces, a power of two of them, one after another."""
+        while len(pieces) > 1:
+            order = range(2 * pieces[0].type.count)
+            pairs = zip(pieces[::2], pieces[1::2], strict=True)
+            pieces = [self.shuffle(first, second, order) for first, second in pairs]
+        return pieces[0]
 
     def shift(self, first: Value, second: Value, lanes: int) -> Value:
         """The vector that begins ``lanes`` elements into two neighbouring ones.

@@ -8,11 +8,12 @@ A method is a module with these names; nothing outside this table compares them:
 * ``layout(problem)``, ``fill(problem)``, ``workspace(problem)`` what else its kernel needs;
 * ``kernels(image, compute, result)`` compiled code that fills rows ``[start, stop)`` of the output;
 * ``run_band(problem, image, taps, start, stop)`` the same in another process, rows returned;
-* ``ROWS`` the height of its tiles, of which bands are multiples.
+* ``bands(problem, parts)`` about so many bands of rows, cut where its tiles end;
+* ``least_band(problem)`` rows of a band that is worth handing to a worker.
 """
 
 from types import ModuleType
 
-from . import direct
+from . import direct, fft
 
-METHODS: dict[str, ModuleType] = {"direct": direct}
+METHODS: dict[str, ModuleType] = {"fft": fft, "direct": direct}

@@ -16,11 +16,14 @@ import numpy as np
 
 from ... import jit, machine
 from ...arguments import BOUNDARIES
+from ...bands import split_rows
 from ...dtypes import Array, DType, kernel_dtype, real
 from ...problem import Problem
 from . import kernel as k
 from .packing import packing_of
 from .tile import ROWS, encode_pass, row_groups
+
+BAND_TILES = 10  # least height of a band, in rows of tiles
 
 
 class Taps(NamedTuple):
@@ -75,18 +78,18 @@ def _passes(problem: Problem) -> list[list[tuple[int, int]]]:
 
 
 @lru_cache(maxsize=256)
-def _order(problem: Problem) -> Array:
-    """Where each packed tap comes from in the flattened parts of the filter."""
+def order(problem: Problem) -> Array:
+    """Where each packed tap comes from in the flattened parts of the filter, in order of addition."""
     rows, columns = problem.filter
     place = np.arange(rows * columns).reshape(rows, columns)
     if problem.reflect:
         place = place[::-1, ::-1]
-    order = []
+    places = []
     for terms in _passes(problem):
         for _, members in _groups(problem):
             for _, part in terms:
-                order.append(place[members].T.ravel() + part * place.size)
-    return np.concatenate(order)
+                places.append(place[members].T.ravel() + part * place.size)
+    return np.concatenate(places)
 
 
 def prepare(problem: Problem, g: Array) -> Taps:
@@ -99,7 +102,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
     if g.dtype != kind:
         with np.errstate(over="ignore"):
             g = g.astype(kind)
-    values = g.reshape(-1).take(_order(problem))
+    values = g.reshape(-1).take(order(problem))
     values.flags.writeable = False
     return Taps(values, limit)
 
@@ -115,6 +118,16 @@ def _overflow_limit(problem: Problem, g: Array) -> int | None:
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
+
+
+def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
+    """At most ``parts`` bands of whole tiles."""
+    return split_rows(problem.planes * problem.plane[0], parts, ROWS)
+
+
+def least_band(problem: Problem) -> int:
+    """Rows of a band that is worth handing out."""
+    return ROWS * BAND_TILES
 
 
 def _in_place(problem: Problem) -> tuple[int, int, int, int]:
@@ -174,7 +187,7 @@ def layout(problem: Problem) -> Array:
         machine.lanes(real(problem.compute).itemsize),
         pack.phase_step, pack.part_step, pack.row_step, pack.rows * pack.row_step,
         span_y - 1 + 2 * ROWS * sy, passes, starts[passes],
-        starts[0], 0, starts[passes - 1], len(_order(problem)) // passes * (passes - 1),
+        starts[0], 0, starts[passes - 1], len(order(problem)) // passes * (passes - 1),
     ]  # fmt: skip
     result = np.array([*numbers, *itertools.chain(*tables)], np.int64)
     result.flags.writeable = False

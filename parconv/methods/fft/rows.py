@@ -1,0 +1,152 @@
+"""Rows of results in scratch: whether they are finite, by definition where not, and out to memory."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from ... import machine
+from ...simd import I1, I64, Code, Value, data_pointer, define_once
+
+TOGETHER = 8  # vectors summed at a time: enough to hide the latency of a multiply-add
+
+
+def _each(code: Code, count: Value, body: Callable[[Value], None]) -> None:
+    """``body(index)`` for every index below ``count``, which may be 0."""
+    with cgutils.for_range(code.builder, count, intp=I64) as loop:
+        body(loop.index)
+
+
+@intrinsic
+def all_finite(typing, scratch, at, row, rows, columns):  # fmt: skip
+    """Whether ``rows`` x ``columns`` numbers (whole vectors of them) hold no NaN and no infinity."""
+    signature = types.boolean(scratch, *[types.int64] * 4)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        code = Code(builder, context.get_data_type(scratch.dtype))
+        start = data_pointer(context, builder, scratch, args[0], args[1])
+        total = cgutils.alloca_once_value(builder, code.zero)
+
+        def one_row(index: Value) -> None:
+            base = code.at(start, builder.mul(index, args[2]))
+
+            def one_vector(n: Value) -> None:
+                value = code.load(code.at(base, builder.mul(n, I64(code.lanes))))
+                # 0 times a finite number is 0, times anything else NaN, which stays
+                builder.store(code.fma(value, code.zero, builder.load(total)), total)
+
+            _each(code, vectors, one_vector)
+
+        vectors = builder.udiv(builder.add(args[4], I64(code.lanes - 1)), I64(code.lanes))
+        _each(code, args[3], one_row)
+        found = builder.load(total)
+        lanes = builder.fcmp_ordered("ord", found, found)
+        bits = builder.bitcast(lanes, ir.IntType(code.lanes))
+        return builder.icmp_signed("==", bits, bits.type(-1))
+
+    return signature, codegen
+
+
+@intrinsic
+def stream_row(typing, scratch, at, out, out_at, count):  # fmt: skip
+    """``count`` numbers past the caches, whole lines of them; the ends, in parts of lines, not."""
+    signature = types.void(scratch, types.int64, out, types.int64, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if out.dtype != scratch.dtype:  # never reached
+            return context.get_dummy_value()
+        code = Code(builder, context.get_data_type(scratch.dtype))
+        source = data_pointer(context, builder, scratch, args[0], args[1])
+        target = data_pointer(context, builder, out, args[2], args[3])
+
+        def piece(start: Value, count: Value, lanes: int, put: Callable[..., None]) -> None:
+            def one(n: Value) -> None:
+                at = builder.add(start, builder.mul(n, I64(lanes)))
+                put(code.load(code.at(source, at), lanes), code.at(target, at))
+
+            _each(code, count, one)
+
+        address = builder.udiv(builder.ptrtoint(target, I64), I64(code.itemsize))
+        head = builder.and_(builder.neg(address), I64(code.lanes - 1))
+        head = builder.select(builder.icmp_signed("<", head, args[4]), head, args[4])
+        rest = builder.sub(args[4], head)
+        tail = builder.and_(rest, I64(code.lanes - 1))
+        piece(I64(0), head, 1, code.store)
+        piece(head, builder.udiv(rest, I64(code.lanes)), code.lanes, code.stream)
+        piece(builder.sub(args[4], tail), tail, 1, code.store)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+class _Sums:
+    """Emits correlations by definition; the attributes are IR values of the function's arguments."""
+
+    def __init__(self, builder: Any, window: Value, taps: Value, offsets: Value, *sizes: Value):
+        self.window, self.taps, self.offsets = window, taps, offsets
+        self.count, self.row, self.rows, self.vectors = sizes
+        self.builder, self.code = builder, Code(builder, window.type.pointee)
+
+    def emit(self) -> None:
+        whole = self.builder.udiv(self.vectors, I64(TOGETHER))
+        done = self.builder.mul(whole, I64(TOGETHER))
+
+        def one_row(index: Value) -> None:
+            start = self.code.at(self.window, self.builder.mul(index, self.row))
+            self.side_by_side(start, whole, TOGETHER)
+            rest = self.code.at(start, self.builder.mul(done, I64(self.code.lanes)))
+            self.side_by_side(rest, self.builder.sub(self.vectors, done), 1)
+
+        _each(self.code, self.rows, one_row)
+
+    def side_by_side(self, start: Value, count: Value, vectors: int) -> None:
+        width = vectors * self.code.lanes
+
+        def one(index: Value) -> None:
+            place = self.code.at(start, self.builder.mul(index, I64(width)))
+            places = [self.code.at(place, n * self.code.lanes) for n in range(vectors)]
+            for pointer, value in zip(places, self.sums(places), strict=True):
+                self.code.store(value, pointer)
+
+        _each(self.code, count, one)
+
+    def sums(self, places: Sequence[Value]) -> list[Value]:
+        code = self.code
+
+        def one_tap(index: Value, *sums: Value) -> list[Value]:
+            weight = code.splat(code.read(self.taps, index))
+            offset = code.read(self.offsets, index)
+            pixels = [code.load(code.at(place, offset)) for place in places]
+            return [code.fma(p, weight, s) for p, s in zip(pixels, sums, strict=True)]
+
+        return code.loop(self.count, [code.zero] * len(places), one_tap)
+
+
+@intrinsic
+def correlate_window(typing, scratch, at, taps, taps_at, layout, offsets_at, sizes):  # fmt: skip
+    """Replace the window at ``at`` by its correlation, tap after tap in the order given.
+
+    ``sizes`` = taps, elements from row to row, rows and vectors of output.  In place: an output
+    replaces the first pixel it is made from, which no later output wants.
+    """
+    signature = types.void(scratch, at, taps, taps_at, layout, offsets_at, sizes)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds = signature.args
+        pointers = [
+            data_pointer(context, builder, kinds[n], args[n], args[n + 1]) for n in (0, 2, 4)
+        ]
+        arguments = [*pointers, *(builder.extract_value(args[6], n) for n in range(4))]
+        function = define_once(
+            builder.module,
+            f"parconv.fft.sums.{context.get_data_type(scratch.dtype)}",
+            [argument.type for argument in arguments],
+            lambda inner, *values: _Sums(inner, *values).emit(),
+        )
+        builder.call(function, arguments)
+        return context.get_dummy_value()
+
+    return signature, codegen
