@@ -70,8 +70,10 @@ def conv2d(
         Upper bound; by default the cores this process may use.
     strategy : {"auto", "serial", "prange", "threads", "joblib"}
         Who computes which band of rows.
-    method : {"auto", "direct"}
-        The algorithm.
+    method : {"auto", "direct", "fft"}
+        The algorithm.  Both "direct" and "fft" answer to within rounding: of each pixel's own
+        neighbourhood, and of the largest pixel within some hundreds.  "auto" takes the faster one
+        for inexact images, by sizes alone, and "direct" for integer ones.
 
     Returns
     -------

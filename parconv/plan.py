@@ -144,7 +144,8 @@ class Plan:
     def predict(self) -> Prediction | None:
         """The time of a run, from the machine's recorded ceilings; None where there are none."""
         found = ceilings.load(self.threads)
-        return Prediction.of(self.problem, self.strategy, found) if found else None
+        cost = self._method.cost(self.problem)
+        return Prediction.of(self.problem, self.strategy, found, cost) if found else None
 
     def explain(self) -> str:
         """The plan in full, one fact a line."""
@@ -155,6 +156,7 @@ class Plan:
             "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
             "sums in": str(problem.compute),
             "method": f"{self.method}: {_first_line(self._method)}",
+            "considered": self._considered,
             "strategy": f"{self.strategy}: {_first_line(STRATEGIES[self.strategy])}{self._caveat}",
             "threads": self._threads_told,
             "bands": f"{len(rows)} of {min(rows)} to {max(rows)} rows" if rows else "none",
@@ -177,6 +179,18 @@ class Plan:
             f"wisdom of {found.measured}: {1e3 * found.seconds:.3g} ms, by rule "
             f"{1e3 * found.default_seconds:.3g}"
         )
+
+    @property
+    def _considered(self) -> str:
+        """Every other method, and why it is not this plan's or how long it would take."""
+        problem, own = self.problem, self._method.cost(self.problem)
+        told = []
+        for name, method in METHODS.items():
+            if name != self.method:
+                reason = method.applicable(problem) or method.unasked(problem)
+                ratio = "" if reason else f"{method.cost(problem) / max(own, 1):.2g} times as long"
+                told.append(f"{name}: {reason or ratio}")
+        return "; ".join(told)
 
     @property
     def _threads_told(self) -> str:

@@ -148,14 +148,17 @@ def _known(name: str, value: Any, table: dict[str, Any]) -> None:
 
 def _choose_method(problem: Problem, method: str) -> str:
     _known("method", method, METHODS)
-    able = {
-        name: module.cost(problem)
-        for name, module in METHODS.items()
-        if method in ("auto", name) and module.applicable(problem) is None
-    }
-    if not able:
-        raise ValueError(f"method={method!r} cannot: {METHODS[method].applicable(problem)}")
-    return "direct" if method == "auto" else method
+    if method == "auto":
+        able = {
+            name: module.cost(problem)
+            for name, module in METHODS.items()
+            if not (module.applicable(problem) or module.unasked(problem))
+        }
+        return min(able, key=lambda name: able[name])
+    reason = METHODS[method].applicable(problem)
+    if reason:
+        raise ValueError(f"method={method!r} cannot: {reason}")
+    return method
 
 
 def _choose_strategy(problem: Problem, method: str, budget: int, strategy: str) -> str:

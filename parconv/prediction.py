@@ -23,10 +23,15 @@ class Prediction:
     overhead: float
 
     @classmethod
-    def of(cls, problem: Problem, strategy: str, ceilings: Ceilings) -> "Prediction":
-        """For image and output in memory, at the machine's ceilings for that many threads."""
+    def of(
+        cls, problem: Problem, strategy: str, ceilings: Ceilings, cost: float | None = None
+    ) -> "Prediction":
+        """For image and output in memory, at the machine's ceilings for that many threads.
+
+        ``cost`` in operations; those of the definition where nobody knows better.
+        """
         return cls(
-            problem.flops / ceilings.gflops(problem.compute) / 1e9,
+            (problem.flops if cost is None else cost) / ceilings.gflops(problem.compute) / 1e9,
             problem.bytes / ceilings.gbytes / 1e9,
             OVERHEAD.get(strategy, 0.0),
         )

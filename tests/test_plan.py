@@ -46,8 +46,8 @@ def test_plans_as_text(text: str) -> None:
 
 
 LINES = (
-    "problem", "output", "sums in", "method", "strategy", "threads", "bands", "work", "workspace",
-    "machine",
+    "problem", "output", "sums in", "method", "considered", "strategy", "threads", "bands", "work",
+    "workspace", "machine",
 )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ def test_explain_tells_all(method: str, strategy: str) -> None:
     assert "512x600 float32" in told["output"]
     assert "float32" in told["sums in"]
     assert method in told["method"]
+    assert all(f"{other}: " in told["considered"] for other in METHODS if other != method)
     assert strategy in told["strategy"]
     assert f"{plan.threads} used" in told["threads"]
     assert "8 asked" in told["threads"]

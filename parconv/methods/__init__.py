@@ -3,7 +3,8 @@
 A method is a module with these names; nothing outside this table compares them:
 
 * ``applicable(problem)`` why it cannot answer the problem, or None;
-* ``cost(problem)`` its floating-point operations;
+* ``unasked(problem)`` why only a caller who names it gets it, or None;
+* ``cost(problem)`` its time, in operations of the direct method: the least is chosen;
 * ``prepare(problem, g)`` the filter as its kernel reads it, read-only;
 * ``layout(problem)``, ``fill(problem)``, ``workspace(problem)`` what else its kernel needs;
 * ``kernels(image, compute, result)`` compiled code that fills rows ``[start, stop)`` of the output;

@@ -56,8 +56,13 @@ def applicable(problem: Problem) -> str | None:
     return None
 
 
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names this method gets it; None where it may be chosen: always."""
+    return None
+
+
 def cost(problem: Problem) -> float:
-    """Floating-point operations, the unit in which methods are compared."""
+    """Its floating-point operations, the unit in which methods are compared."""
     return float(problem.flops)
 
 
@@ -79,7 +84,7 @@ def _passes(problem: Problem) -> list[list[tuple[int, int]]]:
 
 @lru_cache(maxsize=256)
 def order(problem: Problem) -> Array:
-    """Where each packed tap comes from in the flattened parts of the filter, in order of addition."""
+    """Place of each packed tap in the flattened parts of the filter, in order of addition."""
     rows, columns = problem.filter
     place = np.arange(rows * columns).reshape(rows, columns)
     if problem.reflect:

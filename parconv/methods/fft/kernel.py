@@ -11,7 +11,7 @@ from ...borders import source_index
 from ...simd import fetch_add, store_fence
 from ..direct.elements import convert_run, has_runs, lies_flat, read, write
 from .passes import FIRST, FORWARD, INVERSE, LAST, MULTIPLY, TURN, TURN_BACK, run_pass
-from .rows import all_finite, correlate_window, stream_row
+from .rows import all_finite, correlate_window, fetch_row, stream_row
 from .spectrum import BIG
 
 FIELDS = (
@@ -21,6 +21,7 @@ FIELDS = (
 ) = range(28)  # fmt: skip
 # Then the passes but the last: radix, butterflies of a block, blocks, place of twiddle factors.
 PASS, PASSES_AT = 4, len(FIELDS)
+AHEAD = 8  # rows fetched ahead of the one that is copied: hardware does not foresee short rows
 
 
 @jit.jit()
@@ -37,18 +38,19 @@ def _pack(f, fill, layout, scratch, window, tile):
     flat = has_runs(f)
     image_row = f.strides[1] // f.itemsize
     source = plane * (f.strides[0] // f.itemsize) + left + first
+    prefetch = exists and layout[LARGE] != 0
     for y in range(rows):
         at = window + y * row_step
         pixel = source_index(top + y, layout[ROWS_IN], layout[BORDER_Y]) if exists else -1
+        if prefetch:
+            fetch_row(f, source + (top + y + AHEAD) * image_row, last - first)
         if pixel < 0:
             value = fill[0] if exists else scratch.dtype.type(0)
             for x in range(columns):
                 scratch[at + x] = value
             continue
         if flat:
-            convert_run(
-                f, source + pixel * image_row, scratch, at + first, last - first, columns
-            )
+            convert_run(f, source + pixel * image_row, scratch, at + first, last - first, columns)
         else:
             for x in range(first, last):
                 scratch[at + x] = read(f, (plane, pixel, left + x), 0, scratch)
@@ -69,7 +71,11 @@ def _pack(f, fill, layout, scratch, window, tile):
 
 @jit.jit()
 def _transform(taps, fill, layout, scratch, base):
-    """Both windows correlated: forward along columns, along rows and back, back along columns."""
+    """Both windows correlated: forward along columns, along rows and back, back along columns.
+
+    False where a result is NaN or infinite: it is, whatever the frequency, if a pixel or a sum on
+    the way was.
+    """
     size, groups, row, window = layout[SIZE], layout[GROUPS], layout[ROW_STEP], layout[WINDOW]
     lanes, block = layout[LANES], layout[BLOCK_STEP]
     windows, cells = base, base + layout[COLUMN_AT]
@@ -103,6 +109,8 @@ def _transform(taps, fill, layout, scratch, base):
                 INVERSE, layout[n], scratch, at, at, fill, layout[n + 3],
                 (layout[n + 1], layout[n + 2], none, none),
             )  # fmt: skip
+    for lane in range(lanes):
+        scratch[cells - lanes + lane] = 0
     for group in range((layout[STEP_X] + lanes - 1) // lanes):
         source = turned + group * 2 * lanes * lanes
         run_pass(TURN_BACK, BIG, scratch, source, cells, fill, none, (size, block, none, none))
@@ -116,6 +124,7 @@ def _transform(taps, fill, layout, scratch, base):
             LAST, layout[first], scratch, cells, strip, fill, layout[first + 3],
             (layout[first + 1], row, window, layout[STEP_Y]),
         )  # fmt: skip
+    return all_finite(scratch, cells - lanes, lanes, 1, lanes)
 
 
 @jit.jit()
@@ -144,8 +153,8 @@ def _deliver(out, layout, scratch, window, tile, start, stop):
 
 
 @jit.jit()
-def _is_finite(layout, scratch, window, rows, columns):
-    return all_finite(scratch, window, layout[ROW_STEP], rows, columns)
+def _is_finite(layout, scratch, window):
+    return all_finite(scratch, window, layout[ROW_STEP], layout[NEEDED_Y], layout[NEEDED_X])
 
 
 @jit.jit()
@@ -155,20 +164,18 @@ def _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop):
     A window that holds NaN or infinity is correlated by definition, in the direct method's order
     of additions, and its partner transformed beside zeros.
     """
-    step, rows, columns = layout[WINDOW], layout[NEEDED_Y], layout[NEEDED_X]
+    step = layout[WINDOW]
     vectors = (layout[STEP_X] + layout[LANES] - 1) // layout[LANES]
     good = -1
     for side in range(2):
         window = base + side * step
         _pack(f, fill, layout, scratch, window, 2 * pair + side)
-        if _is_finite(layout, scratch, window, rows, columns):
+        if _is_finite(layout, scratch, window):
             good = side if good < 0 else 2
     if good == 0 or good == 1:
         _pack(f, fill, layout, scratch, base + (1 - good) * step, layout[TILES])
-        _transform(taps, fill, layout, scratch, base)
-        window = base + good * step
-        if _is_finite(layout, scratch, window, layout[STEP_Y], layout[STEP_X]):
-            _deliver(out, layout, scratch, window, 2 * pair + good, start, stop)
+        if _transform(taps, fill, layout, scratch, base):
+            _deliver(out, layout, scratch, base + good * step, 2 * pair + good, start, stop)
         else:
             good = -1
     for side in range(2):
@@ -193,16 +200,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     first = start // rows * ny + start % rows // layout[STEP_Y]
     last = (stop - 1) // rows * ny + (stop - 1) % rows // layout[STEP_Y] + 1
     for pair in range(first * nx // 2, (last * nx + 1) // 2):
-        finite = True
         for side in range(2):
             window = base + side * layout[WINDOW]
             _pack(f, fill, layout, scratch, window, 2 * pair + side)
-        _transform(taps, fill, layout, scratch, base)
-        for side in range(2):
-            window = base + side * layout[WINDOW]
-            if not _is_finite(layout, scratch, window, layout[STEP_Y], layout[STEP_X]):
-                finite = False
-        if finite:
+        if _transform(taps, fill, layout, scratch, base):
             for side in range(2):
                 window = base + side * layout[WINDOW]
                 _deliver(out, layout, scratch, window, 2 * pair + side, start, stop)

@@ -13,7 +13,6 @@ that take their sizes at run time: one compilation serves transforms of every si
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -110,25 +109,33 @@ class _Pass:
         self.each(count, body)
 
     def last(self) -> None:
-        """The mirror image of `first`; one more size: rows wanted."""
+        """The mirror image of `first`; one more size: rows wanted.
+
+        The vector before the source turns NaN where a result is not finite, and stays so.
+        """
         code, (count, row, window, wanted) = self.code, self.sizes[:4]
         rows = self.steps(self.builder.mul(count, row), self.radix)
         cells = self.steps(self.scaled(count, self.cell), self.radix)
 
-        def body(k: Value) -> None:
+        def body(k: Value, status: Value) -> list[Value]:
             source = code.at(self.source, self.scaled(k, self.cell))
             table = code.at(self.table, self.scaled(k, 2 * (self.radix - 1)))
             start = code.at(self.target, self.builder.mul(k, row))
             found = self.inverse_butterfly(lambda n: self.get(code.at(source, cells[n])), table)
             index = k
             for n, value in enumerate(found):
+                # 0 times a finite number is 0, times anything else NaN
+                for part in value:
+                    status = code.fma(part, code.zero, status)
                 with self.builder.if_then(self.builder.icmp_signed("<", index, wanted)):
                     pixel = code.at(start, rows[n])
                     code.store(value[0], pixel)
                     code.store(value[1], code.at(pixel, window))
                 index = self.builder.add(index, count)
+            return [status]
 
-        self.each(count, body)
+        place = code.at(self.source, -code.lanes)
+        code.store(code.loop(count, [code.load(place)], body)[0], place)
 
     def _in_place(self, butterfly: Callable[..., list[Complex]]) -> None:
         code, (count, blocks) = self.code, self.sizes[:2]
@@ -197,10 +204,11 @@ class _Pass:
             for row, place in self._places(index, self.target):
                 for part in (0, 1):
                     rows = [value[part] for value in found[row : row + run]]
+                    start = code.at(place, part * code.lanes)
                     for vector, held in zip(transposed(code, rows), order, strict=True):
                         for n, column in enumerate(held):
                             piece = code.piece(vector, n * run, run)
-                            code.store(piece, code.at(place, column * self.cell + part * code.lanes))
+                            code.store(piece, code.at(start, column * self.cell))
 
         self.each(self.builder.udiv(self.sizes[0], I64(self.radix)), body)
 
@@ -220,8 +228,10 @@ class _Pass:
 
         def body(index: Value) -> None:
             places = [place for _, place in self._places(index, self.source)]
-            parts = [sum((rows(place, part) for place in places), []) for part in (1, 0)]
-            values = list(zip(*parts, strict=True))  # swapped
+            real, imaginary = (
+                [row for place in places for row in rows(place, part)] for part in (0, 1)
+            )
+            values = list(zip(imaginary, real, strict=True))  # swapped
             target = code.at(self.target, self.scaled(index, self.radix * self.cell))
             for n, value in enumerate(dft(code, values.__getitem__, self.radix)):
                 self.put(swapped(value), code.at(target, n * self.cell))

@@ -1,4 +1,4 @@
-"""Rows of results in scratch: whether they are finite, by definition where not, and out to memory."""
+"""Rows of scratch: finite or not, correlated by definition, stored to memory."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ... import machine
-from ...simd import I1, I64, Code, Value, data_pointer, define_once
+from ...simd import I64, Code, Value, data_pointer, define_once
 
 TOGETHER = 8  # vectors summed at a time: enough to hide the latency of a multiply-add
 
@@ -22,7 +22,7 @@ def _each(code: Code, count: Value, body: Callable[[Value], None]) -> None:
 
 @intrinsic
 def all_finite(typing, scratch, at, row, rows, columns):  # fmt: skip
-    """Whether ``rows`` x ``columns`` numbers (whole vectors of them) hold no NaN and no infinity."""
+    """Whether ``rows`` x ``columns`` numbers (whole vectors) hold neither NaN nor infinity."""
     signature = types.boolean(scratch, *[types.int64] * 4)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -48,6 +48,21 @@ def all_finite(typing, scratch, at, row, rows, columns):  # fmt: skip
         return builder.icmp_signed("==", bits, bits.type(-1))
 
     return signature, codegen
+
+
+@intrinsic
+def fetch_row(typing, f, at, count):  # fmt: skip
+    """Ask for the lines of ``count`` elements, which may lie anywhere."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        code = Code(builder, ir.FloatType())
+        start = data_pointer(context, builder, f, args[0], args[1])
+        line = machine.CACHE_LINE // context.get_abi_sizeof(context.get_data_type(f.dtype))
+        lines = builder.sdiv(builder.add(args[2], I64(line - 1)), I64(line))
+        _each(code, lines, lambda n: code.prefetch(code.at(start, builder.mul(n, I64(line)))))
+        return context.get_dummy_value()
+
+    return types.void(f, types.int64, types.int64), codegen
 
 
 @intrinsic
@@ -83,7 +98,7 @@ def stream_row(typing, scratch, at, out, out_at, count):  # fmt: skip
 
 
 class _Sums:
-    """Emits correlations by definition; the attributes are IR values of the function's arguments."""
+    """Emits sums by definition; the attributes are IR values of the function's arguments."""
 
     def __init__(self, builder: Any, window: Value, taps: Value, offsets: Value, *sizes: Value):
         self.window, self.taps, self.offsets = window, taps, offsets

@@ -1,4 +1,4 @@
-"""The transform in numbers: radices, twiddle factors, the order of frequencies, a filter's spectrum.
+"""The transform in numbers: radices, twiddle factors, order of frequencies, a filter's spectrum.
 
 NumPy only; computed once for a plan.
 """
@@ -67,9 +67,17 @@ def spectrum(weights: Array, rows: Array, columns: Array, size: int, kind: DType
     frequency.
     """
     lanes, order = machine.lanes(kind.itemsize), frequencies(size)
-    field = np.zeros((size, size))
-    field[-rows % size, -columns % size] = weights.astype(np.float64) / size**2
+    used, line = np.unique(rows, return_inverse=True)
+    field = np.zeros((used.size, size))
+    field[line, -columns % size] = weights.astype(np.float64) / size**2
     with np.errstate(all="ignore"):
-        found = np.fft.fft2(field)[order][:, order].reshape(size // lanes, lanes, size)
-        cells = np.stack([found.real, found.imag], -1).transpose(0, 2, 3, 1)
-        return cells.astype(kind).ravel()
+        half = np.zeros((size, size // 2 + 1), np.complex128)
+        half[-used % size] = np.fft.rfft(field)
+        half = np.fft.fft(half, axis=0).astype(np.result_type(kind, np.complex64))
+    found = np.empty((size, size), half.dtype)
+    found[:, : size // 2 + 1] = half
+    mirrored = half[-np.arange(size) % size, 1:-1][:, ::-1]
+    np.conjugate(mirrored, out=found[:, size // 2 + 1 :])
+    found = found[order].take(order, axis=1).reshape(size // lanes, lanes, size)
+    parts = found.view(kind).reshape(size // lanes, lanes, size, 2)
+    return parts.transpose(0, 2, 3, 1).ravel()
