@@ -41,9 +41,10 @@ class Workload:
     def name(self) -> str:
         """What the table shows and ``--only`` searches; different for every workload."""
         sizes = "{}x{} {}x{}".format(*self.shape, *self.taps)
-        usual = {"same", "mirror", "direct", "auto"}
         chosen = (self.mode, self.boundary, self.method, self.strategy)
-        words = [self.group, sizes, self.dtype, *(word for word in chosen if word not in usual)]
+        usual = ("same", "mirror", "direct", "auto")
+        unusual = (word for word, other in zip(chosen, usual, strict=True) if word != other)
+        words = [self.group, sizes, self.dtype, *unusual]
         flags = {"crop": self.parent, "correlation": self.correlation, "planned": self.planned}
         return " ".join(words + [flag for flag, on in flags.items() if on])
 

@@ -20,6 +20,7 @@ FIELDS = (
     ROW_STEP, WINDOW, COLUMN_AT, TURNED_AT, BLOCK_STEP, TAPS, TAPS_AT, OFFSETS_AT, PASSES,
 ) = range(28)  # fmt: skip
 # Then the passes but the last: radix, butterflies of a block, blocks, place of twiddle factors.
+# `_transform` and `_repair` are inlined: a function of its own would compile the passes once more.
 PASS, PASSES_AT = 4, len(FIELDS)
 AHEAD = 8  # rows fetched ahead of the one that is copied: hardware does not foresee short rows
 
@@ -69,7 +70,7 @@ def _pack(f, fill, layout, scratch, window, tile):
                     scratch[at] = fill[0]
 
 
-@jit.jit()
+@jit.jit(inline="always")
 def _transform(taps, fill, layout, scratch, base):
     """Both windows correlated: forward along columns, along rows and back, back along columns.
 
@@ -157,7 +158,7 @@ def _is_finite(layout, scratch, window):
     return all_finite(scratch, window, layout[ROW_STEP], layout[NEEDED_Y], layout[NEEDED_X])
 
 
-@jit.jit()
+@jit.jit(inline="always")
 def _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop):
     """A pair whose transform is not finite, tile by tile.
 
