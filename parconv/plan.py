@@ -141,11 +141,15 @@ class Plan:
         source = ", by wisdom" if self.wisdom else ""
         return f"{self.problem}: {self.method}, {self.strategy}, {bands}, {threads}{source}"
 
+    @property
+    def cost(self) -> float:
+        """Floating-point operations, or as many as the direct method would do in the time."""
+        return float(self._method.cost(self.problem))
+
     def predict(self) -> Prediction | None:
         """The time of a run, from the machine's recorded ceilings; None where there are none."""
         found = ceilings.load(self.threads)
-        cost = self._method.cost(self.problem)
-        return Prediction.of(self.problem, self.strategy, found, cost) if found else None
+        return Prediction.of(self.problem, self.strategy, found, self.cost) if found else None
 
     def explain(self) -> str:
         """The plan in full, one fact a line."""
@@ -183,12 +187,12 @@ class Plan:
     @property
     def _considered(self) -> str:
         """Every other method, and why it is not this plan's or how long it would take."""
-        problem, own = self.problem, self._method.cost(self.problem)
+        problem, own = self.problem, max(self.cost, 1)
         told = []
         for name, method in METHODS.items():
             if name != self.method:
                 reason = method.applicable(problem) or method.unasked(problem)
-                ratio = "" if reason else f"{method.cost(problem) / max(own, 1):.2g} times as long"
+                ratio = "" if reason else f"{method.cost(problem) / own:.2g} times as long"
                 told.append(f"{name}: {reason or ratio}")
         return "; ".join(told)
 

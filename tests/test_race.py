@@ -183,7 +183,7 @@ def check_json_row(row: dict[str, Any]) -> None:
 def test_every_workload_has_a_name_of_its_own() -> None:
     names = [workload.name for workload in WORKLOADS]
     assert len(set(names)) == len(names)
-    assert len(workloads.chosen(WORKLOADS, "float64")) == 3
+    assert len(workloads.chosen(WORKLOADS, "float64")) == 5
     assert workloads.chosen(WORKLOADS, "odd * 4x4 *")[0].taps == (4, 4)
     assert workloads.chosen(WORKLOADS, None) == WORKLOADS
 

@@ -123,12 +123,10 @@ def race_row(workload: Workload, threads: int, peers: Sequence[Peer], repeats: i
     entrants = [ours, *(entrant for entrant in tried if isinstance(entrant, Entrant))]
     absent = [result for result in tried if isinstance(result, Result)]
     _take_turns(entrants, out, threads, repeats)
-    problem = plan2d(
-        f, g, mode=workload.mode, boundary=workload.boundary, method=workload.method
-    ).problem
+    plan = plan2d(f, g, mode=workload.mode, boundary=workload.boundary, method=workload.method)
     results = [entrant.result() for entrant in entrants]
     limit = before.mean(ceilings.measure(threads))
-    return Row(workload, limit, problem.flops, problem.bytes, (*results, *absent))
+    return Row(workload, limit, plan.cost, plan.problem.bytes, (*results, *absent))
 
 
 def _enter(

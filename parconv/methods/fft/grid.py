@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ... import machine
+from ...arguments import Pair
 from ...dtypes import real
-from ...problem import Pair, Problem
+from ...problem import Problem
 
 # Operations for one pixel of a window, in and out of the transform: 0.35 ns at 272 GFLOP/s.
 PIXEL_WORK = 95

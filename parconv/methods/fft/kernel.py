@@ -78,53 +78,36 @@ def _transform(taps, fill, layout, scratch, base):
     the way was.
     """
     size, groups, row, window = layout[SIZE], layout[GROUPS], layout[ROW_STEP], layout[WINDOW]
-    lanes, block = layout[LANES], layout[BLOCK_STEP]
-    windows, cells = base, base + layout[COLUMN_AT]
-    turned, passes = base + layout[TURNED_AT], layout[PASSES]
-    none = np.int64(0)
-    first = PASSES_AT
+    lanes, block, cells = layout[LANES], layout[BLOCK_STEP], base + layout[COLUMN_AT]
+    turned, cell, none = base + layout[TURNED_AT], 2 * layout[LANES], np.int64(0)
+    radix, count, table = layout[PASSES_AT], layout[PASSES_AT + 1], layout[PASSES_AT + 3]
+    second, end = PASSES_AT + PASS, PASSES_AT + PASS * layout[PASSES]
     for group in range(groups):
-        strip = windows + group * lanes
-        run_pass(
-            FIRST, layout[first], scratch, strip, cells, fill, layout[first + 3],
-            (layout[first + 1], row, window, none),
-        )  # fmt: skip
-        for n in range(first + PASS, first + PASS * passes, PASS):
-            run_pass(
-                FORWARD, layout[n], scratch, cells, cells, fill, layout[n + 3],
-                (layout[n + 1], layout[n + 2], none, none),
-            )  # fmt: skip
-        target = turned + group * 2 * lanes * lanes
+        strip, target = base + group * lanes, turned + group * lanes * cell
+        run_pass(FIRST, radix, scratch, strip, cells, fill, table, (count, row, window, none))
+        for n in range(second, end, PASS):
+            sizes = (layout[n + 1], layout[n + 2], none, none)
+            run_pass(FORWARD, layout[n], scratch, cells, cells, fill, layout[n + 3], sizes)
         run_pass(TURN, BIG, scratch, cells, target, fill, none, (size, block, none, none))
     for group in range(groups):
-        at = turned + group * block
-        for n in range(first, first + PASS * passes, PASS):
-            run_pass(
-                FORWARD, layout[n], scratch, at, at, fill, layout[n + 3],
-                (layout[n + 1], layout[n + 2], none, none),
-            )  # fmt: skip
-        spectrum = group * size * 2 * lanes
+        at, spectrum = turned + group * block, group * size * cell
+        for n in range(PASSES_AT, end, PASS):
+            sizes = (layout[n + 1], layout[n + 2], none, none)
+            run_pass(FORWARD, layout[n], scratch, at, at, fill, layout[n + 3], sizes)
         run_pass(MULTIPLY, BIG, scratch, at, at, taps, spectrum, (size, none, none, none))
-        for n in range(first + PASS * (passes - 1), first - 1, -PASS):
-            run_pass(
-                INVERSE, layout[n], scratch, at, at, fill, layout[n + 3],
-                (layout[n + 1], layout[n + 2], none, none),
-            )  # fmt: skip
+        for n in range(end - PASS, PASSES_AT - 1, -PASS):
+            sizes = (layout[n + 1], layout[n + 2], none, none)
+            run_pass(INVERSE, layout[n], scratch, at, at, fill, layout[n + 3], sizes)
     for lane in range(lanes):
         scratch[cells - lanes + lane] = 0
     for group in range((layout[STEP_X] + lanes - 1) // lanes):
-        source = turned + group * 2 * lanes * lanes
+        strip, source = base + group * lanes, turned + group * lanes * cell
         run_pass(TURN_BACK, BIG, scratch, source, cells, fill, none, (size, block, none, none))
-        for n in range(first + PASS * (passes - 1), first, -PASS):
-            run_pass(
-                INVERSE, layout[n], scratch, cells, cells, fill, layout[n + 3],
-                (layout[n + 1], layout[n + 2], none, none),
-            )  # fmt: skip
-        strip = windows + group * lanes
-        run_pass(
-            LAST, layout[first], scratch, cells, strip, fill, layout[first + 3],
-            (layout[first + 1], row, window, layout[STEP_Y]),
-        )  # fmt: skip
+        for n in range(end - PASS, second - 1, -PASS):
+            sizes = (layout[n + 1], layout[n + 2], none, none)
+            run_pass(INVERSE, layout[n], scratch, cells, cells, fill, layout[n + 3], sizes)
+        sizes = (count, row, window, layout[STEP_Y])
+        run_pass(LAST, radix, scratch, cells, strip, fill, table, sizes)
     return all_finite(scratch, cells - lanes, lanes, 1, lanes)
 
 

@@ -78,6 +78,5 @@ def spectrum(weights: Array, rows: Array, columns: Array, size: int, kind: DType
     found[:, : size // 2 + 1] = half
     mirrored = half[-np.arange(size) % size, 1:-1][:, ::-1]
     np.conjugate(mirrored, out=found[:, size // 2 + 1 :])
-    found = found[order].take(order, axis=1).reshape(size // lanes, lanes, size)
-    parts = found.view(kind).reshape(size // lanes, lanes, size, 2)
+    parts = found[order].take(order, axis=1).view(kind).reshape(size // lanes, lanes, size, 2)
     return parts.transpose(0, 2, 3, 1).ravel()
