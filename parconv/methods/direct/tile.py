@@ -253,7 +253,7 @@ class _Tile:
             self.code.prefetch(self.code.at(start, vector * self.code.lanes))
 
 
-def _emit_row(convert: Any, builder: Any, vectors: Value, *arguments: Value) -> None:
+def _emit_row(builder: Any, vectors: Value, *arguments: Value, convert: Any = None) -> None:
     """Whole tiles, then one vector column at a time: a row need not be a multiple of a tile."""
     whole = builder.sdiv(vectors, I64(VECTORS))
     done = builder.mul(whole, I64(VECTORS))
@@ -306,7 +306,7 @@ def tile_row(
             builder.module,
             name,
             [I64, element, I64, I64, element, number, element, I64, element, I64, I64],
-            partial(_emit_row, convert),
+            partial(_emit_row, convert=convert),
         )
         builder.call(
             function,
