@@ -177,8 +177,8 @@ def test_the_bound_holds_for_hard_images(kind: str, dtype: str) -> None:
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_scales(scale: float) -> None:
     f, g = image((80, 90)), image((12, 12))
-    for factors_ in ((scale, 1), (1, scale), (scale, 1 / scale)):
-        a, b = (part * np.float32(n) for part, n in zip((f, g), factors_, strict=True))
+    for scales in ((scale, 1), (1, scale), (scale, 1 / scale)):
+        a, b = (part * np.float32(n) for part, n in zip((f, g), scales, strict=True))
         assert error(conv(a, b), a, b) < SEEN["float32"]
 
 
@@ -266,7 +266,6 @@ def test_overflow_is_that_of_the_direct_method() -> None:
 F, G = image((3, 150, 230)), image((11, 12))
 F[1, 70, 80] = np.nan
 OPTIONS: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
-RIGHT = np.empty(0, np.float32)
 
 
 @pytest.fixture(scope="module")
