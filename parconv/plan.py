@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import arrays, ceilings, machine
-from .dtypes import Array, kernel_dtype, real
+from .dtypes import Array, DType, kernel_dtype, real
 from .methods import METHODS
 from .prediction import Prediction
 from .problem import Problem
@@ -87,7 +87,7 @@ class Plan:
         return self._method.prepare(self.problem, g)
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
-        run, work, fill, layout = self._shared
+        run, work, fill, layout = self._shared(taps.dtype)
         run(work, (source, taps, fill, target, layout))
 
     @cached_property
@@ -105,9 +105,20 @@ class Plan:
         return METHODS[self.method]
 
     @cached_property
-    def _shared(self) -> tuple[Any, Work, Array, Array]:
-        """What every run of this plan shares."""
+    def _runs(self) -> dict[DType, tuple[Any, Work, Array, Array]]:
+        return {}
+
+    def _shared(self, element: DType) -> tuple[Any, Work, Array, Array]:
+        """What every run of this plan shares whose filter asks for sums in ``element``."""
+        found = self._runs.get(element)
+        if found is None:
+            found = self._runs[element] = self._new_run(element)
+        return found
+
+    def _new_run(self, element: DType) -> tuple[Any, Work, Array, Array]:
         problem, method = self.problem, self._method
+        if element != real(problem.compute):  # integers, summed in a float that holds them
+            problem = replace(problem, compute=element)
         table = np.array(self.bands, np.int64).reshape(-1, 2)
         table.flags.writeable = False
         work = Work(

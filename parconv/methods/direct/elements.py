@@ -181,12 +181,12 @@ def _saturated(builder: Any, value: Value, kind: Any, result: Any) -> Value:
     width = f"v{value.type.count}" if isinstance(value.type, ir.VectorType) else ""
     integer = _shaped(value, ir.IntType(result.bitwidth))
     if isinstance(kind, types.Float):
-        if width and result.bitwidth < {32: 24, 64: 53}[kind.bitwidth]:
+        if width:
             return _clamped(builder, value, kind, result)
-        suffix = f"{width}f{kind.bitwidth}"
+        suffix = f"f{kind.bitwidth}"
         value = _call(builder, f"llvm.rint.{suffix}", value.type, value)
         sign = "s" if result.signed else "u"
-        name = f"llvm.fpto{sign}i.sat.{width}i{result.bitwidth}.{suffix}"
+        name = f"llvm.fpto{sign}i.sat.i{result.bitwidth}.{suffix}"
         return _call(builder, name, integer, value)
     for name, limit in (("smax", result.minval), ("smin", min(result.maxval, types.int64.maxval))):
         bound = ir.Constant(value.type, [limit] * value.type.count if width else limit)
@@ -195,25 +195,38 @@ def _saturated(builder: Any, value: Value, kind: Any, result: Any) -> Value:
 
 
 def _clamped(builder: Any, value: Value, kind: Any, result: Any) -> Value:
-    """A vector of floats as integers whose whole range they can express.
+    """A vector of floats as integers; LLVM converts with ``fptosi.sat`` one lane at a time."""
+    digits = {32: 24, 64: 53}[kind.bitwidth]
+    top = max(0, result.maxval.bit_length() - digits)  # bits of the greatest value no float has
 
-    LLVM converts with ``fptoui.sat`` one lane at a time.
-    """
-    zero, low, high = (
-        ir.Constant(value.type, [limit] * value.type.count)
-        for limit in (0.0, float(result.minval), float(result.maxval))
-    )
+    def every(number: float) -> Value:
+        return ir.Constant(value.type, [float(number)] * value.type.count)
+
+    given = value
     if result.signed:  # else NaN fails the first comparison and becomes the least value, 0
-        value = builder.select(builder.fcmp_ordered("ord", value, value), value, zero)
-    value = builder.select(builder.fcmp_ordered(">", value, low), value, low)
-    value = builder.select(builder.fcmp_ordered("<", value, high), value, high)
+        value = builder.select(builder.fcmp_ordered("ord", value, value), value, every(0))
+    for relation, limit in ((">", result.minval), ("<", result.maxval >> top << top)):
+        bound = every(limit)
+        value = builder.select(builder.fcmp_ordered(relation, value, bound), value, bound)
+    whole = _rounded(builder, value, kind, result)
+    if top == 0:
+        return whole
+    beyond = builder.fcmp_ordered(">=", given, every(result.maxval + 1))
+    return builder.select(
+        beyond, ir.Constant(whole.type, [result.maxval] * value.type.count), whole
+    )
+
+
+def _rounded(builder: Any, value: Value, kind: Any, result: Any) -> Value:
+    """A vector of floats within the range of an integer type as the nearest of its values."""
     suffix = f"v{value.type.count}f{kind.bitwidth}"
-    if result == types.uint32:
-        value = _call(builder, f"llvm.rint.{suffix}", value.type, value)
-        return builder.fptoui(value, _shaped(value, ir.IntType(32)))
-    whole = _shaped(value, ir.IntType(32))  # one instruction rounds and converts
-    value = _call(builder, f"llvm.lrint.v{value.type.count}i32.{suffix}", whole, value)
-    return value if result == types.int32 else builder.trunc(value, _shaped(value, ir.IntType(result.bitwidth)))
+    integer = _shaped(value, ir.IntType(result.bitwidth))
+    if result.bitwidth < 32 or result == types.int32:  # one instruction rounds and converts
+        whole = _shaped(value, ir.IntType(32))
+        value = _call(builder, f"llvm.lrint.v{value.type.count}i32.{suffix}", whole, value)
+        return value if result == types.int32 else builder.trunc(value, integer)
+    value = _call(builder, f"llvm.rint.{suffix}", value.type, value)
+    return (builder.fptosi if result.signed else builder.fptoui)(value, integer)
 
 
 def _shaped(value: Value, kind: Any) -> Any:

@@ -55,8 +55,8 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width, ahead):
     """Everything that outputs ``[y, y + height) x [x, x + width)`` need, border applied.
 
     Densely packed with a column stride s, a row is s phases (every s-th pixel), each contiguous;
-    of a complex image come first all real parts, then all imaginary ones.  Pixels ``ahead`` elements
-    further on are wanted next.
+    of a complex image come first all real parts, then all imaginary ones.  The pixels wanted next
+    lie ``ahead`` elements further on.
     """
     size, stride, phase = layout[COLUMNS_IN], layout[STRIDE_X], layout[PHASE_STEP]
     left = x * stride - layout[LEAD_X]
@@ -143,16 +143,17 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     out_flat = layout[PASSES] == 1 and has_runs(out)
     both_flat = out_flat and lies_flat(f, scratch)
     prefetch = PREFETCH if layout[LARGE] else 0
-    alike = lies_flat(out, scratch)
-    convert = 0 if alike else CONVERT
+    convert = 0 if lies_flat(out, scratch) else CONVERT
     # columns [left, right) are read in place; aligned stores begin `skip` columns further on
     left, right = layout[LEFT], layout[RIGHT]
-    rows_alike = alike and (
+    rows_alike = (
         out.strides[0] % machine.VECTOR_BYTES == 0 and out.strides[1] % machine.VECTOR_BYTES == 0
-    )
-    misaligned = (out.ctypes.data // out.itemsize + left) % lanes if rows_alike else 0
-    skip = lanes - misaligned if misaligned else 0
-    flags = prefetch + STREAM if layout[LARGE] and rows_alike else prefetch + convert
+    ) and out.itemsize >= scratch.itemsize  # narrower results fill no vector
+    whole = machine.VECTOR_BYTES // out.itemsize
+    misaligned = (out.ctypes.data // out.itemsize + left) % whole if rows_alike else 0
+    skip = whole - misaligned if misaligned else 0
+    into_caches = prefetch + convert
+    flags = into_caches + STREAM if layout[LARGE] and rows_alike else into_caches
     if right - left < skip + lanes:
         both_flat = False
     while start < stop:
@@ -191,14 +192,15 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         for needed, edge in ((inner_left < begin, left), (rest, right - lanes)):
                             if needed:
                                 tile_row(
-                                    f, source + edge, (image_row, step_y * image_row, out_row, convert),
+                                    f, source + edge,
+                                    (image_row, step_y * image_row, out_row, convert),
                                     taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT],
                                     out, target + edge, f, (ahead + edge, image_row), 1, out,
                                 )  # fmt: skip
                     x = right
                     continue
                 width = min(layout[PANEL], (inner_left if x < inner_left else columns) - x)
-                packed_flags = flags if (misaligned + x - left) % lanes == 0 else prefetch + convert
+                packed_flags = flags if (misaligned + x - left) % whole == 0 else into_caches
                 # the panel on the right, a line more where its halo ends, or the block below
                 later = layout[PANEL] + layout[SPAN_X] + machine.CACHE_LINE // f.itemsize
                 if x + width >= columns:

@@ -92,22 +92,24 @@ def _neighbours(columns: Sequence[int]) -> list[tuple[int, int]]:
     return chunks
 
 
-# What to do with memory, as flags: store past the caches, fetch the rows of a later tile, store sums
-# as the elements of the result.
+# What to do with memory, as flags: store past the caches, fetch the rows of a later tile, store
+# sums as elements of the result.
 STREAM, PREFETCH, CONVERT = 1, 2, 4
 
 
 class _Conversion(NamedTuple):
-    """How sums become elements of the result."""
+    """From the type of the sums to that of the results, and the latter as LLVM knows it."""
 
-    source: Any
-    target: Any
+    kinds: tuple[Any, Any]
     element: Any
 
-    def store(self, builder: Any, sums: Value, pointer: Value) -> None:
-        value = converted(builder, sums, self.source, self.target)
-        pointer = builder.bitcast(pointer, value.type.as_pointer())
-        builder.store(value, pointer, align=self.target.bitwidth // 8)
+    @property
+    def fills_vectors(self) -> bool:
+        """Whether a vector of results is a vector or more: only those are stored past the caches.
+
+        uint8 results so, 16 bytes at a time, gain nothing on one core (Zen 5, 2026-11).
+        """
+        return bool(self.kinds[1].bitwidth >= self.kinds[0].bitwidth)
 
 
 class _Tile:
@@ -220,31 +222,30 @@ class _Tile:
         return self.builder.icmp_signed("!=", self.builder.and_(self.flags, I64(flag)), I64(0))
 
     def store(self, sums: Sequence[Value], left: Value) -> None:
-        with self.builder.if_else(self.asked(STREAM)) as (past_caches, otherwise):
+        convert = self.convert
+        with self.builder.if_else(self.asked(STREAM)) as (past_caches, into_caches):
             with past_caches:
-                self.put(sums, left, self.code.stream)
-            with otherwise:
-                if self.convert is None:
-                    self.put(sums, left, self.code.store)
+                if convert is None or convert.fills_vectors:
+                    self.put(sums, left, convert, self.code.stream)
+            with into_caches:
+                if convert is None:
+                    self.put(sums, left, None, self.code.store)
                 else:
                     with self.builder.if_else(self.asked(CONVERT)) as (as_results, as_sums):
                         with as_results:
-                            self.put_converted(sums, left)
+                            self.put(sums, left, convert, self.code.store)
                         with as_sums:
-                            self.put(sums, left, self.code.store)
+                            self.put(sums, left, None, self.code.store)
 
-    def put(self, sums: Sequence[Value], left: Value, how: Any) -> None:
-        out = self.code.at(self.out, left)
+    def put(self, sums: Sequence[Value], left: Value, convert: Any, how: Any) -> None:
+        out = self.out
+        if convert:
+            sums = [converted(self.builder, value, *convert.kinds) for value in sums]
+            out = self.builder.bitcast(out, convert.element.as_pointer())
+        out = self.code.at(out, left)
         for (row, vector), value in zip(self.cells, sums, strict=True):
             start = self.code.at(out, self.builder.mul(self.out_row, I64(row)))
             how(value, self.code.at(start, vector * self.code.lanes))
-
-    def put_converted(self, sums: Sequence[Value], left: Value) -> None:
-        elements = self.builder.bitcast(self.out, self.convert.element.as_pointer())
-        out = self.code.at(elements, left)
-        for (row, vector), value in zip(self.cells, sums, strict=True):
-            start = self.code.at(out, self.builder.mul(self.out_row, I64(row)))
-            self.convert.store(self.builder, value, self.code.at(start, vector * self.code.lanes))
 
     def prefetch(self, ahead: Value) -> None:
         """The rows a later tile will read: short rows of a wide image defeat the hardware."""
@@ -288,7 +289,7 @@ def tile_row(
         element, number = kind.as_pointer(), I64.as_pointer()
         convert, name = None, f"parconv.tile.{kind}"
         if result != sum_kind and not isinstance(result, types.Complex):
-            convert = _Conversion(sum_kind, result, context.get_data_type(result))
+            convert = _Conversion((sum_kind, result), context.get_data_type(result))
             name += f".{result}"
 
         def pointer(array: int, at: Value) -> Value:
