@@ -109,9 +109,10 @@ def make_plan(
     By rule; where nobody names a strategy, by what `wisdom` recorded for the problem.
     """
     advice = wisdom.recall(problem, budget) if strategy == "auto" else None
-    if advice is None or advice.strategy not in STRATEGIES:
+    chosen = _choose_method(problem, method)
+    if advice is None or advice.strategy not in STRATEGIES or advice.method != chosen:
         return by_rule(problem, threads, budget, strategy, method)
-    chosen, used = _choose_method(problem, method), min(advice.threads, budget)
+    used = min(advice.threads, budget)
     return arrange(problem, chosen, advice.strategy, threads, used, advice.bands, advice)
 
 

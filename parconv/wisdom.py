@@ -27,6 +27,8 @@ class Wisdom:
         Time per call so, and as planned by rule, in the same minutes.
     measured : str
         Date.
+    method : str
+        The algorithm that ran: another one's plan does not follow it.
     """
 
     strategy: str
@@ -35,6 +37,7 @@ class Wisdom:
     seconds: float
     default_seconds: float
     measured: str
+    method: str = "direct"
 
     def __post_init__(self) -> None:
         for field in fields(self):

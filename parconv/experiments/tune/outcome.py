@@ -70,6 +70,7 @@ class Outcome:
         found = wisdom.Wisdom(
             chosen.strategy, chosen.threads, chosen.bands or chosen.threads, self.verdict.seconds,
             self.verdict.default_seconds, datetime.now(UTC).date().isoformat(),
+            self.subject.plan.method,
         )  # fmt: skip
         image, taps = (problem.image, problem.image_dtype), (problem.filter, problem.filter_dtype)
         unasked = planner.thread_limit(image, taps, None)

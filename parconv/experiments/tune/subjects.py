@@ -92,8 +92,8 @@ def subjects(patterns: Sequence[str]) -> tuple[Subject, ...]:
     >>> [subject.name for subject in subjects(["medium 1024x1024 3x3 float32"])]
     ['medium 1024x1024 3x3 float32']
     """
-    found = {subject.problem: subject for pattern in patterns for subject in _matching(pattern)}
-    return tuple(found.values())
+    every = (subject for pattern in patterns for subject in _matching(pattern))
+    return tuple({(subject.problem, subject.plan.method): subject for subject in every}.values())
 
 
 def _matching(pattern: str) -> Iterator[Subject]:
