@@ -37,7 +37,7 @@ class Wisdom:
     seconds: float
     default_seconds: float
     measured: str
-    method: str = "direct"
+    method: str
 
     def __post_init__(self) -> None:
         for field in fields(self):

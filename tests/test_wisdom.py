@@ -17,7 +17,7 @@ from parconv.strategies import STRATEGIES
 from parconv.wisdom import Wisdom
 
 IMAGE, TAPS = ((700, 640), "float32"), ((5, 5), "float32")
-FOUND = Wisdom("joblib", 2, 6, 1e-3, 2e-3, "2026-11-20")
+FOUND = Wisdom("joblib", 2, 6, 1e-3, 2e-3, "2026-11-20", "direct")
 
 
 @pytest.fixture(autouse=True)
@@ -50,14 +50,14 @@ def test_what_was_saved_is_used() -> None:
 
 
 def test_the_newest_is_used() -> None:
-    newer = Wisdom("threads", 2, 4, 5e-4, 2e-3, "2026-11-21")
+    newer = Wisdom("threads", 2, 4, 5e-4, 2e-3, "2026-11-21", "direct")
     assert wisdom.remember(problem(), 2, FOUND) == wisdom.remember(problem(), 2, newer)
     assert wisdom.recall(problem(), 2) == newer
 
 
 def test_a_new_process_uses_it(run_python: RunPython) -> None:
     threads = machine.thread_budget()
-    wisdom.remember(problem(), threads, Wisdom("threads", 1, 3, 1e-3, 2e-3, "2026-11-20"))
+    wisdom.remember(problem(), threads, Wisdom("threads", 1, 3, 1e-3, 2e-3, "2026-11-20", "direct"))
     source = """
         import parconv
         print(parconv.plan2d(((700, 640), "float32"), ((5, 5), "float32")))
@@ -179,14 +179,14 @@ def test_an_unknown_strategy_is_ignored() -> None:
 
 
 def test_threads_stay_within_the_bound() -> None:
-    wisdom.remember(problem(), 2, Wisdom("threads", 64, 128, 1e-3, 2e-3, "2026-11-20"))
+    wisdom.remember(problem(), 2, Wisdom("threads", 64, 128, 1e-3, 2e-3, "2026-11-20", "direct"))
     assert plan(2).threads == 2
     assert not plan(1).wisdom
     assert not plan(3).wisdom
 
 
 def test_bands_are_bounded_by_the_rows() -> None:
-    wisdom.remember(problem(), 2, Wisdom("threads", 2, 10**12, 1e-3, 2e-3, "2026-11-20"))
+    wisdom.remember(problem(), 2, Wisdom("threads", 2, 10**12, 1e-3, 2e-3, "2026-11-20", "direct"))
     assert 2 <= len(plan(2).bands) <= 700
 
 
@@ -211,13 +211,21 @@ def test_other_problems_ignore_it() -> None:
     assert wisdom.recall(problem(correlate=True), 2) == FOUND
 
 
+def test_another_method_ignores_it() -> None:
+    big = (((4096, 4096), "float32"), ((31, 31), "float32"))
+    asked = parconv.plan2d(*big, strategy="serial", method="direct").problem
+    wisdom.remember(asked, 2, FOUND)
+    assert parconv.plan2d(*big, threads=2, method="direct").strategy == FOUND.strategy
+    assert parconv.plan2d(*big, threads=2, method="fft").wisdom is None
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_bits_are_those_of_the_default(strategy: str) -> None:
     random = np.random.default_rng(0)
     f, g = random.random((700, 640), np.float32), random.random((5, 5), np.float32)
     by_rule = parconv.conv2d(f, g, threads=machine.thread_budget())
     for bands in (1, 2, 7, 64):
-        tuned = Wisdom(strategy, 2, bands, 1e-3, 2e-3, "2026-11-20")
+        tuned = Wisdom(strategy, 2, bands, 1e-3, 2e-3, "2026-11-20", "direct")
         wisdom.remember(problem(), machine.thread_budget(), tuned)
         planner._cached_plan.cache_clear()
         found = parconv.plan2d(f, g)
@@ -227,7 +235,7 @@ def test_the_bits_are_those_of_the_default(strategy: str) -> None:
 
 def test_a_process_keeps_the_plans_it_made() -> None:
     before = parconv.plan2d(IMAGE, TAPS, threads=1)
-    wisdom.remember(problem(), 1, Wisdom("serial", 1, 3, 1e-3, 2e-3, "2026-11-20"))
+    wisdom.remember(problem(), 1, Wisdom("serial", 1, 3, 1e-3, 2e-3, "2026-11-20", "direct"))
     assert parconv.plan2d(IMAGE, TAPS, threads=1) == before
     assert parconv.plan2d(IMAGE, TAPS, threads=1, mode="same").wisdom is None
     planner._cached_plan.cache_clear()
@@ -244,7 +252,8 @@ def test_writers_in_several_processes_leave_a_whole_record(run_python: RunPython
         problem = plan2d(((700, 640), "float32"), ((5, 5), "float32"), strategy="serial").problem
         me = int(sys.argv[1])
         for turn in range(200):
-            found = wisdom.Wisdom("threads", me, me * 1000 + turn, 1e-3, me * 1.0, "x" * me * 50)
+            measured = 1e-3, me * 1.0, "x" * me * 50, "direct"
+            found = wisdom.Wisdom("threads", me, me * 1000 + turn, *measured)
             wisdom.remember(problem, 2, found)
             seen = wisdom.recall(problem, 2)
             assert seen is not None
