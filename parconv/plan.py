@@ -15,6 +15,8 @@ from .problem import Problem
 from .strategies import STRATEGIES, Work
 from .wisdom import Wisdom
 
+_EXACT = ", or a float type where the filter's taps are so small that it holds every sum exactly"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -169,7 +171,7 @@ class Plan:
         lines = {
             "problem": str(problem),
             "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
-            "sums in": str(problem.compute),
+            "sums in": f"{problem.compute}{_EXACT if problem.compute.kind == 'i' else ''}",
             "method": f"{self.method}: {_first_line(self._method)}",
             "considered": self._considered,
             "strategy": f"{self.strategy}: {_first_line(STRATEGIES[self.strategy])}{self._caveat}",

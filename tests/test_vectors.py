@@ -14,6 +14,7 @@ SELECTION = (
     "test_methods.py::test_filters_of_every_shape",
     "test_methods.py::test_stride",
     "test_methods.py::test_dilation",
+    "test_methods.py::test_explicit_integers_round_half_to_even_and_saturate",
     "test_methods.py::test_footprint_is_that_of_the_filter[nan-float32]",
     "test_identity.py::test_threads",
     "test_identity.py::test_band_heights[1-float32-prange]",
