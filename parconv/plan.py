@@ -127,7 +127,7 @@ class Plan:
             kernels=method.kernels(
                 kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
             ),
-            remote=partial(method.run_band, problem),
+            remote=partial(run_band, self.method, problem),
             bands=self.bands,
             table=table,
             threads=self.threads,
@@ -222,3 +222,18 @@ class Plan:
 
 def _first_line(thing: Any) -> str:
     return (thing.__doc__ or "").splitlines()[0].rstrip(".")
+
+
+def run_band(
+    name: str, problem: Problem, image: Array, taps: Array, start: int, stop: int
+) -> Array:
+    """Rows ``[start, stop)`` of a method's result, computed in whatever process this is.
+
+    The output is allocated whole but only touched where the band lies.
+    """
+    method, kind = METHODS[name], kernel_dtype(problem.dtype)
+    out = np.empty((problem.planes, *problem.plane), kind)
+    scratch = np.zeros(method.workspace(problem), taps.dtype)
+    compiled = method.kernels(image.dtype, problem.compute, kind).serial
+    compiled(image, taps, method.fill(problem), out, method.layout(problem), scratch, start, stop)
+    return out.reshape(-1, problem.plane[1])[start:stop].copy()

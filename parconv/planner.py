@@ -111,7 +111,7 @@ def make_plan(
     advice = wisdom.recall(problem, budget) if strategy == "auto" else None
     chosen = _choose_method(problem, method)
     if advice is None or advice.strategy not in STRATEGIES or advice.method != chosen:
-        return by_rule(problem, threads, budget, strategy, method)
+        return by_rule(problem, threads, budget, strategy, chosen)
     used = min(advice.threads, budget)
     return arrange(problem, chosen, advice.strategy, threads, used, advice.bands, advice)
 

@@ -8,7 +8,6 @@ A method is a module with these names; nothing outside this table compares them:
 * ``prepare(problem, g)`` the filter as its kernel reads it, read-only;
 * ``layout(problem)``, ``fill(problem)``, ``workspace(problem)`` what else its kernel needs;
 * ``kernels(image, compute, result)`` compiled code that fills rows ``[start, stop)`` of the output;
-* ``run_band(problem, image, taps, start, stop)`` the same in another process, rows returned;
 * ``bands(problem, parts)`` about so many bands of rows, cut where its tiles end;
 * ``least_band(problem)`` rows of a band that is worth handing to a worker.
 """

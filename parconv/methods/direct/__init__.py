@@ -17,7 +17,7 @@ import numpy as np
 from ... import jit, machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
-from ...dtypes import FLOAT32, FLOAT64, INT64, Array, DType, kernel_dtype, real
+from ...dtypes import FLOAT32, FLOAT64, INT64, Array, DType, real
 from ...problem import Problem
 from . import kernel as k
 from .packing import packing_of
@@ -38,20 +38,22 @@ class Taps(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Kernels:
-    """The compiled kernel for one set of dtypes; each form compiles, or loads, on first use."""
+    """A compiled kernel for one set of dtypes; each form compiles, or loads, on first use."""
 
     signature: tuple[Any, ...]
+    kernel: Any = k.kernel
+    parallel_kernel: Any = k.parallel_kernel
 
     @cached_property
     def serial(self) -> Any:
         """``serial(f, taps, fill, out, layout, scratch, start, stop)`` fills one band."""
-        return jit.compiled(k.kernel, self.signature)
+        return jit.compiled(self.kernel, self.signature)
 
     @cached_property
     def parallel(self) -> Any:
         """The same over a table of bands, on Numba's threads."""
         signature = k.parallel_signature(self.signature)
-        return jit.compiled(k.parallel_kernel, signature, parallel=True)
+        return jit.compiled(self.parallel_kernel, signature, parallel=True)
 
 
 def applicable(problem: Problem) -> str | None:
@@ -230,16 +232,3 @@ def fill(problem: Problem) -> Array:
 def kernels(image: DType, compute: DType, result: DType) -> Kernels:
     """The kernel for the dtypes as compiled code sees them."""
     return Kernels(k.signature(image, real(compute), result))
-
-
-def run_band(problem: Problem, image: Array, taps: Array, start: int, stop: int) -> Array:
-    """Rows ``[start, stop)`` of the result, computed in whatever process this is.
-
-    The output is allocated whole but only touched where the band lies.
-    """
-    kind = kernel_dtype(problem.dtype)
-    out = np.empty((problem.planes, *problem.plane), kind)
-    scratch = np.zeros(workspace(problem), taps.dtype)
-    compiled = kernels(image.dtype, problem.compute, kind).serial
-    compiled(image, taps, fill(problem), out, layout(problem), scratch, start, stop)
-    return out.reshape(-1, problem.plane[1])[start:stop].copy()

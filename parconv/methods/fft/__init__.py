@@ -17,39 +17,20 @@ Start reading at `passes.py` (the transform), then `kernel.py` (rows of output f
 """
 
 import itertools
-from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
-from typing import Any
+from functools import cache, lru_cache
 
 import numpy as np
 
-from ... import jit, machine
+from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
-from ...dtypes import Array, DType, kernel_dtype
+from ...dtypes import Array, DType
 from ...problem import Problem
 from .. import direct
-from ..direct.kernel import parallel_signature, signature
+from ..direct.kernel import signature
 from . import kernel as k
 from .grid import DIRECT_EFFICIENCY, LARGEST, LEAST_STEP, grid_of
 from .spectrum import factors, spectrum, twiddles
-
-
-@dataclass(frozen=True, eq=False)
-class Kernels:
-    """The compiled kernel for one set of dtypes; each form compiles, or loads, on first use."""
-
-    signature: tuple[Any, ...]
-
-    @cached_property
-    def serial(self) -> Any:
-        """``serial(f, taps, fill, out, layout, scratch, start, stop)`` fills one band."""
-        return jit.compiled(k.kernel, self.signature)
-
-    @cached_property
-    def parallel(self) -> Any:
-        """The same over a table of bands, on Numba's threads."""
-        return jit.compiled(k.parallel_kernel, parallel_signature(self.signature), parallel=True)
 
 
 def applicable(problem: Problem) -> str | None:
@@ -187,19 +168,6 @@ def fill(problem: Problem) -> Array:
 
 
 @cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
+def kernels(image: DType, compute: DType, result: DType) -> direct.Kernels:
     """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(signature(image, compute, result))
-
-
-def run_band(problem: Problem, image: Array, taps: Array, start: int, stop: int) -> Array:
-    """Rows ``[start, stop)`` of the result, computed in whatever process this is.
-
-    The output is allocated whole but only touched where the band lies.
-    """
-    kind = kernel_dtype(problem.dtype)
-    out = np.empty((problem.planes, *problem.plane), kind)
-    scratch = np.zeros(workspace(problem), taps.dtype)
-    compiled = kernels(image.dtype, problem.compute, kind).serial
-    compiled(image, taps, fill(problem), out, layout(problem), scratch, start, stop)
-    return out.reshape(-1, problem.plane[1])[start:stop].copy()
+    return direct.Kernels(signature(image, compute, result), k.kernel, k.parallel_kernel)
