@@ -8,52 +8,21 @@ Start reading at `tile.py` (the inner loop), then `kernel.py` (rows of output fr
 """
 
 import itertools
-from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
-from typing import Any, NamedTuple
+from functools import cache, lru_cache
 
 import numpy as np
 
-from ... import jit, machine
+from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import FLOAT32, FLOAT64, INT64, Array, DType, real
 from ...problem import Problem
+from ..kernels import Kernels, Taps, signature
 from . import kernel as k
 from .packing import packing_of
 from .tile import ROWS, encode_pass, row_groups
 
 BAND_TILES = 10  # least height of a band, in rows of tiles
-
-
-class Taps(NamedTuple):
-    """A filter packed for the kernel, in the type of the sums, and what it asks of the pixels.
-
-    ``limit`` is the largest |pixel| for which int64 cannot overflow, where the dtype is no proof.
-    """
-
-    values: Array
-    limit: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Kernels:
-    """A compiled kernel for one set of dtypes; each form compiles, or loads, on first use."""
-
-    signature: tuple[Any, ...]
-    kernel: Any = k.kernel
-    parallel_kernel: Any = k.parallel_kernel
-
-    @cached_property
-    def serial(self) -> Any:
-        """``serial(f, taps, fill, out, layout, scratch, start, stop)`` fills one band."""
-        return jit.compiled(self.kernel, self.signature)
-
-    @cached_property
-    def parallel(self) -> Any:
-        """The same over a table of bands, on Numba's threads."""
-        signature = k.parallel_signature(self.signature)
-        return jit.compiled(self.parallel_kernel, signature, parallel=True)
 
 
 def applicable(problem: Problem) -> str | None:
@@ -231,4 +200,4 @@ def fill(problem: Problem) -> Array:
 @cache
 def kernels(image: DType, compute: DType, result: DType) -> Kernels:
     """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.signature(image, real(compute), result))
+    return Kernels(k.kernel, signature(image, real(compute), result))

@@ -8,12 +8,11 @@ the copy.
 `layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
 """
 
-import numba
 import numpy as np
 
 from ... import jit, machine
 from ...borders import source_index
-from ...simd import fetch_add, store_fence
+from ...simd import store_fence
 from .elements import convert_run, has_runs, lies_flat, read, write
 from .tile import CONVERT, PREFETCH, ROWS, STREAM, tile_row
 
@@ -238,41 +237,3 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 x += width
             y += height
     store_fence()
-
-
-_kernel = jit.jit()(kernel)
-
-
-def parallel_kernel(f, taps, fill, out, layout, scratch, bands, first, last, counter):
-    """Bands ``[first, last)``, each taken by the next free worker; a row of scratch a worker."""
-    for worker in numba.prange(scratch.shape[0]):
-        band = first + fetch_add(counter, 1)
-        while band < last:
-            _kernel(f, taps, fill, out, layout, scratch[worker], bands[band, 0], bands[band, 1])
-            band = first + fetch_add(counter, 1)
-
-
-# --- signatures ----------------------------------------------------------------------------------
-
-
-def signature(image, compute, result):
-    """Argument types of `kernel`: any layout of image and output, one specialisation per dtype."""
-    f, element, out = (numba.from_dtype(kind) for kind in (image, compute, result))
-    constant = numba.types.Array(element, 1, "C", readonly=True)
-    return (
-        numba.types.Array(f, 3, "A", readonly=True),
-        constant,
-        constant,
-        numba.types.Array(out, 3, "A"),
-        numba.types.Array(numba.int64, 1, "C", readonly=True),
-        element[::1],
-        numba.int64,
-        numba.int64,
-    )
-
-
-def parallel_signature(serial):
-    """Argument types of `parallel_kernel`, from those of `kernel`."""
-    bands = numba.types.Array(numba.int64, 2, "C", readonly=True)
-    arrays, scratch = serial[:5], serial[5].dtype[:, ::1]
-    return (*arrays, scratch, bands, numba.int64, numba.int64, numba.int64[::1])

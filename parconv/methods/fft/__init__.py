@@ -27,7 +27,7 @@ from ...bands import split_rows
 from ...dtypes import Array, DType
 from ...problem import Problem
 from .. import direct
-from ..direct.kernel import signature
+from ..kernels import Kernels, Taps, signature
 from . import kernel as k
 from .grid import DIRECT_EFFICIENCY, LARGEST, LEAST_STEP, grid_of
 from .spectrum import factors, spectrum, twiddles
@@ -70,9 +70,9 @@ def _places(problem: Problem) -> tuple[Array, Array]:
     return rows * problem.dilation[0], columns * problem.dilation[1]
 
 
-def prepare(problem: Problem, g: Array) -> direct.Taps:
+def prepare(problem: Problem, g: Array) -> Taps:
     """The filter's spectrum, then the taps as the direct method reads them; read-only."""
-    return direct.Taps(_prepared(problem, g.dtype.str, g.tobytes()))
+    return Taps(_prepared(problem, g.dtype.str, g.tobytes()))
 
 
 # A call with a filter that was used just before finds it prepared: 1 to 10 ms less.
@@ -168,6 +168,6 @@ def fill(problem: Problem) -> Array:
 
 
 @cache
-def kernels(image: DType, compute: DType, result: DType) -> direct.Kernels:
+def kernels(image: DType, compute: DType, result: DType) -> Kernels:
     """The kernel for the dtypes as compiled code sees them."""
-    return direct.Kernels(signature(image, compute, result), k.kernel, k.parallel_kernel)
+    return Kernels(k.kernel, signature(image, compute, result))

@@ -3,12 +3,11 @@
 `layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
 """
 
-import numba
 import numpy as np
 
 from ... import jit, machine
 from ...borders import source_index
-from ...simd import fetch_add, store_fence
+from ...simd import store_fence
 from ..direct.elements import convert_run, has_runs, lies_flat, read, write
 from .passes import FIRST, FORWARD, INVERSE, LAST, MULTIPLY, TURN, TURN_BACK, run_pass
 from .rows import all_finite, correlate_window, fetch_row, stream_row
@@ -194,15 +193,3 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         else:
             _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop)
     store_fence()
-
-
-_kernel = jit.jit()(kernel)
-
-
-def parallel_kernel(f, taps, fill, out, layout, scratch, bands, first, last, counter):
-    """Bands ``[first, last)``, each taken by the next free worker; a row of scratch a worker."""
-    for worker in numba.prange(scratch.shape[0]):
-        band = first + fetch_add(counter, 1)
-        while band < last:
-            _kernel(f, taps, fill, out, layout, scratch[worker], bands[band, 0], bands[band, 1])
-            band = first + fetch_add(counter, 1)
