@@ -8,6 +8,7 @@ from .arrays import as_array
 from .dtypes import Array
 from .plan import Plan
 from .planner import check_spec, decide, is_spec
+from .traits import UNKNOWN, traits_of
 
 
 def conv2d(
@@ -204,9 +205,10 @@ def plan2d(
     array([4., 6., 6.], dtype=float32)
     """
     image, taps = _spec("f", f_or_spec), _spec("g", g)
+    found = UNKNOWN if is_spec(g) else traits_of(as_array("g", g))
     plan = decide(
-        image, taps, threads, strategy, method, not correlate, mode, boundary, cval, padding,
-        origin, axes, stride, dilation, groups, dtype, accumulate,
+        image, taps, found, threads, strategy, method, not correlate, mode, boundary, cval,
+        padding, origin, axes, stride, dilation, groups, dtype, accumulate,
     )  # fmt: skip
     return plan if is_spec(g) else plan.with_filter(as_array("g", g))
 
@@ -216,7 +218,7 @@ def _run(f: Any, g: Any, out: Array | None, *question: Any) -> Array:
         f = as_array("f", f)
     if type(g) is not np.ndarray:
         g = as_array("g", g)
-    plan = decide((f.shape, f.dtype), (g.shape, g.dtype), *question)
+    plan = decide((f.shape, f.dtype), (g.shape, g.dtype), traits_of(g), *question)
     return plan.run(f, plan.prepare(g), out)
 
 

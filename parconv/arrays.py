@@ -118,23 +118,31 @@ def readable(f: Array) -> Array:
     return (f if f.flags.aligned else f.copy()).view(kind)
 
 
-def planes(array: Array, axes: tuple[int, int]) -> Array:
-    """``array`` as (planes, rows, columns): a view, or a copy where no view exists."""
-    moved = np.moveaxis(array, axes, (-2, -1))
-    return moved.reshape((math.prod(moved.shape[:-2]), *moved.shape[-2:]))
+def planes(array: Array, axes: tuple[int, int], channels: int = 1) -> Array:
+    """``array`` as (planes, rows, columns): a view, or a copy where no view exists.
+
+    ``channels``, more than one, follow the columns and widen the rows.
+    """
+    moved = _planes_first(array, axes, channels)
+    last = moved.shape[-2:] if channels == 1 else (moved.shape[-3], moved.shape[-2] * channels)
+    return moved.reshape((math.prod(moved.shape) // max(1, math.prod(last)), *last))
 
 
-def writable(out: Array, axes: tuple[int, int]) -> Array:
+def _planes_first(array: Array, axes: tuple[int, int], channels: int) -> Array:
+    return array if channels > 1 else np.moveaxis(array, axes, (-2, -1))
+
+
+def writable(out: Array, axes: tuple[int, int], channels: int = 1) -> Array:
     """Planes that a kernel may write in place of ``out``; `deliver` brings home the rest."""
-    target = planes(out, axes)
+    target = planes(out, axes, channels)
     if is_plain(target, target) and kernel_dtype(out.dtype) is out.dtype:
         return target
     return np.empty(target.shape, kernel_dtype(out.dtype.newbyteorder("=")))
 
 
-def deliver(target: Array, out: Array, axes: tuple[int, int]) -> None:
+def deliver(target: Array, out: Array, axes: tuple[int, int], channels: int = 1) -> None:
     """Copy what a kernel computed elsewhere into the output it is for."""
     if not np.may_share_memory(target, out):
-        moved = np.moveaxis(out, axes, (-2, -1))
+        moved = _planes_first(out, axes, channels)
         with np.errstate(over="ignore"):  # beyond float16 is infinity, as beyond float32
             moved[...] = target.reshape(moved.shape)

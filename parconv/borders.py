@@ -30,3 +30,12 @@ def source_index(index, size, border):
         return 0
     index = index % (2 * size - 2)
     return min(index, 2 * size - 2 - index)
+
+
+@jit.jit()
+def source_column(index, size, channels, border):
+    """The same for an element of a row whose pixels are ``channels`` elements each."""
+    if channels == 1 or 0 <= index < size:
+        return source_index(index, size, border)
+    pixel = source_index(index // channels, size // channels, border)
+    return pixel * channels + index % channels if pixel >= 0 else -1

@@ -75,9 +75,10 @@ class Plan:
         if self._planar and arrays.is_plain(f, out):
             self._execute(f[None], taps.values, out[None])
         else:
-            target = arrays.writable(out, problem.axes)
-            self._execute(arrays.planes(arrays.readable(f), problem.axes), taps.values, target)
-            arrays.deliver(target, out, problem.axes)
+            where = problem.axes, problem.channels
+            target = arrays.writable(out, *where)
+            self._execute(arrays.planes(arrays.readable(f), *where), taps.values, target)
+            arrays.deliver(target, out, *where)
         return out
 
     def with_filter(self, g: Array) -> "Plan":
@@ -86,7 +87,7 @@ class Plan:
 
     def prepare(self, g: Array) -> Any:
         """The filter as the method's kernel reads it."""
-        return self._method.prepare(self.problem, g)
+        return self._method.prepare(self.problem, self.problem.part.of(g))
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
         run, work, fill, layout = self._shared(taps.dtype)

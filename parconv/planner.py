@@ -12,6 +12,7 @@ from .methods import METHODS
 from .plan import Plan
 from .problem import Problem, describe
 from .strategies import STRATEGIES
+from .traits import Found
 
 # Work is counted in operations: those of the filter, and this many for moving one pixel.
 PIXEL_WORK = 64
@@ -40,17 +41,17 @@ BANDS_PER_THREAD = 4
 MOST_BANDS = 1 << 16  # however large the problem: a plan stays small
 
 
-def decide(image: Any, taps: Any, threads: Any, *question: Any) -> Plan:
-    """The plan for an image and a filter given as ``(shape, dtype)``.
+def decide(image: Any, taps: Any, found: Found, threads: Any, *question: Any) -> Plan:
+    """The plan for an image and a filter given as ``(shape, dtype)``, and what was found in it.
 
     ``question`` is the rest of `_plan`'s arguments, in its order.  The answer to a question that
     was asked before comes from a cache.
     """
     budget = thread_limit(image, taps, threads)
     try:
-        return _cached_plan(_types(question), image, taps, threads, budget, *question)
+        return _cached_plan(_types(question), image, taps, found, threads, budget, *question)
     except TypeError:  # a list among the arguments cannot be a key; a wrong type raises again
-        return _plan((), image, taps, threads, budget, *question)
+        return _plan((), image, taps, found, threads, budget, *question)
 
 
 def _types(question: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -70,14 +71,15 @@ def thread_limit(image: Any, taps: Any, threads: Any) -> int:
 
 
 def _plan(
-    types: Any, image: Any, taps: Any, threads: int | None, budget: int, strategy: str, method: str,
-    reflect: bool, mode: str, boundary: Any, cval: complex, padding: Any, origin: Any, axes: Any,
-    stride: Any, dilation: Any, groups: int, dtype: Any, accumulate: Any,
+    types: Any, image: Any, taps: Any, found: Found, threads: int | None, budget: int,
+    strategy: str, method: str, reflect: bool, mode: str, boundary: Any, cval: complex,
+    padding: Any, origin: Any, axes: Any, stride: Any, dilation: Any, groups: int, dtype: Any,
+    accumulate: Any,
 ) -> Plan:  # fmt: skip
     problem = describe(
-        image, taps, reflect=reflect, mode=mode, boundary=boundary, cval=cval, padding=padding,
-        origin=origin, axes=axes, stride=stride, dilation=dilation, groups=groups, dtype=dtype,
-        accumulate=accumulate,
+        image, taps, found, reflect=reflect, mode=mode, boundary=boundary, cval=cval,
+        padding=padding, origin=origin, axes=axes, stride=stride, dilation=dilation, groups=groups,
+        dtype=dtype, accumulate=accumulate,
     )  # fmt: skip
     return make_plan(problem, threads, budget, strategy, method)
 

@@ -24,6 +24,7 @@ from .arguments import (
     check_positive,
 )
 from .dtypes import DType, check_dtype, compute_and_result
+from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,14 @@ class Problem:
     """One two-dimensional convolution, without its data.
 
     ``lead`` is how far the filter's first tap reaches before the image's first pixel: output
-    ``(y, x)`` meets input ``(y * stride - lead + tap * dilation)`` on each axis.
+    ``(y, x)`` meets input ``(y * stride - lead + tap * dilation)`` on each axis.  The filter is the
+    ``part`` of the caller's, which had the shape ``given``.  Where the last axis of the image
+    follows its columns (colour), its ``channels`` make a row wider: columns, leads and dilations
+    count elements, and the taps of a row lie that many apart.
     """
 
     image: tuple[int, ...]
+    given: Pair
     filter: Pair
     axes: Pair
     image_dtype: DType
@@ -49,24 +54,26 @@ class Problem:
     plane: Pair  # shape of one output plane
     stride: Pair
     dilation: Pair
+    channels: int = 1
+    part: Part = WHOLE
+    traits: Traits = PLAIN
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """Of the result."""
         shape = list(self.image)
-        for axis, size in zip(self.axes, self.plane, strict=True):
-            shape[axis] = size
+        shape[self.axes[0]], shape[self.axes[1]] = self.plane[0], self.plane[1] // self.channels
         return tuple(shape)
 
     @cached_property
     def plane_in(self) -> Pair:
         """Shape of one input plane."""
-        return self.image[self.axes[0]], self.image[self.axes[1]]
+        return self.image[self.axes[0]], self.image[self.axes[1]] * self.channels
 
     @cached_property
     def planes(self) -> int:
         others = [n for axis, n in enumerate(self.image) if axis not in self.axes]
-        return math.prod(others)
+        return math.prod(others if self.channels == 1 else others[:-1])
 
     @cached_property
     def span(self) -> Pair:
@@ -75,10 +82,16 @@ class Problem:
         return dy * (h - 1) + 1, dx * (w - 1) + 1
 
     @cached_property
+    def taps(self) -> int:
+        """Those that are multiplied."""
+        support = self.traits.support
+        return math.prod(self.filter) if support is None else sum(map(int.bit_count, support))
+
+    @cached_property
     def flops(self) -> int:
         """Multiplications and additions of real numbers."""
         complexes = (self.image_dtype.kind == "c") + (self.filter_dtype.kind == "c")
-        return 2 * math.prod(self.filter) * math.prod(self.shape) * (1 << complexes)
+        return 2 * self.taps * math.prod(self.shape) * (1 << complexes)
 
     @cached_property
     def bytes(self) -> int:
@@ -87,7 +100,7 @@ class Problem:
         return size_in * self.image_dtype.itemsize + size_out * self.dtype.itemsize
 
     def __str__(self) -> str:
-        image, taps = ("x".join(map(str, s)) for s in (self.image, self.filter))
+        image, taps = ("x".join(map(str, s)) for s in (self.image, self.given))
         borders = "/".join(dict.fromkeys(self.boundary))
         name = "conv2d" if self.reflect else "correlate2d"
         return f"{name} {image} {self.image_dtype} * {taps} -> {self.dtype}, {self.mode}, {borders}"
@@ -96,6 +109,7 @@ class Problem:
 def describe(
     f: tuple[tuple[int, ...], Any],
     g: tuple[tuple[int, ...], Any],
+    found: Found = UNKNOWN,
     *,
     reflect: bool,
     mode: str = "valid",
@@ -110,7 +124,10 @@ def describe(
     dtype: Any = None,
     accumulate: Any = None,
 ) -> Problem:
-    """The `Problem` for an image and a filter given as ``(shape, dtype)``, or an exception."""
+    """The `Problem` for an image and a filter given as ``(shape, dtype)``, or an exception.
+
+    ``found`` is what `traits_of` found in the filter's values.
+    """
     (image, f_type), (taps, g_type) = f, g
     image_dtype, filter_dtype = check_dtype("f", f_type), check_dtype("g", g_type)
     taps = check_filter(taps, groups)
@@ -141,13 +158,30 @@ def describe(
     for size, border in zip(sizes, borders, strict=True):
         if size == 0 and border != "constant" and 0 not in plane:
             raise ValueError(f"f has shape {image}: boundary={border!r} needs a pixel to repeat")
+    part = found[0]
+    wide = steps[1] == 1 and plane_axes == (len(image) - 3, len(image) - 2) and image[-1] > 0
+    channels = image[-1] if wide else 1
+    lead = _lead(lead, part, taps, holes, reflect)
+    holes = holes[0] * part.step[0], holes[1] * part.step[1]
     return Problem(
-        image, taps, plane_axes, image_dtype, filter_dtype, compute, result, reflect,
-        mode, borders, value, lead, plane, steps, holes,
+        image, taps, part.size or taps, plane_axes, image_dtype, filter_dtype, compute, result,
+        reflect, mode, borders, value, (lead[0], lead[1] * channels),
+        (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels, *found,
     )  # fmt: skip
 
 
 # --- geometry ------------------------------------------------------------------------------------
+
+
+def _lead(lead: Pair, part: Part, taps: Pair, dilation: Pair, reflect: bool) -> Pair:
+    """How far the first tap of a filter's part reaches."""
+    if part.size is None:
+        return lead
+    before = part.first
+    if reflect:  # the filter's last tap meets the image first
+        last = [at + (n - 1) * s for at, n, s in zip(part.first, part.size, part.step, strict=True)]
+        before = taps[0] - 1 - last[0], taps[1] - 1 - last[1]
+    return lead[0] - before[0] * dilation[0], lead[1] - before[1] * dilation[1]
 
 
 def _padded(padding: Any, mode: str, sizes: Pair, spans: Pair) -> tuple[Pair, Pair]:

@@ -8,6 +8,7 @@ Start reading at `tile.py` (the inner loop), then `kernel.py` (rows of output fr
 """
 
 import itertools
+import math
 from functools import cache, lru_cache
 
 import numpy as np
@@ -20,7 +21,7 @@ from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
 from . import kernel as k
 from .packing import packing_of
-from .tile import ROWS, encode_pass, row_groups
+from .tile import ROWS, Group, encode_pass, encode_sparse_pass, row_groups
 
 BAND_TILES = 10  # least height of a band, in rows of tiles
 
@@ -56,18 +57,31 @@ def _passes(problem: Problem) -> list[list[tuple[int, int]]]:
     return [[(0, 0)], [(0, 1)]] if complex_g else [[(0, 0)]]
 
 
+def _ordered(problem: Problem, taps: Array) -> Array:
+    """Taps in the order in which they meet the image."""
+    return taps[::-1, ::-1] if problem.reflect else taps
+
+
+def _support(problem: Problem) -> Array | None:
+    """Where a sparse filter has taps, in the order in which they meet the image."""
+    packed = problem.traits.support
+    if packed is None:
+        return None
+    bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=math.prod(problem.filter))
+    return _ordered(problem, bits.reshape(problem.filter).astype(bool))
+
+
 @lru_cache(maxsize=256)
 def order(problem: Problem) -> Array:
     """Place of each packed tap in the flattened parts of the filter, in order of addition."""
-    rows, columns = problem.filter
-    place = np.arange(rows * columns).reshape(rows, columns)
-    if problem.reflect:
-        place = place[::-1, ::-1]
+    place = _ordered(problem, np.arange(math.prod(problem.filter)).reshape(problem.filter))
+    chosen = _support(problem)
     places = []
     for terms in _passes(problem):
-        for _, members in _groups(problem):
+        for _, rows in _groups(problem):
             for _, part in terms:
-                places.append(place[members].T.ravel() + part * place.size)
+                taps = place[rows].T if chosen is None else place[rows][:, chosen[rows[0]]]
+                places.append(taps.ravel() + part * place.size)
     return np.concatenate(places)
 
 
@@ -141,19 +155,35 @@ def _encoded_passes(problem: Problem) -> list[list[int]]:
     """The tile's tables: one for each pass over packed rows, and one to read the image in place."""
     sx, (dy, dx) = problem.stride[1], problem.dilation
     pack, groups = packing_of(problem), _groups(problem)
-    packed = [(pack.row_of_tap(row, dy), members) for row, members in groups]
-    offsets = [tap * dx for tap in range(problem.filter[1])]
-    columns = [pack.column_of_tap(offset, sx, dx) for offset in offsets]
+    packed = [(pack.row_of_tap(row, dy), rows) for row, rows in groups]
+    offsets = np.arange(problem.filter[1]) * dx
+    columns = np.array([pack.column_of_tap(int(offset), sx, dx) for offset in offsets])
     passes = [
-        encode_pass([part * pack.part_step + c for part, _ in terms for c in columns], packed)
+        _encoded(problem, [part * pack.part_step + columns for part, _ in terms], packed)
         for terms in _passes(problem)
     ]
-    return [*passes, encode_pass(offsets, groups)]
+    return [*passes, _encoded(problem, [offsets], groups)]
 
 
-def _groups(problem: Problem) -> list[tuple[int, list[int]]]:
-    """Groups of filter rows; gathered rows share no input, so each is a group."""
+def _encoded(problem: Problem, columns: list[Array], groups: list[Group]) -> list[int]:
+    """One table: ``columns`` for each part of the image that the pass reads."""
+    chosen = _support(problem)
+    if chosen is None:
+        return encode_pass(np.concatenate(columns).tolist(), groups)
+    return encode_sparse_pass(
+        [
+            (at, np.concatenate([c[chosen[rows[0]]] for c in columns]).tolist())
+            for at, rows in groups
+        ]
+    )
+
+
+def _groups(problem: Problem) -> list[Group]:
+    """Groups of filter rows; gathered and sparse rows share no input, so each is a group."""
     rows, sy, dy = problem.filter[0], problem.stride[0], problem.dilation[0]
+    chosen = _support(problem)
+    if chosen is not None:
+        return [(row * dy, [row]) for row in range(rows) if chosen[row].any()]
     if packing_of(problem).gather_rows:
         return [(row * dy, [row]) for row in range(rows)]
     return row_groups(rows, sy, dy)
@@ -175,7 +205,7 @@ def layout(problem: Problem) -> Array:
         pack.block, pack.panel, pack.gather_rows, pack.gather_columns,
         machine.lanes(real(problem.compute).itemsize),
         pack.phase_step, pack.part_step, pack.row_step, pack.rows * pack.row_step,
-        span_y - 1 + 2 * ROWS * sy, passes, starts[passes],
+        span_y - 1 + 2 * ROWS * sy, passes, starts[passes], problem.channels,
         starts[0], 0, starts[passes - 1], len(order(problem)) // passes * (passes - 1),
     ]  # fmt: skip
     result = np.array([*numbers, *itertools.chain(*tables)], np.int64)

@@ -11,7 +11,7 @@ the copy.
 import numpy as np
 
 from ... import jit, machine
-from ...borders import source_index
+from ...borders import source_column, source_index
 from ...simd import store_fence
 from .elements import convert_run, has_runs, lies_flat, read, write
 from .tile import CONVERT, PREFETCH, ROWS, STREAM, tile_row
@@ -21,8 +21,8 @@ FIELDS = (
     DILATION_Y, DILATION_X, SPAN_Y, SPAN_X, TAPS_Y, TAPS_X, BORDER_Y, BORDER_X,
     TOP, BOTTOM, LEFT, RIGHT, LARGE, PARTS, BLOCK, PANEL, GATHER_ROWS, GATHER_COLUMNS, LANES,
     PHASE_STEP, PART_STEP, ROW_STEP, RESULTS_AT, AHEAD, PASSES, IN_PLACE_STEPS_AT,
-    STEPS_AT, TAPS_AT, SECOND_STEPS_AT, SECOND_TAPS_AT,
-) = range(38)  # fmt: skip
+    CHANNELS, STEPS_AT, TAPS_AT, SECOND_STEPS_AT, SECOND_TAPS_AT,
+) = range(39)  # fmt: skip
 
 
 @jit.jit()
@@ -95,7 +95,7 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width, ahead):
         )
         if index < 0:
             continue
-        pixel = source_index(left + index, size, layout[BORDER_X])
+        pixel = source_column(left + index, size, layout[CHANNELS], layout[BORDER_X])
         at = column // stride + column % stride * phase
         for y_in in range(rows):
             row = _packed_row(layout, y_in, y, height)

@@ -35,8 +35,11 @@ _SHAPES = {32: (6, 3, 7, 5), 16: (4, 2, 4, 4)}
 ROWS, VECTORS, GROUP, FLAT = _SHAPES[machine.VECTOR_REGISTERS]
 
 
-def row_groups(taps: int, stride: int, dilation: int) -> list[tuple[int, list[int]]]:
-    """``(input row of the first, filter rows)`` of each group.
+Group = tuple[int, list[int]]  # input row of the first of some filter rows, and the rows
+
+
+def row_groups(taps: int, stride: int, dilation: int) -> list[Group]:
+    """The rows of a filter in groups.
 
     The rows of a group lie ``stride`` input rows apart, as the rows of a tile do, so that one input
     row serves several of them.
@@ -70,16 +73,22 @@ def row_groups(taps: int, stride: int, dilation: int) -> list[tuple[int, list[in
 COLUMNS, GROUPS, TABLE = 0, 1, 2
 
 
-def encode_pass(columns: Sequence[int], groups: Sequence[tuple[int, list[int]]]) -> list[int]:
-    """The numbers of one pass."""
+def encode_pass(columns: Sequence[int], groups: Sequence[Group]) -> list[int]:
+    """The numbers of one pass over groups of filter rows with taps in all ``columns``."""
     steps: list[int] = []
-    for first, members in groups:
-        if len(members) > 1:
-            steps += [first, len(members), 0]
-        else:
-            for column, count in _neighbours(columns):
-                steps += [first, GROUP + count, column]
+    for first, rows in groups:
+        steps += [first, len(rows), 0] if len(rows) > 1 else _flat_steps(first, columns)
     return [len(columns), len(steps) // 3, *columns, 0, *steps]
+
+
+def encode_sparse_pass(rows: Sequence[tuple[int, Sequence[int]]]) -> list[int]:
+    """The numbers of one pass over filter rows: ``(input row, offsets of its taps)`` of each."""
+    steps = [number for row, columns in rows for number in _flat_steps(row, columns)]
+    return [1, len(steps) // 3, 0, 0, *steps]
+
+
+def _flat_steps(row: int, columns: Sequence[int]) -> list[int]:
+    return [n for at, count in _neighbours(columns) for n in (row, GROUP + count, at)]
 
 
 def _neighbours(columns: Sequence[int]) -> list[tuple[int, int]]:

@@ -146,6 +146,7 @@ def layout(problem: Problem) -> Array:
         step_y + span_y - 1, max(step_x + span_x - 1, -(-step_x // lanes) * lanes), size // lanes,
         row, window, cells, cells + column, block,
         rows.size, 2 * size**2, len(k.FIELDS) + len(table), len(table) // k.PASS,
+        problem.channels,
     ]  # fmt: skip
     result = np.concatenate([numbers, table, rows * row + columns]).astype(np.int64)
     result.flags.writeable = False

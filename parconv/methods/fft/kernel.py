@@ -6,7 +6,7 @@
 import numpy as np
 
 from ... import jit, machine
-from ...borders import source_index
+from ...borders import source_column, source_index
 from ...simd import store_fence
 from ..direct.elements import convert_run, has_runs, lies_flat, read, write
 from .passes import FIRST, FORWARD, INVERSE, LAST, MULTIPLY, TURN, TURN_BACK, run_pass
@@ -17,7 +17,8 @@ FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, BORDER_Y, BORDER_X, LARGE, LANES,
     SIZE, STEP_Y, STEP_X, TILES_Y, TILES_X, TILES, NEEDED_Y, NEEDED_X, GROUPS,
     ROW_STEP, WINDOW, COLUMN_AT, TURNED_AT, BLOCK_STEP, TAPS, TAPS_AT, OFFSETS_AT, PASSES,
-) = range(28)  # fmt: skip
+    CHANNELS,
+) = range(29)  # fmt: skip
 # Then the passes but the last: radix, butterflies of a block, blocks, place of twiddle factors.
 # `_transform` and `_repair` are inlined: a function of its own would compile the passes once more.
 PASS, PASSES_AT = 4, len(FIELDS)
@@ -58,7 +59,7 @@ def _pack(f, fill, layout, scratch, window, tile):
         return
     for outside in range(columns - (last - first)):
         x = outside if outside < first else outside + last - first
-        pixel = source_index(left + x, size, layout[BORDER_X])
+        pixel = source_column(left + x, size, layout[CHANNELS], layout[BORDER_X])
         for y in range(rows):
             row = source_index(top + y, layout[ROWS_IN], layout[BORDER_Y])
             if row >= 0:

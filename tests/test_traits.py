@@ -1,0 +1,254 @@
+"""Distrusts what is found in a filter's values, and every shortcut taken because of it."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+from conftest import LANES, ROWS, Poisoned
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle import BORDERS, MODES
+
+import parconv
+from parconv.traits import MOST_PRODUCTS, PRODUCT_ULPS, UNKNOWN, WHOLE, products, traits_of
+
+RNG = np.random.default_rng(7)
+
+
+def product(rows: int, columns: int, dtype: Any = np.float64) -> np.ndarray:
+    return np.outer(RNG.standard_normal(rows), RNG.standard_normal(columns)).astype(dtype)
+
+
+# --- what is found -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "bool"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (3, 3), (9, 4), (31, 31)])
+def test_one_product_is_found_and_reproduces_the_filter(shape: tuple[int, int], dtype: str) -> None:
+    lines = [RNG.integers(1, 9, n).astype(float) for n in shape]
+    if dtype.startswith("float"):
+        lines = [line / 8 for line in lines]
+    g = np.outer(*lines).astype(dtype)
+    traits = traits_of(g)[1]
+    assert traits.rank == 1
+    columns, rows = products(g, 1) or ((), ())
+    exact = g.astype(np.float64)
+    np.testing.assert_allclose(columns.T @ rows, exact, rtol=1e-6)
+    if g.dtype.kind != "f":
+        assert (columns.T @ rows == exact).all()
+        assert columns.dtype == rows.dtype == np.int64
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_of_products(rank: int, dtype: str) -> None:
+    g = sum(product(9, 7) for _ in range(rank)).astype(dtype)
+    expected = rank if dtype == "float64" or rank == 1 else None  # rounded sums may need one more
+    found = traits_of(g)[1].rank
+    assert found == expected or (expected is None and found in (0, rank))
+    if found:
+        columns, rows = products(g, found) or ((), ())
+        error = np.abs(columns.T @ rows - g).max()
+        assert error <= 2 * PRODUCT_ULPS * np.finfo(dtype).eps * np.abs(g).max()
+
+
+def test_a_filter_of_high_rank_has_none() -> None:
+    assert traits_of(RNG.standard_normal((5, 5)))[1].rank == 0
+    assert traits_of(RNG.integers(-9, 9, (5, 5)))[1].rank == 0
+    assert products(np.eye(MOST_PRODUCTS + 1), MOST_PRODUCTS) is None
+
+
+def test_a_product_spoilt_by_more_than_rounding_is_none() -> None:
+    g = product(9, 9)
+    g[3, 3] += 50 * np.finfo(float).eps * np.abs(g).max()
+    assert traits_of(g)[1].rank != 1
+
+
+def test_symmetric_factors() -> None:
+    even, odd = np.array([1.0, 2, 3, 2, 1]), np.array([1.0, 2, 4])
+    assert traits_of(np.outer(even, odd))[1].even == (True, False)
+    assert traits_of(np.outer(odd, even))[1].even == (False, True)
+    assert traits_of(np.outer(even, even).astype(np.float32))[1].even == (True, True)
+
+
+def test_equal_taps_and_small_integers() -> None:
+    assert traits_of(np.full((3, 5), 0.1))[1].equal
+    assert not traits_of(np.array([[1.0, np.nan]]))[1].equal
+    assert not traits_of(np.full((2, 2), np.inf))[1].equal
+    assert traits_of(np.array([[-128, 127]]))[1].int8
+    assert not traits_of(np.array([[-129, 127]]))[1].int8
+    assert not traits_of(np.array([[1.0, 2]]))[1].int8
+    assert traits_of(np.array([[-4, 4]]))[1].bits == 4
+    huge = np.array([[2**64 - 1, 1]], np.uint64)
+    assert traits_of(huge)[1].bits == 65
+    assert traits_of(huge)[1].rank == 0
+
+
+@pytest.mark.parametrize(
+    ("g", "first", "size", "step"),
+    [
+        ([[0, 0, 0], [0, 5, 0], [0, 0, 0]], (1, 1), (1, 1), (1, 1)),
+        ([[0, 0], [0, 0], [0, 0]], (1, 1), (1, 1), (1, 1)),
+        ([[1, 0, -1], [2, 0, -2]], (0, 0), (2, 2), (1, 2)),
+        ([[1, 1], [0, 0], [0, 0], [1, 1]], (0, 0), (2, 2), (3, 1)),
+        ([[0, 1, 1], [0, 1, 2]], (0, 1), (2, 2), (1, 1)),
+    ],
+)
+def test_the_part_that_is_not_zero(g: Any, first: Any, size: Any, step: Any) -> None:
+    part = traits_of(np.array(g))[0]
+    assert (part.first, part.size, part.step) == (first, size, step)
+    assert part.of(np.array(g)).shape == size
+
+
+def test_a_whole_filter_is_not_copied() -> None:
+    g = RNG.standard_normal((3, 3))
+    assert traits_of(g)[0] is WHOLE
+    assert WHOLE.of(g) is g
+    assert traits_of(np.zeros((0, 3))) == traits_of(np.zeros(3)) == UNKNOWN
+
+
+# --- and its use ---------------------------------------------------------------------------------
+
+
+def zeros_inside(kind: str) -> np.ndarray:
+    g = np.zeros((7, 9))
+    if kind == "shift":
+        g[1, 6] = 2.5
+    elif kind == "rim":
+        g[2:5, 1:4] = RNG.standard_normal((3, 3))
+    elif kind == "spread":
+        g[::3, ::2] = RNG.standard_normal((3, 5))
+    elif kind == "sparse":
+        g[[0, 2, 3, 3, 6], [0, 8, 3, 4, 5]] = RNG.standard_normal(5)
+    return g
+
+
+KINDS = ("shift", "rim", "spread", "sparse", "none")
+
+
+@pytest.mark.parametrize("correlate", [False, True])
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_zero_taps_in_every_mode_and_border(
+    kind: str, mode: str, border: str, correlate: bool
+) -> None:
+    f, g = RNG.standard_normal((2 * ROWS + 9, 3 * LANES + 5)), zeros_inside(kind)
+    right = oracle.expect(f, g, mode=mode, boundary=border, correlate=correlate)
+    function = parconv.correlate2d if correlate else parconv.conv2d
+    held = Poisoned(right.values.shape, f.dtype)
+    function(f, g, mode=mode, boundary=border, out=held.out)
+    oracle.assert_right(held.out, right, f.dtype, f.dtype, kind)
+    held.check()
+
+
+PAIRS = (("uint8", "int64"), ("complex64", "complex64"), ("float32", "complex128"),
+         ("int16", "float32"))  # fmt: skip
+STEPS = (
+    {"stride": 2},
+    {"dilation": (2, 3)},
+    {"stride": (1, 9)},
+    {"stride": (40, 2), "dilation": 4},
+)
+
+
+@pytest.mark.parametrize("dtypes", PAIRS, ids="*".join)
+@pytest.mark.parametrize("options", STEPS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_zero_taps_with_strides_dilations_and_dtypes(
+    kind: str, options: dict[str, Any], dtypes: tuple[str, str]
+) -> None:
+    f = (100 * RNG.random((83, 3 * LANES + 5))).astype(dtypes[0])
+    g = (10 * zeros_inside(kind)).astype(dtypes[1])
+    right = oracle.expect(f, g, mode="same", boundary="mirror", **options)
+    result = parconv.conv2d(f, g, mode="same", boundary="mirror", **options)
+    compute = oracle.compute_type(f, g)
+    oracle.assert_right(result, right, result.dtype, compute, kind)
+
+
+@pytest.mark.parametrize("kind", ["shift", "rim", "spread", "sparse"])
+def test_nan_does_not_spread_to_zero_taps(kind: str) -> None:
+    f, g = np.ones((40, 60), np.float32), zeros_inside(kind)
+    f[20, 30] = np.nan
+    result = parconv.correlate2d(f, g, mode="same", method="direct")
+    part = traits_of(g)[0]
+    taps = np.zeros(g.shape, bool)
+    rows, columns = (
+        np.arange(n) * step + at
+        for n, step, at in zip(part.size or g.shape, part.step, part.first, strict=True)
+    )
+    taps[np.ix_(rows, columns)] = True
+    if kind == "sparse":
+        taps = g != 0
+    wanted = {(20 - y + 3, 30 - x + 4) for y, x in np.argwhere(taps)}
+    assert {tuple(place) for place in np.argwhere(np.isnan(result))} == wanted
+
+
+@given(st.integers(1, 6), st.integers(1, 9), st.integers(0, 2**30))
+def test_any_pattern_of_zeros(rows: int, columns: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    g = rng.standard_normal((rows, columns)) * (rng.random((rows, columns)) < rng.random())
+    f = rng.standard_normal((ROWS + 3, 2 * LANES + 1))
+    right = oracle.expect(f, g, mode="full", boundary="wrap")
+    result = parconv.conv2d(f, g, mode="full", boundary="wrap")
+    oracle.assert_right(result, right, f.dtype, f.dtype, str(g))
+
+
+def test_sparse_filters_do_less_work() -> None:
+    g = np.zeros((31, 31))
+    g[::7, ::5] = 1
+    g[3, 1] = 1
+    plan = parconv.plan2d(((512, 512), "float32"), g)
+    assert plan.problem.flops == 2 * np.count_nonzero(g) * 482 * 482
+    assert "31x31" in str(plan)
+
+
+# --- colour --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 17])
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("method", ["auto", "direct"])
+def test_channels_beside_columns(method: str, border: str, channels: int) -> None:
+    f, g = RNG.standard_normal((17, 23, channels)).astype(np.float32), product(4, 5) + 1
+    for mode in MODES:
+        result = parconv.conv2d(f, g, axes=(0, 1), mode=mode, boundary=border, method=method)
+        for channel in range(channels):
+            plane = np.ascontiguousarray(f[..., channel])
+            right = oracle.expect(plane, g, mode=mode, boundary=border)
+            oracle.assert_right(result[..., channel], right, "float32", "float32", mode)
+
+
+LAYOUTS = {
+    "interleaved": lambda f: np.ascontiguousarray(f),
+    "planar": lambda f: np.ascontiguousarray(f.transpose(2, 0, 1)).transpose(1, 2, 0),
+    "cropped": lambda f: np.pad(f, ((1, 2), (3, 1), (0, 0)))[1:-2, 3:-1],
+    "alpha left out": lambda f: np.pad(f, ((0, 0), (0, 0), (0, 1)))[..., :-1],
+    "backwards": lambda f: np.ascontiguousarray(f[::-1, ::-1])[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize(("source", "target"), list(itertools.product(LAYOUTS, LAYOUTS)))
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_colour_in_any_layout(dtype: str, source: str, target: str) -> None:
+    f = (200 * RNG.random((19, 31, 3))).astype(dtype)
+    g = np.outer([1, 2, 1], [1, 2, 3, 1]) / 20
+    expected = parconv.conv2d(f, g, axes=(0, 1), mode="same", dtype=dtype)
+    out = LAYOUTS[target](np.zeros_like(f))
+    result = parconv.conv2d(
+        LAYOUTS[source](f), g, axes=(0, 1), mode="same", dtype=dtype, out=out, threads=2
+    )
+    assert result is out
+    oracle.assert_same_bits(np.ascontiguousarray(out), expected, f"{source} to {target}")
+
+
+def test_colour_rows_are_wider_rows() -> None:
+    problem = parconv.plan2d(((20, 30, 3), "uint8"), np.ones((3, 5)), axes=(0, 1)).problem
+    assert (problem.channels, problem.plane_in, problem.plane) == (3, (20, 90), (18, 78))
+    assert (problem.shape, problem.dilation, problem.planes) == ((18, 26, 3), (1, 3), 1)
+    stack = parconv.plan2d(((4, 20, 30, 3), "uint8"), np.ones((3, 5)), axes=(1, 2)).problem
+    assert (stack.channels, stack.planes, stack.shape) == (3, 4, (4, 18, 26, 3))
+    strided = parconv.plan2d(((20, 30, 3), "uint8"), np.ones((3, 5)), axes=(0, 1), stride=2)
+    assert (strided.problem.channels, strided.problem.planes) == (1, 3)
