@@ -44,7 +44,7 @@ class Traits(NamedTuple):
     ----------
     rank : int
         How many outer products of a column and a row sum to it, to within `PRODUCT_ULPS` units in
-        the last place of its largest tap (integers: exactly); 0 where they are many.
+        the last place of its largest tap (integers: exactly); 0 where they are too many.
     even : (bool, bool)
         Whether all columns, all rows of these products are symmetric.
     equal : bool
@@ -123,7 +123,9 @@ def _traits(g: Array) -> Traits:
 
 
 def _fewest_products(g: Array) -> tuple[Array, Array] | None:
-    tried = (products(g, count) for count in range(1, MOST_PRODUCTS + 1))
+    """Several only where they have fewer taps than the filter."""
+    worthy = [n for n in range(2, MOST_PRODUCTS + 1) if n * sum(g.shape) < g.size]
+    tried = (products(g, count) for count in (1, *worthy))
     return next((found for found in tried if found), None)
 
 
@@ -142,8 +144,6 @@ def products(g: Array, count: int) -> tuple[Array, Array] | None:
     >>> products(np.array([[2, 4], [3, 6]]), 1)
     (array([[2, 3]]), array([[1, 2]]))
     """
-    if count > min(g.shape):
-        return None
     return _float_products(g, count) if g.dtype.kind == "f" else _integer_product(g, count)
 
 
