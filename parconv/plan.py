@@ -15,8 +15,6 @@ from .problem import Problem
 from .strategies import STRATEGIES, Work
 from .wisdom import Wisdom
 
-_EXACT = ", or a float type where the filter's taps are so small that it holds every sum exactly"
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -162,8 +160,12 @@ class Plan:
 
     def predict(self) -> Prediction | None:
         """The time of a run, from the machine's recorded ceilings; None where there are none."""
-        found = ceilings.load(self.threads)
-        return Prediction.of(self.problem, self.strategy, found, self.cost) if found else None
+        return self._prediction(self._method)
+
+    def _prediction(self, method: ModuleType) -> Prediction | None:
+        """The time of this plan by another method."""
+        found, cost = ceilings.load(self.threads), method.cost(self.problem)
+        return Prediction.of(self.problem, self.strategy, found, cost) if found else None
 
     def explain(self) -> str:
         """The plan in full, one fact a line."""
@@ -172,7 +174,7 @@ class Plan:
         lines = {
             "problem": str(problem),
             "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
-            "sums in": f"{problem.compute}{_EXACT if problem.compute.kind == 'i' else ''}",
+            "sums in": f"{problem.sums}{', exactly' if problem.compute.kind == 'i' else ''}",
             "method": f"{self.method}: {_first_line(self._method)}",
             "considered": self._considered,
             "strategy": f"{self.strategy}: {_first_line(STRATEGIES[self.strategy])}{self._caveat}",
@@ -200,15 +202,18 @@ class Plan:
 
     @property
     def _considered(self) -> str:
-        """Every other method, and why it is not this plan's or how long it would take."""
-        problem, own = self.problem, max(self.cost, 1)
-        told = []
-        for name, method in METHODS.items():
-            if name != self.method:
-                reason = method.applicable(problem) or method.unasked(problem)
-                ratio = "" if reason else f"{method.cost(problem) / own:.2g} times as long"
-                told.append(f"{name}: {reason or ratio}")
-        return "; ".join(told)
+        """Every other method, and why it is not this plan's."""
+        others = {name: method for name, method in METHODS.items() if name != self.method}
+        return "; ".join(f"{name}: {self._why_not(other)}" for name, other in others.items())
+
+    def _why_not(self, other: ModuleType) -> str:
+        reason = other.applicable(self.problem) or other.unasked(self.problem)
+        if reason:
+            return str(reason)
+        own, its = self.predict(), self._prediction(other)
+        if own is None or its is None:
+            return f"{other.cost(self.problem) / max(self.cost, 1):.2g} times the work"
+        return f"{1e3 * its.seconds:.3g} ms, {its.seconds / own.seconds:.2g} times as long"
 
     @property
     def _threads_told(self) -> str:

@@ -94,7 +94,7 @@ def _work_of(problem: Problem, method: str) -> float:
 
 def _launches(problem: Problem, method: str, threads: int) -> int:
     """How often a run of the plan looks at the signals."""
-    slowness = INTEGER_SLOWNESS if problem.compute.kind == "i" else 1
+    slowness = INTEGER_SLOWNESS if problem.sums.kind == "i" else 1
     return max(1, math.ceil(_work_of(problem, method) * slowness / (threads * LAUNCH_WORK)))
 
 

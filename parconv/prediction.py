@@ -31,7 +31,7 @@ class Prediction:
         ``cost`` in operations; those of the definition where nobody knows better.
         """
         return cls(
-            (problem.flops if cost is None else cost) / ceilings.gflops(problem.compute) / 1e9,
+            (problem.flops if cost is None else cost) / ceilings.gflops(problem.sums) / 1e9,
             problem.bytes / ceilings.gbytes / 1e9,
             OVERHEAD.get(strategy, 0.0),
         )

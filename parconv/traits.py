@@ -54,7 +54,8 @@ class Traits(NamedTuple):
     bits : int
         Binary digits of the sum of an integer filter's absolute values; 0 for others.
     support : bytes or None
-        Of a sparse filter, which has no other traits, the taps that are not zero, as packed bits.
+        Of a sparse filter, the taps that are not zero, as packed bits; it has no trait above but
+        ``bits``.
     """
 
     rank: int = 0
@@ -106,12 +107,12 @@ def _part(lines: list[Array], shape: tuple[int, ...]) -> Part:
 
 
 def _traits(g: Array) -> Traits:
+    whole = g.dtype.kind in "biu"
+    bits = sum(abs(tap) for tap in g.ravel().tolist()).bit_length() if whole else 0
     if 0 < SPARSE * np.count_nonzero(g) < g.size:
-        return Traits(support=np.packbits(g != 0).tobytes())
+        return Traits(bits=bits, support=np.packbits(g != 0).tobytes())
     if g.dtype.kind == "c" or not np.isfinite(g).all():
         return PLAIN
-    whole = g.dtype.kind != "f"
-    bits = sum(abs(tap) for tap in g.ravel().tolist()).bit_length() if whole else 0
     found = _fewest_products(g) if bits <= EXACT_BITS else None
     return Traits(
         rank=len(found[0]) if found else 0,

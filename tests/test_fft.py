@@ -400,7 +400,7 @@ def test_explain_tells_what_was_considered() -> None:
         return str(line)
 
     assert "direct: " in considered(planned(4096, 31))
-    assert "times as long" in considered(planned(4096, 31))
+    assert "times the work" in considered(planned(4096, 31))
     assert "fft: integers are summed exactly" in considered(planned(4096, 31, "int32"))
     assert "fft: integer images keep" in considered(
         parconv.plan2d(((99, 99), "uint8"), ((31, 31), "float32"))

@@ -16,7 +16,7 @@ import numpy as np
 from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
-from ...dtypes import FLOAT32, FLOAT64, INT64, Array, DType, real
+from ...dtypes import Array, DType, real
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
 from . import kernel as k
@@ -87,10 +87,8 @@ def order(problem: Problem) -> Array:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filter in the order in which the tile reads it, read-only."""
-    kind = real(problem.compute)
-    limit = None
-    if kind.kind == "i":
-        kind, limit = _exact_sums(problem, g)
+    kind = problem.sums
+    limit = _largest_pixel(problem, g) if problem.compute.kind == "i" else None
     if g.dtype.kind == "c":
         imaginary = g.imag if problem.reflect else -g.imag  # correlation conjugates
         g = np.stack([g.real, imaginary, -imaginary])
@@ -102,22 +100,13 @@ def prepare(problem: Problem, g: Array) -> Taps:
     return Taps(values, limit)
 
 
-def _exact_sums(problem: Problem, g: Array) -> tuple[DType, int | None]:
-    """The fastest type that holds every sum of integers exactly, and the largest |pixel| it bears.
-
-    None where the image's dtype settles it.  4096 x 4096 uint8 at 7x7, one core: 17.7 ms in int64,
-    9.7 in float32; saturated to uint8 20.0 and 8.3 (Zen 5, 2026-11).
-    """
+def _largest_pixel(problem: Problem, g: Array) -> int | None:
+    """The largest |pixel| whose int64 sums cannot overflow; None where the dtype settles it."""
     total = max(1, sum(abs(tap) for tap in g.ravel().tolist()))
-    constant, kind = abs(int(problem.cval.real)), problem.image_dtype
-    limit = (2**63 - 1) // total
+    limit, constant = (2**63 - 1) // total, abs(int(problem.cval.real))
     if constant > limit or total >= 2**63:
         raise ValueError(f"g or cval={problem.cval} is too large for int64 sums: pass g as float")
-    widest = 1 if kind.kind == "b" else 1 << (8 * kind.itemsize - (kind.kind == "i"))
-    for exact, digits in ((FLOAT32, 24), (FLOAT64, 53)):
-        if max(widest, constant) * total <= 1 << digits:
-            return exact, None
-    return INT64, None if widest <= limit else limit
+    return None if problem.widest <= limit else limit
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
