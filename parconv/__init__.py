@@ -7,17 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import conv2d, correlate2d, plan2d
+    from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "conv2d", "correlate2d", "plan2d"]
+__all__ = [
+    "__version__",
+    "box",
+    "conv2d",
+    "correlate2d",
+    "gaussian",
+    "gaussian_laplace",
+    "laplace",
+    "plan2d",
+    "prewitt",
+    "sobel",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'parconv' has no attribute {name!r}")
-    from . import api
+    from . import api, filters
 
-    value = globals()[name] = getattr(api, name)
+    value = globals()[name] = getattr(api if hasattr(api, name) else filters, name)
     return value
 
 

@@ -70,8 +70,14 @@ def check_boundary(boundary: Any) -> tuple[str, str]:
     return pair[0], pair[1]
 
 
+def _is_integral(value: Any) -> bool:
+    # asking for a protocol takes 3 microseconds, as long as filtering a small image
+    refused = isinstance(value, bool | np.bool_ | np.ndarray)
+    return not refused and isinstance(value, SupportsIndex)
+
+
 def _integer(name: str, value: Any, whole: Any) -> int:
-    if isinstance(value, bool | np.bool_ | np.ndarray) or not isinstance(value, SupportsIndex):
+    if type(value) is not int and not _is_integral(value):
         raise TypeError(f"{name}={whole!r}: pass an integer or a pair of integers")
     number = operator.index(value)
     if abs(number) > _LARGEST:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from parconv.filters import LAPLACE, SOBEL, box_taps, gaussian_taps
+
 Filter = NDArray[Any]
 
 LARGEST = 4095  # taps along one axis: a slip of the pen must not ask for gigabytes
-SOBEL = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
-LAPLACE = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
 
 
@@ -24,15 +24,12 @@ def gaussian(sigma: float) -> Filter:
     """Normalised Gaussian cut off at four sigma, as in scipy.ndimage."""
     if not 0 < sigma <= LARGEST / 8 - 1:
         raise ValueError(f"sigma is {sigma:g}: pass more than 0 and at most {LARGEST // 8 - 1}")
-    radius = int(4 * sigma + 0.5)
-    profile: Filter = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    profile /= profile.sum()
-    return np.outer(profile, profile)
+    return gaussian_taps(sigma)
 
 
 def box(size: int) -> Filter:
     """The mean of ``size`` x ``size`` pixels."""
-    return np.full((checked_size(size),) * 2, size**-2.0)
+    return box_taps(checked_size(size))
 
 
 def random(size: int) -> Filter:
@@ -113,7 +110,7 @@ def _sized(name: str, number: str) -> Filter:
         wanted = "an integer" if kind is int else "a number"
         message = f"filter '{name}:{number}': {number!r} is not {wanted}; an example is {name}:3"
         raise ValueError(message) from None
-    return make(value)
+    return make(value).copy()  # filters with a name are shared, and read-only
 
 
 def _literal(text: str) -> Filter:

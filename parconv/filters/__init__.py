@@ -1,0 +1,23 @@
+"""The usual filters of scipy.ndimage: each is one filter, built once, and one convolution.
+
+`calls` has what filters an image, `taps` the filters themselves, for `parconv.plan2d` and for
+whoever wants to see them.
+"""
+
+from .calls import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
+from .taps import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_laplace_taps, gaussian_taps
+
+__all__ = [
+    "LAPLACE",
+    "PREWITT",
+    "SOBEL",
+    "box",
+    "box_taps",
+    "gaussian",
+    "gaussian_laplace",
+    "gaussian_laplace_taps",
+    "gaussian_taps",
+    "laplace",
+    "prewitt",
+    "sobel",
+]

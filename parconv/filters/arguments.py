@@ -1,0 +1,72 @@
+"""What the arguments of filters may be, and what to pass instead.
+
+Every check returns the argument in its one internal form, or raises.
+"""
+
+import operator
+import sys
+from numbers import Real
+from typing import Any
+
+from ..arguments import Pair, check_axes, check_pair
+
+HIGHEST = 100  # order of a derivative
+
+Reals = tuple[float, float]
+
+
+def check_width(sigma: Any, truncate: Any, radius: Any) -> tuple[Reals, float, Pair | None]:
+    """Width and reach in their one form, which the memory of filters can tell apart."""
+    radii = None if radius is None else check_radii(radius)
+    return check_sigmas(sigma), check_real("truncate", truncate, truncate), radii
+
+
+def check_sigmas(sigma: Any) -> Reals:
+    values = tuple(sigma) if isinstance(sigma, list | tuple) else (sigma, sigma)
+    if len(values) != 2:
+        raise ValueError(f"sigma={sigma!r}: pass a number or a pair (rows, columns)")
+    return check_real("sigma", values[0], sigma), check_real("sigma", values[1], sigma)
+
+
+def check_real(name: str, value: Any, whole: Any) -> float:
+    if type(value) not in (int, float) and (isinstance(value, bool) or not isinstance(value, Real)):
+        wanted = "a number" if name == "truncate" else "a number or a pair (rows, columns)"
+        raise TypeError(f"{name}={whole!r}: pass {wanted}")
+    if not 0 <= value <= sys.float_info.max:
+        raise ValueError(f"{name}={whole!r}: pass at least 0, and finite")
+    return float(value)
+
+
+def check_orders(order: Any) -> Pair:
+    pair = check_pair("order", order)
+    if not all(0 <= one <= HIGHEST for one in pair):
+        raise ValueError(f"order={order!r}: pass integers from 0 (smoothing) to {HIGHEST}")
+    return pair
+
+
+def check_radii(radius: Any) -> Pair:
+    pair = check_pair("radius", radius)
+    if min(pair) < 0:
+        raise ValueError(f"radius={radius!r}: pass integers of at least 0, or None")
+    return pair
+
+
+def check_axis(axis: Any, axes: Any, shape: tuple[int, ...]) -> bool:
+    """Whether the axis of an image is that of its columns, not of its rows."""
+    rows, columns = check_axes(axes, shape)
+    try:
+        place = operator.index(axis)
+    except TypeError as error:
+        raise TypeError(f"axis={axis!r}: pass an integer, {rows} or {columns}") from error
+    if place not in (rows, rows - len(shape), columns, columns - len(shape)):
+        raise ValueError(f"axis={axis!r} is not one of axes={axes!r}: pass {rows} or {columns}")
+    return place in (columns, columns - len(shape))
+
+
+def check_shift(origin: Any, size: tuple[int, ...]) -> Pair:
+    """The origin of the convolution that moves the result of a box by ``origin``."""
+    shift = check_pair("origin", origin)
+    for n, o in zip(size, shift, strict=True):
+        if not -(n // 2) <= o <= (n - 1) // 2:
+            raise ValueError(f"origin={origin!r} leaves the box: pass -{n // 2} to {(n - 1) // 2}")
+    return -shift[0], -shift[1]

@@ -1,0 +1,252 @@
+"""One call each: a filter from its description, then one convolution as large as the image.
+
+They equal the functions of scipy.ndimage named in their docstrings, with the rules of `conv2d`: the
+result's dtype by the image and the filter, not the image's own; planes over ``axes``, other axes
+untouched; ``"symmetric"`` is SciPy's "reflect", ``"edge"`` its "nearest".  A constant border
+continues the image before it is filtered: SciPy filters axis by axis and continues what the first
+pass leaves, which differs for derivatives where ``cval`` is not 0.
+"""
+
+from typing import Any
+
+from ..api import conv2d
+from ..arrays import as_array
+from ..dtypes import Array
+from .arguments import check_axis, check_shift
+from .taps import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_laplace_taps, gaussian_taps
+
+
+def gaussian(
+    f: Any, sigma: Any, *, order: Any = 0, truncate: float = 4.0, radius: Any = None,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
+    strategy: str = "auto", method: str = "auto",
+) -> Array:  # fmt: skip
+    """Smooth an image, or every plane of a stack, with a Gaussian or a derivative of one.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images (see ``axes``), of any dtype and layout that `conv2d` takes.
+    sigma : float or (float, float)
+        Standard deviation in pixels, of rows and columns or (rows, columns); 0 leaves an axis as
+        it is.
+    order : int or (int, int)
+        Derivative along each axis: 0 smooths, 1 is the slope per pixel of the smoothed image.
+    truncate : float
+        Where the filter ends, in standard deviations: ``int(truncate * sigma + 0.5)`` pixels from
+        its centre.
+    radius : int or (int, int), optional
+        Where it ends, in pixels, in place of ``truncate``.
+    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+        As in `conv2d`, but for the usual border, ``"symmetric"``.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``; of its dtype where that is inexact, else float32 (8 and 16 bits) or
+        float64, unless ``dtype`` says otherwise.  ``out`` where it was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where an argument is wrong, or the filter would have more than 16 million taps; the message
+        says what to pass.  ``out`` is unchanged.
+
+    See Also
+    --------
+    parconv.filters.gaussian_taps : The filter, for `plan2d`.
+
+    References
+    ----------
+    Equal to `scipy.ndimage.gaussian_filter`, which also rounds the image to the result's dtype
+    between its passes, and ignores ``order`` where ``sigma`` is 0 (an error here).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> f = np.zeros((5, 5), np.uint8)
+    >>> f[2, 2] = 250
+    >>> parconv.gaussian(f, 1, dtype="uint8")[1:4, 1:4]
+    array([[15, 24, 15],
+           [24, 40, 24],
+           [15, 24, 15]], dtype=uint8)
+    """
+    g = gaussian_taps(sigma, order=order, truncate=truncate, radius=radius)
+    return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
+
+
+def box(
+    f: Any, size: Any, *, normalize: bool = True, origin: Any = 0,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
+    strategy: str = "auto", method: str = "auto",
+) -> Array:  # fmt: skip
+    """Mean, or sum, of the pixels in a rectangle around each pixel.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    size : int or (int, int)
+        Pixels of the rectangle, of rows and columns or (rows, columns); an even one reaches one
+        pixel further to the front.
+    normalize : bool
+        Whether to divide by the number of pixels.  Sums of integers are exact, in int64.
+    origin : int or (int, int)
+        Pixels by which the result moves down and right: ``-(size // 2)`` to ``(size - 1) // 2``.
+    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+        As in `conv2d`, but for the usual border, ``"symmetric"``.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``; dtype and errors as for `gaussian`.
+
+    References
+    ----------
+    Equal to `scipy.ndimage.uniform_filter`; NaN and infinity reach no further than the rectangle.
+
+    Examples
+    --------
+    >>> import parconv
+    >>> parconv.box([[1, 2, 6]], (1, 3), normalize=False)
+    array([[ 4,  9, 14]])
+    """
+    g = box_taps(size, normalize=normalize)
+    shift = check_shift(origin, g.shape) if type(origin) is not int or origin else 0
+    return _same(
+        f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method, shift
+    )  # fmt: skip
+
+
+def sobel(
+    f: Any, axis: int = -1, *,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
+    strategy: str = "auto", method: str = "auto",
+) -> Array:  # fmt: skip
+    """Slope along one axis by the Sobel filter: ``[-1, 0, 1]``, times ``[1, 2, 1]`` across it.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    axis : int
+        Axis of ``f`` to differentiate along, one of ``axes``; the slope is positive where the
+        image grows with its index.
+    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+        As in `conv2d`, but for the usual border, ``"symmetric"``.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``, eight times the slope per pixel; exact in int64 for integers, else of the
+        image's dtype, unless ``dtype`` says otherwise.  Errors as for `gaussian`.
+
+    References
+    ----------
+    Equal to `scipy.ndimage.sobel` of each plane.
+
+    Examples
+    --------
+    >>> import parconv
+    >>> parconv.sobel([[0, 0, 1, 2]])
+    array([[0, 4, 8, 4]])
+    """
+    f = as_array("f", f)
+    g = SOBEL if check_axis(axis, axes, f.shape) else SOBEL.T
+    return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
+
+
+def prewitt(
+    f: Any, axis: int = -1, *,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
+    strategy: str = "auto", method: str = "auto",
+) -> Array:  # fmt: skip
+    """Slope along one axis by the Prewitt filter: ``[-1, 0, 1]``, times ``[1, 1, 1]`` across it.
+
+    Six times the slope per pixel.  Parameters, result and errors are those of `sobel`; it equals
+    `scipy.ndimage.prewitt` of each plane.
+
+    Examples
+    --------
+    >>> import parconv
+    >>> parconv.prewitt([[0], [1], [3]], axis=0)
+    array([[3],
+           [9],
+           [6]])
+    """
+    f = as_array("f", f)
+    g = PREWITT if check_axis(axis, axes, f.shape) else PREWITT.T
+    return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
+
+
+def laplace(
+    f: Any, *,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
+    strategy: str = "auto", method: str = "auto",
+) -> Array:  # fmt: skip
+    """Sum of the second differences ``[1, -2, 1]`` along both axes.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+        As in `conv2d`, but for the usual border, ``"symmetric"``.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``; dtype and errors as for `sobel`.
+
+    References
+    ----------
+    Equal to `scipy.ndimage.laplace` of each plane.
+
+    Examples
+    --------
+    >>> import parconv
+    >>> parconv.laplace([[1, 1, 1, 4, 1]])
+    array([[ 0,  0,  3, -6,  3]])
+    """
+    return _same(
+        f, LAPLACE, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+    )  # fmt: skip
+
+
+def gaussian_laplace(
+    f: Any, sigma: Any, *, truncate: float = 4.0, radius: Any = None,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
+    strategy: str = "auto", method: str = "auto",
+) -> Array:  # fmt: skip
+    """Laplacian of the image smoothed with a Gaussian: blobs, and edges where it changes sign.
+
+    Parameters, result and errors are those of `gaussian`, with ``sigma`` above 0 on both axes.  It
+    equals `scipy.ndimage.gaussian_laplace` of each plane, in one pass over the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> y, x = np.indices((21, 21)) - 10.0
+    >>> round(float(parconv.gaussian_laplace(x**2 + y**2, 1)[10, 10]), 2)
+    4.0
+    """
+    g = gaussian_laplace_taps(sigma, truncate=truncate, radius=radius)
+    return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
+
+
+def _same(
+    f: Any, g: Array, boundary: Any, cval: complex, axes: Any, dtype: Any, accumulate: Any,
+    out: Array | None, threads: int | None, strategy: str, method: str, origin: Any = 0,
+) -> Array:  # fmt: skip
+    return conv2d(
+        f, g, mode="same", boundary=boundary, cval=cval, origin=origin, axes=axes, dtype=dtype,
+        accumulate=accumulate, out=out, threads=threads, strategy=strategy, method=method,
+    )  # fmt: skip

@@ -1,0 +1,171 @@
+"""The filters themselves, for a convolution: read-only arrays, the same one for the same numbers.
+
+Outer products where that is possible, mirrored from one half and so symmetric to the last bit:
+the planner sees what a faster method may use.  Does not convolve anything.
+"""
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVarTuple
+
+import numpy as np
+
+from ..arguments import Pair, check_positive
+from ..dtypes import Array
+from .arguments import Reals, check_orders, check_width
+
+LARGEST = 1 << 24  # taps: a slip of the pen must not ask for gigabytes
+FAR = 1e15  # pixels: no filter gets there, and it is an integer
+NO_SIGMA = 1e-15  # up to here an axis is not smoothed, as in scipy.ndimage
+# Of a filter that is remembered, and how many are: 8 MiB at most.  Building a larger one takes
+# nothing beside filtering with it.
+REMEMBERED_BYTES, REMEMBERED = 1 << 17, 64
+
+Numbers = TypeVarTuple("Numbers")
+
+
+def _constant(rows: list[list[int]]) -> Array:
+    g = np.array(rows)
+    g.flags.writeable = False
+    return g
+
+
+# along the columns: positive where the image grows to the right; ``.T`` along the rows
+SOBEL = _constant([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
+PREWITT = _constant([[1, 0, -1], [1, 0, -1], [1, 0, -1]])
+LAPLACE = _constant([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+
+
+def gaussian_taps(
+    sigma: Any, *, order: Any = 0, truncate: float = 4.0, radius: Any = None
+) -> Array:
+    """The filter of `parconv.gaussian`: read-only, float64, ``(2 radius + 1)`` taps on each axis.
+
+    Parameters and errors are those of `parconv.gaussian`.
+
+    Examples
+    --------
+    >>> gaussian_taps((0, 1), radius=1).round(3)
+    array([[0.274, 0.452, 0.274]])
+    >>> gaussian_taps(2) is gaussian_taps(2)
+    True
+    """
+    return _gaussian(*check_width(sigma, truncate, radius), check_orders(order))
+
+
+def gaussian_laplace_taps(sigma: Any, *, truncate: float = 4.0, radius: Any = None) -> Array:
+    """The filter of `parconv.gaussian_laplace`: the two second derivatives of a Gaussian, added.
+
+    Parameters and errors are those of `parconv.gaussian_laplace`.
+
+    Examples
+    --------
+    >>> gaussian_laplace_taps(1, radius=1).round(3)
+    array([[ 0.   , -0.124,  0.   ],
+           [-0.124, -0.408, -0.124],
+           [ 0.   , -0.124,  0.   ]])
+    """
+    return _gaussian_laplace(*check_width(sigma, truncate, radius))
+
+
+def box_taps(size: Any, *, normalize: bool = True) -> Array:
+    """The filter of `parconv.box`: equal taps, float64 and of sum 1, or integers 1.
+
+    Parameters and errors are those of `parconv.box`.
+
+    Examples
+    --------
+    >>> box_taps((1, 4))
+    array([[0.25, 0.25, 0.25, 0.25]])
+    """
+    return _box(check_positive("size", size), bool(normalize))
+
+
+# --- building ------------------------------------------------------------------------------------
+
+
+def _remembered(make: Callable[[*Numbers], Array]) -> Callable[[*Numbers], Array]:
+    """``make``, whose small filters are kept; all are read-only."""
+    known: dict[Any, Array] = {}
+
+    @wraps(make)
+    def recall(*key: *Numbers) -> Array:
+        g = known.get(key)
+        if g is None:
+            g = make(*key)
+            g.flags.writeable = False
+            if g.nbytes <= REMEMBERED_BYTES:
+                if len(known) >= REMEMBERED:
+                    known.clear()
+                known[key] = g
+        return g
+
+    return recall
+
+
+@_remembered
+def _gaussian(sigmas: Reals, truncate: float, radii: Pair | None, orders: Pair) -> Array:
+    reach = _reach(sigmas, truncate, radii)
+    column, row = map(_profile, sigmas, reach, orders)
+    return _outer(column, row)
+
+
+@_remembered
+def _gaussian_laplace(sigmas: Reals, truncate: float, radii: Pair | None) -> Array:
+    reach = _reach(sigmas, truncate, radii)
+    column, row = map(_profile, sigmas, reach, (0, 0))
+    bent_column, bent_row = map(_profile, sigmas, reach, (2, 2))
+    return _outer(bent_column, row) + _outer(column, bent_row)
+
+
+@_remembered
+def _box(size: Pair, normalize: bool) -> Array:
+    _check_count(f"size={size!r}", size)
+    return np.full(size, 1 / math.prod(size) if normalize else 1)
+
+
+def _reach(sigmas: Reals, truncate: float, radii: Pair | None) -> Pair:
+    """Pixels to each side of the centre, by axis."""
+    far = radii or [int(min(truncate * sigma + 0.5, FAR)) for sigma in sigmas]
+    rows, columns = (r if sigma > NO_SIGMA else 0 for sigma, r in zip(sigmas, far, strict=True))
+    what = f"sigma={sigmas!r}, truncate={truncate!r}, radius={radii!r}"
+    _check_count(what, (2 * rows + 1, 2 * columns + 1))
+    return rows, columns
+
+
+def _check_count(what: str, shape: Pair) -> None:
+    if math.prod(shape) > LARGEST:
+        raise ValueError(
+            f"{what}: the filter would have {shape[0]} x {shape[1]} taps; pass less, for at most "
+            f"{LARGEST} taps"
+        )
+
+
+def _outer(column: Array, row: Array) -> Array:
+    product: Array = column[:, None] * row
+    return product
+
+
+@np.errstate(all="ignore")  # far from the centre weights become 0, as they should
+def _profile(sigma: float, radius: int, order: int) -> Array:
+    """One axis of a Gaussian, or of its derivative: mirrored, so that halves agree bit for bit."""
+    if sigma <= NO_SIGMA:
+        if order:
+            raise ValueError(f"sigma={sigma!r} has no derivative: pass more than 0, or order=0")
+        return np.ones(1)
+    x = np.arange(radius + 1) / sigma
+    half = np.exp(-0.5 * x * x)
+    half /= half[0] + 2 * half[1:].sum()
+    if order:
+        half *= _derivative(x, sigma, order)
+    return np.concatenate([(-1) ** order * half[:0:-1], half])
+
+
+def _derivative(x: Array, sigma: float, order: int) -> Array:
+    """What a Gaussian is multiplied with to become its derivative: a Hermite polynomial."""
+    hermite = np.polynomial.hermite_e.hermeval(x, [0] * order + [1])
+    factor: Array = hermite * np.float64(-1 / sigma) ** order
+    if not np.isfinite(factor).all():
+        raise ValueError(f"order={order} of sigma={sigma!r} exceeds float64: pass a larger sigma")
+    return factor
