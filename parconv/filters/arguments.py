@@ -3,8 +3,8 @@
 Every check returns the argument in its one internal form, or raises.
 """
 
+import math
 import operator
-import sys
 from numbers import Real
 from typing import Any
 
@@ -32,9 +32,13 @@ def check_real(name: str, value: Any, whole: Any) -> float:
     if type(value) not in (int, float) and (isinstance(value, bool) or not isinstance(value, Real)):
         wanted = "a number" if name == "truncate" else "a number or a pair (rows, columns)"
         raise TypeError(f"{name}={whole!r}: pass {wanted}")
-    if not 0 <= value <= sys.float_info.max:
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        number = math.inf
+    if not 0 <= number < math.inf:
         raise ValueError(f"{name}={whole!r}: pass at least 0, and finite")
-    return float(value)
+    return number
 
 
 def check_orders(order: Any) -> Pair:
