@@ -3,9 +3,11 @@
 Importing it costs nothing: names load on first use, and Numba with them.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import filters
     from .api import conv2d, correlate2d, plan2d
     from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
 
@@ -15,6 +17,7 @@ __all__ = [
     "box",
     "conv2d",
     "correlate2d",
+    "filters",
     "gaussian",
     "gaussian_laplace",
     "laplace",
@@ -22,14 +25,14 @@ __all__ = [
     "prewitt",
     "sobel",
 ]
+_API = ("conv2d", "correlate2d", "plan2d")
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'parconv' has no attribute {name!r}")
-    from . import api, filters
-
-    value = globals()[name] = getattr(api if hasattr(api, name) else filters, name)
+    home = import_module(".api" if name in _API else ".filters", __name__)
+    value = globals()[name] = home if name == "filters" else getattr(home, name)
     return value
 
 

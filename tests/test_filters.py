@@ -13,7 +13,7 @@ from conftest import Poisoned
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from scipy import ndimage
+from scipy import ndimage, special
 
 import parconv
 from parconv import filters
@@ -91,6 +91,16 @@ def test_gaussian(shape: tuple[int, int], options: dict[str, Any]) -> None:
         right = ndimage.gaussian_filter(f, mode=theirs, **options)
         assert result.dtype == f.dtype
         assert_near(result, right, f, g)
+
+
+def test_high_orders() -> None:
+    """Where SciPy's own polynomials overflow its integers."""
+    for order in (5, 12, 30, 100):
+        x = np.arange(-12, 13) / 3
+        right = special.eval_hermitenorm(order, x) * (-1 / 3) ** order * gaussian_taps((0, 3))[0]
+        np.testing.assert_allclose(
+            gaussian_taps((0, 3), order=(0, order))[0], right, atol=1e-11 * np.abs(right).max()
+        )
 
 
 def test_borders_by_axis_and_by_default() -> None:
@@ -182,7 +192,7 @@ def test_slopes(name: str, shape: tuple[int, int], axis: int) -> None:
 
 
 @slopes
-@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int32", "int64"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64"])
 def test_slopes_of_integers_are_exact(name: str, dtype: str) -> None:
     ours, theirs, _ = SLOPES[name]
     f = image((20, 31), dtype)

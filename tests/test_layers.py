@@ -120,7 +120,9 @@ def test_importing_the_package_loads_nothing_heavy(run_python: RunPython) -> Non
             assert "conv3d" in str(error)
         else:
             raise AssertionError("no such name")
+        assert parconv.filters.gaussian_taps(1).shape == (9, 9)
         assert parconv.conv2d is parconv.conv2d
+        assert parconv.gaussian is parconv.gaussian is parconv.filters.gaussian
         heavy = {"rich", "typer", "PIL", "matplotlib", "pandas"}
         assert not heavy & set(sys.modules), heavy & set(sys.modules)
         """
@@ -129,7 +131,7 @@ def test_importing_the_package_loads_nothing_heavy(run_python: RunPython) -> Non
 
 def test_public_names() -> None:
     core = {"__version__", "conv2d", "correlate2d", "plan2d"}
-    filters = {"box", "gaussian", "gaussian_laplace", "laplace", "prewitt", "sobel"}
+    filters = {"filters", "box", "gaussian", "gaussian_laplace", "laplace", "prewitt", "sobel"}
     assert set(parconv.__all__) == core | filters
     for name in parconv.__all__:
         assert getattr(parconv, name)

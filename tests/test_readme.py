@@ -1,9 +1,11 @@
-"""The README: its example runs, and what it tells to type is what CI types."""
+"""The README: its examples run, and what it tells to type is what CI types."""
 
 import re
 from pathlib import Path
 
 import numpy as np
+
+import parconv
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -13,15 +15,21 @@ def _blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.M | re.S)
 
 
-def test_the_example_runs(capsys):
-    (code,) = _blocks("python")
+def test_the_examples_run(capsys):
+    """One after the other, in one session."""
     names = {}
-    exec(compile(code, "README.md", "exec"), names)
+    for code in _blocks("python"):
+        exec(compile(code, "README.md", "exec"), names)
     assert "direct" in capsys.readouterr().out
     assert names["smooth"].shape == names["f"].shape
     assert names["smooth"].dtype == np.float32
     assert names["exact"].dtype == np.int64
     assert names["out"].tobytes() == names["smooth"].tobytes()
+    assert names["slope"].dtype == np.int64
+    assert names["blurred"].shape == names["photo"].shape
+    assert names["blurred"].dtype == np.uint8
+    assert names["blobs"].dtype == np.float32
+    assert names["again"].tobytes() == parconv.gaussian(names["f"], 2).tobytes()
 
 
 def test_ci_runs_the_readmes_test_command():
