@@ -108,7 +108,8 @@ def _remembered(make: Callable[[*Numbers], Array]) -> Callable[[*Numbers], Array
 def _gaussian(sigmas: Reals, truncate: float, radii: Pair | None, orders: Pair) -> Array:
     reach = _reach(sigmas, truncate, radii)
     column, row = map(_profile, sigmas, reach, orders)
-    return _outer(column, row)
+    g: Array = np.outer(column, row)
+    return g
 
 
 @_remembered
@@ -116,7 +117,7 @@ def _gaussian_laplace(sigmas: Reals, truncate: float, radii: Pair | None) -> Arr
     reach = _reach(sigmas, truncate, radii)
     column, row = map(_profile, sigmas, reach, (0, 0))
     bent_column, bent_row = map(_profile, sigmas, reach, (2, 2))
-    return _outer(bent_column, row) + _outer(column, bent_row)
+    return np.outer(bent_column, row) + np.outer(column, bent_row)
 
 
 @_remembered
@@ -140,11 +141,6 @@ def _check_count(what: str, shape: Pair) -> None:
             f"{what}: the filter would have {shape[0]} x {shape[1]} taps; pass less, for at most "
             f"{LARGEST} taps"
         )
-
-
-def _outer(column: Array, row: Array) -> Array:
-    product: Array = column[:, None] * row
-    return product
 
 
 @np.errstate(all="ignore")  # far from the centre weights become 0, as they should
