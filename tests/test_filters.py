@@ -19,6 +19,7 @@ import parconv
 from parconv import filters
 from parconv.filters import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_laplace_taps, gaussian_taps
 from parconv.filters.taps import LARGEST, REMEMBERED, REMEMBERED_BYTES
+from parconv.traits import traits_of
 
 BORDERS = {
     "symmetric": "reflect",
@@ -373,13 +374,27 @@ def test_a_gaussian_is_symmetric_to_the_last_bit(sigma: float) -> None:
         assert_array_equal(bent, other)
 
 
-def test_outer_products() -> None:
-    """Which is how the planner finds separable methods."""
-    for g in (gaussian_taps((1, 2), order=(1, 2)), box_taps((3, 5)), SOBEL, PREWITT):
-        assert np.linalg.matrix_rank(g) == 1
-    assert np.linalg.matrix_rank(gaussian_laplace_taps(1.5)) == 2
-    assert len(np.unique(box_taps((7, 3)))) == 1
-    assert box_taps(3, normalize=False).dtype == SOBEL.dtype == LAPLACE.dtype == np.int64
+@pytest.mark.parametrize(
+    ("g", "rank", "even", "equal"),
+    [
+        *((gaussian_taps(sigma), 1, (True, True), False) for sigma in (0.3, 1, (1, 4), 5, 40)),
+        (gaussian_taps(2, order=(0, 1)), 1, (True, False), False),
+        (gaussian_taps((1, 2), order=(3, 2)), 1, (False, True), False),
+        *((gaussian_laplace_taps(sigma), 2, (True, True), False) for sigma in (1, (2, 3), 20)),
+        (box_taps((7, 9)), 1, (True, True), True),
+        (box_taps(6, normalize=False), 1, (True, True), True),
+        (SOBEL, 1, (True, False), False),
+        (PREWITT.T, 1, (False, True), False),
+    ],
+)
+def test_the_planner_sees_what_they_are(g: Any, rank: int, even: Any, equal: bool) -> None:
+    traits = traits_of(g)[1]
+    assert (traits.rank, traits.even, traits.equal) == (rank, even, equal)
+
+
+def test_integers_stay_integers() -> None:
+    for g in (box_taps(3, normalize=False), SOBEL, PREWITT, LAPLACE):
+        assert g.dtype == np.int64
 
 
 def test_small_filters_are_shared_and_large_ones_forgotten() -> None:

@@ -117,7 +117,8 @@ def _gaussian_laplace(sigmas: Reals, truncate: float, radii: Pair | None) -> Arr
     reach = _reach(sigmas, truncate, radii)
     column, row = map(_profile, sigmas, reach, (0, 0))
     bent_column, bent_row = map(_profile, sigmas, reach, (2, 2))
-    return np.outer(bent_column, row) + np.outer(column, bent_row)
+    g: Array = np.outer(bent_column, row) + np.outer(column, bent_row)
+    return g
 
 
 @_remembered
