@@ -13,7 +13,16 @@ import numpy as np
 from ... import jit, machine
 from ...borders import source_column, source_index
 from ...simd import store_fence
-from .elements import convert_run, has_runs, lies_flat, read, write
+from .elements import (
+    convert_run,
+    has_complex_runs,
+    has_runs,
+    join_runs,
+    lies_flat,
+    read,
+    split_run,
+    write,
+)
 from .tile import CONVERT, PREFETCH, ROWS, STREAM, tile_row
 
 FIELDS = (
@@ -69,11 +78,15 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width, ahead):
     if scattered:
         columns, first, last = layout[TAPS_X] * layout[PANEL], 0, 0
         stride = 1
-    flat = stride == 1 and has_runs(f)
+    flat, parted = stride == 1 and has_runs(f), stride == 1 and has_complex_runs(f)
     plane_at, image_row = plane * (f.strides[0] // f.itemsize), f.strides[1] // f.itemsize
     for y_in in range(rows):
         row = _packed_row(layout, y_in, y, height)
         if row == -2:
+            continue
+        if parted and row >= 0 and last > first:
+            source, at = plane_at + row * image_row + left + first, y_in * step + first
+            split_run(f, source, scratch, at, at + layout[PART_STEP], last - first)
             continue
         for part in range(layout[PARTS]):
             at = part * layout[PART_STEP] + y_in * step
@@ -113,14 +126,15 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width, ahead):
 def _finish(out, layout, scratch, plane, y, height, x, width):
     """Convert and store results that tiles left in scratch."""
     flat = layout[PASSES] == 1 and has_runs(out)
+    paired = layout[PASSES] == 2 and has_complex_runs(out)
     second = ROWS * layout[PANEL] * (layout[PASSES] - 1)
-    out_at = plane * (out.strides[0] // out.itemsize) + x
+    out_at, out_row = plane * (out.strides[0] // out.itemsize) + x, out.strides[1] // out.itemsize
     for row in range(height):
         at = layout[RESULTS_AT] + row * layout[PANEL]
         if flat:
-            convert_run(
-                scratch, at, out, out_at + (y + row) * (out.strides[1] // out.itemsize), width, 0
-            )
+            convert_run(scratch, at, out, out_at + (y + row) * out_row, width, 0)
+        elif paired:
+            join_runs(scratch, at, at + second, out, out_at + (y + row) * out_row, width)
         else:
             for column in range(width):
                 real, imaginary = scratch[at + column], scratch[at + second + column]
