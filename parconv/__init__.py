@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from . import filters
     from .api import conv2d, correlate2d, plan2d
     from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
+    from .outputs import recycle_outputs
 
 __version__ = "0.1.0"
 __all__ = [
@@ -23,15 +24,19 @@ __all__ = [
     "laplace",
     "plan2d",
     "prewitt",
+    "recycle_outputs",
     "sobel",
 ]
-_API = ("conv2d", "correlate2d", "plan2d")
+_HOMES = {
+    **dict.fromkeys(("conv2d", "correlate2d", "plan2d"), ".api"),
+    "recycle_outputs": ".outputs",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'parconv' has no attribute {name!r}")
-    home = import_module(".api" if name in _API else ".filters", __name__)
+    home = import_module(_HOMES.get(name, ".filters"), __name__)
     value = globals()[name] = home if name == "filters" else getattr(home, name)
     return value
 

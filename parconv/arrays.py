@@ -10,10 +10,6 @@ import numpy as np
 
 from .dtypes import Array, DType, check_dtype, kernel_dtype
 
-_HUGE_PAGE = 1 << 21
-_PAGE = 1 << 12
-_ADDRESSES = 1 << 62
-
 
 def as_array(name: str, value: Any) -> Array:
     """An ndarray of numbers, or TypeError."""
@@ -73,27 +69,6 @@ def check_range(f: Array, limit: int) -> None:
             f"f holds values beyond {limit}: their sum under g may exceed int64; pass "
             "g.astype(float) to compute in float64"
         )
-
-
-def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
-    """An uninitialised array; a large one starts on a page, so that it can be streamed.
-
-    ``np.empty`` asks for huge pages, which a kernel's own allocation would not: 3 ms instead of
-    16 to 22 to touch 38 MB for the first time (Zen 5, 2026-11).
-    """
-    nbytes = math.prod(shape) * dtype.itemsize
-    if nbytes < _HUGE_PAGE:
-        return np.empty(shape, dtype)
-    if nbytes > _ADDRESSES:  # NumPy would speak of dimensions
-        raise MemoryError(f"the result of shape {shape} needs {nbytes:,} bytes")
-    return on_page(nbytes).view(dtype).reshape(shape)
-
-
-def on_page(nbytes: int) -> Array:
-    """So many uninitialised bytes that start on a page."""
-    raw = np.empty(nbytes + _PAGE, np.uint8)
-    start = -raw.ctypes.data % _PAGE
-    return raw[start : start + nbytes]
 
 
 # --- as the kernel sees them ---------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 from . import arrays, ceilings, machine
 from .dtypes import Array, DType, kernel_dtype, real
 from .methods import METHODS
+from .outputs import new_output
 from .prediction import Prediction
 from .problem import Problem
 from .strategies import STRATEGIES, Work
@@ -65,7 +66,7 @@ class Plan:
         if f.shape != problem.image or f.dtype != problem.image_dtype:
             f = arrays.check_image(f, problem.image, problem.image_dtype)
         if out is None:
-            out = arrays.new_output(problem.shape, problem.dtype)
+            out = new_output(problem.shape, problem.dtype)
         else:
             f = arrays.check_output(out, f, problem.shape, problem.dtype)
         if taps.limit is not None:

@@ -12,7 +12,6 @@ from rich.console import Console
 
 import parconv
 from parconv import ceilings, cli, machine, records
-from parconv.arrays import on_page
 from parconv.ceilings import Ceilings
 from parconv.experiments.ceilings import (
     arithmetic,
@@ -28,6 +27,7 @@ from parconv.experiments.ceilings import (
 from parconv.experiments.ceilings.arithmetic import CHAINS, DOT_PRODUCTS, MULTIPLY_ADDS
 from parconv.experiments.ceilings.gate import meet, new_gate
 from parconv.experiments.ceilings.moves import STEP
+from parconv.outputs import on_page
 
 FIXED = Ceilings(1, 100.0, 50.0, 10.0)
 ABLE = [kind for kind in (*MULTIPLY_ADDS, *DOT_PRODUCTS) if not arithmetic.obstacle(kind)]

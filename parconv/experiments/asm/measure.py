@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from parconv import machine, plan2d
-from parconv.arrays import on_page
 from parconv.methods import direct
 from parconv.methods.direct.tile import ROWS, VECTORS
+from parconv.outputs import on_page
 
 from . import clock, kernels
 

@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from parconv import arrays, machine
+from parconv import machine
+from parconv.outputs import new_output
 
 from .. import baselines
 from ..peers import Run
@@ -30,7 +31,7 @@ class Bench:
     def __init__(self, subject: Subject, implementation: str) -> None:
         self._subject, self._implementation = subject, implementation
         self._f, self._g = subject.make()
-        self._out = arrays.new_output(subject.problem.shape, subject.problem.dtype)
+        self._out = new_output(subject.problem.shape, subject.problem.dtype)
         self._expected = subject.plan.with_filter(self._g)(self._f)
         self._runs: dict[Setting, Run] = {}
 
