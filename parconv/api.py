@@ -39,7 +39,10 @@ def conv2d(
         Image or stack of images (see ``axes``), of any layout: bool, (u)int8 to (u)int64, float16,
         float32, float64, complex64 or complex128.
     g : array_like, shape (KH, KW)
-        Filter; reflected, as convolution is defined.  It may be larger than the image.
+        Filter; reflected, as convolution is defined.  It may be larger than the image.  Rows and
+        columns of zeros around it or in regular steps, and the zeros of a sparse filter (fewer
+        than a third of its taps are not zero), are left out: NaN and infinity under them do not
+        spread.
     mode : {"valid", "same", "full"}
         Which outputs: those that the data alone determine, ``(H - KH + 1, W - KW + 1)``; as many
         as the image has; or all that touch the image, ``(H + KH - 1, W + KW - 1)``.  Centring of
