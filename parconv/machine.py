@@ -20,6 +20,15 @@ define <16 x float> @probe(<16 x float> %a, <16 x float> %b) {
   ret <16 x float> %c
 }
 declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
+
+define i32 @dot(<64 x i8> %a, <64 x i8> %b) {
+  %c = zext <64 x i8> %a to <64 x i32>
+  %d = sext <64 x i8> %b to <64 x i32>
+  %e = mul nsw <64 x i32> %c, %d
+  %f = call i32 @llvm.vector.reduce.add.v64i32(<64 x i32> %e)
+  ret i32 %f
+}
+declare i32 @llvm.vector.reduce.add.v64i32(<64 x i32>)
 """
 
 
@@ -45,6 +54,7 @@ IS_X86 = "mm" in _ASSEMBLY
 VECTOR_BYTES = 64 if "zmm" in _ASSEMBLY else 32 if "ymm" in _ASSEMBLY else 16
 VECTOR_REGISTERS = 16 if IS_X86 and VECTOR_BYTES < 64 else 32
 HAS_FMA = "vfmadd" in _ASSEMBLY or "fmla" in _ASSEMBLY
+HAS_DOT = "vpdpbusd" in _ASSEMBLY  # products of four bytes each, added to int32
 
 
 def lanes(itemsize: int) -> int:

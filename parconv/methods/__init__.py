@@ -14,6 +14,6 @@ A method is a module with these names; nothing outside this table compares them:
 
 from types import ModuleType
 
-from . import direct, fft
+from . import direct, dot, fft
 
-METHODS: dict[str, ModuleType] = {"fft": fft, "direct": direct}
+METHODS: dict[str, ModuleType] = {"dot": dot, "fft": fft, "direct": direct}

@@ -1,0 +1,178 @@
+"""Dot products of bytes: four taps in one instruction, exact sums of 8-bit images in int32.
+
+Wins for integer filters on 8-bit images where the machine has the instruction (`vpdpbusd`: AVX-512
+VNNI or AVX-VNNI), which multiplies 256 pairs of bytes in a cycle where 64 floats would be.  Relies
+on taps that fit int8 and sums that fit int32, stride 1, and taps at most four bytes apart.
+
+Start reading at `tile.py` (the inner loop), then `kernel.py` (rows of output from packed bytes).
+"""
+
+import itertools
+import math
+from functools import cache, lru_cache
+
+import numpy as np
+
+from ... import machine
+from ...arguments import BOUNDARIES
+from ...bands import split_rows
+from ...dtypes import FLOAT32, Array, DType, kernel_dtype
+from ...problem import Problem
+from ..kernels import Kernels, Taps, signature
+from . import kernel as k
+from .tile import GROUP, ROWS, TOGETHER, WIDEST_STEP, WIDTH
+
+INT32: DType = np.dtype(np.int32)
+BLOCK = 8 * ROWS  # rows of output for which rows are packed: the halo is packed again
+LONGEST = 69 * machine.CACHE_LINE  # packed row: one of 4096 outputs fits
+BAND_TILES = 10  # least height of a band, in rows of tiles
+# Operations of the direct method, in float32, in the time of four products with neighbouring taps
+# and with others, in that of a call's preparations, and rows of a group in the time of its windows.
+# Microseconds of direct / this for uint8 to uint8, one core (Zen 5, 2026-11): 28 x 28 at 3x3
+# 3.2 / 3.7, 64 x 64 at 5x5 5.0 / 4.9, 256 x 256 at 3x3 15.6 / 10.9, 1024 x 1024 at 3x3 189 / 83,
+# 7x7 522 / 184, 11x11 1136 / 384, 9x1 159 / 123, 1x9 234 / 140.
+FOUR_COST, FOUR_APART_COST, CALL_COST, LEAST_ROWS = 1.9, 2.7, 100_000, 3
+MOST_BITS = 31 - 8  # of sum |g|: sums of bytes fit int32
+SCRATCH_BYTES = 8 * machine.L2_BYTES
+OFFSET = 1 << 7  # added to signed pixels, by flipping a bit: the instruction takes unsigned ones
+
+
+def applicable(problem: Problem) -> str | None:
+    """Why this method cannot answer the problem; None where it can."""
+    traits, cval = problem.traits, problem.cval
+    if not machine.HAS_DOT:
+        return "the machine has no dot products of bytes"
+    if problem.image_dtype.char not in "?bB":
+        return "it is for 8-bit images"
+    if problem.compute.kind != "i" or problem.dtype.kind == "c":
+        return "it sums integers"
+    if not traits.int8 or traits.bits > MOST_BITS:
+        return "the filter's taps do not fit int8, or their sums int32"
+    if problem.stride != (1, 1):
+        return "it would compute every output, of which a stride keeps few"
+    if _tap_step(problem) > WIDEST_STEP:
+        return f"neighbouring taps lie more than {WIDEST_STEP} bytes apart"
+    low, high = (-OFFSET, OFFSET - 1) if problem.image_dtype.kind == "i" else (0, 255)
+    if not low <= cval.real <= high:
+        return f"cval={cval} is no 8-bit pixel"
+    if _beyond(problem) > LONGEST // 2 or (BLOCK + problem.span[0]) * LONGEST > SCRATCH_BYTES:
+        return "the filter spans more than fits its scratch"
+    return None
+
+
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names this method gets it; None where it may be chosen: always."""
+    return None
+
+
+def cost(problem: Problem) -> float:
+    """Floating-point operations that the direct method would do in its time.
+
+    A group of few filter rows waits for its windows rather than for its products, and windows of
+    taps apart take longer.
+    """
+    rows = sum(max(len(group), LEAST_ROWS) for group in _groups(problem))
+    four = FOUR_COST if _tap_step(problem) == 1 else FOUR_APART_COST
+    single = four * rows * _fours(problem) * math.prod(problem.shape) + CALL_COST
+    return single * FLOAT32.itemsize / problem.sums.itemsize
+
+
+# --- the filter ----------------------------------------------------------------------------------
+
+
+def _groups(problem: Problem) -> list[list[int]]:
+    """Filter rows that go by together: neighbours, which share the rows of the image."""
+    rows = np.arange(problem.filter[0])
+    parts = len(rows) if problem.dilation[0] > 1 else -(-len(rows) // GROUP)
+    return [part.tolist() for part in np.array_split(rows, parts)]
+
+
+def _tap_step(problem: Problem) -> int:
+    """Bytes from one tap of a row to the next."""
+    return problem.dilation[1] if problem.filter[1] > 1 else 1
+
+
+def _fours(problem: Problem) -> int:
+    """Fours of filter columns."""
+    return -(-problem.filter[1] // TOGETHER)
+
+
+def prepare(problem: Problem, g: Array) -> Taps:
+    """What every sum begins with, then the taps, four in a number, as the tile reads them."""
+    if problem.reflect:
+        g = g[::-1, ::-1]
+    (rows, columns), fours = problem.filter, _fours(problem)
+    taps = np.zeros((rows, TOGETHER * fours), np.int8)
+    taps[:, :columns] = g
+    words = taps.view(np.int32)
+    offset = OFFSET if problem.image_dtype.kind == "i" else 0
+    first = np.array([-offset * taps.sum(dtype=np.int64)], np.int32)
+    values = np.concatenate([first, *(words[group].T.ravel() for group in _groups(problem))])
+    values.flags.writeable = False
+    return Taps(values)
+
+
+# --- the problem as numbers ----------------------------------------------------------------------
+
+
+def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
+    """At most ``parts`` bands of whole tiles."""
+    return split_rows(problem.planes * problem.plane[0], parts, ROWS)
+
+
+def least_band(problem: Problem) -> int:
+    """Rows of a band that is worth handing out."""
+    return ROWS * BAND_TILES
+
+
+def _beyond(problem: Problem) -> int:
+    """Bytes of a packed row that tiles read beyond those as many as their outputs."""
+    return TOGETHER * (_fours(problem) * _tap_step(problem) + 3)
+
+
+def _panel(problem: Problem) -> int:
+    """Columns of output that are packed at a time, some more where one panel holds them all."""
+    columns, room = problem.plane[1] + WIDTH, (LONGEST - _beyond(problem)) // WIDTH * WIDTH
+    panels = -(-columns // room)
+    return -(-columns // panels // WIDTH) * WIDTH
+
+
+@lru_cache(maxsize=256)
+def layout(problem: Problem) -> Array:
+    """Everything the kernel knows of the problem, as one read-only int64 array."""
+    groups, panel = _groups(problem), _panel(problem)
+    # an odd number of cache lines, so that packed rows spread over the sets of the cache
+    row = (-(-(panel + _beyond(problem)) // machine.CACHE_LINE) | 1) * machine.CACHE_LINE
+    block = min(BLOCK, -(-problem.plane[0] // ROWS) * ROWS)
+    packed = (max(block, ROWS) + problem.span[0] - 1) * row
+    places = [(group[0] * problem.dilation[0] * row, len(group)) for group in groups]
+    numbers = [
+        *problem.plane, *problem.plane_in, *problem.lead, *problem.span,
+        *map(BOUNDARIES.index, problem.boundary), problem.channels,
+        problem.bytes > 2 * machine.STREAM_BYTES,
+        block, panel, _tap_step(problem) == 1, packed,
+        _fours(problem), _tap_step(problem), row, len(groups), *itertools.chain(*places),
+    ]  # fmt: skip
+    result = np.array(numbers, np.int64)
+    result.flags.writeable = False
+    return result
+
+
+def workspace(problem: Problem) -> int:
+    """Numbers of scratch that one worker needs."""
+    numbers = layout(problem)
+    results = ROWS * numbers[k.PANEL] * kernel_dtype(problem.dtype).itemsize
+    return int(numbers[k.RESULTS_AT] + results) // INT32.itemsize
+
+
+@lru_cache(maxsize=256)
+def fill(problem: Problem) -> Array:
+    """The border's constant and the bits to flip, as bytes of pixels."""
+    flip = OFFSET if problem.image_dtype.kind == "i" else 0
+    return np.array([int(problem.cval.real) + flip, flip], INT32)
+
+
+@cache
+def kernels(image: DType, compute: DType, result: DType) -> Kernels:
+    """The kernel for the dtypes as compiled code sees them."""
+    return Kernels(k.kernel, signature(image, INT32, result))
