@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ... import machine
-from ...simd import I1, I64, Code, Value, data_pointer
+from ...simd import I1, I64, Value, data_pointer
 
 
 def _flat(context: Any, builder: Any, array: Any, value: Value) -> Value:
@@ -147,16 +147,13 @@ def _vectors_then_elements(builder: Any, count: Value, lanes: int, body: Any) ->
 
 
 @intrinsic
-def convert_run(
-    typing: Any, source: Any, source_at: Any, target: Any, at: Any, count: Any, ahead: Any
-) -> Any:
+def convert_run(typing: Any, source: Any, source_at: Any, target: Any, at: Any, count: Any) -> Any:
     """Convert ``count`` neighbouring elements, a vector at a time; `converted` says how.
 
-    Into scratch it fetches the elements ``ahead`` further on, which a later run will want.
-    4096 x 4096 uint8 to uint8, 5x5, one core: 55 ms element by element, 7.0 so, 6.1 with the
-    fetching (Zen 5, 2026-11).  Emits nothing for complex numbers (never reached).
+    4096 x 4096 uint8 to uint8, 5x5, one core: 55 ms element by element, 7.0 so (Zen 5, 2026-11).
+    Emits nothing for complex numbers (never reached).
     """
-    signature = types.void(source, types.int64, target, *[types.int64] * 3)
+    signature = types.void(source, types.int64, target, types.int64, types.int64)
     kinds = source.dtype, target.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -168,24 +165,16 @@ def convert_run(
             size = context.get_abi_sizeof(context.get_data_type(kinds[0]))
             cgutils.raw_memcpy(builder, end, start, args[4], size)
         else:
-            distance = args[5] if target.ndim == 1 else None
-            _convert_vectors(context, builder, kinds, start, end, args[4], distance)
+            _convert_vectors(context, builder, kinds, start, end, args[4])
         return context.get_dummy_value()
 
     return signature, codegen
 
 
 def _convert_vectors(
-    context: Any,
-    builder: Any,
-    kinds: Any,
-    source: Value,
-    target: Value,
-    count: Value,
-    ahead: Value,
+    context: Any, builder: Any, kinds: Any, source: Value, target: Value, count: Value
 ) -> None:
     """Whole cache lines, then whole vectors, then one element at a time."""
-    code = Code(builder, ir.FloatType())
     data = [context.get_data_type(kind) for kind in kinds]
     sizes = [kind.bitwidth // 8 for kind in kinds]
     lanes = machine.lanes(max(sizes))
@@ -201,8 +190,6 @@ def _convert_vectors(
                 for pointer, vector in zip((source, target), vectors, strict=True)
             )
             value = builder.load(read_from, align=sizes[0])
-            if ahead is not None and width > 1:
-                code.prefetch(builder.gep(source, [builder.add(at, ahead)]))
             builder.store(converted(builder, value, *kinds), write_to, align=sizes[1])
         done = builder.add(done, builder.mul(left, I64(width)))
 

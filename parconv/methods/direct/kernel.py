@@ -59,12 +59,11 @@ def _packed_row(layout, n, y, height):
 
 
 @jit.jit()
-def _pack(f, fill, layout, scratch, plane, y, height, x, width, ahead):
+def _pack(f, fill, layout, scratch, plane, y, height, x, width):
     """Everything that outputs ``[y, y + height) x [x, x + width)`` need, border applied.
 
     Densely packed with a column stride s, a row is s phases (every s-th pixel), each contiguous;
-    of a complex image come first all real parts, then all imaginary ones.  The pixels wanted next
-    lie ``ahead`` elements further on.
+    of a complex image come first all real parts, then all imaginary ones.
     """
     size, stride, phase = layout[COLUMNS_IN], layout[STRIDE_X], layout[PHASE_STEP]
     left = x * stride - layout[LEAD_X]
@@ -95,7 +94,7 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width, ahead):
                     scratch[at + column // stride + column % stride * phase] = fill[part]
             elif flat and last > first:
                 source = plane_at + row * image_row + left + first
-                convert_run(f, source, scratch, at + first, last - first, ahead)
+                convert_run(f, source, scratch, at + first, last - first)
             else:
                 for column in range(first, last):
                     value = read(f, (plane, row, left + column), part, scratch)
@@ -132,7 +131,7 @@ def _finish(out, layout, scratch, plane, y, height, x, width):
     for row in range(height):
         at = layout[RESULTS_AT] + row * layout[PANEL]
         if flat:
-            convert_run(scratch, at, out, out_at + (y + row) * out_row, width, 0)
+            convert_run(scratch, at, out, out_at + (y + row) * out_row, width)
         elif paired:
             join_runs(scratch, at, at + second, out, out_at + (y + row) * out_row, width)
         else:
@@ -214,16 +213,16 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     continue
                 width = min(layout[PANEL], (inner_left if x < inner_left else columns) - x)
                 packed_flags = flags if (misaligned + x - left) % whole == 0 else into_caches
-                # the panel on the right, a line more where its halo ends, or the block below
-                later = layout[PANEL] + layout[SPAN_X] + machine.CACHE_LINE // f.itemsize
+                # tiles fetch what the panel on the right will want, or the block below
+                later = layout[PANEL] * step_x
                 if x + width >= columns:
-                    later = layout[BLOCK] * step_y * image_row - x
-                _pack(f, fill, layout, scratch, plane, y, height, x, width, later)
+                    later = layout[BLOCK] * step_y * image_row - x * step_x
+                _pack(f, fill, layout, scratch, plane, y, height, x, width)
                 for first in range(0, height, ROWS):
                     row = min(first, max(height - ROWS, 0))  # the last ones pulled back, as above
                     rows, packed = min(ROWS, height), row * packed_step
                     ahead = f_at + ((y + row) * step_y - layout[LEAD_Y]) * image_row
-                    ahead += (layout[SPAN_Y] - 1) * image_row + (x + layout[PANEL]) * step_x
+                    ahead += (layout[SPAN_Y] - 1) * image_row + x * step_x + later
                     if out_flat and rows == ROWS and width >= lanes:
                         target = out_at + (y + row) * out_row + x
                         tile_row(

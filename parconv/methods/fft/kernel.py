@@ -51,7 +51,7 @@ def _pack(f, fill, layout, scratch, window, tile):
                 scratch[at + x] = value
             continue
         if flat:
-            convert_run(f, source + pixel * image_row, scratch, at + first, last - first, columns)
+            convert_run(f, source + pixel * image_row, scratch, at + first, last - first)
         else:
             for x in range(first, last):
                 scratch[at + x] = read(f, (plane, pixel, left + x), 0, scratch)
@@ -129,7 +129,7 @@ def _deliver(out, layout, scratch, window, tile, start, stop):
         if stream:
             stream_row(scratch, at, out, target, width)
         elif runs:
-            convert_run(scratch, at, out, target, width, 0)
+            convert_run(scratch, at, out, target, width)
         else:
             for column in range(width):
                 value = scratch[at + column]
