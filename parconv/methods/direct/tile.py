@@ -259,8 +259,8 @@ class _Tile:
     def prefetch(self, ahead: Value) -> None:
         """The rows a later tile will read: short rows of a wide image defeat the hardware.
 
-        Here and not where rows are packed: memory works while the tile computes.  4096 x 4096
-        uint8 to uint8 at 3x3, one core, 3.4 -> 2.85 ms, uint16 5.2 -> 3.75 (Zen 5, 2026-11).
+        Here and not where rows are packed: memory works while the tile computes.  4096 x 4096 uint8
+        to uint8 at 3x3, one core, 3.4 -> 2.9 ms, uint16 5.2 -> 3.8 (Zen 5, 2026-11).
         """
         code = Code(self.builder, ahead.type.pointee)
         line = machine.CACHE_LINE // code.itemsize
