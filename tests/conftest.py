@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+import parconv
 from parconv import machine
+from parconv.methods import METHODS
 from parconv.methods.direct import packing, tile
 
 os.environ["PARCONV_WISDOM"] = "off"  # what this machine's user recorded must not decide a test
@@ -66,6 +68,27 @@ SIZES = (
 @pytest.fixture(params=SIZES, ids=lambda size: size.reason.replace(" ", "_"))
 def size(request: pytest.FixtureRequest) -> Size:
     return request.param
+
+
+# What a method asks of image and filter: (dtype of the image, filter of that many taps).
+EXAMPLES: dict[str, tuple[str, Callable[[np.random.Generator, tuple[int, int]], Any]]] = {
+    "box": ("float32", lambda rng, taps: np.full(taps, 0.5, np.float32)),
+    "separable": ("float32", lambda rng, taps: np.outer(*(rng.standard_normal(n) for n in taps))),
+    "dot": ("uint8", lambda rng, taps: rng.integers(-9, 9, taps)),
+}
+ORDINARY = ("float32", lambda rng, taps: rng.standard_normal(taps, np.float32))
+
+
+def example(method: str, shape: tuple[int, int], taps: tuple[int, int]) -> tuple[Any, Any]:
+    """An image and a filter that the method can answer; skips where the machine cannot."""
+    rng = np.random.default_rng([*shape, *taps])
+    dtype, make = EXAMPLES.get(method, ORDINARY)
+    f, g = (100 * rng.standard_normal(shape)).astype(np.float32), make(rng, taps)
+    f = np.abs(f).astype(dtype) if np.dtype(dtype).kind == "u" else f.astype(dtype)
+    reason = METHODS[method].applicable(parconv.plan2d(f, g).problem)
+    if reason:
+        pytest.skip(f"{method}: {reason}")
+    return f, g
 
 
 class Poisoned:

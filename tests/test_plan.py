@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunPython
+from conftest import RunPython, example
 from oracle import BORDERS, MODES
 
 import parconv
@@ -55,17 +55,15 @@ LINES = (
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("method", METHODS)
 def test_explain_tells_all(method: str, strategy: str) -> None:
-    plan = parconv.plan2d(
-        ((512, 600), "uint8"), ((5, 7), "float32"), mode="same", threads=8, method=method,
-        strategy=strategy,
-    )  # fmt: skip
-    lines = plan.explain().splitlines()
+    f, g = example(method, (512, 600), (5, 7))
+    plan = parconv.plan2d(f, g, mode="same", threads=8, method=method, strategy=strategy)
+    problem, lines = plan.problem, plan.explain().splitlines()
     told = {name: line for name in LINES for line in lines if line.startswith(name + " ")}
     assert set(told) == set(LINES)
     assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
-    assert "512x600 uint8 * 5x7" in told["problem"]
-    assert "512x600 float32" in told["output"]
-    assert "float32" in told["sums in"]
+    assert f"512x600 {f.dtype} * 5x7" in told["problem"]
+    assert f"512x600 {problem.dtype}" in told["output"]
+    assert str(problem.sums) in told["sums in"]
     assert method in told["method"]
     assert all(f"{other}: " in told["considered"] for other in METHODS if other != method)
     assert strategy in told["strategy"]
@@ -73,7 +71,7 @@ def test_explain_tells_all(method: str, strategy: str) -> None:
     assert "8 asked" in told["threads"]
     assert str(len(plan.bands)) in told["bands"]
     assert f"{2 * 35 * 512 * 600:,} operations" in told["work"]
-    assert f"{512 * 600 * 5:,} bytes" in told["work"]
+    assert f"{512 * 600 * (f.itemsize + problem.dtype.itemsize):,} bytes" in told["work"]
     assert f"{plan.workspace:,} bytes" in told["workspace"]
     assert str(8 * machine.VECTOR_BYTES) in told["machine"]
 
