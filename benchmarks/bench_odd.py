@@ -43,8 +43,7 @@ class OddTypes(Convolution):
     version = "1"
 
     def setup(self, dtype):
-        f = (250 * image((2048, 2048))).astype(dtype)
-        self.use(f, taps((5, 5)), threads=1, dtype=dtype)
+        self.use(image((2048, 2048), dtype), taps((5, 5)), threads=1, dtype=dtype)
 
     def time_reused_output(self, dtype):
         self.plan(self.f, out=self.out)

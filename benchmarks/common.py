@@ -22,13 +22,29 @@ def sizes(text):
 @cache  # asv calls setup again before each sample
 def image(shape, dtype="float32"):
     """Noise with a fixed seed, its pages touched."""
-    return np.random.default_rng(1).random(shape).astype(dtype)
+    scale = 250 if np.dtype(dtype).kind in "iu" else 1
+    return (scale * np.random.default_rng(1).random(shape)).astype(dtype)
 
 
 @cache
 def taps(shape, dtype="float32"):
-    """A filter with a fixed seed."""
-    return np.random.default_rng(2).standard_normal(shape).astype(dtype)
+    """A filter with a fixed seed; of integers small ones, none of them 0."""
+    rng = np.random.default_rng(2)
+    if np.dtype(dtype).kind == "i":
+        return (rng.integers(1, 4, shape) * rng.choice([-1, 1], shape)).astype(dtype)
+    real = rng.standard_normal(shape)
+    return (real + 1j * real[::-1] if np.dtype(dtype).kind == "c" else real).astype(dtype)
+
+
+@cache
+def smoothing(kind):
+    """The filter that a text such as ``gaussian:2`` (sigma) or ``box:15`` (taps) names."""
+    name, size = kind.split(":")
+    if name == "box":
+        return np.full((int(size), int(size)), 1 / int(size) ** 2, "float32")
+    reach = 4 * int(size)
+    profile = np.exp(-0.5 * (np.arange(-reach, reach + 1) / int(size)) ** 2)
+    return np.outer(profile, profile / profile.sum() ** 2).astype("float32")
 
 
 def require_threads(threads):

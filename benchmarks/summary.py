@@ -71,8 +71,21 @@ def _race(reports: Sequence[Path]) -> tuple[str, str]:
         f"{report['machine']['cpu']} ({report['machine']['target']}), {report['machine']['cores']} "
         f"cores: {rivals}; {reports[-1].name}. The ratio is the best rival's time to parconv's; "
         f"the limit is what FMA peak and stream bandwidth allow, measured beside each row."
+        f"{_together(report)}"
     )
     return html.escape(note), _table(_race_rows(report["rows"], names))
+
+
+def _together(report: dict[str, Any]) -> str:
+    """What all rows say together; nothing in reports from before there was a summary."""
+    found = report.get("summary", {}).get("all", {})
+    if not found.get("least_ratio"):
+        return ""
+    least = found["least_ratio"]
+    return (
+        f" Geometric mean of the ratios: {_short(found['mean_ratio'], 2)}; the least is "
+        f"{_short(least['value'], 2)} ({least['row']})."
+    )
 
 
 def _raced(rows: Sequence[dict[str, Any]], name: str) -> bool:
@@ -80,10 +93,13 @@ def _raced(rows: Sequence[dict[str, Any]], name: str) -> bool:
 
 
 def _milliseconds(row: dict[str, Any], name: str) -> str:
-    for result in row["results"]:
-        if result["name"] == name and result["reused"]:
-            return _short(1e3 * result["reused"]["median"])
-    return ""
+    """Of the fastest function of a library: its name is the first part of theirs."""
+    times = [
+        result["reused"]["median"]
+        for result in row["results"]
+        if result["name"].partition("-")[0] == name and result["reused"]
+    ]
+    return _short(1e3 * min(times)) if times else ""
 
 
 def _short(number: float | None, digits: int = 3) -> str:

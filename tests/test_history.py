@@ -254,6 +254,22 @@ def test_the_summary_shows_the_newest_race(recorded: Path) -> None:
         assert summary._short(1e3 * ours) in page
 
 
+def test_the_summary_shows_the_fastest_function_of_a_library() -> None:
+    times = {"opencv": 3e-3, "opencv-own": 2e-3, "scipy": 9e-3, "torch": None}
+    results = [
+        {"name": name, "reused": seconds and {"median": seconds}} for name, seconds in times.items()
+    ]
+    found = [summary._milliseconds({"results": results}, name) for name in ("opencv", "torch")]
+    assert found == ["2", ""]
+
+
+def test_the_summary_says_what_all_rows_say_together() -> None:
+    least = {"value": 1.52, "row": "big 3x3, threads 1"}
+    report = {"summary": {"all": {"mean_ratio": 4.6, "least_ratio": least}}}
+    assert summary._together(report).endswith("4.6; the least is 1.5 (big 3x3, threads 1).")
+    assert summary._together({}) == ""
+
+
 def test_the_summary_embeds_the_roofline(recorded: Path, tmp_path: Path) -> None:
     assert "parconv roofline makes" in summary.page(recorded, pictures=tmp_path)
     (tmp_path / "roofline.png").write_bytes(b"\x89PNG")

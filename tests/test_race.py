@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,24 @@ import PIL.Image
 import pytest
 from rich.console import Console
 
-from parconv import cli
+from parconv import cli, conv2d
 from parconv.ceilings import Ceilings
-from parconv.experiments import ceilings, demo, images, peers, race, report, workloads
-from parconv.experiments.peers import PEERS, Peer
-from parconv.experiments.report import FRESH, REUSED, Report, Result, Row, Timing
-from parconv.experiments.workloads import WORKLOADS, Workload
+from parconv.experiments import ceilings, demo, images
+from parconv.experiments.race import (
+    PEERS,
+    WORKLOADS,
+    Peer,
+    Report,
+    Workload,
+    duel,
+    grid,
+    peers,
+    summary,
+    table,
+    workloads,
+)
+from parconv.experiments.race.report import FRESH, REUSED, Result, Row
+from parconv.experiments.race.timing import Timing
 
 TINY = (
     Workload("tiny", (40, 51), (3, 3)),
@@ -27,12 +40,16 @@ TINY = (
     Workload("tiny", (40, 51), (3, 5), boundary="constant"),
     Workload("tiny", (40, 51), (3, 5), boundary="wrap"),
     Workload("tiny", (40, 51), (5, 3), planned=True),
+    Workload("tiny", (40, 51), (9, 9), method="auto", filter="gaussian:1"),
+    Workload("tiny", (40, 51), (11, 12), method="auto"),
+    Workload("tiny", (40, 51), (3, 5), "uint8", result="uint8", channels=3),
 )
 FIXED = Ceilings(1, 100.0, 50.0, 10.0)
 
 
 @pytest.fixture(autouse=True)
-def _quick_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duel, "REGIME_SECONDS", 0.0)
     monkeypatch.setattr(ceilings, "measure", lambda threads: Ceilings(threads, 100, 50, 10))
 
 
@@ -48,10 +65,11 @@ def fake_peer(name: str, change: Callable[[Any], Any]) -> Peer:
 
 
 def test_installed_peers_agree_on_every_tiny_workload() -> None:
-    found = race.race(TINY, [1], PEERS, repeats=2)
+    found = duel.race(TINY, [1], PEERS, repeats=2)
     installed = {peer.name for peer in PEERS if peer.installed}
-    assert set(found.versions) == {"parconv", *installed}
-    assert set(found.missing) == {peer.name for peer in PEERS} - installed
+    libraries = {peer.library for peer in PEERS if peer.installed}
+    assert set(found.versions) == {"parconv", *libraries}
+    assert set(found.missing) == {peer.library for peer in PEERS} - libraries
     for row in found.rows:
         assert {result.name for result in row.results} == {"parconv", *installed}
         assert all(result.status in ("raced", "cannot") for result in row.results), row
@@ -66,22 +84,23 @@ def test_a_peer_with_wrong_numbers_is_reported_and_not_raced() -> None:
         fake_peer("cropped", lambda result: result[1:]),
         fake_peer("double", lambda result: result.astype(np.float64)),
         fake_peer("honest", lambda result: result),
+        Peer("idle", "numpy", lambda *_: lambda out: out, reuses=True),
     )
-    found = race.race(TINY[:1], [1], liars, repeats=2)
+    found = duel.race(TINY[:1], [1], liars, repeats=2)
     (row,) = found.rows
     verdicts = {result.name: result.status for result in row.results[1:]}
     assert verdicts.pop("honest") == "raced"
     assert set(verdicts.values()) == {"differs"}
     best = row.best(REUSED)
     assert best is not None
-    assert best.label == "honest*"
+    assert table.label(best) == "honest*"
     text = shown(found)
     assert "differs: shifted in tiny 40x51 3x3 float32, threads 1" in text
 
 
 def test_a_missing_peer_is_listed() -> None:
     ghost = Peer("ghost", "no_such_module_at_all", lambda *_: None, reuses=False)
-    found = race.race(TINY[:1], [1], [ghost], repeats=1)
+    found = duel.race(TINY[:1], [1], [ghost], repeats=1)
     assert found.missing == ("ghost",)
     assert "not installed: ghost" in shown(found)
     assert found.rows[0].best(REUSED) is None
@@ -90,7 +109,7 @@ def test_a_missing_peer_is_listed() -> None:
 
 def shown(found: Report) -> str:
     text = io.StringIO()
-    report.show(found, Console(file=text, width=220))
+    table.show(found, Console(file=text, width=220))
     return text.getvalue()
 
 
@@ -110,15 +129,74 @@ def test_ratio_best_peer_and_percent_of_limit() -> None:
         timed("quick", 0.005, 0.006),
         Result("liar", "differs", 3.0),
     )
-    compute = Row(WORKLOADS[0], FIXED, flops=1e8, nbytes=1e6, results=results)
+    compute = Row(WORKLOADS[0], FIXED, "direct", 1e8, 1e6, 3e-3, results)
     best = {regime: compute.best(regime) for regime in (REUSED, FRESH)}
     assert [peer.name if peer else None for peer in best.values()] == ["quick", "slow"]
     assert compute.ratio(REUSED) == pytest.approx(2.5)
     assert compute.ratio(FRESH) == pytest.approx(1.25)
     assert compute.ratio(REUSED, results[1]) == pytest.approx(10)
     assert compute.percent_of_limit(REUSED) == pytest.approx(50)  # 1 ms of flops
-    memory = Row(WORKLOADS[0], FIXED, flops=1e6, nbytes=1e7, results=results)
+    assert compute.prediction == pytest.approx(1.5)
+    memory = Row(WORKLOADS[0], FIXED, "direct", 1e6, 1e7, 3e-3, results)
     assert memory.percent_of_limit(FRESH) == pytest.approx(25)  # 1 ms of bytes
+    assert (compute.bound_by_memory, memory.bound_by_memory) == (False, True)
+
+
+# --- many rows -----------------------------------------------------------------------------------
+
+
+def raced(workload: Workload, threads: int, ours: float, ratio: float | None, **facts: Any) -> Row:
+    """A row made by hand: 1 ms of flops with one thread, and a peer ``ratio`` times as slow."""
+    peer = () if ratio is None else (timed("peer", ours * ratio, ours),)
+    limits = Ceilings(threads, 100.0 * threads, 50.0, 10.0)
+    numbers = {"flops": 1e8, "nbytes": 1e6, "predicted": ours, **facts}
+    return Row(workload, limits, "direct", results=(timed("parconv", ours, ours), *peer), **numbers)
+
+
+def together() -> Report:
+    """Two threads that help, and do not; and a row that no rule is for, as it takes 10 us."""
+    one, two, three, *_ = TINY
+    small = Workload("smaller", (9, 9), (3, 3))
+    rows = (
+        raced(one, 1, 1.2e-3, 2.0),
+        raced(one, 2, 0.6e-3, 8.0, predicted=1.2e-3),
+        raced(two, 1, 2e-3, None),
+        raced(two, 2, 2.5e-3, None, nbytes=1e9),
+        raced(three, 2, 1e-3, 0.5, predicted=1.4e-3),
+        raced(small, 1, 1e-5, 4.0, predicted=0.5e-5),
+    )
+    return Report({}, {}, (), rows)
+
+
+def test_rows_together() -> None:
+    found = summary.summaries(together())
+    assert list(found) == ["all", "threads 1", "threads 2", "tiny", "smaller"]
+    every = found["all"]
+    assert every.rows == 6
+    assert every.mean_ratio == pytest.approx((2 * 8 * 0.5 * 4) ** (1 / 4))
+    assert every.least_ratio == summary.Least(0.5, f"{TINY[2].name}, threads 2")
+    assert every.near_limit == pytest.approx(2 / 4)  # 83 and 50, 4000, and 50 %
+    assert every.predicted == pytest.approx(4 / 6)
+    assert every.least_speedup == summary.Least(2.0, f"{TINY[0].name}, threads 2")
+
+
+def test_rows_without_peers_and_without_milliseconds() -> None:
+    report = together()
+    alone = summary.Summary.of(report, report.rows[2:3])
+    assert (alone.mean_ratio, alone.least_ratio, alone.least_speedup) == (None, None, None)
+    assert summary.summaries(report)["smaller"].near_limit is None
+    assert "smaller" in shown(report)
+
+
+def test_speedup_is_over_the_fewest_threads_that_were_raced() -> None:
+    report = together()
+    found = [report.speedup(row) for row in report.rows]
+    assert found == [None, pytest.approx(2), None, pytest.approx(0.8), None, None]
+
+
+@pytest.mark.parametrize(("prediction", "near"), [(1.49, True), (0.67, True), (1.6, False)])
+def test_near_predictions(prediction: float, near: bool) -> None:
+    assert summary.is_near(prediction) == near
 
 
 def test_timing_takes_quartiles_of_rounds() -> None:
@@ -131,33 +209,33 @@ def test_timing_takes_quartiles_of_rounds() -> None:
     ("seconds", "text"), [(2.5e-6, "0.00250"), (0.0123, "12.3"), (0.25, "250"), (2.5, "2500")]
 )
 def test_milliseconds(seconds: float, text: str) -> None:
-    assert report.milliseconds(seconds) == text
+    assert table.milliseconds(seconds) == text
 
 
 def test_slow_peers_get_few_rounds_and_one_regime(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(race, "SLOW_SECONDS", 0.0)
-    row = race.race_row(TINY[0], 1, [fake_peer("tortoise", lambda result: result)], repeats=7)
+    monkeypatch.setattr(duel, "SLOW_SECONDS", 0.0)
+    row = duel.race_row(TINY[0], 1, [fake_peer("tortoise", lambda result: result)], repeats=7)
     tortoise = row.results[1]
-    assert tortoise.label == "tortoise*†"
+    assert table.label(tortoise) == "tortoise*†"
     assert tortoise.reused is not None
-    assert tortoise.reused.rounds == race.SLOW_ROUNDS
+    assert tortoise.reused.rounds == duel.SLOW_ROUNDS
     assert tortoise.fresh == tortoise.reused
 
 
 def test_command_writes_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(workloads, "WORKLOADS", TINY)
+    monkeypatch.setattr(grid, "WORKLOADS", TINY)
     target = tmp_path / "race.json"
     options = ("--only", "tiny 40x51 3x*", "--threads", "1,2", "--repeats", "3")
     assert cli.main(["race", *options, "--peers", "scipy", "--json", str(target)]) == 0
     output = capsys.readouterr().out
     assert "tiny 40x51 3x3 float32" in output
     found = json.loads(target.read_text())
-    assert set(found) == {"machine", "versions", "missing", "ceilings", "rows"}
+    assert set(found) == {"machine", "versions", "missing", "ceilings", "summary", "rows"}
     assert [ceiling["threads"] for ceiling in found["ceilings"]] == [1, 2]
     names = [(row["workload"]["name"], row["threads"]) for row in found["rows"]]
-    chosen = [workload for workload in TINY if workload.taps[0] == 3]
+    chosen = [workload for workload in TINY if "51 3x" in workload.name]
     assert names == [(workload.name, threads) for workload in chosen for threads in (1, 2)]
     for row in found["rows"]:
         check_json_row(row)
@@ -165,8 +243,10 @@ def test_command_writes_json(
 
 
 def check_json_row(row: dict[str, Any]) -> None:
-    taps, shape = row["workload"]["taps"], row["workload"]["shape"]
-    assert row["flops"] == 2 * np.prod(taps) * np.prod(shape)
+    fields = row["workload"]
+    pixels = np.prod(fields["shape"]) * max(1, fields["channels"])
+    assert (row["flops"], row["method"]) == (2 * np.prod(fields["taps"]) * pixels, "direct")
+    assert row["prediction"] == row["predicted"] / row["results"][0]["reused"]["median"]
     limit = max(row["flops"] / 100e9, row["nbytes"] / 10e9)
     assert row["limit_seconds"] == pytest.approx(limit)
     times = {result["name"]: result for result in row["results"]}
@@ -180,12 +260,44 @@ def check_json_row(row: dict[str, Any]) -> None:
             assert row["ratio"][regime] == pytest.approx(peer["median"] / ours["median"])
 
 
+def test_rows_for_one_thread_are_raced_with_one() -> None:
+    alone = Workload("tiny", (20, 20), (3, 3), serial=True)
+    found = duel.race((alone, TINY[0]), [1, 2], (), repeats=1)
+    counts = [(row.workload, row.threads) for row in found.rows]
+    assert counts == [(alone, 1), (TINY[0], 1), (TINY[0], 2)]
+    with pytest.raises(ValueError, match="are for one thread"):
+        duel.race((alone,), [2], ())
+
+
+def test_hopeless_peers_are_timed_by_their_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duel, "HOPELESS_SECONDS", 0.0)
+    monkeypatch.setattr(duel, "HOPELESS_RATIO", 0.0)
+    row = duel.race_row(TINY[0], 1, [fake_peer("snail", lambda result: result)], repeats=7)
+    assert row.results[1].reused is not None
+    assert row.results[1].reused.rounds == 1
+
+
 def test_every_workload_has_a_name_of_its_own() -> None:
     names = [workload.name for workload in WORKLOADS]
     assert len(set(names)) == len(names)
     assert len(workloads.chosen(WORKLOADS, "float64")) == 5
     assert workloads.chosen(WORKLOADS, "odd * 4x4 *")[0].taps == (4, 4)
+    assert len(workloads.chosen(WORKLOADS, "gaussian:2")) == 2
     assert workloads.chosen(WORKLOADS, None) == WORKLOADS
+
+
+INTEGER = [workload for workload in WORKLOADS if workload.result]
+
+
+@pytest.mark.parametrize("row", INTEGER, ids=lambda workload: workload.name)
+def test_integer_results_hardly_saturate(row: Workload) -> None:
+    """What saturates agrees whatever is computed."""
+    f, g = replace(row, shape=(90, 120)).arrays()
+    found = conv2d(f, g, **row.question)
+    limits = np.iinfo(found.dtype)
+    assert np.mean((found == limits.min) | (found == limits.max)) < 0.05
+    assert len(np.unique(found)) > 20
+    assert (g.dtype.kind == "i") == (row.filter == "int8")
 
 
 def test_a_crop_is_a_view_at_its_offset() -> None:

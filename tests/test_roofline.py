@@ -12,10 +12,10 @@ import pytest
 
 from parconv import cli, records
 from parconv.ceilings import Ceilings
-from parconv.experiments import ceilings, roofline, workloads
+from parconv.experiments import ceilings, roofline
 from parconv.experiments.ceilings import survey
+from parconv.experiments.race import Workload, grid
 from parconv.experiments.roofline import picture
-from parconv.experiments.workloads import Workload
 
 # 100 GFLOP/s in float32, half of it in float64, and 10 GB/s: the ridge is at 10 flops per byte
 ONE = Ceilings(1, 100.0, 50.0, 10.0)
@@ -119,6 +119,18 @@ def test_filters_of_one_intensity_share_a_label() -> None:
     ]
 
 
+def test_many_filters_share_labels_that_have_room() -> None:
+    rows = [row((n, n), 1e-3, ONE) for n in range(2, 90)]
+    dots = roofline.dots({"rows": rows})
+    same = picture.SAME_PLACE
+    assert len(picture._merged(dots, same)) > picture.MOST_LABELS
+    target = io.BytesIO()
+    roofline.draw(dots, roofline.roofs(dots), target)
+    assert target.tell() > 10_000
+    assert picture._joined(["a", "b", "c"]) == "a, b, c"
+    assert picture._joined(["a", "b", "c", "d"]) == "a, b, c, …"
+
+
 # --- the command ---------------------------------------------------------------------------------
 
 
@@ -188,7 +200,7 @@ def test_command_races_by_itself(
 ) -> None:
     tiny = (Workload("tiny", (40, 51), (3, 3)), Workload("tiny", (40, 51), (4, 6)))
     rates = {"L1": {"copy": 90.0}, "memory": {"copy": 8.0}}
-    monkeypatch.setattr(workloads, "WORKLOADS", tiny)
+    monkeypatch.setattr(grid, "WORKLOADS", tiny)
     monkeypatch.setattr(ceilings, "measure", lambda threads: Ceilings(threads, 100, 50, 10))
     monkeypatch.setattr(survey, "row", lambda threads, _: {"threads": threads, "bandwidth": rates})
     target = tmp_path / "roofline.png"

@@ -18,8 +18,8 @@ import pytest
 from rich.console import Console
 
 from parconv import ceilings, cli, machine, wisdom
-from parconv.experiments import workloads
 from parconv.experiments.baselines import BASELINES
+from parconv.experiments.race import WORKLOADS, Workload
 from parconv.experiments.tune import models, outcome, pool, report, scaling, settings, sweep
 from parconv.experiments.tune import search as searches
 from parconv.experiments.tune.duel import Verdict, duel
@@ -27,7 +27,6 @@ from parconv.experiments.tune.journal import NAME, Journal
 from parconv.experiments.tune.search import FailedError, Search, Tally
 from parconv.experiments.tune.settings import Setting
 from parconv.experiments.tune.subjects import Subject, subjects
-from parconv.experiments.workloads import Workload
 from parconv.strategies import STRATEGIES
 
 TINY = Subject.of_workload(Workload("tiny", (150, 90), (3, 3)))
@@ -535,7 +534,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A table of one tiny workload, and a directory to work in."""
     monkeypatch.setattr(
         "parconv.experiments.tune.subjects.WORKLOADS",
-        (Workload("tiny", (150, 90), (3, 3)), *workloads.WORKLOADS),
+        (Workload("tiny", (150, 90), (3, 3)), *WORKLOADS),
     )
     monkeypatch.setattr(sweep, "LAYERS", (machine.threading_layer(),))
     monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path / "wisdom"))

@@ -56,7 +56,11 @@ def race(
     only: Only = None,
     threads: ThreadCounts = None,
     peers: Annotated[
-        str | None, typer.Option(help="Of opencv, torch, scipy, astropy; default: all installed.")
+        str | None,
+        typer.Option(
+            help="Of opencv, torch, scipy, astropy, or single functions such as scipy-oa; "
+            "default: all installed."
+        ),
     ] = None,
     repeats: Annotated[int, typer.Option(help="Rounds per workload, at least.")] = 7,
     json_file: Annotated[
@@ -65,17 +69,20 @@ def race(
 ) -> None:
     """Race against the installed peers and the machine's own limit.
 
-    Example: parconv race --only "big 4096x4096 7x7*" --threads 1,2 --json race.json
+    Workloads are grouped: big, medium, odd, small, integer, colour, complex, separable; all take
+    about six minutes on two cores.
+
+    Example: parconv race --only integer --threads 1,2 --json race.json
     """
-    from parconv.experiments import images, report, workloads
-    from parconv.experiments import peers as competitors
-    from parconv.experiments import race as experiment
+    from parconv.experiments import images
+    from parconv.experiments.race import duel, grid, table, workloads
+    from parconv.experiments.race import peers as competitors
 
     if json_file is not None:
         images.check_target(json_file)
     counts = None if threads is None else [int(n) for n in numbers(threads, "threads", ",")]
-    rivals, chosen = competitors.chosen(peers), workloads.chosen(workloads.WORKLOADS, only)
+    rivals, chosen = competitors.chosen(peers), workloads.chosen(grid.WORKLOADS, only)
     with progress() as announce:
-        found = experiment.race(chosen, counts, rivals, repeats, announce)
-    report.show(found, console())
+        found = duel.race(chosen, counts, rivals, repeats, announce)
+    table.show(found, console())
     write_json(json_file, found.to_json())

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from parconv import conv2d, machine, plan2d
 from parconv.ceilings import Ceilings
 
-from . import ceilings, filters, images, peers
+from . import ceilings, filters, images
 from .ceilings import thread_counts
-from .workloads import Workload
+from .race.peers import NDIMAGE, OPENCV, Peer
+from .race.workloads import Workload
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -104,7 +105,7 @@ def run(
 def _lines(
     name: str, f: Image, g: Image, out: Image, limits: Mapping[int, Ceilings]
 ) -> Iterator[Line]:
-    scipy_seconds = _peer_seconds("scipy", f[:SCIPY_SIDE, :SCIPY_SIDE], g, 1)
+    scipy_seconds = _peer_seconds(NDIMAGE, f[:SCIPY_SIDE, :SCIPY_SIDE], g, 1)
     if scipy_seconds is not None:
         scipy_seconds *= f.size / f[:SCIPY_SIDE, :SCIPY_SIDE].size
     alone = None
@@ -114,7 +115,7 @@ def _lines(
         seconds = _median_seconds(lambda plan=plan: plan(f, out=out), ROUNDS)  # type: ignore[misc]
         alone = alone or seconds
         gflops = plan.problem.flops / seconds / 1e9
-        opencv_seconds = _peer_seconds("opencv", f, g, threads)
+        opencv_seconds = _peer_seconds(OPENCV, f, g, threads)
         yield Line(
             name,
             threads,
@@ -139,9 +140,8 @@ def _seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def _peer_seconds(name: str, f: Image, g: Image, threads: int) -> float | None:
+def _peer_seconds(peer: Peer, f: Image, g: Image, threads: int) -> float | None:
     """The time of one peer with a reused output, or None where it is not installed."""
-    (peer,) = peers.chosen(name)
     if not peer.installed:
         return None
     rows, columns = f.shape

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parconv.experiments.report import milliseconds
+from parconv.experiments.race.table import milliseconds
 
 from .isa import BROADCAST, SHUFFLE
 from .study import LoopStudy, Study

@@ -105,7 +105,7 @@ def check(
     Bit for bit where the result is of integers, else within the rounding errors of any order of
     additions.  A ValueError names the implementation that cannot answer the study, and why.
     """
-    from ..race import difference
+    from ..race.agreement import difference
 
     expected = ready.ours(study, f, g, threads)()
     allowed = 0.0 if study.result.kind in "iu" else _rounding(study, f, g)

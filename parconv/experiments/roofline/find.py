@@ -6,8 +6,8 @@ from pathlib import Path
 
 from parconv.records import Record
 
-from .. import race, workloads
 from ..ceilings import caches, survey
+from ..race import duel, grid, workloads
 from .dots import Dot, Roof, dots, read, roofs, same_machine
 
 Announce = Callable[[str, int, int], None]
@@ -61,8 +61,8 @@ def find(
 
 
 def _race(only: str | None, threads: Sequence[int] | None, announce: Announce) -> Record:
-    chosen = workloads.chosen(workloads.WORKLOADS, only)
-    return race.race(chosen, threads, (), repeats=5, announce=announce).to_json()
+    chosen = workloads.chosen(grid.WORKLOADS, only)
+    return duel.race(chosen, threads, (), repeats=5, announce=announce).to_json()
 
 
 def _survey(report: Record) -> list[Record]:

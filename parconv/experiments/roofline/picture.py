@@ -8,10 +8,12 @@ import numpy as np
 from .dots import Dot, Roof
 
 COLOURS = ("#1f6fb4", "#d1495b", "#2a9d5c", "#8d5bb5", "#c98a1b", "#5b6570")
-MARKERS = "osD^vPX"
+MARKERS = "osD^vPX<>"
 SIZE, RESOLUTION = (10.5, 6.6), 130  # inches, dots per inch
 LABEL_GAP = 0.024  # least distance of two labels on the upper edge, in widths of the picture
-SAME_PLACE = 1.015  # intensities this close share one label
+SAME_PLACE = 1.015  # intensities this close share one label, and closer ones where many are
+MOST_LABELS = int(0.8 / LABEL_GAP)
+MOST_NAMES = 3  # on one label
 FAR = 0.2  # of the limit
 LABEL_ROOM = 1.8  # a slope shorter than this factor of GFLOP/s has no label
 
@@ -160,24 +162,31 @@ def _shapes(dots: Iterable[Dot], group: str) -> str:
 
 def _draw_filters(axes: Any, dots: Sequence[Dot]) -> None:
     """A thin line up from every intensity to the names of its filters."""
-    places = _merged(dots)
+    same = SAME_PLACE
+    while len(places := _merged(dots, same)) > MOST_LABELS:
+        same **= 1.5
     left, right = np.log(axes.get_xlim())
     wanted = [(np.log(x) - left) / (right - left) for x in places]
     for (x, names), place in zip(places.items(), _spread(wanted), strict=True):
         axes.axvline(x, color="#d0d0d0", linewidth=0.6, zorder=1)
         axes.annotate(
-            ", ".join(names), (x, 1), (place, 1.03), xycoords=axes.get_xaxis_transform(),
+            _joined(names), (x, 1), (place, 1.03), xycoords=axes.get_xaxis_transform(),
             textcoords="axes fraction", rotation=60, fontsize=8, color="#444444",
             arrowprops={"arrowstyle": "-", "color": "#d0d0d0", "linewidth": 0.6},
         )  # fmt: skip
 
 
-def _merged(dots: Iterable[Dot]) -> dict[float, list[str]]:
+def _joined(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
+def _merged(dots: Iterable[Dot], same: float = SAME_PLACE) -> dict[float, list[str]]:
     """Names of filters by intensity, those in the same place together."""
     places: dict[float, list[str]] = {}
     for dot in sorted(dots, key=lambda dot: dot.intensity):
         last = next(reversed(places), 0.0)
-        x = last if dot.intensity <= last * SAME_PLACE else dot.intensity
+        x = last if dot.intensity <= last * same else dot.intensity
         name = "×".join(map(str, dot.taps)) + " float64" * dot.double
         if name not in places.setdefault(x, []):
             places[x].append(name)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import images
-from ..report import machine_facts, milliseconds
+from ..race.report import machine_facts
+from ..race.table import milliseconds
 from . import outcome as outcomes
 from .outcome import Outcome, seconds_of
 from .scaling import fullest

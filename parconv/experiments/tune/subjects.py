@@ -13,8 +13,9 @@ from parconv.dtypes import Array
 from parconv.plan import Plan
 from parconv.problem import Problem
 
+from ..race.grid import WORKLOADS
+from ..race.workloads import Workload, chosen
 from ..studies import STUDIES, Study
-from ..workloads import WORKLOADS, Workload, chosen
 
 Record = dict[str, Any]
 
@@ -23,7 +24,8 @@ Record = dict[str, Any]
 class Subject:
     """One convolution to tune for.
 
-    ``options`` are keywords of `parconv.plan2d`; ``record`` is the subject as JSON, for a worker.
+    ``options`` are keywords of `parconv.plan2d`; ``make`` gives image and filter, ``filter`` the
+    latter alone; ``record`` is the subject as JSON, for a worker.
     """
 
     name: str
@@ -32,23 +34,21 @@ class Subject:
     dtype: str
     options: Mapping[str, Any]
     make: Callable[[], tuple[Array, Array]]
+    filter: Callable[[], Array]
     record: Record
 
     @classmethod
     def of_workload(cls, row: Workload) -> "Subject":
-        options: dict[str, Any] = {
-            name: getattr(row, name) for name in ("mode", "boundary", "method")
-        }
-        options["correlate"] = row.correlation
-        record = {"workload": asdict(row)}
-        return cls(row.name, row.shape, row.taps, row.dtype, options, row.arrays, record)
+        options = {**row.question, "correlate": row.correlation}
+        record, make = {"workload": asdict(row)}, (row.arrays, row.weighting)
+        return cls(row.name, row.image, row.taps, row.dtype, options, *make, record)
 
     @classmethod
     def of_study(cls, study: Study) -> "Subject":
         options = {"mode": study.mode, "boundary": study.boundary, "dtype": study.dtype}
         record = {"study": study.name}
-        shapes = study.shape, study.taps
-        return cls(study.name, *shapes, study.image_dtype, options, study.make, record)
+        shapes, make = (study.shape, study.taps), (study.make, lambda: study.filter(study.taps))
+        return cls(study.name, *shapes, study.image_dtype, options, *make, record)
 
     @classmethod
     def of_record(cls, record: Record) -> "Subject":
@@ -63,10 +63,9 @@ class Subject:
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan for one thread, with its problem and its method."""
-        filter_dtype = "float32" if "study" in self.record else self.dtype
-        image, taps = (self.shape, self.dtype), (self.taps, filter_dtype)
-        return plan2d(image, taps, threads=1, strategy="serial", **self.options)
+        """The plan for one thread, with its problem and its method, which the filter decides."""
+        image = self.shape, self.dtype
+        return plan2d(image, self.filter(), threads=1, strategy="serial", **self.options)
 
     @property
     def problem(self) -> Problem:
@@ -77,6 +76,8 @@ class Subject:
         """The subject as the baselines of the studies are told it."""
         if "study" in self.record:
             return STUDIES[self.record["study"]]
+        if "axes" in self.options:
+            raise ValueError(f"{self.name} is colour, which the studies' implementations lack")
         return Study(
             self.name, self.name, self.shape, self.taps, lambda shape: self.make()[0],
             lambda shape: self.make()[1], self.dtype, self.problem.mode,

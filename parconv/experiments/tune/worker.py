@@ -17,8 +17,9 @@ from parconv import machine
 from parconv.outputs import new_output
 
 from .. import baselines
-from ..peers import Run
-from ..race import SETTLE_SECONDS, difference, sample_seconds, tolerance
+from ..race.agreement import difference, tolerance
+from ..race.peers import Run
+from ..race.timing import SETTLE_SECONDS, sample_seconds
 from .settings import Setting, plan_of
 from .subjects import Subject
 

@@ -1,7 +1,7 @@
-"""``parconv race``: this library against every installed peer and against the machine's limit.
+"""Competitors in turn: verified, then timed, row by row.
 
-All competitors run in one process on the same arrays and take turns; a result is verified before
-it is timed.  Times are medians of samples that last five milliseconds or more.
+All run in one process on the same arrays; times are medians of samples that last five milliseconds
+or more.
 """
 
 import gc
@@ -12,24 +12,25 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parconv import machine, plan2d
+from parconv.prediction import Prediction
 
-from . import ceilings
+from .. import ceilings
+from .agreement import Difference
+from .grid import WORKLOADS
 from .peers import OURS, PEERS, Peer, Run
-from .report import FRESH, REUSED, Report, Result, Row, Timing, machine_facts
-from .workloads import WORKLOADS, Array, Workload
+from .report import FRESH, REUSED, Report, Result, Row, machine_facts
+from .timing import SAMPLE_SECONDS, Timing, calls_of, sample, sample_seconds
+from .workloads import Array, Workload
 
-SAMPLE_SECONDS = 5e-3  # calls are batched until a sample lasts this long
 REGIME_SECONDS = 0.5  # quick rows get more rounds, up to MOST_ROUNDS
 MOST_ROUNDS = 21
 SLOW_SECONDS = 0.3  # a peer this slow gets SLOW_ROUNDS rounds, with a reused output only
 SLOW_ROUNDS = 3
-# OpenMP workers spin for a few milliseconds after a parallel region: the next competitor must not
-# share its cores with them.
-SETTLE_SECONDS = 5e-3
-# Shorter calls run once more, untimed, before each sample: the previous competitor has filled the
-# caches, and after a pause this machine needs milliseconds to reach its memory bandwidth again.
-WARM_SECONDS = 0.1
-CHUNK_ROWS = 64  # compared at a time, so that the differences stay in the cache
+# A first call may also start threads or load tables: it tells the speed if it is as slow as this.
+FIRST_SECONDS = 1.0
+# A peer beyond both is timed by that call or the one after it: nobody asks whether it takes 30 or
+# 31 times as long.  That halves the time of a race.
+HOPELESS_SECONDS, HOPELESS_RATIO = 0.1, 10
 
 
 @dataclass
@@ -38,28 +39,30 @@ class Entrant:
 
     peer: Peer
     run: Run
-    error: float
+    difference: Difference
     own_output: bool
     estimate: float  # seconds per call
+    hopeless: bool = False
     samples: dict[str, list[float]] = field(default_factory=lambda: {REUSED: [], FRESH: []})
 
     @property
     def slow(self) -> bool:
-        return self.estimate > SLOW_SECONDS
-
-    @property
-    def calls(self) -> int:
-        return max(1, round(SAMPLE_SECONDS / max(self.estimate, 1e-7)))
+        return self.hopeless or self.estimate > SLOW_SECONDS
 
     def takes_part(self, regime: str, turn: int) -> bool:
+        if self.hopeless:
+            return False
         return not self.slow or (regime == REUSED and turn < SLOW_ROUNDS)
 
     def result(self) -> Result:
-        reused = Timing.of(self.samples[REUSED], self.calls)
-        fresh = reused if self.slow else Timing.of(self.samples[FRESH], self.calls)
+        calls = calls_of(self.estimate)
+        reused = Timing.of(self.samples[REUSED] or [self.estimate], calls)
+        fresh = reused if self.slow else Timing.of(self.samples[FRESH], calls)
+        apart = self.difference
         return Result(
-            self.peer.name, "raced", self.error, self.own_output, self.slow, reused, fresh
-        )
+            self.peer.name, "raced", apart.largest, apart.share, self.own_output, self.slow,
+            reused, fresh,
+        )  # fmt: skip
 
 
 def race(
@@ -74,6 +77,7 @@ def race(
     Parameters
     ----------
     workloads : sequence of Workload
+        Those for one thread are raced with one, and left out where one is not among ``threads``.
     threads : sequence of int, optional
         Thread counts; by default one and all that this process may use.
     peers : sequence of Peer
@@ -91,7 +95,9 @@ def race(
     if min(counts) < 1 or repeats < 1:
         raise ValueError(f"threads is {counts} and repeats {repeats}: pass at least 1")
     present = [peer for peer in peers if peer.installed]
-    grid = [(workload, count) for workload in workloads for count in counts]
+    grid = [(w, count) for w in workloads for count in counts if count == 1 or not w.serial]
+    if not grid:
+        raise ValueError(f"threads is {counts}: the chosen workloads are for one thread")
     rows = []
     for done, (workload, count) in enumerate(grid):
         announce(f"{workload.name}, threads {count}", done, len(grid))
@@ -99,8 +105,8 @@ def race(
         rows.append(race_row(workload, count, rivals, repeats))
     return Report(
         machine_facts(),
-        {peer.name: peer.version for peer in (OURS, *present)},
-        tuple(peer.name for peer in peers if not peer.installed),
+        {peer.library: peer.version for peer in (OURS, *present)},
+        tuple(dict.fromkeys(peer.library for peer in peers if not peer.installed)),
         tuple(rows),
     )
 
@@ -118,50 +124,47 @@ def race_row(workload: Workload, threads: int, peers: Sequence[Peer], repeats: i
         raise ValueError(f"parconv cannot run the workload {workload.name!r}")
     out = run(None)  # every competitor that can writes into this array
     expected = out.copy()
-    tried = [_enter(peer, workload, threads, out, expected) for peer in peers]
-    ours = Entrant(OURS, run, 0.0, False, sample_seconds(run, out))
+    ours = Entrant(OURS, run, Difference(0, 0), False, sample_seconds(run, out))
+    tried = [_enter(peer, workload, threads, out, expected, ours.estimate) for peer in peers]
     entrants = [ours, *(entrant for entrant in tried if isinstance(entrant, Entrant))]
     absent = [result for result in tried if isinstance(result, Result)]
     _take_turns(entrants, out, threads, repeats)
-    plan = plan2d(f, g, mode=workload.mode, boundary=workload.boundary, method=workload.method)
-    results = [entrant.result() for entrant in entrants]
+    plan = plan2d(
+        f, g, correlate=workload.correlation, threads=threads, strategy=workload.strategy,
+        **workload.question,
+    )  # fmt: skip
     limit = before.mean(ceilings.measure(threads))
-    return Row(workload, limit, plan.cost, plan.problem.bytes, (*results, *absent))
+    return Row(
+        workload,
+        limit,
+        plan.method,
+        plan.cost,
+        plan.problem.bytes,
+        Prediction.of(plan.problem, plan.strategy, limit, plan.cost).seconds,
+        (*(entrant.result() for entrant in entrants), *absent),
+    )
 
 
 def _enter(
-    peer: Peer, workload: Workload, threads: int, out: Array, expected: Array
+    peer: Peer, workload: Workload, threads: int, out: Array, expected: Array, ours: float
 ) -> Entrant | Result:
     """The peer, ready to race; or the result that says why it does not."""
     f, g = workload.arrays()
     run = peer.prepare(workload, f, g, threads)
     if run is None:
         return Result(peer.name, "cannot")
+    out.fill(0)  # it held our own result
     start = time.perf_counter()
     found = run(out if peer.reuses else None)
     seconds = time.perf_counter() - start
-    error = difference(found, expected)
-    if not error <= tolerance(f, g):
-        return Result(peer.name, "differs", error)
+    apart = Difference.of(found, expected)
+    if not apart.accepted(f, g, expected.dtype.kind in "iu", peer.slack):
+        return Result(peer.name, "differs", apart.largest, apart.share)
     own_output = not np.may_share_memory(found, out)
-    if seconds < 2 * SLOW_SECONDS:  # a longer call tells the speed though it was the first
+    if seconds < FIRST_SECONDS:
         seconds = sample_seconds(run, out)
-    return Entrant(peer, run, error, own_output, seconds)
-
-
-def difference(found: Array, expected: Array) -> float:
-    """The largest difference; infinite where shape or dtype differ."""
-    if found.shape != expected.shape or found.dtype != expected.dtype:
-        return float("inf")
-    rows = range(0, len(found), CHUNK_ROWS)
-    chunks = ((found[i : i + CHUNK_ROWS], expected[i : i + CHUNK_ROWS]) for i in rows)
-    return float(np.max([np.max(np.abs(a - b), initial=0) for a, b in chunks], initial=0))
-
-
-def tolerance(f: Array, g: Array) -> float:
-    """What two correct results may differ by: their rounding errors, whatever the method."""
-    scale = np.abs(f).max() * np.abs(g).sum(dtype=np.float64)
-    return float(np.finfo(f.dtype).eps * (g.size + 16) * scale)
+    hopeless = seconds > max(HOPELESS_SECONDS, HOPELESS_RATIO * ours)
+    return Entrant(peer, run, apart, own_output, seconds, hopeless)
 
 
 def _take_turns(entrants: Sequence[Entrant], out: Array, threads: int, repeats: int) -> None:
@@ -172,27 +175,5 @@ def _take_turns(entrants: Sequence[Entrant], out: Array, threads: int, repeats: 
         for turn in range(rounds):
             for entrant in entrants:
                 if entrant.takes_part(regime, turn):
-                    entrant.samples[regime].append(_sample(entrant, target, threads))
-
-
-def _sample(entrant: Entrant, out: Array | None, threads: int) -> float:
-    if threads > 1:
-        time.sleep(SETTLE_SECONDS)
-    if entrant.estimate < WARM_SECONDS:
-        entrant.run(out)
-    return _seconds(entrant.run, out, entrant.calls)
-
-
-def sample_seconds(run: Run, out: Array) -> float:
-    """Seconds per call, from as many calls as fill a sample."""
-    calls = 1
-    while (seconds := _seconds(run, out, calls)) * calls < SAMPLE_SECONDS:
-        calls *= 2
-    return seconds
-
-
-def _seconds(run: Run, out: Array | None, calls: int) -> float:
-    start = time.perf_counter()
-    for _ in range(calls):
-        run(out)
-    return (time.perf_counter() - start) / calls
+                    seconds = sample(entrant.run, target, entrant.estimate, threads)
+                    entrant.samples[regime].append(seconds)

@@ -1,0 +1,64 @@
+"""The workloads that ``parconv race`` runs: one table, extended by whoever adds an ability.
+
+History and wisdom know a row by its name: add rows, change none.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import filters
+from .workloads import Pair, Workload
+
+BIG, MEDIUM, VIDEO = (4096, 4096), (1024, 1024), (2160, 3840)
+
+
+def _squares(group: str, shape: Pair, sizes: Sequence[int], **options: Any) -> list[Workload]:
+    """The workloads with a square filter of each size."""
+    return [Workload(group, shape, (n, n), **options) for n in sizes]
+
+
+def _named(texts: Sequence[str], **options: Any) -> list[Workload]:
+    """The workloads with filters of those names: outer products of a column and a row."""
+    shapes = [filters.parse(text).shape for text in texts]
+    return [
+        Workload("separable", BIG, (rows, columns), filter=text, **options)
+        for text, (rows, columns) in zip(texts, shapes, strict=True)
+    ]
+
+
+GAUSSIANS = ("gaussian:1", "gaussian:2", "gaussian:5")
+SMALL = (3, 5, 7, 9, 11, 15, 21, 31)
+AUTO: dict[str, Any] = {"method": "auto"}
+BYTES: dict[str, Any] = {"dtype": "uint8", "result": "uint8", "method": "auto"}
+
+WORKLOADS: tuple[Workload, ...] = (
+    *_squares("big", BIG, (3, 5, 7, 11, 15)),
+    *_squares("big", BIG, (3, 7, 15), dtype="float64"),
+    *(Workload("big", BIG, (n, n), strategy=who) for n in (7, 15) for who in ("prange", "threads")),
+    *_squares("big", BIG, (11, 15, 31, 63, 127), **AUTO),
+    *_squares("big", BIG, (15, 31), dtype="float64", **AUTO),
+    *_squares("medium", MEDIUM, (3, 7)),
+    *_squares("medium", MEDIUM, (31,), **AUTO),
+    *_squares("medium", MEDIUM, (7,), boundary="constant"),
+    Workload("odd", (4096, 4093), (7, 7)),
+    *(Workload("odd", BIG, taps) for taps in ((5, 9), (1, 15), (15, 1), (4, 4))),
+    Workload("odd", (4000, 4000), (7, 7), parent=(4096, 4160), offset=(13, 7)),
+    *(Workload("small", (28, 28), (3, 3), planned=planned) for planned in (False, True)),
+    Workload("small", (256, 256), (5, 5)),
+    Workload("small", (512, 512), (7, 7)),
+    *(
+        workload
+        for side in (256, 512, 1024)
+        for workload in _squares("small", (side, side), SMALL, serial=True, **AUTO)
+    ),
+    *_squares("integer", BIG, (3, 5, 7, 11, 15), **BYTES),
+    *_squares("integer", BIG, (3, 5, 7, 11), filter="int8", **BYTES),
+    *_squares("integer", BIG, (5,), dtype="uint16", result="uint16", **AUTO),
+    *_squares("integer", BIG, (5,), dtype="int16", result="int16", **AUTO),
+    *_squares("colour", VIDEO, (5,), channels=3, **BYTES),
+    *_squares("colour", VIDEO, (5,), channels=3, **AUTO),
+    *_squares("complex", MEDIUM, (7,), dtype="complex64", **AUTO),
+    *_squares("complex", BIG, (7,), dtype="complex64", **AUTO),
+    *_named([*GAUSSIANS, "gaussian:10", "box:15", "sobel-x"], **AUTO),
+    *_named([*GAUSSIANS, "box:15"], **BYTES),
+)

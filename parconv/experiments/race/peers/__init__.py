@@ -1,0 +1,40 @@
+"""The competitors of ``parconv race``: one adapter each, all behind the same call.
+
+An adapter prepares a workload outside the clock and returns ``run(out)``, which writes into
+``out`` where the library can and returns its result; or None where the library cannot answer.
+Times nothing.
+"""
+
+from . import astropy, opencv, ours, scipy, torch
+from .peer import Peer, Run
+
+OURS = Peer("parconv", "parconv", ours.prepare, reuses=True)
+OPENCV = Peer("opencv", "cv2", opencv.filter2d, reuses=True)
+NDIMAGE = Peer("scipy", "scipy.ndimage", scipy.correlate, reuses=True)
+PEERS: tuple[Peer, ...] = (
+    OPENCV,
+    Peer("opencv-sep", "cv2", opencv.sep_filter2d, reuses=True),
+    # GaussianBlur of bytes has weights of eight fractional bits: 6 to 18 % of noise is off by one,
+    # a pixel in a million by two (OpenCV 5.0)
+    Peer("opencv-own", "cv2", opencv.own, reuses=True, slack=2),
+    Peer("torch", "torch", torch.prepare, reuses=False),
+    NDIMAGE,
+    Peer("scipy-own", "scipy.ndimage", scipy.own, reuses=True),
+    Peer("scipy-oa", "scipy.signal", scipy.oaconvolve, reuses=False),
+    Peer("scipy-fft", "scipy.signal", scipy.fftconvolve, reuses=False),
+    Peer("astropy", "astropy", astropy.prepare, reuses=False),
+)
+
+__all__ = ["NDIMAGE", "OPENCV", "OURS", "PEERS", "Peer", "Run", "chosen"]
+
+
+def chosen(names: str | None) -> tuple[Peer, ...]:
+    """The peers named in a comma-separated list, a library by its first name; or all of them."""
+    if names is None:
+        return PEERS
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = dict.fromkeys(name for peer in PEERS for name in (peer.library, peer.name))
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"peer {name!r} is not known: choose from {', '.join(known)}")
+    return tuple(peer for peer in PEERS if {peer.library, peer.name} & set(wanted))

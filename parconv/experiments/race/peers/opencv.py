@@ -1,0 +1,87 @@
+"""OpenCV: any filter, two one-dimensional ones, and those that have a function of their own.
+
+It knows no complex numbers and no periodic border.
+"""
+
+import numpy as np
+
+from ..workloads import Array, Workload
+from .peer import Run
+
+
+def _border(workload: Workload) -> int | None:
+    """Its constant for the border; None for a workload that it cannot answer."""
+    import cv2
+
+    borders = {
+        "constant": cv2.BORDER_CONSTANT,
+        "edge": cv2.BORDER_REPLICATE,
+        "symmetric": cv2.BORDER_REFLECT,
+        "mirror": cv2.BORDER_REFLECT_101,
+    }
+    able = workload.mode == "same" and workload.keeps_type and workload.dtype[0] != "c"
+    return borders.get(workload.boundary) if able else None
+
+
+def filter2d(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+    """`cv2.filter2D`: transforms filters of 11 x 11 and more."""
+    import cv2
+
+    border = _border(workload)
+    if border is None:
+        return None
+    cv2.setNumThreads(threads)
+    weights, anchor = _floating(workload.weights(g)), workload.anchor[::-1]
+
+    def run(out: Array | None) -> Array:
+        result: Array = cv2.filter2D(f, -1, weights, dst=out, anchor=anchor, borderType=border)
+        return result
+
+    return run
+
+
+def _floating(weights: Array) -> Array:
+    return weights.astype(np.float32) if weights.dtype.kind == "i" else weights
+
+
+def sep_filter2d(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+    """`cv2.sepFilter2D`, where the filter's name says that it is an outer product."""
+    import cv2
+
+    border = _border(workload)
+    if border is None or workload.named[0] not in ("gaussian", "box", "sobel-x"):
+        return None
+    cv2.setNumThreads(threads)
+    column, row = _factors(workload.weights(g))
+
+    def run(out: Array | None) -> Array:
+        result: Array = cv2.sepFilter2D(f, -1, row, column, dst=out, borderType=border)
+        return result
+
+    return run
+
+
+def _factors(weights: Array) -> tuple[Array, Array]:
+    """Column and row of an outer product, through its largest entry."""
+    exact = weights.astype(np.float64)
+    i, j = np.unravel_index(np.abs(exact).argmax(), exact.shape)
+    column, row = exact[:, j] / exact[i, j], exact[i]
+    return column.astype(weights.dtype), row.astype(weights.dtype)
+
+
+def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+    """`cv2.GaussianBlur`, `cv2.blur` or `cv2.Sobel`, after the filter's name."""
+    import cv2
+
+    border = _border(workload)
+    kind, size = workload.named
+    if border is None:
+        return None
+    taps = workload.taps[::-1]
+    functions: dict[str, Run] = {
+        "gaussian": lambda out: cv2.GaussianBlur(f, taps, size, dst=out, borderType=border),
+        "box": lambda out: cv2.blur(f, taps, dst=out, borderType=border),
+        "sobel-x": lambda out: cv2.Sobel(f, -1, 1, 0, dst=out, borderType=border),
+    }
+    cv2.setNumThreads(threads)
+    return functions.get(kind)

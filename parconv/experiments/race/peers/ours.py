@@ -1,0 +1,32 @@
+"""parconv itself, by the call that a user of it would write."""
+
+from typing import Any
+
+import parconv
+
+from ..workloads import Array, Workload
+from .peer import Run
+
+
+def prepare(workload: Workload, f: Array, g: Array, threads: int) -> Run:
+    """`conv2d` or `correlate2d`, or the function that the filter is named after; or a plan."""
+    options = {**workload.question, "strategy": workload.strategy, "threads": threads}
+    if workload.planned:
+        plan = parconv.plan2d(f, g, correlate=workload.correlation, **options)
+        return lambda out: plan(f, out=out)
+    if workload.named[0] in ("gaussian", "box", "sobel-x"):
+        return _named(workload, f, options)
+    convolve = parconv.correlate2d if workload.correlation else parconv.conv2d
+    return lambda out: convolve(f, g, out=out, **options)
+
+
+def _named(workload: Workload, f: Array, options: dict[str, Any]) -> Run:
+    if options.pop("mode") != "same":
+        raise ValueError(f"{workload.name}: filters with a name answer with images of one size")
+    kind, size = workload.named
+    functions: dict[str, Run] = {
+        "gaussian": lambda out: parconv.gaussian(f, size, out=out, **options),
+        "box": lambda out: parconv.box(f, int(size), out=out, **options),
+        "sobel-x": lambda out: parconv.sobel(f, 1, out=out, **options),
+    }
+    return functions[kind]

@@ -1,0 +1,145 @@
+"""A race's report for the terminal."""
+
+from typing import TYPE_CHECKING
+
+from .report import FRESH, REUSED, Report, Result, Row
+from .summary import Least, Summary, is_near, summaries
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+OWN_OUTPUT, SLOW = "*", "†"
+LEGEND = (
+    f"ratio: best peer / ours, above 1 where parconv is faster.  {OWN_OUTPUT} cannot reuse an "
+    f"output: fresh one measured.  {SLOW} slow: 1 to 3 rounds, with a reused output only.  scipy "
+    "and astropy use one core, whatever the number of threads, but scipy-oa and scipy-fft.\n"
+    "opencv: filter2D; -sep: sepFilter2D; -own: GaussianBlur, blur, Sobel.  scipy: ndimage; -own: "
+    "gaussian_filter, uniform_filter, sobel; -oa: signal.oaconvolve, -fft: signal.fftconvolve, "
+    "both of an image whose border is around it already.\n"
+    "% limit: max(cost / FMA peak, bytes / stream bandwidth) of the method over our time, both "
+    "measured before and after that row (their mean); may exceed 100 where the arrays stay in the "
+    "caches.  predicted: the plan's forecast under those ceilings / our time (! beyond 1.5).  "
+    "speed-up: over the fewest threads."
+)
+
+
+def show(report: Report, console: "Console") -> None:
+    """Print the report."""
+    facts = ", ".join(f"{name} {value}" for name, value in report.machine.items())
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    console.print(f"{facts}\n{versions}", highlight=False, soft_wrap=True)
+    if report.missing:
+        console.print(f"not installed: {', '.join(report.missing)}", highlight=False)
+    for ceiling in report.ceilings:
+        console.print(
+            f"ceilings at best, threads {ceiling.threads}: {ceiling.gflops32:.0f} GFLOP/s float32, "
+            f"{ceiling.gflops64:.0f} float64, {ceiling.gbytes:.0f} GB/s",
+            highlight=False,
+        )
+    console.print(_rows(report))
+    console.print(LEGEND, highlight=False, soft_wrap=True)
+    for line in _differing(report):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(_summary(report))
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def _rows(report: Report) -> "Table":
+    from rich.table import Table
+
+    table = Table(title="times in ms")
+    table.add_column("workload", overflow="fold")
+    reused = ("threads", "method", "ours", "best peer", "peer", "ratio")
+    ours = ("% limit", "predicted", "speed-up")
+    for heading in (*reused, *ours, "fresh: ours", "best peer", "ratio", "others"):
+        words = heading in ("method", "best peer", "others")
+        table.add_column(heading, justify="left" if words else "right")
+    for row in report.rows:
+        table.add_row(*_cells(report, row))
+    return table
+
+
+def _cells(report: Report, row: Row) -> list[str]:
+    best, speedup = row.best(REUSED), report.speedup(row)
+    others = [f"{label(r)} {row.ratio(REUSED, r):.1f}" for r in row.rivals if r is not best]
+    fresh, name, _, ratio = _comparison(row, FRESH)
+    return [
+        row.workload.name,
+        str(row.threads),
+        row.method,
+        *_comparison(row, REUSED),
+        f"{row.percent_of_limit(REUSED):.0f}",
+        f"{row.prediction:.2f}{'' if is_near(row.prediction) else '!'}",
+        "" if speedup is None else f"{speedup:.2f}",
+        fresh,
+        name,
+        ratio,
+        ", ".join(others),
+    ]
+
+
+def _comparison(row: Row, regime: str) -> list[str]:
+    """Our time, the best peer, its time, the ratio."""
+    ours, peer, ratio = milliseconds(row.ours.seconds(regime)), row.best(regime), row.ratio(regime)
+    if peer is None or ratio is None:
+        return [ours, "", "", ""]
+    return [ours, label(peer), milliseconds(peer.seconds(regime)), f"{ratio:.2f}"]
+
+
+def label(result: Result) -> str:
+    """The competitor's name with its remarks."""
+    return result.name + OWN_OUTPUT * result.own_output + SLOW * result.slow
+
+
+def milliseconds(seconds: float) -> str:
+    """Three significant digits, no exponent."""
+    value = 1e3 * seconds
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+
+
+def _differing(report: Report) -> list[str]:
+    return [
+        f"differs: {result.name} in {row.label} (by up to {result.error:.2g}, in "
+        f"{100 * (result.share or 0):.2g} % of the pixels): not raced"
+        for row in report.rows
+        for result in row.results
+        if result.status == "differs"
+    ]
+
+
+# --- many rows -----------------------------------------------------------------------------------
+
+
+def _summary(report: Report) -> "Table":
+    from rich.table import Table
+
+    table = Table(title="rows together, outputs reused")
+    table.add_column("", no_wrap=True)
+    figures = ("rows", "mean ratio", "least ratio", "≥ 80 % of the limit", "predicted ± 1.5×")
+    for heading in (*figures, "least speed-up, not bound by memory"):
+        table.add_column(heading, justify="left" if "least" in heading else "right")
+    for name, found in summaries(report).items():
+        table.add_row(name, *_figures(found))
+    return table
+
+
+def _figures(found: Summary) -> list[str]:
+    return [
+        str(found.rows),
+        "" if found.mean_ratio is None else f"{found.mean_ratio:.2f}",
+        _told(found.least_ratio),
+        _percent(found.near_limit),
+        _percent(found.predicted),
+        _told(found.least_speedup),
+    ]
+
+
+def _told(least: Least | None) -> str:
+    return "" if least is None else f"{least.value:.2f} {least.row}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.0f} %"

@@ -1,0 +1,65 @@
+"""Seconds per call, from samples long enough for the clock.  Knows no competitor."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .peers import Run
+from .workloads import Array
+
+SAMPLE_SECONDS = 5e-3  # calls are batched until a sample lasts this long
+# OpenMP workers spin for a few milliseconds after a parallel region: the next competitor must not
+# share its cores with them.
+SETTLE_SECONDS = 5e-3
+# Shorter calls run once more, untimed, before each sample: the previous competitor has filled the
+# caches, and after a pause this machine needs milliseconds to reach its memory bandwidth again.
+WARM_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds per call: quartiles over rounds, each round the mean of ``calls`` calls."""
+
+    median: float
+    quartile1: float
+    quartile3: float
+    rounds: int
+    calls: int
+
+    @classmethod
+    def of(cls, samples: Iterable[float], calls: int) -> "Timing":
+        values = list(samples)
+        low, middle, high = (float(q) for q in np.percentile(values, (25, 50, 75)))
+        return cls(middle, low, high, len(values), calls)
+
+
+def sample(run: Run, out: Array | None, estimate: float, threads: int) -> float:
+    """Seconds per call, after the pause and the untimed call that a change of turns needs."""
+    if threads > 1:
+        time.sleep(SETTLE_SECONDS)
+    if estimate < WARM_SECONDS:
+        run(out)
+    return seconds_per_call(run, out, calls_of(estimate))
+
+
+def calls_of(estimate: float) -> int:
+    """How many calls fill a sample."""
+    return max(1, round(SAMPLE_SECONDS / max(estimate, 1e-7)))
+
+
+def sample_seconds(run: Run, out: Array) -> float:
+    """Seconds per call, from as many calls as fill a sample."""
+    calls = 1
+    while (seconds := seconds_per_call(run, out, calls)) * calls < SAMPLE_SECONDS:
+        calls *= 2
+    return seconds
+
+
+def seconds_per_call(run: Run, out: Array | None, calls: int) -> float:
+    """Of so many calls together."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        run(out)
+    return (time.perf_counter() - start) / calls

@@ -1,0 +1,179 @@
+"""A workload of the race: one question, its arrays, and its name.
+
+Describes and makes arrays; times nothing and knows no competitor.  `grid` holds the table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import filters
+
+Array = NDArray[Any]
+Pair = tuple[int, int]
+
+USUAL = ("same", "mirror", "direct", "auto", "random")  # what a name does not mention
+CONTRAST = 8  # grey levels of an image for "int8": a sum of many taps still fits a byte
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One question put to every competitor: the convolution of one image with one filter.
+
+    ``result`` asks for another element type than the image decides, ``channels`` for an image
+    ``(H, W, channels)``.  ``filter`` is ``"random"`` (weights of no structure; for integer images
+    positive ones that sum to one, so that results are in range), ``"int8"`` (small integers whose
+    results hardly ever saturate), or the text of a filter such as ``"gaussian:2"``.
+    ``correlation`` asks for ``correlate2d``.  ``parent`` makes the image a strided view: the crop
+    of that larger array at ``offset``.  ``planned`` times a plan made beforehand.  ``serial``
+    means that one thread is all it is raced with.  A workload that names a strategy is raced
+    alone: its rivals are in the row without.
+    """
+
+    group: str
+    shape: Pair
+    taps: Pair
+    dtype: str = "float32"
+    mode: str = "same"
+    boundary: str = "mirror"
+    method: str = "direct"
+    strategy: str = "auto"
+    correlation: bool = False
+    parent: Pair | None = None
+    offset: Pair = (0, 0)
+    planned: bool = False
+    result: str | None = None
+    channels: int = 0
+    filter: str = "random"
+    serial: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the table shows and ``--only`` searches; different for every workload."""
+        shape = "x".join(map(str, self.image))
+        dtype = f"{self.dtype} to {self.result}" if self.result else self.dtype
+        chosen = (self.mode, self.boundary, self.method, self.strategy, self.filter)
+        unusual = (word for word, other in zip(chosen, USUAL, strict=True) if word != other)
+        words = [self.group, shape, "{}x{}".format(*self.taps), dtype, *unusual]
+        flags = {"crop": self.parent, "correlation": self.correlation, "planned": self.planned}
+        return " ".join(words + [flag for flag, on in flags.items() if on])
+
+    @property
+    def image(self) -> tuple[int, ...]:
+        """Shape of the image."""
+        return (*self.shape, self.channels) if self.channels else self.shape
+
+    @property
+    def filter_dtype(self) -> str:
+        """Of the weights: the image's own, as far as they are fractions."""
+        if self.filter == "int8":
+            return "int8"
+        return self.dtype if np.dtype(self.dtype).kind in "fc" else "float32"
+
+    @property
+    def keeps_type(self) -> bool:
+        """Whether the result is of the image's type."""
+        return self.result == self.dtype or (self.result is None and self.dtype[0] in "fc")
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """Keywords of `parconv.plan2d`, but for the strategy and the kind of product."""
+        asked = {name: getattr(self, name) for name in ("mode", "boundary", "method")}
+        if self.result:
+            asked["dtype"] = self.result
+        if self.channels:
+            asked["axes"] = (0, 1)
+        return asked
+
+    @property
+    def named(self) -> tuple[str, float]:
+        """The kind of a filter that has a name of its own and its size: ``("gaussian", 2.0)``."""
+        kind, _, size = self.filter.partition(":")
+        return kind, float(size or 0)
+
+    @property
+    def anchor(self) -> Pair:
+        """The tap over the output pixel, for a peer that correlates with ``weights``."""
+        rows, columns = ((n - 1) // 2 if self.correlation else n // 2 for n in self.taps)
+        return rows, columns
+
+    @property
+    def margins(self) -> tuple[Pair, Pair]:
+        """Rows above and below, columns before and after, that ``same`` needs of the border."""
+        (above, before), (rows, columns) = self.anchor, self.taps
+        return (above, rows - 1 - above), (before, columns - 1 - before)
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Image and filter, the same on every call."""
+        f = _image(self.parent or self.shape, self.channels, self.dtype, self.filter == "int8")
+        (top, left), (rows, columns) = self.offset, self.shape
+        return f[top : top + rows, left : left + columns], self.weighting()
+
+    def weighting(self) -> Array:
+        """The filter alone, as `parconv.conv2d` takes it."""
+        dtype, rng = np.dtype(self.filter_dtype), np.random.default_rng(1)
+        if self.filter == "int8":
+            return _integers(rng, self.taps).astype(dtype)
+        if self.filter != "random":
+            named: Array = filters.parse(self.filter).astype(dtype)
+            return named
+        if self.dtype != self.filter_dtype:  # an integer image
+            g = rng.random(self.taps)
+            g /= g.sum()
+            return g.astype(dtype)
+        return _normal(rng, self.taps, dtype)
+
+    def weights(self, g: Array) -> Array:
+        """What a correlation multiplies with to answer this workload."""
+        return g if self.correlation else np.ascontiguousarray(g[::-1, ::-1])
+
+
+def _normal(rng: np.random.Generator, taps: Pair, dtype: np.dtype[Any]) -> Array:
+    g: Array = rng.standard_normal(taps)
+    if dtype.kind == "c":
+        g = g + 1j * rng.standard_normal(taps)
+    return g.astype(dtype)
+
+
+def _integers(rng: np.random.Generator, taps: Pair) -> Array:
+    """Of -3 to 3 without 0, but for one in the middle that makes their sum one."""
+    g: Array = rng.integers(1, 4, taps) * rng.choice([-1, 1], taps)
+    middle = taps[0] // 2, taps[1] // 2
+    g[middle] += 1 - g.sum()
+    return g
+
+
+@lru_cache(maxsize=1)
+def _image(shape: Pair, channels: int, dtype: str, flat: bool) -> Array:
+    rng, kind = np.random.default_rng(0), np.dtype(dtype)
+    whole = (*shape, channels) if channels else shape
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        low, high = (128 - CONTRAST // 2, 128 + CONTRAST // 2) if flat else (
+            limits.min, limits.max + 1)  # fmt: skip
+        f: Array = rng.integers(low, high, whole, kind.type)
+    elif kind.kind == "c":
+        f = rng.random((*whole, 2), np.empty(0, kind).real.dtype.type).view(kind)[..., 0]
+    else:
+        f = rng.random(whole, kind.type)
+    f.flags.writeable = False
+    return f
+
+
+def chosen(workloads: Sequence[Workload], pattern: str | None) -> tuple[Workload, ...]:
+    """The workloads whose name holds ``pattern`` or matches it as a shell pattern."""
+    found = tuple(w for w in workloads if matches(w.name, pattern or ""))
+    if not found:
+        names = "; ".join(workload.name for workload in workloads)
+        raise ValueError(f"pattern {pattern!r} matches no workload: choose from {names}")
+    return found
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether it holds the pattern, or matches it as a shell pattern."""
+    return pattern in name or fnmatchcase(name, pattern)

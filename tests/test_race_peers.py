@@ -1,0 +1,168 @@
+"""Distrusts the race's adapters: each library's answer against the definition, on tiny images."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+
+from parconv.experiments.race import PEERS, WORKLOADS, Peer, Workload, peers
+from parconv.experiments.race.agreement import Difference, difference, tolerance
+from parconv.experiments.race.peers import OURS
+
+SHAPE = (40, 51)
+BYTES: dict[str, Any] = {"dtype": "uint8", "result": "uint8"}
+EVERY = {peer.name for peer in PEERS}
+OPENCV_OWN = {"opencv", "opencv-sep", "opencv-own"}
+TRANSFORMS = {"scipy-oa", "scipy-fft"}
+DIRECT = {"opencv", "torch", "scipy"}
+
+
+def tiny(taps: tuple[int, int], **options: Any) -> Workload:
+    return Workload("tiny", SHAPE, taps, method="auto", **options)
+
+
+# A question, and who can answer it.
+QUESTIONS: Sequence[tuple[Workload, set[str]]] = (
+    (tiny((3, 5)), DIRECT),
+    (tiny((4, 6)), DIRECT),
+    (tiny((4, 6), correlation=True), DIRECT),
+    (tiny((12, 13)), DIRECT | TRANSFORMS),
+    (tiny((12, 13), correlation=True, boundary="symmetric"), {"opencv", "scipy"} | TRANSFORMS),
+    (tiny((11, 11), dtype="float64", boundary="wrap"), {"torch", "scipy", "astropy"} | TRANSFORMS),
+    (tiny((11, 11), boundary="constant"), DIRECT | TRANSFORMS | {"astropy"}),
+    (tiny((11, 11), mode="valid"), {"torch"} | TRANSFORMS),
+    (tiny((5, 1), dtype="float64", boundary="edge"), DIRECT | {"astropy"}),
+    (tiny((3, 5), **BYTES), {"opencv", "scipy"}),
+    (tiny((11, 11), filter="int8", **BYTES), {"opencv", "scipy"}),
+    (tiny((5, 5), dtype="uint16", result="uint16"), {"opencv", "scipy"}),
+    (tiny((5, 5), dtype="int16", result="int16"), {"opencv", "scipy"}),
+    (tiny((3, 5), channels=3, **BYTES), {"opencv", "scipy"}),
+    (tiny((3, 5), channels=3), DIRECT),
+    (tiny((3, 5), dtype="complex64"), {"torch", "scipy"} | TRANSFORMS),
+    (tiny((9, 9), filter="gaussian:1"), DIRECT | OPENCV_OWN | {"scipy-own"}),
+    (tiny((17, 17), filter="gaussian:2"), DIRECT | OPENCV_OWN | TRANSFORMS | {"scipy-own"}),
+    (tiny((9, 9), filter="gaussian:1", **BYTES), OPENCV_OWN | {"scipy"}),
+    (tiny((5, 5), filter="box:5"), DIRECT | OPENCV_OWN | {"scipy-own"}),
+    (tiny((15, 15), filter="box:15", **BYTES), OPENCV_OWN | {"scipy"}),
+    (tiny((3, 3), filter="sobel-x"), DIRECT | OPENCV_OWN | {"scipy-own"}),
+    (tiny((5, 3), parent=(60, 70), offset=(13, 7)), DIRECT),
+    (tiny((3, 3), dtype="uint8"), set()),
+)
+
+
+def answer(workload: Workload, f: Any, g: Any) -> Any:
+    """By definition, in the type of the result."""
+    axes = (0, 1) if workload.channels else (-2, -1)
+    found = oracle.expect(
+        f, g, correlate=workload.correlation, mode=workload.mode, boundary=workload.boundary,
+        axes=axes,
+    ).values  # fmt: skip
+    kind = np.dtype(workload.result or (workload.dtype if f.dtype.kind in "fc" else np.float32))
+    return oracle.saturated(found, kind) if kind.kind in "iu" else found.astype(kind)
+
+
+def run(peer: Peer, workload: Workload, f: Any, g: Any, out: Any = None) -> Any:
+    """The peer's result, or None where it cannot; skipped where it is not installed."""
+    if not peer.installed:
+        pytest.skip(f"{peer.name} is not installed")
+    prepared = peer.prepare(workload, f, g, 1)
+    return None if prepared is None else prepared(out)
+
+
+@pytest.mark.parametrize("peer", [OURS, *PEERS], ids=lambda peer: peer.name)
+@pytest.mark.parametrize(("workload", "able"), QUESTIONS, ids=lambda x: getattr(x, "name", ""))
+def test_answers_are_right_or_refused(workload: Workload, able: set[str], peer: Peer) -> None:
+    f, g = workload.arrays()
+    right = answer(workload, f, g)
+    out = np.zeros(right.shape, right.dtype)
+    found = run(peer, workload, f, g, out if peer.reuses else None)
+    if peer is not OURS and peer.name not in able:
+        assert found is None
+        return
+    apart = Difference.of(found, right)
+    assert apart.accepted(f, g, right.dtype.kind in "iu", peer.slack), apart
+    if peer.reuses:
+        assert found is out or np.shares_memory(found, out)
+        assert difference(run(peer, workload, f, g), right) == apart.largest
+
+
+def test_every_peer_is_asked_something_it_can_answer() -> None:
+    assert set().union(*(able for _, able in QUESTIONS)) == EVERY
+
+
+def test_every_kind_of_the_grid_is_among_the_questions() -> None:
+    def kinds(workloads: Sequence[Workload]) -> set[tuple[Any, ...]]:
+        return {(w.dtype, w.result, w.channels, w.named[0]) for w in workloads}
+
+    assert kinds(WORKLOADS) <= kinds([workload for workload, _ in QUESTIONS])
+
+
+def test_a_named_filter_is_asked_for_by_its_name() -> None:
+    for name in ("gaussian:1", "box:9", "sobel-x"):
+        size = 3 if name == "sobel-x" else 9
+        with pytest.raises(ValueError, match="images of one size"):
+            OURS.prepare(tiny((size, size), filter=name, mode="full"), *np.zeros((2, 1, 1)), 1)
+
+
+def test_peers_by_name() -> None:
+    assert peers.chosen(None) == PEERS
+    assert [peer.name for peer in peers.chosen("astropy, opencv")] == [
+        "opencv",
+        "opencv-sep",
+        "opencv-own",
+        "astropy",
+    ]
+    assert [peer.name for peer in peers.chosen("scipy-oa")] == ["scipy-oa"]
+    with pytest.raises(ValueError, match="peer 'magic' is not known: choose from opencv, "):
+        peers.chosen("magic")
+
+
+def test_nobody_is_asked_for_hours() -> None:
+    large = Workload("big", (4096, 4096), (127, 127), method="auto")
+    f, g = np.zeros((4, 4), np.float32), np.zeros(large.taps, np.float32)
+    for peer in PEERS:
+        if peer.name in ("scipy", "torch") and peer.installed:
+            assert peer.prepare(large, f, g, 1) is None
+
+
+# --- agreement -----------------------------------------------------------------------------------
+
+
+def test_the_difference_of_bytes_does_not_wrap() -> None:
+    apart = Difference.of(np.array([[0, 9]], np.uint8), np.array([[255, 9]], np.uint8))
+    assert apart == Difference(255, 0.5)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 3)), np.zeros((2, 2), np.float32)])
+def test_another_shape_or_dtype_is_no_agreement(wrong: Any) -> None:
+    assert difference(wrong, np.zeros((2, 2))) == np.inf
+
+
+def test_nan_agrees_with_nothing() -> None:
+    f, g = np.ones((3, 3)), np.ones((2, 2))
+    apart = Difference.of(np.full((3, 3), np.nan), np.ones((3, 3)))
+    assert not apart.accepted(f, g, integers=False, slack=1)
+
+
+def test_bytes_may_be_one_apart_at_ties_alone() -> None:
+    f, g = np.full((100, 100), 200, np.uint8), np.full((3, 3), 1 / 9, np.float32)
+    right = np.zeros((100, 100), np.uint8)
+    tie, noise, wrong = right.copy(), right.copy(), right.copy()
+    tie[0, :2], noise[:50], wrong[0, 0] = 1, 1, 2
+
+    def verdicts(g: Any, slack: int) -> list[bool]:
+        apart = [Difference.of(found, right) for found in (right, tie, noise, wrong)]
+        return [found.accepted(f, g, integers=True, slack=slack) for found in apart]
+
+    assert verdicts(g, slack=0) == [True, True, False, False]
+    assert verdicts(g, slack=1) == [True, True, True, False]
+    assert verdicts(np.ones((3, 3), np.int8), slack=1) == [True, False, False, False]
+
+
+def test_tolerance_knows_the_most_negative_integer() -> None:
+    f = np.array([[-(2**15), 0]], np.int16)
+    assert tolerance(f, np.ones((1, 1), np.float32)) == pytest.approx(
+        float(np.finfo(np.float32).eps) * 17 * 2**15
+    )
