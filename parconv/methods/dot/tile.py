@@ -34,8 +34,9 @@ WIDTH = machine.VECTOR_BYTES  # outputs of a row of a tile
 WIDEST_STEP = 4  # bytes between taps: the windows of four outputs then span 16
 STREAM, PREFETCH = 1, 2  # as flags: store past the caches, fetch rows of the image
 
-# What the tile loops over, as int64 numbers: fours of columns, bytes from one tap to the next,
-# number of groups, then of each group the place of its first packed row and its number of rows.
+# What the tile loops over, as int64 numbers: fours of columns, bytes from a tap to the next, bytes
+# from a packed row to the next, number of groups, then of each group the place of its first packed
+# row and its number of rows.
 FOURS, TAP_STEP, ROW_STEP, GROUPS, TABLE = range(5)
 
 
