@@ -77,7 +77,7 @@ def conv2d(
     method : {"auto", "direct", "fft"}
         The algorithm.  Both "direct" and "fft" answer to within rounding: of each pixel's own
         neighbourhood, and of the largest pixel within some hundreds.  "auto" takes the faster one
-        for inexact images, by sizes alone, and "direct" for integer ones.
+        by sizes alone, and "direct" where integers are summed exactly or exceed 16 bits.
 
     Returns
     -------

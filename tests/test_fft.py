@@ -137,6 +137,17 @@ def test_stacks(planes: int) -> None:
     assert error(np.moveaxis(answer, -1, 0), f, g, mode="same") < SEEN["float32"]
 
 
+@pytest.mark.parametrize("border", BORDERS)
+def test_colour_borders(border: str) -> None:
+    """Outside the image whole pixels repeat, also those farther away than a window holds."""
+    for shape, taps in (((50, 60, 3), (9, 12)), ((70, 5, 4), (5, 30))):
+        f, g = image(shape), image(taps)
+        options: dict[str, Any] = {"mode": "full", "boundary": border, "cval": 0.5}
+        answer = conv(f, g, axes=(0, 1), **options)
+        for channel in range(shape[-1]):
+            assert error(answer[..., channel], f[..., channel], g, **options) < SEEN["float32"]
+
+
 @pytest.mark.parametrize(
     ("dtype", "result"),
     [("uint8", None), ("int16", None), ("float16", None), ("int32", None), ("uint8", "uint8")],
@@ -172,6 +183,29 @@ def test_the_bound_holds_for_hard_images(kind: str, dtype: str) -> None:
         found = error(conv(f, g, mode="full"), f, g, mode="full")
         size = grid_of(parconv.plan2d(f, g, mode="full", method="fft").problem).size
         assert found < 2 * np.log2(size) * ROUNDING[dtype]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "uint16", "int16"])
+def test_the_bound_of_narrow_integers(dtype: str) -> None:
+    """By the range of the type, whatever the pixels; a border's constant counts as one."""
+    limits = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    rng = np.random.default_rng(3)
+    largest = max(map(abs, limits))
+    for f in (
+        rng.integers(*limits, (100, 150), endpoint=True).astype(dtype),
+        np.full((100, 150), limits[1], dtype),
+        np.where(rng.random((100, 150)) < 0.01, *limits).astype(dtype),
+    ):
+        g = image((13, 12))
+        right = expect(f.astype(float), g, mode="same", cval=1).values
+        found = conv(f, g, mode="same", cval=1)
+        assert found.dtype == np.float32
+        assert np.abs(found - right).max() < SEEN["float32"] * largest * np.abs(g).sum()
+        if dtype != "bool":
+            rounded = conv(f, g / np.abs(g).sum(), mode="same", cval=1, dtype=dtype)
+            right = right / np.abs(g).sum()
+            worst = 0.5 + 2 * SEEN["float32"] * largest
+            assert np.abs(rounded - np.clip(right, *limits)).max() < worst
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
@@ -390,8 +424,10 @@ def test_chosen_where_it_wins() -> None:
     assert planned(4096, 31, threads=1).method == planned(4096, 31, strategy="joblib").method
     assert planned(4096, 31, method="direct").method == "direct"
     assert planned(4096, 1, method="fft").method == "fft"
-    for f, g in (("uint8", "float32"), ("complex64", "float32"), ("int64", "int64")):
+    for f, g in (("int32", "float32"), ("complex64", "float32"), ("uint8", "uint8")):
         assert parconv.plan2d(((4096, 4096), f), ((31, 31), g)).method == "direct"
+    for f in ("bool", "uint8", "int8", "uint16", "int16", "float16"):
+        assert parconv.plan2d(((4096, 4096), f), ((31, 31), "float32")).method == "fft"
 
 
 def test_explain_tells_what_was_considered() -> None:
@@ -402,8 +438,8 @@ def test_explain_tells_what_was_considered() -> None:
     assert "direct: " in considered(planned(4096, 31))
     assert " times " in considered(planned(4096, 31))
     assert "fft: integers are summed exactly" in considered(planned(4096, 31, "int32"))
-    assert "fft: integer images keep" in considered(
-        parconv.plan2d(((99, 99), "uint8"), ((31, 31), "float32"))
+    assert "fft: wide integers keep" in considered(
+        parconv.plan2d(((99, 99), "int32"), ((31, 31), "float32"))
     )
 
 

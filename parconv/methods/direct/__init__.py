@@ -135,7 +135,7 @@ def _in_place(problem: Problem) -> tuple[int, int, int, int]:
     bottom = min(problem.plane[0], (size_y + lead_y - span_y) // sy + 1)
     right = min(problem.plane[1], size_x + lead_x - span_x + 1)
     whole_rows = left == 0 and right == problem.plane[1]
-    if sx > 1 or right - left < vector * (1 if whole_rows else 4):
+    if sx > 1 or right - left < vector * (1 if whole_rows else 24):
         return 0, 0, 0, 0
     return top, max(bottom, top), left, right
 

@@ -16,63 +16,95 @@ from .spectrum import BIG
 FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, BORDER_Y, BORDER_X, LARGE, LANES,
     SIZE, STEP_Y, STEP_X, TILES_Y, TILES_X, TILES, NEEDED_Y, NEEDED_X, GROUPS,
-    ROW_STEP, WINDOW, COLUMN_AT, TURNED_AT, BLOCK_STEP, TAPS, TAPS_AT, OFFSETS_AT, PASSES,
+    ROW_STEP, WINDOW, COLUMN_AT, TURNED_AT, BLOCK_STEP, TAPS, TAPS_AT, OFFSETS_AT, PARTS, PASSES,
     CHANNELS,
-) = range(29)  # fmt: skip
+) = range(30)  # fmt: skip
 # Then the passes but the last: radix, butterflies of a block, blocks, place of twiddle factors.
 # `_transform` and `_repair` are inlined: a function of its own would compile the passes once more.
 PASS, PASSES_AT = 4, len(FIELDS)
-AHEAD = 8  # rows fetched ahead of the one that is copied: hardware does not foresee short rows
+# Rows at a time: fetched ahead of the one that is copied, which hardware does not foresee in short
+# runs, and bordered.
+AHEAD = 8
 
 
 @jit.jit()
-def _pack(f, fill, layout, scratch, window, tile):
-    """The window of a tile, border applied; zeros where there is no such tile."""
-    nx, ny, row_step = layout[TILES_X], layout[TILES_Y], layout[ROW_STEP]
-    rows, columns, size = layout[NEEDED_Y], layout[NEEDED_X], layout[COLUMNS_IN]
-    row, plane = tile // nx, tile // (nx * ny)
-    top = row % ny * layout[STEP_Y] - layout[LEAD_Y]
+def _place(layout, tile):
+    """Plane, row and column of a window's first pixel; its first column in the image, and the end.
+
+    Row and column count from the image's first pixel, which the window may not hold.
+    """
+    nx, ny, columns = layout[TILES_X], layout[TILES_Y], layout[NEEDED_X]
+    row = tile // nx
     left = tile % nx * layout[STEP_X] - layout[LEAD_X]
-    exists = tile < layout[TILES]
     first = min(max(-left, 0), columns)
-    last = max(min(size - left, columns), first)
-    flat = has_runs(f)
-    image_row = f.strides[1] // f.itemsize
-    source = plane * (f.strides[0] // f.itemsize) + left + first
-    prefetch = exists and layout[LARGE] != 0
+    last = max(min(layout[COLUMNS_IN] - left, columns), first)
+    return row // ny, row % ny * layout[STEP_Y] - layout[LEAD_Y], left, first, last
+
+
+@jit.jit()
+def _pack(f, fill, layout, scratch, base, tiles):
+    """The windows of two tiles, border applied; zeros where there is no such tile.
+
+    Row by row of both, as they mostly lie side by side: so memory is read in longer runs.
+    """
+    rows, columns, flat = layout[NEEDED_Y], layout[NEEDED_X], has_runs(f)
+    image_plane, image_row = f.strides[0] // f.itemsize, f.strides[1] // f.itemsize
+    places = _place(layout, tiles[0]), _place(layout, tiles[1])
     for y in range(rows):
-        at = window + y * row_step
-        pixel = source_index(top + y, layout[ROWS_IN], layout[BORDER_Y]) if exists else -1
-        if prefetch:
-            fetch_row(f, source + (top + y + AHEAD) * image_row, last - first)
-        if pixel < 0:
-            value = fill[0] if exists else scratch.dtype.type(0)
-            for x in range(columns):
-                scratch[at + x] = value
-            continue
-        if flat:
-            convert_run(f, source + pixel * image_row, scratch, at + first, last - first)
-        else:
-            for x in range(first, last):
-                scratch[at + x] = read(f, (plane, pixel, left + x), 0, scratch)
-    if not exists:
-        return
-    for outside in range(columns - (last - first)):
-        x = outside if outside < first else outside + last - first
-        pixel = source_column(left + x, size, layout[CHANNELS], layout[BORDER_X])
-        for y in range(rows):
-            row = source_index(top + y, layout[ROWS_IN], layout[BORDER_Y])
-            if row >= 0:
-                at = window + y * row_step + x
-                if pixel >= 0:
-                    scratch[at] = read(f, (plane, row, pixel), 0, scratch)
+        for side in range(2):
+            at = base + side * layout[WINDOW] + y * layout[ROW_STEP]
+            plane, top, left, first, last = places[side]
+            exists = tiles[side] < layout[TILES]
+            row = source_index(top + y, layout[ROWS_IN], layout[BORDER_Y]) if exists else -1
+            if row < 0:
+                value = fill[0] if exists else scratch.dtype.type(0)
+                for x in range(columns):
+                    scratch[at + x] = value
+            elif flat:
+                source = plane * image_plane + row * image_row + left + first
+                if layout[LARGE]:
+                    fetch_row(f, source + AHEAD * image_row, last - first)
+                convert_run(f, source, scratch, at + first, last - first)
+            else:
+                for x in range(first, last):
+                    scratch[at + x] = read(f, (plane, row, left + x), 0, scratch)
+    for side in range(2):
+        if tiles[side] < layout[TILES]:
+            _pack_sides(f, fill, layout, scratch, base + side * layout[WINDOW], places[side])
+
+
+@jit.jit()
+def _pack_sides(f, fill, layout, scratch, window, place):
+    """The columns of a window that lie outside the image, after all others.
+
+    Column by column of a few rows: one look at the border's rule serves them all.
+    """
+    plane, top, left, first, last = place
+    row_step, outside = layout[ROW_STEP], layout[NEEDED_X] - (last - first)
+    for start in range(0, layout[NEEDED_Y] if outside else 0, AHEAD):
+        stop = min(start + AHEAD, layout[NEEDED_Y])
+        for n in range(outside):
+            x = n if n < first else n + last - first
+            pixel = source_column(left + x, layout[COLUMNS_IN], layout[CHANNELS], layout[BORDER_X])
+            inside = first <= pixel - left < last
+            for y in range(start, stop):
+                at = window + y * row_step
+                if pixel < 0:
+                    scratch[at + x] = fill[0]
+                elif inside:
+                    scratch[at + x] = scratch[at + pixel - left]
                 else:
-                    scratch[at] = fill[0]
+                    row = source_index(top + y, layout[ROWS_IN], layout[BORDER_Y])
+                    if row >= 0:
+                        scratch[at + x] = read(f, (plane, row, pixel), 0, scratch)
 
 
 @jit.jit(inline="always")
 def _transform(taps, fill, layout, scratch, base):
     """Both windows correlated: forward along columns, along rows and back, back along columns.
+
+    After the first pass the parts of a transform are transforms of their own: each goes through
+    all further passes while it is in the nearest cache.
 
     False where a result is NaN or infinite: it is, whatever the frequency, if a pixel or a sum on
     the way was.
@@ -82,58 +114,81 @@ def _transform(taps, fill, layout, scratch, base):
     turned, cell, none = base + layout[TURNED_AT], 2 * layout[LANES], np.int64(0)
     radix, count, table = layout[PASSES_AT], layout[PASSES_AT + 1], layout[PASSES_AT + 3]
     second, end = PASSES_AT + PASS, PASSES_AT + PASS * layout[PASSES]
+    parts = layout[PARTS]
+    part = size // parts
     for group in range(groups):
         strip, target = base + group * lanes, turned + group * lanes * cell
         run_pass(FIRST, radix, scratch, strip, cells, fill, table, (count, row, window, none))
-        for n in range(second, end, PASS):
-            sizes = (layout[n + 1], layout[n + 2], none, none)
-            run_pass(FORWARD, layout[n], scratch, cells, cells, fill, layout[n + 3], sizes)
-        run_pass(TURN, BIG, scratch, cells, target, fill, none, (size, block, none, none))
+        for first in range(0, size, part):
+            at = cells + first * cell
+            for n in range(second, end, PASS):
+                sizes = (layout[n + 1], layout[n + 2] // parts, none, none)
+                run_pass(FORWARD, layout[n], scratch, at, at, fill, layout[n + 3], sizes)
+            run_pass(TURN, BIG, scratch, at, target, fill, none, (part, block, first, none))
     for group in range(groups):
-        at, spectrum = turned + group * block, group * size * cell
-        for n in range(PASSES_AT, end, PASS):
-            sizes = (layout[n + 1], layout[n + 2], none, none)
-            run_pass(FORWARD, layout[n], scratch, at, at, fill, layout[n + 3], sizes)
-        run_pass(MULTIPLY, BIG, scratch, at, at, taps, spectrum, (size, none, none, none))
-        for n in range(end - PASS, PASSES_AT - 1, -PASS):
-            sizes = (layout[n + 1], layout[n + 2], none, none)
-            run_pass(INVERSE, layout[n], scratch, at, at, fill, layout[n + 3], sizes)
+        start = turned + group * block
+        whole = (count, np.int64(1), none, none)
+        run_pass(FORWARD, radix, scratch, start, start, fill, table, whole)
+        for first in range(0, size, part):
+            at = start + first * cell
+            for n in range(second, end, PASS):
+                sizes = (layout[n + 1], layout[n + 2] // parts, none, none)
+                run_pass(FORWARD, layout[n], scratch, at, at, fill, layout[n + 3], sizes)
+            spectrum = (group * size + first) * cell
+            run_pass(MULTIPLY, BIG, scratch, at, at, taps, spectrum, (part, none, none, none))
+            for n in range(end - PASS, second - 1, -PASS):
+                sizes = (layout[n + 1], layout[n + 2] // parts, none, none)
+                run_pass(INVERSE, layout[n], scratch, at, at, fill, layout[n + 3], sizes)
+        run_pass(INVERSE, radix, scratch, start, start, fill, table, whole)
     for lane in range(lanes):
         scratch[cells - lanes + lane] = 0
     for group in range((layout[STEP_X] + lanes - 1) // lanes):
         strip, source = base + group * lanes, turned + group * lanes * cell
-        run_pass(TURN_BACK, BIG, scratch, source, cells, fill, none, (size, block, none, none))
-        for n in range(end - PASS, second - 1, -PASS):
-            sizes = (layout[n + 1], layout[n + 2], none, none)
-            run_pass(INVERSE, layout[n], scratch, cells, cells, fill, layout[n + 3], sizes)
+        for first in range(0, size, part):
+            at = cells + first * cell
+            run_pass(TURN_BACK, BIG, scratch, source, at, fill, none, (part, block, first, none))
+            for n in range(end - PASS, second - 1, -PASS):
+                sizes = (layout[n + 1], layout[n + 2] // parts, none, none)
+                run_pass(INVERSE, layout[n], scratch, at, at, fill, layout[n + 3], sizes)
         sizes = (count, row, window, layout[STEP_Y])
         run_pass(LAST, radix, scratch, cells, strip, fill, table, sizes)
     return all_finite(scratch, cells - lanes, lanes, 1, lanes)
 
 
 @jit.jit()
-def _deliver(out, layout, scratch, window, tile, start, stop):
-    """The rows of a tile's result that lie in the band."""
-    nx, ny, rows = layout[TILES_X], layout[TILES_Y], layout[ROWS_OUT]
-    if tile >= layout[TILES]:
-        return
-    plane, top, x = tile // (nx * ny), tile // nx % ny * layout[STEP_Y], tile % nx * layout[STEP_X]
-    before = plane * rows
-    bottom = min(top + layout[STEP_Y], rows, stop - before)
-    width = min(layout[STEP_X], layout[COLUMNS_OUT] - x)
-    out_row, runs = out.strides[1] // out.itemsize, has_runs(out)
-    stream = layout[LARGE] != 0 and lies_flat(out, scratch)
-    for y in range(max(top, start - before), bottom):
-        at = window + (y - top) * layout[ROW_STEP]
-        target = plane * (out.strides[0] // out.itemsize) + y * out_row + x
-        if stream:
-            stream_row(scratch, at, out, target, width)
-        elif runs:
-            convert_run(scratch, at, out, target, width)
-        else:
-            for column in range(width):
-                value = scratch[at + column]
-                write(out, (plane, y, x + column), value, scratch.dtype.type(0))
+def _share(out, layout, tile, start, stop):
+    """Where a tile's results go: plane, row, column, columns, and which of its rows are wanted."""
+    nx, ny, height = layout[TILES_X], layout[TILES_Y], layout[STEP_Y]
+    row = tile // nx
+    plane, y, x = row // ny, row % ny * height, tile % nx * layout[STEP_X]
+    above = plane * layout[ROWS_OUT] + y
+    last = min(height, layout[ROWS_OUT] - y, stop - above) if tile < layout[TILES] else 0
+    return plane, y, x, min(layout[STEP_X], layout[COLUMNS_OUT] - x), max(start - above, 0), last
+
+
+@jit.jit()
+def _deliver(out, layout, scratch, base, tiles, start, stop):
+    """The rows of two tiles' results that lie in the band, row by row of both."""
+    out_plane, out_row = out.strides[0] // out.itemsize, out.strides[1] // out.itemsize
+    runs, stream = has_runs(out), layout[LARGE] != 0 and lies_flat(out, scratch)
+    shares = (
+        _share(out, layout, tiles[0], start, stop), _share(out, layout, tiles[1], start, stop)
+    )  # fmt: skip
+    for index in range(layout[STEP_Y]):
+        for side in range(2):
+            plane, y, x, width, first, last = shares[side]
+            if not first <= index < last:
+                continue
+            at = base + side * layout[WINDOW] + index * layout[ROW_STEP]
+            target = plane * out_plane + (y + index) * out_row + x
+            if stream:
+                stream_row(scratch, at, out, target, width, AHEAD * out_row)
+            elif runs:
+                convert_run(scratch, at, out, target, width)
+            else:
+                for column in range(width):
+                    value = scratch[at + column]
+                    write(out, (plane, y + index, x + column), value, scratch.dtype.type(0))
 
 
 @jit.jit()
@@ -148,29 +203,25 @@ def _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop):
     A window that holds NaN or infinity is correlated by definition, in the direct method's order
     of additions, and its partner transformed beside zeros.
     """
-    step = layout[WINDOW]
+    window, none = layout[WINDOW], layout[TILES]
     vectors = (layout[STEP_X] + layout[LANES] - 1) // layout[LANES]
-    good = -1
-    for side in range(2):
-        window = base + side * step
-        _pack(f, fill, layout, scratch, window, 2 * pair + side)
-        if _is_finite(layout, scratch, window):
-            good = side if good < 0 else 2
-    if good == 0 or good == 1:
-        _pack(f, fill, layout, scratch, base + (1 - good) * step, layout[TILES])
+    one, two = 2 * pair, 2 * pair + 1
+    _pack(f, fill, layout, scratch, base, (one, two))
+    finite = _is_finite(layout, scratch, base), _is_finite(layout, scratch, base + window)
+    if finite[0] != finite[1]:
+        good = (one, none) if finite[0] else (none, two)
+        _pack(f, fill, layout, scratch, base, good)
         if _transform(taps, fill, layout, scratch, base):
-            _deliver(out, layout, scratch, base + good * step, 2 * pair + good, start, stop)
-        else:
-            good = -1
+            _deliver(out, layout, scratch, base, good, start, stop)
+            one, two = (none, two) if finite[0] else (one, none)
+    _pack(f, fill, layout, scratch, base, (one, two))
     for side in range(2):
-        if side != good:
-            window = base + side * step
-            _pack(f, fill, layout, scratch, window, 2 * pair + side)
+        if (one, two)[side] < none:
             correlate_window(
-                scratch, window, taps, layout[TAPS_AT], layout, layout[OFFSETS_AT],
+                scratch, base + side * window, taps, layout[TAPS_AT], layout, layout[OFFSETS_AT],
                 (layout[TAPS], layout[ROW_STEP], layout[STEP_Y], vectors),
             )  # fmt: skip
-            _deliver(out, layout, scratch, window, 2 * pair + side, start, stop)
+    _deliver(out, layout, scratch, base, (one, two), start, stop)
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
@@ -184,13 +235,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     first = start // rows * ny + start % rows // layout[STEP_Y]
     last = (stop - 1) // rows * ny + (stop - 1) % rows // layout[STEP_Y] + 1
     for pair in range(first * nx // 2, (last * nx + 1) // 2):
-        for side in range(2):
-            window = base + side * layout[WINDOW]
-            _pack(f, fill, layout, scratch, window, 2 * pair + side)
+        tiles = 2 * pair, 2 * pair + 1
+        _pack(f, fill, layout, scratch, base, tiles)
         if _transform(taps, fill, layout, scratch, base):
-            for side in range(2):
-                window = base + side * layout[WINDOW]
-                _deliver(out, layout, scratch, window, 2 * pair + side, start, stop)
+            _deliver(out, layout, scratch, base, tiles, start, stop)
         else:
             _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop)
     store_fence()

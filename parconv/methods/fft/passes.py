@@ -187,14 +187,15 @@ class _Pass:
         code, block = self.code, self.sizes[1]
         places = []
         for row in range(0, self.radix, code.lanes):
-            frequency = self.builder.add(self.scaled(index, self.radix), I64(row))
+            offset = self.builder.add(self.scaled(index, self.radix), self.sizes[2])
+            frequency = self.builder.add(offset, I64(row))
             which = self.builder.udiv(frequency, I64(code.lanes))
             lane = self.builder.urem(frequency, I64(code.lanes))
             places.append((row, code.at(turned, self.builder.mul(which, block), lane)))
         return places
 
     def turn(self) -> None:
-        """Last forward pass along columns, transposed; sizes: cells, elements of a block."""
+        """Last forward pass along columns, transposed; sizes: cells, block, first cell."""
         code, run = self.code, min(self.radix, self.code.lanes)
         order = columns(code, run)
 

