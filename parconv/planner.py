@@ -63,6 +63,8 @@ def thread_limit(image: Any, taps: Any, threads: Any) -> int:
     """Threads to plan for; cores are counted only where there is work for several."""
     if threads is None:
         return 1 if is_small(image[0], taps[0]) else machine.thread_budget()
+    if type(threads) is int and threads == 1:
+        return 1
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
         raise TypeError(f"threads={threads!r}: pass an integer of at least 1, or None")
     if threads < 1:
