@@ -12,9 +12,9 @@ from oracle import BORDERS, MODES, assert_same_bits, expect
 
 import parconv
 from parconv.methods import fft
-from parconv.methods.fft.butterfly import columns, transposed, untransposed
 from parconv.methods.fft.grid import EFFICIENCY, LARGEST, grid_of
 from parconv.methods.fft.spectrum import factors, frequencies
+from parconv.methods.transposition import columns, transposed, untransposed
 from parconv.strategies import STRATEGIES
 
 ROUNDING = {"float32": 2.0**-24, "float64": 2.0**-53}

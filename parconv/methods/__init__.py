@@ -14,6 +14,11 @@ A method is a module with these names; nothing outside this table compares them:
 
 from types import ModuleType
 
-from . import direct, dot, fft
+from . import direct, dot, fft, separable
 
-METHODS: dict[str, ModuleType] = {"dot": dot, "fft": fft, "direct": direct}
+METHODS: dict[str, ModuleType] = {
+    "dot": dot,
+    "separable": separable,
+    "fft": fft,
+    "direct": direct,
+}

@@ -165,13 +165,13 @@ def convert_run(typing: Any, source: Any, source_at: Any, target: Any, at: Any, 
             size = context.get_abi_sizeof(context.get_data_type(kinds[0]))
             cgutils.raw_memcpy(builder, end, start, args[4], size)
         else:
-            _convert_vectors(context, builder, kinds, start, end, args[4])
+            convert_vectors(context, builder, kinds, start, end, args[4])
         return context.get_dummy_value()
 
     return signature, codegen
 
 
-def _convert_vectors(
+def convert_vectors(
     context: Any, builder: Any, kinds: Any, source: Value, target: Value, count: Value
 ) -> None:
     """By cache lines, of fewer elements by vectors, of fewer still one by one.
@@ -197,7 +197,9 @@ def _convert_vectors(
                 for pointer, vector in zip((source, target), vectors, strict=True)
             )
             value = builder.load(read_from, align=sizes[0])
-            builder.store(converted(builder, value, *kinds), write_to, align=sizes[1])
+            if kinds[0] != kinds[1]:
+                value = converted(builder, value, *kinds)
+            builder.store(value, write_to, align=sizes[1])
         left = builder.select(enough, I64(0), left)
 
 

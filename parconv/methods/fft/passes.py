@@ -17,7 +17,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from ...simd import I64, Code, Value, data_pointer, define_once
-from .butterfly import Complex, columns, dft, product, swapped, transposed, untransposed
+from ..transposition import columns, transposed, untransposed
+from .butterfly import Complex, dft, product, swapped
 from .spectrum import BIG, SMALL
 
 Body = Callable[[Value], None]

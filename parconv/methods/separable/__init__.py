@@ -1,0 +1,153 @@
+"""Separable method: filters that are the product of a column and a row, or a few such products.
+
+Wins for most filters of that kind (Gaussians, boxes, derivatives, their sums): two passes of
+``h + w`` multiply-adds a pixel in place of ``h w``, fused so that memory is read once and written
+once.  Relies on real floating-point sums, which hold integers exactly where they must, and stride
+1.
+
+The error of an output is below ``(h + w + 3) u`` times the sum of ``|u_i| |v_j| |f|`` over its own
+neighbourhood and over the products (u, v) of the filter, where u = 2**-24 or 2**-53; added to it is
+some machine epsilons (`traits.PRODUCT_ULPS`) of the largest tap times the sum of |f|, by which the
+products may miss the filter.  NaN keeps exactly the filter's footprint, and so does
+infinity, which several products may turn to NaN there.  Pixels beyond half of the largest number
+may overflow where taps are symmetric.
+
+Start reading at `line.py` (the inner loop), then `kernel.py` (rows of output from lines).
+"""
+
+from functools import cache, lru_cache
+
+import numpy as np
+
+from ... import machine
+from ...arguments import BOUNDARIES
+from ...bands import split_rows
+from ...dtypes import Array, DType
+from ...problem import Problem
+from ...traits import products
+from ..kernels import Kernels, Taps, signature
+from . import kernel as k
+from .shape import Shape, paired, shape_of, work_of
+
+BAND_STRIPS = 4  # least height of a band
+
+
+def applicable(problem: Problem) -> str | None:
+    """Why this method cannot answer the problem; None where it can."""
+    if not problem.traits.rank:
+        return "the filter is no sum of a few products of a column and a row"
+    if problem.compute.kind == "c":
+        return "it is not written for complex numbers"
+    if problem.sums.kind == "i":
+        return "no floating type holds the sums of these integers exactly"
+    if problem.stride != (1, 1):
+        return "it would compute every output, of which a stride keeps few"
+    return None
+
+
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names this method gets it; None where it may be chosen: always."""
+    return None
+
+
+def cost(problem: Problem) -> float:
+    """Floating-point operations that the direct method would do in its time."""
+    return work_of(problem)
+
+
+# --- the filter ----------------------------------------------------------------------------------
+
+
+def prepare(problem: Problem, g: Array) -> Taps:
+    """For each product the column, then the row, in order of addition; read-only."""
+    found = products(g, problem.traits.rank)
+    if found is None:
+        raise ValueError("g is not the filter that was planned for: plan again")
+    lines = []
+    for pair in zip(*found, strict=True):
+        for taps, pairs in zip(pair, paired(problem), strict=True):
+            taps = taps[::-1] if problem.reflect else taps
+            lines.append(taps[taps.size // 2 :] if pairs else taps)
+    with np.errstate(over="ignore"):
+        values = np.concatenate(lines).astype(problem.sums)
+    values.flags.writeable = False
+    return Taps(values)
+
+
+# --- the problem as numbers ----------------------------------------------------------------------
+
+
+def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
+    """At most ``parts`` bands of whole strips."""
+    height = shape_of(problem).lanes * problem.dilation[0]
+    return split_rows(problem.planes * problem.plane[0], parts, height)
+
+
+def least_band(problem: Problem) -> int:
+    """Rows of a band that is worth handing out."""
+    height = shape_of(problem).lanes * problem.dilation[0]
+    return max(BAND_STRIPS * height, problem.span[0])
+
+
+@lru_cache(maxsize=256)
+def layout(problem: Problem) -> Array:
+    """Everything the kernel knows of the problem, as one read-only int64 array."""
+    shape, itemsize = shape_of(problem), problem.sums.itemsize
+    lanes, pairs = shape.lanes, paired(problem)
+    taps_y, taps_x = problem.filter
+    kept_y, kept_x = (
+        (n + 1) // 2 if pair else n for n, pair in zip(problem.filter, pairs, strict=True)
+    )
+    places, end = _places(problem, shape, itemsize)
+    numbers = [
+        *problem.plane, *problem.plane_in, *problem.lead, *problem.dilation, taps_y, taps_x,
+        problem.span[1], *map(BOUNDARIES.index, problem.boundary), problem.channels,
+        problem.bytes > 2 * machine.STREAM_BYTES, problem.traits.rank, *pairs, kept_y, kept_x,
+        lanes, shape.pixels, shape.group, shape.chunk, shape.tile, shape.strips * lanes,
+        shape.fetched, *places, end,
+    ]  # fmt: skip
+    result = np.array(numbers, np.int64)
+    result.flags.writeable = False
+    return result
+
+
+def _places(problem: Problem, shape: Shape, itemsize: int) -> tuple[list[int], int]:
+    """Where the parts of scratch begin and how long their rows are; where they end.
+
+    Rows take an odd number of cache lines, so that they spread over the sets of the caches.
+    """
+    line, lanes = machine.CACHE_LINE // itemsize, shape.lanes
+
+    def row(elements: int) -> int:
+        return (-(-elements // line) | 1) * line
+
+    halo = problem.span[1] - 1
+    ring_step, rows_step = row(shape.tile + halo + lanes), row(shape.padded)
+    turned_step = (shape.padded + halo + lanes) * lanes
+    ring_rows = problem.filter[0] - 1 + shape.strips * lanes
+    block_at = 0
+    sums_at = max(lanes * lanes, line)
+    rows_at = sums_at + shape.chunk * lanes
+    turned_at = rows_at + lanes * rows_step
+    ring_at = turned_at + problem.traits.rank * turned_step
+    places = [block_at, sums_at, rows_at, rows_step, turned_at, turned_step, ring_at, ring_step]
+    return places, ring_at + ring_rows * ring_step
+
+
+def workspace(problem: Problem) -> int:
+    """Elements of scratch that one worker needs, wherever it begins on a line."""
+    line = machine.CACHE_LINE // problem.sums.itemsize
+    return int(layout(problem)[k.END]) + line
+
+
+@lru_cache(maxsize=256)
+def fill(problem: Problem) -> Array:
+    """The border's constant."""
+    with np.errstate(over="ignore"):
+        return np.array([problem.cval.real]).astype(problem.sums)
+
+
+@cache
+def kernels(image: DType, compute: DType, result: DType) -> Kernels:
+    """The kernel for the dtypes as compiled code sees them."""
+    return Kernels(k.kernel, signature(image, compute, result))

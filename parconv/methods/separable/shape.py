@@ -1,0 +1,96 @@
+"""How a problem is cut into column tiles and strips of rows, and what that costs.
+
+Pure arithmetic: no arrays, no pixels.  Results do not depend on it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ... import machine
+from ...dtypes import kernel_dtype
+from ...problem import Problem
+from .turn import pixels_of_word
+
+TILE_BYTES = 1 << 12  # of a row of sums: a wider tile recomputes less of its halo
+RING_BYTES = machine.L2_BYTES
+RING_STRIPS = 4  # then the rows that later strips want move to the top of the ring
+# Fewer taps are faster one by one.  Milliseconds for 4096 x 4096 float32 in pairs, one by one: 9x9
+# 6.3 5.9, 17x17 8.1 9.2, 41x41 13.4 17.7 (one core, Zen 5, 2026-11).
+PAIRED = 12
+# Operations of the direct method that take as long (one core, Zen 5, 2026-11), for each sum of a
+# pass: packing, turning and storing it; two taps that are equal; a tap for itself.  Milliseconds
+# for 4096 x 4096 float32 so predicted, measured: 3x3 6.5 5.7, 9x9 8.5 6.0, 17x17 9.8 7.5, 41x41 16
+# 12.9; for 256 x 256: 9x9 0.036 0.030, 41x41 0.07 0.08.
+SUM_WORK, PAIR_WORK, TAP_WORK = 18, 4, 2.5
+
+
+def _up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes in elements of the type of the sums.
+
+    A *strip* is as many rows of output, ``dilation`` apart, as a vector has lanes.  A *chunk* of
+    columns is finished at a time: for each of the phases of the dilation a *group*, one vector of
+    results.
+    """
+
+    lanes: int
+    pixels: int  # of a word of results; 0: results are converted row by row
+    group: int
+    chunk: int
+    tile: int  # columns of output
+    strips: int  # of the ring, which holds the rows under them
+    fetched: int  # vectors of sums made from one line of the image
+
+    @property
+    def padded(self) -> int:
+        """Columns of a tile in whole chunks."""
+        return _up(self.tile, self.chunk)
+
+
+@lru_cache(maxsize=256)
+def shape_of(problem: Problem) -> Shape:
+    """The widest tile whose ring stays in the second-level cache."""
+    kind = problem.sums
+    lanes = machine.lanes(kind.itemsize)
+    pixels = pixels_of_word(kind, kernel_dtype(problem.dtype))
+    group = lanes * max(1, pixels)
+    chunk = group * problem.dilation[1]
+    (rows, columns), (taps, _) = problem.plane, problem.filter
+    strips = max(1, min(RING_STRIPS, -(-rows // (problem.dilation[0] * lanes))))
+    most = TILE_BYTES // kind.itemsize
+    high = taps - 1 + strips * lanes
+    while most > 2 * lanes and high * (most + problem.span[1]) * kind.itemsize > RING_BYTES:
+        most //= 2
+    tiles = max(1, -(-columns // most))
+    tile = min(_up(columns, lanes), _up(-(-columns // tiles), chunk))
+    fetched = machine.CACHE_LINE // (lanes * problem.image_dtype.itemsize)
+    return Shape(lanes, pixels, group, chunk, max(tile, 1), strips, max(1, fetched))
+
+
+def paired(problem: Problem) -> tuple[bool, bool]:
+    """Whether the pixels under equal taps of a column, of a row are added first."""
+    height, width = (
+        even and taps >= PAIRED
+        for taps, even in zip(problem.filter, problem.traits.even, strict=True)
+    )
+    return height, width
+
+
+def work_of(problem: Problem) -> float:
+    """Operations of the direct method that take as long."""
+    shape, products = shape_of(problem), problem.traits.rank
+    (rows, columns), (step, _) = problem.plane, problem.dilation
+    height = step * _up(-(-rows // step), shape.lanes) * problem.planes
+    tiles = -(-columns // shape.tile)
+    down = tiles * _up(min(shape.tile, columns) + problem.span[1] - 1, shape.lanes)
+    across = _up(columns, shape.chunk if columns < shape.chunk else shape.lanes)
+    tap_y, tap_x = (
+        taps // 2 * PAIR_WORK if pairs else taps * TAP_WORK
+        for taps, pairs in zip(problem.filter, paired(problem), strict=True)
+    )
+    downwards, sideways = products * (SUM_WORK + tap_y) * down, products * tap_x * across
+    return height * (downwards + sideways + SUM_WORK * across)

@@ -1,0 +1,110 @@
+"""Blocks of sums, turned from rows in lanes to columns in lanes or back, and stored.
+
+A block is as many vectors as a vector has lanes.  Sums that become narrower integers are converted
+before they are turned: those of neighbouring columns are joined to words as wide as a sum, so that
+the same turn moves several pixels with every lane and stores whole vectors of them.
+"""
+
+from functools import partial
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ...dtypes import DType
+from ...simd import I64, Code, Value, data_pointer, define_once
+from ..direct.elements import converted
+from ..transposition import columns, transposed
+
+STREAM = 1  # as a flag: store past the caches
+
+
+def pixels_of_word(element: DType, result: DType) -> int:
+    """Results that `turn` joins to a word of the type of the sums; 0 where it cannot store them."""
+    if element == result:
+        return 1
+    joined = element.itemsize == 4 and result.kind in "iu" and result.itemsize < 4
+    return element.itemsize // result.itemsize if joined else 0
+
+
+class _Turn:
+    """Emits the turn of one block; the attributes are IR values of the function's arguments."""
+
+    def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
+        self.source, self.target, self.step, self.flags = arguments
+        self.builder, self.kinds = builder, kinds
+        self.code = Code(builder, self.source.type.pointee)
+
+    def emit(self) -> None:
+        code = self.code
+        rows = transposed(code, [self.word(n) for n in range(code.lanes)])
+        if self.kinds is None:
+            self.store(rows, code.store)
+            return
+        streamed = self.builder.icmp_signed("!=", self.flags, I64(0))
+        with self.builder.if_else(streamed) as (past_caches, into_caches):
+            with past_caches:
+                self.store(rows, code.stream)
+            with into_caches:
+                self.store(rows, code.store)
+
+    def store(self, rows: Any, how: Any) -> None:
+        for vector, (row,) in zip(rows, columns(self.code, self.code.lanes), strict=True):
+            how(vector, self.code.at(self.target, self.builder.mul(self.step, I64(row))))
+
+    def word(self, index: int) -> Value:
+        """The vector of sums, or of several that are converted and joined, at ``index``."""
+        code, builder = self.code, self.builder
+        if self.kinds is None or self.kinds[0] == self.kinds[1]:
+            return code.load(code.at(self.source, index * code.lanes))
+        bits = self.kinds[1].bitwidth
+        pixels = 8 * code.itemsize // bits
+        words = ir.VectorType(ir.IntType(8 * code.itemsize), code.lanes)
+        joined = None
+        for n in range(pixels):
+            sums = code.load(code.at(self.source, (index * pixels + n) * code.lanes))
+            pixel = builder.zext(converted(builder, sums, *self.kinds), words)
+            shift = ir.Constant(words, [n * bits] * code.lanes)
+            pixel = builder.shl(pixel, shift) if n else pixel
+            joined = builder.or_(joined, pixel) if joined else pixel
+        return builder.bitcast(joined, code.vector)
+
+
+def _call_turn(builder: Any, kinds: Any, arguments: list[Value]) -> None:
+    name = f"parconv.turn.{arguments[0].type.pointee}"
+    function = define_once(
+        builder.module,
+        f"{name}.{kinds[1]}" if kinds else name,
+        [argument.type for argument in arguments],
+        lambda inner, *values: _Turn(inner, kinds, *values).emit(),
+    )
+    builder.call(function, arguments)
+
+
+@intrinsic
+def turn(typing, scratch, at, target, step):  # fmt: skip
+    """Turn the block at ``at`` to rows of scratch ``step`` elements apart."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = partial(data_pointer, context, builder, scratch, args[0])
+        _call_turn(builder, None, [place(args[1]), place(args[2]), args[3], I64(0)])
+        return context.get_dummy_value()
+
+    return types.void(scratch, *[types.int64] * 3), codegen
+
+
+@intrinsic
+def deliver(typing, scratch, at, out, target, step, flags):  # fmt: skip
+    """Turn the block at ``at`` to rows of results; emits nothing where it cannot store them."""
+    kinds = scratch.dtype, out.dtype
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        narrow = isinstance(out.dtype, types.Integer) and out.dtype.bitwidth < 32
+        if kinds[0] == kinds[1] or (narrow and kinds[0] == types.float32):
+            source = data_pointer(context, builder, scratch, args[0], args[1])
+            target = data_pointer(context, builder, out, args[2], args[3])
+            _call_turn(builder, kinds, [source, target, args[4], args[5]])
+        return context.get_dummy_value()
+
+    return types.void(scratch, types.int64, out, *[types.int64] * 3), codegen
