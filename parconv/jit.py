@@ -124,8 +124,9 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
             super().save_overload(signature, data)
 
 
-# No ``fastmath`` at all: the order of additions is a promise, and NaN must stay NaN.
-_RULES = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+# No ``fastmath`` at all: the order of additions is a promise, and NaN must stay NaN.  Kernels
+# allocate nothing: without ``_nrt`` they count references, atomically, at calls between functions.
+_RULES = {"nogil": True, "_nrt": False, "boundscheck": False, "error_model": "numpy"}
 
 
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
