@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import arrays, ceilings, machine
-from .dtypes import Array, DType, kernel_dtype, real
+from .dtypes import Array, kernel_dtype, real
 from .methods import METHODS
 from .outputs import new_output
 from .prediction import Prediction
@@ -89,7 +89,7 @@ class Plan:
         return self._method.prepare(self.problem, self.problem.part.of(g))
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
-        run, work, fill, layout = self._shared(taps.dtype)
+        run, work, fill, layout = self._shared
         run(work, (source, taps, fill, target, layout))
 
     @cached_property
@@ -107,20 +107,15 @@ class Plan:
         return METHODS[self.method]
 
     @cached_property
-    def _runs(self) -> dict[DType, tuple[Any, Work, Array, Array]]:
-        return {}
+    def _summed(self) -> Problem:
+        """The problem in the type that the method sums in."""
+        problem, kind = self.problem, self._method.sums(self.problem)
+        return problem if kind == real(problem.compute) else replace(problem, compute=kind)
 
-    def _shared(self, element: DType) -> tuple[Any, Work, Array, Array]:
-        """What every run of this plan shares whose filter asks for sums in ``element``."""
-        found = self._runs.get(element)
-        if found is None:
-            found = self._runs[element] = self._new_run(element)
-        return found
-
-    def _new_run(self, element: DType) -> tuple[Any, Work, Array, Array]:
-        problem, method = self.problem, self._method
-        if element != real(problem.compute):  # integers, summed in a float that holds them
-            problem = replace(problem, compute=element)
+    @cached_property
+    def _shared(self) -> tuple[Any, Work, Array, Array]:
+        """What every run of this plan shares."""
+        problem, method = self._summed, self._method
         table = np.array(self.bands, np.int64).reshape(-1, 2)
         table.flags.writeable = False
         work = Work(
@@ -145,7 +140,7 @@ class Plan:
         problem = self.problem
         copies = arrays.copied_bytes(problem.image, problem.image_dtype)
         copies += arrays.copied_bytes(problem.shape, problem.dtype)
-        scratch = self._method.workspace(problem) * real(problem.compute).itemsize
+        scratch = self._method.workspace(self._summed) * real(self._summed.compute).itemsize
         return int(scratch * self.threads + copies)
 
     def __str__(self) -> str:
@@ -175,7 +170,7 @@ class Plan:
         lines = {
             "problem": str(problem),
             "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
-            "sums in": f"{problem.sums}{', exactly' if problem.compute.kind == 'i' else ''}",
+            "sums in": f"{real(self._summed.compute)}{self._exactly}",
             "method": f"{self.method}: {_first_line(self._method)}",
             "considered": self._considered,
             "strategy": f"{self.strategy}: {_first_line(STRATEGIES[self.strategy])}{self._caveat}",
@@ -215,6 +210,10 @@ class Plan:
         if own is None or its is None:
             return f"{other.cost(self.problem) / max(self.cost, 1):.2g} times the work"
         return f"{1e3 * its.seconds:.3g} ms, {its.seconds / own.seconds:.2g} times as long"
+
+    @property
+    def _exactly(self) -> str:
+        return ", exactly" if self.problem.compute.kind == "i" else ""
 
     @property
     def _threads_told(self) -> str:

@@ -63,7 +63,7 @@ def test_explain_tells_all(method: str, strategy: str) -> None:
     assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
     assert f"512x600 {f.dtype} * 5x7" in told["problem"]
     assert f"512x600 {problem.dtype}" in told["output"]
-    assert str(problem.sums) in told["sums in"]
+    assert str(METHODS[method].sums(problem)) in told["sums in"]
     assert method in told["method"]
     assert all(f"{other}: " in told["considered"] for other in METHODS if other != method)
     assert strategy in told["strategy"]
@@ -173,7 +173,7 @@ def test_workspace_is_small(dtype: str) -> None:
 def test_workspace_is_small_for_wide_strides(options: dict[str, Any]) -> None:
     for dtype, taps in itertools.product(["float32", "complex128"], [(3, 3), (15, 15)]):
         plan = parconv.plan2d(
-            ((4096, 4096), dtype), (taps, dtype), mode="same", threads=2, **options
+            ((4096, 4096), dtype), (taps, dtype), mode="same", threads=2, method="direct", **options
         )
         assert plan.workspace <= 8 << 20, (plan, plan.workspace)
 

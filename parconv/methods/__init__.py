@@ -4,6 +4,7 @@ A method is a module with these names; nothing outside this table compares them:
 
 * ``applicable(problem)`` why it cannot answer the problem, or None;
 * ``unasked(problem)`` why only a caller who names it gets it, or None;
+* ``sums(problem)`` the real type of its sums, taps and scratch;
 * ``cost(problem)`` its time, in operations of the direct method: the least is chosen;
 * ``prepare(problem, g)`` the filter as its kernel reads it, read-only;
 * ``layout(problem)``, ``fill(problem)``, ``workspace(problem)`` what else its kernel needs;

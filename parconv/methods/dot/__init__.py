@@ -65,6 +65,11 @@ def unasked(problem: Problem) -> str | None:
     return None
 
 
+def sums(problem: Problem) -> DType:
+    """The type that sums are formed in."""
+    return INT32
+
+
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time.
 

@@ -60,6 +60,11 @@ def unasked(problem: Problem) -> str | None:
     return None
 
 
+def sums(problem: Problem) -> DType:
+    """The real type that sums are formed in."""
+    return problem.sums
+
+
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     return DIRECT_EFFICIENCY * grid_of(problem).work
