@@ -170,7 +170,8 @@ def _choose_strategy(problem: Problem, method: str, budget: int, strategy: str) 
     _known("strategy", strategy, STRATEGIES)
     if strategy != "auto":
         return strategy
-    if budget == 1 or is_small(problem.image, problem.filter):
+    work = METHODS[method].cost(problem) + PIXEL_WORK * math.prod(problem.image)
+    if budget == 1 or work < SERIAL_WORK:
         return "serial"
     long = budget <= FEW_THREADS and _work_of(problem, method) > budget * LONG_WORK
     return "threads" if long or machine.prange_obstacle() else "prange"
