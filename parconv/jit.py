@@ -133,7 +133,7 @@ def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """``numba.njit`` under the project's rules, for functions that compiled code calls."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        return numba.njit(**_RULES, **options)(function)
+        return numba.njit(**{**_RULES, **options})(function)
 
     return decorate
 

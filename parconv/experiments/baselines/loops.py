@@ -17,13 +17,16 @@ from parconv import jit
 
 
 def _looped(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """`jit.jit` with a cache on disk, so that processes of their own need not compile again."""
+    """`jit.jit` with a cache on disk, so that processes of their own need not compile again.
+
+    These loops allocate, unlike kernels.
+    """
 
     def decorate(function: Callable[..., Any]) -> Any:
         try:
-            return jit.jit(cache=True, **options)(function)
+            return jit.jit(cache=True, _nrt=True, **options)(function)
         except RuntimeError:  # no directory for a cache can be written
-            return jit.jit(**options)(function)
+            return jit.jit(_nrt=True, **options)(function)
 
     return decorate
 
