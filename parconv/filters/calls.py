@@ -1,10 +1,8 @@
 """One call each: a filter from its description, then one convolution as large as the image.
 
-They equal the functions of scipy.ndimage named in their docstrings, with the rules of `conv2d`: the
-result's dtype by the image and the filter, not the image's own; planes over ``axes``, other axes
-untouched; ``"symmetric"`` is SciPy's "reflect", ``"edge"`` its "nearest".  A constant border
-continues the image before it is filtered: SciPy filters axis by axis and continues what the first
-pass leaves, which differs for derivatives where ``cval`` is not 0.
+They equal the functions of scipy.ndimage named in their docstrings, by the rules of `conv2d`:
+``"symmetric"`` is SciPy's "reflect", ``"edge"`` its "nearest", and a constant border continues the
+image; SciPy continues what its first pass leaves: derivatives differ where ``cval`` is not 0.
 """
 
 from typing import Any
