@@ -15,9 +15,10 @@ A method is a module with these names; nothing outside this table compares them:
 
 from types import ModuleType
 
-from . import direct, dot, fft, separable
+from . import box, direct, dot, fft, separable
 
 METHODS: dict[str, ModuleType] = {
+    "box": box,
     "dot": dot,
     "separable": separable,
     "fft": fft,

@@ -87,7 +87,7 @@ def split_run(
                 builder.store(found, target_at, align=kinds[1].bitwidth // 8)
 
         lanes = machine.lanes(kinds[1].bitwidth // 8)
-        _vectors_then_elements(builder, args[5], lanes, one)
+        vectors_then_elements(builder, args[5], lanes, one)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -119,7 +119,7 @@ def join_runs(
                 align=kinds[1].bitwidth // 8,
             )  # fmt: skip
 
-        _vectors_then_elements(builder, args[5], machine.lanes(kinds[0].bitwidth // 8), one)
+        vectors_then_elements(builder, args[5], machine.lanes(kinds[0].bitwidth // 8), one)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -136,7 +136,7 @@ def _wide(builder: Any, pointer: Value, lanes: int) -> Value:
     return builder.bitcast(pointer, ir.VectorType(pointer.type.pointee, lanes).as_pointer())
 
 
-def _vectors_then_elements(builder: Any, count: Value, lanes: int, body: Any) -> None:
+def vectors_then_elements(builder: Any, count: Value, lanes: int, body: Any) -> None:
     """``body(first element, elements)`` for whole vectors, then for one element at a time."""
     done = I64(0)
     for width in (lanes, 1):

@@ -1,0 +1,131 @@
+"""Box method: integer images under filters whose taps are all equal, by running sums.
+
+Wins from 3 x 3 on, and hardly depends on the filter's size: a row of sums of columns comes from the
+one above it by a pixel that enters and one that leaves, and sums of neighbours double by the binary
+digits of the filter's width.  Relies on sums that a floating type holds exactly, so that nothing
+drifts and the bits do not depend on where it begins; one product scales them.  Stride 1, and taps
+of a row next to each other.
+
+Floating-point boxes are `separable`'s: running sums would drift, and spread NaN.
+
+Start reading at `kernel.py` (rows of output), then `window.py` (sums of neighbours).
+"""
+
+import math
+from functools import cache, lru_cache
+
+import numpy as np
+
+from ... import machine
+from ...arguments import BOUNDARIES
+from ...bands import split_rows
+from ...dtypes import Array, DType
+from ...problem import Problem
+from ..kernels import Kernels, Taps, signature
+from . import kernel as k
+
+DIGITS = {4: 24, 8: 53}  # of the integers that a floating type of so many bytes holds
+BAND_HALOS = 8  # least height of a band, in heights of the filter: its first row sums them all
+LEAST_BAND = 32
+# Operations of the direct method that take as long, of a pixel: moving its column on and storing
+# it, a doubling of windows in registers, one in memory.  Milliseconds for 4096 x 4096 uint8, one
+# core: 3x3 2.6, 15x15 3.2, 31x31 4.1, 127x127 6.3 (Zen 5, 2026-11).
+SLIDE_WORK, DOUBLING_WORK, WIDENING_WORK = 30, 6, 18
+
+
+def applicable(problem: Problem) -> str | None:
+    """Why this method cannot answer the problem; None where it can."""
+    if not problem.traits.equal:
+        return "the filter's taps are not all equal"
+    if problem.image_dtype.kind not in "biu" or problem.compute.kind == "c":
+        return "it is for integer images and real filters"
+    if problem.stride != (1, 1) or problem.dilation[1] != 1:
+        return "the taps of a row do not lie next to each other, or a stride keeps few outputs"
+    if not float(problem.cval.real).is_integer():
+        return f"cval={problem.cval} is no integer"
+    # columns are numbered in the type of the sums
+    greatest = max(problem.widest * math.prod(problem.filter), problem.plane_in[1])
+    if problem.sums.kind == "i" or greatest > 1 << DIGITS[problem.sums.itemsize]:
+        return f"{problem.sums} does not hold all sums exactly"
+    return None
+
+
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names this method gets it; None where it may be chosen: always."""
+    return None
+
+
+def sums(problem: Problem) -> DType:
+    """The real type that sums are formed in."""
+    return problem.sums
+
+
+def cost(problem: Problem) -> float:
+    """Floating-point operations that the direct method would do in its time."""
+    doublings = problem.filter[1].bit_length() - 1
+    wide = max(0, doublings - machine.lanes(problem.sums.itemsize).bit_length() + 1)
+    pixel = DOUBLING_WORK * (doublings - wide) + WIDENING_WORK * wide
+    slid = SLIDE_WORK * problem.plane_in[1] * problem.plane[0] * problem.planes
+    return float(slid + pixel * math.prod(problem.shape))
+
+
+def prepare(problem: Problem, g: Array) -> Taps:
+    """The number that sums are multiplied by; read-only."""
+    with np.errstate(over="ignore"):
+        values = g.reshape(-1)[:1].astype(problem.sums)
+    values.flags.writeable = False
+    return Taps(values)
+
+
+def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
+    """At most ``parts`` bands."""
+    return split_rows(problem.planes * problem.plane[0], parts, problem.dilation[0])
+
+
+def least_band(problem: Problem) -> int:
+    """Rows of a band that is worth handing out."""
+    return max(LEAST_BAND, BAND_HALOS * problem.span[0])
+
+
+@lru_cache(maxsize=256)
+def layout(problem: Problem) -> Array:
+    """Everything the kernel knows of the problem, as one read-only int64 array.
+
+    Rows of scratch have some vectors more than the pixels they hold, which windows read.
+    """
+    itemsize = problem.sums.itemsize
+    lanes, width = machine.lanes(itemsize), problem.plane[1] + problem.span[1]
+    results = _row(width + 4 * lanes, itemsize)
+    columns = _row(width + problem.plane_in[1] + abs(problem.lead[1]) + 5 * lanes, itemsize)
+    sums_at = 2 * results + k.PAGE // itemsize
+    numbers = [
+        *problem.plane, *problem.plane_in, *problem.lead, *map(BOUNDARIES.index, problem.boundary),
+        problem.dilation[0], *problem.filter, problem.bytes > 2 * machine.STREAM_BYTES, lanes,
+        results, sums_at, columns, sums_at + 2 * columns,
+    ]  # fmt: skip
+    result = np.array(numbers, np.int64)
+    result.flags.writeable = False
+    return result
+
+
+def _row(elements: int, itemsize: int) -> int:
+    """Elements of a row of scratch, in whole lines."""
+    line = machine.CACHE_LINE // itemsize
+    return -(-elements // line) * line
+
+
+def workspace(problem: Problem) -> int:
+    """Elements of scratch that one worker needs, wherever it begins on a line."""
+    return int(layout(problem)[k.END]) + machine.CACHE_LINE // problem.sums.itemsize
+
+
+@lru_cache(maxsize=256)
+def fill(problem: Problem) -> Array:
+    """The border's constant."""
+    return np.array([problem.cval.real]).astype(problem.sums)
+
+
+@cache
+def kernels(image: DType, compute: DType, result: DType) -> Kernels:
+    """The kernel for the dtypes as compiled code sees them."""
+    return Kernels(k.kernel, signature(image, compute, result))

@@ -1,0 +1,113 @@
+"""The kernel of the box method: rows of output, each from the sums of columns above it.
+
+`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+"""
+
+from ... import jit, machine
+from ...borders import source_index
+from ...simd import store_fence
+from ..direct.elements import convert_run, has_runs, read, write
+from .window import BOTH, ENTER, LEAVE, slide, windows
+
+FIELDS = (
+    ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, BORDER_Y, BORDER_X, DILATION_Y,
+    TAPS_Y, TAPS_X, LARGE, LANES, ROWS_AT, SUMS_AT, SUMS_STEP, END,
+) = range(17)  # fmt: skip
+
+# A load waits for an earlier store to an address that is equal in the bits below a page's size:
+# windows are stored where they are loaded, or as far into a page (4096 x 4096 uint8 at 15x15, one
+# core, Zen 5, 2026-11: up to 4.4 ms elsewhere, 1.4 so).
+PAGE = 4096
+OUTSIDE, ABSENT = -1, -2  # rows that are the constant, that do not count
+
+
+@jit.jit()
+def _deliver(out, taps, layout, scratch, base, source, plane, row):
+    """Windows of the row of sums at ``source``, scaled, converted and stored."""
+    flat, lanes, width = has_runs(out), layout[LANES], layout[COLUMNS_OUT]
+    spare = base + layout[ROWS_AT]
+    sums = spare + (source - spare) % (PAGE // scratch.itemsize)
+    lines_at = machine.CACHE_LINE // out.itemsize
+    line = max(lanes, lines_at)
+    target = plane * (out.strides[0] // out.itemsize) + row * (out.strides[1] // out.itemsize)
+    begin, end = 0, 0
+    if flat and layout[LARGE]:
+        begin = min(-(out.ctypes.data // out.itemsize + target) % lines_at, width)
+        end = begin + (width - begin) // line * line
+    # Edges come last, since their stores wait for memory: 15x15 10 ms the other way round, 8 so.
+    for first, last, past in ((begin, end, target + begin), (0, begin, -1), (end, width, -1)):
+        if first == last:
+            continue
+        windows(
+            scratch, source + first, sums + first, last - first, layout[TAPS_X], lanes, taps[0],
+            out, past, (last - first) // line,
+        )  # fmt: skip
+        if past >= 0:
+            continue
+        if flat:
+            convert_run(scratch, sums + first, out, target + first, last - first)
+        else:
+            for column in range(first, last):
+                value = scratch[sums + column]
+                write(out, (plane, row, column), value, scratch.dtype.type(0))
+
+
+@jit.jit()
+def _slide(f, fill, layout, scratch, sums, plane, entering, leaving):
+    """Move sums of columns one row on: add a row, take one away; `ABSENT` where there is none."""
+    size, f_at = layout[COLUMNS_IN], plane * (f.strides[0] // f.itemsize)
+    image_row, flat = f.strides[1] // f.itemsize, has_runs(f)
+    enters, leaves = f_at + entering * image_row, f_at + leaving * image_row
+    if flat and entering >= 0 and leaving >= 0:
+        slide(f, enters, leaves, scratch, sums, size, BOTH)
+        return
+    for row, start, how in ((entering, enters, ENTER), (leaving, leaves, LEAVE)):
+        sign = scratch.dtype.type(1 if how == ENTER else -1)
+        if row == OUTSIDE:
+            for column in range(size):
+                scratch[sums + column] += sign * fill[0]
+        elif row != ABSENT and flat:
+            slide(f, start, start, scratch, sums, size, how)
+        elif row != ABSENT:
+            for column in range(size):
+                scratch[sums + column] += sign * read(f, (plane, row, column), 0, scratch)
+
+
+def kernel(f, taps, fill, out, layout, scratch, start, stop):
+    """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else.
+
+    Columns outside the image copy their sum, or sum the constant.  Which, is the same for all rows
+    and kept in scratch, as numbers of the type of the sums.
+    """
+    base = -(scratch.ctypes.data // scratch.itemsize) % (machine.CACHE_LINE // scratch.itemsize)
+    size, step, left = layout[COLUMNS_IN], layout[DILATION_Y], -layout[LEAD_X]
+    halo, zero = (layout[TAPS_Y] - 1) * step, scratch.dtype.type(0)
+    first = min(left, 0)
+    last = max(size, left + layout[COLUMNS_OUT] + layout[TAPS_X] - 1)
+    sums = base + layout[SUMS_AT] + -(first // layout[LANES]) * layout[LANES]  # on a line
+    sources = sums + layout[SUMS_STEP]
+    for column in range(first, last):
+        scratch[sources + column] = source_index(column, size, layout[BORDER_X])
+    constant = fill[0] * layout[TAPS_Y]
+    while start < stop:
+        plane, top = start // layout[ROWS_OUT], start % layout[ROWS_OUT]
+        bottom = min(layout[ROWS_OUT], top + stop - start)
+        start += bottom - top
+        for y in range(top, min(top + step, bottom)):
+            for column in range(first, last):
+                scratch[sums + column] = zero
+            for row in range(y - halo, bottom, step):
+                enters, leaves = row + halo - layout[LEAD_Y], row - step - layout[LEAD_Y]
+                entering = source_index(enters, layout[ROWS_IN], layout[BORDER_Y])
+                leaving = ABSENT
+                if row > y:
+                    leaving = source_index(leaves, layout[ROWS_IN], layout[BORDER_Y])
+                _slide(f, fill, layout, scratch, sums, plane, entering, leaving)
+                if row < y:
+                    continue
+                for begin, end in ((first, 0), (size, last)):
+                    for column in range(begin, end):
+                        source = int(scratch[sources + column])
+                        scratch[sums + column] = constant if source < 0 else scratch[sums + source]
+                _deliver(out, taps, layout, scratch, base, sums + left, plane, row)
+    store_fence()

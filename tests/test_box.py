@@ -1,0 +1,180 @@
+"""Distrusts sums under equal taps: windows by doubling, columns by sliding."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Poisoned, RunPython
+from oracle import BORDERS, MODES, assert_right, assert_same_bits, compute_type, expect
+
+import parconv
+from parconv import machine
+from parconv.methods import box
+from parconv.plan import Plan
+
+LANES = machine.VECTOR_BYTES // 4
+SAME: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
+
+
+def image(shape: tuple[int, ...], dtype: Any = "uint8") -> np.ndarray:
+    rng, info = np.random.default_rng([5, *shape]), np.iinfo(dtype)
+    return rng.integers(max(info.min, -(1 << 16)), min(info.max, 1 << 16), shape).astype(dtype)
+
+
+def mean(height: int, width: int, total: float = 1.0) -> np.ndarray:
+    return np.full((height, width), total / (height * width))
+
+
+def plan_of(f: Any, g: np.ndarray, **options: Any) -> Plan:
+    return parconv.plan2d(f, g, method="box", **{"threads": 1, **options})
+
+
+def check(f: np.ndarray, g: np.ndarray, **options: Any) -> None:
+    """Within the bound of a plain sum of all taps, and nothing written beside the output."""
+    plan = plan_of(f, g, **options)
+    given = Poisoned(plan.problem.shape, plan.problem.dtype)
+    plan(f, given.out)
+    given.check()
+    kinds = {name: options.pop(name, None) for name in ("dtype", "accumulate")}
+    compute = compute_type(f, g, **kinds)
+    assert_right(given.out, expect(f, g, **options), plan.problem.dtype, compute)
+
+
+def test_windows_of_every_width() -> None:
+    """All in registers, and those that grow in memory by each of their digits."""
+    f = image((9, 5 * LANES + 3))
+    for taps in range(1, 41):
+        check(f, mean(1 + taps % 4, taps), **SAME)
+
+
+def test_columns_of_every_height() -> None:
+    f = image((3 * LANES + 5, 21))
+    for taps in (*range(1, 20), 31, 40):
+        check(f, mean(taps, 3), **SAME)
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_modes_and_borders(border: str) -> None:
+    f = image((2, 37, 43))
+    for mode, taps in itertools.product(MODES, [(5, 6), (20, 9)]):
+        check(f, mean(*taps, 30), mode=mode, boundary=(border, "wrap"), cval=3)
+        check(f[:, :3, :4], mean(*taps), mode=mode, boundary=("edge", border), cval=3)
+    check(f, mean(6, 5), padding=((3, 0), (20, 7)), boundary=border)
+    check(f, mean(6, 5), mode="same", boundary=border, origin=(2, -2))
+    check(f, np.pad(mean(3, 2), ((0, 2), (3, 1))), mode="same", boundary=border)
+    check(f, mean(5, 4), mode="same", boundary=border, dilation=(3, 1))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "result"),
+    [("uint8", "uint8"), ("bool", "float32"), ("uint16", "uint16"), ("int16", "int8"),
+     ("int32", "float64")],
+)  # fmt: skip
+def test_types(dtype: str, result: str) -> None:
+    f = image((37, 150)) > 99 if dtype == "bool" else image((37, 150), dtype)
+    for taps in ((3, 3), (5, 24)):
+        check(f, mean(*taps), dtype=result, **SAME)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_integers_are_exact(dtype: str) -> None:
+    for taps in (3, 7):
+        check(image((50, 70), dtype), np.full((taps, 4), -3), **SAME)
+    largest = np.full((80, 90), np.iinfo(dtype).max, dtype)
+    found = plan_of(largest, np.ones((64, 64), int))(largest)
+    assert (found == 64 * 64 * int(np.iinfo(dtype).max)).all()
+
+
+def reason(dtype: str, g: np.ndarray, **options: Any) -> str:
+    found = box.applicable(parconv.plan2d(image((50, 70), dtype), g, **SAME | options).problem)
+    return found or ""
+
+
+def test_only_what_is_exact_slides() -> None:
+    assert not reason("uint8", mean(15, 15))
+    assert not reason("uint16", mean(15, 15))
+    assert "exactly" in reason("uint16", mean(31, 31))
+    assert "exactly" in reason("int64", mean(3, 3))
+    assert "no integer" in reason("uint8", mean(3, 3), boundary="constant", cval=0.5)
+    assert "no integer" in reason("uint8", mean(3, 3), boundary="constant", cval=np.nan)
+    assert "not all equal" in reason("uint8", np.eye(3))
+    assert "next to each other" in reason("uint8", mean(3, 3), dilation=2)
+    assert "stride" in reason("uint8", mean(3, 3), stride=2)
+    with pytest.raises(ValueError, match="integer images"):
+        plan_of(np.ones((9, 9), np.float32), mean(3, 3))
+
+
+@pytest.mark.parametrize("taps", [(7, 6), (18, 2 * LANES + 7)])
+def test_equal_bits(taps: tuple[int, int]) -> None:
+    """Of any bands, layout and crop."""
+    f, g = image((3, 60, 131)), mean(*taps)
+    plan = plan_of(f, g, dtype="float32", **SAME)
+    right = replace(plan, strategy="serial", bands=((0, 180),))(f)
+    for height in (1, 7, LANES + 1, 59, 100):
+        bands = tuple(itertools.pairwise([*range(0, 180, height), 180]))[::-1]
+        assert_same_bits(replace(plan, bands=bands, strategy="serial")(f), right)
+        for strategy in ("threads", "prange"):
+            assert_same_bits(replace(plan, bands=bands, threads=2, strategy=strategy)(f), right)
+    for given in (np.asfortranarray(f), f[:, ::-1].copy()[:, ::-1]):
+        assert_same_bits(plan(given), right)
+    out = np.zeros((3, 60, 262), np.float32)[..., ::2]
+    plan(f, out)
+    assert_same_bits(np.ascontiguousarray(out), right)
+    whole = plan_of(f, g)(f)
+    for top, left in (0, 0), (1, 1), (5, 17):
+        part = f[:, top : top + 40, left : left + 77]
+        crop = plan_of(part, g)(part)
+        rows, columns = crop.shape[1:]
+        assert_same_bits(crop, whole[:, top : top + rows, left : left + columns].copy())
+
+
+@pytest.fixture
+def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("parconv.machine.STREAM_BYTES", 0)
+    box.layout.cache_clear()
+    yield
+    monkeypatch.undo()
+    box.layout.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+@pytest.mark.parametrize("taps", [(7, 6), (3, 2 * LANES + 7)])
+def test_streamed(dtype: str, taps: tuple[int, int], request: pytest.FixtureRequest) -> None:
+    """Past the caches, at any alignment."""
+    f, g = image((20, 331)), mean(*taps)
+    plain = plan_of(f, g, dtype=dtype, **SAME)(f)
+    request.getfixturevalue("everything_is_large")
+    plan = plan_of(f, g, dtype=dtype, **SAME)
+    for start, margin in (0, 0), (1, 5), (3, 53), (40, 53):
+        memory = np.full((20, 331 + margin), 99, dtype)
+        plan(f, memory[:, start : start + 331])
+        assert_same_bits(memory[:, start : start + 331].copy(), plain)
+        assert (memory[:, :start] == 99).all()
+        assert (memory[:, start + 331 :] == 99).all()
+
+
+def test_chosen_where_it_wins() -> None:
+    def chosen(dtype: str, taps: int) -> str:
+        f = np.empty((4096, 4096), dtype)
+        return parconv.plan2d(f, mean(taps, taps), dtype=dtype, **SAME).method
+
+    assert [chosen("float32", taps) for taps in (3, 5, 9, 31)] == ["direct"] * 2 + ["separable"] * 2
+    assert {chosen("uint8", taps) for taps in (3, 5, 15, 127)} == {"box"}
+
+
+@pytest.mark.parametrize("cpu", ["haswell", "nehalem"])
+def test_other_vectors(cpu: str, run_python: RunPython, tmp_path: Any) -> None:
+    if not machine.IS_X86:
+        pytest.skip("not an x86-64 machine")
+    run_python(
+        """
+        from test_box import SAME, mean, check, image
+        for taps in (1, 4, 7, 8, 25):
+            for shape in ((37, 83), (5, 3)):
+                check(image(shape), mean(5, taps), dtype="uint8", **SAME)
+        """,
+        env={"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": None, "NUMBA_CACHE_DIR": str(tmp_path)},
+    )
