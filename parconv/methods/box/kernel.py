@@ -6,7 +6,8 @@
 from ... import jit, machine
 from ...borders import source_index
 from ...simd import store_fence
-from ..direct.elements import convert_run, has_runs, read, write
+from ..direct.elements import read, write
+from ..direct.runs import convert_run, has_runs
 from .window import BOTH, ENTER, LEAVE, slide, windows
 
 FIELDS = (

@@ -18,7 +18,8 @@ from numba.extending import intrinsic
 
 from ... import jit, machine
 from ...simd import I64, Code, Value, data_pointer, define_once
-from ..direct.elements import converted, vectors_then_elements
+from ..direct.elements import converted
+from ..direct.runs import vectors_then_elements
 
 
 class _Windows:

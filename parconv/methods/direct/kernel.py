@@ -13,16 +13,8 @@ import numpy as np
 from ... import jit, machine
 from ...borders import source_column, source_index
 from ...simd import store_fence
-from .elements import (
-    convert_run,
-    has_complex_runs,
-    has_runs,
-    join_runs,
-    lies_flat,
-    read,
-    split_run,
-    write,
-)
+from .elements import read, write
+from .runs import convert_run, has_complex_runs, has_runs, join_runs, lies_flat, split_run
 from .tile import CONVERT, PREFETCH, ROWS, STREAM, tile_row
 
 FIELDS = (

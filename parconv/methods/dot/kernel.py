@@ -11,7 +11,8 @@ import numpy as np
 from ... import jit
 from ...borders import source_column, source_index
 from ...simd import store_fence
-from ..direct.elements import has_runs, read
+from ..direct.elements import read
+from ..direct.runs import has_runs
 from .rows import copy_bytes, deliver
 from .tile import PREFETCH, ROW_STEP, ROWS, STREAM, WIDTH, tile_row
 

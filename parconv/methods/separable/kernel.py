@@ -11,7 +11,8 @@ another, so that the rows of a ring are neighbours in it.
 from ... import jit, machine
 from ...borders import source_column, source_index
 from ...simd import store_fence
-from ..direct.elements import convert_run, has_runs, read, write
+from ..direct.elements import read, write
+from ..direct.runs import convert_run, has_runs
 from .line import RUN, convert_rows, fetch_lines, line
 from .turn import STREAM, deliver, turn
 

@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 
 from ... import machine
 from ...simd import I64, Code, Value, data_pointer, define_once
-from ..direct.elements import convert_vectors
+from ..direct.runs import convert_vectors
 
 # Outputs of one block: sums and two windows of as many vectors must fit the register file, and
 # their number must hide the latency of a multiply-add.
