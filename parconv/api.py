@@ -77,11 +77,11 @@ def conv2d(
     method : {"auto", "direct", "separable", "box", "dot", "fft"}
         The algorithm; "auto" takes the fastest by the problem and the filter, `Plan.explain` lists
         all.  "separable" serves outer products (rank 1) and sums of two or three: those that
-        equal the filter to within four units in the last place of its largest tap.  "box"
-        serves integer images where all taps are equal, "dot" 8-bit images with small integer
-        filters.  All answer to within rounding of each pixel's own
-        neighbourhood but "fft", whose error is relative to the largest pixel within some hundreds;
-        "auto" takes that only for floating-point sums, and for integer images of up to 16 bits.
+        equal the filter to within four units in the last place of its largest tap.  "box" serves
+        integer images where all taps are equal, "dot" 8-bit images with small integer filters.
+        All answer to within rounding of each pixel's own neighbourhood but "fft", whose error is
+        relative to the largest pixel within some hundreds; "auto" takes that only for
+        floating-point sums, and for integer images of up to 16 bits.
 
     Returns
     -------
