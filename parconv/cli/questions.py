@@ -70,7 +70,7 @@ def race(
     """Race against the installed peers and the machine's own limit.
 
     Workloads are grouped: big, medium, odd, small, integer, colour, complex, separable; all take
-    about six minutes on two cores.
+    about a quarter of an hour on two cores.
 
     Example: parconv race --only integer --threads 1,2 --json race.json
     """
