@@ -31,18 +31,19 @@ def conv2d(
     strategy: str = "auto",
     method: str = "auto",
 ) -> Array:
-    """Convolve an image, or every plane of a stack of images, with a filter, on every core.
+    """Convolve an image, a stack of images or a network's maps with a filter or several.
 
     Parameters
     ----------
     f : array_like, shape (..., H, W)
         Image or stack of images (see ``axes``), of any layout: bool, (u)int8 to (u)int64, float16,
         float32, float64, complex64 or complex128.
-    g : array_like, shape (KH, KW)
+    g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW)
         Filter; reflected, as convolution is defined.  It may be larger than the image.  Rows and
         columns of zeros around it or in regular steps, and the zeros of a sparse filter (fewer
         than a third of its taps are not zero), are left out: NaN and infinity under them do not
-        spread.
+        spread.  Three axes are a bank of filters: images (..., H, W) give (..., O, H', W').  Four
+        are a layer: images (..., C, H, W) give (..., O, H', W'), summed over channels.
     mode : {"valid", "same", "full"}
         Which outputs: those that the data alone determine, ``(H - KH + 1, W - KW + 1)``; as many
         as the image has; or all that touch the image, ``(H + KH - 1, W + KW - 1)``.  Centring of
@@ -58,10 +59,13 @@ def conv2d(
         Shift of ``mode="same"``, as in `scipy.ndimage.convolve`.
     axes : (int, int)
         Row and column axis of ``f``; all others are planes.  ``(0, 1)`` for colour (H, W, 3).
+        For a layer the last of the others holds the channels, and the result's filters: ``(1, 2)``
+        for channels last, (B, H, W, C).
     stride, dilation : int or (int, int)
         Keep every stride-th output; spread the taps that far apart.
     groups : int
-        Must be 1 for a 2-D filter.
+        Of a layer: so many runs of channels, each with its own run of filters (``groups=C`` is a
+        depthwise layer).  1 for other filters.
     dtype : dtype, optional
         Of the result.  By default an inexact image keeps its dtype; an integer image gives int64
         with an integer filter (exact), else float32 (8 and 16 bits) or float64; complex if either
@@ -93,8 +97,6 @@ def conv2d(
     ------
     TypeError, ValueError
         Where an argument is wrong; the message names it and what to pass.  ``out`` is unchanged.
-    NotImplementedError
-        For filter banks (3-D and 4-D ``g``).
 
     See Also
     --------
@@ -145,8 +147,9 @@ def correlate2d(
 ) -> Array:
     """Correlate an image, or every plane of a stack, with a filter: `conv2d` without reflection.
 
-    A complex filter is conjugated, and even filters are centred, as in `scipy.signal.correlate2d`.
-    Neural networks call this operation convolution.  Parameters, result and errors are those of
+    A complex filter is conjugated (but not a layer's), and even filters are centred, as in
+    `scipy.signal.correlate2d`.  Neural networks call this operation convolution: with a 4-D ``g``
+    it is `torch.nn.functional.conv2d`.  Parameters, result and errors are those of
     `conv2d`.
 
     Examples

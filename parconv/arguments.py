@@ -25,20 +25,6 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
         raise ValueError(f"{name}={value!r} is unknown: pass one of {', '.join(choices)}")
 
 
-def check_filter(shape: tuple[int, ...], groups: Any) -> Pair:
-    if len(shape) in (3, 4):
-        raise NotImplementedError(
-            f"g has shape {shape}: filter banks and channels are not built yet; pass a 2-D filter"
-        )
-    if len(shape) != 2:
-        raise ValueError(f"g has shape {shape}: pass a 2-D filter (rows, columns)")
-    if 0 in shape:
-        raise ValueError(f"g has shape {shape}: a filter needs at least one tap")
-    if not isinstance(groups, int | np.integer) or groups != 1 or isinstance(groups, bool):
-        raise ValueError(f"groups={groups!r} needs a 4-D filter: with a 2-D g leave it at 1")
-    return shape[0], shape[1]
-
-
 def check_axes(axes: Any, image: tuple[int, ...]) -> Pair:
     if len(image) < 2:
         raise ValueError(f"f has shape {image}: pass an image with at least two axes")
@@ -76,9 +62,11 @@ def _is_integral(value: Any) -> bool:
     return not refused and isinstance(value, SupportsIndex)
 
 
-def _integer(name: str, value: Any, whole: Any) -> int:
+def _integer(
+    name: str, value: Any, whole: Any, kind: str = "an integer or a pair of integers"
+) -> int:
     if type(value) is not int and not _is_integral(value):
-        raise TypeError(f"{name}={whole!r}: pass an integer or a pair of integers")
+        raise TypeError(f"{name}={whole!r}: pass {kind}")
     number = operator.index(value)
     if abs(number) > _LARGEST:
         raise ValueError(f"{name}={whole!r} is too large: pass at most {_LARGEST}")
@@ -98,6 +86,13 @@ def check_positive(name: str, value: Any) -> Pair:
     if min(pair) < 1:
         raise ValueError(f"{name}={value!r}: pass integers of at least 1")
     return pair
+
+
+def check_groups(groups: Any) -> int:
+    number = _integer("groups", groups, groups, "an integer of at least 1")
+    if number < 1:
+        raise ValueError(f"groups={groups!r}: pass an integer of at least 1")
+    return number
 
 
 def check_origin(origin: Any, spans: Pair, mode: str, padding: Any) -> Pair:

@@ -1,6 +1,7 @@
 """Arrays at the door: what a call's image and output must be, and how a kernel sees them.
 
-A kernel sees planes: arrays of shape (planes, rows, columns) in any layout of native elements.
+A kernel sees planes: arrays of shape (planes, rows, columns) in any layout of native elements; that
+of a bank sees maps: (batch, channels, rows, columns).
 """
 
 import math
@@ -93,21 +94,24 @@ def readable(f: Array) -> Array:
     return (f if f.flags.aligned else f.copy()).view(kind)
 
 
-def planes(array: Array, axes: tuple[int, int], channels: int = 1) -> Array:
+def planes(array: Array, axes: tuple[int, ...], channels: int = 1) -> Array:
     """``array`` as (planes, rows, columns): a view, or a copy where no view exists.
 
-    ``channels``, more than one, follow the columns and widen the rows.
+    Three ``axes`` make maps of it.  ``channels``, more than one, follow the columns and widen the
+    rows.
     """
     moved = _planes_first(array, axes, channels)
-    last = moved.shape[-2:] if channels == 1 else (moved.shape[-3], moved.shape[-2] * channels)
+    last = moved.shape[-len(axes) :]
+    if channels > 1:
+        last = moved.shape[-3], moved.shape[-2] * channels
     return moved.reshape((math.prod(moved.shape) // max(1, math.prod(last)), *last))
 
 
-def _planes_first(array: Array, axes: tuple[int, int], channels: int) -> Array:
-    return array if channels > 1 else np.moveaxis(array, axes, (-2, -1))
+def _planes_first(array: Array, axes: tuple[int, ...], channels: int) -> Array:
+    return array if channels > 1 else np.moveaxis(array, axes, range(-len(axes), 0))
 
 
-def writable(out: Array, axes: tuple[int, int], channels: int = 1) -> Array:
+def writable(out: Array, axes: tuple[int, ...], channels: int = 1) -> Array:
     """Planes that a kernel may write in place of ``out``; `deliver` brings home the rest."""
     target = planes(out, axes, channels)
     if is_plain(target, target) and kernel_dtype(out.dtype) is out.dtype:
@@ -115,7 +119,7 @@ def writable(out: Array, axes: tuple[int, int], channels: int = 1) -> Array:
     return np.empty(target.shape, kernel_dtype(out.dtype.newbyteorder("=")))
 
 
-def deliver(target: Array, out: Array, axes: tuple[int, int], channels: int = 1) -> None:
+def deliver(target: Array, out: Array, axes: tuple[int, ...], channels: int = 1) -> None:
     """Copy what a kernel computed elsewhere into the output it is for."""
     if not np.may_share_memory(target, out):
         moved = _planes_first(out, axes, channels)

@@ -1,5 +1,6 @@
 """The decision for one problem, a value that prints, explains and runs; `planner` makes it."""
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from types import ModuleType
@@ -7,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, ceilings, machine
-from .dtypes import Array, kernel_dtype, real
-from .methods import METHODS
+from . import arrays, banks, ceilings, complexes
+from .dtypes import Array, DType, kernel_dtype, real
+from .explain import explain
+from .methods import methods_for
+from .methods.kernels import Taps, rows_of_planes
 from .outputs import new_output
 from .prediction import Prediction
 from .problem import Problem
@@ -74,11 +77,24 @@ class Plan:
         if self._planar and arrays.is_plain(f, out):
             self._execute(f[None], taps.values, out[None])
         else:
-            where = problem.axes, problem.channels
+            where = problem.map_axes, problem.channels
             target = arrays.writable(out, *where)
-            self._execute(arrays.planes(arrays.readable(f), *where), taps.values, target)
+            source = arrays.readable(f)
+            if problem.bank and not problem.bank.summed:
+                source = np.expand_dims(source, problem.bank.axes[0])
+            self._fill(arrays.planes(source, *where), taps, target)
             arrays.deliver(target, out, *where)
         return out
+
+    def _fill(self, source: Array, taps: Taps, target: Array) -> None:
+        """Planes or maps of the result from those of the image."""
+        question = self.question
+        if question is self.problem:
+            return self._execute(source, taps.values, target)
+        parts = new_output(question.maps, question.dtype)
+        self._execute(complexes.split(self.problem, source), taps.values, parts)
+        target[...] = complexes.join(self.problem, parts, taps.offset)
+        return None
 
     def with_filter(self, g: Array) -> "Plan":
         """The plan with its filter prepared, ready to be called."""
@@ -86,7 +102,15 @@ class Plan:
 
     def prepare(self, g: Array) -> Any:
         """The filter as the method's kernel reads it."""
-        return self._method.prepare(self.problem, self.problem.part.of(g))
+        problem = self.problem
+        if problem.bank is None:
+            return self._method.prepare(problem, problem.part.of(g))
+        weights = banks.weights(g, problem.reflect)
+        if self.question is problem:
+            return self._method.prepare(problem, weights)
+        parts = complexes.weights(problem, weights)
+        taps = self._method.prepare(self.question, parts)
+        return taps._replace(offset=complexes.offset(problem, weights))
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
         run, work, fill, layout = self._shared
@@ -97,19 +121,25 @@ class Plan:
         """Whether image and output are single planes of types that compiled code knows."""
         problem = self.problem
         return (
-            problem.axes == (0, 1)
+            problem.bank is None
+            and problem.axes == (0, 1)
             and len(problem.image) == 2
             and all(kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype))
         )
 
     @cached_property
     def _method(self) -> ModuleType:
-        return METHODS[self.method]
+        return methods_for(self.problem)[self.method]
+
+    @cached_property
+    def question(self) -> Problem:
+        """The problem as methods see it: a complex bank is a real one of more channels."""
+        return complexes.as_reals(self.problem)
 
     @cached_property
     def _summed(self) -> Problem:
-        """The problem in the type that the method sums in."""
-        problem, kind = self.problem, self._method.sums(self.problem)
+        """The question in the type that the method sums in."""
+        problem, kind = self.question, self._method.sums(self.question)
         return problem if kind == real(problem.compute) else replace(problem, compute=kind)
 
     @cached_property
@@ -128,11 +158,16 @@ class Plan:
             threads=self.threads,
             launch=self.launch,
             workspace=method.workspace(problem),
-            element=real(problem.compute),
+            element=self.sums,
         )
         return STRATEGIES[self.strategy], work, method.fill(problem), method.layout(problem)
 
     # --- tell ---
+
+    @property
+    def sums(self) -> DType:
+        """The real type that sums are formed in."""
+        return real(self._summed.compute)
 
     @property
     def workspace(self) -> int:
@@ -140,8 +175,16 @@ class Plan:
         problem = self.problem
         copies = arrays.copied_bytes(problem.image, problem.image_dtype)
         copies += arrays.copied_bytes(problem.shape, problem.dtype)
-        scratch = self._method.workspace(self._summed) * real(self._summed.compute).itemsize
-        return int(scratch * self.threads + copies)
+        scratch = self._method.workspace(self._summed) * self.sums.itemsize
+        return int(scratch * self.threads + copies + self._parts)
+
+    @property
+    def _parts(self) -> int:
+        """Bytes of the real maps that stand in for complex ones."""
+        if self.question is self.problem:
+            return 0
+        shapes = (self.question.maps_in, self.question.maps)
+        return sum(map(math.prod, shapes)) * self.question.dtype.itemsize
 
     def __str__(self) -> str:
         bands = f"{len(self.bands)} band{'s' * (len(self.bands) > 1)}"
@@ -152,94 +195,36 @@ class Plan:
     @property
     def cost(self) -> float:
         """Floating-point operations, or as many as the direct method would do in the time."""
-        return float(self._method.cost(self.problem))
+        return self._cost(self.method)
 
-    def predict(self) -> Prediction | None:
-        """The time of a run, from the machine's recorded ceilings; None where there are none."""
-        return self._prediction(self._method)
+    def _cost(self, method: str) -> float:
+        return float(methods_for(self.problem)[method].cost(self.question))
 
-    def _prediction(self, method: ModuleType) -> Prediction | None:
-        """The time of this plan by another method."""
-        found, cost = ceilings.load(self.threads), method.cost(self.problem)
+    def predict(self, method: str | None = None) -> Prediction | None:
+        """The time of a run, from the machine's recorded ceilings; None where there are none.
+
+        ``method``: another one, in place of the plan's.
+        """
+        found, cost = ceilings.load(self.threads), self._cost(method or self.method)
         return Prediction.of(self.problem, self.strategy, found, cost) if found else None
 
     def explain(self) -> str:
         """The plan in full, one fact a line."""
-        problem = self.problem
-        rows = [stop - start for start, stop in self.bands]
-        lines = {
-            "problem": str(problem),
-            "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
-            "sums in": f"{real(self._summed.compute)}{self._exactly}",
-            "method": f"{self.method}: {_first_line(self._method)}",
-            "considered": self._considered,
-            "strategy": f"{self.strategy}: {_first_line(STRATEGIES[self.strategy])}{self._caveat}",
-            "threads": self._threads_told,
-            "bands": f"{len(rows)} of {min(rows)} to {max(rows)} rows" if rows else "none",
-            "chosen by": self._chooser,
-            "work": f"{problem.flops:,} operations, {problem.bytes:,} bytes in and out "
-            f"({problem.flops / max(problem.bytes, 1):.1f} operations per byte)",
-            "predicted": str(self.predict() or "unknown: `parconv ceilings` measures this machine"),
-            "workspace": f"{self.workspace:,} bytes beyond image and output",
-            "machine": f"{8 * machine.VECTOR_BYTES}-bit vectors, {machine.VECTOR_REGISTERS} of them"
-            f"{'' if machine.HAS_FMA else ', no fused multiply-add'}",
-        }
-        return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
-
-    @property
-    def _chooser(self) -> str:
-        found = self.wisdom
-        if found is None:
-            return "rule"
-        return (
-            f"wisdom of {found.measured}: {1e3 * found.seconds:.3g} ms, by rule "
-            f"{1e3 * found.default_seconds:.3g}"
-        )
-
-    @property
-    def _considered(self) -> str:
-        """Every other method, and why it is not this plan's."""
-        others = {name: method for name, method in METHODS.items() if name != self.method}
-        return "; ".join(f"{name}: {self._why_not(other)}" for name, other in others.items())
-
-    def _why_not(self, other: ModuleType) -> str:
-        reason = other.applicable(self.problem) or other.unasked(self.problem)
-        if reason:
-            return str(reason)
-        own, its = self.predict(), self._prediction(other)
-        if own is None or its is None:
-            return f"{other.cost(self.problem) / max(self.cost, 1):.2g} times the work"
-        return f"{1e3 * its.seconds:.3g} ms, {its.seconds / own.seconds:.2g} times as long"
-
-    @property
-    def _exactly(self) -> str:
-        return ", exactly" if self.problem.compute.kind == "i" else ""
-
-    @property
-    def _threads_told(self) -> str:
-        asked = "the machine's budget" if self.asked is None else f"{self.asked} asked"
-        return f"{self.threads} used, {asked}"
-
-    @property
-    def _caveat(self) -> str:
-        obstacle = machine.prange_obstacle() if self.strategy == "prange" else None
-        return f" (now as threads: {obstacle})" if obstacle else ""
-
-
-def _first_line(thing: Any) -> str:
-    return (thing.__doc__ or "").splitlines()[0].rstrip(".")
+        return explain(self)
 
 
 def run_band(
     name: str, problem: Problem, image: Array, taps: Array, start: int, stop: int
-) -> Array:
-    """Rows ``[start, stop)`` of a method's result, computed in whatever process this is.
+) -> list[tuple[Any, Array]]:
+    """The pieces ``(index, values)`` of a result that a band fills, in whatever process this is.
 
     The output is allocated whole but only touched where the band lies.
     """
-    method, kind = METHODS[name], kernel_dtype(problem.dtype)
-    out = np.empty((problem.planes, *problem.plane), kind)
+    method, kind = methods_for(problem)[name], kernel_dtype(problem.dtype)
+    shape = problem.maps if problem.bank else (problem.planes, *problem.plane)
+    out = np.empty(shape, kind)
     scratch = np.zeros(method.workspace(problem), taps.dtype)
     compiled = method.kernels(image.dtype, problem.compute, kind).serial
     compiled(image, taps, method.fill(problem), out, method.layout(problem), scratch, start, stop)
-    return out.reshape(-1, problem.plane[1])[start:stop].copy()
+    regions = method.regions if problem.bank else rows_of_planes
+    return [(index, out[index].copy()) for index in regions(problem, start, stop)]

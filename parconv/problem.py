@@ -18,11 +18,11 @@ from .arguments import (
     check_boundary,
     check_choice,
     check_cval,
-    check_filter,
     check_origin,
     check_pair,
     check_positive,
 )
+from .banks import Bank, Shape, check_bank
 from .dtypes import FLOAT32, FLOAT64, INT64, DType, check_dtype, compute_and_result, real
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
 
@@ -39,7 +39,7 @@ class Problem:
     """
 
     image: tuple[int, ...]
-    given: Pair
+    given: Shape
     filter: Pair
     axes: Pair
     image_dtype: DType
@@ -57,10 +57,13 @@ class Problem:
     channels: int = 1
     part: Part = WHOLE
     traits: Traits = PLAIN
+    bank: Bank | None = None  # several filters, or sums over channels
 
     @cached_property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         """Of the result."""
+        if self.bank:
+            return self.bank.shape(self.image, self.plane)
         shape = list(self.image)
         shape[self.axes[0]], shape[self.axes[1]] = self.plane[0], self.plane[1] // self.channels
         return tuple(shape)
@@ -74,6 +77,23 @@ class Problem:
     def planes(self) -> int:
         others = [n for axis, n in enumerate(self.image) if axis not in self.axes]
         return math.prod(others if self.channels == 1 else others[:-1])
+
+    @cached_property
+    def maps_in(self) -> Shape:
+        """Of the image as a bank's kernel sees it: (batch, channels, rows, columns)."""
+        assert self.bank
+        return self.bank.maps_in(self.image)
+
+    @cached_property
+    def maps(self) -> Shape:
+        """Of the result as a bank's kernel sees it: (batch, filters, rows, columns)."""
+        assert self.bank
+        return self.maps_in[0], self.bank.outputs, *self.plane
+
+    @property
+    def map_axes(self) -> tuple[int, ...]:
+        """The axes of a plane, or of a bank's maps, in the result."""
+        return self.bank.axes if self.bank else self.axes
 
     @cached_property
     def span(self) -> Pair:
@@ -105,6 +125,8 @@ class Problem:
     @cached_property
     def taps(self) -> int:
         """Those that are multiplied."""
+        if self.bank:
+            return self.bank.inputs * math.prod(self.filter)
         support = self.traits.support
         return math.prod(self.filter) if support is None else sum(map(int.bit_count, support))
 
@@ -149,10 +171,10 @@ def describe(
 
     ``found`` is what `traits_of` found in the filter's values.
     """
-    (image, f_type), (taps, g_type) = f, g
+    (image, f_type), (given, g_type) = f, g
     image_dtype, filter_dtype = check_dtype("f", f_type), check_dtype("g", g_type)
-    taps = check_filter(taps, groups)
     plane_axes = check_axes(axes, image)
+    taps, bank = check_bank(given, groups, image, plane_axes)
     compute, result = compute_and_result(image_dtype, filter_dtype, dtype, accumulate)
     check_choice("mode", mode, MODES)
     borders = check_boundary(boundary)
@@ -181,13 +203,14 @@ def describe(
             raise ValueError(f"f has shape {image}: boundary={border!r} needs a pixel to repeat")
     part = found[0]
     wide = steps[1] == 1 and plane_axes == (len(image) - 3, len(image) - 2) and image[-1] > 0
-    channels = image[-1] if wide else 1
+    channels = image[-1] if wide and not bank else 1
     lead = _lead(lead, part, taps, holes, reflect)
     holes = holes[0] * part.step[0], holes[1] * part.step[1]
     return Problem(
-        image, taps, part.size or taps, plane_axes, image_dtype, filter_dtype, compute, result,
+        image, given, part.size or taps, plane_axes, image_dtype, filter_dtype, compute, result,
         reflect, mode, borders, value, (lead[0], lead[1] * channels),
-        (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels, *found,
+        (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels,
+        *found, bank,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ Every strategy has finished or stopped all its bands when it returns or raises, 
 changes after the call.  No strategy knows what the kernel computes.
 """
 
+import itertools
 import os
 import threading
 from collections import deque
@@ -31,7 +32,7 @@ class Work(NamedTuple):
     """
 
     kernels: Any
-    remote: Callable[..., Array]  # picklable: (image, taps, start, stop) -> rows of the result
+    remote: Callable[..., Any]  # picklable: (image, taps, start, stop) -> [(index, values)] of out
     bands: tuple[Band, ...]
     table: Array  # the bands again, (n, 2)
     threads: int
@@ -215,13 +216,11 @@ def joblib(work: Work, arrays: Arrays) -> None:
 
 
 def _remotely(work: Work, arrays: Arrays, tasks: Any, delayed: Any) -> None:
-    """Bands in other processes, which send their rows back; the output is written here."""
+    """Bands in other processes, which send what they fill; the output is written here."""
     image, taps, _, out, _ = arrays
-    bands = work.bands
-    results = tasks(delayed(work.remote)(image, taps, *band) for band in bands)
-    for (start, stop), rows in zip(bands, results, strict=True):
-        for row in range(start, stop):
-            out[row // out.shape[1], row % out.shape[1]] = rows[row - start]
+    results = tasks(delayed(work.remote)(image, taps, *band) for band in work.bands)
+    for index, values in itertools.chain.from_iterable(results):
+        out[index] = values
 
 
 STRATEGIES: dict[str, Callable[[Work, Arrays], None]] = {

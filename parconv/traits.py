@@ -52,7 +52,8 @@ class Traits(NamedTuple):
     int8 : bool
         Whether all taps are integers from -128 to 127.
     bits : int
-        Binary digits of the sum of an integer filter's absolute values; 0 for others.
+        Binary digits of the sum of an integer filter's absolute values, the largest of a bank; 0
+        for others.
     support : bytes or None
         Of a sparse filter, the taps that are not zero, as packed bits; it has no trait above but
         ``bits``.
@@ -72,7 +73,7 @@ UNKNOWN: Found = WHOLE, PLAIN
 
 
 def traits_of(g: Array) -> Found:
-    """The part of a 2-D filter that matters, and its traits.
+    """The part of a 2-D filter that matters, and its traits; of a bank, its ``bits`` alone.
 
     Examples
     --------
@@ -81,8 +82,10 @@ def traits_of(g: Array) -> Found:
     >>> part.first, part.size, traits.rank
     ((1, 0), (1, 3), 1)
     """
-    if g.ndim != 2 or g.size == 0 or g.dtype.kind not in "biufc":
+    if g.size == 0 or g.dtype.kind not in "biufc":
         return UNKNOWN  # refused later
+    if g.ndim != 2:
+        return (WHOLE, Traits(bits=_most_bits(g))) if g.dtype.kind in "biu" else UNKNOWN
     return _found(g.tobytes(), g.shape, g.dtype)
 
 
@@ -92,6 +95,12 @@ def _found(content: bytes, shape: tuple[int, ...], dtype: DType) -> Found:
     lines = [np.flatnonzero((g != 0).any(axis)) for axis in (1, 0)]
     part = _part(lines, shape)
     return part, _traits(part.of(g))
+
+
+def _most_bits(g: Array) -> int:
+    """Of the sums of absolute values of a bank's filters."""
+    largest = max(sum(abs(tap) for tap in taps.ravel().tolist()) for taps in list(g))
+    return int(largest).bit_length()
 
 
 def _part(lines: list[Array], shape: tuple[int, ...]) -> Part:

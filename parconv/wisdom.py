@@ -88,6 +88,7 @@ def _path(base: Path, problem: Problem, threads: int) -> Path:
 
 def _key(problem: Problem) -> str:
     """What the time depends on, the kernels' source included; not ``cval`` nor g's precision."""
-    names = "image filter axes image_dtype compute dtype boundary lead plane stride dilation traits"
+    names = "image filter bank axes image_dtype compute dtype boundary lead plane stride dilation"
     complexes = problem.filter_dtype.kind == "c"
-    return repr([jit.source_hash(), complexes, *(getattr(problem, n) for n in names.split())])
+    facts = [getattr(problem, name) for name in names.split()]
+    return repr([jit.source_hash(), complexes, problem.traits, *facts])

@@ -14,7 +14,6 @@ import parconv
 F = np.ones((6, 7), np.float32)
 G = np.ones((3, 3), np.float32)
 FI, GI = F.astype(np.int64), G.astype(np.int64)
-NOT_YET = NotImplementedError
 EXTENDED = np.dtype(np.longdouble)
 
 
@@ -77,8 +76,25 @@ CALLS = {
     "g ragged": bad(TypeError, "g is not an array of numbers", g=[[1, 2], [3]]),
     "g scalar": bad(ValueError, "g has shape ()", g=2.0),
     "g one axis": bad(ValueError, "g has shape (3,)", g=G[0]),
-    "g a bank": bad(NOT_YET, "g has shape (2, 3, 3)", g=np.ones((2, 3, 3))),
-    "g channels": bad(NOT_YET, "g has shape (2, 1, 3, 3)", g=np.ones((2, 1, 3, 3))),
+    "g channels, f none": bad(ValueError, "f has shape (6, 7)", g=np.ones((2, 1, 3, 3))),
+    "g too many channels": bad(
+        ValueError, "f of shape (3, 5, 6) has 3", f=np.ones((3, 5, 6)), g=np.ones((2, 4, 3, 3))
+    ),
+    "g too few channels": bad(
+        ValueError, "g has shape (2, 1, 3, 3)", f=np.ones((3, 5, 6)), g=np.ones((2, 1, 3, 3))
+    ),
+    "g bank without filters": bad(ValueError, "g has shape (0, 3, 3)", g=np.ones((0, 3, 3))),
+    "groups of a bank": bad(ValueError, "groups=2 needs a 4-D", g=np.ones((2, 3, 3)), groups=2),
+    "groups divide no filters": bad(
+        ValueError, "groups=2: the 3 filters", f=np.ones((2, 5, 6)), g=np.ones((3, 1, 3, 3)),
+        groups=2,
+    ),
+    "groups zero in a layer": bad(
+        ValueError, "groups=0", f=np.ones((2, 5, 6)), g=np.ones((2, 2, 3, 3)), groups=0
+    ),
+    "groups a float": bad(
+        TypeError, "groups=1.0", f=np.ones((2, 5, 6)), g=np.ones((2, 2, 3, 3)), groups=1.0
+    ),
     "g five axes": bad(ValueError, "g has shape (1, 1, 1, 3, 3)", g=np.ones((1, 1, 1, 3, 3))),
     "g no rows": bad(ValueError, "g has shape (0, 3)", g=G[:0]),
     "g no columns": bad(ValueError, "g has shape (3, 0)", g=G[:, :0]),
@@ -167,11 +183,11 @@ CALLS = {
     "dilation array": bad(TypeError, "dilation=array([1, 2])", dilation=np.array([1, 2])),
     "padding array": bad(TypeError, "padding=array([1, 2])", padding=np.array([1, 2])),
     "origin array": same(TypeError, "origin=array([0, 1])", origin=np.array([0, 1])),
-    "groups array": bad(ValueError, "groups=array([1, 2])", groups=np.array([1, 2])),
+    "groups array": bad(TypeError, "groups=array([1, 2])", groups=np.array([1, 2])),
     "groups 2": bad(ValueError, "groups=2", groups=2),
     "groups 0": bad(ValueError, "groups=0", groups=0),
-    "groups bool": bad(ValueError, "groups=True", groups=True),
-    "groups None": bad(ValueError, "groups=None", groups=None),
+    "groups bool": bad(TypeError, "groups=True", groups=True),
+    "groups None": bad(TypeError, "groups=None", groups=None),
     # dtype, accumulate
     "dtype unknown": bad(TypeError, "dtype='float33' is not a dtype", dtype="float33"),
     "dtype object": bad(TypeError, "dtype has dtype object", dtype=object),
@@ -344,7 +360,7 @@ SPECS = {
     "filter of negative size": (SPEC, ((-3, 3), "float32"), ValueError, "g=((-3, 3)"),
     "filter of objects": (SPEC, ((3, 3), object), TypeError, "g has dtype object"),
     "empty filter": (SPEC, ((3, 0), "float32"), ValueError, "g has shape (3, 0)"),
-    "bank": (SPEC, ((8, 3, 3), "float32"), NOT_YET, "g has shape (8, 3, 3)"),
+    "layer without channels": (SPEC, ((8, 1, 3, 3), "float32"), ValueError, "a 4-D g sums"),
     "flat image": (((6,), "float32"), SPEC, ValueError, "f has shape (6,)"),
 }
 

@@ -1,6 +1,6 @@
 """The methods, most special first.
 
-A method is a module with these names; nothing outside this table compares them:
+A method is a module with these names; nothing outside these tables compares them:
 
 * ``applicable(problem)`` why it cannot answer the problem, or None;
 * ``unasked(problem)`` why only a caller who names it gets it, or None;
@@ -11,11 +11,21 @@ A method is a module with these names; nothing outside this table compares them:
 * ``kernels(image, compute, result)`` compiled code that fills rows ``[start, stop)`` of the output;
 * ``bands(problem, parts)`` about so many bands of rows, cut where its tiles end;
 * ``least_band(problem)`` rows of a band that is worth handing to a worker.
+
+A method for banks counts in units of its own instead of rows:
+
+* ``units(problem)`` how many there are;
+* ``regions(problem, start, stop)`` indices of what units ``[start, stop)`` fill of the result's
+  maps.
+
+It sees correlations of real numbers only: ``prepare`` gets filters (filters, channels, rows,
+columns), reflected where a convolution is asked.
 """
 
 from types import ModuleType
 
-from . import box, direct, dot, fft, separable
+from ..problem import Problem
+from . import box, direct, dot, fft, planes, separable
 
 METHODS: dict[str, ModuleType] = {
     "box": box,
@@ -24,3 +34,11 @@ METHODS: dict[str, ModuleType] = {
     "fft": fft,
     "direct": direct,
 }
+BANK_METHODS: dict[str, ModuleType] = {
+    "planes": planes,
+}
+
+
+def methods_for(problem: Problem) -> dict[str, ModuleType]:
+    """The methods that may answer: those for one filter, or for several and sums over channels."""
+    return BANK_METHODS if problem.bank else METHODS

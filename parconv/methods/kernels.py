@@ -1,7 +1,8 @@
 """What the kernels of all methods share: how they are called, compiled and run over many bands.
 
-A kernel is a function ``kernel(f, taps, fill, out, layout, scratch, start, stop)`` of planes, 1-D
-arrays and two integers, which fills rows ``[start, stop)`` of ``out`` and never mentions threads.
+A kernel is a function ``kernel(f, taps, fill, out, layout, scratch, start, stop)`` of planes (maps
+for a bank), 1-D arrays and two integers, which fills rows (units for a bank) ``[start, stop)`` of
+``out`` and never mentions threads.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from numba.extending import intrinsic
 
 from .. import jit
 from ..dtypes import Array, DType
+from ..problem import Problem
 from ..simd import fetch_add
 
 
@@ -22,11 +24,12 @@ class Taps(NamedTuple):
     """A filter as a kernel reads it, in the type of the sums, and what it asks of the pixels.
 
     ``limit`` is the largest |pixel| for which the sums cannot overflow, where the dtype is no
-    proof.
+    proof; ``offset`` what is added to the results of each filter of a complex bank.
     """
 
     values: Array
     limit: int | None = None
+    offset: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,26 +51,29 @@ class Kernels:
         bands = types.Array(types.int64, 2, "C", readonly=True)
         numbers = types.int64, types.int64, types.int64[::1]
         found = (types.int64, *arrays, scratch, bands, *numbers)
-        return partial(jit.compiled(_over_bands, found, parallel=True), self._address)
+        return partial(jit.compiled(_over_bands, found, parallel=True), self.address)
 
     @property
-    def _address(self) -> int:
+    def address(self) -> int:
+        """Of the compiled kernel, for compiled code that calls it."""
         (compiled,) = self.serial.overloads.values()
         return int(compiled.library.get_pointer_to_function(compiled.fndesc.mangled_name))
 
 
-def signature(image: DType, element: DType, result: DType) -> tuple[Any, ...]:
+def signature(image: DType, element: DType, result: DType, axes: int = 3) -> tuple[Any, ...]:
     """Argument types of a kernel: any layout of image and output, taps and scratch of ``element``.
+
+    ``axes``: 3 for planes, 4 for the maps of a bank.
 
     One specialisation for each set of dtypes serves every problem.
     """
     f, kind, out = (numba.from_dtype(dtype) for dtype in (image, element, result))
     constant = types.Array(kind, 1, "C", readonly=True)
     return (
-        types.Array(f, 3, "A", readonly=True),
+        types.Array(f, axes, "A", readonly=True),
         constant,
         constant,
-        types.Array(out, 3, "A"),
+        types.Array(out, axes, "A"),
         types.Array(types.int64, 1, "C", readonly=True),
         kind[::1],
         types.int64,
@@ -75,8 +81,18 @@ def signature(image: DType, element: DType, result: DType) -> tuple[Any, ...]:
     )
 
 
+def rows_of_planes(problem: Problem, start: int, stop: int) -> list[tuple[int, slice]]:
+    """Where rows ``[start, stop)``, counted over all planes, lie in the planes of a result."""
+    rows = problem.plane[0]
+    first, last = start // rows, -(-stop // rows)
+    return [
+        (plane, slice(max(start - plane * rows, 0), min(stop - plane * rows, rows)))
+        for plane in range(first, last)
+    ]
+
+
 @intrinsic
-def _call(typing, address, f, taps, fill, out, layout, scratch, start, stop):  # fmt: skip
+def call(typing, address, f, taps, fill, out, layout, scratch, start, stop):  # fmt: skip
     """Run the compiled kernel at ``address``."""
     signature = types.void(address, f, taps, fill, out, layout, scratch, start, stop)
 
@@ -99,7 +115,7 @@ def _over_bands(kernel, f, taps, fill, out, layout, scratch, bands, first, last,
     for worker in numba.prange(scratch.shape[0]):
         band = first + fetch_add(counter, 1)
         while band < last:
-            _call(
+            call(
                 kernel, f, taps, fill, out, layout, scratch[worker], bands[band, 0], bands[band, 1]
             )
             band = first + fetch_add(counter, 1)

@@ -1,0 +1,77 @@
+"""A plan in words: what is computed, how, why so and how long it should take.
+
+`plan` imports this module, so a plan's type has no name here.
+"""
+
+from typing import Any
+
+from . import machine
+from .methods import methods_for
+from .strategies import STRATEGIES
+
+
+def explain(plan: Any) -> str:
+    """The plan in full, one fact a line."""
+    problem = plan.problem
+    method, strategy = methods_for(problem)[plan.method], STRATEGIES[plan.strategy]
+    sizes = [stop - start for start, stop in plan.bands]
+    unit = "units" if problem.bank else "rows"
+    lines = {
+        "problem": str(problem),
+        "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
+        "sums in": f"{plan.sums}{', exactly' if problem.compute.kind == 'i' else ''}",
+        "method": f"{plan.method}: {_first_line(method)}",
+        "considered": _considered(plan),
+        "strategy": f"{plan.strategy}: {_first_line(strategy)}{_caveat(plan)}",
+        "threads": _threads_told(plan),
+        "bands": f"{len(sizes)} of {min(sizes)} to {max(sizes)} {unit}" if sizes else "none",
+        "chosen by": _chooser(plan),
+        "work": f"{problem.flops:,} operations, {problem.bytes:,} bytes in and out "
+        f"({problem.flops / max(problem.bytes, 1):.1f} operations per byte)",
+        "predicted": str(plan.predict() or "unknown: `parconv ceilings` measures this machine"),
+        "workspace": f"{plan.workspace:,} bytes beyond image and output",
+        "machine": f"{8 * machine.VECTOR_BYTES}-bit vectors, {machine.VECTOR_REGISTERS} of them"
+        f"{'' if machine.HAS_FMA else ', no fused multiply-add'}",
+    }
+    return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
+
+
+def _first_line(thing: Any) -> str:
+    return (thing.__doc__ or "").splitlines()[0].rstrip(".")
+
+
+def _considered(plan: Any) -> str:
+    """Every other method, and why it is not the plan's."""
+    others = [name for name in methods_for(plan.problem) if name != plan.method]
+    return "; ".join(f"{name}: {_why_not(plan, name)}" for name in others)
+
+
+def _why_not(plan: Any, name: str) -> str:
+    method = methods_for(plan.problem)[name]
+    reason = method.applicable(plan.question) or method.unasked(plan.question)
+    if reason:
+        return str(reason)
+    own, its = plan.predict(), plan.predict(name)
+    if own is None or its is None:
+        return f"{method.cost(plan.question) / max(plan.cost, 1):.2g} times the work"
+    return f"{1e3 * its.seconds:.3g} ms, {its.seconds / own.seconds:.2g} times as long"
+
+
+def _caveat(plan: Any) -> str:
+    obstacle = machine.prange_obstacle() if plan.strategy == "prange" else None
+    return f" (now as threads: {obstacle})" if obstacle else ""
+
+
+def _threads_told(plan: Any) -> str:
+    asked = "the machine's budget" if plan.asked is None else f"{plan.asked} asked"
+    return f"{plan.threads} used, {asked}"
+
+
+def _chooser(plan: Any) -> str:
+    found = plan.wisdom
+    if found is None:
+        return "rule"
+    return (
+        f"wisdom of {found.measured}: {1e3 * found.seconds:.3g} ms, by rule "
+        f"{1e3 * found.default_seconds:.3g}"
+    )

@@ -1,0 +1,184 @@
+"""Every output plane by a method for one filter: banks that sum over no channels.
+
+A filter bank over plain images, or a depthwise layer.  Output plane ``(b, o)`` is the image's plane
+``(b, o // multiplier)`` under filter ``o``, so `direct` or `fft` answers it whatever the border,
+stride, dilation and types.  Wins where planes are large or filters wide.  Relies on compiled code
+that calls the other method's kernel, plane by plane.
+
+A unit is a row of an output plane, counted over all planes.
+"""
+
+from dataclasses import replace
+from functools import cache, lru_cache
+from types import ModuleType
+
+import numpy as np
+
+from .. import machine
+from ..bands import split_rows
+from ..banks import Bank
+from ..dtypes import Array, DType, kernel_dtype
+from ..problem import Problem
+from . import direct, fft
+from .kernels import Kernels, Taps, call, rows_of_planes, signature
+
+ADDRESS, TAPS, OUTPUTS, MULTIPLIER, ROWS, HEADER = range(6)
+# Work of a plane beside its own, in operations: finding it and calling the kernel.
+PLANE_WORK = 60_000
+
+
+def applicable(problem: Problem) -> str | None:
+    """Why this method cannot answer the problem; None where it can."""
+    inputs = _bank(problem).inputs
+    return f"each filter sums over {inputs} channels" if inputs > 1 else None
+
+
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names this method gets it; None where it may be chosen."""
+    return None
+
+
+@lru_cache(maxsize=256)
+def _plane(problem: Problem) -> Problem:
+    """The question of one output plane."""
+    return replace(
+        problem, image=problem.plane_in, given=problem.filter, axes=(0, 1), bank=None, reflect=False
+    )
+
+
+def _inner(problem: Problem) -> ModuleType:
+    """The faster method for one plane; the same whatever exact type integers are summed in."""
+    plane = _plane(problem)
+    exact = problem.image_dtype.kind in "biu" and problem.filter_dtype.kind in "biu"
+    if exact or fft.applicable(plane) or fft.unasked(plane):
+        return direct
+    return min(direct, fft, key=lambda method: method.cost(plane))
+
+
+def sums(problem: Problem) -> DType:
+    """The real type that sums are formed in."""
+    return problem.sums
+
+
+def cost(problem: Problem) -> float:
+    """Floating-point operations that the direct method would do in its time."""
+    return (
+        units(problem)
+        // problem.plane[0]
+        * (float(_inner(problem).cost(_plane(problem))) + PLANE_WORK)
+    )
+
+
+# --- the filters ---------------------------------------------------------------------------------
+
+
+def prepare(problem: Problem, g: Array) -> Taps:
+    """The filters one after another as the other method reads them, read-only."""
+    plane, inner = _plane(problem), _inner(problem)
+    prepared = [inner.prepare(plane, taps[0]) for taps in g]
+    values = np.zeros((len(g), _pitch(problem)), prepared[0].values.dtype)
+    for row, taps in zip(values, prepared, strict=True):
+        row[: taps.values.size] = taps.values
+    values.flags.writeable = False
+    limits = [taps.limit for taps in prepared if taps.limit is not None]
+    return Taps(values.ravel(), min(limits, default=None))
+
+
+@lru_cache(maxsize=256)
+def _pitch(problem: Problem) -> int:
+    """Numbers from one prepared filter to the next: whole cache lines."""
+    inner, plane = _inner(problem), _plane(problem)
+    size = inner.prepare(plane, np.zeros(plane.filter, problem.filter_dtype)).values.size
+    line = machine.CACHE_LINE // problem.sums.itemsize
+    return int(-(-size // line) * line)
+
+
+# --- the problem as numbers ----------------------------------------------------------------------
+
+
+def units(problem: Problem) -> int:
+    """Rows of all output planes."""
+    batch, outputs, rows, _ = problem.maps
+    return batch * outputs * rows
+
+
+def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, int, slice]]:
+    """Where rows ``[start, stop)`` lie in the result's maps."""
+    outputs = _bank(problem).outputs
+    rows = rows_of_planes(problem, start, stop)
+    return [(*divmod(plane, outputs), part) for plane, part in rows]
+
+
+def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
+    """About so many bands: whole planes, or bands of each where planes are few."""
+    rows, total = problem.plane[0], units(problem)
+    planes = total // rows
+    if planes >= parts:
+        return split_rows(total, parts, rows)
+    inside = _inner(problem).bands(_plane(problem), -(-parts // planes))
+    return tuple(
+        (plane * rows + start, plane * rows + stop)
+        for plane in range(planes)
+        for start, stop in inside
+    )
+
+
+def least_band(problem: Problem) -> int:
+    """Rows of a band that is worth handing out."""
+    return int(_inner(problem).least_band(_plane(problem)))
+
+
+@lru_cache(maxsize=256)
+def layout(problem: Problem) -> Array:
+    """Where the other kernel is and what it knows of a plane, as one read-only int64 array."""
+    inner, plane, bank = _inner(problem), _plane(problem), _bank(problem)
+    address = _kernels(problem).address
+    multiplier = bank.outputs // bank.channels
+    numbers = [address, _pitch(problem), bank.outputs, multiplier, plane.plane[0]]
+    result = np.concatenate([np.array(numbers, np.int64), inner.layout(plane)])
+    result.flags.writeable = False
+    return result
+
+
+def _kernels(problem: Problem) -> Kernels:
+    """The other method's, for the problem's types."""
+    image, result = kernel_dtype(problem.image_dtype), kernel_dtype(problem.dtype)
+    found: Kernels = _inner(problem).kernels(image, problem.compute, result)
+    return found
+
+
+def workspace(problem: Problem) -> int:
+    """Elements of scratch that one worker needs."""
+    return int(_inner(problem).workspace(_plane(problem)))
+
+
+def fill(problem: Problem) -> Array:
+    """What the other method's kernel needs beside the filters."""
+    found: Array = _inner(problem).fill(_plane(problem))
+    return found
+
+
+@cache
+def kernels(image: DType, compute: DType, result: DType) -> Kernels:
+    """The kernel for the dtypes as compiled code sees them."""
+    return Kernels(kernel, signature(image, compute, result, axes=4))
+
+
+def kernel(f, taps, fill, out, layout, scratch, start, stop):
+    """Rows ``[start, stop)`` over all output planes, plane by plane."""
+    pitch, outputs, rows = layout[TAPS], layout[OUTPUTS], layout[ROWS]
+    while start < stop:
+        plane, first = start // rows, start % rows
+        last = min(rows, first + stop - start)
+        b, o = plane // outputs, plane % outputs
+        channel = o // layout[MULTIPLIER]
+        call(
+            layout[ADDRESS], f[b, channel : channel + 1], taps[o * pitch : (o + 1) * pitch], fill,
+            out[b, o : o + 1], layout[HEADER:], scratch, first, last,
+        )  # fmt: skip
+        start += last - first
+
+
+def _bank(problem: Problem) -> Bank:
+    assert problem.bank
+    return problem.bank
