@@ -38,21 +38,36 @@ def unasked(problem: Problem) -> str | None:
     return None
 
 
-@lru_cache(maxsize=256)
-def _plane(problem: Problem) -> Problem:
-    """The question of one output plane."""
+def _planes(problem: Problem, count: int) -> Problem:
+    """The question of so many output planes."""
     return replace(
-        problem, image=problem.plane_in, given=problem.filter, axes=(0, 1), bank=None, reflect=False
+        problem,
+        image=(count, *problem.plane_in),
+        given=problem.filter,
+        axes=(1, 2),
+        bank=None,
+        reflect=False,
     )
 
 
-def _inner(problem: Problem) -> ModuleType:
-    """The faster method for one plane; the same whatever exact type integers are summed in."""
-    plane = _plane(problem)
+@lru_cache(maxsize=256)
+def _inner(problem: Problem) -> tuple[ModuleType, Problem]:
+    """The faster method, the same whatever exact type integers are summed in, and its question.
+
+    The direct method sees all planes, of which it streams more than fit the caches; fft one, for
+    its tiles go by pairs that would reach into the next plane.
+    """
     exact = problem.image_dtype.kind in "biu" and problem.filter_dtype.kind in "biu"
-    if exact or fft.applicable(plane) or fft.unasked(plane):
-        return direct
-    return min(direct, fft, key=lambda method: method.cost(plane))
+    one, everything = _planes(problem, 1), _planes(problem, _count(problem))
+    transformed = not (exact or fft.applicable(one) or fft.unasked(one))
+    if transformed and fft.cost(one) < direct.cost(one):
+        return fft, one
+    return direct, everything
+
+
+def _count(problem: Problem) -> int:
+    """Output planes."""
+    return problem.maps[0] * problem.maps[1]
 
 
 def sums(problem: Problem) -> DType:
@@ -62,11 +77,9 @@ def sums(problem: Problem) -> DType:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    return (
-        units(problem)
-        // problem.plane[0]
-        * (float(_inner(problem).cost(_plane(problem))) + PLANE_WORK)
-    )
+    method, question = _inner(problem)
+    times = _count(problem) // question.planes
+    return times * float(method.cost(question)) + _count(problem) * PLANE_WORK
 
 
 # --- the filters ---------------------------------------------------------------------------------
@@ -74,8 +87,8 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters one after another as the other method reads them, read-only."""
-    plane, inner = _plane(problem), _inner(problem)
-    prepared = [inner.prepare(plane, taps[0]) for taps in g]
+    inner, question = _inner(problem)
+    prepared = [inner.prepare(question, taps[0]) for taps in g]
     values = np.zeros((len(g), _pitch(problem)), prepared[0].values.dtype)
     for row, taps in zip(values, prepared, strict=True):
         row[: taps.values.size] = taps.values
@@ -87,8 +100,8 @@ def prepare(problem: Problem, g: Array) -> Taps:
 @lru_cache(maxsize=256)
 def _pitch(problem: Problem) -> int:
     """Numbers from one prepared filter to the next: whole cache lines."""
-    inner, plane = _inner(problem), _plane(problem)
-    size = inner.prepare(plane, np.zeros(plane.filter, problem.filter_dtype)).values.size
+    inner, question = _inner(problem)
+    size = inner.prepare(question, np.zeros(problem.filter, problem.filter_dtype)).values.size
     line = machine.CACHE_LINE // problem.sums.itemsize
     return int(-(-size // line) * line)
 
@@ -98,8 +111,7 @@ def _pitch(problem: Problem) -> int:
 
 def units(problem: Problem) -> int:
     """Rows of all output planes."""
-    batch, outputs, rows, _ = problem.maps
-    return batch * outputs * rows
+    return _count(problem) * problem.plane[0]
 
 
 def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, int, slice]]:
@@ -110,12 +122,11 @@ def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, int, sli
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
-    """About so many bands: whole planes, or bands of each where planes are few."""
-    rows, total = problem.plane[0], units(problem)
-    planes = total // rows
+    """About so many bands: of whole planes, or of each where planes are few."""
+    rows, planes = problem.plane[0], _count(problem)
     if planes >= parts:
-        return split_rows(total, parts, rows)
-    inside = _inner(problem).bands(_plane(problem), -(-parts // planes))
+        return split_rows(planes * rows, parts, rows)
+    inside = _inner(problem)[0].bands(_planes(problem, 1), -(-parts // planes))
     return tuple(
         (plane * rows + start, plane * rows + stop)
         for plane in range(planes)
@@ -125,36 +136,33 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
 
 def least_band(problem: Problem) -> int:
     """Rows of a band that is worth handing out."""
-    return int(_inner(problem).least_band(_plane(problem)))
+    method, question = _inner(problem)
+    return int(method.least_band(question))
 
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Where the other kernel is and what it knows of a plane, as one read-only int64 array."""
-    inner, plane, bank = _inner(problem), _plane(problem), _bank(problem)
-    address = _kernels(problem).address
+    (inner, question), bank = _inner(problem), _bank(problem)
+    kinds = kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
+    address = inner.kernels(*kinds).address
     multiplier = bank.outputs // bank.channels
-    numbers = [address, _pitch(problem), bank.outputs, multiplier, plane.plane[0]]
-    result = np.concatenate([np.array(numbers, np.int64), inner.layout(plane)])
+    numbers = [address, _pitch(problem), bank.outputs, multiplier, problem.plane[0]]
+    result = np.concatenate([np.array(numbers, np.int64), inner.layout(question)])
     result.flags.writeable = False
     return result
 
 
-def _kernels(problem: Problem) -> Kernels:
-    """The other method's, for the problem's types."""
-    image, result = kernel_dtype(problem.image_dtype), kernel_dtype(problem.dtype)
-    found: Kernels = _inner(problem).kernels(image, problem.compute, result)
-    return found
-
-
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
-    return int(_inner(problem).workspace(_plane(problem)))
+    method, question = _inner(problem)
+    return int(method.workspace(question))
 
 
 def fill(problem: Problem) -> Array:
     """What the other method's kernel needs beside the filters."""
-    found: Array = _inner(problem).fill(_plane(problem))
+    method, question = _inner(problem)
+    found: Array = method.fill(question)
     return found
 
 
