@@ -129,7 +129,7 @@ def test_ratio_best_peer_and_percent_of_limit() -> None:
         timed("quick", 0.005, 0.006),
         Result("liar", "differs", 3.0),
     )
-    compute = Row(WORKLOADS[0], FIXED, "direct", 1e8, 1e6, 3e-3, results)
+    compute = Row(WORKLOADS[0], FIXED, "direct", 1e8, 1e8, 1e6, 3e-3, results)
     best = {regime: compute.best(regime) for regime in (REUSED, FRESH)}
     assert [peer.name if peer else None for peer in best.values()] == ["quick", "slow"]
     assert compute.ratio(REUSED) == pytest.approx(2.5)
@@ -137,7 +137,7 @@ def test_ratio_best_peer_and_percent_of_limit() -> None:
     assert compute.ratio(REUSED, results[1]) == pytest.approx(10)
     assert compute.percent_of_limit(REUSED) == pytest.approx(50)  # 1 ms of flops
     assert compute.prediction == pytest.approx(1.5)
-    memory = Row(WORKLOADS[0], FIXED, "direct", 1e6, 1e7, 3e-3, results)
+    memory = Row(WORKLOADS[0], FIXED, "direct", 1e6, 1e6, 1e7, 3e-3, results)
     assert memory.percent_of_limit(FRESH) == pytest.approx(25)  # 1 ms of bytes
     assert (compute.bound_by_memory, memory.bound_by_memory) == (False, True)
 
@@ -149,7 +149,7 @@ def raced(workload: Workload, threads: int, ours: float, ratio: float | None, **
     """A row made by hand: 1 ms of flops with one thread, and a peer ``ratio`` times as slow."""
     peer = () if ratio is None else (timed("peer", ours * ratio, ours),)
     limits = Ceilings(threads, 100.0 * threads, 50.0, 10.0)
-    numbers = {"flops": 1e8, "nbytes": 1e6, "predicted": ours, **facts}
+    numbers = {"flops": 1e8, "work": 1e8, "nbytes": 1e6, "predicted": ours, **facts}
     return Row(workload, limits, "direct", results=(timed("parconv", ours, ours), *peer), **numbers)
 
 
@@ -226,6 +226,7 @@ def test_command_writes_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(grid, "WORKLOADS", TINY)
+    monkeypatch.setattr(grid, "LAYERS", ())
     target = tmp_path / "race.json"
     options = ("--only", "tiny 40x51 3x*", "--threads", "1,2", "--repeats", "3")
     assert cli.main(["race", *options, "--peers", "scipy", "--json", str(target)]) == 0

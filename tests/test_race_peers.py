@@ -7,9 +7,12 @@ import numpy as np
 import oracle
 import pytest
 
+import parconv
 from parconv.experiments.race import PEERS, WORKLOADS, Peer, Workload, peers
 from parconv.experiments.race.agreement import Difference, difference, tolerance
+from parconv.experiments.race.layers import Layer
 from parconv.experiments.race.peers import OURS
+from parconv.experiments.race.peers.torch import _last as channels_in_memory
 
 SHAPE = (40, 51)
 BYTES: dict[str, Any] = {"dtype": "uint8", "result": "uint8"}
@@ -63,7 +66,7 @@ def answer(workload: Workload, f: Any, g: Any) -> Any:
     return oracle.saturated(found, kind) if kind.kind in "iu" else found.astype(kind)
 
 
-def run(peer: Peer, workload: Workload, f: Any, g: Any, out: Any = None) -> Any:
+def run(peer: Peer, workload: Workload | Layer, f: Any, g: Any, out: Any = None) -> Any:
     """The peer's result, or None where it cannot; skipped where it is not installed."""
     if not peer.installed:
         pytest.skip(f"{peer.name} is not installed")
@@ -88,8 +91,42 @@ def test_answers_are_right_or_refused(workload: Workload, able: set[str], peer: 
         assert difference(run(peer, workload, f, g), right) == apart.largest
 
 
+# --- layers --------------------------------------------------------------------------------------
+
+BOTH = {"torch", "torch-cl"}
+LAYERS: Sequence[tuple[Layer, set[str]]] = (
+    (Layer("tiny", (2, 1, 12, 14), (3, 1, 5, 5)), {"opencv", *BOTH}),
+    (Layer("tiny", (1, 1, 12, 14), (3, 1, 5, 5), padding=2), {"opencv", *BOTH}),
+    (Layer("tiny", (2, 4, 12, 14), (6, 2, 3, 3), padding=1, groups=2), BOTH),
+    (Layer("tiny", (1, 3, 12, 14), (2, 3, 3, 3), stride=2, dilation=2), BOTH),
+    (Layer("tiny", (1, 3, 12, 14), (2, 3, 3, 3), dtype="float64", planned=True), BOTH),
+    (Layer("tiny", (1, 3, 12, 14), (2, 3, 3, 3), dtype="int32"), BOTH),
+)
+
+
+@pytest.mark.parametrize("peer", [OURS, *PEERS], ids=lambda peer: peer.name)
+@pytest.mark.parametrize(("layer", "able"), LAYERS, ids=lambda x: getattr(x, "name", ""))
+def test_layers_are_right_or_refused(layer: Layer, able: set[str], peer: Peer) -> None:
+    f, g = layer.arrays()
+    question = {**layer.question, "dtype": "float64"}
+    right = parconv.correlate2d(f.astype("f8"), g.astype("f8"), **question).astype(layer.dtype)
+    out = np.zeros_like(right)
+    found = run(peer, layer, f, g, out if peer.reuses else None)
+    if peer is not OURS and peer.name not in able:
+        assert found is None
+        return
+    apart = Difference.of(found, right)
+    assert apart.accepted(f, g, right.dtype.kind in "iu", peer.slack), apart
+
+
+def test_channels_last_is_seen_as_such() -> None:
+    torch = pytest.importorskip("torch")
+    array = torch.from_numpy(channels_in_memory(np.zeros((2, 1, 4, 5), np.float32)))
+    assert array.stride() == (20, 1, 5, 1)
+
+
 def test_every_peer_is_asked_something_it_can_answer() -> None:
-    assert set().union(*(able for _, able in QUESTIONS)) == EVERY
+    assert set().union(*(able for _, able in (*QUESTIONS, *LAYERS))) == EVERY
 
 
 def test_every_kind_of_the_grid_is_among_the_questions() -> None:

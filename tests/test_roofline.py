@@ -201,6 +201,7 @@ def test_command_races_by_itself(
     tiny = (Workload("tiny", (40, 51), (3, 3)), Workload("tiny", (40, 51), (4, 6)))
     rates = {"L1": {"copy": 90.0}, "memory": {"copy": 8.0}}
     monkeypatch.setattr(grid, "WORKLOADS", tiny)
+    monkeypatch.setattr(grid, "LAYERS", ())
     monkeypatch.setattr(ceilings, "measure", lambda threads: Ceilings(threads, 100, 50, 10))
     monkeypatch.setattr(survey, "row", lambda threads, _: {"threads": threads, "bandwidth": rates})
     target = tmp_path / "roofline.png"

@@ -81,7 +81,7 @@ def race(
     if json_file is not None:
         images.check_target(json_file)
     counts = None if threads is None else [int(n) for n in numbers(threads, "threads", ",")]
-    rivals, chosen = competitors.chosen(peers), workloads.chosen(grid.WORKLOADS, only)
+    rivals, chosen = competitors.chosen(peers), workloads.chosen(grid.rows(), only)
     with progress() as announce:
         found = duel.race(chosen, counts, rivals, repeats, announce)
     table.show(found, console())

@@ -12,6 +12,7 @@ import numpy as np
 from parconv.dtypes import Array, DType
 
 from . import images
+from .inputs import kaiming_uniform
 
 Shape = tuple[int, ...]
 
@@ -115,12 +116,6 @@ def _binomial(shape: Shape) -> Array:
     return weights
 
 
-def _kaiming(shape: Shape) -> Array:
-    """Uniform weights as PyTorch initialises a layer with one input channel."""
-    limit = 1 / math.sqrt(shape[-2] * shape[-1])
-    return np.random.default_rng(1).uniform(-limit, limit, shape).astype(np.float32)
-
-
 _ROWS = (
     Study(
         "photo3x3", "1024x1024 uint8 photograph, 3x3 binomial filter, uint8 out",
@@ -128,19 +123,19 @@ _ROWS = (
     ),
     Study(
         "batch28", "512 images 28x28 float32, 32 filters 5x5",
-        (512, 28, 28), (32, 5, 5), _noise, _kaiming,
+        (512, 28, 28), (32, 5, 5), _noise, kaiming_uniform,
     ),
     Study(
         "batch516", "64 images 516x516 float32, one filter 5x5",
-        (64, 516, 516), (5, 5), _noise, _kaiming,
+        (64, 516, 516), (5, 5), _noise, kaiming_uniform,
     ),
     Study(
         "image4100", "one image 4100x4100 float32, 5x5",
-        (4100, 4100), (5, 5), _noise, _kaiming,
+        (4100, 4100), (5, 5), _noise, kaiming_uniform,
     ),
     Study(
         "big7x7", "one image 4096x4096 float32, 7x7, border mirror",
-        (4096, 4096), (7, 7), _noise, _kaiming, mode="same", boundary="mirror",
+        (4096, 4096), (7, 7), _noise, kaiming_uniform, mode="same", boundary="mirror",
     ),
 )  # fmt: skip
 STUDIES: Mapping[str, Study] = {study.name: study for study in _ROWS}

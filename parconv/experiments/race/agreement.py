@@ -21,8 +21,9 @@ class Difference:
         """Infinite where shape or dtype differ."""
         if found.shape != expected.shape or found.dtype != expected.dtype:
             return cls(float("inf"), 1.0)
-        rows = range(0, len(found), CHUNK_ROWS)
-        chunks = [_chunk(found[i : i + CHUNK_ROWS], expected[i : i + CHUNK_ROWS]) for i in rows]
+        step = CHUNK_ROWS if found.ndim < 4 else 1
+        rows = range(0, len(found), step)
+        chunks = [_chunk(found[i : i + step], expected[i : i + step]) for i in rows]
         largest = np.max([worst for worst, _ in chunks], initial=0)
         return cls(float(largest), sum(count for _, count in chunks) / max(1, found.size))
 
@@ -58,5 +59,6 @@ def tolerance(f: Array, g: Array) -> float:
     """What two correct sums may differ by: their rounding errors, whatever the method."""
     precision = f.dtype if f.dtype.kind in "fc" else np.dtype(np.float32)
     largest = np.abs(f).max() if f.dtype.kind != "i" else max(abs(int(f.min())), abs(int(f.max())))
-    scale = float(largest) * float(np.abs(g).sum(dtype=np.float64))
-    return float(np.finfo(precision).eps * (g.size + 16) * scale)
+    each = np.abs(g).reshape(len(g) if g.ndim > 2 else 1, -1)
+    scale = float(largest) * float(each.sum(1, dtype=np.float64).max())
+    return float(np.finfo(precision).eps * (each.shape[1] + 16) * scale)

@@ -16,11 +16,13 @@ from parconv.prediction import Prediction
 
 from .. import ceilings
 from .agreement import Difference
-from .grid import WORKLOADS
+from .grid import Entry
+from .grid import rows as all_rows
+from .memory import warm
 from .peers import OURS, PEERS, Peer, Run
 from .report import FRESH, REUSED, Report, Result, Row, machine_facts
 from .timing import SAMPLE_SECONDS, Timing, calls_of, sample, sample_seconds
-from .workloads import Array, Workload
+from .workloads import Array
 
 REGIME_SECONDS = 0.5  # quick rows get more rounds, up to MOST_ROUNDS
 MOST_ROUNDS = 21
@@ -66,7 +68,7 @@ class Entrant:
 
 
 def race(
-    workloads: Sequence[Workload] = WORKLOADS,
+    workloads: Sequence[Entry] | None = None,
     threads: Sequence[int] | None = None,
     peers: Sequence[Peer] = PEERS,
     repeats: int = 7,
@@ -76,8 +78,9 @@ def race(
 
     Parameters
     ----------
-    workloads : sequence of Workload
-        Those for one thread are raced with one, and left out where one is not among ``threads``.
+    workloads : sequence of Workload or Layer, optional
+        By default all.  Those for one thread are raced with one, and left out where one is not
+        among ``threads``.
     threads : sequence of int, optional
         Thread counts; by default one and all that this process may use.
     peers : sequence of Peer
@@ -89,13 +92,18 @@ def race(
 
     Examples
     --------
-    >>> report = race(WORKLOADS[:1], threads=[1], peers=())  # doctest: +SKIP
+    >>> report = race(all_rows()[:1], threads=[1], peers=())  # doctest: +SKIP
     """
     counts = tuple(threads or sorted({1, machine.thread_budget()}))
     if min(counts) < 1 or repeats < 1:
         raise ValueError(f"threads is {counts} and repeats {repeats}: pass at least 1")
     present = [peer for peer in peers if peer.installed]
-    grid = [(w, count) for w in workloads for count in counts if count == 1 or not w.serial]
+    grid = [
+        (w, count)
+        for w in workloads or all_rows()
+        for count in counts
+        if count == 1 or not w.serial
+    ]
     if not grid:
         raise ValueError(f"threads is {counts}: the chosen workloads are for one thread")
     rows = []
@@ -111,7 +119,7 @@ def race(
     )
 
 
-def race_row(workload: Workload, threads: int, peers: Sequence[Peer], repeats: int) -> Row:
+def race_row(workload: Entry, threads: int, peers: Sequence[Peer], repeats: int) -> Row:
     """Verify and time one workload at one thread count.
 
     The ceilings are measured before and after it: on a shared machine the bandwidth may double or
@@ -139,6 +147,7 @@ def race_row(workload: Workload, threads: int, peers: Sequence[Peer], repeats: i
         limit,
         plan.method,
         plan.cost,
+        plan.problem.flops,
         plan.problem.bytes,
         Prediction.of(plan.problem, plan.strategy, limit, plan.cost).seconds,
         (*(entrant.result() for entrant in entrants), *absent),
@@ -146,7 +155,7 @@ def race_row(workload: Workload, threads: int, peers: Sequence[Peer], repeats: i
 
 
 def _enter(
-    peer: Peer, workload: Workload, threads: int, out: Array, expected: Array, ours: float
+    peer: Peer, workload: Entry, threads: int, out: Array, expected: Array, ours: float
 ) -> Entrant | Result:
     """The peer, ready to race; or the result that says why it does not."""
     f, g = workload.arrays()
@@ -172,8 +181,9 @@ def _take_turns(entrants: Sequence[Entrant], out: Array, threads: int, repeats: 
     rounds = max(repeats, min(MOST_ROUNDS, int(REGIME_SECONDS / max(quick, 1e-6))))
     gc.collect()
     for regime, target in ((REUSED, out), (FRESH, None)):
-        for turn in range(rounds):
-            for entrant in entrants:
-                if entrant.takes_part(regime, turn):
-                    seconds = sample(entrant.run, target, entrant.estimate, threads)
-                    entrant.samples[regime].append(seconds)
+        with warm(regime == REUSED):
+            for turn in range(rounds):
+                for entrant in entrants:
+                    if entrant.takes_part(regime, turn):
+                        seconds = sample(entrant.run, target, entrant.estimate, threads)
+                        entrant.samples[regime].append(seconds)

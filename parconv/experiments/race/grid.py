@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import filters
+from .layers import Layer, Maps
 from .workloads import Pair, Workload
+
+Entry = Workload | Layer
 
 BIG, MEDIUM, VIDEO = (4096, 4096), (1024, 1024), (2160, 3840)
 
@@ -31,6 +34,41 @@ SMALL = (3, 5, 7, 9, 11, 15, 21, 31)
 AUTO: dict[str, Any] = {"method": "auto"}
 BYTES: dict[str, Any] = {"dtype": "uint8", "result": "uint8", "method": "auto"}
 
+RESNET: tuple[tuple[Maps, Maps, dict[str, Any]], ...] = (
+    ((32, 64, 56, 56), (64, 64, 3, 3), {"padding": 1}),
+    ((32, 128, 28, 28), (128, 128, 3, 3), {"padding": 1}),
+    ((32, 256, 14, 14), (256, 256, 3, 3), {"padding": 1}),
+    ((32, 512, 7, 7), (512, 512, 3, 3), {"padding": 1}),
+    ((32, 64, 56, 56), (256, 64, 1, 1), {}),
+    ((32, 256, 56, 56), (64, 256, 1, 1), {}),
+    ((32, 512, 7, 7), (2048, 512, 1, 1), {}),
+    ((8, 3, 224, 224), (64, 3, 7, 7), {"padding": 3, "stride": 2}),
+)
+MOBILENET = ((32, 112, 1), (96, 112, 2), (144, 56, 1), (144, 56, 2), (192, 28, 1), (576, 14, 1))
+LAYERS: tuple[Layer, ...] = (
+    Layer("study", (512, 1, 28, 28), (32, 1, 5, 5)),
+    *(Layer("study", (64, 1, 516, 516), (filters, 1, 5, 5)) for filters in (1, 32)),
+    Layer("bank", (1, 1, 1024, 1024), (32, 1, 31, 31), padding=15),
+    *(
+        Layer("layer", (batch or image[0], *image[1:]), taps, **asked)
+        for batch in (0, 1)
+        for image, taps, asked in RESNET
+    ),
+    *(
+        Layer("winograd", image, taps, method="winograd", planned=True, **asked)
+        for image, taps, asked in RESNET[:4]
+    ),
+    *(
+        Layer("depthwise", (32, n, side, side), (n, 1, 3, 3), stride, padding=1, groups=n)
+        for n, side, stride in MOBILENET
+    ),
+    *(
+        Layer("types", (8, 64, 28, 28), (64, 64, 3, 3), padding=1, dtype=dtype)
+        for dtype in ("float64", "int32")
+    ),
+    *(Layer("uneven", (16, 48, side, side), (72, 48, 3, 3), padding=1) for side in (17, 19, 29)),
+    Layer("uneven", (16, 64, 28, 28), (64, 64, 3, 3), padding=2, dilation=2),
+)
 WORKLOADS: tuple[Workload, ...] = (
     *_squares("big", BIG, (3, 5, 7, 11, 15)),
     *_squares("big", BIG, (3, 7, 15), dtype="float64"),
@@ -62,3 +100,8 @@ WORKLOADS: tuple[Workload, ...] = (
     *_named([*GAUSSIANS, "gaussian:10", "box:15", "sobel-x"], **AUTO),
     *_named([*GAUSSIANS, "box:15"], **BYTES),
 )
+
+
+def rows() -> tuple[Entry, ...]:
+    """All of them."""
+    return *WORKLOADS, *LAYERS

@@ -12,9 +12,9 @@ import numpy as np
 from parconv import records
 from parconv.ceilings import Ceilings
 
+from .grid import Entry
 from .summary import summaries
 from .timing import Timing
-from .workloads import Workload
 
 REUSED, FRESH = "reused", "fresh"
 
@@ -45,13 +45,15 @@ class Row:
     """One workload, one thread count, the ceilings of that moment; the first result is ours.
 
     ``flops`` are the cost of the plan's ``method``: of the cheapest one where the workload leaves
-    the choice.  ``predicted`` are the plan's seconds under those ceilings.
+    the choice; ``work`` those of the definition.  ``predicted`` are the plan's seconds under those
+    ceilings.
     """
 
-    workload: Workload
+    workload: Entry
     ceilings: Ceilings
     method: str
     flops: float
+    work: float
     nbytes: float
     predicted: float
     results: tuple[Result, ...]
@@ -91,6 +93,12 @@ class Row:
 
     def percent_of_limit(self, regime: str) -> float:
         return 100 * self.limit_seconds / self.ours.seconds(regime)
+
+    @property
+    def percent_of_peak(self) -> float:
+        """Multiply-adds of the definition, whatever the method does, against the machine's peak."""
+        rate = self.work / self.ours.seconds(REUSED) / 1e9
+        return 100 * rate / self.ceilings.gflops(np.dtype(self.workload.dtype))
 
     @property
     def prediction(self) -> float:
@@ -149,6 +157,7 @@ def _row_json(row: Row) -> dict[str, Any]:
         "threads": row.threads,
         "limit_seconds": row.limit_seconds,
         "percent_of_limit": {regime: row.percent_of_limit(regime) for regime in ratios},
+        "percent_of_peak": row.percent_of_peak,
         "prediction": row.prediction,
         "best": best,
         "ratio": ratios,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ Array = NDArray[Any]
 Pair = tuple[int, int]
 
 USUAL = ("same", "mirror", "direct", "auto", "random")  # what a name does not mention
+Named = TypeVar("Named", bound="HasName")
 CONTRAST = 8  # grey levels of an image for "int8": a sum of many taps still fits a byte
 
 
@@ -165,7 +166,14 @@ def _image(shape: Pair, channels: int, dtype: str, flat: bool) -> Array:
     return f
 
 
-def chosen(workloads: Sequence[Workload], pattern: str | None) -> tuple[Workload, ...]:
+class HasName(Protocol):
+    """A workload of any kind."""
+
+    @property
+    def name(self) -> str: ...
+
+
+def chosen(workloads: Sequence[Named], pattern: str | None) -> tuple[Named, ...]:
     """The workloads whose name holds ``pattern`` or matches it as a shell pattern."""
     found = tuple(w for w in workloads if matches(w.name, pattern or ""))
     if not found:

@@ -61,7 +61,7 @@ def find(
 
 
 def _race(only: str | None, threads: Sequence[int] | None, announce: Announce) -> Record:
-    chosen = workloads.chosen(grid.WORKLOADS, only)
+    chosen = workloads.chosen(grid.rows(), only)
     return duel.race(chosen, threads, (), repeats=5, announce=announce).to_json()
 
 

@@ -8,8 +8,8 @@ Times nothing.
 from . import astropy, opencv, ours, scipy, torch
 from .peer import Peer, Run
 
-OURS = Peer("parconv", "parconv", ours.prepare, reuses=True)
-OPENCV = Peer("opencv", "cv2", opencv.filter2d, reuses=True)
+OURS = Peer("parconv", "parconv", ours.prepare, reuses=True, layer=ours.layer)
+OPENCV = Peer("opencv", "cv2", opencv.filter2d, reuses=True, layer=opencv.planes)
 NDIMAGE = Peer("scipy", "scipy.ndimage", scipy.correlate, reuses=True)
 PEERS: tuple[Peer, ...] = (
     OPENCV,
@@ -17,12 +17,13 @@ PEERS: tuple[Peer, ...] = (
     # GaussianBlur of bytes has weights of eight fractional bits: 6 to 18 % of noise is off by one,
     # a pixel in a million by two (OpenCV 5.0)
     Peer("opencv-own", "cv2", opencv.own, reuses=True, slack=2),
-    Peer("torch", "torch", torch.prepare, reuses=False),
+    Peer("torch", "torch", torch.prepare, layer=torch.layer),
+    Peer("torch-cl", "torch", layer=torch.channels_last),
     NDIMAGE,
     Peer("scipy-own", "scipy.ndimage", scipy.own, reuses=True),
-    Peer("scipy-oa", "scipy.signal", scipy.oaconvolve, reuses=False),
-    Peer("scipy-fft", "scipy.signal", scipy.fftconvolve, reuses=False),
-    Peer("astropy", "astropy", astropy.prepare, reuses=False),
+    Peer("scipy-oa", "scipy.signal", scipy.oaconvolve),
+    Peer("scipy-fft", "scipy.signal", scipy.fftconvolve),
+    Peer("astropy", "astropy", astropy.prepare),
 )
 
 __all__ = ["NDIMAGE", "OPENCV", "OURS", "PEERS", "Peer", "Run", "chosen"]

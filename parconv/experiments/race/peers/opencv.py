@@ -5,6 +5,7 @@ It knows no complex numbers and no periodic border.
 
 import numpy as np
 
+from ..layers import Layer
 from ..workloads import Array, Workload
 from .peer import Run
 
@@ -85,3 +86,25 @@ def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
     }
     cv2.setNumThreads(threads)
     return functions.get(kind)
+
+
+def planes(workload: Layer, f: Array, g: Array, threads: int) -> Run | None:
+    """`cv2.filter2D` in a loop over images and filters: layers of one channel."""
+    import cv2
+
+    (batch, channels, height, width), (outputs, _, rows, columns) = workload.image, workload.filters
+    plain = workload.stride == workload.dilation == channels == 1
+    if not plain or workload.padding not in (0, rows // 2) or rows % 2 == 0 or rows != columns:
+        return None
+    cv2.setNumThreads(threads)
+    whole = np.empty((batch, outputs, height, width), f.dtype)
+    edge = 0 if workload.padding else rows // 2
+
+    def run(out: Array | None) -> Array:
+        results = whole if out is None or edge else out
+        for image, maps in zip(f, results, strict=True):
+            for weights, result in zip(g, maps, strict=True):
+                cv2.filter2D(image[0], -1, weights[0], result, borderType=cv2.BORDER_CONSTANT)
+        return results[..., edge : height - edge, edge : width - edge]
+
+    return run

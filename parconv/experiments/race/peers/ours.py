@@ -4,8 +4,18 @@ from typing import Any
 
 import parconv
 
+from ..layers import Layer
 from ..workloads import Array, Workload
 from .peer import Run
+
+
+def layer(workload: Layer, f: Array, g: Array, threads: int) -> Run:
+    """`correlate2d` with a layer's filters, or a plan."""
+    options = {**workload.question, "strategy": workload.strategy, "threads": threads}
+    if workload.planned:
+        plan = parconv.plan2d(f, g, correlate=True, **options)
+        return lambda out: plan(f, out=out)
+    return lambda out: parconv.correlate2d(f, g, out=out, **options)
 
 
 def prepare(workload: Workload, f: Array, g: Array, threads: int) -> Run:

@@ -1,10 +1,12 @@
-"""PyTorch: ``conv2d`` of one image, or of the channels of a colour image as planes."""
+"""PyTorch: ``conv2d`` of layers, of one image, or of the channels of a colour image as planes."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..layers import Layer
 from ..workloads import Array, Workload
 from .peer import Run
 
@@ -54,3 +56,53 @@ def _padding(workload: Workload) -> list[int]:
         return [0, 0, 0, 0]
     rows, columns = workload.margins
     return [*columns, *rows]
+
+
+# --- layers --------------------------------------------------------------------------------------
+
+
+def layer(workload: Layer, f: Array, g: Array, threads: int) -> Run | None:
+    """`torch.nn.functional.conv2d`, channels before rows."""
+    return _layer(workload, f, g, threads, lambda array: np.array(array))
+
+
+def channels_last(workload: Layer, f: Array, g: Array, threads: int) -> Run | None:
+    """The same with maps and filters in memory whose channels come last."""
+    return _layer(workload, f, g, threads, _last)
+
+
+def _last(array: Array) -> Array:
+    """A copy with channels last; its strides say so even of one channel, as torch wants them."""
+    b, c, h, w = array.shape
+    copy = np.ascontiguousarray(array.transpose(0, 2, 3, 1))
+    size = array.itemsize
+    strides = (size * c * h * w, size, size * c * w, size * c)
+    return np.lib.stride_tricks.as_strided(copy, (b, c, h, w), strides)
+
+
+def _layer(
+    workload: Layer, f: Array, g: Array, threads: int, arranged: Callable[[Array], Array]
+) -> Run | None:
+    import torch
+    from torch.nn import functional
+
+    if workload.dtype == "float64" and _unrolled(workload) > UNROLLED_BYTES:
+        return None
+    torch.set_num_threads(threads)
+    image, weights = (torch.from_numpy(arranged(array)) for array in (f, g))
+    words = ("stride", "padding", "dilation", "groups")
+    question = {word: getattr(workload, word) for word in words}
+
+    def run(out: Array | None) -> Array:
+        with torch.inference_mode():
+            found: Array = functional.conv2d(image, weights, **question).numpy()
+        return found
+
+    return run
+
+
+def _unrolled(workload: Layer) -> int:
+    """Bytes of the columns of one image, for as many threads as it has images at once."""
+    _, inputs, rows, columns = workload.filters
+    pixels = math.prod(workload.image[2:]) // workload.stride**2
+    return 8 * inputs * rows * columns * workload.groups * pixels
