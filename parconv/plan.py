@@ -113,6 +113,8 @@ class Plan:
         return taps._replace(offset=complexes.offset(problem, weights))
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
+        if not self.bands:
+            return
         run, work, fill, layout = self._shared
         run(work, (source, taps, fill, target, layout))
 

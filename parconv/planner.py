@@ -117,12 +117,22 @@ def make_plan(
 
     By rule; where nobody names a strategy, by what `wisdom` recorded for the problem.
     """
+    if 0 in problem.shape:
+        return _nothing_to_do(problem, threads, strategy, method)
     advice = wisdom.recall(problem, budget) if strategy == "auto" else None
     chosen = _choose_method(problem, method)
     if advice is None or advice.strategy not in STRATEGIES or advice.method != chosen:
         return by_rule(problem, threads, budget, strategy, chosen)
     used = min(advice.threads, budget)
     return arrange(problem, chosen, advice.strategy, threads, used, advice.bands, advice)
+
+
+def _nothing_to_do(problem: Problem, threads: int | None, strategy: str, method: str) -> Plan:
+    """The plan for an empty result, about which methods need not know."""
+    _known("method", method, methods_for(problem))
+    _known("strategy", strategy, STRATEGIES)
+    names = ("direct" if method == "auto" else method, "serial" if strategy == "auto" else strategy)
+    return Plan(problem, *names, threads, 1, (), 1)
 
 
 def by_rule(problem: Problem, threads: int | None, budget: int, strategy: str, method: str) -> Plan:
@@ -141,8 +151,7 @@ def arrange(
 ) -> Plan:  # fmt: skip
     """The plan that runs about so many bands (more where signals must be served) on ``threads``."""
     parts = min(max(_launches(problem, method, 1), number), MOST_BANDS)
-    bands = methods_for(problem)[method].bands
-    cut = () if 0 in problem.shape else bands(as_reals(problem), parts)
+    cut = methods_for(problem)[method].bands(as_reals(problem), parts)
     used = max(1, min(threads, len(cut)))
     launch = max(used, math.ceil(len(cut) / _launches(problem, method, used)))
     return Plan(problem, method, strategy, asked, used, cut, launch, advice)
