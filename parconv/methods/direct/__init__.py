@@ -109,7 +109,7 @@ def order(problem: Problem) -> Array:
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filter in the order in which the tile reads it, read-only."""
     kind = problem.sums
-    limit = _largest_pixel(problem, g) if problem.compute.kind == "i" else None
+    limit = largest_pixel(problem, g) if problem.compute.kind == "i" else None
     if g.dtype.kind == "c":
         imaginary = g.imag if problem.reflect else -g.imag  # correlation conjugates
         g = np.stack([g.real, imaginary, -imaginary])
@@ -121,7 +121,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
     return Taps(values, limit)
 
 
-def _largest_pixel(problem: Problem, g: Array) -> int | None:
+def largest_pixel(problem: Problem, g: Array) -> int | None:
     """The largest |pixel| whose int64 sums cannot overflow; None where the dtype settles it."""
     total = max(1, sum(abs(tap) for tap in g.ravel().tolist()))
     limit, constant = (2**63 - 1) // total, abs(int(problem.cval.real))

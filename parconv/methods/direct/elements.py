@@ -32,14 +32,15 @@ def converted(builder: Any, value: Value, source: Any, target: Any) -> Value:
 
 
 def _pixel(context: Any, builder: Any, kind: Any, array: Value, indices: Value) -> Value:
-    """Pointer to ``array[plane, row, column]`` in any layout."""
+    """Pointer to ``array[indices]`` in any layout."""
     fields = context.make_array(kind)(context, builder, array)
     return cgutils.get_item_pointer(
         context, builder, kind, fields, cgutils.unpack_tuple(builder, indices)
     )
 
 
-_INDEX = types.UniTuple(types.int64, 3)
+def _indices(array: Any) -> Any:
+    return types.UniTuple(types.int64, array.ndim)
 
 
 @intrinsic
@@ -57,7 +58,7 @@ def read(typing: Any, f: Any, index: Any, part: Any, scratch: Any) -> Any:
         )
         return context.cast(builder, value, f.dtype.underlying_float, scratch.dtype)
 
-    return scratch.dtype(f, _INDEX, types.int64, scratch), codegen
+    return scratch.dtype(f, _indices(f), types.int64, scratch), codegen
 
 
 @intrinsic
@@ -79,7 +80,7 @@ def write(typing: Any, out: Any, index: Any, real: Any, imaginary: Any) -> Any:
         context.pack_value(builder, out.dtype, value, pointer)
         return context.get_dummy_value()
 
-    return types.void(out, _INDEX, real, real), codegen
+    return types.void(out, _indices(out), real, real), codegen
 
 
 def _saturated(builder: Any, value: Value, kind: Any, result: Any) -> Value:

@@ -19,8 +19,8 @@ from .elements import converted
 def _flat(context: Any, builder: Any, array: Any, value: Value) -> Value:
     fields = context.make_array(array)(context, builder, value)
     strides = cgutils.unpack_tuple(builder, fields.strides)
-    flat = builder.icmp_signed("==", strides[2], fields.itemsize)
-    for stride in strides[:2]:
+    flat = builder.icmp_signed("==", strides[-1], fields.itemsize)
+    for stride in strides[:-1]:
         rest = builder.srem(stride, fields.itemsize)
         flat = builder.and_(flat, builder.icmp_signed("==", rest, rest.type(0)))
     return flat

@@ -1,0 +1,179 @@
+"""The register tile of layers: R filters x V vectors of neighbouring outputs, held in registers.
+
+One loop runs over all taps of a filter, channels included: R weights are broadcast, V vectors of
+pixels are loaded.  The pixels of one tap lie
+
+* one after another, the taps a constant step apart (``pieces`` 1: a packed panel, or maps as they
+  lie under a filter of one tap), or
+* in two places each vector, lanes before a row's end here and those behind it there, the taps as a
+  table of offsets says (``pieces`` 2: maps as they lie, or a copy of them with its border).
+
+So outputs count as one run whatever the width of their rows, and no lane is lost at a row's end.
+
+Per output the order of additions is: channels, then filter rows, then columns.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import product
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ... import machine
+from ...simd import I32, I64, Code, Value, data_pointer, define_once
+
+# rows x vectors accumulators + the vectors of one tap + one weight fit the register file
+_SHAPES = {32: (8, 3), 16: (6, 2)}
+ROWS, VECTORS = _SHAPES[machine.VECTOR_REGISTERS]
+
+STREAM = 1  # as a flag: store past the caches
+PLACE = 3  # numbers of a vector's place: first piece, second piece, lanes of the first
+
+
+class Shape(NamedTuple):
+    """What is unrolled in one version of the tile."""
+
+    rows: int
+    vectors: int
+    pieces: int
+
+
+SHAPES = [
+    Shape(*shape) for shape in product(range(1, ROWS + 1), dict.fromkeys((1, VECTORS)), (1, 2))
+]
+
+
+class _Tile:
+    """Emits one version of the tile; the attributes are IR values of the function's arguments."""
+
+    def __init__(self, builder: Any, shape: Shape, *arguments: Value) -> None:
+        (self.source, self.step, self.offsets, self.places, self.taps, self.count, self.target,
+         self.row, self.blocks, self.flags) = arguments  # fmt: skip
+        self.builder, self.shape = builder, shape
+        self.code = Code(builder, self.source.type.pointee)
+        self.cells = list(product(range(shape.rows), range(shape.vectors)))
+        self.pieces = [self.piece(n) for n in range(shape.vectors)] if shape.pieces == 2 else []
+
+    def piece(self, n: int) -> tuple[Value, Value, Value]:
+        """The two places of a vector, and which lanes come from the first."""
+        code, lanes = self.code, ir.VectorType(I32, self.code.lanes)
+        first, second, count = (code.read(self.places, PLACE * n + i) for i in range(PLACE))
+        bound = self.builder.trunc(count, I32)
+        undefined = ir.Constant(lanes, ir.Undefined)
+        bounds = self.builder.insert_element(undefined, bound, I32(0))
+        bounds = code.shuffle(bounds, bounds, [0] * code.lanes)
+        numbers = ir.Constant(lanes, list(range(code.lanes)))
+        mask = self.builder.icmp_signed("<", numbers, bounds)
+        return code.at(self.source, first), code.at(self.source, second), mask
+
+    def emit(self) -> None:
+        """``blocks`` tiles, one under another, from the same pixels."""
+        self.code.loop(self.blocks, [self.taps, self.target], self.one_tile)
+
+    def one_tile(self, _: Value, taps: Value, target: Value) -> list[Value]:
+        zeros = [self.code.zero] * len(self.cells)
+        taps, _, *sums = self.code.loop(self.count, [taps, self.source, *zeros], self.one_tap)
+        streamed = self.builder.icmp_signed("!=", self.flags, I64(0))
+        with self.builder.if_else(streamed) as (past_caches, into_caches):
+            with past_caches:
+                self.put(sums, target, self.code.stream)
+            with into_caches:
+                self.put(sums, target, self.code.store)
+        return [taps, self.code.at(target, self.builder.mul(self.row, I64(self.shape.rows)))]
+
+    def one_tap(self, index: Value, taps: Value, pixel: Value, *sums: Value) -> list[Value]:
+        code, total = self.code, dict(zip(self.cells, sums, strict=True))
+        vectors = self.pixels(index, pixel)
+        for row in range(self.shape.rows):
+            weight = code.splat(code.read(taps, row))
+            for n, pixels in enumerate(vectors):
+                total[row, n] = code.fma(pixels, weight, total[row, n])
+        return [code.at(taps, self.shape.rows), code.at(pixel, self.step), *total.values()]
+
+    def pixels(self, index: Value, pixel: Value) -> list[Value]:
+        """The vectors of one tap."""
+        code = self.code
+        if not self.pieces:
+            return [code.load(code.at(pixel, n * code.lanes)) for n in range(self.shape.vectors)]
+        offset = code.read(self.offsets, index)
+        return [
+            self.builder.select(
+                mask, code.load(code.at(first, offset)), code.load(code.at(second, offset))
+            )
+            for first, second, mask in self.pieces
+        ]
+
+    def put(self, sums: Sequence[Value], target: Value, how: Any) -> None:
+        for (row, n), value in zip(self.cells, sums, strict=True):
+            start = self.code.at(target, self.builder.mul(self.row, I64(row)))
+            how(value, self.code.at(start, n * self.code.lanes))
+
+
+def _emit(builder: Any, *arguments: Value, shape: Shape) -> None:
+    _Tile(builder, shape, *arguments).emit()
+
+
+@intrinsic
+def tile(
+    typing, f, scratch, in_place, source, numbers, taps, taps_at, count, out, direct, target, how
+):  # fmt: skip
+    """Emit a call that computes tiles of the same pixels, one under another.
+
+    ``source`` = element of ``f``, where ``in_place``, or of ``scratch``, and elements from tap to
+    tap.  ``numbers`` = where in scratch, counted in int64, the tables of offsets and of places
+    begin.  ``target`` = element of ``out``, where ``direct``, or of ``scratch``, and elements from
+    filter to filter.  ``how`` = rows and vectors of the tile, pieces of a vector, tiles, flags.
+    """
+    signature = types.void(
+        f, scratch, in_place, types.UniTuple(types.int64, 2), types.UniTuple(types.int64, 2), taps,
+        types.int64, types.int64, out, direct, types.UniTuple(types.int64, 2),
+        types.UniTuple(types.int64, 5),
+    )  # fmt: skip
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds, element = signature.args, scratch.dtype
+
+        def place(array: int, at: Value) -> Value:
+            return data_pointer(context, builder, kinds[array], args[array], at)
+
+        def chosen(array: int, condition: Value, at: Value) -> Value:
+            """In that array where the condition holds, else in scratch."""
+            here = place(1, at)
+            if kinds[array].dtype != element:
+                return here
+            return builder.select(condition, place(array, at), here)
+
+        (source_at, step), (offsets_at, places_at), (target_at, row) = (
+            [builder.extract_value(args[n], i) for i in range(2)] for n in (3, 4, 10)
+        )
+        rows, vectors, pieces, blocks, flags = (
+            builder.extract_value(args[11], n) for n in range(5)
+        )
+        table = builder.bitcast(place(1, I64(0)), I64.as_pointer())
+        values = [
+            chosen(0, args[2], source_at), step, builder.gep(table, [offsets_at]),
+            builder.gep(table, [places_at]), place(5, args[6]), args[7],
+            chosen(8, args[9], target_at), row, blocks, flags,
+        ]  # fmt: skip
+        many = builder.zext(builder.icmp_signed(">", vectors, I64(1)), I64)
+        two = builder.zext(builder.icmp_signed(">", pieces, I64(1)), I64)
+        key = builder.add(builder.mul(rows, I64(4)), builder.add(builder.mul(many, I64(2)), two))
+
+        def call(shape: Shape) -> list[Value]:
+            name = f"parconv.layer.{values[0].type.pointee}.{'x'.join(map(str, shape))}"
+            function = define_once(
+                builder.module, name, [v.type for v in values], partial(_emit, shape=shape)
+            )
+            builder.call(function, values)
+            return []
+
+        cases = {
+            4 * s.rows + 2 * (s.vectors > 1) + (s.pieces > 1): partial(call, s) for s in SHAPES
+        }
+        Code(builder, context.get_data_type(element)).choose(key, cases)
+        return context.get_dummy_value()
+
+    return signature, codegen
