@@ -53,7 +53,7 @@ def _why_not(plan: Any, name: str) -> str:
         return str(reason)
     own, its = plan.predict(), plan.predict(name)
     if own is None or its is None:
-        return f"{method.cost(plan.question) / max(plan.cost, 1):.2g} times the work"
+        return f"{plan.cost_of(name) / max(plan.cost, 1):.2g} times the work"
     return f"{1e3 * its.seconds:.3g} ms, {its.seconds / own.seconds:.2g} times as long"
 
 

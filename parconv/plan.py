@@ -103,6 +103,8 @@ class Plan:
     def prepare(self, g: Array) -> Any:
         """The filter as the method's kernel reads it."""
         problem = self.problem
+        if not self.bands:
+            return Taps(np.empty(0))
         if problem.bank is None:
             return self._method.prepare(problem, problem.part.of(g))
         weights = banks.weights(g, problem.reflect)
@@ -175,6 +177,8 @@ class Plan:
     def workspace(self) -> int:
         """Bytes beyond image and output: the scratch of all threads, and float16 as float32."""
         problem = self.problem
+        if not self.bands:
+            return 0
         copies = arrays.copied_bytes(problem.image, problem.image_dtype)
         copies += arrays.copied_bytes(problem.shape, problem.dtype)
         scratch = self._method.workspace(self._summed) * self.sums.itemsize
@@ -197,17 +201,18 @@ class Plan:
     @property
     def cost(self) -> float:
         """Floating-point operations, or as many as the direct method would do in the time."""
-        return self._cost(self.method)
+        return self.cost_of(self.method)
 
-    def _cost(self, method: str) -> float:
-        return float(methods_for(self.problem)[method].cost(self.question))
+    def cost_of(self, method: str) -> float:
+        """Those of another method."""
+        return float(methods_for(self.problem)[method].cost(self.question)) if self.bands else 0.0
 
     def predict(self, method: str | None = None) -> Prediction | None:
         """The time of a run, from the machine's recorded ceilings; None where there are none.
 
         ``method``: another one, in place of the plan's.
         """
-        found, cost = ceilings.load(self.threads), self._cost(method or self.method)
+        found, cost = ceilings.load(self.threads), self.cost_of(method or self.method)
         return Prediction.of(self.problem, self.strategy, found, cost) if found else None
 
     def explain(self) -> str:
