@@ -29,6 +29,10 @@ def test_the_examples_run(capsys):
     assert names["blurred"].shape == names["photo"].shape
     assert names["blurred"].dtype == np.uint8
     assert names["blobs"].dtype == np.float32
+    assert names["maps"].shape == (64, 32, 24, 24)
+    assert names["deeper"].shape == (64, 48, 12, 12)
+    np.testing.assert_allclose(names["same"].transpose(0, 3, 1, 2), names["deeper"], atol=1e-3)
+    assert names["each"].shape == (64, 32, 22, 22)
     assert names["again"].tobytes() == parconv.gaussian(names["f"], 2).tobytes()
 
 
