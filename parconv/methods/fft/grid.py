@@ -20,7 +20,7 @@ PIXEL_WORK = 80
 SPECTRUM_WORK = 500
 # For each size of a transform, the share of the multiply-add peak that its 5 n log2 n operations
 # reach, both directions and the product with the spectrum (one core, Zen 5, 2026-11).
-EFFICIENCY = {64: 0.64, 128: 0.77, 256: 0.66, 512: 0.62}
+EFFICIENCY = {64: 0.64, 128: 0.77, 256: 0.66, 320: 0.62, 512: 0.62, 640: 0.62}
 DIRECT_EFFICIENCY = 0.9  # the share that the direct method reaches
 LARGEST = max(EFFICIENCY)
 LEAST_STEP = 16  # outputs of a tile, on each axis

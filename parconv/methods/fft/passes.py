@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from ...simd import I64, Code, Value, data_pointer, define_once
 from ..transposition import columns, transposed, untransposed
 from .butterfly import Complex, dft, product, swapped
-from .spectrum import BIG, SMALL
+from .spectrum import BIG, ODD, SMALL
 
 Body = Callable[[Value], None]
 
@@ -243,7 +243,10 @@ class _Pass:
 
 _BODIES = ("first", "last", "forward", "inverse", "multiply", "turn", "turn_back")
 FIRST, LAST, FORWARD, INVERSE, MULTIPLY, TURN, TURN_BACK = range(len(_BODIES))
-_ANY_RADIX = ("first", "last", "forward", "inverse")
+_RADICES = {
+    "first": (BIG, SMALL), "last": (BIG, SMALL),
+    "forward": (BIG, SMALL, ODD), "inverse": (BIG, SMALL, ODD),
+}  # fmt: skip
 
 
 def _call_pass(builder: Any, name: str, radix: int, arguments: Sequence[Value]) -> None:
@@ -276,15 +279,10 @@ def run_pass(typing, which, radix, scratch, source, target, constants, table, si
         ]
         numbers = [builder.extract_value(args[7], n) for n in range(4)]
         arguments = [*pointers, *numbers]
-        if name not in _ANY_RADIX:
-            _call_pass(builder, name, BIG, arguments)
-            return context.get_dummy_value()
-        big = builder.icmp_signed("==", args[1], args[1].type(BIG))
-        with builder.if_else(big) as (then, otherwise):
-            with then:
-                _call_pass(builder, name, BIG, arguments)
-            with otherwise:
-                _call_pass(builder, name, SMALL, arguments)
+        for radix in _RADICES.get(name, (BIG,)):
+            asked = builder.icmp_signed("==", args[1], args[1].type(radix))
+            with builder.if_then(asked):
+                _call_pass(builder, name, radix, arguments)
         return context.get_dummy_value()
 
     return signature, codegen

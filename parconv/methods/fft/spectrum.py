@@ -13,11 +13,12 @@ from ...dtypes import Array, DType
 # The larger radix of a butterfly is also that of the last pass, beside which data are transposed:
 # twice as many vectors must fit the register file with a few to spare.
 # A radix of 16 does not: 128 instead of 190 GFLOP/s for 128 x 128 (Zen 5, 2026-11).
-BIG, SMALL = (8, 4) if machine.VECTOR_REGISTERS == 32 else (4, 2)
+# Sizes that are no power of two have one pass of radix `ODD`, the second.
+BIG, SMALL, ODD = (8, 4, 10) if machine.VECTOR_REGISTERS == 32 else (4, 2, 5)
 
 
 def factors(size: int) -> tuple[int, ...]:
-    """The radix of each pass of a transform of ``size``, a power of two; the last is `BIG`.
+    """The radix of each pass of a transform of ``size``, 2**n or 5 2**n; the last is `BIG`.
 
     Examples
     --------
@@ -25,6 +26,9 @@ def factors(size: int) -> tuple[int, ...]:
     >>> math.prod(factors(128)), factors(128)[-1] == BIG
     (128, True)
     """
+    if size % 5 == 0:
+        first, *others = factors(size // ODD)
+        return first, ODD, *others
     bits, big, small = (int(math.log2(n)) for n in (size, BIG, SMALL))
     few = next(count for count in range(bits) if (bits - count * small) % big == 0)
     return (SMALL,) * few + (BIG,) * ((bits - few * small) // big)
