@@ -12,6 +12,7 @@ from oracle import BORDERS, MODES, assert_same_bits, expect
 
 import parconv
 from parconv.methods import fft
+from parconv.methods.fft import grid
 from parconv.methods.fft.grid import EFFICIENCY, LARGEST, grid_of
 from parconv.methods.fft.spectrum import factors, frequencies
 from parconv.methods.transposition import columns, transposed, untransposed
@@ -103,6 +104,16 @@ def test_filters(shape: tuple[int, int], taps: tuple[int, int], dtype: str) -> N
     direct = parconv.conv2d(f.astype(float), g.astype(float), method="direct", **options)
     scale = np.abs(f).max() * np.abs(g).sum()
     assert np.abs(conv(f, g, **options) - direct).max() < SEEN[dtype] * scale
+
+
+@pytest.mark.parametrize("size", EFFICIENCY)
+def test_every_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where another transform would cost less; no other test has these shapes."""
+    monkeypatch.setattr(grid, "EFFICIENCY", {size: 1.0})
+    f, g = image((size + 5, size + 37)), image((11, 14))
+    plan = parconv.plan2d(f, g, mode="same", boundary="wrap", method="fft")
+    assert grid_of(plan.problem).size == size
+    assert error(plan(f), f, g, mode="same", boundary="wrap") < SEEN["float32"]
 
 
 @pytest.mark.parametrize("border", BORDERS)
@@ -458,7 +469,10 @@ def test_other_vectors(cpu: str, run_python: RunPython, tmp_path: Any) -> None:
         from parconv import machine
         rng = np.random.default_rng(1)
         for dtype, bound in (("float32", 1e-7), ("float64", 2e-16)):
-            for shape, taps in ((150, 170), (11, 12)), ((200, 190), (40, 31)), ((300, 80), (90, 3)):
+            for shape, taps in (
+                ((150, 170), (11, 12)), ((200, 190), (40, 31)), ((300, 80), (90, 3)),
+                ((500, 520), (150, 3)), ((480, 500), (300, 3)),
+            ):
                 f, g = (rng.standard_normal(n).astype(dtype) for n in (shape, taps))
                 f[5, 6] = np.nan
                 found = parconv.conv2d(f, g, threads=1, method="fft")

@@ -8,7 +8,7 @@ most tiles do, the direct method itself is faster.
 
 The error of an output is below ``1e-7 max|f| sum|g|`` in float32 and ``2e-16 max|f| sum|g|`` in
 float64 for filters of a hundred taps and more, and stays below ``2 u log2(n) max|f| sum|g|`` for
-hard images such as constant ones (u = 2**-24 or 2**-53; n <= 512 the side of a tile; max|f| over
+hard images such as constant ones (u = 2**-24 or 2**-53; n <= 640 the side of a tile; max|f| over
 the two tiles that share a transform).  So it is relative to the largest pixel within some hundreds,
 not to an output's own neighbourhood: dark surroundings of a very bright spot lose relative
 precision.  ``method="direct"`` bounds the error by the neighbourhood.  The pixels of images of 8
@@ -34,8 +34,9 @@ from . import kernel as k
 from .grid import DIRECT_EFFICIENCY, LARGEST, LEAST_STEP, grid_of
 from .spectrum import factors, spectrum, twiddles
 
-# A transform larger than the nearest cache goes through its passes part by part.  512 x 512 float32
-# in parts 4 % faster, 256 x 256 (32 KiB each) 3 % slower (Zen 5, 2026-11).
+# A transform larger than the nearest cache goes through its passes part by part.  In parts
+# 512 x 512 float32 is 4 % faster and 320 x 320 10 %, 256 x 256 (32 KiB each) 3 % slower (Zen 5,
+# 2026-11).
 PART_BYTES = 1 << 15
 
 

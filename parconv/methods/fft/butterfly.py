@@ -38,7 +38,7 @@ def dft(code: Code, get: Callable[[int], Complex], count: int) -> list[Complex]:
         halves = [
             _fifths(code, [get((first + n) % 10) for n in range(0, 10, 2)]) for first in (0, 5)
         ]
-        pairs = [_turned(code, *both, 0) for both in zip(*halves, strict=True)]
+        pairs = [_turned(code, even, odd, 0) for even, odd in zip(*halves, strict=True)]
         return [pairs[k % 5][k % 2] for k in range(10)]
     even = dft(code, lambda n: get(2 * n), count // 2)
     odd = dft(code, lambda n: get(2 * n + 1), count // 2)
