@@ -35,7 +35,7 @@ from .grid import DIRECT_EFFICIENCY, LARGEST, LEAST_STEP, grid_of
 from .spectrum import factors, spectrum, twiddles
 
 # A transform larger than the nearest cache goes through its passes part by part.  In parts
-# 512 x 512 float32 is 4 % faster and 320 x 320 10 %, 256 x 256 (32 KiB each) 3 % slower (Zen 5,
+# 512 x 512 float32 is 4 % faster and 320 x 320 9 %, 256 x 256 (32 KiB each) 3 % slower (Zen 5,
 # 2026-11).
 PART_BYTES = 1 << 15
 

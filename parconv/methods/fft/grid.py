@@ -21,7 +21,7 @@ SPECTRUM_WORK = 500
 # For each size of a transform, the share of the multiply-add peak that its 5 n log2 n operations
 # reach, both directions and the product with the spectrum (one core, Zen 5, 2026-11).  Between the
 # powers of two lie sizes that waste less: 4096 x 4096 float32 at 127x127 has 8 x 8 tiles of 640 in
-# place of 11 x 11 of 512, 22.0 ms in place of 27.2; 63x63 16 x 16 of 320, 19.9 in place of 21.7.
+# place of 11 x 11 of 512, 22.0 ms in place of 27.2; 63x63 16 x 16 of 320, 19.9 in place of 21.6.
 EFFICIENCY = {64: 0.64, 128: 0.77, 256: 0.66, 320: 0.61, 512: 0.62, 640: 0.60}
 DIRECT_EFFICIENCY = 0.9  # the share that the direct method reaches
 LARGEST = max(EFFICIENCY)
