@@ -321,6 +321,15 @@ def test_chosen_where_it_wins() -> None:
     assert planned(4096, np.outer(even(9), even(9)), method="direct") == "direct"
 
 
+@pytest.mark.parametrize(
+    ("taps", "rank", "method"),
+    [(7, 2, "direct"), (9, 2, "separable"), (15, 2, "separable"), (15, 3, "fft"), (31, 2, "fft")],
+)
+def test_products_chosen_where_they_win(taps: int, rank: int, method: str) -> None:
+    pairs = [(image((taps,), "float64", n), image((taps,), "float64", n + 9)) for n in (11, 12, 13)]
+    assert planned(4096, sum(np.outer(*pair) for pair in pairs[:rank])) == method
+
+
 # --- other vectors -------------------------------------------------------------------------------
 
 

@@ -17,11 +17,13 @@ RING_STRIPS = 4  # then the rows that later strips want move to the top of the r
 # Fewer taps are faster one by one.  Milliseconds for 4096 x 4096 float32 in pairs, one by one: 9x9
 # 6.3 5.9, 17x17 8.1 9.2, 41x41 13.4 17.7 (one core, Zen 5, 2026-11).
 PAIRED = 12
-# Operations of the direct method that take as long (one core, Zen 5, 2026-11), for each sum of a
-# pass: packing, turning and storing it; two taps that are equal; a tap for itself.  Milliseconds
-# for 4096 x 4096 float32 so predicted, measured: 3x3 6.5 5.7, 9x9 8.5 6.0, 17x17 9.8 7.5, 41x41 16
-# 12.9; for 256 x 256: 9x9 0.036 0.030, 41x41 0.07 0.08.
-SUM_WORK, PAIR_WORK, TAP_WORK = 18, 4, 2.5
+# Operations of the direct method that take as long (one core, Zen 5, 2026-11), for each pixel: to
+# pack it; to turn a sum of a product's first pass; to turn and store a result; for each sum of a
+# pass one tap, or to begin pairs of equal taps, and each of them.  Milliseconds for 4096 x 4096
+# float32 so predicted, measured, of one, two and three products: 7x7 6.8 6.8, 9.3 9.3, 11.7 11.9;
+# 31x31 14.6 15.3, 24.8 24.6, 35.1 35.1; in pairs 15x15 8.5 8.6, 12.7 12.6; 41x41 13.7 13.2, 23.2
+# 21.8.
+PACK_WORK, TURN_WORK, STORE_WORK, TAP_WORK, PAIRS_WORK, PAIR_WORK = 14, 4, 18, 2.5, 10, 3
 
 
 def _up(number: int, multiple: int) -> int:
@@ -89,8 +91,8 @@ def work_of(problem: Problem) -> float:
     down = tiles * _up(min(shape.tile, columns) + problem.span[1] - 1, shape.lanes)
     across = _up(columns, shape.chunk if columns < shape.chunk else shape.lanes)
     tap_y, tap_x = (
-        taps // 2 * PAIR_WORK if pairs else taps * TAP_WORK
+        PAIRS_WORK + taps // 2 * PAIR_WORK if pairs else taps * TAP_WORK
         for taps, pairs in zip(problem.filter, paired(problem), strict=True)
     )
-    downwards, sideways = products * (SUM_WORK + tap_y) * down, products * tap_x * across
-    return height * (downwards + sideways + SUM_WORK * across)
+    downwards = PACK_WORK + products * (TURN_WORK + tap_y)
+    return height * (downwards * down + (products * tap_x + STORE_WORK) * across)
