@@ -20,8 +20,8 @@ PAIRED = 12
 # Operations of the direct method that take as long (one core, Zen 5, 2026-11), for each pixel: to
 # pack it; to turn a sum of a product's first pass; to turn and store a result; for each sum of a
 # pass one tap, or to begin pairs of equal taps, and each of them.  Milliseconds for 4096 x 4096
-# float32 so predicted, measured, of one, two and three products: 7x7 6.8 6.8, 9.3 9.3, 11.7 11.9;
-# 31x31 14.6 15.3, 24.8 24.6, 35.1 35.1; in pairs 15x15 8.5 8.6, 12.7 12.6; 41x41 13.7 13.2, 23.2
+# float32 so predicted, measured, of one, two and three products: 7x7 6.8 6.8, 9.3 9.3, 11.8 11.9;
+# 31x31 14.6 15.3, 24.8 24.6, 35.1 35.1; in pairs 15x15 8.5 8.6, 12.7 12.6; 41x41 13.7 13.2, 23.1
 # 21.8.
 PACK_WORK, TURN_WORK, STORE_WORK, TAP_WORK, PAIRS_WORK, PAIR_WORK = 14, 4, 18, 2.5, 10, 3
 
