@@ -152,11 +152,13 @@ def _in_place(problem: Problem) -> tuple[int, int, int, int]:
     (sy, sx), (span_y, span_x) = problem.stride, problem.span
     vector = machine.lanes(real(problem.compute).itemsize)
     (lead_y, lead_x), (size_y, size_x) = problem.lead, problem.plane_in
-    top, left = -(-max(lead_y, 0) // sy), max(lead_x, 0)
-    bottom = min(problem.plane[0], (size_y + lead_y - span_y) // sy + 1)
-    right = min(problem.plane[1], size_x + lead_x - span_x + 1)
-    whole_rows = left == 0 and right == problem.plane[1]
-    if sx > 1 or right - left < vector * (1 if whole_rows else 24):
+    (rows, columns), tiles = problem.plane, ROWS * sy
+    top, left = -(-max(lead_y, 0) // tiles) * ROWS, max(lead_x, 0)
+    below = max(rows - (size_y + lead_y - span_y) // sy - 1, 0)
+    bottom = rows - -(-below // ROWS) * ROWS
+    right = min(columns, size_x + lead_x - span_x + 1)
+    whole_rows = left == 0 and right == columns
+    if sx > 1 or right - left < vector * (1 if whole_rows else 4):
         return 0, 0, 0, 0
     return top, max(bottom, top), left, right
 

@@ -14,7 +14,7 @@ from ... import jit, machine
 from ...borders import source_column, source_index
 from ...simd import store_fence
 from .elements import read, write
-from .runs import convert_run, has_complex_runs, has_runs, join_runs, lies_flat, split_run
+from .runs import convert_rows, convert_run, has_complex_runs, has_runs, join_runs, lies_flat, split_run
 from .tile import CONVERT, PREFETCH, ROWS, STREAM, tile_row
 
 FIELDS = (
@@ -71,15 +71,20 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
         stride = 1
     flat, parted = stride == 1 and has_runs(f), stride == 1 and has_complex_runs(f)
     plane_at, image_row = plane * (f.strides[0] // f.itemsize), f.strides[1] // f.itemsize
-    for y_in in range(rows):
-        row = _packed_row(layout, y_in, y, height)
+    top, parts = y * layout[STRIDE_Y] - layout[LEAD_Y], layout[PARTS]
+    plain = layout[GATHER_ROWS] == 0 and top >= 0 and top + rows <= layout[ROWS_IN]
+    if plain and flat:
+        source = plane_at + top * image_row + left + first
+        convert_rows(f, source, image_row, scratch, first, step, rows, last - first)
+    for y_in in range(0 if plain and flat else rows):
+        row = top + y_in if plain else _packed_row(layout, y_in, y, height)
         if row == -2:
             continue
         if parted and row >= 0 and last > first:
             source, at = plane_at + row * image_row + left + first, y_in * step + first
             split_run(f, source, scratch, at, at + layout[PART_STEP], last - first)
             continue
-        for part in range(layout[PARTS]):
+        for part in range(parts):
             at = part * layout[PART_STEP] + y_in * step
             if row < 0:
                 for column in range(columns):
@@ -101,11 +106,16 @@ def _pack(f, fill, layout, scratch, plane, y, height, x, width):
             continue
         pixel = source_column(left + index, size, layout[CHANNELS], layout[BORDER_X])
         at = column // stride + column % stride * phase
+        if plain and parts == 1:
+            for y_in in range(rows):
+                value = read(f, (plane, top + y_in, pixel), 0, scratch) if pixel >= 0 else fill[0]
+                scratch[at + y_in * step] = value
+            continue
         for y_in in range(rows):
-            row = _packed_row(layout, y_in, y, height)
+            row = top + y_in if plain else _packed_row(layout, y_in, y, height)
             if row == -2:
                 continue
-            for part in range(layout[PARTS]):
+            for part in range(parts):
                 target = part * layout[PART_STEP] + at + y_in * step
                 if row >= 0 and pixel >= 0:
                     scratch[target] = read(f, (plane, row, pixel), part, scratch)
@@ -174,7 +184,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             inner = top <= y < bottom
             # without a border on the left, one unaligned vector takes the place of a packed strip
             inner_left = (left + skip if left else 0) if inner else columns
-            inner_right = right if inner else columns
+            inner_right = columns
+            if inner and right < columns:
+                vectors = (right - inner_left) // lanes
+                inner_right = min(inner_left + vectors * lanes, columns - lanes)
             height = min(layout[BLOCK], (top if y < top else bottom if inner else y_stop) - y)
             x = np.int64(0)
             while x < columns:
@@ -192,7 +205,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT],
                             out, target + begin, f, (ahead + begin, image_row), vectors, out,
                         )  # fmt: skip
-                        rest = (right - begin) % lanes > 0
+                        rest = right == columns and (right - begin) % lanes > 0
                         for needed, edge in ((inner_left < begin, left), (rest, right - lanes)):
                             if needed:
                                 tile_row(
@@ -201,9 +214,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                                     taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT],
                                     out, target + edge, f, (ahead + edge, image_row), 1, out,
                                 )  # fmt: skip
-                    x = right
+                    x = inner_right
                     continue
-                width = min(layout[PANEL], (inner_left if x < inner_left else columns) - x)
+                step = min(layout[PANEL], (inner_left if x < inner_left else columns) - x)
+                width = max(step, lanes) if inner else step
                 packed_flags = flags if (misaligned + x - left) % whole == 0 else into_caches
                 # tiles fetch what the panel on the right will want, or the block below
                 later = layout[PANEL] * step_x
@@ -239,6 +253,6 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                                 f, (ahead, image_row), (width + lanes - 1) // lanes, out,
                             )  # fmt: skip
                         _finish(out, layout, scratch, plane, y + row, rows, x, width)
-                x += width
+                x += step
             y += height
     store_fence()

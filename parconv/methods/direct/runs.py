@@ -162,11 +162,32 @@ def convert_run(typing: Any, source: Any, source_at: Any, target: Any, at: Any, 
             return context.get_dummy_value()
         start = data_pointer(context, builder, source, args[0], args[1])
         end = data_pointer(context, builder, target, args[2], args[3])
-        if kinds[0] == kinds[1]:
-            size = context.get_abi_sizeof(context.get_data_type(kinds[0]))
-            cgutils.raw_memcpy(builder, end, start, args[4], size)
-        else:
-            convert_vectors(context, builder, kinds, start, end, args[4])
+        convert_vectors(context, builder, kinds, start, end, args[4])
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def convert_rows(
+    typing: Any, source: Any, start: Any, step: Any, target: Any, at: Any, to: Any, rows: Any,
+    count: Any,
+) -> Any:  # fmt: skip
+    """The same for ``rows`` runs that begin ``step`` and ``to`` elements apart."""
+    signature = types.void(source, *[types.int64] * 2, target, *[types.int64] * 4)
+    kinds = source.dtype, target.dtype
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if any(isinstance(kind, types.Complex) for kind in kinds):
+            return context.get_dummy_value()
+        first = data_pointer(context, builder, source, args[0], args[1])
+        begin = data_pointer(context, builder, target, args[3], args[4])
+        with cgutils.for_range(builder, args[6], intp=I64) as loop:
+            pointers = [
+                builder.gep(pointer, [builder.mul(loop.index, step)])
+                for pointer, step in ((first, args[2]), (begin, args[5]))
+            ]
+            convert_vectors(context, builder, kinds, *pointers, args[7])
         return context.get_dummy_value()
 
     return signature, codegen
