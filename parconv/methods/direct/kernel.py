@@ -14,16 +14,24 @@ from ... import jit, machine
 from ...borders import source_column, source_index
 from ...simd import store_fence
 from .elements import read, write
-from .runs import convert_rows, convert_run, has_complex_runs, has_runs, join_runs, lies_flat, split_run
-from .tile import CONVERT, PREFETCH, ROWS, STREAM, tile_row
+from .runs import (
+    convert_rows,
+    convert_run,
+    has_complex_runs,
+    has_runs,
+    join_runs,
+    lies_flat,
+    split_run,
+)
+from .tile import CONVERT, PREFETCH, ROWS, STREAM, tile_rows
 
 FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
     DILATION_Y, DILATION_X, SPAN_Y, SPAN_X, TAPS_Y, TAPS_X, BORDER_Y, BORDER_X,
     TOP, BOTTOM, LEFT, RIGHT, LARGE, PARTS, BLOCK, PANEL, GATHER_ROWS, GATHER_COLUMNS, LANES,
     PHASE_STEP, PART_STEP, ROW_STEP, RESULTS_AT, AHEAD, PASSES, IN_PLACE_STEPS_AT,
-    CHANNELS, STEPS_AT, TAPS_AT, SECOND_STEPS_AT, SECOND_TAPS_AT,
-) = range(39)  # fmt: skip
+    CHANNELS, STRIP_BLOCK, STRIP_STEP, STEPS_AT, TAPS_AT, SECOND_STEPS_AT, SECOND_TAPS_AT,
+) = range(41)  # fmt: skip
 
 
 @jit.jit()
@@ -51,15 +59,17 @@ def _packed_row(layout, n, y, height):
 
 
 @jit.jit()
-def _pack(f, fill, layout, scratch, plane, y, height, x, width):
+def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
     """Everything that outputs ``[y, y + height) x [x, x + width)`` need, border applied.
+
+    Packed rows lie ``step`` elements apart.
 
     Densely packed with a column stride s, a row is s phases (every s-th pixel), each contiguous;
     of a complex image come first all real parts, then all imaginary ones.
     """
     size, stride, phase = layout[COLUMNS_IN], layout[STRIDE_X], layout[PHASE_STEP]
     left = x * stride - layout[LEAD_X]
-    scattered, step = layout[GATHER_COLUMNS], layout[ROW_STEP]
+    scattered = layout[GATHER_COLUMNS]
     rows = (height - 1) * layout[STRIDE_Y] + layout[SPAN_Y]
     if layout[GATHER_ROWS]:
         rows = layout[TAPS_Y] * layout[BLOCK]
@@ -150,10 +160,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     One flat function: each function compiled separately costs Numba 0.1 s, and each level of calls
     above the tile compiles the tile again.
     """
-    columns, lanes, source_row = layout[COLUMNS_OUT], layout[LANES], layout[ROW_STEP]
+    columns, lanes = layout[COLUMNS_OUT], layout[LANES]
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
     step_y, step_x = layout[STRIDE_Y], layout[STRIDE_X]
-    packed_step = source_row if layout[GATHER_ROWS] else step_y * source_row
     out_flat = layout[PASSES] == 1 and has_runs(out)
     both_flat = out_flat and lies_flat(f, scratch)
     prefetch = PREFETCH if layout[LARGE] else 0
@@ -168,8 +177,16 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     skip = whole - misaligned if misaligned else 0
     into_caches = prefetch + convert
     flags = into_caches + STREAM if layout[LARGE] and rows_alike else into_caches
-    if right - left < skip + lanes:
+    begin, vectors = left + skip, (right - left - skip) // lanes
+    if vectors < 1:
         both_flat = False
+    # the strips left of `from_left` and from `to_right` on are packed: vectors at least, so that
+    # tiles store into the output.  Where no border is, an unaligned vector takes the strip's place.
+    from_left, to_right = np.int64(0), columns
+    if left > 0:
+        from_left = begin
+    if right < columns:
+        to_right = min(begin + vectors * lanes, columns - lanes)
     while start < stop:
         plane, y = start // layout[ROWS_OUT], start % layout[ROWS_OUT]
         y_stop = min(layout[ROWS_OUT], y + stop - start)
@@ -182,77 +199,77 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             top = bottom = y_stop
         while y < y_stop:
             inner = top <= y < bottom
-            # without a border on the left, one unaligned vector takes the place of a packed strip
-            inner_left = (left + skip if left else 0) if inner else columns
-            inner_right = columns
-            if inner and right < columns:
-                vectors = (right - inner_left) // lanes
-                inner_right = min(inner_left + vectors * lanes, columns - lanes)
-            height = min(layout[BLOCK], (top if y < top else bottom if inner else y_stop) - y)
+            block = layout[STRIP_BLOCK] if inner else layout[BLOCK]
+            height = min(block, (top if y < top else bottom if inner else y_stop) - y)
+            packed_row = layout[STRIP_STEP] if inner else layout[ROW_STEP]
+            packed_step = packed_row if layout[GATHER_ROWS] else step_y * packed_row
             x = np.int64(0)
             while x < columns:
-                if inner_left <= x < inner_right:
-                    begin = left + skip
-                    vectors = (right - begin) // lanes
-                    for row in range(y, y + height, ROWS):
-                        # the last tiles are pulled back to end at the edge: the same bits again
-                        row = min(row, bottom - ROWS)
-                        source = f_at + (row * step_y - layout[LEAD_Y]) * image_row
-                        ahead = source + layout[AHEAD] * image_row
-                        target = out_at + row * out_row
-                        tile_row(
-                            f, source + begin, (image_row, step_y * image_row, out_row, flags),
-                            taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT],
-                            out, target + begin, f, (ahead + begin, image_row), vectors, out,
-                        )  # fmt: skip
-                        rest = right == columns and (right - begin) % lanes > 0
-                        for needed, edge in ((inner_left < begin, left), (rest, right - lanes)):
-                            if needed:
-                                tile_row(
-                                    f, source + edge,
-                                    (image_row, step_y * image_row, out_row, convert),
-                                    taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT],
-                                    out, target + edge, f, (ahead + edge, image_row), 1, out,
-                                )  # fmt: skip
-                    x = inner_right
+                if inner and from_left <= x < to_right:
+                    # the last tiles are pulled back to end at the edge: the same bits again
+                    row = min(y, bottom - ROWS)
+                    rows = y + height - row
+                    source = f_at + (row * step_y - layout[LEAD_Y]) * image_row
+                    ahead = source + layout[AHEAD] * image_row
+                    target = out_at + row * out_row
+                    tile_rows(
+                        f, source + begin, (image_row, step_y * image_row, out_row, flags),
+                        taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT], out,
+                        target + begin, f, (ahead + begin, image_row, step_y * image_row),
+                        (rows, vectors), out,
+                    )  # fmt: skip
+                    rest = right == columns and (right - begin) % lanes > 0
+                    for needed, edge in ((from_left < begin, left), (rest, right - lanes)):
+                        if needed:
+                            tile_rows(
+                                f, source + edge,
+                                (image_row, step_y * image_row, out_row, convert),
+                                taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT], out,
+                                target + edge, f, (ahead + edge, image_row, step_y * image_row),
+                                (rows, np.int64(1)), out,
+                            )  # fmt: skip
+                    x = to_right
                     continue
-                step = min(layout[PANEL], (inner_left if x < inner_left else columns) - x)
+                step = min(layout[PANEL], (from_left if inner and x < from_left else columns) - x)
                 width = max(step, lanes) if inner else step
                 packed_flags = flags if (misaligned + x - left) % whole == 0 else into_caches
                 # tiles fetch what the panel on the right will want, or the block below
                 later = layout[PANEL] * step_x
                 if x + width >= columns:
-                    later = layout[BLOCK] * step_y * image_row - x * step_x
-                _pack(f, fill, layout, scratch, plane, y, height, x, width)
-                for first in range(0, height, ROWS):
-                    row = min(first, max(height - ROWS, 0))  # the last ones pulled back, as above
-                    rows, packed = min(ROWS, height), row * packed_step
-                    ahead = f_at + ((y + row) * step_y - layout[LEAD_Y]) * image_row
-                    ahead += (layout[SPAN_Y] - 1) * image_row + x * step_x + later
-                    if out_flat and rows == ROWS and width >= lanes:
-                        target = out_at + (y + row) * out_row + x
-                        tile_row(
-                            scratch, packed, (source_row, packed_step, out_row, packed_flags),
+                    later = block * step_y * image_row - x * step_x
+                _pack(f, fill, layout, scratch, packed_row, plane, y, height, x, width)
+                ahead = f_at + (y * step_y - layout[LEAD_Y] + layout[SPAN_Y] - 1) * image_row
+                ahead += x * step_x + later
+                if out_flat and height >= ROWS and width >= lanes:
+                    target = out_at + y * out_row + x
+                    tile_rows(
+                        scratch, np.int64(0), (packed_row, packed_step, out_row, packed_flags),
+                        taps, layout[TAPS_AT], layout, layout[STEPS_AT],
+                        out, target, f, (ahead, image_row, step_y * image_row),
+                        (height, width // lanes), out,
+                    )  # fmt: skip
+                    if width % lanes:
+                        edge = width - lanes
+                        tile_rows(
+                            scratch, edge, (packed_row, packed_step, out_row, convert),
                             taps, layout[TAPS_AT], layout, layout[STEPS_AT],
-                            out, target, f, (ahead, image_row), width // lanes, out,
+                            out, target + edge, f, (ahead, image_row, step_y * image_row),
+                            (height, np.int64(1)), out,
                         )  # fmt: skip
-                        if width % lanes:
-                            edge = width - lanes
-                            tile_row(
-                                scratch, packed + edge, (source_row, packed_step, out_row, convert),
-                                taps, layout[TAPS_AT], layout, layout[STEPS_AT],
-                                out, target + edge, f, (ahead, image_row), 1, out,
-                            )  # fmt: skip
-                    else:
+                else:
+                    for first in range(0, height, ROWS):
+                        row = min(first, max(height - ROWS, 0))  # the last ones pulled back
                         for part in range(layout[PASSES]):
-                            tile_row(
-                                scratch, packed, (source_row, packed_step, layout[PANEL], prefetch),
+                            tile_rows(
+                                scratch, row * packed_step,
+                                (packed_row, packed_step, layout[PANEL], prefetch),
                                 taps, layout[TAPS_AT + 2 * part],
                                 layout, layout[STEPS_AT + 2 * part],
                                 scratch, layout[RESULTS_AT] + part * ROWS * layout[PANEL],
-                                f, (ahead, image_row), (width + lanes - 1) // lanes, out,
+                                f, (ahead + row * step_y * image_row, image_row, np.int64(0)),
+                                (np.int64(ROWS), (width + lanes - 1) // lanes), out,
                             )  # fmt: skip
-                        _finish(out, layout, scratch, plane, y + row, rows, x, width)
+                        _finish(out, layout, scratch, plane, y + row, min(ROWS, height), x, width)
                 x += step
             y += height
     store_fence()

@@ -19,6 +19,7 @@ BLOCK_ROWS = 10 * ROWS
 # Under filters as low as this the halo costs little even in a block that the first-level cache
 # holds: uint8 to uint8 at 3x3, one core, 3.05 ms for 4096 x 4096 instead of 3.2 (Zen 5, 2026-11).
 LOW, LOW_BLOCK_ROWS = 4, 3 * ROWS
+STRIP_ROWS = 10 * ROWS
 PANEL_BYTES = 1 << 11
 SCRATCH_BYTES = machine.L2_BYTES  # wide strides and filters shrink the block until it fits
 
@@ -35,6 +36,18 @@ class Packing:
     row_step: int  # from one packed row to the next
     phase_step: int  # densely packed with a stride s, a row is s phases, this far apart
     part_step: int  # from real parts to imaginary ones
+
+    def strip(self, outputs: int, problem: Problem) -> tuple[int, int]:
+        """(rows of output, row step) packed at a time of a strip as wide as that.
+
+        A narrow strip leaves room for more rows, each with the cost of a block shared by more.
+        """
+        if self.gather_rows or self.gather_columns:
+            return self.block, self.row_step
+        columns = min(outputs, self.panel) + problem.span[1] - 1
+        step = min(self.row_step, _odd_lines(columns, real(problem.compute).itemsize))
+        rows = (self.rows * self.row_step // step - problem.span[0]) // problem.stride[0] + 1
+        return max(self.block, min(STRIP_ROWS, rows // ROWS * ROWS)), step
 
     def row_of_tap(self, offset: int, dilation: int) -> int:
         """Packed row that output row 0 meets a filter row with, ``offset`` input rows down."""

@@ -270,30 +270,53 @@ class _Tile:
                 code.prefetch(code.at(start, at))
 
 
-def _emit_row(builder: Any, vectors: Value, *arguments: Value, convert: Any = None) -> None:
-    """Whole tiles, then one vector column at a time: a row need not be a multiple of a tile."""
+def _emit_rows(
+    builder: Any, height: Value, vectors: Value, source: Value, row: Value, step: Value,
+    taps: Value, steps: Value, out: Value, out_row: Value, ahead: Value, ahead_row: Value,
+    ahead_step: Value, flags: Value, convert: Any = None,
+) -> None:  # fmt: skip
+    """Rows of whole tiles, each then of single vectors: no output need be a multiple of a tile.
+
+    The last row of tiles is pulled back to end with the output: the same bits again.
+    """
     whole = builder.sdiv(vectors, I64(VECTORS))
     done = builder.mul(whole, I64(VECTORS))
-    _Tile(builder, convert, VECTORS, *arguments).emit(I64(0), whole)
-    _Tile(builder, convert, 1, *arguments).emit(done, builder.sub(vectors, done))
+    last = builder.sub(height, I64(ROWS))
+    code = Code(builder, source.type.pointee)
+
+    def one(index: Value) -> list[Value]:
+        first = builder.mul(index, I64(ROWS))
+        first = builder.select(builder.icmp_signed("<", first, last), first, last)
+        pointers = [
+            code.at(pointer, builder.mul(first, pitch))
+            for pointer, pitch in ((source, step), (out, out_row), (ahead, ahead_step))
+        ]
+        arguments = (
+            pointers[0], row, step, taps, steps, pointers[1], out_row, pointers[2], ahead_row, flags
+        )  # fmt: skip
+        _Tile(builder, convert, VECTORS, *arguments).emit(I64(0), whole)
+        _Tile(builder, convert, 1, *arguments).emit(done, builder.sub(vectors, done))
+        return []
+
+    code.loop(builder.sdiv(builder.add(height, I64(ROWS - 1)), I64(ROWS)), [], one)
 
 
 @intrinsic
-def tile_row(
+def tile_rows(
     typing, source, at, rows, taps, taps_at, layout, steps_at, target, target_at, image, ahead,
-    vectors, out,
+    size, out,
 ):  # fmt: skip
-    """Emit a call that computes `ROWS` rows of ``vectors`` vector columns.
+    """Emit a call that computes ``size`` = (rows, at least `ROWS`; vector columns) of outputs.
 
     ``rows`` = elements from one source row to the next, the same times the stride, elements from
-    one row of the target to the next, and the flags.  ``ahead`` = element of ``image`` to prefetch
-    and elements from one of its rows to the next.  ``out`` is the array of results, whatever the
-    target: one function serves both.  Emits nothing where source and taps differ in type: such a
-    call is never reached.
+    one row of the target to the next, and the flags.  ``ahead`` = element of ``image`` to prefetch,
+    elements from one of its rows to the next, and the same times the stride.  ``out`` is the array
+    of results, whatever the target: one function serves both.  Emits nothing where source and taps
+    differ in type: such a call is never reached.
     """
     signature = types.void(
         source, at, rows, taps, taps_at, layout, steps_at, target, target_at, image, ahead,
-        vectors, out,
+        size, out,
     )  # fmt: skip
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -312,7 +335,8 @@ def tile_row(
             return data_pointer(context, builder, kinds[array], args[array], at)
 
         row, step, out_row, flags = (builder.extract_value(args[2], i) for i in range(4))
-        ahead_at, ahead_row = (builder.extract_value(args[10], i) for i in range(2))
+        ahead_at, ahead_row, ahead_step = (builder.extract_value(args[10], i) for i in range(3))
+        height, vectors = (builder.extract_value(args[11], i) for i in range(2))
         start = pointer(0, args[1])
         ahead, pixel = start, kinds[9].dtype
         if isinstance(pixel, types.Complex):
@@ -323,13 +347,14 @@ def tile_row(
         function = define_once(
             builder.module,
             name,
-            [I64, element, I64, I64, element, number, element, I64, ahead.type, I64, I64],
-            partial(_emit_row, convert=convert),
+            [I64, I64, element, I64, I64, element, number, element, I64, ahead.type, *[I64] * 3],
+            partial(_emit_rows, convert=convert),
         )
         builder.call(
             function,
-            [args[11], start, row, step, pointer(3, args[4]), pointer(5, args[6]),
-             builder.bitcast(pointer(7, args[8]), element), out_row, ahead, ahead_row, flags],
+            [height, vectors, start, row, step, pointer(3, args[4]), pointer(5, args[6]),
+             builder.bitcast(pointer(7, args[8]), element), out_row, ahead, ahead_row, ahead_step,
+             flags],
         )  # fmt: skip
         return context.get_dummy_value()
 
