@@ -19,6 +19,8 @@ from .problem import Problem
 from .strategies import STRATEGIES, Work
 from .wisdom import Wisdom
 
+KEPT_BYTES = 1 << 12  # of a prepared filter that a plan keeps: there may be hundreds of plans
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -54,6 +56,7 @@ class Plan:
     launch: int
     wisdom: Wisdom | None = None
     taps: Any = field(default=None, repr=False, compare=False)
+    _last: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
 
     # --- run ---
 
@@ -101,17 +104,25 @@ class Plan:
         return replace(self, taps=self.prepare(g))
 
     def prepare(self, g: Array) -> Any:
-        """The filter as the method's kernel reads it."""
-        problem = self.problem
+        """The filter as the method's kernel reads it; a small one is kept for the next call."""
         if not self.bands:
             return Taps(np.empty(0))
-        if problem.bank is None:
-            return self._method.prepare(problem, problem.part.of(g))
-        weights = banks.weights(g, problem.reflect)
+        if self.problem.bank:
+            return self._prepare_bank(banks.weights(g, self.problem.reflect))
+        key = g.dtype, g.tobytes()
+        for known, taps in self._last:
+            if known == key:
+                return taps
+        taps = self._method.prepare(self.problem, self.problem.part.of(g))
+        if taps.values.nbytes <= KEPT_BYTES:
+            self._last[:] = [(key, taps)]
+        return taps
+
+    def _prepare_bank(self, weights: Array) -> Any:
+        problem = self.problem
         if self.question is problem:
             return self._method.prepare(problem, weights)
-        parts = complexes.weights(problem, weights)
-        taps = self._method.prepare(self.question, parts)
+        taps = self._method.prepare(self.question, complexes.weights(problem, weights))
         return taps._replace(offset=complexes.offset(problem, weights))
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:

@@ -210,17 +210,17 @@ def layout(problem: Problem) -> Array:
     starts = np.cumsum([len(k.FIELDS), *map(len, tables)]).tolist()
     passes = len(tables) - 1
     in_place, vector = _in_place(problem), machine.lanes(real(problem.compute).itemsize)
-    left, right = in_place[2:]
+    beside = max(in_place[2], problem.plane[1] - in_place[3]) + vector
     numbers = [
         *problem.plane, *problem.plane_in, *problem.lead, sy, sx, dy, dx, span_y, span_x,
         *problem.filter, *map(BOUNDARIES.index, problem.boundary), *in_place,
         problem.bytes > 2 * machine.STREAM_BYTES,
         2 if problem.image_dtype.kind == "c" else 1,
-        pack.block, pack.panel, pack.gather_rows, pack.gather_columns,
-        vector,
+        pack.block, pack.panel, pack.gather_rows, pack.gather_columns, vector,
         pack.phase_step, pack.part_step, pack.row_step, pack.rows * pack.row_step,
         span_y - 1 + 2 * ROWS * sy, passes, starts[passes], problem.channels,
-        *pack.strip(max(left, problem.plane[1] - right) + vector, problem), starts[0], 0, starts[passes - 1], len(order(problem)) // passes * (passes - 1),
+        *pack.strip(beside, problem),
+        starts[0], 0, starts[passes - 1], len(order(problem)) // passes * (passes - 1),
     ]  # fmt: skip
     result = np.array([*numbers, *itertools.chain(*tables)], np.int64)
     result.flags.writeable = False

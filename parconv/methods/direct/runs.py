@@ -183,11 +183,9 @@ def convert_rows(
         first = data_pointer(context, builder, source, args[0], args[1])
         begin = data_pointer(context, builder, target, args[3], args[4])
         with cgutils.for_range(builder, args[6], intp=I64) as loop:
-            pointers = [
-                builder.gep(pointer, [builder.mul(loop.index, step)])
-                for pointer, step in ((first, args[2]), (begin, args[5]))
-            ]
-            convert_vectors(context, builder, kinds, *pointers, args[7])
+            row = builder.gep(first, [builder.mul(loop.index, args[2])])
+            place = builder.gep(begin, [builder.mul(loop.index, args[5])])
+            convert_vectors(context, builder, kinds, row, place, args[7])
         return context.get_dummy_value()
 
     return signature, codegen
