@@ -232,7 +232,8 @@ def test_the_tile_of_an_arm_processor(triple: str, monkeypatch: pytest.MonkeyPat
 def _arm_tile(triple: str) -> str:
     module, element, number = ir.Module(), ir.FloatType().as_pointer(), I64.as_pointer()
     module.triple = triple
-    kinds = [I64, I64, element, I64, I64, element, number, element, I64, element, *[I64] * 3]
+    kinds = [I64, I64, element, I64, I64, element, number, element, I64, I64, element]
+    kinds += [I64] * 3
     define_once(module, "tile", kinds, tile._emit_rows).linkage = ""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -272,27 +273,27 @@ class _Tile:
 
 def _emit_rows(
     builder: Any, height: Value, vectors: Value, source: Value, row: Value, step: Value,
-    taps: Value, steps: Value, out: Value, out_row: Value, ahead: Value, ahead_row: Value,
-    ahead_step: Value, flags: Value, convert: Any = None,
+    taps: Value, steps: Value, out: Value, out_row: Value, out_bytes: Value, ahead: Value,
+    ahead_row: Value, ahead_step: Value, flags: Value, convert: Any = None,
 ) -> None:  # fmt: skip
     """Rows of whole tiles, each then of single vectors: no output need be a multiple of a tile.
 
-    The last row of tiles is pulled back to end with the output: the same bits again.
+    The last row of tiles is pulled back to end with the output: the same bits again.  Rows of the
+    output lie ``out_row`` of its elements, ``out_bytes`` bytes, apart, whatever they are.
     """
     whole = builder.sdiv(vectors, I64(VECTORS))
     done = builder.mul(whole, I64(VECTORS))
     last = builder.sub(height, I64(ROWS))
-    code = Code(builder, source.type.pointee)
+    code, byte = Code(builder, source.type.pointee), ir.IntType(8).as_pointer()
 
     def one(index: Value) -> list[Value]:
         first = builder.mul(index, I64(ROWS))
         first = builder.select(builder.icmp_signed("<", first, last), first, last)
-        pointers = [
-            code.at(pointer, builder.mul(first, pitch))
-            for pointer, pitch in ((source, step), (out, out_row), (ahead, ahead_step))
-        ]
+        place = code.at(builder.bitcast(out, byte), builder.mul(first, out_bytes))
         arguments = (
-            pointers[0], row, step, taps, steps, pointers[1], out_row, pointers[2], ahead_row, flags
+            code.at(source, builder.mul(first, step)), row, step, taps, steps,
+            builder.bitcast(place, out.type), out_row,
+            code.at(ahead, builder.mul(first, ahead_step)), ahead_row, flags,
         )  # fmt: skip
         _Tile(builder, convert, VECTORS, *arguments).emit(I64(0), whole)
         _Tile(builder, convert, 1, *arguments).emit(done, builder.sub(vectors, done))
@@ -337,6 +338,8 @@ def tile_rows(
         row, step, out_row, flags = (builder.extract_value(args[2], i) for i in range(4))
         ahead_at, ahead_row, ahead_step = (builder.extract_value(args[10], i) for i in range(3))
         height, vectors = (builder.extract_value(args[11], i) for i in range(2))
+        size = context.get_abi_sizeof(context.get_data_type(target_kind))
+        out_bytes = builder.mul(out_row, I64(size))
         start = pointer(0, args[1])
         ahead, pixel = start, kinds[9].dtype
         if isinstance(pixel, types.Complex):
@@ -347,14 +350,27 @@ def tile_rows(
         function = define_once(
             builder.module,
             name,
-            [I64, I64, element, I64, I64, element, number, element, I64, ahead.type, *[I64] * 3],
+            [
+                I64,
+                I64,
+                element,
+                I64,
+                I64,
+                element,
+                number,
+                element,
+                I64,
+                I64,
+                ahead.type,
+                *[I64] * 3,
+            ],
             partial(_emit_rows, convert=convert),
         )
         builder.call(
             function,
             [height, vectors, start, row, step, pointer(3, args[4]), pointer(5, args[6]),
-             builder.bitcast(pointer(7, args[8]), element), out_row, ahead, ahead_row, ahead_step,
-             flags],
+             builder.bitcast(pointer(7, args[8]), element), out_row, out_bytes, ahead, ahead_row,
+             ahead_step, flags],
         )  # fmt: skip
         return context.get_dummy_value()
 
