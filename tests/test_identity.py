@@ -15,6 +15,7 @@ import parconv
 from parconv import machine
 from parconv.bands import split_rows
 from parconv.methods import METHODS
+from parconv.methods.direct.packing import STRIP_ROWS
 from parconv.strategies import STRATEGIES
 
 RNG = np.random.default_rng(11)
@@ -233,6 +234,38 @@ def test_alignment(dtype: str) -> None:
             out[...] = np.nan
             parconv.conv2d(source, g, out=out)
             assert_same_bits(out, right, f"image {start_in}, output {start_out} elements off")
+
+
+@pytest.mark.parametrize("border", ["constant", "mirror", "wrap"])
+@pytest.mark.parametrize("taps", [(3, 3), (4, 2), (1, 9), (13, 13)])
+def test_strips_beside_rows_read_in_place(taps: tuple[int, int], border: str) -> None:
+    """Against the same image packed whole, for its columns run backwards."""
+    g = image(taps, "float32")
+    options: dict[str, Any] = {"boundary": border, "cval": 3, "method": "direct"}
+    for rows, columns in itertools.product(
+        (ROWS + 1, STRIP_ROWS + 2 * ROWS - 1, STRIP_ROWS + 2 * ROWS + 1),
+        (6 * LANES - 1, 6 * LANES, 7 * LANES + 1, PANEL + LANES + 2),
+    ):
+        f = image((rows, columns), "float32")
+        backwards = f[:, ::-1].copy()[:, ::-1]
+        for mode in ("same", "full"):
+            right = parconv.conv2d(backwards, g, mode=mode, **options)
+            for margin in (0, 1, 5, LANES - 1):
+                given = Poisoned(right.shape, np.float32, margin=margin)
+                parconv.conv2d(f, g, mode=mode, out=given.out, **options)
+                assert_same_bits(given.out, right, f"{f.shape} {mode}, margin {margin}")
+                given.check()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_scratch_left_by_another_call(method: str) -> None:
+    """A thread keeps a plan's scratch, so a call finds there what the one before left."""
+    kind = "uint8" if method in ("box", "dot") else "float32"
+    f, g = image((40, 90), kind), np.ones((5, 5), "int64" if kind == "uint8" else "float32")
+    plan = parconv.plan2d(f, g, mode="same", boundary="mirror", method=method, strategy="serial")
+    right = plan(f)
+    plan(np.full_like(f, 255 if kind == "uint8" else np.nan))
+    assert_same_bits(plan(f), right)
 
 
 @pytest.mark.parametrize("pitch", range(8))

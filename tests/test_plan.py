@@ -228,3 +228,12 @@ def test_small_work_is_serial_and_large_is_not() -> None:
 def test_a_named_strategy_is_kept(strategy: str) -> None:
     for shape in ((4, 4), (2000, 2000)):
         assert parconv.plan2d((shape, "float32"), TAPS, strategy=strategy).strategy == strategy
+
+
+def test_a_prepared_filter_is_kept_until_another_comes() -> None:
+    plan, g = parconv.plan2d(((9, 9), "float32"), TAPS), np.ones((3, 3), np.float32)
+    first = plan.prepare(g)
+    assert plan.prepare(g.copy()) is first
+    g[0, 0] = 2
+    assert plan.prepare(g).values.tolist().count(2) == 1
+    assert plan.prepare(g.astype(">f4")).values.tolist().count(2) == 1
