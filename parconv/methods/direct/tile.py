@@ -347,22 +347,21 @@ def tile_rows(
         else:
             ahead = pointer(9, ahead_at)
             name += f".{pixel}"
+        sizes = pitches = [I64, I64]
         function = define_once(
             builder.module,
             name,
             [
-                I64,
-                I64,
+                *sizes,
                 element,
-                I64,
-                I64,
+                *pitches,
                 element,
                 number,
                 element,
-                I64,
-                I64,
+                *pitches,
                 ahead.type,
-                *[I64] * 3,
+                *pitches,
+                I64,
             ],
             partial(_emit_rows, convert=convert),
         )
