@@ -162,7 +162,11 @@ def convert_run(typing: Any, source: Any, source_at: Any, target: Any, at: Any, 
             return context.get_dummy_value()
         start = data_pointer(context, builder, source, args[0], args[1])
         end = data_pointer(context, builder, target, args[2], args[3])
-        convert_vectors(context, builder, kinds, start, end, args[4])
+        if kinds[0] == kinds[1]:
+            size = context.get_abi_sizeof(context.get_data_type(kinds[0]))
+            cgutils.raw_memcpy(builder, end, start, args[4], size)
+        else:
+            convert_vectors(context, builder, kinds, start, end, args[4])
         return context.get_dummy_value()
 
     return signature, codegen
@@ -173,7 +177,7 @@ def convert_rows(
     typing: Any, source: Any, start: Any, step: Any, target: Any, at: Any, to: Any, rows: Any,
     count: Any,
 ) -> Any:  # fmt: skip
-    """The same for ``rows`` runs that begin ``step`` and ``to`` elements apart."""
+    """The same for ``rows`` runs, ``step`` and ``to`` elements apart, as short as may be."""
     signature = types.void(source, *[types.int64] * 2, target, *[types.int64] * 4)
     kinds = source.dtype, target.dtype
 
