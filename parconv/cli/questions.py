@@ -69,8 +69,9 @@ def race(
 ) -> None:
     """Race against the installed peers and the machine's own limit.
 
-    Workloads are grouped: big, medium, odd, small, integer, colour, complex, separable; all take
-    about a quarter of an hour on two cores.
+    Workloads are grouped: big, medium, odd, small, integer, colour, complex, separable; study,
+    bank, layer, winograd, depthwise, types, uneven for layers.  All take about half an hour on two
+    cores.
 
     Example: parconv race --only integer --threads 1,2 --json race.json
     """
