@@ -25,7 +25,7 @@ columns), reflected where a convolution is asked.
 from types import ModuleType
 
 from ..problem import Problem
-from . import box, direct, dot, fft, panel, planes, separable
+from . import box, direct, dot, fft, panel, planes, separable, winograd
 
 METHODS: dict[str, ModuleType] = {
     "box": box,
@@ -36,6 +36,7 @@ METHODS: dict[str, ModuleType] = {
 }
 BANK_METHODS: dict[str, ModuleType] = {
     "planes": planes,
+    "winograd": winograd,
     "direct": panel,
 }
 

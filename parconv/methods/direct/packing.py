@@ -47,7 +47,7 @@ class Packing:
         if self.gather_rows or self.gather_columns:
             return self.block, self.row_step
         columns = min(outputs, self.panel) + problem.span[1] - 1
-        step = min(self.row_step, _odd_lines(columns, real(problem.compute).itemsize))
+        step = min(self.row_step, odd_lines(columns, real(problem.compute).itemsize))
         rows = (self.rows * self.row_step // step - problem.span[0]) // problem.stride[0] + 1
         return max(self.block, min(STRIP_ROWS, rows // ROWS * ROWS)), step
 
@@ -68,7 +68,7 @@ def _axis(outputs: int, taps: int, stride: int, dilation: int) -> tuple[bool, in
     return (True, gathered) if 2 * gathered < dense else (False, dense)
 
 
-def _odd_lines(elements: int, itemsize: int) -> int:
+def odd_lines(elements: int, itemsize: int) -> int:
     """Rounded up to an odd number of cache lines, so that rows of scratch spread over its sets."""
     lines = -(-elements * itemsize // machine.CACHE_LINE) | 1
     return lines * machine.CACHE_LINE // itemsize
@@ -83,7 +83,7 @@ def _packing(problem: Problem, block: int, panel: int) -> Packing:
         phase = panel + (problem.span[1] - 1) // sx + 1
         part = sx * phase
     parts = 2 if problem.image_dtype.kind == "c" else 1
-    row = _odd_lines(parts * part, real(problem.compute).itemsize)
+    row = odd_lines(parts * part, real(problem.compute).itemsize)
     return Packing(block, panel, gather_rows, gather_columns, rows, row, phase, part)
 
 

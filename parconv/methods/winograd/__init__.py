@@ -1,0 +1,205 @@
+"""Winograd's method F(4x4, 3x3): 36 products for 16 outputs of a 3 x 3 filter instead of 144.
+
+A patch of 4 x 4 outputs needs 6 x 6 inputs.  They are transformed, multiplied with the transformed
+filters, summed over channels and transformed back.  Wins for layers of 3 x 3 filters with 16
+channels or more, whose filters are prepared once.  Relies on floating-point sums, stride 1 and no
+dilation, and on a caller who names it, because of its error:
+
+* NaN and infinity spread over the 4 x 4 patch of outputs they lie under, and beyond it no further
+  than a filter reaches.  Inputs beyond a hundredth of the largest float may overflow.
+* The error of an output is below ``861 (C + 24) u S``: S is the sum over the C channels of the
+  largest |f| among the patch's 36 inputs times sum |g|, u is 2**-24 in float32 and 2**-53 in
+  float64.  (861 is the largest sum of moduli with which a pixel and a tap enter an output, 24 the
+  roundings of the transforms.)  That is proven and far off.  Measured up to 2048 channels it stays
+  below ``1000 u S`` where single taps dwarf all others and below ``300 u S`` elsewhere; of the
+  largest output it is 7e-6 at 64 channels and 1.5e-5 at 512 (direct: 1e-6 and 2e-6).
+
+Start reading at `transforms.py`, then `product.py` (the inner loop), then `kernel.py`.
+"""
+
+from functools import cache, lru_cache
+
+import numpy as np
+
+from ... import machine
+from ...arguments import BOUNDARIES
+from ...bands import split_rows
+from ...banks import Bank
+from ...dtypes import Array, DType
+from ...problem import Problem
+from ..direct.packing import odd_lines
+from ..kernels import Kernels, Taps, signature
+from . import kernel as k
+from .product import VECTORS
+from .transforms import INPUTS, OUTPUTS, POINTS
+from .weights import transformed
+
+# Most patches, and vectors of outputs, of a unit: its sums stay near, and filters stream past once
+# for many patches.  Milliseconds at 28, 56, 112, 128 patches, 4 vectors, batch 32, one core: 64 at
+# 56 x 56 12.0 11.8 11.8 11.8, 256 at 14 x 14 12.7 12.6 12.8 13.1 (Zen 5, 2026-11).
+BLOCK, SPLIT = 112, 4
+# Units are smaller, but not below so many patches, where there would be few to share.
+UNITS, BLOCKS, LEAST_BLOCK = 16, 8, 24
+REPEATED = 1 / 16  # of a band's time, at most, for inputs that another band transforms too
+LONGEST = 16  # patches of a row that are transformed at a time: their inputs fit the nearest cache
+# Operations that take as long as transforming a patch of one channel, there or back.
+TRANSFORM_WORK = 1000
+
+
+def applicable(problem: Problem) -> str | None:
+    """Why this method cannot answer the problem; None where it can."""
+    if problem.filter != (3, 3):
+        return "it is for 3 x 3 filters"
+    if problem.stride != (1, 1) or problem.dilation != (1, 1):
+        return "it has neither stride nor dilation"
+    if problem.compute.kind == "i":
+        return "integers are summed exactly"
+    return None
+
+
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names this method gets it: always."""
+    return "its error is several times that of other methods, so it is for those who name it"
+
+
+def sums(problem: Problem) -> DType:
+    """The real type that sums are formed in."""
+    return problem.sums
+
+
+def cost(problem: Problem) -> float:
+    """Floating-point operations that the direct method would do in its time."""
+    bank, (batch, tall, wide) = _bank(problem), _patches(problem)
+    products = 2 * POINTS * bank.outputs * bank.inputs
+    transforms = TRANSFORM_WORK * (bank.groups * bank.inputs + bank.outputs)
+    return float(batch * tall * wide * (products + transforms))
+
+
+def prepare(problem: Problem, g: Array) -> Taps:
+    """The filters, transformed; read-only."""
+    with np.errstate(over="ignore"):
+        g = np.asarray(g, problem.sums)
+    return Taps(transformed(g, _bank(problem).groups, int(layout(problem)[k.TAPS_PLANE])))
+
+
+# --- the problem as numbers ----------------------------------------------------------------------
+
+
+def _bank(problem: Problem) -> Bank:
+    assert problem.bank
+    return problem.bank
+
+
+def _patches(problem: Problem) -> tuple[int, int, int]:
+    """Images, and patches of each along its axes."""
+    batch, _, rows, columns = problem.maps
+    return batch, -(-rows // OUTPUTS), -(-columns // OUTPUTS)
+
+
+def _cut(patches: int, groups: int, vectors: int) -> tuple[int, int, int]:
+    """(blocks of patches, patches of a block, vectors of outputs of a unit).
+
+    Two, four or eight threads get as many blocks each.
+    """
+    blocks, split = -(-patches // BLOCK), SPLIT
+    blocks = min(1 << (blocks - 1).bit_length(), -(-blocks // BLOCKS) * BLOCKS)
+    if blocks * groups * -(-vectors // split) < UNITS:
+        split = VECTORS
+        while blocks < BLOCKS and 2 * blocks * LEAST_BLOCK <= patches:
+            blocks *= 2
+    block = -(-patches // blocks)
+    return -(-patches // block), block, min(split, vectors)
+
+
+@lru_cache(maxsize=256)
+def layout(problem: Problem) -> Array:
+    """Everything the kernel knows of the problem, as one read-only int64 array."""
+    bank, size, (batch, tall, wide) = _bank(problem), problem.sums.itemsize, _patches(problem)
+    lanes, patches, outputs = machine.lanes(size), batch * tall * wide, bank.outputs // bank.groups
+    vectors = -(-outputs // lanes)
+    blocks, block, split = _cut(patches, bank.groups, vectors)
+    longest = min(LONGEST, wide)
+    row = (OUTPUTS * longest + INPUTS - OUTPUTS) * lanes
+    in_plane = odd_lines(-(-bank.inputs // lanes) * block * lanes, size)
+    out_plane = odd_lines(split * block * lanes, size)
+    in_at = odd_lines(INPUTS * row, size)
+    numbers = [
+        *problem.plane, *problem.plane_in, *problem.lead, *map(BOUNDARIES.index, problem.boundary),
+        bank.groups, bank.inputs, outputs, tall, wide, patches, blocks, block, longest,
+        -(-vectors // split), split, lanes, row, block * lanes, in_plane, out_plane,
+        odd_lines(bank.inputs * lanes, size), in_at, in_at + POINTS * in_plane,
+    ]  # fmt: skip
+    result = np.array(numbers, np.int64)
+    result.flags.writeable = False
+    return result
+
+
+def workspace(problem: Problem) -> int:
+    """Elements of scratch that one worker needs."""
+    numbers = layout(problem)
+    return int(numbers[k.OUT_AT] + POINTS * numbers[k.OUT_PLANE])
+
+
+@lru_cache(maxsize=256)
+def fill(problem: Problem) -> Array:
+    """The border's constant."""
+    with np.errstate(over="ignore"):
+        return np.array([problem.cval.real]).astype(problem.sums)
+
+
+@cache
+def kernels(image: DType, compute: DType, result: DType) -> Kernels:
+    """The kernel for the dtypes as compiled code sees them."""
+    return Kernels(k.kernel, signature(image, compute, result, axes=4))
+
+
+# --- units ---------------------------------------------------------------------------------------
+
+
+def units(problem: Problem) -> int:
+    """How many there are: of every block every group, of every group some vectors of outputs."""
+    numbers = layout(problem)
+    return int(numbers[k.BLOCKS] * numbers[k.GROUPS] * numbers[k.SPLITS])
+
+
+def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
+    """At most ``parts`` bands; one that begins inside a group transforms its inputs again."""
+    count, whole = units(problem), int(layout(problem)[k.SPLITS])
+    return split_rows(count, parts, whole if count >= parts * whole else 1)
+
+
+def least_band(problem: Problem) -> int:
+    """Units of a band that is worth handing out."""
+    numbers = layout(problem)
+    products = 2 * POINTS * numbers[k.SPLIT] * numbers[k.LANES]
+    return int(min(numbers[k.SPLITS], -(-TRANSFORM_WORK // (REPEATED * products))))
+
+
+def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice, slice]]:
+    """Where units ``[start, stop)`` lie in the output: rows of patches."""
+    numbers, found = layout(problem).tolist(), []
+    each, lanes, split = (numbers[n] for n in (k.OUTPUTS_EACH, k.LANES, k.SPLIT))
+    for unit in range(start, stop):
+        part, first = divmod(unit, numbers[k.SPLITS])
+        block, group = divmod(part, numbers[k.GROUPS])
+        output = group * each + first * split * lanes
+        outputs = slice(output, min(output + split * lanes, (group + 1) * each))
+        found += [(*place[:1], outputs, *place[1:]) for place in _rows(numbers, block)]
+    return found
+
+
+def _rows(numbers: list[int], block: int) -> list[tuple[int, slice, slice]]:
+    """(image, rows, columns) of each row of a block's patches."""
+    wide, tall, size = (numbers[n] for n in (k.PATCHES_X, k.PATCHES_Y, k.BLOCK))
+    patch, last, found = block * size, min((block + 1) * size, numbers[k.PATCHES]), []
+    while patch < last:
+        row, x = divmod(patch, wide)
+        count = min(wide - x, last - patch)
+        (image, y), ends = divmod(row, tall), (numbers[k.ROWS_OUT], numbers[k.COLUMNS_OUT])
+        rows, columns = (
+            slice(OUTPUTS * first, min(OUTPUTS * (first + n), end))
+            for first, n, end in zip((y, x), (1, count), ends, strict=True)
+        )
+        found.append((image, rows, columns))
+        patch += count
+    return found
