@@ -142,6 +142,16 @@ def test_ratio_best_peer_and_percent_of_limit() -> None:
     assert (compute.bound_by_memory, memory.bound_by_memory) == (False, True)
 
 
+def test_a_method_that_trades_precision_tells_its_error() -> None:
+    torch = replace(timed("torch", 0.005, 0.005), error=2.5e-5)
+    row = Row(WORKLOADS[0], FIXED, "winograd", 1e8, 1e8, 1e6, 3e-3, (timed("ours", 1, 1), torch))
+    assert row.percent_of_peak == pytest.approx(0.1)  # 1 ms of flops in a second
+    report = Report({}, {}, (), (row, replace(row, method="direct")))
+    console = Console(file=io.StringIO(), width=300)
+    table.show(report, console)
+    assert console.file.getvalue().count("off by 2.5e-05") == 1
+
+
 # --- many rows -----------------------------------------------------------------------------------
 
 

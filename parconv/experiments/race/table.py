@@ -69,7 +69,7 @@ def _cells(report: Report, row: Row) -> list[str]:
     return [
         row.workload.name,
         str(row.threads),
-        row.method,
+        _method(row),
         *_comparison(row, REUSED),
         f"{row.percent_of_limit(REUSED):.0f}",
         f"{row.prediction:.2f}{'' if is_near(row.prediction) else '!'}",
@@ -79,6 +79,14 @@ def _cells(report: Report, row: Row) -> list[str]:
         ratio,
         ", ".join(others),
     ]
+
+
+def _method(row: Row) -> str:
+    """Its name; of one that trades precision for time also the largest difference from a peer."""
+    errors = [result.error for result in row.rivals if result.error is not None]
+    if row.method != "winograd" or not errors:
+        return row.method
+    return f"{row.method}, off by {max(errors):.1e}"
 
 
 def _comparison(row: Row, regime: str) -> list[str]:
