@@ -28,6 +28,7 @@ from parconv.experiments.race import (
     table,
     workloads,
 )
+from parconv.experiments.race.layers import Layer
 from parconv.experiments.race.report import FRESH, REUSED, Result, Row
 from parconv.experiments.race.timing import Timing
 
@@ -65,7 +66,8 @@ def fake_peer(name: str, change: Callable[[Any], Any]) -> Peer:
 
 
 def test_installed_peers_agree_on_every_tiny_workload() -> None:
-    found = duel.race(TINY, [1], PEERS, repeats=2)
+    layer = Layer("tiny", (2, 3, 9, 11), (4, 3, 3, 3), padding=1)
+    found = duel.race((*TINY, layer), [1], PEERS, repeats=2)
     installed = {peer.name for peer in PEERS if peer.installed}
     libraries = {peer.library for peer in PEERS if peer.installed}
     assert set(found.versions) == {"parconv", *libraries}
