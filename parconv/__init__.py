@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .api import conv2d, correlate2d, plan2d
     from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
     from .outputs import recycle_outputs
+    from .streaming import plan_stream, stream
 
 __version__ = "0.1.0"
 __all__ = [
@@ -23,13 +24,16 @@ __all__ = [
     "gaussian_laplace",
     "laplace",
     "plan2d",
+    "plan_stream",
     "prewitt",
     "recycle_outputs",
     "sobel",
+    "stream",
 ]
 _HOMES = {
     **dict.fromkeys(("conv2d", "correlate2d", "plan2d"), ".api"),
     "recycle_outputs": ".outputs",
+    **dict.fromkeys(("plan_stream", "stream"), ".streaming"),
 }
 
 

@@ -24,13 +24,13 @@ LAYERS = (
     {"plan"},
     {"planner"},
     {"api"},
-    {"filters"},
+    {"filters", "streaming"},
     {"experiments"},
     {"cli"},
     {"__main__"},
 )
 WITHIN = {("methods", "borders"), ("methods", "bands")}  # among those in the middle
-PACKAGE_INIT = "__init__"  # names loaded on first use, from api, filters and outputs
+PACKAGE_INIT = "__init__"  # names loaded on first use, from the packages and modules of its test
 ANYBODY = {"parconv"}  # the version
 THIRD_PARTY = {"numpy", "numba", "llvmlite", "joblib", "threadpoolctl"}
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
@@ -69,7 +69,7 @@ def ours(path: Path) -> set[str]:
 def test_imports_go_one_way(path: Path) -> None:
     here = part(path)
     if here == PACKAGE_INIT:
-        assert ours(path) == {"api", "filters", "outputs"}
+        assert ours(path) == {"api", "filters", "outputs", "streaming"}
         return
     assert here in RANK, f"{here} belongs to no layer: add it to the table"
     for there in ours(path) - ANYBODY - {here}:
@@ -136,8 +136,9 @@ def test_importing_the_package_loads_nothing_heavy(run_python: RunPython) -> Non
 
 def test_public_names() -> None:
     core = {"__version__", "conv2d", "correlate2d", "plan2d", "recycle_outputs"}
+    streams = {"plan_stream", "stream"}
     filters = {"filters", "box", "gaussian", "gaussian_laplace", "laplace", "prewitt", "sobel"}
-    assert set(parconv.__all__) == core | filters
+    assert set(parconv.__all__) == core | filters | streams
     for name in parconv.__all__:
         assert getattr(parconv, name)
     assert (ROOT / "py.typed").is_file()

@@ -1,7 +1,8 @@
 """Commands about one convolution: explain, race."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,6 +33,9 @@ def explain(
     threads: Threads = None,
     strategy: Strategy = "auto",
     method: Method = "auto",
+    stream: Annotated[
+        int | None, typer.Option(help="As a stream of files, with so many MiB of memory.")
+    ] = None,
 ) -> None:
     """Print how a convolution would be computed: method, strategy, bands, threads, memory.
 
@@ -39,16 +43,20 @@ def explain(
     """
     import parconv
 
-    plan = parconv.plan2d(
-        (sizes(shape, "shape"), dtype),
-        (sizes(kernel, "kernel"), dtype),
+    image, taps = (sizes(shape, "shape"), dtype), (sizes(kernel, "kernel"), dtype)
+    plan: Any = parconv.plan2d
+    if stream is not None:
+        plan = partial(parconv.plan_stream, memory=stream * 2**20)
+    found = plan(
+        image,
+        taps,
         mode=mode,
         boundary=boundary,
         threads=threads,
         strategy=strategy,
         method=method,
     )
-    typer.echo(plan.explain())
+    typer.echo(found.explain())
 
 
 @app.command()

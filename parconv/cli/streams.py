@@ -1,0 +1,85 @@
+"""Commands about what does not fit in memory: stream, files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .app import Boundary, Method, Mode, Threads, app, console, progress, write_json
+
+if TYPE_CHECKING:
+    from parconv.experiments.streaming import Found
+
+MIB = 1 << 20
+Memory = Annotated[int | None, typer.Option(help="MiB of buffers; default: 1024, or less.")]
+
+
+@app.command()
+def stream(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A .npy file of any size.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The .npy file to write.")],
+    kernel: Annotated[str, typer.Option(help="gaussian:2, FILE.npy and so on, as for apply.")],
+    memory: Memory = None,
+    mode: Mode = "same",
+    boundary: Boundary = "mirror",
+    dtype: Annotated[str | None, typer.Option(help="Of the result.")] = None,
+    threads: Threads = None,
+    method: Method = "auto",
+) -> None:
+    """Filter a .npy file that may exceed memory: its last two axes are rows and columns.
+
+    A run that was interrupted goes on where it stopped when the command is repeated.
+
+    Example: parconv stream frames.npy smooth.npy --kernel gaussian:2 --memory 512
+    """
+    import parconv
+    from parconv.experiments import filters
+
+    with progress() as announce:
+        parconv.stream(
+            source, filters.parse(kernel), target,
+            memory=None if memory is None else memory * MIB,
+            progress=lambda done, total: announce(source.name, done, total or 0),
+            mode=mode, boundary=boundary, dtype=dtype, threads=threads, method=method,
+        )  # fmt: skip
+
+
+@app.command()
+def files(
+    size: Annotated[int, typer.Option(help="MiB to read, and as many to write.")] = 2048,
+    limit: Annotated[int, typer.Option(help="MiB that the streaming process may allocate.")] = 512,
+    memory: Annotated[int, typer.Option(help="MiB of them for buffers.")] = 256,
+    rounds: Annotated[int, typer.Option(help="Of each of both; medians count.")] = 3,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the files go; default: with temporary files.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all rounds there.")
+    ] = None,
+) -> None:
+    """Time a stream under a limit of memory beside a plain loop that reads and writes as much.
+
+    The rates of files are recorded; `parconv.plan_stream` predicts from them.
+
+    Example: parconv files --size 1024 --json files.json
+    """
+    from parconv.experiments import images
+    from parconv.experiments import streaming as experiment
+
+    if json_file is not None:
+        images.check_target(json_file)
+    with progress() as announce:
+        found = experiment.measure(size * MIB, memory * MIB, limit * MIB, folder, rounds, announce)
+    console().print(_told(found), highlight=False)
+    write_json(json_file, found.to_json())
+
+
+def _told(found: "Found") -> str:
+    plain, stream = (found.seconds(way) for way in ("plain", "stream"))
+    enforced = "enforced" if found.enforced else "not enforced here"
+    peak = f"{found.peak / MIB:.0f} MiB" if found.peak else "unknown"
+    return (
+        f"{found.nbytes / MIB:.0f} MiB in and out, 5x5 float32: plain loop {plain:.2f} s, stream "
+        f"{stream:.2f} s, {found.ratio:.2f} times as long\n"
+        f"limit {found.limit / MIB:.0f} MiB ({enforced}), memory held at most: {peak}"
+    )

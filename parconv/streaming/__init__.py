@@ -1,0 +1,6 @@
+"""Convolutions of what does not fit in memory, in chunks: read ahead, computed, written behind."""
+
+from .calls import plan_stream, stream
+from .plan import StreamPlan
+
+__all__ = ["StreamPlan", "plan_stream", "stream"]

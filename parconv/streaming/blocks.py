@@ -1,0 +1,24 @@
+"""Memory for the chunks of a stream."""
+
+import itertools
+import math
+
+from ..dtypes import Array, DType
+from ..outputs import on_page
+
+BUFFERS = 2  # of each kind: one is filled or emptied while another computes
+
+
+class Blocks:
+    """`BUFFERS` blocks that are used in turns; each is as large as its largest chunk yet."""
+
+    def __init__(self) -> None:
+        self._raw: list[Array] = [on_page(0)] * BUFFERS
+        self._turn = itertools.cycle(range(BUFFERS))
+
+    def take(self, shape: tuple[int, ...], dtype: DType) -> Array:
+        """The block that was used longest ago, as an uninitialised array."""
+        turn, nbytes = next(self._turn), math.prod(shape) * dtype.itemsize
+        if self._raw[turn].size < nbytes:
+            self._raw[turn] = on_page(nbytes)
+        return self._raw[turn][:nbytes].view(dtype).reshape(shape)

@@ -1,0 +1,80 @@
+"""One thread that reads ahead or writes behind while the calling thread computes."""
+
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any
+
+NAME = "parconv-stream"
+
+
+class Helper:
+    """Runs ``work`` on what it is asked, in order, on a thread that ends with the ``with`` block.
+
+    It ends with the first error too.  Queues written in C are all that is shared: an interrupt
+    cannot leave them locked.
+    """
+
+    def __init__(self, work: Callable[..., Any]) -> None:
+        self._work = work
+        self._asked: SimpleQueue[tuple[Any, ...] | None] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name=NAME, daemon=True)
+
+    def __enter__(self) -> "Helper":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        try:
+            self._stop()
+        finally:  # an interrupt may strike the first time
+            self._stop()
+
+    def ask(self, *arguments: Any) -> None:
+        self._asked.put(arguments)
+
+    def answer(self) -> Any:
+        """To the oldest question not yet answered; raises what the work raised."""
+        result, error = self._answers.get()
+        if error is not None:
+            raise error
+        return result
+
+    def _serve(self) -> None:
+        for arguments in iter(self._asked.get, None):
+            try:
+                self._answers.put((self._work(*arguments), None))
+            except BaseException as error:
+                self._answers.put((None, error))
+                return
+
+    def _stop(self) -> None:
+        """Return when all that was asked is done and the thread is gone."""
+        self._asked.put(None)
+        with suppress(RuntimeError):  # a forgotten generator, collected on this very thread
+            self._thread.join()
+
+
+def ahead(read: Callable[..., Any], jobs: Iterable[tuple[Any, ...]]) -> Generator[Any, None, None]:
+    """What ``read`` answers to each job until it answers None; the next is read meanwhile.
+
+    The answer before the last one is the reader's again.
+    """
+    with Helper(read) as helper:
+        asked = 0
+        for job in jobs:
+            helper.ask(*job)
+            asked += 1
+            if asked > 1:
+                answer = helper.answer()
+                if answer is None:
+                    return
+                yield answer
+        if asked and (answer := helper.answer()) is not None:
+            yield answer

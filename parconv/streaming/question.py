@@ -1,0 +1,137 @@
+"""What is asked of every chunk: the same convolution, of fewer items or fewer rows."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from .. import planner
+from ..api import plan2d
+from ..arrays import as_array
+from ..dtypes import DType
+from ..plan import Plan
+from ..problem import Problem
+from .cut import Chunk, of_rows, rows_under
+
+Shape = tuple[int, ...]
+Index = tuple[slice, ...]
+
+
+class Question:
+    """A filter, and keywords of `plan2d`, for a batch of images or for one image.
+
+    The method is that of the whole, so that every chunk is computed alike.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the source.
+    dtype : dtype
+        Of its elements, in native order.
+    g : array_like or (shape, dtype)
+        The filter; where only its shape is known the chunks can be planned, not run.
+    keywords : dict
+        Those of `plan2d`.
+    stacked : bool
+        Whether the source holds items of ``shape`` that no leading axis joins.
+    """
+
+    def __init__(
+        self, shape: Shape, dtype: DType, g: Any, keywords: dict[str, Any], stacked: bool = False
+    ) -> None:
+        self.shape, self.dtype, self.stacked = shape, dtype, stacked
+        self.g = g if planner.is_spec(g) else as_array("g", g).copy()
+        self._keywords = keywords
+        self.whole = self._plan(shape)
+        self._keywords = {**keywords, "method": self.whole.method}
+        self._known: dict[Any, Plan] = {}
+        self.batched = not stacked and self._leads_a_batch()
+
+    def _plan(self, shape: Shape) -> Plan:
+        return plan2d((shape, self.dtype), self.g, **self._keywords)
+
+    def _leads_a_batch(self) -> bool:
+        """Whether items of the leading axis are filtered alike, each for itself."""
+        problem = self.whole.problem
+        if 0 in problem.axes:
+            return False
+        try:
+            shapes = [self._plan((n, *self.shape[1:])).problem.shape for n in (1, 2)]
+        except ValueError:  # channels: the filter tells their number
+            return False
+        return shapes == [(n, *problem.shape[1:]) for n in (1, 2)]
+
+    def shape_of(self, items: int) -> Shape:
+        """Of the result of so many items."""
+        shape = self.whole.problem.shape
+        return (items, *(shape[1:] if self.batched else shape)) if self.leads else shape
+
+    @property
+    def leads(self) -> bool:
+        """Whether the result's leading axis counts items."""
+        return self.batched or self.stacked
+
+    @property
+    def rows(self) -> int:
+        """Of an item's result."""
+        return self.whole.problem.plane[0]
+
+    # --- chunks ---
+
+    def plan(self, chunk: Chunk) -> Plan:
+        """Of the chunk; made once for all chunks alike."""
+        whole = self._of_items(chunk.items[1] - chunk.items[0])
+        if chunk.rows is None:
+            return whole
+        problem = of_rows(whole.problem, chunk.rows)
+        if problem not in self._known:
+            self._known[problem] = self._arranged(problem)
+        return self._known[problem]
+
+    def _of_items(self, count: int) -> Plan:
+        if not self.batched:
+            return self.whole
+        if count not in self._known:
+            self._known[count] = self._plan((count, *self.shape[1:]))
+        return self._known[count]
+
+    def _arranged(self, problem: Problem) -> Plan:
+        """The plan of a problem that no arguments describe."""
+        threads = self._keywords.get("threads")
+        strategy = self._keywords.get("strategy", "auto")
+        image, taps = (problem.image, self.dtype), (problem.given, problem.filter_dtype)
+        budget = planner.thread_limit(image, taps, threads)
+        plan = planner.make_plan(problem, threads, budget, strategy, self.whole.method)
+        return plan if planner.is_spec(self.g) else plan.with_filter(self.g)
+
+    def nbytes(self, chunk: Chunk) -> int:
+        """Of the chunk's result."""
+        problem = self.plan(chunk).problem
+        return math.prod(problem.shape) * problem.dtype.itemsize
+
+    def wanted(self, chunk: Chunk) -> Iterator[tuple[Index, Index]]:
+        """Parts of the source that the chunk needs, and where they lie in its image."""
+        problem, axes = self.whole.problem, len(self.shape)
+        axis, at = problem.axes[0], 0
+        whole = [slice(None)] * axes
+        if chunk.rows is None:
+            yield self._index(chunk, axes, axis), tuple(whole)
+            return
+        for start, stop in rows_under(problem, *chunk.rows).runs:
+            whole[axis] = slice(at, at + stop - start)
+            yield self._index(chunk._replace(rows=(start, stop)), axes, axis), tuple(whole)
+            at += stop - start
+
+    def result(self, chunk: Chunk) -> Index:
+        """Where the chunk lies in the result."""
+        if self.stacked:
+            return (slice(*chunk.items),)
+        problem = self.whole.problem
+        return self._index(chunk, len(problem.shape), problem.map_axes[-2])
+
+    def _index(self, chunk: Chunk, ndim: int, row_axis: int) -> Index:
+        index = [slice(None)] * ndim
+        if self.batched:
+            index[0] = slice(*chunk.items)
+        if chunk.rows is not None:
+            index[row_axis] = slice(*chunk.rows)
+        return tuple(index)

@@ -1,0 +1,38 @@
+"""How fast this machine's files are: what `parconv files` measured, for later predictions."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .. import records
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Bytes per second of a plain loop, each block written down to the device."""
+
+    read: float
+    write: float
+
+    def seconds(self, nbytes_in: int, nbytes_out: int) -> float:
+        """To read and to write so much, one after the other."""
+        return nbytes_in / self.read + nbytes_out / self.write
+
+
+def path() -> Path:
+    """The file with this machine's rates, whether or not they were measured."""
+    return records.local(records.home()) / "files.json"
+
+
+def load() -> Rates | None:
+    """The recorded rates; None where none were measured here."""
+    record = records.read(path())
+    try:
+        found = Rates(**{name: float(value) for name, value in record["rates"].items()})  # type: ignore[index]
+        return found if min(found.read, found.write) > 0 else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def remember(found: Rates) -> None:
+    """Record them, in place of what was recorded before."""
+    records.write(path(), {"rates": asdict(found)})

@@ -1,0 +1,200 @@
+"""Run a stream: read ahead, compute on the calling thread, write behind."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, nullcontext
+from typing import Any
+
+import numpy as np
+
+from .. import __version__, jit
+from ..dtypes import Array
+from .blocks import BUFFERS
+from .cut import Chunk
+from .helper import Helper, ahead
+from .journal import Journal
+from .plan import StreamPlan
+from .sinks import Kept, Sink
+from .sources import Indexed, Items
+
+# Bytes written between two looks at whether they lie on the device, each of which costs 5 ms; what
+# the system holds of the result in the meantime.
+SETTLED = 1 << 26
+
+Progress = Callable[[int, int | None], object]
+Source = Indexed | Items
+
+
+def results(
+    source: Source, plan: StreamPlan, progress: Progress | None, stack: ExitStack
+) -> Iterator[Array]:
+    """The items' results, one after another; ``stack`` is closed when nobody wants more."""
+    question, tally = plan.question, _Tally(plan, progress)
+    jobs = ((chunk,) for chunk in plan.chunks())
+    with stack, closing(ahead(source.read, jobs)) as parts:
+        for chunk, f in parts:
+            result = question.plan(chunk)(f)
+            tally.add(result.nbytes)
+            yield from [result] if question.stacked else result
+
+
+def fill(
+    sink: Sink, source: Source, plan: StreamPlan, progress: Progress | None, resume: bool
+) -> Any:
+    """Bring all results to the sink, and return what its caller gets."""
+    journal = _begun(sink, source, plan, resume) if isinstance(sink, Kept) else None
+    with closing(journal) if journal else nullcontext():
+        items = _Filling(sink, source, plan, journal, progress).run()
+    result = sink.finish(items)
+    if journal:
+        journal.remove()
+    return result
+
+
+def _begun(sink: Kept, source: Source, plan: StreamPlan, resume: bool) -> Journal | None:
+    """The journal of an earlier run that this one goes on with, or a new one."""
+    journal = Journal(sink.path)
+    if resume and sink.path.is_file():
+        journal.load(_head(sink, source, plan))
+    _keep_what_is_held(journal.done, sink, plan)
+    if not journal.done:
+        journal.remove()  # before what it tells of
+        sink.renew()
+    if not resume:
+        return None
+    journal.begin(_head(sink, source, plan))
+    return journal
+
+
+def _keep_what_is_held(done: list[str], sink: Kept, plan: StreamPlan) -> None:
+    """No chunk where one is lost; but the last of an iterable may be shorter than planned."""
+    held = [sink.holds(chunk) for _, chunk in zip(done, plan.chunks(), strict=False)]
+    if not all(held[:-1]):
+        done.clear()
+    elif held and not held[-1]:
+        done.pop()
+
+
+def _head(sink: Kept, source: Source, plan: StreamPlan) -> dict[str, Any]:
+    """What must be the same so that chunks which were finished still are."""
+    whole, g = plan.question.whole, plan.question.g
+    return {
+        "parconv": [__version__, jit.source_hash()],
+        "problem": repr(whole.problem),
+        "method": whole.method,
+        "g": hashlib.sha256(g.tobytes()).hexdigest(),
+        "chunks": [plan.items, *plan.per_chunk],
+        "source": source.stamp,
+        "out": sink.identity(),
+    }
+
+
+class _Tally:
+    """Bytes of the result that are done, told to whoever wants to know."""
+
+    def __init__(self, plan: StreamPlan, progress: Progress | None) -> None:
+        self._total = None if plan.items is None else plan.bytes_out
+        self._progress, self._done = progress, 0
+
+    def add(self, nbytes: int) -> None:
+        self._done += nbytes
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+class _Filling:
+    """One run, or the rest of an earlier one."""
+
+    def __init__(
+        self, sink: Sink, source: Source, plan: StreamPlan, journal: Journal | None,
+        progress: Progress | None,
+    ) -> None:  # fmt: skip
+        self._sink, self._source, self._plan, self._journal = sink, source, plan, journal
+        self._question, self._tally = plan.question, _Tally(plan, progress)
+        self._writing: deque[int] = deque()  # bytes of each chunk under way
+        self._items = plan.items or 0
+        self._unsettled: list[str] = []  # digests of chunks that are written
+        self._unsettled_bytes = 0
+
+    def run(self) -> int:
+        """Every chunk that is not done; the number of items."""
+        try:
+            self._run()
+        finally:  # however it ended, nobody writes any more
+            self._settle()
+        return self._items
+
+    def _run(self) -> None:
+        with closing(ahead(self._read, self._jobs())) as parts, Helper(self._write) as writer:
+            for number, chunk, f, digest in parts:
+                self._items = chunk.items[1]
+                if self._is_done(number, digest):
+                    self._tally.add(self._question.nbytes(chunk))
+                    continue
+                self._wait(writer, BUFFERS - 1)
+                block = self._computed(chunk, f)
+                writer.ask(chunk, block, digest)
+                self._writing.append(block.nbytes)
+            self._wait(writer, 0)
+
+    def _jobs(self) -> Iterator[tuple[int, Chunk]]:
+        """Chunks to read: not those of an unchanged file that are done."""
+        for number, chunk in enumerate(self._plan.chunks()):
+            if self._source.stamp and self._is_done(number, ""):
+                self._tally.add(self._question.nbytes(chunk))
+            else:
+                yield number, chunk
+
+    def _is_done(self, number: int, digest: str) -> bool:
+        """Whether an earlier run finished the chunk; once one has changed, none counts."""
+        journal = self._journal
+        if journal is None or number >= len(journal.done):
+            return False
+        if journal.done[number] == digest:
+            return True
+        journal.cut(number)
+        return False
+
+    def _computed(self, chunk: Chunk, f: Array) -> Array:
+        plan = self._question.plan(chunk)
+        shape = plan.problem.shape
+        block = self._sink.block(chunk, (1, *shape) if self._question.stacked else shape)
+        plan(f, out=block[0] if self._question.stacked else block)
+        return block
+
+    def _wait(self, writer: Helper, left: int) -> None:
+        """Until no more than ``left`` chunks are being written."""
+        while len(self._writing) > left:
+            writer.answer()
+            self._tally.add(self._writing.popleft())
+
+    # --- on the other threads ---
+
+    def _read(self, number: int, chunk: Chunk) -> tuple[int, Chunk, Array, str] | None:
+        part = self._source.read(chunk)
+        if part is None:
+            return None
+        found, f = part
+        asked = self._journal and not self._source.stamp
+        return number, found, f, _digest(f) if asked else ""
+
+    def _write(self, chunk: Chunk, block: Array, digest: str) -> None:
+        self._sink.write(chunk, block)
+        self._unsettled.append(digest)
+        self._unsettled_bytes += block.nbytes
+        if self._unsettled_bytes >= SETTLED:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Chunks count as done when they lie on the device."""
+        self._sink.settle()
+        if self._journal:
+            for digest in self._unsettled:
+                self._journal.add(digest)
+        self._unsettled, self._unsettled_bytes = [], 0
+
+
+def _digest(f: Array) -> str:
+    pixels = np.ascontiguousarray(f).reshape(-1).view(np.uint8)
+    return hashlib.sha256(pixels.data).hexdigest()
