@@ -80,14 +80,15 @@ def conv2d(
         Who computes which band of rows.
     method : str
         The algorithm; "auto" takes the fastest by the problem and the filter, `Plan.explain` lists
-        all.  For one filter "direct", "separable", "box", "dot" or "fft": "separable" serves outer products (rank 1) and sums of two or three: those that
-        equal the filter to within four units in the last place of its largest tap.  "box" serves
-        integer images where all taps are equal, "dot" 8-bit images with small integer filters.
-        All answer to within rounding of each pixel's own neighbourhood but "fft", whose error is
-        relative to the largest pixel within some hundreds; "auto" takes that only for
-        floating-point sums, and for integer images of up to 16 bits.  For banks and layers
-        "direct", "channels", "depthwise", "planes" or, never taken by "auto", "winograd": 3 x 3
-        layers with a quarter of the multiplications and about ten times the error.
+        all.  For one filter "direct"; "separable", which serves outer products (rank 1) and sums of
+        two or three: those that equal the filter to within four units in the last place of its
+        largest tap; "box", which serves integer images where all taps are equal; "dot", for 8-bit
+        images with small integer filters; and "fft".  All answer to within rounding of each pixel's
+        own neighbourhood but "fft", whose error is relative to the largest pixel within some
+        hundreds; "auto" takes that only for floating-point sums, and for integer images of up to
+        16 bits.  For banks and layers "direct", "channels", "depthwise", "planes" or, never taken
+        by "auto", "winograd": 3 x 3 layers with a quarter of the multiplications and about ten
+        times the error.
 
     Returns
     -------
