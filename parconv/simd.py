@@ -147,9 +147,16 @@ class Code:
     # --- control flow with values carried in registers ---
 
     def loop(
-        self, count: Value, carried: Sequence[Value], body: Callable[..., Sequence[Value]]
+        self,
+        count: Value,
+        carried: Sequence[Value],
+        body: Callable[..., Sequence[Value]],
+        rolled: bool = False,
     ) -> list[Value]:
-        """``for index in range(count): carried = body(index, *carried)``; ``count`` >= 1."""
+        """``for index in range(count): carried = body(index, *carried)``; ``count`` >= 1.
+
+        ``rolled``: LLVM shall neither unroll it nor peel off the first rounds.
+        """
         builder = self.builder
         before = builder.block
         top = builder.append_basic_block("loop")
@@ -165,9 +172,19 @@ class Code:
         ):
             phi.add_incoming(first, before)
             phi.add_incoming(result, builder.block)
-        builder.cbranch(builder.icmp_signed("<", following, count), top, after)
+        again = builder.cbranch(builder.icmp_signed("<", following, count), top, after)
+        if rolled:
+            again.set_metadata("llvm.loop", self._as_written())
         builder.position_at_end(after)
         return results
+
+    def _as_written(self) -> Value:
+        """Metadata of a loop of its own: the node must name itself."""
+        module = self.builder.module
+        disable = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+        node = ir.values.MDValue(module, [disable], name=str(len(module.metadata)))
+        node.operands = (node, disable)
+        return node
 
     def choose(self, key: Value, cases: Mapping[int, Callable[[], Sequence[Value]]]) -> list[Value]:
         """The values of ``cases[key]()``; any other key is undefined behaviour."""

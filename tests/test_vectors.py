@@ -21,6 +21,9 @@ SELECTION = (
     "test_identity.py::test_alignment[float32]",
     "test_identity.py::test_a_crop_has_the_bits_of_the_whole[float32]",
     "test_identity.py::test_streamed_results",
+    "test_depthwise.py::test_widths",
+    "test_depthwise.py::test_channels_last",
+    "test_depthwise.py::test_any_cut",
 )
 
 RUN = """

@@ -25,7 +25,7 @@ columns), reflected where a convolution is asked.
 from types import ModuleType
 
 from ..problem import Problem
-from . import box, direct, dot, fft, panel, planes, separable, winograd
+from . import box, depthwise, direct, dot, fft, panel, planes, separable, winograd
 
 METHODS: dict[str, ModuleType] = {
     "box": box,
@@ -35,6 +35,7 @@ METHODS: dict[str, ModuleType] = {
     "direct": direct,
 }
 BANK_METHODS: dict[str, ModuleType] = {
+    "depthwise": depthwise,
     "planes": planes,
     "winograd": winograd,
     "direct": panel,

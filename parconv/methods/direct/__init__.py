@@ -143,7 +143,7 @@ def least_band(problem: Problem) -> int:
     return ROWS * BAND_TILES
 
 
-def _in_place(problem: Problem) -> tuple[int, int, int, int]:
+def in_place(problem: Problem) -> tuple[int, int, int, int]:
     """``(top, bottom, left, right)`` of the outputs that tiles read from the image as it lies.
 
     Their taps stay inside it.  Empty where columns are strided, and where the border is most of the
@@ -209,11 +209,11 @@ def layout(problem: Problem) -> Array:
     tables = _encoded_passes(problem)
     starts = np.cumsum([len(k.FIELDS), *map(len, tables)]).tolist()
     passes = len(tables) - 1
-    in_place, vector = _in_place(problem), machine.lanes(real(problem.compute).itemsize)
-    beside = max(in_place[2], problem.plane[1] - in_place[3]) + vector
+    inside, vector = in_place(problem), machine.lanes(real(problem.compute).itemsize)
+    beside = max(inside[2], problem.plane[1] - inside[3]) + vector
     numbers = [
         *problem.plane, *problem.plane_in, *problem.lead, sy, sx, dy, dx, span_y, span_x,
-        *problem.filter, *map(BOUNDARIES.index, problem.boundary), *in_place,
+        *problem.filter, *map(BOUNDARIES.index, problem.boundary), *inside,
         problem.bytes > 2 * machine.STREAM_BYTES,
         2 if problem.image_dtype.kind == "c" else 1,
         pack.block, pack.panel, pack.gather_rows, pack.gather_columns, vector,
