@@ -76,6 +76,32 @@ class Code:
         size = _ITEMSIZE[str(pointer.type.pointee)]
         self.builder.store(value, self._as_vectors(value, pointer), align=size)
 
+    def store_some(self, value: Value, pointer: Value, chosen: Value) -> None:
+        """Only the lanes that the vector of bits ``chosen`` tells; others touch no memory."""
+        kind = value.type.as_pointer()
+        name = f"llvm.masked.store.v{self.lanes}f{8 * self.itemsize}.p0"
+        function = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(ir.VoidType(), [value.type, kind, I32, chosen.type]),
+            name,
+        )
+        pointer = self.builder.bitcast(pointer, kind)
+        self.builder.call(function, [value, pointer, I32(self.itemsize), chosen])
+
+    def lanes_of(self, bits: Value) -> Value:
+        """The lowest bits of an integer, a lane each."""
+        narrow = self.builder.trunc(bits, ir.IntType(self.lanes))
+        return self.builder.bitcast(narrow, ir.VectorType(I1, self.lanes))
+
+    def first_lanes(self, count: Value) -> Value:
+        """A bit for each lane: whether it is one of the first ``count``."""
+        kind = ir.VectorType(I64, self.lanes)
+        undefined = ir.Constant(kind, ir.Undefined)
+        one = self.builder.insert_element(undefined, count, I32(0))
+        zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
+        every = self.builder.shuffle_vector(one, undefined, zeros)
+        return self.builder.icmp_signed("<", ir.Constant(kind, list(range(self.lanes))), every)
+
     def stream(self, value: Value, pointer: Value) -> None:
         """Store past the caches; the pointer must be aligned to the machine's vectors."""
         whole = self._as_vectors(value, pointer)
@@ -155,7 +181,7 @@ class Code:
     ) -> list[Value]:
         """``for index in range(count): carried = body(index, *carried)``; ``count`` >= 1.
 
-        ``rolled``: LLVM shall neither unroll it nor peel off the first rounds.
+        ``rolled``: LLVM must not unroll it, which would spill a body that fills the registers.
         """
         builder = self.builder
         before = builder.block
@@ -172,19 +198,33 @@ class Code:
         ):
             phi.add_incoming(first, before)
             phi.add_incoming(result, builder.block)
-        again = builder.cbranch(builder.icmp_signed("<", following, count), top, after)
+        back = builder.cbranch(builder.icmp_signed("<", following, count), top, after)
         if rolled:
-            again.set_metadata("llvm.loop", self._as_written())
+            self._keep_rolled(back)
         builder.position_at_end(after)
         return results
 
-    def _as_written(self) -> Value:
-        """Metadata of a loop of its own: the node must name itself."""
+    def _keep_rolled(self, back: Value) -> None:
         module = self.builder.module
-        disable = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
-        node = ir.values.MDValue(module, [disable], name=str(len(module.metadata)))
-        node.operands = (node, disable)
-        return node
+        rule = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+        loop = ir.MDValue(module, (rule,), name=str(len(module.metadata)))  # appends itself
+        loop.operands = (loop, rule)  # its own first operand, so that each loop has its own
+        back.set_metadata("llvm.loop", loop)
+
+    def when(
+        self, condition: Value, otherwise: Sequence[Value], body: Callable[[], Sequence[Value]]
+    ) -> list[Value]:
+        """``body()`` where the condition holds, else ``otherwise``."""
+        builder = self.builder
+        before = builder.block
+        with builder.if_then(condition):
+            results = list(body())
+            end = builder.block
+        phis = [builder.phi(value.type) for value in results]
+        for phi, old, new in zip(phis, otherwise, results, strict=True):
+            phi.add_incoming(old, before)
+            phi.add_incoming(new, end)
+        return phis
 
     def choose(self, key: Value, cases: Mapping[int, Callable[[], Sequence[Value]]]) -> list[Value]:
         """The values of ``cases[key]()``; any other key is undefined behaviour."""

@@ -24,6 +24,11 @@ SELECTION = (
     "test_depthwise.py::test_widths",
     "test_depthwise.py::test_channels_last",
     "test_depthwise.py::test_any_cut",
+    "test_channels.py::test_every_width",
+    "test_channels.py::test_every_number_of_filters",
+    "test_channels.py::test_strides_and_dilations",
+    "test_channels.py::test_views",
+    "test_channels.py::test_cuts_into_units",
 )
 
 RUN = """

@@ -25,7 +25,7 @@ columns), reflected where a convolution is asked.
 from types import ModuleType
 
 from ..problem import Problem
-from . import box, depthwise, direct, dot, fft, panel, planes, separable, winograd
+from . import box, channels, depthwise, direct, dot, fft, panel, planes, separable, winograd
 
 METHODS: dict[str, ModuleType] = {
     "box": box,
@@ -37,6 +37,7 @@ METHODS: dict[str, ModuleType] = {
 BANK_METHODS: dict[str, ModuleType] = {
     "depthwise": depthwise,
     "planes": planes,
+    "channels": channels,
     "winograd": winograd,
     "direct": panel,
 }

@@ -1,0 +1,276 @@
+"""The register tile: pixels x vectors of output channels held in registers while every tap passes.
+
+A vector of weights, one for each channel of output, is multiplied by a pixel of the image in every
+lane.  So the image is read as it lies, whatever its strides, and no lane cares for borders: a tap
+that leaves the image at some pixels of the tile is left out there.
+
+The pixels of a tile are neighbours in a row of the output, or across the ends of rows where the
+image's rows follow one another at a whole number of pixels.  Which of them a tap meets inside the
+image is a set of bits: those of its filter row and those of its filter column.
+
+Per output the order of additions is: filter rows, then filter columns, then channels.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ... import machine
+from ...simd import I64, Code, Value, data_pointer, define_once
+from ..transposition import columns, transposed
+
+# Pixels x `VECTORS` sums, the weights of as many vectors and one pixel fill the registers; LLVM
+# spills none of them in the loop.
+PIXELS = {32: 14, 16: 6}[machine.VECTOR_REGISTERS]
+VECTORS = 2
+EVERY = (1 << PIXELS) - 1  # all pixels of a tile, as bits
+# Channels by which weights are fetched early: the steps between pixels of few rows and columns
+# confuse the hardware.  512 channels at 7 x 7, one image: 85 to 105 % of the peak (Zen 5, 2026-11).
+WEIGHTS_AHEAD = 16
+
+# What a tile loops over, as int64 numbers: sizes, then bytes from one to the next, then the bits of
+# each filter row and each filter column, then `SEGMENT` numbers for each row of output that the
+# tile has pixels of: their bits, and where the tile's first pixel would lie in that row.
+TABLE = (
+    TAPS_Y, TAPS_X, CHANNELS, STEP_Y, STEP_X, STEP_CHANNEL, STEP_PIXEL, AHEAD, AHEAD_STEP,
+    OUT_CHANNEL, OUT_PIXEL, OUTPUTS, SEGMENTS, SEGMENTS_AT, BITS_AT,
+) = range(15)  # fmt: skip
+SEGMENT = 2
+I8 = ir.IntType(8)
+
+
+class _Tile:
+    """Emits a tile of some vectors of output channels."""
+
+    def __init__(
+        self, builder: Any, vectors: int, source: Value, taps: Value, table: Value, out: Value
+    ) -> None:
+        self.builder = builder
+        self.code = Code(builder, taps.type.pointee)
+        self.vectors = vectors
+        self.source, self.taps, self.table, self.out = source, taps, table, out
+        self.cells = [(pixel, vector) for pixel in range(PIXELS) for vector in range(vectors)]
+        self.wide = vectors * self.code.lanes  # weights of a tap and channel
+        step = self.number(STEP_PIXEL)
+        # Opaque: addresses are a register and a multiple of another, and stay so.
+        self.steps = {n: self.code.opaque(builder.mul(step, I64(n))) for n in (1, 3, 5, 7)}
+
+    def number(self, name: int, *offsets: Value) -> Value:
+        return self.code.read(self.table, name, *offsets)
+
+    def emit(self) -> None:
+        self.channels, self.channel_step = self.number(CHANNELS), self.number(STEP_CHANNEL)
+        self.ahead_step = self.number(AHEAD_STEP)
+        self.tap_step = self.builder.mul(self.channels, I64(self.wide))
+        self.bits = self.code.at(self.table, BITS_AT)
+        zeros = [self.code.zero] * len(self.cells)
+        carried = [self.source, self.taps, *zeros]
+        sums = self.code.loop(self.number(TAPS_Y), carried, self.one_row)[2:]
+        self.deliver(dict(zip(self.cells, sums, strict=True)))
+
+    # --- sums ---
+
+    def one_row(self, row: Value, source: Value, taps: Value, *sums: Value) -> list[Value]:
+        builder, rows = self.builder, self.number(TAPS_Y)
+        row_bits = self.code.read(self.bits, row)
+        last = builder.icmp_signed("==", builder.add(row, I64(1)), rows)
+
+        def one_column(column: Value, pixel: Value, taps: Value, *sums: Value) -> list[Value]:
+            bits = builder.and_(row_bits, self.code.read(self.bits, rows, column))
+            new = builder.and_(last, builder.icmp_signed("==", column, I64(0)))
+            ahead = builder.select(new, self.number(AHEAD), I64(0))
+            added = self.one_tap(bits, ahead, pixel, taps, sums)
+            pixel = self.code.at(pixel, self.number(STEP_X))
+            return [pixel, self.code.at(taps, self.tap_step), *added]
+
+        carried = self.code.loop(self.number(TAPS_X), [source, taps, *sums], one_column)
+        return [self.code.at(source, self.number(STEP_Y)), *carried[1:]]
+
+    def one_tap(
+        self, bits: Value, ahead: Value, source: Value, taps: Value, sums: Sequence[Value]
+    ) -> list[Value]:
+        """All channels under one tap; most tiles meet it with every pixel, or with all but one."""
+        cases: dict[int, Any] = {0: lambda: list(sums)}
+        key = self.builder.select(self.same(bits, 0), I64(0), I64(1))
+        cases[1] = partial(self.all_channels, None, bits, ahead, source, taps, sums)
+        for case, known in enumerate((EVERY, EVERY - 1, EVERY >> 1), start=2):
+            key = self.builder.select(self.same(bits, known), I64(case), key)
+            cases[case] = partial(self.all_channels, known, bits, ahead, source, taps, sums)
+        return self.code.choose(key, cases)
+
+    def same(self, bits: Value, known: int) -> Value:
+        return self.builder.icmp_signed("==", bits, I64(known))
+
+    def all_channels(
+        self, known: int | None, bits: Value, ahead: Value, source: Value, taps: Value,
+        sums: Sequence[Value],
+    ) -> list[Value]:  # fmt: skip
+        def one(_: Value, source: Value, ahead: Value, taps: Value, *sums: Value) -> list[Value]:
+            # Opaque, or LLVM keeps an address for every pixel.
+            source = self.code.opaque(source)
+            for line in range(0, PIXELS * self.code.itemsize, machine.CACHE_LINE):
+                self.code.prefetch(self.code.at(ahead, line))
+            for vector in range(self.vectors):
+                later = self.code.at(taps, WEIGHTS_AHEAD * self.wide + vector * self.code.lanes)
+                self.code.prefetch(later)
+            added = self.one_channel(known, bits, source, taps, sums)
+            ahead = self.code.at(ahead, self.ahead_step)
+            source = self.code.at(source, self.channel_step)
+            return [source, ahead, self.code.at(taps, self.wide), *added]
+
+        carried = [source, self.code.at(source, ahead), taps, *sums]
+        return self.code.loop(self.channels, carried, one, rolled=True)[3:]
+
+    def one_channel(
+        self, known: int | None, bits: Value, source: Value, taps: Value, sums: Sequence[Value]
+    ) -> list[Value]:
+        code, builder = self.code, self.builder
+        weights = [code.load(code.at(taps, v * code.lanes)) for v in range(self.vectors)]
+        total = dict(zip(self.cells, sums, strict=True))
+        far = code.at(source, self.steps[7])
+
+        def multiplied(pixel: int) -> list[Value]:
+            value = code.splat(builder.load(self.pixel(source, far, pixel)))
+            return [code.fma(value, w, total[pixel, v]) for v, w in enumerate(weights)]
+
+        for pixel in range(PIXELS):
+            if known is None:
+                chosen = builder.icmp_signed("!=", builder.and_(bits, I64(1 << pixel)), I64(0))
+                old = [total[pixel, v] for v in range(self.vectors)]
+                added = code.when(chosen, old, partial(multiplied, pixel))
+            elif known >> pixel & 1:
+                added = multiplied(pixel)
+            else:
+                continue
+            for vector, value in enumerate(added):
+                total[pixel, vector] = value
+        return [total[cell] for cell in self.cells]
+
+    def pixel(self, source: Value, far: Value, pixel: int) -> Value:
+        """Address of a pixel, in as few registers as x86 allows."""
+        if pixel >= 7:
+            source, pixel = far, pixel - 7
+        if pixel:
+            factor = pixel & -pixel
+            step = self.builder.mul(self.steps[pixel // factor], I64(factor))
+            source = self.code.at(source, step)
+        return self.builder.bitcast(source, self.code.kind.as_pointer())
+
+    # --- results ---
+
+    def deliver(self, sums: dict[tuple[int, int], Value]) -> None:
+        code, builder = self.code, self.builder
+        segments = code.at(self.table, self.number(SEGMENTS_AT))
+
+        def by_channels() -> list[Value]:
+            for vector in range(self.vectors):
+                for first in range(0, PIXELS, code.lanes):
+                    self.store_transposed(sums, vector, first, segments)
+            return []
+
+        def by_pixels() -> list[Value]:
+            self.store_vectors(sums, segments)
+            return []
+
+        near = builder.icmp_signed("==", self.number(OUT_PIXEL), I64(code.itemsize))
+        code.choose(builder.zext(near, I64), {1: by_channels, 0: by_pixels})
+
+    def segment(self, segments: Value, index: Value) -> tuple[Value, Value]:
+        """(bits, pointer) of one of the tile's rows of output."""
+        at = self.builder.mul(index, I64(SEGMENT))
+        return self.code.read(segments, at), self.code.at(self.out, self.code.read(segments, at, 1))
+
+    def store_transposed(
+        self, sums: dict[tuple[int, int], Value], vector: int, first: int, segments: Value
+    ) -> None:
+        """Runs of pixels of each channel."""
+        code, builder = self.code, self.builder
+        rows = [sums.get((first + lane, vector), code.zero) for lane in range(code.lanes)]
+        order = columns(code, code.lanes)
+        vectors = transposed(code, rows)
+
+        def one(index: Value) -> list[Value]:
+            bits, out = self.segment(segments, index)
+            chosen = code.lanes_of(builder.lshr(bits, I64(first)))
+            for (lane,), value in zip(order, vectors, strict=True):
+                channel = I64(vector * code.lanes + lane)
+                place = code.at(out, builder.mul(self.number(OUT_CHANNEL), channel))
+                place = code.at(place, first * code.itemsize)
+                with builder.if_then(builder.icmp_signed("<", channel, self.number(OUTPUTS))):
+                    code.store_some(value, place, chosen)
+            return []
+
+        code.loop(self.number(SEGMENTS), [], one, rolled=True)
+
+    def store_vectors(self, sums: dict[tuple[int, int], Value], segments: Value) -> None:
+        """The channels of each pixel, which are neighbours."""
+        code, builder = self.code, self.builder
+
+        def one(index: Value) -> list[Value]:
+            bits, out = self.segment(segments, index)
+            for pixel in range(PIXELS):
+                chosen = builder.icmp_signed("!=", builder.and_(bits, I64(1 << pixel)), I64(0))
+                with builder.if_then(chosen):
+                    place = code.at(out, builder.mul(self.number(OUT_PIXEL), I64(pixel)))
+                    for vector in range(self.vectors):
+                        left = builder.sub(self.number(OUTPUTS), I64(vector * code.lanes))
+                        code.store_some(
+                            sums[pixel, vector],
+                            code.at(place, vector * machine.VECTOR_BYTES),
+                            code.first_lanes(left),
+                        )
+            return []
+
+        code.loop(self.number(SEGMENTS), [], one, rolled=True)
+
+
+def _emit(builder: Any, *arguments: Value, vectors: int) -> None:
+    _Tile(builder, vectors, *arguments).emit()
+
+
+def _bytes(context: Any, builder: Any, kind: Any, array: Value, at: Value) -> Value:
+    """Pointer to byte ``at`` of an array."""
+    start = context.make_array(kind)(context, builder, array).data
+    return builder.gep(builder.bitcast(start, I8.as_pointer()), [at])
+
+
+@intrinsic
+def tile(typing, source, source_at, taps, taps_at, table, out, out_at, vectors):
+    """Compute the tile of some vectors that ``table`` describes; it begins at bytes of the arrays.
+
+    At its first pixel under the first tap and channel, at its weights, and in the result at the
+    first row and column of its first channel.
+    """
+    numbers = [types.int64] * 4
+    signature = types.void(source, numbers[0], taps, numbers[1], table, out, numbers[2], numbers[3])
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds = signature.args
+        kind = context.get_data_type(kinds[2].dtype)
+        byte = I8.as_pointer()
+        pointers = [
+            _bytes(context, builder, kinds[0], args[0], args[1]),
+            data_pointer(context, builder, kinds[2], args[2], args[3]),
+            data_pointer(context, builder, kinds[4], args[4], I64(0)),
+            _bytes(context, builder, kinds[5], args[5], args[6]),
+        ]
+        code = Code(builder, kind)
+
+        def call(vectors: int) -> list[Value]:
+            function = define_once(
+                builder.module,
+                f"parconv.channels.{kind}.{vectors}",
+                [byte, kind.as_pointer(), I64.as_pointer(), byte],
+                partial(_emit, vectors=vectors),
+            )
+            builder.call(function, pointers)
+            return []
+
+        code.choose(args[7], {n: partial(call, n) for n in range(1, VECTORS + 1)})
+        return context.get_dummy_value()
+
+    return signature, codegen

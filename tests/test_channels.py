@@ -1,0 +1,237 @@
+"""Distrusts the method of channel lanes: tiles of every width, units, views and borders."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+from conftest import Poisoned
+
+import parconv
+from parconv.methods import channels
+from parconv.methods.channels.tile import PIXELS, VECTORS
+from parconv.problem import Problem
+from parconv.strategies import Arrays
+
+TILE = PIXELS
+WIDTHS = sorted({1, 2, 5, 6, 7, 8, 13, 14, 15, 17, 19, 29, TILE - 1, TILE, TILE + 1, 2 * TILE + 1})
+
+
+def numbers(shape: Any, dtype: Any = "float32", seed: int = 0) -> Any:
+    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(dtype)
+
+
+def expect(f: Any, g: Any, groups: int = 1, **question: Any) -> oracle.Expected:
+    """By definition: each filter of the bank is a sum of convolutions of single planes."""
+    outputs, inputs = g.shape[:2]
+    values, moduli = [], []
+    for o in range(outputs):
+        first = o // (outputs // groups) * inputs
+        terms = [
+            oracle.expect(f[:, first + c], g[o, c], correlate=True, **question)
+            for c in range(inputs)
+        ]
+        values.append(sum(term.values for term in terms))
+        moduli.append(sum(term.moduli for term in terms))
+    return oracle.Expected(np.stack(values, 1), np.stack(moduli, 1), inputs * g[0, 0].size)
+
+
+def plan_of(f: Any, g: Any, **question: Any) -> Any:
+    return parconv.plan2d(f, g, correlate=True, method="channels", threads=1, **question)
+
+
+def check(f: Any, g: Any, **question: Any) -> Any:
+    plan = plan_of(f, g, **question)
+    given = Poisoned(plan.problem.shape, f.dtype)
+    result = plan(f, given.out)
+    given.check()
+    oracle.assert_right(result, expect(f, g, **question), f.dtype, f.dtype)
+    return result
+
+
+def channels_last(array: Any) -> Any:
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+
+
+def sparse(array: Any) -> Any:
+    """The same numbers, none of them neighbours."""
+    room = np.full([2 * n for n in array.shape], np.nan, array.dtype)[::2, ::2, ::2, ::2]
+    room[...] = array
+    return room
+
+
+# --- sizes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("padding", [0, 1, 2])
+def test_every_width(width: int, padding: int) -> None:
+    """Rows that follow one another at their own width, at a little more, and at more still."""
+    if width + 2 * padding < 3:
+        return  # no output
+    check(numbers((1, 3, 5, width)), numbers((5, 3, 3, 3)), padding=padding)
+
+
+@pytest.mark.parametrize("outputs", [-1, 0, 1])
+@pytest.mark.parametrize("vectors", [1, VECTORS, VECTORS + 1, 2 * VECTORS])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_number_of_filters(vectors: int, outputs: int, dtype: str) -> None:
+    lanes = channels._lanes(plan_of(numbers((1, 1, 3, 3), dtype), numbers((1, 1, 1, 1))).problem)
+    f, g = numbers((2, 3, 4, TILE), dtype), numbers((vectors * lanes + outputs, 3, 2, 3), dtype)
+    if len(g):
+        check(f, g, padding=1)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 7])
+@pytest.mark.parametrize("inputs", [1, 2, 33])
+def test_rows_and_channels(rows: int, inputs: int) -> None:
+    check(numbers((2, inputs, rows, 7)), numbers((9, inputs, 3, 3)), padding=1)
+
+
+@pytest.mark.parametrize("stride", [1, 2, (1, 3), (3, 1)])
+@pytest.mark.parametrize("dilation", [1, 2, (2, 1), (1, 5)])
+@pytest.mark.parametrize("taps", [(1, 1), (3, 3), (2, 5)])
+def test_strides_and_dilations(stride: Any, dilation: Any, taps: Any) -> None:
+    f, g = numbers((1, 4, 11, 2 * TILE + 3)), numbers((6, 2, *taps))
+    check(f, g, stride=stride, dilation=dilation, padding=((2, 1), (5, 3)), groups=2)
+
+
+def test_filters_larger_than_the_image() -> None:
+    check(numbers((1, 3, 2, 3)), numbers((4, 3, 7, 9)), mode="full")
+    check(numbers((1, 2, 4, 5)), numbers((3, 2, 3, 3)), dilation=4, padding=9)
+
+
+def test_groups() -> None:
+    check(numbers((2, 9, 5, 15)), numbers((15, 3, 3, 3)), groups=3, padding=1)
+    check(numbers((1, 4, 5, 15)), numbers((8, 1, 3, 3)), groups=4, padding=1)
+
+
+def test_any_border_where_no_tap_meets_it() -> None:
+    f, g = numbers((1, 3, 6, 17)), numbers((4, 3, 3, 3))
+    check(f, g, boundary="wrap", padding=0)
+    check(f, g, boundary=("wrap", "constant"), padding=(0, 1))
+    for question in ({"boundary": "wrap"}, {"cval": 1}, {"boundary": ("constant", "edge")}):
+        with pytest.raises(ValueError, match="as if zeros were there"):
+            plan_of(f, g, padding=1, **question)
+
+
+def test_other_types_are_refused() -> None:
+    f, g = numbers((1, 3, 6, 17)), numbers((4, 3, 3, 3))
+    for image, options in ((f, {"dtype": "float64"}), (f.astype("i4"), {}), (f, {"dtype": "u1"})):
+        with pytest.raises(ValueError, match="the type of its sums"):
+            plan_of(image, g, **options)
+
+
+# --- the same bits -------------------------------------------------------------------------------
+
+
+def units_alone(plan: Any, f: Any, order: Any) -> Any:
+    """Every unit computed by itself; NaN where none stored."""
+    problem: Problem = plan.question
+    kernel = channels.kernels(f.dtype, problem.compute, f.dtype).serial
+    out = np.full(problem.maps, np.nan, f.dtype)
+    scratch = np.zeros(channels.workspace(problem), f.dtype)
+    given: Arrays = f, plan.taps.values, channels.fill(problem), out, channels.layout(problem)
+    for unit in order(range(channels.units(problem))):
+        before = out.copy()
+        kernel(*given, scratch, unit, unit + 1)
+        changed = np.zeros(out.shape, bool)
+        for index in channels.regions(problem, unit, unit + 1):
+            assert np.isnan(before[index]).all(), "no two units fill the same"
+            changed[index] = True
+        assert (np.isfinite(out) == (np.isfinite(before) | changed)).all()
+    return out
+
+
+LAYERS = {
+    "parts of images": ((1, 3, 17, 17), (20, 3, 3, 3)),
+    "all filters first": ((2, 40, 9, 30), (70, 40, 3, 3)),
+    "all images first": ((3, 128, 7, 7), (140, 128, 5, 5)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_cuts_into_units(name: str) -> None:
+    f, g = (numbers(shape) for shape in LAYERS[name])
+    plan = plan_of(f, g, padding=g.shape[-1] // 2)
+    right = plan(f)
+    for order in (iter, reversed):
+        oracle.assert_same_bits(units_alone(plan, f, order), right, name)
+
+
+def test_three_orders_of_units() -> None:
+    """Of few weights, of small images, and of many weights."""
+    sizes = ((32, 64, 56, 64), (32, 128, 28, 128), (32, 512, 7, 512))
+    plans = [
+        parconv.plan2d(((b, c, n, n), "float32"), ((o, c, 3, 3), "float32"), method="channels")
+        for b, c, n, o in sizes
+    ]
+    assert len({channels._order(plan.question) for plan in plans}) >= 2
+    single = parconv.plan2d(((1, 64, 56, 56), "f4"), ((64, 64, 3, 3), "f4"), method="channels")
+    assert channels.units(single.question) >= 32  # sixteen threads find work in one image
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("width", [7, 17, 30])
+def test_views(width: int, stride: int) -> None:
+    f, g = numbers((2, 5, 9, width)), numbers((19, 5, 3, 3))
+    plan = plan_of(f, g, padding=1, stride=stride)
+    right = plan(f)
+    wide = np.full((2, 5, 9, width + 3), np.nan, np.float32)
+    wide[..., :width] = f
+    turned = np.ascontiguousarray(f[:, :, ::-1, ::-1])[:, :, ::-1, ::-1]
+    images = (f, channels_last(f), sparse(f), wide[..., :width], turned, np.asfortranarray(f))
+    empty = np.full_like(right, np.nan)
+    results = (empty, channels_last(empty), sparse(empty), np.asfortranarray(empty))
+    for image, out in itertools.product(images, results):
+        given = out.copy(order="K") if out.flags.owndata else out
+        given[...] = np.nan
+        oracle.assert_same_bits(plan(image, given), right, f"{image.strides} to {out.strides}")
+
+
+def test_strides_of_zero() -> None:
+    f = np.broadcast_to(numbers((1, 4, 1, 1)), (1, 4, 6, 9))
+    check(f, numbers((7, 4, 3, 3)), padding=1)
+
+
+# --- what is not there ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_a_bad_pixel_keeps_the_footprint_of_the_filter(bad: float, dilation: int) -> None:
+    g = np.abs(numbers((5, 3, 3, 3))) + 1
+    for y, x in itertools.product((0, 4, 8), (0, TILE - 1, TILE, 2 * TILE)):
+        f = np.ones((1, 3, 9, 2 * TILE + 1), np.float32)
+        f[0, 1, y, x] = bad
+        result = parconv.correlate2d(f, g, padding=dilation, dilation=dilation, method="channels")
+        rows, columns = np.indices(result.shape[2:])
+        met = np.isin(rows - y, (-dilation, 0, dilation))
+        met &= np.isin(columns - x, (-dilation, 0, dilation))
+        np.testing.assert_array_equal(
+            ~np.isfinite(result[0]), np.broadcast_to(met, (5, *met.shape))
+        )
+
+
+def test_nothing_beyond_the_image_is_read() -> None:
+    """NaN around the image, in the same block of memory, reaches no output."""
+    f = np.full((3, 6, 13, 30), np.nan, np.float32)
+    inside = f[1:2, 1:5, 3:10, 4:21]
+    inside[...] = numbers(inside.shape)
+    assert np.isfinite(check(inside, numbers((6, 4, 3, 3)), padding=1)).all()
+
+
+def test_torch_agrees() -> None:
+    torch = pytest.importorskip("torch")
+    f, g = numbers((2, 64, 19, 19)), numbers((48, 64, 3, 3))
+    right = torch.nn.functional.conv2d(torch.from_numpy(f), torch.from_numpy(g), padding=1)
+    result = parconv.correlate2d(f, g, padding=1, method="channels")
+    np.testing.assert_allclose(result, right.numpy(), rtol=1e-4, atol=1e-3)
+
+
+def test_many_channels_choose_it() -> None:
+    for channels_in, size in ((64, 56), (128, 28), (256, 14), (512, 7)):
+        shapes = (32, channels_in, size, size), (channels_in, channels_in, 3, 3)
+        plan = parconv.plan2d(*((shape, "float32") for shape in shapes), padding=1)
+        assert plan.method in ("channels", "winograd")
