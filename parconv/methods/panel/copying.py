@@ -16,39 +16,42 @@ from ..direct.elements import converted
 
 
 @intrinsic
-def halve_run(typing: Any, source: Any, source_at: Any, target: Any, at: Any, count: Any) -> Any:
-    """Convert ``count`` elements, each the second after the one before; more than a vector.
+def halve_rows(typing, source, start, step, target, at, to, rows, count):  # fmt: skip
+    """Convert ``count`` elements of ``rows`` rows, ``step`` and ``to`` elements apart.
 
-    The last vector ends with the run and takes the odd lanes, so that nothing beyond is read.
+    Each element is the second after the one before; more than a vector of them.  The last vector
+    ends with the row and takes the odd lanes, so that nothing beyond is read.
     """
-    signature = types.void(source, types.int64, target, types.int64, types.int64)
+    signature = types.void(source, types.int64, types.int64, target, *[types.int64] * 4)
     kinds = source.dtype, target.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        start = data_pointer(context, builder, source, args[0], args[1])
-        end = data_pointer(context, builder, target, args[2], args[3])
+        first = data_pointer(context, builder, source, args[0], args[1])
+        begin = data_pointer(context, builder, target, args[3], args[4])
         sizes = [kind.bitwidth // 8 for kind in kinds]
         lanes = machine.lanes(sizes[1])
-        kind, result = (pointer.type.pointee for pointer in (start, end))
+        pair = ir.VectorType(first.type.pointee, 2 * lanes).as_pointer()
+        vector = ir.VectorType(begin.type.pointee, lanes).as_pointer()
 
-        def one(at: Value, first: int) -> None:
-            pixel = builder.gep(start, [builder.sub(builder.mul(at, I64(2)), I64(first))])
-            pair = ir.VectorType(kind, 2 * lanes).as_pointer()
+        def one(row: Value, place: Value, at: Value, lane: int) -> None:
+            pixel = builder.gep(row, [builder.sub(builder.mul(at, I64(2)), I64(lane))])
             found = builder.load(builder.bitcast(pixel, pair), align=sizes[0])
-            order = list(range(first, 2 * lanes, 2))
-            value = builder.shuffle_vector(
-                found, found, ir.Constant(ir.VectorType(I32, lanes), order)
-            )
+            order = ir.Constant(ir.VectorType(I32, lanes), list(range(lane, 2 * lanes, 2)))
+            value = builder.shuffle_vector(found, found, order)
             if kinds[0] != kinds[1]:
                 value = converted(builder, value, *kinds)
-            vector = ir.VectorType(result, lanes).as_pointer()
-            builder.store(value, builder.bitcast(builder.gep(end, [at]), vector), align=sizes[1])
+            builder.store(
+                value, builder.bitcast(builder.gep(place, [at]), vector), align=sizes[1]
+            )  # fmt: skip
 
-        last = builder.sub(args[4], I64(lanes))
-        steps = builder.sdiv(builder.sub(args[4], I64(1)), I64(lanes))
-        with cgutils.for_range(builder, steps, intp=I64) as loop:
-            one(builder.mul(loop.index, I64(lanes)), 0)
-        one(last, 1)
+        last = builder.sub(args[7], I64(lanes))
+        whole = builder.sdiv(builder.sub(args[7], I64(1)), I64(lanes))
+        with cgutils.for_range(builder, args[6], intp=I64) as outer:
+            row = builder.gep(first, [builder.mul(outer.index, args[2])])
+            place = builder.gep(begin, [builder.mul(outer.index, args[5])])
+            with cgutils.for_range(builder, whole, intp=I64) as inner:
+                one(row, place, builder.mul(inner.index, I64(lanes)), 0)
+            one(row, place, last, 1)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -88,22 +91,26 @@ def _emit_piece(builder: Any, *arguments: Value) -> None:
 
 
 @intrinsic
-def gather(typing, scratch, source, offsets, target, step, lanes, count):  # fmt: skip
-    """Copy ``lanes`` pixels, at most a vector, of each of ``count`` taps within scratch.
+def gather(typing, f, scratch, in_place, source, offsets, target, step, lanes, count):  # fmt: skip
+    """Copy ``lanes`` pixels, at most a vector, of each of ``count`` taps to scratch.
 
-    From element ``source`` plus the tap's offset, where those begin at the int64 ``offsets`` of
-    scratch; to element ``target``, ``step`` further for each tap.
+    From element ``source`` of ``f``, where ``in_place``, or of scratch, plus the tap's offset,
+    where those begin at the int64 ``offsets`` of scratch; to element ``target``, ``step`` further
+    for each tap.  Reads whole vectors.
     """
-    signature = types.void(scratch, *[types.int64] * 6)
+    signature = types.void(f, scratch, types.boolean, *[types.int64] * 6)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        base, source, target = (
-            data_pointer(context, builder, scratch, args[0], at)
-            for at in (I64(0), args[1], args[3])
+        base, start, target = (
+            data_pointer(context, builder, scratch, args[1], at)
+            for at in (I64(0), args[3], args[5])
         )
-        table = builder.gep(builder.bitcast(base, I64.as_pointer()), [args[2]])
-        values = [source, table, target, args[4], args[5], args[6]]
-        name = f"parconv.layer.gather.{source.type.pointee}"
+        if f.dtype == scratch.dtype:
+            image = data_pointer(context, builder, f, args[0], args[3])
+            start = builder.select(args[2], image, start)
+        table = builder.gep(builder.bitcast(base, I64.as_pointer()), [args[4]])
+        values = [start, table, target, *args[6:]]
+        name = f"parconv.layer.gather.{start.type.pointee}"
         function = define_once(builder.module, name, [v.type for v in values], _emit_piece)
         builder.call(function, values)
         return context.get_dummy_value()

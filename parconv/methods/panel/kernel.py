@@ -1,8 +1,8 @@
 """The kernel of layers: runs of outputs under blocks of filters, tile by tile.
 
 The maps that a unit reads are staged in the worker's scratch, with the border applied and the
-element type converted, or read in place where they can be.  Rows of outputs of at least a vector
-are computed from there; the pixels of narrower ones are packed first, panel by panel.
+element type converted, or read in place where they can be.  Tiles read pixels there; those of rows
+narrower than a vector, and others where it pays, are packed first, panel by panel.
 
 `layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
 """
@@ -13,18 +13,29 @@ from ... import jit, machine
 from ...borders import CONSTANT, source_index
 from ...simd import store_fence
 from ..direct.elements import read, write
-from ..direct.runs import convert_run, has_runs, lies_flat
-from .copying import gather, halve_run
+from ..direct.runs import convert_rows, convert_run, has_runs, lies_flat
+from .copying import gather, halve_rows
 from .numbers import put
 from .tile import PLACE, STREAM, VECTORS, tile
 
 FIELDS = (
     BATCH, ROWS_IN, COLUMNS_IN, ROWS_OUT, COLUMNS_OUT, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
     DILATION_Y, DILATION_X, TAPS_Y, TAPS_X, BORDER_Y, BORDER_X, INPUTS, GROUPS, GROUP_OUTPUTS,
-    BLOCKS, BLOCK_FILTERS, WHOLE_BLOCKS, LANES, LARGE, INSIDE, UNITS, PARTS, IMAGES,
+    BLOCKS, BLOCK_FILTERS, WHOLE_BLOCKS, LANES, LARGE, INSIDE, PARTS, IMAGES,
     UNIT_ROWS, LENGTH_Y, TRACKS_Y, LENGTH_X, TRACKS_X, CHANNEL_STEP,
-    STAGE_AT, PANEL_AT, RESULTS_AT, STARTS_Y, PLACES_Y, STARTS_X, PLACES_X,
+    PACKED, STAGE_AT, PANEL_AT, RESULTS_AT, STARTS_Y, PLACES_Y, STARTS_X, PLACES_X,
 ) = range(40)  # fmt: skip
+
+PACKED_TAPS = 128  # at a time: their part of a panel stays in the first-level cache
+
+
+@jit.jit()
+def _bordered(f, fill, layout, scratch, image, channel, row, column):
+    """A pixel of the extended image; ``row`` is -1 where the constant stands."""
+    column = source_index(column, layout[COLUMNS_IN], layout[BORDER_X])
+    if row < 0 or column < 0:
+        return fill[0]
+    return read(f, (image, channel, row, column), 0, scratch)
 
 
 @jit.jit()
@@ -33,54 +44,45 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
 
     ``rim``: whether columns outside the image are to be written, which a constant needs only once.
     """
-    channels, stride = layout[INPUTS], layout[STRIDE_X]
+    channels, sy, sx = layout[INPUTS], layout[STRIDE_Y], layout[STRIDE_X]
     length, row_step = layout[LENGTH_X], layout[LENGTH_X] * layout[TRACKS_X]
     rows = layout[LENGTH_Y] - layout[UNIT_ROWS] + height
-    flat = has_runs(f)
-    strides = (
-        f.strides[0] // f.itemsize, f.strides[1] // f.itemsize, f.strides[2] // f.itemsize
-    )  # fmt: skip
-    for track_x in range(layout[TRACKS_X]):
-        left = layout[layout[STARTS_X] + track_x] - layout[LEAD_X]
-        # places [first, last) of the track lie in the image
-        first = min(max(-(left // stride), 0), length)
-        last = min(max((layout[COLUMNS_IN] - left + stride - 1) // stride, first), length)
-        column, count = left + first * stride, last - first
-        for n in range(layout[TRACKS_Y] * rows):
-            track_y, row = n // rows, n % rows
-            top = layout[layout[STARTS_Y] + track_y] - layout[LEAD_Y]
-            source_row = source_index(
-                top + (y + row) * layout[STRIDE_Y], layout[ROWS_IN], layout[BORDER_Y]
-            )
-            row_at = layout[STAGE_AT] + (track_y * layout[LENGTH_Y] + row) * row_step
-            row_at += track_x * length
-            for slot in range(images * channels):
-                at = row_at + slot * layout[CHANNEL_STEP]
-                b, c = image + slot // channels, channel + slot % channels
-                if source_row < 0:
-                    for place in range(length):
-                        scratch[at + place] = fill[0]
+    flat, f_row = has_runs(f), f.strides[2] // f.itemsize
+    for slot in range(images * channels):
+        b, c = image + slot // channels, channel + slot % channels
+        for track in range(layout[TRACKS_X] * layout[TRACKS_Y]):
+            track_x, track_y = track // layout[TRACKS_Y], track % layout[TRACKS_Y]
+            top = y * sy + layout[layout[STARTS_Y] + track_y] - layout[LEAD_Y]
+            left = layout[layout[STARTS_X] + track_x] - layout[LEAD_X]
+            # rows [above, below) and columns [first, last) of the track lie in the image
+            above = min(max(-(top // sy), 0), rows)
+            below = min(max((layout[ROWS_IN] - top + sy - 1) // sy, above), rows)
+            first = min(max(-(left // sx), 0), length)
+            last = min(max((layout[COLUMNS_IN] - left + sx - 1) // sx, first), length)
+            at = layout[STAGE_AT] + slot * layout[CHANNEL_STEP] + track_x * length
+            at += track_y * layout[LENGTH_Y] * row_step
+            inside, source = at + above * row_step + first, left + first * sx
+            source += b * (f.strides[0] // f.itemsize) + c * (f.strides[1] // f.itemsize)
+            source += (top + above * sy) * f_row
+            plain = flat and (sx == 1 or (sx == 2 and last - first > layout[LANES]))
+            if plain and sx == 1:
+                convert_rows(
+                    f, source, sy * f_row, scratch, inside, row_step, below - above, last - first
+                )  # fmt: skip
+            elif plain:
+                halve_rows(
+                    f, source, sy * f_row, scratch, inside, row_step, below - above, last - first
+                )  # fmt: skip
+            for n in range(rows):
+                skipped = last - first if plain and above <= n < below else 0
+                if skipped and not rim:
                     continue
-                source = b * strides[0] + c * strides[1] + source_row * strides[2] + column
-                if flat and stride == 1:
-                    convert_run(f, source, scratch, at + first, count)
-                elif flat and stride == 2 and count > layout[LANES]:
-                    halve_run(f, source, scratch, at + first, count)
-                else:
-                    for place in range(first, last):
-                        index = b, c, source_row, left + place * stride
-                        scratch[at + place] = read(f, index, 0, scratch)
-                if not rim:
-                    continue
-                for outside in range(length - count):
-                    place = outside if outside < first else outside + count
-                    pixel = source_index(
-                        left + place * stride, layout[COLUMNS_IN], layout[BORDER_X]
+                row = source_index(top + n * sy, layout[ROWS_IN], layout[BORDER_Y])
+                for outside in range(length - skipped):
+                    place = outside if outside < first or skipped == 0 else outside + skipped
+                    scratch[at + n * row_step + place] = _bordered(
+                        f, fill, layout, scratch, b, c, row, left + place * sx
                     )
-                    if pixel < 0:
-                        scratch[at + place] = fill[0]
-                    else:
-                        scratch[at + place] = read(f, (b, c, source_row, pixel), 0, scratch)
 
 
 @jit.jit()
@@ -119,6 +121,31 @@ def _chart(layout, scratch, in_place, steps, images, height):
         put(scratch, at + 1, first if alone else following - count)
         put(scratch, at + 2, count)
         at += PLACE
+
+
+@jit.jit()
+def _pack(f, layout, scratch, in_place, source, steps, pixel, size, run, runs):
+    """The panel of ``size`` outputs from ``pixel`` on: their pixels, tap by tap.
+
+    Outputs come in runs that meet neighbouring pixels, ``runs`` in an image.
+    """
+    lanes, pitch = layout[LANES], VECTORS * layout[LANES]
+    count = layout[INPUTS] * layout[TAPS_Y] * layout[TAPS_X]
+    for tap in range(0, count, PACKED_TAPS):
+        taps, target = min(PACKED_TAPS, count - tap), layout[PANEL_AT] + tap * pitch
+        line, x = pixel // run, pixel % run
+        image, row = line // runs, line % runs
+        done = 0
+        while done < size:
+            part = min(size - done, run - x, lanes)
+            at = source + image * steps[0] + row * steps[3] + x
+            gather(f, scratch, in_place, at, tap, target + done, pitch, part, taps)
+            done += part
+            x += part
+            if x == run:
+                x, row = 0, row + 1
+            if row == runs:
+                row, image = 0, image + 1
 
 
 @jit.jit()
@@ -169,90 +196,113 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
 
     A unit is a block of filters, counted over the groups and then over the runs of outputs.
     """
-    lanes, width, blocks, groups = (
-        layout[LANES], layout[COLUMNS_OUT], layout[BLOCKS], layout[GROUPS]
+    lanes, width, blocks, groups, parts, unit_rows = (
+        layout[LANES], layout[COLUMNS_OUT], layout[BLOCKS], layout[GROUPS], layout[PARTS],
+        layout[UNIT_ROWS],
     )  # fmt: skip
-    channels, count = layout[INPUTS], layout[INPUTS] * layout[TAPS_Y] * layout[TAPS_X]
-    image_steps = (
+    channels, pitch = layout[INPUTS], VECTORS * lanes
+    count = channels * layout[TAPS_Y] * layout[TAPS_X]
+    f_image, f_channel, f_row = (
         f.strides[0] // f.itemsize, f.strides[1] // f.itemsize, f.strides[2] // f.itemsize
     )  # fmt: skip
+    out_image, out_filter = out.strides[0] // out.itemsize, out.strides[1] // out.itemsize
+    # a run of outputs in place is a row, or the rows of a unit where they follow one another
+    least = layout[ROWS_OUT] - (parts - 1) * unit_rows
+    least = least * width if layout[STRIDE_Y] * f_row == width else width
     readable = layout[INSIDE] != 0 and lies_flat(f, scratch) and _lies_apart(f, layout)
-    follow = layout[STRIDE_Y] * image_steps[2] == width  # a plane's rows, in memory
-    readable = readable and (layout[ROWS_OUT] * width if follow else width) >= lanes
+    readable = readable and least >= lanes
     writable = lies_flat(out, scratch) and out.strides[2] == width * out.itemsize
-    aligned = (
-        out.ctypes.data % machine.VECTOR_BYTES == 0
+    streams = (
+        layout[LARGE] != 0
+        and out.ctypes.data % machine.VECTOR_BYTES == 0
         and out.strides[0] % machine.VECTOR_BYTES == 0
         and out.strides[1] % machine.VECTOR_BYTES == 0
     )
-    out_image, out_filter = out.strides[0] // out.itemsize, out.strides[1] // out.itemsize
-    row_step = layout[LENGTH_X] * layout[TRACKS_X]
-    pitch = VECTORS * lanes
+    dense = has_runs(f) and f.strides[2] <= 2 * layout[COLUMNS_IN] * f.itemsize
+    fetches = layout[LARGE] != 0 and layout[IMAGES] == 1 and dense
     rimmed, charted = np.int64(0), (False, np.int64(-1), np.int64(-1))
     while start < stop:
-        unit, block = start // blocks, start % blocks
-        run, group = unit // groups, unit % groups
-        last_block = min(blocks, block + stop - start)
-        start += last_block - block
-        parts, total = layout[PARTS], layout[UNITS]
-        image, y, height, images = run // parts, np.int64(0), layout[ROWS_OUT], np.int64(1)
-        if parts > 1:
-            y = layout[ROWS_OUT] * (run % parts) // parts
-            height = layout[ROWS_OUT] * (run % parts + 1) // parts - y
-        else:
-            image = layout[BATCH] * run // total
-            images = layout[BATCH] * (run + 1) // total - image
+        unit, first_block = start // blocks, start % blocks
+        part, group = unit // groups, unit % groups
+        last_block = min(blocks, first_block + stop - start)
+        start += last_block - first_block
+        image, y = part // parts * layout[IMAGES], part % parts * unit_rows
+        height = min(layout[ROWS_OUT] - y, unit_rows)
+        images = min(layout[BATCH] - image, layout[IMAGES])
         in_place = readable and image + images < layout[BATCH]
         if in_place:
-            source = image * image_steps[0] + group * channels * image_steps[1] - layout[LEAD_X]
-            source += (y * layout[STRIDE_Y] - layout[LEAD_Y]) * image_steps[2]
-            steps = (
-                image_steps[0], image_steps[1], image_steps[2], layout[STRIDE_Y] * image_steps[2]
-            )  # fmt: skip
+            source = image * f_image + group * channels * f_channel - layout[LEAD_X]
+            source += (y * layout[STRIDE_Y] - layout[LEAD_Y]) * f_row
+            steps = f_image, f_channel, f_row, layout[STRIDE_Y] * f_row
         else:
             rim = layout[BORDER_X] != CONSTANT or images * height > rimmed
             rimmed = max(rimmed, images * height)
             _stage(f, fill, layout, scratch, image, images, group * channels, y, height, rim)
-            source = layout[STAGE_AT]
+            source, row_step = layout[STAGE_AT], layout[LENGTH_X] * layout[TRACKS_X]
             steps = channels * layout[CHANNEL_STEP], layout[CHANNEL_STEP], row_step, row_step
         if charted != (in_place, images, height):
             _chart(layout, scratch, in_place, steps, images, height)
             charted = in_place, images, height
-        plane, pixels = height * width, images * height * width
-        narrow = (plane if steps[3] == width else width) < lanes
-        pixel = np.int64(0)
-        while pixel < pixels:
-            left = pixels - pixel
+        plane, left = height * width, images * height * width
+        run = plane if steps[3] == width else width
+        packed = run < lanes or layout[PACKED] != 0
+        # whether vectors of one tap lie one after another, and all taps equally far apart
+        even = not packed and images == 1 and run == plane and count == channels
+        # each tile fetches a part of what the next unit of the band will read
+        fetched, rows_ahead, lines_ahead = np.int64(0), np.int64(1), np.int64(0)
+        if fetches and start < stop:
+            unit = start // blocks
+            row = unit // groups % parts * unit_rows * layout[STRIDE_Y] - layout[LEAD_Y]
+            row = min(max(row, 0), layout[ROWS_IN])
+            rows = min(layout[ROWS_IN] - row, unit_rows * layout[STRIDE_Y])
+            fetched = unit // groups // parts * f.strides[0]
+            fetched += unit % groups * channels * f.strides[1] + row * f.strides[2]
+            rows_ahead = -(-channels // (last_block - first_block))
+            tile_bytes = (left + pitch - 1) // pitch * machine.CACHE_LINE
+            lines_ahead = (rows * f.strides[2] + tile_bytes - 1) // tile_bytes
+        inside, vector = np.int64(0), np.int64(0)
+        target = image * out_image + y * width
+        while left > 0:
             vectors = VECTORS if left > (VECTORS - 1) * lanes else 1
             size = min(left, vectors * lanes)
-            if narrow:
-                done = 0
-                while done < size:
-                    line, x = (pixel + done) // width, (pixel + done) % width
-                    part = min(size - done, width - x)
-                    at = line // height * steps[0] + line % height * steps[3] + x
-                    gather(scratch, source + at, 0, layout[PANEL_AT] + done, pitch, part, count)
-                    done += part
-            direct = writable and size == vectors * lanes and pixel % plane + size <= plane
-            target = (image + pixel // plane) * out_image + y * width + pixel % plane
-            flags = STREAM if layout[LARGE] and aligned and target % lanes == 0 else 0
-            now = block
-            while now < last_block:
-                whole = now < layout[WHOLE_BLOCKS]
+            if packed:
+                _pack(
+                    f, layout, scratch, in_place, source, steps, vector * lanes, size, run,
+                    plane // run,
+                )  # fmt: skip
+            direct = writable and size == vectors * lanes and inside + size <= plane
+            flags = STREAM if direct and streams and (target + inside) % lanes == 0 else 0
+            at, step = source + vector * lanes if even else source, steps[1]
+            if packed:
+                at, step = layout[PANEL_AT], pitch
+            block = first_block
+            while block < last_block:
+                whole = block < layout[WHOLE_BLOCKS]
                 filters = layout[BLOCK_FILTERS] if whole else layout[BLOCK_FILTERS] - 1
-                first = now * layout[BLOCK_FILTERS] - max(now - layout[WHOLE_BLOCKS], 0)
-                first += group * layout[GROUP_OUTPUTS]
-                tiles = min(last_block, layout[WHOLE_BLOCKS] if whole else blocks) - now
+                tiles = min(last_block, layout[WHOLE_BLOCKS] if whole else blocks) - block
                 tiles = tiles if direct else 1
+                first = block * layout[BLOCK_FILTERS] - max(block - layout[WHOLE_BLOCKS], 0)
+                first += group * layout[GROUP_OUTPUTS]
+                target_at, target_step = layout[RESULTS_AT], pitch
+                if direct:
+                    target_at, target_step = target + inside + first * out_filter, out_filter
                 tile(
-                    f, scratch, in_place, (layout[PANEL_AT] if narrow else source, pitch),
-                    (0, count + pixel // lanes * PLACE), taps, first * count, count, out, direct,
-                    (target + first * out_filter if direct else layout[RESULTS_AT],
-                     out_filter if direct else pitch),
-                    (filters, vectors, 1 if narrow else 2, tiles, flags if direct else 0),
+                    f, scratch, in_place and not packed, (at, step), (0, count + vector * PLACE),
+                    taps, first * count, count, out, direct, (target_at, target_step),
+                    (filters, vectors, 1 if packed or even else 2, tiles, flags),
+                    (fetched, f.strides[1], rows_ahead, lines_ahead),
                 )  # fmt: skip
                 if not direct:
-                    _deliver(out, layout, scratch, image, first, filters, y, height, pixel, size)
-                now += tiles
-            pixel += size
+                    _deliver(
+                        out, layout, scratch, image, first, filters, y, height, vector * lanes,
+                        size,
+                    )  # fmt: skip
+                block += tiles
+            fetched += lines_ahead * machine.CACHE_LINE
+            left -= size
+            vector += vectors
+            inside += size
+            while inside >= plane:
+                inside -= plane
+                target += out_image
     store_fence()

@@ -10,15 +10,27 @@ from functools import lru_cache
 
 from ... import machine
 from ...banks import Bank
+from ...dtypes import kernel_dtype
 from ...problem import Problem
+from ..direct.packing import odd_lines
 from .tile import ROWS, VECTORS
 
-# Staged maps of a unit: beyond that they leave the second-level cache before they are read.
-STAGE_BYTES = machine.L2_BYTES
+# Pixels of a unit that tiles read in place: the next unit's are fetched to the second-level cache
+# meanwhile.  1x1 256 -> 64 channels of 56 x 56: 340 KB 92 % of peak, 1.7 MB 83 (Zen 5, 2026-11).
+IN_PLACE_BYTES = machine.L2_BYTES
+# Staged maps are read little later than they are written, from whatever cache: 3x3, stride 2, 128
+# channels of 56 x 56, 370 KB 71 % of peak, 1.7 MB 78.
+STAGE_BYTES = 8 * machine.L2_BYTES
+PACKED_BLOCKS = 32  # of filters, see `panels_pay`
+BAND_BLOCKS = 8  # of filters under one run of outputs: below that, staging it again shows
 # A problem has at least so many runs of outputs for workers to share, unless a run would have fewer
 # vectors than the second number, and none has more than the third.
-RUNS, FEWEST_VECTORS, MOST_VECTORS = 32, 4 * VECTORS, 64 * VECTORS
-STAGE_CYCLES = 4  # to stage a vector
+RUNS, FEWEST_VECTORS, MOST_VECTORS = 32, 8 * VECTORS, 64 * VECTORS
+STAGE_CYCLES = 12  # to stage a vector
+PIECE_CYCLES = 2  # to pack a piece of a vector
+UNIT_CYCLES = 400  # to begin a run
+LATENCY = 8  # of a multiply-add, in multiply-adds
+SINGLE_COST = 1.4  # of a tile of one vector, in those of a vector of a whole tile
 
 
 @dataclass(frozen=True)
@@ -52,9 +64,8 @@ def _axis(outputs: int, taps: int, stride: int, dilation: int) -> Axis:
 class Shape:
     """Sizes and steps in elements."""
 
-    parts: int  # units of one image, or
-    images: int  # images of one unit
-    rows: int  # of output in a unit, at most
+    rows: int  # of output in a unit, of one image, or
+    images: int  # so many whole images
     y: Axis
     x: Axis
     channel_step: int  # from one staged channel to the next
@@ -72,51 +83,90 @@ def bank_of(problem: Problem) -> Bank:
     return problem.bank
 
 
-def _odd_lines(elements: int, itemsize: int) -> int:
-    """Rounded up to an odd number of cache lines, so that steps spread over a cache's sets."""
-    return (-(-elements * itemsize // machine.CACHE_LINE) | 1) * machine.CACHE_LINE // itemsize
-
-
-def _shape(problem: Problem, parts: int, images: int) -> Shape:
-    bank, rows = bank_of(problem), -(-problem.plane[0] // parts)
+def _shape(problem: Problem, rows: int, images: int) -> Shape:
+    bank = bank_of(problem)
     facts = zip(problem.filter, problem.stride, problem.dilation, strict=True)
     y, x = (_axis(n, *fact) for n, fact in zip((rows, problem.plane[1]), facts, strict=True))
-    channel = _odd_lines(y.size * x.size, problem.sums.itemsize)
+    channel = odd_lines(y.size * x.size, problem.sums.itemsize)
     filters = bank.outputs // bank.groups
     blocks = -(-filters // ROWS)
     most = -(-filters // blocks)
-    return Shape(parts, images, rows, y, x, channel, blocks, most, filters - blocks * (most - 1))
+    return Shape(rows, images, y, x, channel, blocks, most, filters - blocks * (most - 1))
+
+
+def panels_pay(shape: Shape) -> bool:
+    """Whether pixels are packed even where rows, or planes, hold a vector.
+
+    Many filters read each panel, and most vectors straddle images: 512 -> 2048 channels of
+    7 x 7, batch 32, one core: 16.1 ms without, 14.9 so (Zen 5, 2026-11).
+    """
+    return shape.images > 1 and shape.blocks >= PACKED_BLOCKS
+
+
+def packs(problem: Problem, shape: Shape) -> bool:
+    """Whether pixels may be packed before tiles read them."""
+    return panels_pay(shape) or problem.plane[1] < machine.lanes(problem.sums.itemsize)
 
 
 @lru_cache(maxsize=256)
 def shape_of(problem: Problem) -> Shape:
-    """The units that lose the fewest lanes and stage the fewest rows twice."""
+    """The units that take the least time."""
     found = _shapes(problem)
-    size = problem.sums.itemsize
-    fitting = [shape for shape in found if shape.staged(problem) * size <= STAGE_BYTES]
+    fitting = [shape for shape in found if _fits(problem, shape)]
     return min(fitting or found[:1], key=lambda shape: _cycles(problem, shape))
+
+
+def _fits(problem: Problem, shape: Shape) -> bool:
+    in_place = inside(problem) and not packs(problem, shape)
+    most = IN_PLACE_BYTES if in_place else STAGE_BYTES
+    return shape.staged(problem) * problem.sums.itemsize <= most
 
 
 def _shapes(problem: Problem) -> list[Shape]:
     """Those worth considering, the smallest first."""
-    batch, _, rows, columns = problem.maps
+    batch, outputs, rows, columns = (max(1, n) for n in problem.maps)
     least, most = (n * machine.lanes(problem.sums.itemsize) for n in (FEWEST_VECTORS, MOST_VECTORS))
-    pixels = min(max(batch * rows * columns // RUNS, least), most)
-    height = max(1, pixels // max(columns, 1))
-    if height <= rows:
-        parts = dict.fromkeys(-(-rows // n) for n in range(1, height + 1))
-        return [_shape(problem, n, 1) for n in parts]
-    return [_shape(problem, 1, n) for n in range(1, min(batch, -(-height // max(rows, 1))) + 1)]
+    runs = max(1, RUNS * BAND_BLOCKS * ROWS // outputs)
+    pixels = min(max(batch * rows * columns // min(runs, RUNS), least), most)
+    height = -(-pixels // columns)
+    images = min(batch, pixels // (rows * columns))
+    parts = [_shape(problem, n, 1) for n in range(1, min(height, rows) + 1)]
+    return parts + [_shape(problem, rows, n) for n in range(2, images + 1)]
 
 
 def _cycles(problem: Problem, shape: Shape) -> float:
-    """For an output pixel under all filters: products, lost lanes included, and staging."""
-    lanes = machine.lanes(problem.sums.itemsize)
-    pixels = max(1, shape.images * problem.plane[0] * problem.plane[1] // shape.parts)
-    filters = bank_of(problem).outputs // bank_of(problem).groups
-    products = -(-pixels // lanes) * filters * problem.taps / 2
-    return (products + shape.staged(problem) / lanes * STAGE_CYCLES) / pixels
+    """Of the whole problem on one core: products, lost lanes included, and staging."""
+    batch, _, rows, columns = (max(1, n) for n in problem.maps)
+    bank, lanes = bank_of(problem), machine.lanes(problem.sums.itemsize)
+    last = rows % shape.rows
+    units = [(shape.images * shape.rows * columns, batch // shape.images * (rows // shape.rows))]
+    units += [(last * columns, batch), (batch % shape.images * rows * columns, 1)]
+    # a tile loads two pieces for each vector and waits for its additions where it has few
+    tap = max(shape.filters * VECTORS, 2 * VECTORS + shape.filters + 1, LATENCY) / 2
+    products = bank.groups * shape.blocks * problem.taps * tap / VECTORS
+    if packs(problem, shape):
+        products += bank.groups * problem.taps * PIECE_CYCLES * (lanes / min(columns, lanes) + 1)
+    staging = 0 if inside(problem) else shape.staged(problem) / lanes * STAGE_CYCLES
+    total = 0.0
+    for pixels, count in (unit for unit in units if unit[0]):
+        tiles, rest = divmod(-(-pixels // lanes), VECTORS)
+        vectors = tiles * VECTORS + rest * SINGLE_COST
+        total += count * (vectors * products + bank.groups * (staging + UNIT_CYCLES))
+    return total
+
+
+def inside(problem: Problem) -> bool:
+    """Whether the image's elements can be read as they lie, no tap of any output beyond it."""
+    facts = zip(
+        problem.lead, problem.plane, problem.stride, problem.span, problem.plane_in, strict=True
+    )
+    covered = all(
+        lead <= 0 and (outputs - 1) * stride - lead + span <= size
+        for lead, outputs, stride, span, size in facts
+    )
+    return covered and problem.stride[1] == 1 and kernel_dtype(problem.image_dtype) == problem.sums
 
 
 def cycles(problem: Problem) -> float:
-    return float(problem.flops)
+    """Of the whole problem, on one core."""
+    return _cycles(problem, shape_of(problem))
