@@ -7,8 +7,7 @@ import numpy as np
 import oracle
 import pytest
 from conftest import Poisoned
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import parconv
 from parconv.methods import BANK_METHODS

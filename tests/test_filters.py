@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Poisoned
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from numpy.testing import assert_array_equal
 from scipy import ndimage, special
 

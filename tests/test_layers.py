@@ -98,7 +98,7 @@ def test_methods_know_only_the_direct_one() -> None:
         for name in imports(path):
             where = name.split(".")
             if where[:2] == ["parconv", "methods"] and len(where) > 2:
-                known = {own, "direct", "kernels", "transposition"}
+                known = {own, "direct", "kernels", "transposition", "usual"}
                 assert where[2] in known or (own, where[2]) == ("planes", "fft"), (
                     f"{path.name} imports {name}"
                 )

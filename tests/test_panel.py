@@ -9,8 +9,7 @@ import numpy as np
 import oracle
 import pytest
 from conftest import Poisoned, RunPython
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv

@@ -4,8 +4,7 @@ import itertools
 from typing import Any
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 from oracle import BORDERS, MODES, assert_right, assert_same_bits, expect
 

@@ -7,8 +7,7 @@ import numpy as np
 import oracle
 import pytest
 from conftest import LANES, ROWS, Poisoned
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from oracle import BORDERS, MODES
 
 import parconv

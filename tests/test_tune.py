@@ -20,8 +20,16 @@ from rich.console import Console
 from parconv import ceilings, cli, machine, wisdom
 from parconv.experiments.baselines import BASELINES
 from parconv.experiments.race import WORKLOADS, Workload
-from parconv.experiments.tune import models, outcome, pool, report, scaling, settings, sweep
-from parconv.experiments.tune import search as searches
+from parconv.experiments.tune import (
+    models,
+    outcome,
+    pool,
+    report,
+    scaling,
+    search as searches,
+    settings,
+    sweep,
+)
 from parconv.experiments.tune.duel import Verdict, duel
 from parconv.experiments.tune.journal import NAME, Journal
 from parconv.experiments.tune.search import FailedError, Search, Tally

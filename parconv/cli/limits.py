@@ -62,8 +62,7 @@ def roofline(
 
     Example: parconv roofline --race race.json --output roofline.png
     """
-    from parconv.experiments import images
-    from parconv.experiments import roofline as experiment
+    from parconv.experiments import images, roofline as experiment
 
     images.check_target(output)
     counts = None if threads is None else list(numbers(threads, "threads", ","))
@@ -75,8 +74,7 @@ def roofline(
 
 def _drawn(found: "Roofline", output: Path) -> str:
     """Draw the picture; where it is, or why it is not."""
-    from parconv.experiments import images
-    from parconv.experiments import roofline as experiment
+    from parconv.experiments import images, roofline as experiment
 
     try:
         with images.replacing(output) as file:

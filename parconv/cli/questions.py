@@ -84,8 +84,7 @@ def race(
     Example: parconv race --only integer --threads 1,2 --json race.json
     """
     from parconv.experiments import images
-    from parconv.experiments.race import duel, grid, table, workloads
-    from parconv.experiments.race import peers as competitors
+    from parconv.experiments.race import duel, grid, peers as competitors, table, workloads
 
     if json_file is not None:
         images.check_target(json_file)

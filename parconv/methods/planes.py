@@ -16,11 +16,11 @@ import numpy as np
 
 from .. import machine
 from ..bands import split_rows
-from ..banks import Bank
 from ..dtypes import Array, DType, kernel_dtype
 from ..problem import Problem
 from . import direct, fft
 from .kernels import Kernels, Taps, call, rows_of_planes, signature
+from .usual import bank_of, sums as sums, unasked as unasked
 
 ADDRESS, TAPS, OUTPUTS, MULTIPLIER, ROWS, HEADER = range(6)
 # Work of a plane beside its own, in operations: finding it and calling the kernel.
@@ -33,13 +33,8 @@ PACK_WORK, STRIDED_PACK_WORK = 160, 580
 
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can."""
-    inputs = _bank(problem).inputs
+    inputs = bank_of(problem).inputs
     return f"each filter sums over {inputs} channels" if inputs > 1 else None
-
-
-def unasked(problem: Problem) -> str | None:
-    """Why only a caller who names this method gets it; None where it may be chosen."""
-    return None
 
 
 def _planes(problem: Problem, count: int) -> Problem:
@@ -72,11 +67,6 @@ def _inner(problem: Problem) -> tuple[ModuleType, Problem]:
 def _count(problem: Problem) -> int:
     """Output planes."""
     return problem.maps[0] * problem.maps[1]
-
-
-def sums(problem: Problem) -> DType:
-    """The real type that sums are formed in."""
-    return problem.sums
 
 
 def cost(problem: Problem) -> float:
@@ -131,7 +121,7 @@ def units(problem: Problem) -> int:
 
 def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, int, slice]]:
     """Where rows ``[start, stop)`` lie in the result's maps."""
-    outputs = _bank(problem).outputs
+    outputs = bank_of(problem).outputs
     rows = rows_of_planes(problem, start, stop)
     return [(*divmod(plane, outputs), part) for plane, part in rows]
 
@@ -158,7 +148,7 @@ def least_band(problem: Problem) -> int:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Where the other kernel is and what it knows of a plane, as one read-only int64 array."""
-    (inner, question), bank = _inner(problem), _bank(problem)
+    (inner, question), bank = _inner(problem), bank_of(problem)
     kinds = kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
     address = inner.kernels(*kinds).address
     multiplier = bank.outputs // bank.channels
@@ -200,8 +190,3 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             out[b, o : o + 1], layout[HEADER:], scratch, first, last,
         )  # fmt: skip
         start += last - first
-
-
-def _bank(problem: Problem) -> Bank:
-    assert problem.bank
-    return problem.bank

@@ -16,8 +16,7 @@ from parconv.prediction import Prediction
 
 from .. import ceilings
 from .agreement import Difference
-from .grid import Entry
-from .grid import rows as all_rows
+from .grid import Entry, rows as all_rows
 from .memory import warm
 from .peers import OURS, PEERS, Peer, Run
 from .report import FRESH, REUSED, Report, Result, Row, machine_facts

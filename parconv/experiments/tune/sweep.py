@@ -9,8 +9,7 @@ from parconv import machine, wisdom
 
 from .. import baselines
 from ..baselines import BASELINES
-from . import search as searches
-from . import settings as axes
+from . import search as searches, settings as axes
 from .duel import duel
 from .journal import Journal
 from .outcome import Outcome

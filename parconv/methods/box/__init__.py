@@ -22,6 +22,7 @@ from ...bands import split_rows
 from ...dtypes import Array, DType
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
+from ..usual import fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 
 DIGITS = {4: 24, 8: 53}  # of the integers that a floating type of so many bytes holds
@@ -48,16 +49,6 @@ def applicable(problem: Problem) -> str | None:
     if problem.sums.kind == "i" or greatest > 1 << DIGITS[problem.sums.itemsize]:
         return f"{problem.sums} does not hold all sums exactly"
     return None
-
-
-def unasked(problem: Problem) -> str | None:
-    """Why only a caller who names this method gets it; None where it may be chosen: always."""
-    return None
-
-
-def sums(problem: Problem) -> DType:
-    """The real type that sums are formed in."""
-    return problem.sums
 
 
 def cost(problem: Problem) -> float:
@@ -117,12 +108,6 @@ def _row(elements: int, itemsize: int) -> int:
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs, wherever it begins on a line."""
     return int(layout(problem)[k.END]) + machine.CACHE_LINE // problem.sums.itemsize
-
-
-@lru_cache(maxsize=256)
-def fill(problem: Problem) -> Array:
-    """The border's constant."""
-    return np.array([problem.cval.real]).astype(problem.sums)
 
 
 @cache

@@ -17,10 +17,10 @@ import numpy as np
 
 from ... import machine
 from ...bands import split_rows
-from ...banks import Bank
 from ...dtypes import Array, DType, kernel_dtype
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
+from ..usual import bank_of, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 from .tile import BITS_AT, PIXELS, SEGMENT, VECTORS
 
@@ -56,16 +56,6 @@ def _bordered_by_zeros(problem: Problem, axis: int) -> bool:
     return _met(problem, axis) == [0, problem.plane[axis]] * problem.filter[axis]
 
 
-def unasked(problem: Problem) -> str | None:
-    """Why only a caller who names it gets it; None where it may be chosen: always."""
-    return None
-
-
-def sums(problem: Problem) -> DType:
-    """The real type that sums are formed in."""
-    return problem.sums
-
-
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time.
 
@@ -83,18 +73,13 @@ def cost(problem: Problem) -> float:
 # --- the filters ---------------------------------------------------------------------------------
 
 
-def _bank(problem: Problem) -> Bank:
-    assert problem.bank
-    return problem.bank
-
-
 def _lanes(problem: Problem) -> int:
     return machine.lanes(problem.sums.itemsize)
 
 
 def _filters(problem: Problem) -> int:
     """Of a group."""
-    return _bank(problem).outputs // _bank(problem).groups
+    return bank_of(problem).outputs // bank_of(problem).groups
 
 
 @lru_cache(maxsize=256)
@@ -108,7 +93,7 @@ def _blocks(problem: Problem) -> tuple[int, ...]:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The weights as tiles read them: of each block by rows, columns, channels and filters."""
-    groups, blocks, filters = _bank(problem).groups, _blocks(problem), _filters(problem)
+    groups, blocks, filters = bank_of(problem).groups, _blocks(problem), _filters(problem)
     padded = np.zeros((groups, sum(blocks), *g.shape[1:]), problem.sums)
     with np.errstate(over="ignore"):
         padded[:, :filters] = g.reshape(groups, filters, *g.shape[1:])
@@ -126,7 +111,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
 def _height(problem: Problem) -> int:
     """Rows of output of a unit: where there are many, and tiles cross their ends, whole tiles."""
     rows, width = problem.plane
-    others = problem.maps[0] * len(_blocks(problem)) * _bank(problem).groups
+    others = problem.maps[0] * len(_blocks(problem)) * bank_of(problem).groups
     shared = -(-rows // -(-LEAST_UNITS // others))
     height = min(shared, -(-UNIT_TILES * PIXELS // width))
     period = PIXELS // math.gcd(PIXELS, width)
@@ -136,7 +121,7 @@ def _height(problem: Problem) -> int:
 @lru_cache(maxsize=256)
 def _sizes(problem: Problem) -> tuple[int, int, int]:
     """How many blocks, images and parts of an image there are."""
-    blocks = _bank(problem).groups * len(_blocks(problem))
+    blocks = bank_of(problem).groups * len(_blocks(problem))
     return blocks, problem.maps[0], -(-problem.plane[0] // _height(problem))
 
 
@@ -214,7 +199,7 @@ def layout(problem: Problem) -> Array:
     blocks, lanes = _blocks(problem), _lanes(problem)
     numbers = [
         *problem.plane, *problem.lead, *problem.stride, *problem.dilation, *problem.filter,
-        _bank(problem).inputs, _filters(problem), len(blocks), problem.taps * VECTORS * lanes,
+        bank_of(problem).inputs, _filters(problem), len(blocks), problem.taps * VECTORS * lanes,
         problem.taps * sum(blocks), lanes, _height(problem), *ends[:-1], _sums_at(problem),
     ]  # fmt: skip
     result = np.array([*numbers, *itertools.chain(*tables)], np.int64)
@@ -232,11 +217,6 @@ def _sums_at(problem: Problem) -> int:
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     return _sums_at(problem) + PIXELS * VECTORS * _lanes(problem)
-
-
-def fill(problem: Problem) -> Array:
-    """Nothing: the border is zeros."""
-    return np.zeros(1, problem.sums)
 
 
 @cache

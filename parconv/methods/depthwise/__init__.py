@@ -16,10 +16,10 @@ import numpy as np
 
 from ... import machine
 from ...bands import split_rows
-from ...banks import Bank
 from ...dtypes import FLOAT32, FLOAT64, Array, DType
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
+from ..usual import bank_of, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 from .channels import PIXELS, TILES, Tile
 from .sweep import KINDS, MASKED, SIZES, STRIDES, Kind
@@ -42,7 +42,7 @@ WIDEST = 16  # vectors in a row of output
 
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can."""
-    bank, (sy, sx), rows = _bank(problem), problem.stride, problem.filter[0]
+    bank, (sy, sx), rows = bank_of(problem), problem.stride, problem.filter[0]
     if bank.inputs > 1:
         return f"each filter sums over {bank.inputs} channels"
     if not problem.image_dtype == problem.compute == problem.dtype in (FLOAT32, FLOAT64):
@@ -58,16 +58,6 @@ def applicable(problem: Problem) -> str | None:
     if problem.plane[1] > WIDEST * _lanes(problem):
         return f"it has rows of at most {WIDEST} vectors"
     return None
-
-
-def unasked(problem: Problem) -> str | None:
-    """Why only a caller who names this method gets it; None where it may be chosen."""
-    return None
-
-
-def sums(problem: Problem) -> DType:
-    """The real type that sums are formed in."""
-    return problem.sums
 
 
 def cost(problem: Problem) -> float:
@@ -100,7 +90,7 @@ def units(problem: Problem) -> int:
 
 def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, int]]:
     """Where planes ``[start, stop)`` lie in the result's maps."""
-    return [divmod(unit, _bank(problem).outputs) for unit in range(start, stop)]
+    return [divmod(unit, bank_of(problem).outputs) for unit in range(start, stop)]
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
@@ -182,7 +172,7 @@ def _block(problem: Problem) -> int:
 def _together(problem: Problem) -> int:
     """Planes that are computed at a time."""
     rows, columns = problem.plane
-    bank = _bank(problem)
+    bank = bank_of(problem)
     if bank.outputs > bank.channels or _block(problem) < rows or len(_strips(problem)) > 1:
         return 1
     return max(1, BLOCK_BYTES // (rows * columns * problem.sums.itemsize))
@@ -207,7 +197,7 @@ def _copy_row(problem: Problem) -> int:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    bank, kind, itemsize = _bank(problem), _kind(problem), problem.sums.itemsize
+    bank, kind, itemsize = bank_of(problem), _kind(problem), problem.sums.itemsize
     strips = _strips(problem)
     masks = [_masks(problem, places) for places in strips]
     masks_at = k.HEADER + len(strips) * k.STRIP
@@ -236,17 +226,7 @@ def workspace(problem: Problem) -> int:
     return _buffer(problem) + rows * _copy_row(problem) + _lanes(problem) + line
 
 
-def fill(problem: Problem) -> Array:
-    """The border's constant, which is zero."""
-    return np.zeros(1, problem.sums)
-
-
 @cache
 def kernels(image: DType, compute: DType, result: DType) -> Kernels:
     """The kernel for the dtypes as compiled code sees them."""
     return Kernels(k.kernel, signature(image, compute, result, axes=4))
-
-
-def _bank(problem: Problem) -> Bank:
-    assert problem.bank
-    return problem.bank

@@ -19,6 +19,7 @@ from ...bands import split_rows
 from ...dtypes import Array, DType, real
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
+from ..usual import sums as sums, unasked as unasked
 from . import kernel as k
 from .packing import packing_of
 from .tile import ROWS, Group, encode_pass, encode_sparse_pass, row_groups
@@ -36,16 +37,6 @@ BAND_TILES = 10  # least height of a band, in rows of tiles
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can: always."""
     return None
-
-
-def unasked(problem: Problem) -> str | None:
-    """Why only a caller who names this method gets it; None where it may be chosen: always."""
-    return None
-
-
-def sums(problem: Problem) -> DType:
-    """The real type that sums are formed in."""
-    return problem.sums
 
 
 def cost(problem: Problem) -> float:

@@ -19,6 +19,7 @@ from ...bands import split_rows
 from ...dtypes import FLOAT32, Array, DType, kernel_dtype
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
+from ..usual import unasked as unasked
 from . import kernel as k
 from .tile import GROUP, ROWS, TOGETHER, WIDEST_STEP, WIDTH
 
@@ -57,11 +58,6 @@ def applicable(problem: Problem) -> str | None:
         return f"cval={cval} is no 8-bit pixel"
     if _beyond(problem) > LONGEST // 2 or (BLOCK + problem.span[0]) * LONGEST > SCRATCH_BYTES:
         return "the filter spans more than fits its scratch"
-    return None
-
-
-def unasked(problem: Problem) -> str | None:
-    """Why only a caller who names this method gets it; None where it may be chosen: always."""
     return None
 
 

@@ -30,6 +30,7 @@ from ...dtypes import Array, DType
 from ...problem import Problem
 from .. import direct
 from ..kernels import Kernels, Taps, signature
+from ..usual import sums as sums
 from . import kernel as k
 from .grid import DIRECT_EFFICIENCY, LARGEST, LEAST_STEP, grid_of
 from .spectrum import factors, spectrum, twiddles
@@ -59,11 +60,6 @@ def unasked(problem: Problem) -> str | None:
     if kind.kind in "iu" and kind.itemsize > 2:
         return "wide integers keep the direct method's error bound unless fft is named"
     return None
-
-
-def sums(problem: Problem) -> DType:
-    """The real type that sums are formed in."""
-    return problem.sums
 
 
 def cost(problem: Problem) -> float:

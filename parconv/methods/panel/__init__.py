@@ -20,8 +20,9 @@ from ...dtypes import Array, DType
 from ...problem import Problem
 from ..direct import largest_pixel
 from ..kernels import Kernels, Taps, signature
+from ..usual import bank_of, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
-from .shape import BAND_BLOCKS, Shape, bank_of, cycles, inside, packs, panels_pay, shape_of
+from .shape import BAND_BLOCKS, Shape, cycles, inside, packs, panels_pay, shape_of
 from .tile import PLACE, VECTORS
 
 NUMBER_BYTES = 8
@@ -30,16 +31,6 @@ NUMBER_BYTES = 8
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can: always."""
     return None
-
-
-def unasked(problem: Problem) -> str | None:
-    """Why only a caller who names this method gets it; None where it may be chosen: always."""
-    return None
-
-
-def sums(problem: Problem) -> DType:
-    """The real type that sums are formed in."""
-    return problem.sums
 
 
 def cost(problem: Problem) -> float:
@@ -169,13 +160,6 @@ def layout(problem: Problem) -> Array:
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     return _places(problem, shape_of(problem))[-1]
-
-
-@lru_cache(maxsize=256)
-def fill(problem: Problem) -> Array:
-    """The border's constant."""
-    with np.errstate(over="ignore"):
-        return np.array([problem.cval.real]).astype(problem.sums)
 
 
 @cache

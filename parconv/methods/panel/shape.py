@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ... import machine
-from ...banks import Bank
 from ...dtypes import kernel_dtype
 from ...problem import Problem
 from ..direct.packing import odd_lines
+from ..usual import bank_of
 from .tile import ROWS, VECTORS
 
 # Pixels of a unit that tiles read in place: the next unit's are fetched to the second-level cache
@@ -76,11 +76,6 @@ class Shape:
     def staged(self, problem: Problem) -> int:
         """Elements."""
         return self.images * bank_of(problem).inputs * self.channel_step
-
-
-def bank_of(problem: Problem) -> Bank:
-    assert problem.bank
-    return problem.bank
 
 
 def _shape(problem: Problem, rows: int, images: int) -> Shape:

@@ -26,6 +26,7 @@ from ...dtypes import Array, DType
 from ...problem import Problem
 from ...traits import products
 from ..kernels import Kernels, Taps, signature
+from ..usual import fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 from .shape import Shape, paired, shape_of, work_of
 
@@ -43,16 +44,6 @@ def applicable(problem: Problem) -> str | None:
     if problem.stride != (1, 1):
         return "it would compute every output, of which a stride keeps few"
     return None
-
-
-def unasked(problem: Problem) -> str | None:
-    """Why only a caller who names this method gets it; None where it may be chosen: always."""
-    return None
-
-
-def sums(problem: Problem) -> DType:
-    """The real type that sums are formed in."""
-    return problem.sums
 
 
 def cost(problem: Problem) -> float:
@@ -143,13 +134,6 @@ def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs, wherever it begins on a line."""
     line = machine.CACHE_LINE // problem.sums.itemsize
     return int(layout(problem)[k.END]) + line
-
-
-@lru_cache(maxsize=256)
-def fill(problem: Problem) -> Array:
-    """The border's constant."""
-    with np.errstate(over="ignore"):
-        return np.array([problem.cval.real]).astype(problem.sums)
 
 
 @cache

@@ -24,11 +24,11 @@ import numpy as np
 from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
-from ...banks import Bank
 from ...dtypes import Array, DType
 from ...problem import Problem
 from ..direct.packing import odd_lines
 from ..kernels import Kernels, Taps, signature
+from ..usual import bank_of, fill as fill, sums as sums
 from . import kernel as k
 from .product import VECTORS
 from .transforms import INPUTS, OUTPUTS, POINTS
@@ -62,14 +62,9 @@ def unasked(problem: Problem) -> str | None:
     return "its error is several times that of other methods, so it is for those who name it"
 
 
-def sums(problem: Problem) -> DType:
-    """The real type that sums are formed in."""
-    return problem.sums
-
-
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    bank, (batch, tall, wide) = _bank(problem), _patches(problem)
+    bank, (batch, tall, wide) = bank_of(problem), _patches(problem)
     products = 2 * POINTS * bank.outputs * bank.inputs
     transforms = TRANSFORM_WORK * (bank.groups * bank.inputs + bank.outputs)
     return float(batch * tall * wide * (products + transforms))
@@ -79,15 +74,10 @@ def prepare(problem: Problem, g: Array) -> Taps:
     """The filters, transformed; read-only."""
     with np.errstate(over="ignore"):
         g = np.asarray(g, problem.sums)
-    return Taps(transformed(g, _bank(problem).groups, int(layout(problem)[k.TAPS_PLANE])))
+    return Taps(transformed(g, bank_of(problem).groups, int(layout(problem)[k.TAPS_PLANE])))
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
-
-
-def _bank(problem: Problem) -> Bank:
-    assert problem.bank
-    return problem.bank
 
 
 def _patches(problem: Problem) -> tuple[int, int, int]:
@@ -114,7 +104,7 @@ def _cut(patches: int, groups: int, vectors: int) -> tuple[int, int, int]:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    bank, size, (batch, tall, wide) = _bank(problem), problem.sums.itemsize, _patches(problem)
+    bank, size, (batch, tall, wide) = bank_of(problem), problem.sums.itemsize, _patches(problem)
     lanes, patches, outputs = machine.lanes(size), batch * tall * wide, bank.outputs // bank.groups
     vectors = -(-outputs // lanes)
     blocks, block, split = _cut(patches, bank.groups, vectors)
@@ -138,13 +128,6 @@ def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     numbers = layout(problem)
     return int(numbers[k.OUT_AT] + POINTS * numbers[k.OUT_PLANE])
-
-
-@lru_cache(maxsize=256)
-def fill(problem: Problem) -> Array:
-    """The border's constant."""
-    with np.errstate(over="ignore"):
-        return np.array([problem.cval.real]).astype(problem.sums)
 
 
 @cache

@@ -11,8 +11,7 @@ import numpy as np
 from ... import jit
 from ...borders import source_index
 from ..direct.elements import write
-from .product import PATCHES as PATCHES_AT_ONCE
-from .product import VECTORS, multiply
+from .product import PATCHES as PATCHES_AT_ONCE, VECTORS, multiply
 from .transforms import INPUTS, OUTPUTS, POINTS, transform_inputs, transform_outputs
 from .turn import SQUARE_BYTES, copy_in, copy_out, same_kind, turn_in, turn_out
 
