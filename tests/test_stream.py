@@ -391,6 +391,14 @@ def computed(monkeypatch):
     return found
 
 
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """A process that was started in the background ignores the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def _ctrl_c():
     signal.raise_signal(signal.SIGINT)
     return AssertionError("the signal was not heard")
