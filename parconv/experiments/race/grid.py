@@ -50,7 +50,7 @@ LAYERS: tuple[Layer, ...] = (
     *(Layer("study", (64, 1, 516, 516), (filters, 1, 5, 5)) for filters in (1, 32)),
     Layer("bank", (1, 1, 1024, 1024), (32, 1, 31, 31), padding=15),
     *(
-        Layer("layer", (batch or image[0], *image[1:]), taps, **asked)
+        Layer("layer", (batch or image[0], *image[1:]), taps, planned=True, **asked)
         for batch in (0, 1)
         for image, taps, asked in RESNET
     ),
