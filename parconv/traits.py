@@ -97,10 +97,16 @@ def _found(content: bytes, shape: tuple[int, ...], dtype: DType) -> Found:
     return part, _traits(part.of(g))
 
 
+def total(g: Array) -> int:
+    """The sum of an integer filter's absolute values, exactly."""
+    if g.dtype.itemsize < 8:
+        return int(np.abs(g.astype(np.int64)).sum())
+    return sum(abs(tap) for tap in g.ravel().tolist())
+
+
 def _most_bits(g: Array) -> int:
     """Of the sums of absolute values of a bank's filters."""
-    largest = max(sum(abs(tap) for tap in taps.ravel().tolist()) for taps in list(g))
-    return int(largest).bit_length()
+    return max(total(taps) for taps in g).bit_length()
 
 
 def _part(lines: list[Array], shape: tuple[int, ...]) -> Part:
@@ -117,7 +123,7 @@ def _part(lines: list[Array], shape: tuple[int, ...]) -> Part:
 
 def _traits(g: Array) -> Traits:
     whole = g.dtype.kind in "biu"
-    bits = sum(abs(tap) for tap in g.ravel().tolist()).bit_length() if whole else 0
+    bits = total(g).bit_length() if whole else 0
     if 0 < SPARSE * np.count_nonzero(g) < g.size:
         return Traits(bits=bits, support=np.packbits(g != 0).tobytes())
     if g.dtype.kind == "c" or not np.isfinite(g).all():

@@ -18,6 +18,7 @@ from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType, real
 from ...problem import Problem
+from ...traits import total
 from ..kernels import Kernels, Taps, signature
 from ..usual import sums as sums, unasked as unasked
 from . import kernel as k
@@ -114,9 +115,9 @@ def prepare(problem: Problem, g: Array) -> Taps:
 
 def largest_pixel(problem: Problem, g: Array) -> int | None:
     """The largest |pixel| whose int64 sums cannot overflow; None where the dtype settles it."""
-    total = max(1, sum(abs(tap) for tap in g.ravel().tolist()))
-    limit, constant = (2**63 - 1) // total, abs(int(problem.cval.real))
-    if constant > limit or total >= 2**63:
+    sum_of_taps = max(1, total(g))
+    limit, constant = (2**63 - 1) // sum_of_taps, abs(int(problem.cval.real))
+    if constant > limit or sum_of_taps >= 2**63:
         raise ValueError(f"g or cval={problem.cval} is too large for int64 sums: pass g as float")
     return None if problem.widest <= limit else limit
 
