@@ -63,11 +63,14 @@ LAYERS: tuple[Layer, ...] = (
         for n, side, stride in MOBILENET
     ),
     *(
-        Layer("types", (8, 64, 28, 28), (64, 64, 3, 3), padding=1, dtype=dtype)
+        Layer("types", (8, 64, 28, 28), (64, 64, 3, 3), padding=1, dtype=dtype, planned=True)
         for dtype in ("float64", "int32")
     ),
-    *(Layer("uneven", (16, 48, side, side), (72, 48, 3, 3), padding=1) for side in (17, 19, 29)),
-    Layer("uneven", (16, 64, 28, 28), (64, 64, 3, 3), padding=2, dilation=2),
+    *(
+        Layer("uneven", (16, 48, side, side), (72, 48, 3, 3), padding=1, planned=True)
+        for side in (17, 19, 29)
+    ),
+    Layer("uneven", (16, 64, 28, 28), (64, 64, 3, 3), padding=2, dilation=2, planned=True),
 )
 WORKLOADS: tuple[Workload, ...] = (
     *_squares("big", BIG, (3, 5, 7, 11, 15)),
