@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import oracle
 import pytest
 from hypothesis import settings
 
@@ -16,6 +17,7 @@ import parconv
 from parconv import machine
 from parconv.methods import METHODS
 from parconv.methods.direct import packing, tile
+from parconv.plan import Plan
 
 os.environ["PARCONV_WISDOM"] = "off"  # what this machine's user recorded must not decide a test
 
@@ -113,6 +115,17 @@ class Poisoned:
     def check_unchanged(self) -> None:
         """Nothing at all was written."""
         np.testing.assert_array_equal(self._outer.view(np.uint8), self._before.view(np.uint8))
+
+
+def check_plan(plan: Plan, f: Any, g: Any, **options: Any) -> None:
+    """Within the bound of a plain sum of all taps, and nothing written beside the output."""
+    given = Poisoned(plan.problem.shape, plan.problem.dtype)
+    plan(f, given.out)
+    given.check()
+    kinds = {name: options.pop(name, None) for name in ("dtype", "accumulate")}
+    compute = oracle.compute_type(f, g, **kinds)
+    right = oracle.expect(f, g, **options)
+    oracle.assert_right(given.out, right, plan.problem.dtype, compute)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Poisoned, RunPython
-from oracle import BORDERS, MODES, assert_right, assert_same_bits, compute_type, expect
+from conftest import RunPython, check_plan
+from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
 from parconv import machine
@@ -34,13 +34,7 @@ def plan_of(f: Any, g: np.ndarray, **options: Any) -> Plan:
 
 def check(f: np.ndarray, g: np.ndarray, **options: Any) -> None:
     """Within the bound of a plain sum of all taps, and nothing written beside the output."""
-    plan = plan_of(f, g, **options)
-    given = Poisoned(plan.problem.shape, plan.problem.dtype)
-    plan(f, given.out)
-    given.check()
-    kinds = {name: options.pop(name, None) for name in ("dtype", "accumulate")}
-    compute = compute_type(f, g, **kinds)
-    assert_right(given.out, expect(f, g, **options), plan.problem.dtype, compute)
+    check_plan(plan_of(f, g, **options), f, g, **options)
 
 
 def test_windows_of_every_width() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Poisoned, RunPython
-from oracle import BORDERS, MODES, assert_right, assert_same_bits, compute_type, expect
+from conftest import RunPython, check_plan
+from oracle import BORDERS, MODES, assert_right, assert_same_bits, expect
 
 import parconv
 from parconv import machine
@@ -47,13 +47,7 @@ def conv(f: np.ndarray, g: np.ndarray, out: np.ndarray | None = None, **options:
 
 def check(f: np.ndarray, g: np.ndarray, **options: Any) -> None:
     """Within the bound of a plain sum of all taps, and nothing written beside the output."""
-    plan = plan_of(f, g, **options)
-    given = Poisoned(plan.problem.shape, plan.problem.dtype)
-    plan(f, given.out)
-    given.check()
-    kinds = {name: options.pop(name, None) for name in ("dtype", "accumulate")}
-    compute = compute_type(f, g, **kinds)
-    assert_right(given.out, expect(f, g, **options), plan.problem.dtype, compute)
+    check_plan(plan_of(f, g, **options), f, g, **options)
 
 
 # --- against the definition ----------------------------------------------------------------------
