@@ -12,6 +12,7 @@ Rules that keep the code it emits right and fast (numba 0.68, LLVM 22):
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -271,6 +272,23 @@ def define_once(module: Any, name: str, arguments: Sequence[Any], body: Callable
         body(builder, *function.args)
         builder.ret_void()
     return function
+
+
+def call_one_of(
+    builder: Any,
+    key: Value,
+    variants: Mapping[str, Callable[..., None]],
+    arguments: Sequence[Value],
+) -> None:
+    """Call the ``key``-th variant, each a function of that name written when first asked for."""
+
+    def call(name: str, body: Callable[..., None]) -> list[Value]:
+        kinds = [value.type for value in arguments]
+        builder.call(define_once(builder.module, name, kinds, body), arguments)
+        return [I64(0)]
+
+    cases = {n: partial(call, *variant) for n, variant in enumerate(variants.items())}
+    Code(builder, arguments[0].type.pointee).choose(key, cases)
 
 
 @intrinsic

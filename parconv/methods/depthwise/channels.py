@@ -6,7 +6,7 @@ memory are read and written together.  The order of additions is that of `sweep`
 bits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ...simd import I1, I64, Code, Value, data_pointer, define_once
+from ...simd import I1, I64, Code, Value, call_one_of, data_pointer, define_once
 from .masked import masked_store
 from .sweep import SIZES, STRIDES
 
@@ -137,23 +137,14 @@ class _Tiles:
         code.choose(self.mode, {key: partial(put, how) for key, how in ways.items()})
 
 
-def _emit(builder: Any, name: str, *arguments: Value) -> None:
+def _emit(builder: Any, name: str, key: Value, *arguments: Value) -> None:
     """A function that chooses among tiles, each a function of its own."""
-    key, *rest = arguments
-    types_of = [value.type for value in rest]
 
-    def call(tile: Tile) -> list[Value]:
-        function = define_once(
-            builder.module,
-            f"{name}.{'.'.join(map(str, tile))}",
-            types_of,
-            lambda inner, *values: _Tiles(inner, tile, *values).emit(),
-        )
-        builder.call(function, rest)
-        return [I64(0)]
+    def body(tile: Tile) -> Callable[..., None]:
+        return lambda inner, *values: _Tiles(inner, tile, *values).emit()
 
-    cases = {index: partial(call, tile) for index, tile in enumerate(TILES)}
-    Code(builder, rest[0].type.pointee).choose(key, cases)
+    variants = {f"{name}.{'.'.join(map(str, tile))}": body(tile) for tile in TILES}
+    call_one_of(builder, key, variants, arguments)
 
 
 @intrinsic

@@ -8,7 +8,7 @@ rows overlap.  Rows outside the image add nothing; columns outside count as zero
 A vector's lanes beyond its row of results hold garbage: the next vector or row overwrites it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from ... import machine
-from ...simd import I1, I64, Code, Value, data_pointer, define_once
+from ...simd import I1, I64, Code, Value, call_one_of, data_pointer, define_once
 from .masked import masked_load, masked_store
 
 # Whether vectors are loaded under masks, which keep them inside the rows of an image.
@@ -197,23 +197,14 @@ class _Sweep:
             self.code.prefetch(self.code.at(start, at))
 
 
-def _emit(builder: Any, name: str, *arguments: Value) -> None:
+def _emit(builder: Any, name: str, key: Value, *arguments: Value) -> None:
     """A function that chooses among the kinds, each a function of its own."""
-    key, *rest = arguments
-    types_of = [value.type for value in rest]
 
-    def call(kind: Kind) -> list[Value]:
-        function = define_once(
-            builder.module,
-            f"{name}.{'.'.join(map(str, map(int, kind)))}",
-            types_of,
-            lambda inner, *values: _Sweep(inner, kind, *values).emit(),
-        )
-        builder.call(function, rest)
-        return [I64(0)]
+    def body(kind: Kind) -> Callable[..., None]:
+        return lambda inner, *values: _Sweep(inner, kind, *values).emit()
 
-    cases = {index: partial(call, kind) for index, kind in enumerate(KINDS)}
-    Code(builder, rest[0].type.pointee).choose(key, cases)
+    variants = {f"{name}.{'.'.join(map(str, map(int, kind)))}": body(kind) for kind in KINDS}
+    call_one_of(builder, key, variants, arguments)
 
 
 @intrinsic
