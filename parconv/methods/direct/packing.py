@@ -11,7 +11,7 @@ from functools import lru_cache
 from ... import machine
 from ...dtypes import real
 from ...problem import Problem
-from .tile import ROWS, VECTORS
+from .tile import ROWS, TALL, VECTORS
 
 # Rows and columns of output packed at a time: scratch stays in the second-level cache while the
 # halo copied with each block stays small.
@@ -19,9 +19,10 @@ BLOCK_ROWS = 10 * ROWS
 # Under filters as low as this the halo costs little even in a block that the first-level cache
 # holds: uint8 to uint8 at 3x3, one core, 3.05 ms for 4096 x 4096 instead of 3.2 (Zen 5, 2026-11).
 LOW, LOW_BLOCK_ROWS = 4, 3 * ROWS
-# Rows of a strip beside columns that are read in place.  Microseconds for 256 x 256 float32 at 3x3
-# with 18, 30, 60, 120: 11.4, 10.5, 9.9, 9.8; 512 x 512: 41.0, 39.7, 36.9, 40.3 (Zen 5, 2026-11).
-STRIP_ROWS = 10 * ROWS
+# Rows of a strip beside columns that are read in place: whole tall tiles.  Microseconds for 256 x
+# 256 float32 at 3x3 / 7x7 with 54, 60, 72, 90 rows: 10.6 32.7, 11.1 33.1, 10.6 32.1, 10.4 32.0
+# (Zen 5, 2026-11).
+STRIP_ROWS = 5 * TALL
 PANEL_BYTES = 1 << 11
 SCRATCH_BYTES = machine.L2_BYTES  # wide strides and filters shrink the block until it fits
 
