@@ -24,7 +24,7 @@ os.environ["PARCONV_WISDOM"] = "off"  # what this machine's user recorded must n
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.load_profile("suite")
 
-ROWS, GROUP = tile.ROWS, tile.GROUP
+ROWS, TALL, GROUP = tile.ROWS, tile.TALL, tile.GROUP
 LANES = machine.VECTOR_BYTES // 4
 SINGLE, DOUBLE = tile.VECTORS * LANES, tile.VECTORS * LANES // 2
 BLOCK, PANEL = packing.BLOCK_ROWS, packing.PANEL_BYTES // 4
@@ -54,6 +54,9 @@ SIZES = (
     Size("one tile and a row and a column", (ROWS + 3, SINGLE + 3), (3, 3)),
     Size("one vector exactly", (ROWS, LANES), (2, 1)),
     Size("one tile and a vector and a column", (ROWS, SINGLE + LANES + 1), (2, 1)),
+    Size("one tall tile exactly", (TALL + 2, SINGLE + LANES + 2), (3, 3)),
+    Size("one tall tile less a row", (TALL + 1, SINGLE + LANES + 2), (3, 3)),
+    Size("one tall tile and a row and a column", (TALL + 3, SINGLE + LANES + 3), (3, 3)),
     Size("one tile of float64 exactly", (ROWS + 2, DOUBLE + 2), (3, 3)),
     Size("one tile of float64 and a column", (ROWS + 2, DOUBLE + 3), (3, 3)),
     Size("filter rows one short of a group", (3 * ROWS + 3, SINGLE + 9), (GROUP - 1, 3)),
