@@ -5,7 +5,6 @@ changes after the call.  No strategy knows what the kernel computes.
 """
 
 import itertools
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import machine
+from .crew import crew
 from .dtypes import Array, DType
 
 # Finding a cache line costs 1.5 microseconds, which a call on a 28 x 28 image would notice.
@@ -169,52 +169,13 @@ class _Shift:
                 self._wake.get()
 
 
-class _Crew:
-    """Daemon threads that run what is put into their inbox; one crew for the process.
-
-    `concurrent.futures` would do but for its locks: an interrupt inside ``submit`` leaves the pool
-    unusable.
-    """
-
-    def __init__(self) -> None:
-        self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
-
-    def ask(self, task: Callable[[], None]) -> None:
-        self._inbox.put(task)
-
-    def grow(self, members: int) -> None:
-        while len(self._threads) < members:
-            name = f"{machine.WORKER_NAME}-{len(self._threads)}"
-            self._threads.append(threading.Thread(target=self._serve, name=name, daemon=True))
-            self._threads[-1].start()
-
-    def _serve(self) -> None:
-        while True:
-            self._inbox.get()()
-
-
-_crew = _Crew()
-
-
-def _forget_crew() -> None:
-    global _crew
-    _crew = _Crew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_crew)
-
-
 def threads(work: Work, arrays: Arrays) -> None:
     """Our own threads and the calling one; safe in every process and nesting."""
     shift, scratch = _Shift(work, arrays), work.new_scratch(work.threads)
-    crew = _crew
-    crew.grow(work.threads - 1)
+    helpers = [partial(shift.help, part) for part in scratch[1:]]
 
     def labour() -> None:
-        for part in scratch[1:]:
-            crew.ask(partial(shift.help, part))
+        crew().begin(helpers)
         shift.drain(scratch[0])
 
     shift.run(labour)

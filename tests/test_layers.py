@@ -15,7 +15,7 @@ ROOT = Path(parconv.__file__).parent
 # From the ground up: a module may import from the layers below its own, and nothing else.
 LAYERS = (
     {"dtypes", "machine", "jit"},
-    {"arguments", "outputs", "records", "simd", "traits"},
+    {"arguments", "crew", "outputs", "records", "simd", "traits"},
     {"banks", "ceilings"},
     {"problem"},
     {"complexes", "prediction", "wisdom"},
