@@ -100,6 +100,8 @@ def planes(array: Array, axes: tuple[int, ...], channels: int = 1) -> Array:
     Three ``axes`` make maps of it.  ``channels``, more than one, follow the columns and widen the
     rows.
     """
+    if channels == 1 and axes == tuple(range(1, array.ndim)):
+        return array
     moved = _planes_first(array, axes, channels)
     last = moved.shape[-len(axes) :]
     if channels > 1:
@@ -121,7 +123,7 @@ def writable(out: Array, axes: tuple[int, ...], channels: int = 1) -> Array:
 
 def deliver(target: Array, out: Array, axes: tuple[int, ...], channels: int = 1) -> None:
     """Copy what a kernel computed elsewhere into the output it is for."""
-    if not np.may_share_memory(target, out):
+    if target is not out and not np.may_share_memory(target, out):
         moved = _planes_first(out, axes, channels)
         with np.errstate(over="ignore"):  # beyond float16 is infinity, as beyond float32
             moved[...] = target.reshape(moved.shape)

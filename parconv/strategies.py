@@ -57,7 +57,7 @@ class Work(NamedTuple):
 
 def serial(work: Work, arrays: Arrays) -> None:
     """Bands in order, on the calling thread."""
-    scratch, kernel = _kept_scratch(work), work.kernels.serial
+    scratch, kernel = _kept_scratch(work, 1)[0], work.kernels.serial
     for start, stop in work.bands:
         kernel(*arrays, scratch, start, stop)
 
@@ -65,16 +65,17 @@ def serial(work: Work, arrays: Arrays) -> None:
 _kept = threading.local()
 
 
-def _kept_scratch(work: Work) -> Array:
+def _kept_scratch(work: Work, workers: int) -> Array:
     """The calling thread's own, as the last run of the same plan left it, else zeroed.
 
+    A row for each worker.
     A signal's handler that calls us runs between bands, where nothing in it is needed any more.
     """
     last: tuple[Work, Array] | None = getattr(_kept, "last", None)
     if last and last[0] is work:
         return last[1]
-    small = work.workspace < ALIGNED_ELEMENTS
-    scratch = np.zeros(work.workspace, work.element) if small else work.new_scratch(1)[0]
+    small = workers == 1 and work.workspace < ALIGNED_ELEMENTS
+    scratch = np.zeros((1, work.workspace), work.element) if small else work.new_scratch(workers)
     if scratch.nbytes <= KEPT_BYTES:
         _kept.last = work, scratch
     return scratch
@@ -86,6 +87,8 @@ def prange(work: Work, arrays: Arrays) -> None:
         return threads(work, arrays)
     with machine.prange_gate:
         before = machine.get_num_threads()
+        if before == work.threads:
+            return _launch(work, arrays)
         try:
             machine.set_num_threads(work.threads)
             _launch(work, arrays)
@@ -96,7 +99,7 @@ def prange(work: Work, arrays: Arrays) -> None:
 
 def _launch(work: Work, arrays: Arrays) -> None:
     """All bands, some at a time: an interrupt is raised between two launches."""
-    scratch, bands = work.new_scratch(work.threads), len(work.bands)
+    scratch, bands = _kept_scratch(work, work.threads), len(work.bands)
     for first in range(0, bands, work.launch):
         last, counter = min(first + work.launch, bands), np.zeros(1, np.int64)
         work.kernels.parallel(*arrays, scratch, work.table, first, last, counter)

@@ -191,6 +191,19 @@ def _lies_apart(f, layout):
     return f.strides[2] >= row and f.strides[1] >= channel and f.strides[0] >= image
 
 
+@jit.jit()
+def _spare(layout, f_row, top, height):
+    """Elements that an image's last channel has behind the last vector of rows of outputs.
+
+    Rows ``height`` from row ``top`` of the image on, where all taps meet the image.
+    """
+    width, lanes = layout[COLUMNS_OUT], layout[LANES]
+    row = top + (height - 1) * layout[STRIDE_Y] + (layout[TAPS_Y] - 1) * layout[DILATION_Y]
+    column = width - layout[LEAD_X] + (layout[TAPS_X] - 1) * layout[DILATION_X]
+    behind = (layout[ROWS_IN] - 1 - row) * f_row + layout[COLUMNS_IN] - column
+    return behind - (-height * width) % lanes
+
+
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill units ``[start, stop)`` of ``out``, and nothing else.
 
@@ -229,10 +242,13 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         image, y = part // parts * layout[IMAGES], part % parts * unit_rows
         height = min(layout[ROWS_OUT] - y, unit_rows)
         images = min(layout[BATCH] - image, layout[IMAGES])
-        in_place = readable and image + images < layout[BATCH]
+        top = y * layout[STRIDE_Y] - layout[LEAD_Y]
+        in_place = readable and (
+            image + images < layout[BATCH]
+            or (layout[PACKED] == 0 and _spare(layout, f_row, top, height) >= 0)
+        )
         if in_place:
-            source = image * f_image + group * channels * f_channel - layout[LEAD_X]
-            source += (y * layout[STRIDE_Y] - layout[LEAD_Y]) * f_row
+            source = image * f_image + group * channels * f_channel - layout[LEAD_X] + top * f_row
             steps = f_image, f_channel, f_row, layout[STRIDE_Y] * f_row
         else:
             rim = layout[BORDER_X] != CONSTANT or images * height > rimmed
