@@ -10,19 +10,19 @@ Start reading at `tile.py` (the inner loop), then `shape.py` (what a unit is) an
 """
 
 from functools import cache, lru_cache
+from itertools import pairwise
 
 import numpy as np
 
 from ... import machine
 from ...arguments import BOUNDARIES
-from ...bands import split_rows
 from ...dtypes import Array, DType
 from ...problem import Problem
 from ..direct import largest_pixel
 from ..kernels import Kernels, Taps, signature
 from ..usual import bank_of, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
-from .shape import BAND_BLOCKS, Shape, cycles, inside, packs, panels_pay, shape_of
+from .shape import BAND_BLOCKS, BAND_RUNS, Shape, cycles, inside, packs, panels_pay, shape_of
 from .tile import PLACE, VECTORS
 
 NUMBER_BYTES = 8
@@ -100,12 +100,28 @@ def _filters_before(problem: Problem, group: int, block: int) -> int:
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
-    """At most ``parts`` bands: whole runs of outputs, or parts of their filters where runs are few.
+    """At most ``parts`` bands of about as many outputs each.
 
-    A run that two bands share is staged, and packed, by both.
+    A run that two bands share is staged, and packed, by both: where runs are many, none is.
     """
-    blocks, total = shape_of(problem).blocks, units(problem)
-    return split_rows(total, parts, blocks if total // blocks >= parts else 1)
+    whole = _runs(problem) >= parts * BAND_RUNS
+    edges = dict.fromkeys(_cut(problem, part / parts, whole) for part in range(parts + 1))
+    return tuple(pairwise(edges))
+
+
+def _cut(problem: Problem, share: float, whole: bool) -> int:
+    """The unit, of a whole run, before which a share of all outputs lies; runs are not alike."""
+    shape, batch, rows = shape_of(problem), problem.maps[0], problem.plane[0]
+    of_run = bank_of(problem).groups * shape.blocks
+    image, row = divmod(share * batch * rows, rows)
+    most, part = divmod(image, shape.images), divmod(row, shape.rows)
+    before = most[0] * -(-rows // shape.rows) + part[0]
+    if image >= batch:
+        return _runs(problem) * of_run
+    images = min(shape.images, batch - most[0] * shape.images)
+    height = min(shape.rows, rows - part[0] * shape.rows)
+    inside = (most[1] * height + part[1]) / (images * height)
+    return int(before) * of_run + (0 if whole else int(inside * of_run))
 
 
 def least_band(problem: Problem) -> int:

@@ -23,6 +23,7 @@ IN_PLACE_BYTES = machine.L2_BYTES
 STAGE_BYTES = 8 * machine.L2_BYTES
 PACKED_BLOCKS = 32  # of filters, see `panels_pay`
 BAND_BLOCKS = 8  # of filters under one run of outputs: below that, staging it again shows
+BAND_RUNS = 8  # of a band that is cut between runs
 # A problem has at least so many runs of outputs for workers to share, unless a run would have fewer
 # vectors than the second number, and none has more than the third.
 RUNS, FEWEST_VECTORS, MOST_VECTORS = 32, 8 * VECTORS, 64 * VECTORS
