@@ -77,17 +77,25 @@ class Code:
         size = _ITEMSIZE[str(pointer.type.pointee)]
         self.builder.store(value, self._as_vectors(value, pointer), align=size)
 
+    def load_some(self, pointer: Value, chosen: Value) -> Value:
+        """Only the lanes that the vector of bits ``chosen`` tells, the others 0."""
+        kind = self.vector.as_pointer()
+        function = self._masked("load", self.vector, [kind, I32, chosen.type, self.vector])
+        pointer = self.builder.bitcast(pointer, kind)
+        return self.builder.call(function, [pointer, I32(self.itemsize), chosen, self.zero])
+
     def store_some(self, value: Value, pointer: Value, chosen: Value) -> None:
         """Only the lanes that the vector of bits ``chosen`` tells; others touch no memory."""
         kind = value.type.as_pointer()
-        name = f"llvm.masked.store.v{self.lanes}f{8 * self.itemsize}.p0"
-        function = cgutils.get_or_insert_function(
-            self.builder.module,
-            ir.FunctionType(ir.VoidType(), [value.type, kind, I32, chosen.type]),
-            name,
-        )
+        function = self._masked("store", ir.VoidType(), [value.type, kind, I32, chosen.type])
         pointer = self.builder.bitcast(pointer, kind)
         self.builder.call(function, [value, pointer, I32(self.itemsize), chosen])
+
+    def _masked(self, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+        letter = "i" if self.kind == I64 else "f"
+        name = f"llvm.masked.{name}.v{self.lanes}{letter}{8 * self.itemsize}.p0"
+        kind = ir.FunctionType(result, arguments)
+        return cgutils.get_or_insert_function(self.builder.module, kind, name)
 
     def lanes_of(self, bits: Value) -> Value:
         """The lowest bits of an integer, a lane each."""

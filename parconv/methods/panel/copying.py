@@ -11,7 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ... import machine
-from ...simd import I1, I32, I64, Code, Value, data_pointer, define_once
+from ...simd import I32, I64, Code, Value, data_pointer, define_once
 from ..direct.elements import converted
 
 
@@ -65,22 +65,12 @@ class _Piece:
         self.builder, self.code = builder, Code(builder, self.source.type.pointee)
 
     def emit(self) -> None:
-        code, builder = self.code, self.builder
-        mask_kind = ir.VectorType(I1, code.lanes)
-        wide = ir.VectorType(I64, code.lanes)
-        bound = builder.insert_element(ir.Constant(wide, ir.Undefined), self.lanes, I32(0))
-        bound = code.shuffle(bound, bound, [0] * code.lanes)
-        mask = builder.icmp_signed("<", ir.Constant(wide, list(range(code.lanes))), bound)
-        pointer = code.vector.as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [code.vector, pointer, I32, mask_kind])
-        letter = {"float": "f32", "double": "f64", "i64": "i64"}[str(code.kind)]
-        name = f"llvm.masked.store.v{code.lanes}{letter}.p0"
-        store = cgutils.get_or_insert_function(builder.module, kind, name)
+        code = self.code
+        mask = code.first_lanes(self.lanes)
 
         def one(index: Value, target: Value) -> list[Value]:
-            pixels = code.load(code.at(self.source, code.read(self.offsets, index)))
-            place = builder.bitcast(target, pointer)
-            builder.call(store, [pixels, place, I32(code.itemsize), mask])
+            pixels = code.load_some(code.at(self.source, code.read(self.offsets, index)), mask)
+            code.store_some(pixels, target, mask)
             return [code.at(target, self.step)]
 
         code.loop(self.count, [self.target], one)
@@ -96,7 +86,7 @@ def gather(typing, f, scratch, in_place, source, offsets, target, step, lanes, c
 
     From element ``source`` of ``f``, where ``in_place``, or of scratch, plus the tap's offset,
     where those begin at the int64 ``offsets`` of scratch; to element ``target``, ``step`` further
-    for each tap.  Reads whole vectors.
+    for each tap.
     """
     signature = types.void(f, scratch, types.boolean, *[types.int64] * 6)
 

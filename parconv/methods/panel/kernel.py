@@ -16,7 +16,7 @@ from ..direct.elements import read, write
 from ..direct.runs import convert_rows, convert_run, has_runs, lies_flat
 from .copying import gather, halve_rows
 from .numbers import put
-from .tile import PLACE, STREAM, VECTORS, tile
+from .tile import PARTED, PLACE, STREAM, VECTORS, tile
 
 FIELDS = (
     BATCH, ROWS_IN, COLUMNS_IN, ROWS_OUT, COLUMNS_OUT, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
@@ -244,8 +244,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         images = min(layout[BATCH] - image, layout[IMAGES])
         top = y * layout[STRIDE_Y] - layout[LEAD_Y]
         in_place = readable and (
-            image + images < layout[BATCH]
-            or (layout[PACKED] == 0 and _spare(layout, f_row, top, height) >= 0)
+            layout[PACKED] != 0
+            or image + images < layout[BATCH]
+            or _spare(layout, f_row, top, height) >= 0
         )
         if in_place:
             source = image * f_image + group * channels * f_channel - layout[LEAD_X] + top * f_row
@@ -286,8 +287,12 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     f, layout, scratch, in_place, source, steps, vector * lanes, size, run,
                     plane // run,
                 )  # fmt: skip
-            direct = writable and size == vectors * lanes and inside + size <= plane
-            flags = STREAM if direct and streams and (target + inside) % lanes == 0 else 0
+            near = min(size, plane - inside)
+            flags = STREAM if streams and (target + inside) % lanes == 0 else 0
+            flags = flags if near == vectors * lanes else PARTED
+            direct = writable and (
+                flags != PARTED or ((packed or even) and inside + size <= 2 * plane)
+            )
             at, step = source + vector * lanes if even else source, steps[1]
             if packed:
                 at, step = layout[PANEL_AT], pitch
@@ -304,8 +309,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     target_at, target_step = target + inside + first * out_filter, out_filter
                 tile(
                     f, scratch, in_place and not packed, (at, step), (0, count + vector * PLACE),
-                    taps, first * count, count, out, direct, (target_at, target_step),
-                    (filters, vectors, 1 if packed or even else 2, tiles, flags),
+                    taps, first * count, count, out, direct,
+                    (target_at, target_step, out_image - plane),
+                    (filters, vectors, 1 if packed or even else 2, tiles, flags, near, size),
                     (fetched, f.strides[1], rows_ahead, lines_ahead),
                 )  # fmt: skip
                 if not direct:

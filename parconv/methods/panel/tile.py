@@ -31,7 +31,7 @@ ROWS, VECTORS = _SHAPES[machine.VECTOR_REGISTERS]
 
 I8 = ir.IntType(8)
 
-STREAM = 1  # as a flag: store past the caches
+STREAM, PARTED = 1, 2  # as flags: store past the caches, store to two places
 PLACE = 3  # numbers of a vector's place: first piece, second piece, lanes of the first
 
 
@@ -53,8 +53,8 @@ class _Tile:
 
     def __init__(self, builder: Any, shape: Shape, *arguments: Value) -> None:
         (self.source, self.step, self.offsets, self.places, self.taps, self.count, self.target,
-         self.row, self.blocks, self.flags, self.ahead, self.step_ahead, self.rows_ahead,
-         self.lines_ahead) = arguments  # fmt: skip
+         self.row, self.jump, self.blocks, self.flags, self.near, self.size, self.ahead,
+         self.step_ahead, self.rows_ahead, self.lines_ahead) = arguments  # fmt: skip
         self.builder, self.shape = builder, shape
         self.code = Code(builder, self.source.type.pointee)
         self.cells = list(product(range(shape.rows), range(shape.vectors)))
@@ -95,12 +95,13 @@ class _Tile:
         rows = [target]
         for _ in range(self.shape.rows):
             rows.append(self.code.at(rows[-1], self.row))
-        streamed = builder.icmp_signed("!=", self.flags, I64(0))
-        with builder.if_else(streamed) as (past_caches, into_caches):
-            with past_caches:
-                self.put(sums, rows, self.code.stream)
-            with into_caches:
-                self.put(sums, rows, self.code.store)
+        cases = {
+            0: partial(self.put, sums, rows, self.code.store),
+            STREAM: partial(self.put, sums, rows, self.code.stream),
+        }
+        if self.shape.pieces == 1:
+            cases[PARTED] = partial(self.put_parted, sums, rows)
+        self.code.choose(self.flags, cases)
         return [taps, rows[-1], ahead]
 
     def prefetch(self, _: Value, line: Value) -> list[Value]:
@@ -132,9 +133,26 @@ class _Tile:
             for first, second, mask in self.pieces
         ]
 
-    def put(self, sums: Sequence[Value], rows: Sequence[Value], how: Any) -> None:
+    def put(self, sums: Sequence[Value], rows: Sequence[Value], how: Any) -> list[Value]:
         for (row, n), value in zip(self.cells, sums, strict=True):
             how(value, self.code.at(rows[row], n * self.code.lanes))
+        return []
+
+    def put_parted(self, sums: Sequence[Value], rows: Sequence[Value]) -> list[Value]:
+        """The first ``near`` outputs, and those up to ``size`` a jump further."""
+        code, builder = self.code, self.builder
+        masks = []
+        for n in range(self.shape.vectors):
+            near, size = (
+                code.first_lanes(builder.sub(count, I64(n * code.lanes)))
+                for count in (self.near, self.size)
+            )
+            masks.append((near, builder.and_(size, builder.not_(near))))
+        for (row, n), value in zip(self.cells, sums, strict=True):
+            place = code.at(rows[row], n * code.lanes)
+            code.store_some(value, place, masks[n][0])
+            code.store_some(value, code.at(place, self.jump), masks[n][1])
+        return []
 
 
 def _emit(builder: Any, *arguments: Value, shape: Shape) -> None:
@@ -150,15 +168,17 @@ def tile(
 
     ``source`` = element of ``f``, where ``in_place``, or of ``scratch``, and elements from tap to
     tap.  ``numbers`` = where in scratch, counted in int64, the tables of offsets and of places
-    begin.  ``target`` = element of ``out``, where ``direct``, or of ``scratch``, and elements from
-    filter to filter.  ``how`` = rows and vectors of the tile, pieces of a vector, tiles, flags.
+    begin.  ``target`` = element of ``out``, where ``direct``, or of ``scratch``, elements from
+    filter to filter, and from where outputs would lie to where those beyond the first part do.
+    ``how`` = rows and vectors of the tile, pieces of a vector, tiles, flag, outputs of the first
+    part and of both.
     ``ahead`` = what to fetch for later: first byte of ``f``, bytes from row to row, rows for each
     tile, at least one, and lines of a row.
     """
     signature = types.void(
         f, scratch, in_place, types.UniTuple(types.int64, 2), types.UniTuple(types.int64, 2), taps,
-        types.int64, types.int64, out, direct, types.UniTuple(types.int64, 2),
-        types.UniTuple(types.int64, 5), types.UniTuple(types.int64, 4),
+        types.int64, types.int64, out, direct, types.UniTuple(types.int64, 3),
+        types.UniTuple(types.int64, 7), types.UniTuple(types.int64, 4),
     )  # fmt: skip
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -174,19 +194,18 @@ def tile(
                 return here
             return builder.select(condition, place(array, at), here)
 
-        (source_at, step), (offsets_at, places_at), (target_at, row) = (
-            [builder.extract_value(args[n], i) for i in range(2)] for n in (3, 4, 10)
+        (source_at, step), (offsets_at, places_at), (target_at, row, jump) = (
+            [builder.extract_value(args[n], i) for i in range(size)]
+            for n, size in ((3, 2), (4, 2), (10, 3))
         )
-        rows, vectors, pieces, blocks, flags = (
-            builder.extract_value(args[11], n) for n in range(5)
-        )
+        rows, vectors, pieces, *how = (builder.extract_value(args[11], n) for n in range(7))
         table = builder.bitcast(place(1, I64(0)), I64.as_pointer())
         fetched = [builder.extract_value(args[12], n) for n in range(4)]
         bytes_of_f = builder.bitcast(place(0, I64(0)), I8.as_pointer())
         values = [
             chosen(0, args[2], source_at), step, builder.gep(table, [offsets_at]),
             builder.gep(table, [places_at]), place(5, args[6]), args[7],
-            chosen(8, args[9], target_at), row, blocks, flags,
+            chosen(8, args[9], target_at), row, jump, *how,
             builder.gep(bytes_of_f, fetched[:1]), *fetched[1:],
         ]  # fmt: skip
         many = builder.zext(builder.icmp_signed(">", vectors, I64(1)), I64)
