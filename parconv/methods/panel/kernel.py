@@ -290,9 +290,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             near = min(size, plane - inside)
             flags = STREAM if streams and (target + inside) % lanes == 0 else 0
             flags = flags if near == vectors * lanes else PARTED
-            direct = writable and (
-                flags != PARTED or ((packed or even) and inside + size <= 2 * plane)
-            )
+            parted = (packed or even) and inside + size <= 2 * plane
+            direct = writable and (flags != PARTED or parted)
+            flags = flags if direct else 0
             at, step = source + vector * lanes if even else source, steps[1]
             if packed:
                 at, step = layout[PANEL_AT], pitch
