@@ -78,6 +78,10 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
                 if skipped and not rim:
                     continue
                 row = source_index(top + n * sy, layout[ROWS_IN], layout[BORDER_Y])
+                if row < 0:
+                    for place in range(at + n * row_step, at + n * row_step + length):
+                        scratch[place] = fill[0]
+                    continue
                 for outside in range(length - skipped):
                     place = outside if outside < first or skipped == 0 else outside + skipped
                     scratch[at + n * row_step + place] = _bordered(
