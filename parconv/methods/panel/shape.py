@@ -26,7 +26,7 @@ BAND_BLOCKS = 8  # of filters under one run of outputs: below that, staging it a
 BAND_RUNS = 8  # of a band that is cut between runs
 # A problem has at least so many runs of outputs for workers to share, unless a run would have fewer
 # vectors than the second number, and none has more than the third.
-RUNS, FEWEST_VECTORS, MOST_VECTORS = 32, 8 * VECTORS, 64 * VECTORS
+RUNS, FEWEST_VECTORS, MOST_VECTORS = 16, 8 * VECTORS, 64 * VECTORS
 STAGE_CYCLES = 12  # to stage a vector
 PIECE_CYCLES = 2  # to pack a piece of a vector
 UNIT_CYCLES = 400  # to begin a run
