@@ -92,7 +92,7 @@ class Code:
         self.builder.call(function, [value, pointer, I32(self.itemsize), chosen])
 
     def _masked(self, name: str, result: Any, arguments: Sequence[Any]) -> Any:
-        letter = "i" if self.kind == I64 else "f"
+        letter = "i" if self.kind in (I32, I64) else "f"
         name = f"llvm.masked.{name}.v{self.lanes}{letter}{8 * self.itemsize}.p0"
         kind = ir.FunctionType(result, arguments)
         return cgutils.get_or_insert_function(self.builder.module, kind, name)
@@ -158,12 +158,22 @@ class Code:
         """``a * b + c``, rounded once where the machine has the instruction."""
         if self.kind == I64:
             return self.builder.add(self.builder.mul(a, b), c)
+        if self.kind == I32:
+            return self.pairs(a, b, c)
         if not machine.HAS_FMA:  # llvm.fma would call libm, lane by lane
             return self.builder.fadd(self.builder.fmul(a, b), c)
         name = f"llvm.fma.v{self.lanes}f{8 * self.itemsize}"
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         return self.builder.call(
             cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
+        )
+
+    def pairs(self, a: Value, b: Value, c: Value) -> Value:
+        """The products of both 16-bit words of each lane, added to its int32."""
+        name = f"llvm.x86.avx512.vpdpwssd.{8 * machine.VECTOR_BYTES}"  # serves AVX-VNNI too
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, kind, name), [c, a, b]
         )
 
     def opaque(self, value: Value) -> Value:

@@ -26,7 +26,7 @@ def converted(builder: Any, value: Value, source: Any, target: Any) -> Value:
         return (builder.fptrunc if narrower else builder.fpext)(value, vector)
     if real:
         return (builder.sitofp if source.signed else builder.uitofp)(value, vector)
-    if target == types.int64:
+    if target == types.int64 or (target.signed and target.bitwidth > source.bitwidth):
         return (builder.sext if source.signed else builder.zext)(value, vector)
     return _saturated(builder, value, source, target)
 

@@ -9,6 +9,7 @@ A unit is a block of filters over a run of outputs.
 Start reading at `tile.py` (the inner loop), then `shape.py` (what a unit is) and `kernel.py`.
 """
 
+import math
 from functools import cache, lru_cache
 from itertools import pairwise
 
@@ -20,10 +21,21 @@ from ...dtypes import Array, DType
 from ...problem import Problem
 from ..direct import largest_pixel
 from ..kernels import Kernels, Taps, signature
-from ..usual import bank_of, fill as fill, sums as sums, unasked as unasked
+from ..usual import bank_of, unasked as unasked
 from . import kernel as k
-from .shape import BAND_BLOCKS, BAND_RUNS, Shape, cycles, inside, packs, panels_pay, shape_of
+from .shape import (
+    BAND_BLOCKS,
+    BAND_RUNS,
+    Shape,
+    cycles,
+    inside,
+    packs,
+    panels_pay,
+    shape_of,
+    taps_of,
+)
 from .tile import PLACE, VECTORS
+from .words import element, flip, offsets, pairs, summands, words
 
 NUMBER_BYTES = 8
 
@@ -31,6 +43,11 @@ NUMBER_BYTES = 8
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can: always."""
     return None
+
+
+def sums(problem: Problem) -> DType:
+    """The type that sums are formed in: int32 where they are of words."""
+    return element(problem)
 
 
 def cost(problem: Problem) -> float:
@@ -48,15 +65,25 @@ def prepare(problem: Problem, g: Array) -> Taps:
     if problem.compute.kind == "i":
         limits = [largest_pixel(problem, taps) for taps in g]
         limit = min((pixel for pixel in limits if pixel is not None), default=None)
+    rows = g.reshape(bank.groups, -1, bank.inputs, math.prod(problem.filter))
     with np.errstate(over="ignore"):
-        rows = g.reshape(bank.groups, -1, problem.taps).astype(problem.sums)
-    blocks = np.array_split(rows, shape.blocks, axis=1)
+        found = pairs(rows) if words(problem) else rows.astype(problem.sums)
+    blocks = np.array_split(found.reshape(*rows.shape[:2], -1), shape.blocks, axis=1)
     values = np.concatenate(
         [block.transpose(0, 2, 1).reshape(bank.groups, -1) for block in blocks], 1
     )
     values = values.ravel()
+    if words(problem):
+        values = np.concatenate([values, offsets(problem, rows)])
     values.flags.writeable = False
     return Taps(values, limit)
+
+
+@lru_cache(maxsize=256)
+def fill(problem: Problem) -> Array:
+    """The border's constant."""
+    with np.errstate(over="ignore"):
+        return np.array([problem.cval.real]).astype(element(problem))
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
@@ -137,20 +164,23 @@ def least_band(problem: Problem) -> int:
 
 
 def _places(problem: Problem, shape: Shape) -> tuple[int, ...]:
-    """Where staged maps, a panel and the results of a tile begin in scratch, and its end.
+    """Where staged maps, panels and the results of a tile begin in scratch, and its end.
 
-    Before them are int64 numbers: the offsets of taps and the places of vectors.
+    Before them are int64 numbers: the offsets of taps and the places of vectors.  Panels and
+    results are as many as a pixel has words, and there follow the results in int64.
     """
-    size, lanes = problem.sums.itemsize, machine.lanes(problem.sums.itemsize)
-    line = machine.CACHE_LINE // size
+    size, parts = element(problem).itemsize, words(problem)
+    lanes, line = machine.lanes(size), machine.CACHE_LINE // size
     vectors = -(-shape.images * shape.rows * problem.plane[1] // lanes)
-    numbers = (problem.taps + PLACE * vectors) * NUMBER_BYTES
+    numbers = (taps_of(problem) + PLACE * vectors) * NUMBER_BYTES
     stage_at = -(-numbers // machine.CACHE_LINE) * line
     panel_at = stage_at + shape.staged(problem)
-    panel = problem.taps * VECTORS * lanes if packs(problem, shape) else 0
-    results_at = panel_at + panel
-    end = results_at + (shape.filters * VECTORS + 1) * lanes
-    return stage_at, panel_at, results_at, end
+    panel = taps_of(problem) * VECTORS * lanes if packs(problem, shape) else 0
+    results_at = panel_at + panel * max(1, parts)
+    results = shape.filters * VECTORS * lanes
+    wide_at = results_at + results * parts
+    end = (wide_at + 2 * results if parts else results_at + results) + lanes
+    return stage_at, panel_at, results_at, wide_at, end
 
 
 @lru_cache(maxsize=256)
@@ -163,10 +193,11 @@ def layout(problem: Problem) -> Array:
         problem.maps[0], *problem.plane_in, *problem.plane, *problem.lead, *problem.stride,
         *problem.dilation, *problem.filter, *map(BOUNDARIES.index, problem.boundary), bank.inputs,
         bank.groups, bank.outputs // bank.groups, shape.blocks, shape.filters, shape.whole,
-        machine.lanes(problem.sums.itemsize), problem.bytes > 2 * machine.STREAM_BYTES,
+        machine.lanes(element(problem).itemsize), problem.bytes > 2 * machine.STREAM_BYTES,
         inside(problem), -(-problem.plane[0] // shape.rows), shape.images, shape.rows,
         shape.y.length, len(shape.y.starts), shape.x.length, len(shape.x.starts),
-        shape.channel_step, panels_pay(shape), *_places(problem, shape)[:-1], *ends[:-1],
+        shape.channel_step, panels_pay(shape), summands(problem), words(problem),
+        flip(problem), *_places(problem, shape)[:-1], *ends[:-1],
     ]  # fmt: skip
     result = np.array([*numbers, *(n for table in tables for n in table)], np.int64)
     result.flags.writeable = False

@@ -17,14 +17,16 @@ from ..direct.runs import convert_rows, convert_run, has_runs, lies_flat
 from .copying import gather, halve_rows
 from .numbers import put
 from .tile import PARTED, PLACE, STREAM, VECTORS, tile
+from .words import PAIR, join, pair, widened
 
 FIELDS = (
     BATCH, ROWS_IN, COLUMNS_IN, ROWS_OUT, COLUMNS_OUT, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
     DILATION_Y, DILATION_X, TAPS_Y, TAPS_X, BORDER_Y, BORDER_X, INPUTS, GROUPS, GROUP_OUTPUTS,
     BLOCKS, BLOCK_FILTERS, WHOLE_BLOCKS, LANES, LARGE, INSIDE, PARTS, IMAGES,
     UNIT_ROWS, LENGTH_Y, TRACKS_Y, LENGTH_X, TRACKS_X, CHANNEL_STEP,
-    PACKED, STAGE_AT, PANEL_AT, RESULTS_AT, STARTS_Y, PLACES_Y, STARTS_X, PLACES_X,
-) = range(40)  # fmt: skip
+    PACKED, CHANNELS, WORDS, FLIP, STAGE_AT, PANEL_AT, RESULTS_AT, WIDE_AT,
+    STARTS_Y, PLACES_Y, STARTS_X, PLACES_X,
+) = range(44)  # fmt: skip
 
 PACKED_TAPS = 128  # at a time: their part of a panel stays in the first-level cache
 
@@ -90,6 +92,27 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
 
 
 @jit.jit()
+def _cut(layout, scratch, images):
+    """Cut staged maps into words; where tiles read, and elements from a channel to the next there.
+
+    The words of two channels share their lanes, the low ones first, the high ones a map later.
+    Where channels are odd, the last has a neighbour that is not its image's, whose weights are 0.
+    """
+    inputs, step, words = layout[INPUTS], layout[CHANNEL_STEP], layout[WORDS]
+    if words == 0:
+        return layout[STAGE_AT], step
+    begin = layout[STAGE_AT] + layout[IMAGES] * inputs * step
+    target = begin
+    for image in range(images):
+        for channel in range(0, inputs, PAIR):
+            source = layout[STAGE_AT] + (image * inputs + channel) * step
+            high = target + step if words > 1 else np.int64(0)
+            pair(scratch, source, source + step, target, high, step, layout[FLIP])
+            target += words * step
+    return begin, words * step
+
+
+@jit.jit()
 def _chart(layout, scratch, in_place, steps, images, height):
     """The tables of a unit's pixels: offsets of the taps, then places of vectors of outputs.
 
@@ -99,7 +122,7 @@ def _chart(layout, scratch, in_place, steps, images, height):
     image_step, channel_step, tap_step, row_step = steps
     width, lanes = layout[COLUMNS_OUT], layout[LANES]
     at = 0
-    for c in range(layout[INPUTS]):
+    for c in range(layout[CHANNELS]):
         for row in range(layout[TAPS_Y]):
             for column in range(layout[TAPS_X]):
                 if in_place:
@@ -128,15 +151,15 @@ def _chart(layout, scratch, in_place, steps, images, height):
 
 
 @jit.jit()
-def _pack(f, layout, scratch, in_place, source, steps, pixel, size, run, runs):
+def _pack(f, layout, scratch, in_place, source, panel, steps, pixel, size, run, runs):
     """The panel of ``size`` outputs from ``pixel`` on: their pixels, tap by tap.
 
     Outputs come in runs that meet neighbouring pixels, ``runs`` in an image.
     """
     lanes, pitch = layout[LANES], VECTORS * layout[LANES]
-    count = layout[INPUTS] * layout[TAPS_Y] * layout[TAPS_X]
+    count = layout[CHANNELS] * layout[TAPS_Y] * layout[TAPS_X]
     for tap in range(0, count, PACKED_TAPS):
-        taps, target = min(PACKED_TAPS, count - tap), layout[PANEL_AT] + tap * pitch
+        taps, target = min(PACKED_TAPS, count - tap), panel + tap * pitch
         line, x = pixel // run, pixel % run
         image, row = line // runs, line % runs
         done = 0
@@ -153,14 +176,26 @@ def _pack(f, layout, scratch, in_place, source, steps, pixel, size, run, runs):
 
 
 @jit.jit()
-def _deliver(out, layout, scratch, b, o, filters, y, height, first, count):
-    """Convert and store results that a tile left in scratch.
+def _join(taps, layout, scratch, offsets_at, filters, count):
+    """The sums of words that tiles left in scratch, if any, as those of some filters in int64."""
+    pitch, low, wide = VECTORS * layout[LANES], layout[RESULTS_AT], layout[WIDE_AT]
+    high = low + filters * pitch if layout[WORDS] > 1 else np.int64(0)
+    for n in range(filters if layout[WORDS] else 0):
+        join(scratch, low, high, wide, count, np.int64(taps[offsets_at + n]))
+        low, wide = low + pitch, wide + 2 * pitch
+        high += pitch if high else np.int64(0)
+
+
+@jit.jit()
+def _deliver(out, layout, results, b, o, filters, y, height, first, count):
+    """Convert and store results of a tile.
 
     They are ``count`` outputs of some filters from the ``first`` of those of image ``b``'s rows
     ``[y, y + height)``, and of the next images'.
     """
     width, pitch = layout[COLUMNS_OUT], VECTORS * layout[LANES]
     plane, flat = height * width, has_runs(out)
+    begin = layout[WIDE_AT] // 2 if layout[WORDS] else layout[RESULTS_AT]
     run = plane if out.strides[2] == width * out.itemsize else width
     strides = (
         out.strides[0] // out.itemsize, out.strides[1] // out.itemsize,
@@ -172,14 +207,14 @@ def _deliver(out, layout, scratch, b, o, filters, y, height, first, count):
         row, column = y + pixel // width, pixel % width
         part = min(count - done, run - pixel % run)
         for n in range(filters):
-            at = layout[RESULTS_AT] + n * pitch + done
+            at = begin + n * pitch + done
             if flat:
                 target = image * strides[0] + (o + n) * strides[1] + row * strides[2] + column
-                convert_run(scratch, at, out, target, part)
+                convert_run(results, at, out, target, part)
             else:
                 for i in range(part):
                     index = image, o + n, row + (column + i) // width, (column + i) % width
-                    write(out, index, scratch[at + i], scratch[at + i])
+                    write(out, index, results[at + i], results[at + i])
         done += part
 
 
@@ -217,8 +252,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         layout[LANES], layout[COLUMNS_OUT], layout[BLOCKS], layout[GROUPS], layout[PARTS],
         layout[UNIT_ROWS],
     )  # fmt: skip
-    channels, pitch = layout[INPUTS], VECTORS * lanes
-    count = channels * layout[TAPS_Y] * layout[TAPS_X]
+    channels, pitch, words = layout[INPUTS], VECTORS * lanes, layout[WORDS]
+    count = layout[CHANNELS] * layout[TAPS_Y] * layout[TAPS_X]
+    offsets_at = layout[GROUPS] * layout[GROUP_OUTPUTS] * count
     f_image, f_channel, f_row = (
         f.strides[0] // f.itemsize, f.strides[1] // f.itemsize, f.strides[2] // f.itemsize
     )  # fmt: skip
@@ -228,7 +264,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     least = least * width if layout[STRIDE_Y] * f_row == width else width
     readable = layout[INSIDE] != 0 and lies_flat(f, scratch) and _lies_apart(f, layout)
     readable = readable and least >= lanes
-    writable = lies_flat(out, scratch) and out.strides[2] == width * out.itemsize
+    writable = words == 0 and lies_flat(out, scratch) and out.strides[2] == width * out.itemsize
     streams = (
         layout[LARGE] != 0
         and out.ctypes.data % machine.VECTOR_BYTES == 0
@@ -259,8 +295,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             rim = layout[BORDER_X] != CONSTANT or images * height > rimmed
             rimmed = max(rimmed, images * height)
             _stage(f, fill, layout, scratch, image, images, group * channels, y, height, rim)
-            source, row_step = layout[STAGE_AT], layout[LENGTH_X] * layout[TRACKS_X]
-            steps = channels * layout[CHANNEL_STEP], layout[CHANNEL_STEP], row_step, row_step
+            source, step = _cut(layout, scratch, images)
+            row_step = layout[LENGTH_X] * layout[TRACKS_X]
+            steps = layout[CHANNELS] * step, step, row_step, row_step
         if charted != (in_place, images, height):
             _chart(layout, scratch, in_place, steps, images, height)
             charted = in_place, images, height
@@ -268,7 +305,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         run = plane if steps[3] == width else width
         packed = run < lanes or layout[PACKED] != 0
         # whether vectors of one tap lie one after another, and all taps equally far apart
-        even = not packed and images == 1 and run == plane and count == channels
+        even = not packed and images == 1 and run == plane and count == layout[CHANNELS]
         # each tile fetches a part of what the next unit of the band will read
         fetched, rows_ahead, lines_ahead = np.int64(0), np.int64(1), np.int64(0)
         if fetches and start < stop:
@@ -286,9 +323,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         while left > 0:
             vectors = VECTORS if left > (VECTORS - 1) * lanes else 1
             size = min(left, vectors * lanes)
-            if packed:
+            for word in range(max(words, 1) if packed else 0):
                 _pack(
-                    f, layout, scratch, in_place, source, steps, vector * lanes, size, run,
+                    f, layout, scratch, in_place, source + word * layout[CHANNEL_STEP],
+                    layout[PANEL_AT] + word * count * pitch, steps, vector * lanes, size, run,
                     plane // run,
                 )  # fmt: skip
             near = min(size, plane - inside)
@@ -298,8 +336,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             direct = writable and (flags != PARTED or parted)
             flags = flags if direct else 0
             at, step = source + vector * lanes if even else source, steps[1]
+            following = layout[CHANNEL_STEP]
             if packed:
-                at, step = layout[PANEL_AT], pitch
+                at, step, following = layout[PANEL_AT], pitch, count * pitch
             block = first_block
             while block < last_block:
                 whole = block < layout[WHOLE_BLOCKS]
@@ -311,17 +350,19 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 target_at, target_step = layout[RESULTS_AT], pitch
                 if direct:
                     target_at, target_step = target + inside + first * out_filter, out_filter
-                tile(
-                    f, scratch, in_place and not packed, (at, step), (0, count + vector * PLACE),
-                    taps, first * count, count, out, direct,
-                    (target_at, target_step, out_image - plane),
-                    (filters, vectors, 1 if packed or even else 2, tiles, flags, near, size),
-                    (fetched, f.strides[1], rows_ahead, lines_ahead),
-                )  # fmt: skip
+                for word in range(max(words, 1)):
+                    tile(
+                        f, scratch, in_place and not packed, (at + word * following, step),
+                        (0, count + vector * PLACE), taps, first * count, count, out, direct,
+                        (target_at + word * filters * pitch, target_step, out_image - plane),
+                        (filters, vectors, 1 if packed or even else 2, tiles, flags, near, size),
+                        (fetched, f.strides[1], rows_ahead, lines_ahead),
+                    )  # fmt: skip
+                _join(taps, layout, scratch, offsets_at + first, filters, vectors * lanes)
                 if not direct:
                     _deliver(
-                        out, layout, scratch, image, first, filters, y, height, vector * lanes,
-                        size,
+                        out, layout, widened(scratch), image, first, filters, y, height,
+                        vector * lanes, size,
                     )  # fmt: skip
                 block += tiles
             fetched += lines_ahead * machine.CACHE_LINE

@@ -5,6 +5,7 @@ of filters.  What it reads is staged: copied into scratch with the border applie
 type converted, unless it can be read as it lies.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ from ...problem import Problem
 from ..direct.packing import odd_lines
 from ..usual import bank_of
 from .tile import ROWS, VECTORS
+from .words import element, summands, words
 
 # Pixels of a unit that tiles read in place: the next unit's are fetched to the second-level cache
 # meanwhile.  1x1 256 -> 64 channels of 56 x 56: 340 KB 92 % of peak, 1.7 MB 83 (Zen 5, 2026-11).
@@ -75,15 +77,21 @@ class Shape:
     whole: int  # blocks that have as many; the others have one less
 
     def staged(self, problem: Problem) -> int:
-        """Elements."""
-        return self.images * bank_of(problem).inputs * self.channel_step
+        """Elements of the maps, and of the words of their pixels."""
+        maps = bank_of(problem).inputs + words(problem) * summands(problem)
+        return self.images * maps * self.channel_step
+
+
+def taps_of(problem: Problem) -> int:
+    """Those of a filter that a tile passes, two in a lane as one."""
+    return summands(problem) * math.prod(problem.filter)
 
 
 def _shape(problem: Problem, rows: int, images: int) -> Shape:
     bank = bank_of(problem)
     facts = zip(problem.filter, problem.stride, problem.dilation, strict=True)
     y, x = (_axis(n, *fact) for n, fact in zip((rows, problem.plane[1]), facts, strict=True))
-    channel = odd_lines(y.size * x.size, problem.sums.itemsize)
+    channel = odd_lines(y.size * x.size, element(problem).itemsize)
     filters = bank.outputs // bank.groups
     blocks = -(-filters // ROWS)
     most = -(-filters // blocks)
@@ -101,7 +109,7 @@ def panels_pay(shape: Shape) -> bool:
 
 def packs(problem: Problem, shape: Shape) -> bool:
     """Whether pixels may be packed before tiles read them."""
-    return panels_pay(shape) or problem.plane[1] < machine.lanes(problem.sums.itemsize)
+    return panels_pay(shape) or problem.plane[1] < machine.lanes(element(problem).itemsize)
 
 
 @lru_cache(maxsize=256)
@@ -115,13 +123,15 @@ def shape_of(problem: Problem) -> Shape:
 def _fits(problem: Problem, shape: Shape) -> bool:
     in_place = inside(problem) and not packs(problem, shape)
     most = IN_PLACE_BYTES if in_place else STAGE_BYTES
-    return shape.staged(problem) * problem.sums.itemsize <= most
+    return shape.staged(problem) * element(problem).itemsize <= most
 
 
 def _shapes(problem: Problem) -> list[Shape]:
     """Those worth considering, the smallest first."""
     batch, outputs, rows, columns = (max(1, n) for n in problem.maps)
-    least, most = (n * machine.lanes(problem.sums.itemsize) for n in (FEWEST_VECTORS, MOST_VECTORS))
+    least, most = (
+        n * machine.lanes(element(problem).itemsize) for n in (FEWEST_VECTORS, MOST_VECTORS)
+    )
     runs = max(1, RUNS * BAND_BLOCKS * ROWS // outputs)
     pixels = min(max(batch * rows * columns // min(runs, RUNS), least), most)
     height = -(-pixels // columns)
@@ -133,15 +143,16 @@ def _shapes(problem: Problem) -> list[Shape]:
 def _cycles(problem: Problem, shape: Shape) -> float:
     """Of the whole problem on one core: products, lost lanes included, and staging."""
     batch, _, rows, columns = (max(1, n) for n in problem.maps)
-    bank, lanes = bank_of(problem), machine.lanes(problem.sums.itemsize)
+    bank, lanes = bank_of(problem), machine.lanes(element(problem).itemsize)
     last = rows % shape.rows
     units = [(shape.images * shape.rows * columns, batch // shape.images * (rows // shape.rows))]
     units += [(last * columns, batch), (batch % shape.images * rows * columns, 1)]
     # a tile loads two pieces for each vector and waits for its additions where it has few
     tap = max(shape.filters * VECTORS, 2 * VECTORS + shape.filters + 1, LATENCY) / 2
-    products = bank.groups * shape.blocks * problem.taps * tap / VECTORS
+    taps = bank.groups * taps_of(problem) * max(1, words(problem))
+    products = shape.blocks * taps * tap / VECTORS
     if packs(problem, shape):
-        products += bank.groups * problem.taps * PIECE_CYCLES * (lanes / min(columns, lanes) + 1)
+        products += taps * PIECE_CYCLES * (lanes / min(columns, lanes) + 1)
     staging = 0 if inside(problem) else shape.staged(problem) / lanes * STAGE_CYCLES
     total = 0.0
     for pixels, count in (unit for unit in units if unit[0]):
