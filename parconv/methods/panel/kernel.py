@@ -33,9 +33,9 @@ PACKED_TAPS = 128  # at a time: their part of a panel stays in the first-level c
 
 @jit.jit()
 def _bordered(f, fill, layout, scratch, image, channel, row, column):
-    """A pixel of the extended image; ``row`` is -1 where the constant stands."""
+    """A pixel of the extended image."""
     column = source_index(column, layout[COLUMNS_IN], layout[BORDER_X])
-    if row < 0 or column < 0:
+    if column < 0:
         return fill[0]
     return read(f, (image, channel, row, column), 0, scratch)
 
@@ -81,8 +81,8 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
                     continue
                 row = source_index(top + n * sy, layout[ROWS_IN], layout[BORDER_Y])
                 if row < 0:
-                    for place in range(at + n * row_step, at + n * row_step + length):
-                        scratch[place] = fill[0]
+                    begin = at + n * row_step
+                    scratch[begin : begin + length] = fill[0]
                     continue
                 for outside in range(length - skipped):
                     place = outside if outside < first or skipped == 0 else outside + skipped

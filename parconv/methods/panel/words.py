@@ -76,14 +76,15 @@ def pairs(rows: Array) -> Array:
     """Filters (groups, filters, channels, taps) with two channels in each number."""
     odd = rows.shape[2] % PAIR
     rows = np.pad(rows, ((0, 0), (0, 0), (0, odd), (0, 0))).astype(np.int16)
-    found = rows.reshape(*rows.shape[:2], -1, PAIR, rows.shape[3]).swapaxes(3, 4)
-    numbers: Array = np.ascontiguousarray(found).view(INT32)
-    return numbers.reshape(numbers.shape[:-1])
+    couples = rows.reshape(*rows.shape[:2], -1, PAIR, rows.shape[3]).swapaxes(3, 4)
+    found: Array = np.ascontiguousarray(couples).view(INT32).reshape(couples.shape[:-1])
+    return found
 
 
 def offsets(problem: Problem, rows: Array) -> Array:
     """What the flipped bits take from the sums of each filter."""
-    return (flip(problem) * rows.astype(np.int64).sum((2, 3))).astype(INT32).ravel()
+    found: Array = flip(problem) * rows.astype(np.int64).sum((2, 3)).ravel()
+    return found.astype(INT32)
 
 
 # --- compiled code: emits nothing for scratch of another type, where it is never reached ---------
