@@ -26,6 +26,7 @@ def conv2d(
     groups: int = 1,
     dtype: Any = None,
     accumulate: Any = None,
+    tolerance: float | None = None,
     out: Array | None = None,
     threads: int | None = None,
     strategy: str = "auto",
@@ -72,6 +73,13 @@ def conv2d(
         is.  An integer dtype rounds half to even and saturates; NaN becomes 0.
     accumulate : dtype, optional
         ``numpy.float64`` sums in double precision.
+    tolerance : float, optional
+        Which errors "auto" may accept for speed: it takes a method only if what that may err by,
+        beside the rounding of a plain sum, is at most so much of the largest ``|f|`` near an output
+        times the sum of ``|g|``.  By default "fft" is acceptable and "winograd" is not.  For sums
+        in float32 0 refuses both, 2e-6 allows "fft", 1e-5 also "winograd" with patches of 2 x 2
+        outputs, 1e-4 also of 4 x 4; in float64 4e-15, 2e-14 and 2e-13 do.  `Plan.explain` tells
+        the error of the chosen method.
     out : ndarray, optional
         Where to put the result: any layout, the result's shape and dtype.  It may overlap ``f``.
     threads : int, optional
@@ -86,9 +94,10 @@ def conv2d(
         images with small integer filters; and "fft".  All answer to within rounding of each pixel's
         own neighbourhood but "fft", whose error is relative to the largest pixel within some
         hundreds; "auto" takes that only for floating-point sums, and for integer images of up to
-        16 bits.  For banks and layers "direct", "channels", "depthwise", "planes" or, never taken
-        by "auto", "winograd": 3 x 3 layers with a quarter of the multiplications and about ten
-        times the error.
+        16 bits.  For banks and layers "direct", "channels", "depthwise", "planes" or, taken
+        by "auto" only within a ``tolerance``, "winograd": 3 x 3 layers with a quarter of the
+        multiplications and about ten times the error, or 4 / 9 of them and the usual error.
+        There NaN and infinity spread over patches of 4 x 4, or 2 x 2, outputs.
 
     Returns
     -------
@@ -124,7 +133,7 @@ def conv2d(
     """
     return _run(
         f, g, out, threads, strategy, method, True, mode, boundary, cval, padding, origin, axes,
-        stride, dilation, groups, dtype, accumulate,
+        stride, dilation, groups, dtype, accumulate, tolerance,
     )  # fmt: skip
 
 
@@ -143,6 +152,7 @@ def correlate2d(
     groups: int = 1,
     dtype: Any = None,
     accumulate: Any = None,
+    tolerance: float | None = None,
     out: Array | None = None,
     threads: int | None = None,
     strategy: str = "auto",
@@ -164,7 +174,7 @@ def correlate2d(
     """
     return _run(
         f, g, out, threads, strategy, method, False, mode, boundary, cval, padding, origin, axes,
-        stride, dilation, groups, dtype, accumulate,
+        stride, dilation, groups, dtype, accumulate, tolerance,
     )  # fmt: skip
 
 
@@ -183,6 +193,7 @@ def plan2d(
     groups: int = 1,
     dtype: Any = None,
     accumulate: Any = None,
+    tolerance: float | None = None,
     threads: int | None = None,
     strategy: str = "auto",
     method: str = "auto",
@@ -221,7 +232,7 @@ def plan2d(
     found = UNKNOWN if is_spec(g) else traits_of(as_array("g", g))
     plan = decide(
         image, taps, found, threads, strategy, method, not correlate, mode, boundary, cval,
-        padding, origin, axes, stride, dilation, groups, dtype, accumulate,
+        padding, origin, axes, stride, dilation, groups, dtype, accumulate, tolerance,
     )  # fmt: skip
     return plan if is_spec(g) else plan.with_filter(as_array("g", g))
 

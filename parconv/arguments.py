@@ -6,6 +6,7 @@ Every check returns the argument in its one internal form, or raises.
 import math
 import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -92,6 +93,17 @@ def check_groups(groups: Any) -> int:
     number = _integer("groups", groups, groups, "an integer of at least 1")
     if number < 1:
         raise ValueError(f"groups={groups!r}: pass an integer of at least 1")
+    return number
+
+
+def check_tolerance(tolerance: Any) -> float | None:
+    if tolerance is None:
+        return None
+    if isinstance(tolerance, bool | np.bool_) or not isinstance(tolerance, Real):
+        raise TypeError(f"tolerance={tolerance!r}: pass a number such as 1e-5, or None")
+    number = float(tolerance)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"tolerance={tolerance!r}: pass a number of at least 0, or None")
     return number
 
 

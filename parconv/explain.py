@@ -6,7 +6,7 @@
 from typing import Any
 
 from . import machine
-from .methods import methods_for
+from .methods import methods_for, obstacle
 from .strategies import STRATEGIES
 
 
@@ -21,6 +21,7 @@ def explain(plan: Any) -> str:
         "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
         "sums in": f"{plan.sums}{', exactly' if problem.compute.kind == 'i' else ''}",
         "method": f"{plan.method}: {_first_line(method)}",
+        "error": _error(plan),
         "considered": _considered(plan),
         "strategy": f"{plan.strategy}: {_first_line(strategy)}{_caveat(plan)}",
         "threads": _threads_told(plan),
@@ -40,6 +41,15 @@ def _first_line(thing: Any) -> str:
     return (thing.__doc__ or "").splitlines()[0].rstrip(".")
 
 
+def _error(plan: Any) -> str:
+    """What the method states."""
+    if plan.problem.compute.kind == "i":
+        return "none"
+    error = methods_for(plan.problem)[plan.method].error(plan.question) if plan.bands else 0.0
+    plain = "of rounding each sum"
+    return f"up to {error:.2g} of the largest |f| nearby times sum |g|" if error else plain
+
+
 def _considered(plan: Any) -> str:
     """Every other method, and why it is not the plan's."""
     others = [name for name in methods_for(plan.problem) if name != plan.method]
@@ -48,7 +58,7 @@ def _considered(plan: Any) -> str:
 
 def _why_not(plan: Any, name: str) -> str:
     method = methods_for(plan.problem)[name]
-    reason = method.applicable(plan.question) or method.unasked(plan.question)
+    reason = obstacle(method, plan.question) or method.unasked(plan.question)
     if reason:
         return str(reason)
     own, its = plan.predict(), plan.predict(name)

@@ -9,7 +9,7 @@ import numpy as np
 from . import machine, wisdom
 from .complexes import as_reals
 from .dtypes import check_dtype
-from .methods import methods_for
+from .methods import methods_for, obstacle
 from .plan import Plan
 from .problem import Problem, describe
 from .strategies import STRATEGIES
@@ -77,12 +77,12 @@ def _plan(
     types: Any, image: Any, taps: Any, found: Found, threads: int | None, budget: int,
     strategy: str, method: str, reflect: bool, mode: str, boundary: Any, cval: complex,
     padding: Any, origin: Any, axes: Any, stride: Any, dilation: Any, groups: int, dtype: Any,
-    accumulate: Any,
+    accumulate: Any, tolerance: Any,
 ) -> Plan:  # fmt: skip
     problem = describe(
         image, taps, found, reflect=reflect, mode=mode, boundary=boundary, cval=cval,
         padding=padding, origin=origin, axes=axes, stride=stride, dilation=dilation, groups=groups,
-        dtype=dtype, accumulate=accumulate,
+        dtype=dtype, accumulate=accumulate, tolerance=tolerance,
     )  # fmt: skip
     return make_plan(problem, threads, budget, strategy, method)
 
@@ -176,10 +176,10 @@ def _choose_method(problem: Problem, method: str) -> str:
         able = {
             name: module.cost(question)
             for name, module in methods.items()
-            if not (module.applicable(question) or module.unasked(question))
+            if not (obstacle(module, question) or module.unasked(question))
         }
         return min(able, key=lambda name: able[name])
-    reason = methods[method].applicable(question)
+    reason = obstacle(methods[method], question)
     if reason:
         raise ValueError(f"method={method!r} cannot: {reason}")
     return method

@@ -21,6 +21,7 @@ from .arguments import (
     check_origin,
     check_pair,
     check_positive,
+    check_tolerance,
 )
 from .banks import Bank, Shape, check_bank
 from .dtypes import FLOAT32, FLOAT64, INT64, DType, check_dtype, compute_and_result, real
@@ -58,6 +59,7 @@ class Problem:
     part: Part = WHOLE
     traits: Traits = PLAIN
     bank: Bank | None = None  # several filters, or sums over channels
+    tolerance: float | None = None  # of errors, relative to what a sum's terms may reach
 
     @cached_property
     def shape(self) -> Shape:
@@ -146,7 +148,10 @@ class Problem:
         image, taps = ("x".join(map(str, s)) for s in (self.image, self.given))
         borders = "/".join(dict.fromkeys(self.boundary))
         name = "conv2d" if self.reflect else "correlate2d"
-        return f"{name} {image} {self.image_dtype} * {taps} -> {self.dtype}, {self.mode}, {borders}"
+        facts = [f"{taps} -> {self.dtype}", self.mode, borders]
+        if self.tolerance is not None:
+            facts.append(f"within {self.tolerance:.2g}")
+        return f"{name} {image} {self.image_dtype} * {', '.join(facts)}"
 
 
 def describe(
@@ -166,6 +171,7 @@ def describe(
     groups: int = 1,
     dtype: Any = None,
     accumulate: Any = None,
+    tolerance: Any = None,
 ) -> Problem:
     """The `Problem` for an image and a filter given as ``(shape, dtype)``, or an exception.
 
@@ -210,7 +216,7 @@ def describe(
         image, given, part.size or taps, plane_axes, image_dtype, filter_dtype, compute, result,
         reflect, mode, borders, value, (lead[0], lead[1] * channels),
         (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels,
-        *found, bank,
+        *found, bank, check_tolerance(tolerance),
     )  # fmt: skip
 
 

@@ -209,6 +209,18 @@ CALLS = {
     ),
     "accumulate integers": bad(ValueError, "accumulate=int64", accumulate=np.int64),
     "accumulate double for integers": ints(ValueError, "summed exactly", accumulate=np.float64),
+    # tolerance
+    "tolerance negative": bad(ValueError, "tolerance=-1e-05: pass a number", tolerance=-1e-5),
+    "tolerance infinite": bad(ValueError, "tolerance=inf", tolerance=np.inf),
+    "tolerance NaN": bad(ValueError, "tolerance=nan", tolerance=np.nan),
+    "tolerance complex": bad(TypeError, "tolerance=1j", tolerance=1j),
+    "tolerance bool": bad(TypeError, "tolerance=True", tolerance=True),
+    "tolerance string": bad(TypeError, "tolerance='1e-5'", tolerance="1e-5"),
+    "tolerance pair": bad(TypeError, "tolerance=(1e-05, 1e-05)", tolerance=(1e-5, 1e-5)),
+    "tolerance list": bad(TypeError, "tolerance=[1e-05]", tolerance=[1e-5]),
+    "tolerance below fft's error": bad(
+        ValueError, "more than tolerance=1e-09", tolerance=1e-9, method="fft"
+    ),
     # threads, strategy, method
     "threads 0": bad(ValueError, "threads=0: pass an integer of at least 1", threads=0),
     "threads negative": bad(ValueError, "threads=-1", threads=-1),

@@ -441,6 +441,20 @@ def test_chosen_where_it_wins() -> None:
         assert parconv.plan2d(((4096, 4096), f), ((31, 31), "float32")).method == "fft"
 
 
+def test_a_tolerance_allows_it_or_not() -> None:
+    for dtype, tolerance in (("float32", 1e-7), ("float64", 1e-16), ("float32", 0)):
+        plan = planned(4096, 31, dtype, tolerance=tolerance)
+        assert plan.method == "direct"
+        assert f"more than tolerance={tolerance:.2g}" in plan.explain()
+    for dtype, tolerance in (("float32", 2e-6), ("float64", 1e-14)):
+        assert planned(4096, 31, dtype, tolerance=tolerance).method == "fft"
+    bank = ((1, 64, 512, 512), "float32"), ((64, 1, 31, 31), "float32")
+    error = {t: parconv.methods.planes.error(
+        parconv.plan2d(*bank, groups=64, tolerance=t).question) for t in (None, 1e-7)}  # fmt: skip
+    assert error[None] > 1e-7
+    assert error[1e-7] == 0
+
+
 def test_explain_tells_what_was_considered() -> None:
     def considered(plan: Any) -> str:
         (line,) = (line for line in plan.explain().splitlines() if line.startswith("considered"))

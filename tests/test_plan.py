@@ -47,8 +47,8 @@ def test_plans_as_text(text: str) -> None:
 
 
 LINES = (
-    "problem", "output", "sums in", "method", "considered", "strategy", "threads", "bands", "work",
-    "workspace", "machine",
+    "problem", "output", "sums in", "method", "error", "considered", "strategy", "threads", "bands",
+    "work", "workspace", "machine",
 )  # fmt: skip
 
 
@@ -64,6 +64,8 @@ def test_explain_tells_all(method: str, strategy: str) -> None:
     assert f"512x600 {f.dtype} * 5x7" in told["problem"]
     assert f"512x600 {problem.dtype}" in told["output"]
     assert str(METHODS[method].sums(problem)) in told["sums in"]
+    stated = {"fft": "up to 1.1e-06 of the largest", "dot": "none"}.get(method, "rounding")
+    assert stated in told["error"]
     assert method in told["method"]
     assert all(f"{other}: " in told["considered"] for other in METHODS if other != method)
     assert strategy in told["strategy"]

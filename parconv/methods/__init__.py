@@ -4,6 +4,8 @@ A method is a module with these names; nothing outside these tables compares the
 
 * ``applicable(problem)`` why it cannot answer the problem, or None;
 * ``unasked(problem)`` why only a caller who names it gets it, or None;
+* ``error(problem)`` what it may err by beside the rounding of a plain sum, in units of the largest
+  |f| near an output times sum |g|;
 * ``sums(problem)`` the real type of its sums, taps and scratch;
 * ``cost(problem)`` its time, in operations of the direct method: the least is chosen;
 * ``prepare(problem, g)`` the filter as its kernel reads it, read-only;
@@ -26,6 +28,7 @@ from types import ModuleType
 
 from ..problem import Problem
 from . import box, channels, depthwise, direct, dot, fft, panel, planes, separable, winograd
+from .usual import obstacle as obstacle
 
 METHODS: dict[str, ModuleType] = {
     "box": box,

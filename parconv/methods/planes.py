@@ -20,7 +20,7 @@ from ..dtypes import Array, DType, kernel_dtype
 from ..problem import Problem
 from . import direct, fft
 from .kernels import Kernels, Taps, call, rows_of_planes, signature
-from .usual import bank_of, sums as sums, unasked as unasked
+from .usual import bank_of, obstacle, sums as sums, unasked as unasked
 
 ADDRESS, TAPS, OUTPUTS, MULTIPLIER, ROWS, HEADER = range(6)
 # Work of a plane beside its own, in operations: finding it and calling the kernel.
@@ -58,7 +58,7 @@ def _inner(problem: Problem) -> tuple[ModuleType, Problem]:
     """
     exact = problem.image_dtype.kind in "biu" and problem.filter_dtype.kind in "biu"
     one, everything = _planes(problem, 1), _planes(problem, _count(problem))
-    transformed = not (exact or fft.applicable(one) or fft.unasked(one))
+    transformed = not (exact or obstacle(fft, one) or fft.unasked(one))
     if transformed and fft.cost(one) < direct.cost(one):
         return fft, one
     return direct, everything
@@ -67,6 +67,12 @@ def _inner(problem: Problem) -> tuple[ModuleType, Problem]:
 def _count(problem: Problem) -> int:
     """Output planes."""
     return problem.maps[0] * problem.maps[1]
+
+
+def error(problem: Problem) -> float:
+    """That of the other method."""
+    method, question = _inner(problem)
+    return float(method.error(question))
 
 
 def cost(problem: Problem) -> float:

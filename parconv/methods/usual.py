@@ -1,6 +1,7 @@
 """What most methods answer alike: a method that does imports it under its own name."""
 
 from functools import lru_cache
+from types import ModuleType
 
 import numpy as np
 
@@ -9,9 +10,23 @@ from ..dtypes import Array, DType
 from ..problem import Problem
 
 
+def obstacle(method: ModuleType, problem: Problem) -> str | None:
+    """Why it cannot answer the problem as precisely as is asked; None where it can."""
+    reason: str | None = method.applicable(problem)
+    allowed = problem.tolerance
+    if reason is None and allowed is not None and method.error(problem) > allowed:
+        return f"its error may be {method.error(problem):.2g}, more than tolerance={allowed:.2g}"
+    return reason
+
+
 def unasked(problem: Problem) -> str | None:
     """Why only a caller who names the method gets it; None: it may be chosen."""
     return None
+
+
+def error(problem: Problem) -> float:
+    """What it may err by beside the rounding of a plain sum."""
+    return 0.0
 
 
 def sums(problem: Problem) -> DType:

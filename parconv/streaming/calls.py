@@ -58,8 +58,8 @@ def stream(
     ndarray or iterator of ndarray
         ``out``; the new file as a `numpy.memmap`; or, without ``out``, an iterator over the results
         of the items.  Items of an iterable are stacked along a new leading axis.  Bit-identical to
-        `conv2d` of the whole, except that transforms (method "fft", banks of large filters) begin
-        anew in each chunk.
+        `conv2d` of the whole, except that transforms (methods "fft" and "winograd", banks of large
+        filters) begin anew in each chunk.
 
     Raises
     ------

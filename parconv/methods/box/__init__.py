@@ -22,7 +22,7 @@ from ...bands import split_rows
 from ...dtypes import Array, DType
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
-from ..usual import fill as fill, sums as sums, unasked as unasked
+from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 
 DIGITS = {4: 24, 8: 53}  # of the integers that a floating type of so many bytes holds

@@ -20,7 +20,7 @@ from ...bands import split_rows
 from ...dtypes import Array, DType, kernel_dtype
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
-from ..usual import bank_of, fill as fill, sums as sums, unasked as unasked
+from ..usual import bank_of, error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 from .tile import BITS_AT, PIXELS, SEGMENT, VECTORS
 

@@ -19,7 +19,7 @@ from ...bands import split_rows
 from ...dtypes import FLOAT32, FLOAT64, Array, DType
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
-from ..usual import bank_of, fill as fill, sums as sums, unasked as unasked
+from ..usual import bank_of, error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 from .channels import PIXELS, TILES, Tile
 from .sweep import KINDS, MASKED, SIZES, STRIDES, Kind

@@ -20,7 +20,7 @@ from ...dtypes import Array, DType, real
 from ...problem import Problem
 from ...traits import total
 from ..kernels import Kernels, Taps, signature
-from ..usual import sums as sums, unasked as unasked
+from ..usual import error as error, sums as sums, unasked as unasked
 from . import kernel as k
 from .packing import packing_of
 from .tile import ROWS, Group, encode_pass, encode_sparse_pass, row_groups

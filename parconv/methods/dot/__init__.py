@@ -19,7 +19,7 @@ from ...bands import split_rows
 from ...dtypes import FLOAT32, Array, DType, kernel_dtype
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
-from ..usual import unasked as unasked
+from ..usual import error as error, unasked as unasked
 from . import kernel as k
 from .tile import GROUP, ROWS, TOGETHER, WIDEST_STEP, WIDTH
 

@@ -19,6 +19,7 @@ Start reading at `passes.py` (the transform), then `kernel.py` (rows of output f
 """
 
 import itertools
+import math
 from functools import cache, lru_cache
 
 import numpy as np
@@ -60,6 +61,11 @@ def unasked(problem: Problem) -> str | None:
     if kind.kind in "iu" and kind.itemsize > 2:
         return "wide integers keep the direct method's error bound unless fft is named"
     return None
+
+
+def error(problem: Problem) -> float:
+    """What it may err by, in units of the largest |f| of two tiles times sum |g|."""
+    return float(np.finfo(problem.sums).eps) * math.log2(LARGEST)
 
 
 def cost(problem: Problem) -> float:

@@ -21,7 +21,7 @@ from ...dtypes import Array, DType
 from ...problem import Problem
 from ..direct import largest_pixel
 from ..kernels import Kernels, Taps, signature
-from ..usual import bank_of, unasked as unasked
+from ..usual import bank_of, error as error, unasked as unasked
 from . import kernel as k
 from .shape import (
     BAND_BLOCKS,

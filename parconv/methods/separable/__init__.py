@@ -26,7 +26,7 @@ from ...dtypes import Array, DType
 from ...problem import Problem
 from ...traits import products
 from ..kernels import Kernels, Taps, signature
-from ..usual import fill as fill, sums as sums, unasked as unasked
+from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 from .shape import Shape, paired, shape_of, work_of
 
