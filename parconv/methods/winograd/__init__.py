@@ -1,49 +1,54 @@
-"""Winograd's method F(4x4, 3x3): 36 products for 16 outputs of a 3 x 3 filter instead of 144.
+"""Winograd's methods: 36 products for 16 outputs of a 3 x 3 filter in place of 144, or 16 for 4.
 
-A patch of 4 x 4 outputs needs 6 x 6 inputs.  They are transformed, multiplied with the transformed
-filters, summed over channels and transformed back.  Wins for layers of 3 x 3 filters with 16
-channels or more, whose filters are prepared once.  Relies on floating-point sums, stride 1 and no
-dilation, and on a caller who names it, because of its error:
+A patch of m x m outputs needs (m + 2) x (m + 2) inputs.  They are transformed, multiplied with the
+transformed filters, summed over channels and transformed back: by F(4x4, 3x3), m = 4, or by
+F(2x2, 3x3), m = 2, which takes 1.4 to 1.7 times as long and is more precise.  Wins for layers of
+3 x 3 filters with 16 channels or more, whose filters are prepared once.  Relies on floating-point
+sums, stride 1 and no dilation, and on a caller who names it (F(4x4)) or tolerates its error:
 
-* NaN and infinity spread over the 4 x 4 patch of outputs they lie under, and beyond it no further
-  than a filter reaches.  Inputs beyond a hundredth of the largest float may overflow.
-* The error of an output is below ``861 (C + 24) u S``: S is the sum over the C channels of the
-  largest |f| among the patch's 36 inputs times sum |g|, u is 2**-24 in float32 and 2**-53 in
-  float64.  (861 is the largest sum of moduli with which a pixel and a tap enter an output, 24 the
-  roundings of the transforms.)  That is proven and far off.  Measured up to 2048 channels it stays
-  below ``1000 u S`` where single taps dwarf all others and below ``300 u S`` elsewhere; of the
-  largest output it is 7e-6 at 64 channels and 1.5e-5 at 512 (direct: 1e-6 and 2e-6).
+* NaN and infinity spread over the patch of outputs they lie under, and beyond it no further than a
+  filter reaches.  Inputs beyond a hundredth of the largest float may overflow.
+* The error of an output is below ``861 (C + 24) u S`` by F(4x4) and ``16 (C + 12) u S`` by F(2x2):
+  S is the sum over the C channels of the largest |f| among the patch's inputs times sum |g|, u is
+  2**-24 in float32 and 2**-53 in float64.  (861 and 16 are the largest sums of moduli with which a
+  pixel and a tap enter an output, 24 and 12 count the roundings of the transforms.)  That is proven
+  and far off.  What is stated, and what a tolerance is compared with, was measured up to 2048
+  channels: ``1000 u S`` and ``150 u S``, reached where single taps dwarf all others or where
+  everything is one number; elsewhere it is a third and an eighth of that.  Of the largest output it
+  is 7e-6 at 64 channels and 1.8e-5 at 512 by F(4x4), 3e-7 and 7e-7 by F(2x2) (direct: 1e-6, 2e-6).
 
-Start reading at `transforms.py`, then `product.py` (the inner loop), then `kernel.py`.
+Start reading at `matrices.py`, then `product.py` (the inner loop), then `kernel.py`.
 """
 
-from functools import cache, lru_cache
+import math
+from functools import cache, lru_cache, partial
 
 import numpy as np
 
 from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
-from ...dtypes import Array, DType
+from ...dtypes import Array, DType, kernel_dtype
 from ...problem import Problem
 from ..direct.packing import odd_lines
 from ..kernels import Kernels, Taps, signature
 from ..usual import bank_of, fill as fill, sums as sums
 from . import kernel as k
+from .matrices import F2, F4, TRANSFORMS, Transform
 from .product import VECTORS
-from .transforms import INPUTS, OUTPUTS, POINTS
 from .weights import transformed
 
-# Most patches, and vectors of outputs, of a unit: its sums stay near, and filters stream past once
-# for many patches.  Milliseconds at 28, 56, 112, 128 patches, 4 vectors, batch 32, one core: 64 at
-# 56 x 56 12.0 11.8 11.8 11.8, 256 at 14 x 14 12.7 12.6 12.8 13.1 (Zen 5, 2026-11).
-BLOCK, SPLIT = 112, 4
-# Units are smaller, but not below so many patches, where there would be few to share.
-UNITS, BLOCKS, LEAST_BLOCK = 16, 8, 24
+# Most products, and vectors of outputs, of a unit: its sums stay near, and filters stream past once
+# for many patches.  Milliseconds at 28, 56, 112, 128 patches of F(4x4), 4 vectors, batch 32, one
+# core: 64 at 56 x 56 12.0 11.8 11.8 11.8, 256 at 14 x 14 12.7 12.6 12.8 13.1 (Zen 5, 2026-11).
+BLOCK, SPLIT = 112 * F4.points, 4
+# Units are smaller, but not below so many products, where there would be few patches to share.
+UNITS, BLOCKS, LEAST_BLOCK = 16, 8, 24 * F4.points
 REPEATED = 1 / 16  # of a band's time, at most, for inputs that another band transforms too
-LONGEST = 16  # patches of a row that are transformed at a time: their inputs fit the nearest cache
-# Operations that take as long as transforming a patch of one channel, there or back.
-TRANSFORM_WORK = 1000
+# Operations that take as long as moving a number of a map by itself, and as reading a number of the
+# transformed filters from the last caches.
+APART_WORK, READ_WORK = 270, 10
+LONGEST = 64  # columns of a row that are transformed at a time: their inputs fit the nearest cache
 
 
 def applicable(problem: Problem) -> str | None:
@@ -66,43 +71,65 @@ def unasked(problem: Problem) -> str | None:
 
 def error(problem: Problem) -> float:
     """What it may err by, in units of ``S``."""
-    return 1000 * float(np.finfo(problem.sums).eps) / 2
+    return transform_of(problem).bound(problem)
 
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    bank, (batch, tall, wide) = bank_of(problem), _patches(problem)
-    products = 2 * POINTS * bank.outputs * bank.inputs
-    transforms = TRANSFORM_WORK * (bank.groups * bank.inputs + bank.outputs)
-    return float(batch * tall * wide * (products + transforms))
+    return _cost(problem, transform_of(problem))
+
+
+def _cost(problem: Problem, transform: Transform) -> float:
+    bank, lanes = bank_of(problem), machine.lanes(problem.sums.itemsize)
+    inputs, outputs = bank.inputs, bank.outputs // bank.groups
+    reached = -(-inputs // lanes) * lanes, -(-outputs // lanes) * lanes
+    apart = _apart(inputs, problem.image_dtype, problem) + _apart(outputs, problem.dtype, problem)
+    filters = transform.points * inputs * reached[1]
+    each = 2 * filters + transform.work * sum(reached) + APART_WORK * transform.size**2 * apart
+    return bank.groups * (math.prod(_patches(problem, transform.size)) * each + READ_WORK * filters)
+
+
+def _apart(channels: int, kind: DType, problem: Problem) -> int:
+    """How many of the channels of maps are moved number by number."""
+    whole = kernel_dtype(kind) == problem.sums
+    return channels % machine.lanes(problem.sums.itemsize) if whole else channels
 
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters, transformed; read-only."""
     with np.errstate(over="ignore"):
         g = np.asarray(g, problem.sums)
-    return Taps(transformed(g, bank_of(problem).groups, int(layout(problem)[k.TAPS_PLANE])))
+    plane = int(layout(problem)[k.TAPS_PLANE])
+    return Taps(transformed(g, bank_of(problem).groups, transform_of(problem), plane))
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
-def _patches(problem: Problem) -> tuple[int, int, int]:
+def transform_of(problem: Problem) -> Transform:
+    """The fastest whose error is tolerated; F4 for who names the method and no tolerance."""
+    if problem.tolerance is None:
+        return F4
+    allowed = [one for one in TRANSFORMS if one.bound(problem) <= problem.tolerance]
+    return min(allowed or [F2], key=partial(_cost, problem))
+
+
+def _patches(problem: Problem, size: int) -> tuple[int, int, int]:
     """Images, and patches of each along its axes."""
     batch, _, rows, columns = problem.maps
-    return batch, -(-rows // OUTPUTS), -(-columns // OUTPUTS)
+    return batch, -(-rows // size), -(-columns // size)
 
 
-def _cut(patches: int, groups: int, vectors: int) -> tuple[int, int, int]:
+def _cut(patches: int, points: int, groups: int, vectors: int) -> tuple[int, int, int]:
     """(blocks of patches, patches of a block, vectors of outputs of a unit).
 
     Two, four or eight threads get as many blocks each.
     """
-    blocks, split = -(-patches // BLOCK), SPLIT
+    blocks, split = -(-patches * points // BLOCK), SPLIT
     blocks = min(1 << (blocks - 1).bit_length(), -(-blocks // BLOCKS) * BLOCKS)
     if blocks * groups * -(-vectors // split) < UNITS:
         split = VECTORS
-        while blocks < BLOCKS and 2 * blocks * LEAST_BLOCK <= patches:
+        while blocks < BLOCKS and 2 * blocks * LEAST_BLOCK <= patches * points:
             blocks *= 2
     block = -(-patches // blocks)
     return -(-patches // block), block, min(split, vectors)
@@ -111,20 +138,23 @@ def _cut(patches: int, groups: int, vectors: int) -> tuple[int, int, int]:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    bank, size, (batch, tall, wide) = bank_of(problem), problem.sums.itemsize, _patches(problem)
-    lanes, patches, outputs = machine.lanes(size), batch * tall * wide, bank.outputs // bank.groups
+    bank, size, transform = bank_of(problem), problem.sums.itemsize, transform_of(problem)
+    side, inputs, points = transform.size, len(transform.inputs), transform.points
+    (batch, tall, wide), lanes = _patches(problem, side), machine.lanes(size)
+    patches, outputs = batch * tall * wide, bank.outputs // bank.groups
     vectors = -(-outputs // lanes)
-    blocks, block, split = _cut(patches, bank.groups, vectors)
-    longest = min(LONGEST, wide)
-    row = (OUTPUTS * longest + INPUTS - OUTPUTS) * lanes
+    blocks, block, split = _cut(patches, points, bank.groups, vectors)
+    longest = min(LONGEST // side, wide)
+    row = (side * (longest - 1) + inputs) * lanes
     in_plane = odd_lines(-(-bank.inputs // lanes) * block * lanes, size)
     out_plane = odd_lines(split * block * lanes, size)
-    in_at = odd_lines(INPUTS * row, size)
+    in_at = odd_lines(inputs * row, size)
     numbers = [
-        *problem.plane, *problem.plane_in, *problem.lead, *map(BOUNDARIES.index, problem.boundary),
-        bank.groups, bank.inputs, outputs, tall, wide, patches, blocks, block, longest,
-        -(-vectors // split), split, lanes, row, block * lanes, in_plane, out_plane,
-        odd_lines(bank.inputs * lanes, size), in_at, in_at + POINTS * in_plane,
+        TRANSFORMS.index(transform), side, inputs, points, *problem.plane, *problem.plane_in,
+        *problem.lead, *map(BOUNDARIES.index, problem.boundary), bank.groups, bank.inputs, outputs,
+        tall, wide, patches, blocks, block, longest, -(-vectors // split), split, lanes, row,
+        block * lanes, in_plane, out_plane, odd_lines(bank.inputs * lanes, size), in_at,
+        in_at + points * in_plane,
     ]  # fmt: skip
     result = np.array(numbers, np.int64)
     result.flags.writeable = False
@@ -134,7 +164,7 @@ def layout(problem: Problem) -> Array:
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     numbers = layout(problem)
-    return int(numbers[k.OUT_AT] + POINTS * numbers[k.OUT_PLANE])
+    return int(numbers[k.OUT_AT] + numbers[k.POINTS] * numbers[k.OUT_PLANE])
 
 
 @cache
@@ -161,8 +191,9 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
 def least_band(problem: Problem) -> int:
     """Units of a band that is worth handing out."""
     numbers = layout(problem)
-    products = 2 * POINTS * numbers[k.SPLIT] * numbers[k.LANES]
-    return int(min(numbers[k.SPLITS], -(-TRANSFORM_WORK // (REPEATED * products))))
+    products = 2 * numbers[k.POINTS] * numbers[k.SPLIT] * numbers[k.LANES]
+    work = transform_of(problem).work
+    return int(min(numbers[k.SPLITS], -(-work // (REPEATED * products))))
 
 
 def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice, slice]]:
@@ -181,13 +212,14 @@ def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, slice, s
 def _rows(numbers: list[int], block: int) -> list[tuple[int, slice, slice]]:
     """(image, rows, columns) of each row of a block's patches."""
     wide, tall, size = (numbers[n] for n in (k.PATCHES_X, k.PATCHES_Y, k.BLOCK))
+    side = numbers[k.OUTPUTS]
     patch, last, found = block * size, min((block + 1) * size, numbers[k.PATCHES]), []
     while patch < last:
         row, x = divmod(patch, wide)
         count = min(wide - x, last - patch)
         (image, y), ends = divmod(row, tall), (numbers[k.ROWS_OUT], numbers[k.COLUMNS_OUT])
         rows, columns = (
-            slice(OUTPUTS * first, min(OUTPUTS * (first + n), end))
+            slice(side * first, min(side * (first + n), end))
             for first, n, end in zip((y, x), (1, count), ends, strict=True)
         )
         found.append((image, rows, columns))

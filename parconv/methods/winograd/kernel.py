@@ -12,14 +12,14 @@ from ... import jit
 from ...borders import source_index
 from ..direct.elements import write
 from .product import PATCHES as PATCHES_AT_ONCE, VECTORS, multiply
-from .transforms import INPUTS, OUTPUTS, POINTS, transform_inputs, transform_outputs
+from .transforms import transform_inputs, transform_outputs
 from .turn import SQUARE_BYTES, copy_in, copy_out, same_kind, turn_in, turn_out
 
 FIELDS = (
-    ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, BORDER_Y, BORDER_X,
-    GROUPS, CHANNELS, OUTPUTS_EACH, PATCHES_Y, PATCHES_X, PATCHES, BLOCKS, BLOCK, LONGEST, SPLITS,
-    SPLIT, LANES, ROW, STEP, IN_PLANE, OUT_PLANE, TAPS_PLANE, IN_AT, OUT_AT,
-) = range(27)  # fmt: skip
+    WHICH, OUTPUTS, INPUTS, POINTS, ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X,
+    BORDER_Y, BORDER_X, GROUPS, CHANNELS, OUTPUTS_EACH, PATCHES_Y, PATCHES_X, PATCHES, BLOCKS,
+    BLOCK, LONGEST, SPLITS, SPLIT, LANES, ROW, STEP, IN_PLANE, OUT_PLANE, TAPS_PLANE, IN_AT, OUT_AT,
+) = range(31)  # fmt: skip
 APART, TURN, COPY = range(3)  # how vectors of channels are moved: one by one, or as in `turn`
 
 
@@ -51,15 +51,15 @@ def _place(array, image, channel, row, column):
 def _pack(f, fill, layout, scratch, way, place, channel, used, count):
     """The inputs of ``count`` patches side by side, ``used`` channels a vector, border applied."""
     image, y, x = place
-    lanes, size = layout[LANES], layout[COLUMNS_IN]
-    top, left = OUTPUTS * y - layout[LEAD_Y], OUTPUTS * x - layout[LEAD_X]
-    width = OUTPUTS * count + INPUTS - OUTPUTS
+    lanes, size, patch = layout[LANES], layout[COLUMNS_IN], layout[OUTPUTS]
+    top, left = patch * y - layout[LEAD_Y], patch * x - layout[LEAD_X]
+    width = patch * (count - 1) + layout[INPUTS]
     begin = min(max(-left, 0), width)
     end = max(min(size - left, width), begin)
     quick = used == lanes and (
         way == COPY or (way == TURN and end - begin >= SQUARE_BYTES // scratch.itemsize)
     )
-    for n in range(INPUTS):
+    for n in range(layout[INPUTS]):
         row, at = source_index(top + n, layout[ROWS_IN], layout[BORDER_Y]), n * layout[ROW]
         if row < 0:
             scratch[at : at + width * lanes] = fill[0]
@@ -88,14 +88,14 @@ def _pack(f, fill, layout, scratch, way, place, channel, used, count):
 def _deliver(out, layout, scratch, way, place, output, used, count):
     """The outputs of ``count`` patches side by side, of ``used`` channels."""
     image, y, x = place
-    lanes = layout[LANES]
-    width = min(OUTPUTS * count, layout[COLUMNS_OUT] - OUTPUTS * x)
+    lanes, patch = layout[LANES], layout[OUTPUTS]
+    width = min(patch * count, layout[COLUMNS_OUT] - patch * x)
     quick = used == lanes and (
         way == COPY or (way == TURN and width >= SQUARE_BYTES // scratch.itemsize)
     )
-    for n in range(min(OUTPUTS, layout[ROWS_OUT] - OUTPUTS * y)):
-        row, at = OUTPUTS * y + n, n * layout[ROW]
-        target = _place(out, image, output, row, OUTPUTS * x)
+    for n in range(min(patch, layout[ROWS_OUT] - patch * y)):
+        row, at = patch * y + n, n * layout[ROW]
+        target = _place(out, image, output, row, patch * x)
         if quick and way == TURN:
             turn_out(out, target, out.strides[1] // out.itemsize, width, scratch, at)
         elif quick:
@@ -104,7 +104,7 @@ def _deliver(out, layout, scratch, way, place, output, used, count):
             for column in range(width):
                 for lane in range(used):
                     value = scratch[at + column * lanes + lane]
-                    write(out, (image, output + lane, row, OUTPUTS * x + column), value, value)
+                    write(out, (image, output + lane, row, patch * x + column), value, value)
 
 
 @jit.jit()
@@ -126,7 +126,7 @@ def _inputs(f, fill, layout, scratch, group, first, last):
             place, count = _run(layout, patch, last)
             _pack(f, fill, layout, scratch, way, place, group * channels + channel, used, count)
             at = target + (patch - first) * lanes
-            transform_inputs(scratch, 0, layout[ROW], at, layout[IN_PLANE], count)
+            transform_inputs(layout[WHICH], scratch, 0, layout[ROW], at, layout[IN_PLANE], count)
             patch += count
 
 
@@ -140,7 +140,7 @@ def _outputs(out, layout, scratch, output, outputs, first, last):
         while patch < last:
             place, count = _run(layout, patch, last)
             at = source + (patch - first) * lanes
-            transform_outputs(scratch, 0, layout[ROW], at, layout[OUT_PLANE], count)
+            transform_outputs(layout[WHICH], scratch, 0, layout[ROW], at, layout[OUT_PLANE], count)
             _deliver(out, layout, scratch, way, place, output + done, used, count)
             patch += count
 
@@ -152,7 +152,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """
     lanes, each, step = layout[LANES], layout[OUTPUTS_EACH], layout[STEP]
     vectors, ready = (each + lanes - 1) // lanes, np.int64(-1)
-    plane, vector_step = layout[TAPS_PLANE], POINTS * layout[TAPS_PLANE]
+    plane, vector_step = layout[TAPS_PLANE], layout[POINTS] * layout[TAPS_PLANE]
     for unit in range(start, stop):
         part, begin = unit // layout[SPLITS], unit % layout[SPLITS] * layout[SPLIT]
         group, first = part % layout[GROUPS], part // layout[GROUPS] * layout[BLOCK]
@@ -163,7 +163,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         wanted, patches = min(layout[SPLIT], vectors - begin), last - first
         tiles = (patches + PATCHES_AT_ONCE - 1) // PATCHES_AT_ONCE
         tall = (patches + tiles - 1) // tiles
-        for point in range(POINTS):
+        for point in range(layout[POINTS]):
             source = layout[IN_AT] + point * layout[IN_PLANE]
             target = layout[OUT_AT] + point * layout[OUT_PLANE]
             weights = (group * vectors + begin) * vector_step + point * plane

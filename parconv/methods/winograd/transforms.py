@@ -1,135 +1,163 @@
-"""Winograd's transforms F(4x4, 3x3), lanes = channels: 36 products for 16 outputs.
+"""Code for the transforms, from their matrices; lanes = channels.
 
-Of a patch, 4 x 4 outputs, its 6 x 6 inputs d become B' d B, a filter g becomes G g G', and their
-products m, summed over channels, become the outputs A' m A.  Points 0, 1, -1, 2, -2 and infinity:
-
-    B' = [4 0 -5 0 1 0; 0 -4 -4 1 1 0; 0 4 -4 -1 1 0; 0 -2 -1 2 1 0; 0 2 -1 -2 1 0; 0 4 0 -5 0 1]
-    A' = [1 1 1 1 1 0; 0 1 -1 2 -2 0; 0 1 1 4 4 0; 0 1 -1 8 -8 1]
-    24 G = [6 0 0; -4 -4 -4; -4 4 -4; 1 2 4; 1 -2 4; 0 0 24]
+The rows of a pair of opposite points differ in signs alone, and so do the columns on the way back:
+what they share is computed once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from numba import types
 from numba.extending import intrinsic
 
-from ...simd import I64, Code, Value, data_pointer, define_once
+from ...simd import I64, Code, Value, call_one_of, data_pointer
+from .matrices import TRANSFORMS, Transform
 
-OUTPUTS, INPUTS = 4, 6  # of a patch, on either axis
-POINTS = INPUTS * INPUTS
-# Rows of B' that share terms: so a patch needs few registers and nothing is kept in between.
-PAIRS = ((0, 5), (1, 2), (3, 4))
-
-
-def _pair(code: Code, which: int, d: Sequence[Value]) -> list[Value]:
-    """Two rows of ``B' d``, those of ``PAIRS[which]``."""
-    builder, constant = code.builder, code.constant
-    if which == 0:
-        return [
-            code.fma(first, constant(4), code.fma(second, constant(-5), third))
-            for first, second, third in (d[0:5:2], d[1:6:2])
-        ]
-    if which == 1:
-        even = code.fma(d[2], constant(-4), d[4])
-        odd = code.fma(d[1], constant(-4), d[3])
-        return [builder.fadd(even, odd), builder.fsub(even, odd)]
-    even, odd = builder.fsub(d[4], d[2]), builder.fsub(d[3], d[1])
-    return [code.fma(odd, constant(2), even), code.fma(odd, constant(-2), even)]
+Pair = tuple[int, int]
+Weights = Sequence[float]
 
 
-def _inputs(code: Code, d: Sequence[Value]) -> list[Value]:
-    """``B' d``."""
-    rows: dict[int, Value] = {}
-    for which, pair in enumerate(PAIRS):
-        rows.update(zip(pair, _pair(code, which, d), strict=True))
-    return [rows[n] for n in range(INPUTS)]
+def pairs_of(size: int) -> tuple[Pair, ...]:
+    """The points: zero and infinity, then the opposite ones."""
+    return (0, size - 1), *((n, n + 1) for n in range(1, size - 1, 2))
 
 
-def _outputs(code: Code, m: Sequence[Value]) -> list[Value]:
-    """``A' m``."""
-    builder, constant = code.builder, code.constant
-    sums = [builder.fadd(m[n], m[n + 1]) for n in (1, 3)]
-    differences = [builder.fsub(m[n], m[n + 1]) for n in (1, 3)]
-    return [
-        builder.fadd(builder.fadd(m[0], sums[0]), sums[1]),
-        code.fma(differences[1], constant(2), differences[0]),
-        code.fma(sums[1], constant(4), sums[0]),
-        builder.fadd(code.fma(differences[1], constant(8), differences[0]), m[5]),
-    ]
+# --- sums with known weights ---------------------------------------------------------------------
 
 
-def transformed_filter(code: Code, g: Sequence[Value]) -> list[Value]:
-    """``G g``."""
-    builder, constant = code.builder, code.constant
-    outer = builder.fadd(g[0], g[2])
-    sixth = constant(-1 / 6)
-    even = code.fma(g[2], constant(1 / 6), builder.fmul(g[0], constant(1 / 24)))
-    odd = builder.fmul(g[1], constant(1 / 12))
-    return [
-        builder.fmul(g[0], constant(1 / 4)),
-        builder.fmul(builder.fadd(outer, g[1]), sixth),
-        builder.fmul(builder.fsub(outer, g[1]), sixth),
-        builder.fadd(even, odd),
-        builder.fsub(even, odd),
-        g[2],
-    ]
+def _plus(code: Code, total: Value, weight: float, value: Value) -> Value:
+    """``total + weight * value``; ``total`` may be None, for nothing."""
+    if total is None:
+        return value if weight == 1 else code.builder.fmul(value, code.constant(weight))
+    if abs(weight) == 1:
+        return (code.builder.fadd if weight > 0 else code.builder.fsub)(total, value)
+    return code.fma(value, code.constant(weight), total)
+
+
+def _scaled(code: Code, weights: Weights, values: Sequence[Value]) -> tuple[float, Value]:
+    """(scale, sum) whose product is the weighted sum; the scale is 1 unless weights are alike."""
+    terms = [(weight, value) for weight, value in zip(weights, values, strict=True) if weight]
+    terms.sort(key=lambda term: (abs(term[0]), term[0] < 0))  # ones first: the rest by fma
+    alike = abs(terms[0][0]) == abs(terms[-1][0])
+    scale, total = terms[0][0] if alike else 1.0, None
+    for weight, value in terms:
+        total = _plus(code, total, weight / scale, value)
+    return scale, total
+
+
+def _sum(code: Code, weights: Weights, values: Sequence[Value]) -> Value:
+    return _plus(code, None, *_scaled(code, weights, values))
+
+
+def _two_rows(code: Code, first: Weights, second: Weights, values: Sequence[Value]) -> list[Value]:
+    """The sums of two rows of a matrix: of what they share, and of what differs in sign."""
+    both = list(zip(first, second, strict=True))
+    if any(abs(a) != abs(b) for a, b in both):
+        return [_sum(code, row, values) for row in (first, second)]
+    halves = [(a + b) / 2 for a, b in both], [(a - b) / 2 for a, b in both]
+    (scale, even), (other, odd) = (_scaled(code, half, values) for half in halves)
+    if scale == other:
+        found = [_plus(code, even, sign, odd) for sign in (1, -1)]
+        return [_plus(code, None, scale, value) for value in found]
+    even = _plus(code, None, scale, even)
+    return [_plus(code, even, sign * other, odd) for sign in (1, -1)]
+
+
+def by_rows(code: Code, matrix: Sequence[Weights], values: Sequence[Value]) -> list[Value]:
+    """The matrix times a vector; the rows of a pair share terms."""
+    found: dict[int, Value] = {}
+    for a, b in pairs_of(len(matrix)):
+        found[a], found[b] = _two_rows(code, matrix[a], matrix[b], values)
+    return [found[n] for n in range(len(matrix))]
+
+
+def by_columns(code: Code, matrix: Sequence[Weights], values: Sequence[Value]) -> list[Value]:
+    """The same where pairs of columns do: each row has their sum or their difference."""
+    ends, *pairs = pairs_of(len(values))
+    sums = [code.builder.fadd(values[a], values[b]) for a, b in pairs]
+    differences = [code.builder.fsub(values[a], values[b]) for a, b in pairs]
+    found = []
+    for row in matrix:
+        alike = [row[a] == row[b] for a, b in pairs]
+        shared = [s if same else d for same, s, d in zip(alike, sums, differences, strict=True)]
+        weights = [*(row[n] for n in ends), *(row[a] for a, _ in pairs)]
+        found.append(_sum(code, weights, [*(values[n] for n in ends), *shared]))
+    return found
 
 
 # --- along a row of patches ----------------------------------------------------------------------
 
 
 def _emit_inputs(
-    builder: Any, count: Value, cells: Value, row: Value, target: Value, plane: Value
-) -> None:
-    """Transform ``count`` patches side by side; six rows of ``cells`` serve them."""
-    code = Code(builder, cells.type.pointee)
-    rows = [code.at(cells, builder.mul(row, I64(n))) for n in range(INPUTS)]
-    planes = [code.at(target, builder.mul(plane, I64(n))) for n in range(POINTS)]
+    transform: Transform, builder: Any, cells: Value, count: Value, row: Value, target: Value,
+    plane: Value,
+) -> None:  # fmt: skip
+    """Transform ``count`` patches side by side; rows of ``cells`` serve them.
 
-    def column(which: int, at: Value) -> list[Value]:
-        wanted = range(INPUTS) if which == 0 else range(1, INPUTS - 1)
-        loaded = [code.load(code.at(rows[n], at)) if n in wanted else None for n in range(INPUTS)]
-        return _pair(code, which, loaded)
+    A pair of rows at a time: so a patch needs few registers and nothing is kept in between.
+    """
+    code, matrix = Code(builder, cells.type.pointee), transform.inputs
+    size, shared = len(matrix), len(matrix) - transform.size
+    rows = [code.at(cells, builder.mul(row, I64(n))) for n in range(size)]
+    planes = [code.at(target, builder.mul(plane, I64(n))) for n in range(transform.points)]
 
-    def patch(which: int, index: Value, *carried: Value) -> list[Value]:
-        """The rows of a pair; the last two columns are the first two of the next patch."""
-        left = builder.mul(index, I64(OUTPUTS * code.lanes))
-        columns = [list(carried[:2]), list(carried[2:])]
-        for n in range(2, INPUTS):
-            columns.append(column(which, builder.add(left, I64(n * code.lanes))))
+    def column(pair: Pair, at: Value) -> list[Value]:
+        wanted = [n for n in range(size) if any(matrix[row][n] for row in pair)]
+        loaded = [code.load(code.at(rows[n], at)) if n in wanted else None for n in range(size)]
+        return _two_rows(code, matrix[pair[0]], matrix[pair[1]], loaded)
+
+    def patch(pair: Pair, index: Value, *carried: Value) -> list[Value]:
+        """The rows of a pair; the last columns are the first ones of the next patch."""
+        left = builder.mul(index, I64(transform.size * code.lanes))
+        columns = [list(carried[2 * n : 2 * n + 2]) for n in range(shared)]
+        for n in range(shared, size):
+            columns.append(column(pair, builder.add(left, I64(n * code.lanes))))
         at = builder.mul(index, I64(code.lanes))
-        for row, values in zip(PAIRS[which], zip(*columns, strict=True), strict=True):
-            for n, value in enumerate(_inputs(code, values)):
-                code.store(value, code.at(planes[row * INPUTS + n], at))
-        return [*columns[-2], *columns[-1]]
+        for row, values in zip(pair, zip(*columns, strict=True), strict=True):
+            for n, value in enumerate(by_rows(code, matrix, values)):
+                code.store(value, code.at(planes[row * size + n], at))
+        return [value for column in columns[-shared:] for value in column]
 
-    for which in range(len(PAIRS)):
-        first = [value for n in range(2) for value in column(which, I64(n * code.lanes))]
-        code.loop(count, first, partial(patch, which))
+    for pair in pairs_of(size):
+        first = [value for n in range(shared) for value in column(pair, I64(n * code.lanes))]
+        code.loop(count, first, partial(patch, pair))
 
 
 def _emit_outputs(
-    builder: Any, count: Value, cells: Value, row: Value, source: Value, plane: Value
-) -> None:
-    """Transform ``count`` patches back, into four rows of ``cells``."""
-    code = Code(builder, cells.type.pointee)
-    planes = [code.at(source, builder.mul(plane, I64(n))) for n in range(POINTS)]
+    transform: Transform, builder: Any, cells: Value, count: Value, row: Value, source: Value,
+    plane: Value,
+) -> None:  # fmt: skip
+    """Transform ``count`` patches back, into rows of ``cells``."""
+    code, matrix = Code(builder, cells.type.pointee), transform.outputs
+    size = len(transform.inputs)
+    planes = [code.at(source, builder.mul(plane, I64(n))) for n in range(transform.points)]
 
     def patch(index: Value) -> list[Value]:
         at = builder.mul(index, I64(code.lanes))
         columns = []
-        for column in range(INPUTS):
-            found = [code.load(code.at(place, at)) for place in planes[column::INPUTS]]
-            columns.append(_outputs(code, found))
+        for column in range(size):
+            found = [code.load(code.at(place, at)) for place in planes[column::size]]
+            columns.append(by_columns(code, matrix, found))
         for n, values in enumerate(zip(*columns, strict=True)):
-            start = code.at(cells, builder.mul(row, I64(n)), builder.mul(at, I64(OUTPUTS)))
-            for place, value in enumerate(_outputs(code, values)):
+            start = code.at(cells, builder.mul(row, I64(n)), builder.mul(at, I64(transform.size)))
+            for place, value in enumerate(by_columns(code, matrix, values)):
                 code.store(value, code.at(start, place * code.lanes))
         return []
 
     code.loop(count, [], patch)
+
+
+def call_transform(
+    builder: Any, which: Value, name: str, emit: Callable[..., None], arguments: Sequence[Value]
+) -> None:
+    """Call what ``emit(transform, builder, *arguments)`` writes for one of `TRANSFORMS`."""
+    kind = arguments[0].type.pointee
+    variants = {
+        f"parconv.winograd.{name}.{transform.size}.{kind}": partial(emit, transform)
+        for transform in TRANSFORMS
+    }
+    call_one_of(builder, which, variants, arguments)
 
 
 _WRITTEN = {"inputs": _emit_inputs, "outputs": _emit_outputs}
@@ -138,23 +166,20 @@ _WRITTEN = {"inputs": _emit_inputs, "outputs": _emit_outputs}
 def _transform(name: str) -> Any:
     """An intrinsic that transforms ``count`` patches in a row.
 
-    ``cells_at`` = the first pixel of `cells`, ``row`` = elements from a row of cells to the next,
-    ``at`` = the first patch of the first plane of points, ``plane`` = elements to the next plane.
+    ``which`` of `TRANSFORMS`; ``cells_at`` = the first pixel of `cells`, ``row`` = elements from a
+    row of cells to the next, ``at`` = the first patch of the first plane of points, ``plane`` =
+    elements to the next plane.
     """
 
-    def transform(typing, scratch, cells_at, row, at, plane, count):  # fmt: skip
-        signature = types.void(scratch, *[types.int64] * 5)
+    def transform(typing, which, scratch, cells_at, row, at, plane, count):  # fmt: skip
+        signature = types.void(types.int64, scratch, *[types.int64] * 5)
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             cells, points = (
-                data_pointer(context, builder, scratch, args[0], args[n]) for n in (1, 3)
+                data_pointer(context, builder, scratch, args[1], args[n]) for n in (2, 4)
             )
-            values = [args[5], cells, args[2], points, args[4]]
-            function = define_once(
-                builder.module, f"parconv.winograd.{name}.{cells.type.pointee}",
-                [value.type for value in values], _WRITTEN[name],
-            )  # fmt: skip
-            builder.call(function, values)
+            values = [cells, args[6], args[3], points, args[5]]
+            call_transform(builder, args[0], name, _WRITTEN[name], values)
             return context.get_dummy_value()
 
         return signature, codegen

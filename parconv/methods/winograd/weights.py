@@ -1,6 +1,7 @@
 """The filters of a layer, transformed: lanes = outputs, as the register tile reads them."""
 
 import itertools
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -12,33 +13,35 @@ from numba.extending import intrinsic
 from ... import jit, machine
 from ...dtypes import Array, DType
 from ...outputs import on_page
-from ...simd import I1, I64, Code, Value, data_pointer, define_once, store_fence
-from .transforms import POINTS, transformed_filter
+from ...simd import I1, I64, Code, Value, data_pointer, store_fence
+from .matrices import TRANSFORMS, Transform
+from .transforms import by_rows, call_transform
 from .turn import load_turned, side
 
 TAPS = 9
 
 
 def _emit_filters(
-    builder: Any, channels: Value, source: Value, step: Value, target: Value, plane: Value,
-    stream: Value,
+    transform: Transform, builder: Any, source: Value, channels: Value, step: Value, target: Value,
+    plane: Value, stream: Value,
 ) -> None:  # fmt: skip
     """Transform a vector of outputs' filters, ``step`` apart, for every channel."""
     code = Code(builder, source.type.pointee)
-    planes = [code.at(target, builder.mul(plane, I64(n))) for n in range(POINTS)]
+    matrix = [[weight / transform.divisor for weight in row] for row in transform.filters]
+    planes = [code.at(target, builder.mul(plane, I64(n))) for n in range(transform.points)]
     last = TAPS - side(code)
+
+    def transformed(values: Sequence[Value]) -> list[Value]:
+        return by_rows(code, matrix, values)
 
     def channel(store: Any, index: Value) -> list[Value]:
         start, at = builder.mul(index, I64(TAPS)), builder.mul(index, I64(code.lanes))
         taps: dict[int, Value] = {}
         for first in (*range(0, last, side(code)), last):
             taps.update(enumerate(load_turned(code, code.at(source, start, first), step), first))
-        rows = [
-            transformed_filter(code, [taps[3 * n + column] for n in range(3)])
-            for column in range(3)
-        ]
-        found = [transformed_filter(code, values) for values in zip(*rows, strict=True)]
-        for place, value in zip(planes, itertools.chain(*found), strict=True):
+        rows = [transformed([taps[3 * n + column] for n in range(3)]) for column in range(3)]
+        found = itertools.chain(*map(transformed, zip(*rows, strict=True)))
+        for place, value in zip(planes, found, strict=True):
             store(value, code.at(place, at))
         return []
 
@@ -51,32 +54,31 @@ def _emit_filters(
 
 @intrinsic
 def _transform_filters(
-    typing, g, at, step, channels, values, values_at, plane, stream
+    typing, which, g, at, step, channels, values, values_at, plane, stream
 ):  # fmt: skip
-    """Emit a call of the above; ``stream``: past the caches."""
+    """Emit a call of the above for ``which`` of `TRANSFORMS`; ``stream``: past the caches."""
     number = types.int64
-    signature = types.void(g, number, number, number, values, number, number, types.boolean)
+    signature = types.void(number, g, number, number, number, values, number, number, types.boolean)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        source = data_pointer(context, builder, g, args[0], args[1])
-        target = data_pointer(context, builder, values, args[4], args[5])
-        flag = builder.trunc(args[7], I1)
-        arguments = [args[3], source, args[2], target, args[6], flag]
-        function = define_once(
-            builder.module, f"parconv.winograd.filters.{source.type.pointee}",
-            [value.type for value in arguments], _emit_filters,
-        )  # fmt: skip
-        builder.call(function, arguments)
+        source = data_pointer(context, builder, g, args[1], args[2])
+        target = data_pointer(context, builder, values, args[5], args[6])
+        flag = builder.trunc(args[8], I1)
+        arguments = [source, args[4], args[3], target, args[7], flag]
+        call_transform(builder, args[0], "filters", _emit_filters, arguments)
         return context.get_dummy_value()
 
     return signature, codegen
 
 
-def _transform(g, values, lanes, channels, plane, stream):
-    """Every filter of ``g``, whose rows are a multiple of ``lanes``."""
+def _transform(g, values, which, lanes, channels, pitch, plane, stream):
+    """Every filter of ``g``, whose rows are a multiple of ``lanes``.
+
+    ``pitch`` = elements from a vector of outputs to the next, ``plane`` = from point to point.
+    """
     for first in range(0, g.shape[0], lanes):
         _transform_filters(
-            g, first * g.shape[1], g.shape[1], channels, values, first // lanes * POINTS * plane,
+            which, g, first * g.shape[1], g.shape[1], channels, values, first // lanes * pitch,
             plane, stream,
         )  # fmt: skip
     store_fence()
@@ -86,22 +88,22 @@ def _transform(g, values, lanes, channels, plane, stream):
 def _compiled(kind: DType) -> Any:
     element = numba.from_dtype(kind)
     g = types.Array(element, 2, "C", readonly=True)
-    return jit.compiled(_transform, (g, element[::1], *[types.int64] * 3, types.boolean))
+    return jit.compiled(_transform, (g, element[::1], *[types.int64] * 5, types.boolean))
 
 
-def transformed(g: Array, groups: int, plane: int) -> Array:
+def transformed(g: Array, groups: int, transform: Transform, plane: int) -> Array:
     """The filters (outputs, channels, 3, 3) as [group, vector of outputs][point][channel][lane].
 
     Points lie ``plane`` elements apart.
     """
-    lanes, channels = machine.lanes(g.itemsize), g.shape[1]
+    lanes, channels, pitch = machine.lanes(g.itemsize), g.shape[1], transform.points * plane
     grouped = np.ascontiguousarray(g).reshape(groups, -1, channels * TAPS)
     short = -grouped.shape[1] % lanes
     if short:
         grouped = np.pad(grouped, ((0, 0), (0, short), (0, 0)))
     filters = grouped.reshape(-1, channels * TAPS)
-    values: Array = on_page(len(filters) // lanes * POINTS * plane * g.itemsize).view(g.dtype)
-    stream = values.nbytes > machine.STREAM_BYTES
-    _compiled(g.dtype)(filters, values, lanes, channels, plane, stream)
+    values: Array = on_page(len(filters) // lanes * pitch * g.itemsize).view(g.dtype)
+    stream, which = values.nbytes > machine.STREAM_BYTES, TRANSFORMS.index(transform)
+    _compiled(g.dtype)(filters, values, which, lanes, channels, pitch, plane, stream)
     values.flags.writeable = False
     return values
