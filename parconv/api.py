@@ -97,13 +97,14 @@ def conv2d(
         16 bits.  For banks and layers "direct", "channels", "depthwise", "planes" or, taken
         by "auto" only within a ``tolerance``, "winograd": 3 x 3 layers with a quarter of the
         multiplications and about ten times the error, or 4 / 9 of them and the usual error.
-        There NaN and infinity spread over patches of 4 x 4, or 2 x 2, outputs.
+        There NaN and infinity spread over patches of 4 x 4, or 2 x 2, outputs.  "gemm", only by
+        name, is the baseline: windows copied, then a product by NumPy's BLAS.
 
     Returns
     -------
     ndarray
         The result: ``out`` where it was given.  Bit-identical for any ``threads``, ``strategy`` and
-        layout of the arrays.
+        layout of the arrays ("gemm": as far as BLAS gives equal bits for equal arrays).
 
     Raises
     ------

@@ -68,7 +68,9 @@ def _why_not(plan: Any, name: str) -> str:
 
 
 def _caveat(plan: Any) -> str:
-    obstacle = machine.prange_obstacle() if plan.strategy == "prange" else None
+    if plan.strategy != "prange" or not plan.bands:
+        return ""
+    obstacle = plan.kernels.obstacle or machine.prange_obstacle()
     return f" (now as threads: {obstacle})" if obstacle else ""
 
 

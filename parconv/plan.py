@@ -158,15 +158,21 @@ class Plan:
         return problem if kind == real(problem.compute) else replace(problem, compute=kind)
 
     @cached_property
+    def kernels(self) -> Any:
+        """The method's compiled code for the problem's types."""
+        problem = self._summed
+        return self._method.kernels(
+            kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
+        )
+
+    @cached_property
     def _shared(self) -> tuple[Any, Work, Array, Array]:
         """What every run of this plan shares."""
         problem, method = self._summed, self._method
         table = np.array(self.bands, np.int64).reshape(-1, 2)
         table.flags.writeable = False
         work = Work(
-            kernels=method.kernels(
-                kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
-            ),
+            kernels=self.kernels,
             remote=partial(run_band, self.method, problem),
             bands=self.bands,
             table=table,

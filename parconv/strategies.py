@@ -83,7 +83,7 @@ def _kept_scratch(work: Work, workers: int) -> Array:
 
 def prange(work: Work, arrays: Arrays) -> None:
     """Numba's own threads, each taking the next band; `threads` where they would be unsafe."""
-    if machine.prange_obstacle() or machine.prange_gate.locked():
+    if work.kernels.obstacle or machine.prange_obstacle() or machine.prange_gate.locked():
         return threads(work, arrays)
     with machine.prange_gate:
         before = machine.get_num_threads()

@@ -59,7 +59,7 @@ def plan_with_kernel(
 ) -> Plan:
     """A plan of one-tile bands whose compiled kernel is wrapped in Python."""
     real = direct.kernels(F.dtype, F.dtype, F.dtype)
-    fake = SimpleNamespace(serial=wrap(real.serial), parallel=wrap(real.parallel))
+    fake = SimpleNamespace(obstacle=None, serial=wrap(real.serial), parallel=wrap(real.parallel))
     monkeypatch.setattr(direct, "kernels", lambda *_: fake)
     plan = parconv.plan2d(F, G, strategy=strategy, method="direct")
     rows = plan.problem.plane[0]

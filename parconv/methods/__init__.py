@@ -27,7 +27,7 @@ columns), reflected where a convolution is asked.
 from types import ModuleType
 
 from ..problem import Problem
-from . import box, channels, depthwise, direct, dot, fft, panel, planes, separable, winograd
+from . import box, channels, depthwise, direct, dot, fft, gemm, panel, planes, separable, winograd
 from .usual import obstacle as obstacle
 
 METHODS: dict[str, ModuleType] = {
@@ -42,6 +42,7 @@ BANK_METHODS: dict[str, ModuleType] = {
     "planes": planes,
     "channels": channels,
     "winograd": winograd,
+    "gemm": gemm,
     "direct": panel,
 }
 

@@ -38,6 +38,7 @@ class Kernels:
 
     kernel: Callable[..., None]
     signature: tuple[Any, ...]
+    obstacle: None = None  # why Numba's threads cannot run it: they can
 
     @cached_property
     def serial(self) -> Any:

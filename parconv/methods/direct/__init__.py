@@ -122,6 +122,14 @@ def largest_pixel(problem: Problem, g: Array) -> int | None:
     return None if problem.widest <= limit else limit
 
 
+def largest_of_bank(problem: Problem, g: Array) -> int | None:
+    """The same for several filters."""
+    if problem.compute.kind != "i":
+        return None
+    limits = [largest_pixel(problem, taps) for taps in g]
+    return min((pixel for pixel in limits if pixel is not None), default=None)
+
+
 # --- the problem as numbers ----------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from ... import machine
 from ...arguments import BOUNDARIES
 from ...dtypes import Array, DType
 from ...problem import Problem
-from ..direct import largest_pixel
+from ..direct import largest_of_bank
 from ..kernels import Kernels, Taps, signature
 from ..usual import bank_of, error as error, unasked as unasked
 from . import kernel as k
@@ -61,10 +61,6 @@ def cost(problem: Problem) -> float:
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters block by block as the tile reads them, tap by tap; read-only."""
     bank, shape = bank_of(problem), shape_of(problem)
-    limit = None
-    if problem.compute.kind == "i":
-        limits = [largest_pixel(problem, taps) for taps in g]
-        limit = min((pixel for pixel in limits if pixel is not None), default=None)
     rows = g.reshape(bank.groups, -1, bank.inputs, math.prod(problem.filter))
     with np.errstate(over="ignore"):
         found = pairs(rows) if words(problem) else rows.astype(problem.sums)
@@ -76,7 +72,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
     if words(problem):
         values = np.concatenate([values, offsets(problem, rows)])
     values.flags.writeable = False
-    return Taps(values, limit)
+    return Taps(values, largest_of_bank(problem, g))
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,95 @@
+"""Compiled ends of the product: pixels into columns, and sums into the output.
+
+`layout` describes the problem as int64 numbers, indexed by the names below.
+"""
+
+from ... import jit
+from ...borders import source_index
+from ..direct.elements import read, write
+from ..direct.runs import convert_rows, convert_run, has_runs
+
+FIELDS = (
+    ROWS_IN, COLUMNS_IN, ROWS_OUT, COLUMNS_OUT, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X, DILATION_Y,
+    DILATION_X, TAPS_Y, TAPS_X, BORDER_Y, BORDER_X, GROUPS, INPUTS, OUTPUTS, ROWS, RUN,
+) = range(19)  # fmt: skip
+
+
+@jit.jit()
+def _inside(first, step, count, size):
+    """Which of ``count`` indices ``step`` apart lie in an axis: [begin, end)."""
+    begin = min(max(-(first // step), 0), count)
+    return begin, max(min((size - first + step - 1) // step, count), begin)
+
+
+@jit.jit()
+def _pixel(f, fill, layout, scratch, image, channel, row, column):
+    """Of the extended image."""
+    row = source_index(row, layout[ROWS_IN], layout[BORDER_Y])
+    column = source_index(column, layout[COLUMNS_IN], layout[BORDER_X])
+    if row < 0 or column < 0:
+        return fill[0]
+    return read(f, (image, channel, row, column), 0, scratch)
+
+
+@jit.jit()
+def _plane(f, fill, layout, scratch, image, channel, top, left, rows, at):
+    """The pixels of one channel that some rows of outputs meet under one tap."""
+    width, step_y, step_x = layout[COLUMNS_OUT], layout[STRIDE_Y], layout[STRIDE_X]
+    above, below = _inside(top, step_y, rows, layout[ROWS_IN])
+    begin, end = _inside(left, step_x, width, layout[COLUMNS_IN])
+    if step_x == 1 and has_runs(f):
+        first = top + above * step_y, left + begin
+        start = image * f.strides[0] + channel * f.strides[1] + first[0] * f.strides[2]
+        convert_rows(
+            f, start // f.itemsize + first[1], step_y * f.strides[2] // f.itemsize,
+            scratch, at + above * width + begin, width, below - above, end - begin,
+        )  # fmt: skip
+    else:
+        for n in range(above, below):
+            row, to = top + n * step_y, at + n * width
+            for x in range(begin, end):
+                column = left + x * step_x
+                scratch[to + x] = read(f, (image, channel, row, column), 0, scratch)
+    for n in range(rows):
+        copied = end - begin if above <= n < below else 0
+        row, to = top + n * step_y, at + n * width
+        for rest in range(width - copied):
+            x = rest if rest < begin or copied == 0 else rest + copied
+            scratch[to + x] = _pixel(
+                f, fill, layout, scratch, image, channel, row, left + x * step_x
+            )
+
+
+def columns(f, fill, layout, scratch, group, first, last):
+    """The pixels under every tap of a group's channels, tap by tap, for some rows of outputs.
+
+    Rows ``[first, last)`` are counted over all images.
+    """
+    at = 0
+    for channel in range(group * layout[INPUTS], (group + 1) * layout[INPUTS]):
+        for tap in range(layout[TAPS_Y] * layout[TAPS_X]):
+            top = tap // layout[TAPS_X] * layout[DILATION_Y] - layout[LEAD_Y]
+            left = tap % layout[TAPS_X] * layout[DILATION_X] - layout[LEAD_X]
+            line = first
+            while line < last:
+                image, y = line // layout[ROWS_OUT], line % layout[ROWS_OUT]
+                rows = min(layout[ROWS_OUT] - y, last - line)
+                y = top + y * layout[STRIDE_Y]
+                _plane(f, fill, layout, scratch, image, channel, y, left, rows, at)
+                at += rows * layout[COLUMNS_OUT]
+                line += rows
+
+
+def deliver(out, layout, sums, group, first, last):
+    """Store a group's sums, filter by filter, for the same rows."""
+    at, width = 0, layout[COLUMNS_OUT]
+    for output in range(group * layout[OUTPUTS], (group + 1) * layout[OUTPUTS]):
+        for line in range(first, last):
+            image, row = line // layout[ROWS_OUT], line % layout[ROWS_OUT]
+            if has_runs(out):
+                start = image * out.strides[0] + output * out.strides[1] + row * out.strides[2]
+                convert_run(sums, at, out, start // out.itemsize, width)
+            else:
+                for n in range(width):
+                    write(out, (image, output, row, n), sums[at + n], sums[at + n])
+            at += width
