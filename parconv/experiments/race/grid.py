@@ -55,7 +55,8 @@ LAYERS: tuple[Layer, ...] = (
         for image, taps, asked in RESNET
     ),
     *(
-        Layer("winograd", image, taps, method="winograd", planned=True, **asked)
+        Layer("winograd", image, taps, **chosen, planned=True, **asked)
+        for chosen in ({"method": "winograd"}, {"tolerance": 1e-5})
         for image, taps, asked in RESNET[:4]
     ),
     *(

@@ -32,6 +32,7 @@ class Layer:
     groups: int = 1
     dtype: str = "float32"
     method: str = "auto"
+    tolerance: float | None = None
     strategy: str = "auto"
     planned: bool = False
     serial: bool = False
@@ -41,7 +42,10 @@ class Layer:
     def name(self) -> str:
         """What the table shows and ``--only`` searches; different for every workload."""
         shapes = ("x".join(map(str, shape)) for shape in (self.image, self.filters))
-        usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "method": "auto"}
+        usual = {
+            "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "method": "auto",
+            "tolerance": None,
+        }  # fmt: skip
         asked = {word: getattr(self, word) for word in usual}
         unusual = (f"{word}:{asked[word]}" for word, other in usual.items() if asked[word] != other)
         words = [self.group, *shapes, self.dtype, *unusual]
@@ -50,7 +54,7 @@ class Layer:
     @property
     def question(self) -> dict[str, Any]:
         """Keywords of `parconv.plan2d`, but for the strategy and the kind of product."""
-        words = ["stride", "padding", "dilation", "groups", "method"]
+        words = ["stride", "padding", "dilation", "groups", "method", "tolerance"]
         words += ["dtype"] * (self.dtype[0] in "iu")  # torch answers in the image's type
         return {word: getattr(self, word) for word in words}
 
