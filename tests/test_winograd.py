@@ -372,6 +372,18 @@ def test_other_processes_compute_the_same_bits() -> None:
         assert_same_bits(plan(F), RIGHT[F4])
 
 
+@both
+def test_streamed(transform: Transform) -> None:
+    """Rows of an image begin other patches, whole images do not."""
+    question = {"padding": 1, "correlate": True, **asked(transform)}
+    images = parconv.stream(iter(F), FILTERS, **question)
+    for result, right in zip(images, RIGHT[transform], strict=True):
+        assert_same_bits(result, right)
+    out = np.full_like(RIGHT[transform], np.nan)
+    parconv.stream(F, FILTERS, out, memory=1 << 20, **question)
+    np.testing.assert_allclose(out, RIGHT[transform], rtol=0, atol=1e-3)
+
+
 # --- what it is not for --------------------------------------------------------------------------
 
 
