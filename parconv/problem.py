@@ -59,7 +59,7 @@ class Problem:
     part: Part = WHOLE
     traits: Traits = PLAIN
     bank: Bank | None = None  # several filters, or sums over channels
-    tolerance: float | None = None  # of errors, relative to what a sum's terms may reach
+    tolerance: float | None = None  # of errors, by the largest |f| nearby times sum |g|
 
     @cached_property
     def shape(self) -> Shape:

@@ -298,6 +298,14 @@ def test_unusual_pixels_become_colours_or_gray(
     assert image.dtype == np.uint8
 
 
+def test_explain_within_a_tolerance(run: Run) -> None:
+    layer = ("--shape", "8x32x28x28", "--kernel", "32x32x3x3", "--boundary", "constant")
+    for tolerance, method in (("1e-5", "winograd"), ("1e-9", "channels")):
+        status, out, err = run("explain", *layer, "--tolerance", tolerance)
+        assert (status, err) == (0, "")
+        assert f"method     {method}:" in out
+
+
 def test_explain_prints_the_plan(run: Run) -> None:
     status, out, err = run("explain", "--shape", "64x80", "--kernel", "7x5", "--threads", "1")
     assert (status, err) == (0, "")

@@ -33,6 +33,9 @@ def explain(
     threads: Threads = None,
     strategy: Strategy = "auto",
     method: Method = "auto",
+    tolerance: Annotated[
+        float | None, typer.Option(help="Error that auto may accept for speed, such as 1e-5.")
+    ] = None,
     stream: Annotated[
         int | None, typer.Option(help="As a stream of files, with so many MiB of memory.")
     ] = None,
@@ -55,6 +58,7 @@ def explain(
         threads=threads,
         strategy=strategy,
         method=method,
+        tolerance=tolerance,
     )
     typer.echo(found.explain())
 

@@ -56,8 +56,8 @@ def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     bank, (batch, outputs, rows, width) = bank_of(problem), problem.maps
     copy = ROW_WORK + width * (COPY_WORK if problem.stride[1] == 1 else APART_WORK)
-    sums = width * outputs * (PRODUCT_WORK * problem.taps + DELIVERY_WORK)
-    each = bank.groups * problem.taps * copy + sums
+    products = width * outputs * (PRODUCT_WORK * problem.taps + DELIVERY_WORK)
+    each = bank.groups * problem.taps * copy + products
     return batch * rows * each + UNIT_WORK * units(problem)
 
 
