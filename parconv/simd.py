@@ -78,24 +78,23 @@ class Code:
         self.builder.store(value, self._as_vectors(value, pointer), align=size)
 
     def load_some(self, pointer: Value, chosen: Value) -> Value:
-        """Only the lanes that the vector of bits ``chosen`` tells, the others 0."""
-        kind = self.vector.as_pointer()
-        function = self._masked("load", self.vector, [kind, I32, chosen.type, self.vector])
-        pointer = self.builder.bitcast(pointer, kind)
-        return self.builder.call(function, [pointer, I32(self.itemsize), chosen, self.zero])
+        """Zeros but in the lanes that the vector of bits ``chosen`` tells; others are not read."""
+        zeros = ir.Constant(ir.VectorType(self.kind, chosen.type.count), None)
+        pointer = self._as_vectors(zeros, pointer)
+        return self._masked("load", zeros.type, pointer, I32(self.itemsize), chosen, zeros)
 
     def store_some(self, value: Value, pointer: Value, chosen: Value) -> None:
         """Only the lanes that the vector of bits ``chosen`` tells; others touch no memory."""
-        kind = value.type.as_pointer()
-        function = self._masked("store", ir.VoidType(), [value.type, kind, I32, chosen.type])
-        pointer = self.builder.bitcast(pointer, kind)
-        self.builder.call(function, [value, pointer, I32(self.itemsize), chosen])
+        pointer = self._as_vectors(value, pointer)
+        self._masked("store", ir.VoidType(), value, pointer, I32(self.itemsize), chosen)
 
-    def _masked(self, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+    def _masked(self, what: str, result: Any, *arguments: Value) -> Value:
+        lanes = arguments[-1].type.count if what == "store" else result.count
         letter = "i" if self.kind in (I32, I64) else "f"
-        name = f"llvm.masked.{name}.v{self.lanes}{letter}{8 * self.itemsize}.p0"
-        kind = ir.FunctionType(result, arguments)
-        return cgutils.get_or_insert_function(self.builder.module, kind, name)
+        name = f"llvm.masked.{what}.v{lanes}{letter}{8 * self.itemsize}.p0"
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, arguments)
 
     def lanes_of(self, bits: Value) -> Value:
         """The lowest bits of an integer, a lane each."""
@@ -131,6 +130,16 @@ class Code:
         """Lanes of two vectors, counted through both."""
         lanes = ir.Constant(ir.VectorType(I32, len(order)), list(order))
         return self.builder.shuffle_vector(first, second, lanes)
+
+    def lookup(self, first: Value, order: Value, second: Value) -> Value:
+        """Lanes of two vectors, counted through both by a vector of integers (AVX-512)."""
+        kind = {4: "ps", 8: "pd"}[self.itemsize]
+        arguments = [first, order, second]
+        function = ir.FunctionType(self.vector, [value.type for value in arguments])
+        name = f"llvm.x86.avx512.vpermi2var.{kind}.512"
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, function, name), arguments
+        )
 
     def piece(self, vector: Value, first: int, count: int) -> Value:
         """Some neighbouring lanes."""
@@ -181,13 +190,13 @@ class Code:
         kind = ir.FunctionType(value.type, [value.type])
         return self.builder.call(ir.InlineAsm(kind, "", "=r,0", side_effect=False), [value])
 
-    def prefetch(self, pointer: Value) -> None:
-        """Ask the second-level cache for the line at ``pointer``, which may be anywhere."""
+    def prefetch(self, pointer: Value, level: int = 2) -> None:
+        """Ask the cache of that level for the line at ``pointer``, which may be anywhere."""
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
         call = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
-        read, second_level, data = I32(0), I32(2), I32(1)
-        self.builder.call(call, [self.builder.bitcast(pointer, byte), read, second_level, data])
+        read, near, data = I32(0), I32(4 - level), I32(1)
+        self.builder.call(call, [self.builder.bitcast(pointer, byte), read, near, data])
 
     # --- control flow with values carried in registers ---
 

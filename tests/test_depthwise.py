@@ -14,7 +14,9 @@ from oracle import Expected, assert_right, assert_same_bits, compute_type, expec
 import parconv
 from parconv import machine
 from parconv.methods import depthwise
-from parconv.methods.depthwise.sweep import KINDS, SIZES, STRIDES
+from parconv.methods.depthwise import numbers
+from parconv.methods.depthwise.strip import KINDS, outputs
+from parconv.methods.depthwise.sweep import SIZES, STRIDES, Kind
 from parconv.plan import Plan
 from parconv.strategies import STRATEGIES
 
@@ -72,7 +74,7 @@ def able(f: np.ndarray, g: np.ndarray, **options: Any) -> bool:
 def widths(size: int, stride: int, dtype: str) -> list[int]:
     """About ends of vectors, of strips and of several strips, in outputs."""
     lanes = LANES * 4 // np.dtype(dtype).itemsize
-    whole = depthwise.Kind(size, stride, 1).outputs(lanes)
+    whole = outputs(Kind(size, stride, 1), lanes)
     edges = (1, 2, whole, 2 * whole, 3 * whole, MOST * whole, (MOST + 1) * whole)
     limit = depthwise.WIDEST * lanes
     return sorted({n + d for n in edges for d in (-1, 0, 1) if 0 < n + d <= limit})
@@ -132,7 +134,7 @@ def test_a_bank_over_single_planes() -> None:
 
 def test_blocks_of_rows() -> None:
     """Planes of several blocks, cut where the result's lines do not end."""
-    rows = 2 * depthwise.BLOCK_BYTES // (4 * 37) + 5
+    rows = 2 * numbers.BLOCK_BYTES // (4 * 37) + 5
     check(image((1, 2, rows, 37)), image((2, 1, 3, 3)), padding=1)
     check(image((1, 1, 2 * rows, 75)), image((1, 1, 3, 3)), padding=1, stride=2)
 

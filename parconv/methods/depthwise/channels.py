@@ -1,137 +1,146 @@
 """Channels in lanes: for images whose channels lie side by side, and results that do.
 
-A tile is several pixels of one row, next to one another, for as many channels as a vector has
-lanes.  All channels of a tile come before the next tile, so that lines which follow one another in
-memory are read and written together.  The order of additions is that of `sweep`, and so are the
-bits.
+A tile is a few rows of output, one pixel of each, for as many channels as a vector has lanes; it
+moves along the row.  So neighbouring loads of the same instruction lie a pixel apart, which the
+machine's own prefetching follows, and not a row.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ...simd import I1, I64, Code, Value, call_one_of, data_pointer, define_once
-from .masked import masked_store
-from .sweep import SIZES, STRIDES
+from ... import machine
+from ...simd import I64, Code, Value, call_one_of, data_pointer, define_once
+from .sweep import KEPT, SIZES, STRIDES
 
-PIXELS = 4  # of a tile away from the borders
+HIGH = 4 if machine.VECTOR_REGISTERS == 32 else 2  # rows of output of a tile
 STORE, STREAM, MASK = range(3)  # all lanes, past the caches, some lanes
 
 
 class Tile(NamedTuple):
-    """What is compiled: pixels, stride and filter columns.
+    """What is compiled: the side of a filter, stride, and whether columns may lie outside."""
 
-    With one pixel any stride and columns, of which those outside the image are read as zeros.
-    """
+    size: int
+    stride: int
+    border: bool
 
-    pixels: int
-    stride: int = 0
-    size: int = 0
+    @property
+    def rows(self) -> int:
+        """Of the image."""
+        return (HIGH - 1) * self.stride + self.size
 
 
-TILES = [Tile(1), *(Tile(PIXELS, stride, size) for size in SIZES for stride in STRIDES)]
+TILES = [
+    Tile(size, stride, border) for size in SIZES for stride in STRIDES for border in (False, True)
+]
 
 
 class _Tiles:
-    """Emits a tile for vector after vector of channels.
+    """Emits a tile for vector after vector of channels, and for pixel after pixel of each.
 
     The attributes are IR values of the function's arguments.
     """
 
     def __init__(self, builder: Any, tile: Tile, *arguments: Value) -> None:
-        (self.source, self.row, self.pixel, self.step, self.column, self.columns, self.zeros,
-         self.taps, self.tap, self.width, self.height, self.begun, self.out, self.out_pixel,
-         self.mode, self.mask, self.ahead, self.count) = arguments  # fmt: skip
+        (self.source, self.row, self.pixel, self.first, self.rows, self.column, self.in_row,
+         self.zeros, self.taps, self.tap, self.height, self.width, self.out, self.out_row,
+         self.out_pixel, self.mode, self.mask, self.ahead, self.below, self.count) = arguments  # fmt: skip
         self.builder, self.tile = builder, tile
         self.code = Code(builder, self.source.type.pointee)
-        self.none = self.code.constant(-0.0)  # whatever is added to it stays as it is
+        self.weights: dict[tuple[int, int], Value] = {}
 
     def emit(self) -> None:
         code, builder = self.code, self.builder
-        begun = builder.icmp_signed("!=", self.begun, I64(0))
-        self.first = builder.select(begun, code.zero, self.none)
+        rows = [builder.add(self.first, I64(n)) for n in range(self.tile.rows)]
+        self.inside = [builder.icmp_unsigned("<", row, self.rows) for row in rows]
+        self.lanes = code.lanes_of(self.mask)
         start = [self.source, self.taps, self.out]
-        code.loop(self.count, start, self.one_tile, rolled=True)
+        code.loop(self.count, start, self.one_vector, rolled=True)
 
-    def one_tile(self, _: Value, *pointers: Value) -> list[Value]:
-        code, pixels = self.code, self.tile.pixels
-        source, taps, out = pointers
-        start = [source, taps, *[self.first] * pixels]
-        add_row = self.add_row if pixels == 1 else self.add_whole_row
-        sums = code.loop(self.height, start, add_row, rolled=True)[2:]
-        self.prefetch(source)
-        self.store(sums, out)
+    def one_vector(self, index: Value, *pointers: Value) -> list[Value]:
+        code, builder, size = self.code, self.builder, self.tile.size
+        source, self.filters, out = pointers
+        if size <= KEPT:
+            every = [(row, column) for row in range(size) for column in range(size)]
+            self.weights = {tap: self.read_weight(*tap) for tap in every}
+        later = builder.icmp_signed("<", builder.add(index, self.ahead), self.count)
+        vectors = builder.mul(self.ahead, I64(code.lanes))
+        self.needed = builder.add(vectors, builder.select(later, I64(0), self.below))
+        code.loop(self.width, [source, out, self.column], self.one_pixel, rolled=True)
         return [code.at(pointer, code.lanes) for pointer in pointers]
 
-    def add_whole_row(self, _: Value, source: Value, taps: Value, *sums: Value) -> list[Value]:
-        """What one filter row adds to pixels whose taps are all inside the image."""
-        code, (pixels, stride, size) = self.code, self.tile
-        weights = []
-        for _ in range(size):
-            weights.append(code.load(taps))
-            taps = code.at(taps, self.tap)
-        total = [self.none] * pixels
-        pixel = source
-        for column in range((pixels - 1) * stride + size):
-            value = code.load(pixel)
-            for n in range(pixels):
-                tap = column - n * stride
-                if 0 <= tap < size:
-                    total[n] = code.fma(value, weights[tap], total[n])
-            pixel = code.at(pixel, self.pixel)
-        return [code.at(source, self.row), taps, *self.added(sums, total)]
+    def read_weight(self, row: int, column: int) -> Value:
+        index = self.builder.mul(self.tap, I64(row * self.tile.size + column))
+        return self.code.load(self.code.at(self.filters, index))
 
-    def added(self, sums: Sequence[Value], total: Sequence[Value]) -> list[Value]:
-        return [self.builder.fadd(*pair) for pair in zip(sums, total, strict=True)]
+    def weight(self, row: int, column: int) -> Value:
+        return self.weights.get((row, column)) or self.read_weight(row, column)
 
-    def add_row(self, _: Value, source: Value, taps: Value, *sums: Value) -> list[Value]:
-        """What one filter row adds to a pixel anywhere."""
-        start = [source, taps, self.column, self.none]
-        _, taps, _, *total = self.code.loop(self.width, start, self.add_tap, rolled=True)
-        return [self.code.at(source, self.row), taps, *self.added(sums, total)]
+    def one_pixel(self, _: Value, source: Value, out: Value, column: Value) -> list[Value]:
+        code, builder, tile = self.code, self.builder, self.tile
+        sums, pixels = [code.zero] * HIGH, code.opaque(source)
+        for row in range(tile.rows):
+            add = partial(self.add_row, row, pixels, column, sums)
+            inside = builder.zext(self.inside[row], I64)
+            sums = code.choose(inside, {1: add, 0: partial(list, sums)})
+            pixels = code.at(pixels, self.row)
+        self.store(sums, out)
+        step = builder.mul(self.pixel, I64(tile.stride))
+        column = builder.add(column, I64(tile.stride))
+        return [code.at(source, step), code.at(out, self.out_pixel), column]
 
-    def add_tap(
-        self, _: Value, source: Value, taps: Value, column: Value, total: Value
-    ) -> list[Value]:
-        code, builder = self.code, self.builder
-        inside = builder.icmp_unsigned("<", column, self.columns)
-        pixel = code.load(builder.select(inside, source, self.zeros))
-        total = code.fma(pixel, code.load(taps), total)
-        following = builder.add(column, I64(1))
-        return [code.at(source, self.pixel), code.at(taps, self.tap), following, total]
+    def add_row(self, row: int, pixels: Value, column: Value, sums: Sequence[Value]) -> list[Value]:
+        """One row of the image, added to the outputs that it meets."""
+        code, (size, stride, _), sums = self.code, self.tile, list(sums)
+        self.prefetch(row, pixels)
+        for tap, value in enumerate(self.columns(pixels, column)):
+            for out in range(HIGH):
+                tap_row = row - out * stride
+                if 0 <= tap_row < size:
+                    weight = self.weight(tap_row, tap)
+                    sums[out] = (
+                        code.fma(value, weight, sums[out])
+                        if tap_row or tap
+                        else self.builder.fmul(value, weight)
+                    )
+        return sums
 
-    def prefetch(self, source: Value) -> None:
-        """The same pixels of the rows below.
+    def columns(self, pixels: Value, column: Value) -> list[Value]:
+        """What each filter column meets."""
+        code, builder, found = self.code, self.builder, []
+        for _ in range(self.tile.size):
+            inside = builder.icmp_unsigned("<", column, self.in_row)
+            place = builder.select(inside, pixels, self.zeros) if self.tile.border else pixels
+            found.append(code.load(place))
+            column = builder.add(column, I64(1))
+            pixels = code.at(pixels, self.pixel)
+        return found
 
-        32 x 96 x 56 x 56 at 3x3, one core: 7.5 ms without, 3.1 so (Zen 5, 2026-11).
-        """
-        code, (pixels, stride, _) = self.code, self.tile
-        row = code.at(source, self.ahead)
-        for _ in range(max(stride, 1)):
-            pixel = row
-            for _ in range(pixels * max(stride, 1)):
-                code.prefetch(pixel)
-                pixel = code.at(pixel, self.pixel)
-            row = code.at(row, self.row)
+    def prefetch(self, row: int, pixels: Value) -> None:
+        """Channels that follow, of rows that the tile above did not read."""
+        if row >= self.tile.size - self.tile.stride:
+            for column in range(self.tile.stride):
+                pixel = self.builder.mul(self.pixel, I64(column))
+                self.code.prefetch(self.code.at(pixels, self.needed, pixel))
 
     def store(self, sums: Sequence[Value], out: Value) -> None:
         code, builder = self.code, self.builder
-        bits = builder.trunc(self.mask, ir.IntType(code.lanes))
-        lanes = builder.bitcast(bits, ir.VectorType(I1, code.lanes))
         ways = {
             STORE: code.store,
             STREAM: code.stream,
-            MASK: lambda value, pointer: masked_store(code, value, pointer, lanes),
+            MASK: lambda value, pointer: code.store_some(value, pointer, self.lanes),
         }
 
         def put(how: Any) -> list[Value]:
+            pointer = out
             for n, value in enumerate(sums):
-                how(value, code.at(out, builder.mul(I64(n), self.out_pixel)))
+                with builder.if_then(builder.icmp_signed(">", self.height, I64(n))):
+                    how(value, pointer)
+                pointer = code.at(pointer, self.out_row)
             return [I64(0)]
 
         code.choose(self.mode, {key: partial(put, how) for key, how in ways.items()})
@@ -143,38 +152,39 @@ def _emit(builder: Any, name: str, key: Value, *arguments: Value) -> None:
     def body(tile: Tile) -> Callable[..., None]:
         return lambda inner, *values: _Tiles(inner, tile, *values).emit()
 
-    variants = {f"{name}.{'.'.join(map(str, tile))}": body(tile) for tile in TILES}
+    variants = {f"{name}.{'.'.join(map(str, map(int, tile)))}": body(tile) for tile in TILES}
     call_one_of(builder, key, variants, arguments)
 
 
 @intrinsic
-def tiles(
-    typing, key, f, at, image, scratch, zeros, taps, taps_at, filters, out, to, count,
+def channel_tiles(
+    typing, key, f, at, image, scratch, zeros, taps, filters, out, result, ahead, count,
 ):  # fmt: skip
-    """Emit a call that computes one tile for all channels.
+    """Emit a call that computes `HIGH` rows of pixels for ``count`` vectors of channels.
 
-    ``key`` counts through `TILES`.  ``at`` is where the first pixel meets the image at the first
-    filter row.  ``image`` = elements from one row to the next and one pixel to the next, the
-    stride, the column of ``at``, columns, and how far on to prefetch.  ``filters`` = elements from
-    one tap to the next, taps of a row, rows, and whether rows before them are left out.  ``to`` =
-    the first pixel of the output, elements from one to the next, how to store, and the lanes to
-    store.  ``count`` = vectors of channels.
+    ``key`` counts through `TILES`.  ``at`` is where the first output meets the first row;
+    ``image`` = elements from one row and from one pixel to the next, the first row, how many there
+    are, the column of ``at``, and how many there are.  ``filters`` = the first tap, and elements
+    from one to the next.  ``result`` = rows and pixels to store, the first one, elements from one
+    row and from one pixel to the next, how to store, and the lanes to store.  ``ahead`` = how many
+    vectors of channels on to prefetch, and elements from there to where the next tiles begin.
     """
     signature = types.void(
-        key, f, at, image, scratch, zeros, taps, taps_at, filters, out, to, count
+        key, f, at, image, scratch, zeros, taps, filters, out, result, ahead, count
     )
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         def pointer(array: int, at: Value) -> Value:
             return data_pointer(context, builder, signature.args[array], args[array], at)
 
-        row, pixel, step, column, columns, ahead = cgutils.unpack_tuple(builder, args[3])
-        filters, to = (cgutils.unpack_tuple(builder, args[n]) for n in (8, 10))
+        image, filters, result, ahead = (
+            cgutils.unpack_tuple(builder, args[n]) for n in (3, 7, 9, 10)
+        )
         arguments = [
-            args[0], pointer(1, args[2]), row, pixel, step, column, columns, pointer(4, args[5]),
-            pointer(6, args[7]), *filters, pointer(9, to[0]), *to[1:], ahead, args[11],
+            args[0], pointer(1, args[2]), *image, pointer(4, args[5]), pointer(6, filters[0]),
+            filters[1], *result[:2], pointer(8, result[2]), *result[3:], *ahead, args[11],
         ]  # fmt: skip
-        name = f"parconv.pixels.{arguments[1].type.pointee}"
+        name = f"parconv.channels.{arguments[1].type.pointee}"
         function = define_once(
             builder.module,
             name,

@@ -1,9 +1,10 @@
-"""The kernel of the depthwise method: planes of output, a few rows at a time.
+"""The kernel of the depthwise method: planes of output, or channels side by side.
 
-A block of rows is computed into scratch, where rows follow one another as in a dense result, and
-leaves it in runs of cache lines.  Images whose rows lie flat are read in place where the machine
-loads under masks; else a block's rows are first copied between zeros.  Images and results whose
-channels lie side by side take `channels` instead.
+Images whose rows lie flat are read in place where the machine loads under masks; else a block's
+rows are first copied between zeros.  Results are written in place likewise.  Large ones, which go
+past the caches, and those of other machines are computed in scratch, where rows follow one another
+as in a dense result, and leave it in runs of cache lines.  Images and results whose channels lie
+side by side take `last` instead.
 
 `layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
 """
@@ -13,17 +14,14 @@ import numpy as np
 from ... import jit, machine
 from ...simd import store_fence
 from ..direct.runs import convert_run
-from .channels import MASK, PIXELS, STORE, STREAM, tiles
-from .stream import stream_lines
-from .sweep import MASKED, sweep
-
-FIELDS = (
-    OUTPUTS, MULTIPLIER, ROWS, COLUMNS, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, SIZE, STRIDE, BLOCK,
-    LARGE, AHEAD, COPY_AT, COPY_ROW, COPY_LEAD, TOGETHER, TAPS_AT, TILE, STRIPS,
-) = range(20)  # fmt: skip
-HEADER = len(FIELDS)
-# Of each strip: its kind, its first output, where its last vector begins and where its masks are.
-KIND, LEFT, LAST, MASKS_AT, STRIP = range(5)
+from .last import all_channels, side_by_side
+from .numbers import (
+    AHEAD, BLOCK, COLUMN, COLUMNS, COLUMNS_IN, COPY_AT, COPY_LEAD, COPY_ROW, HEADER, KIND, LARGE, LAST,
+    LEAD_X, LEAD_Y, LEFT, LIMIT, MULTIPLIER, OUTPUTS, PAIR, ROWS, ROWS_IN, SIZE, STRIDE, STRIP,
+    STRIPS, TABLE,
+)  # fmt: skip
+from .lines import leave
+from .strip import MASKED, NEVER, sweep_strip
 
 
 @jit.jit()
@@ -58,155 +56,73 @@ def _copy(f, flat, layout, scratch, at, b, c, first, rows):
                 scratch[target + x] = f[b, c, row, x]
 
 
-@jit.jit()
-def _leave(scratch, base, out, run, begin, end, large):
-    """Elements ``[begin, end)`` from the base on leave for their places, ``run`` on in ``out``."""
-    line = machine.CACHE_LINE // out.itemsize
-    if large:
-        first = min(-(-begin // line) * line, end)
-        convert_run(scratch, base + begin, out, run + begin, first - begin)
-        whole = (end - first) // line
-        stream_lines(scratch, base + first, out, run + first, whole)
-        begin = first + whole * line
-    convert_run(scratch, base + begin, out, run + begin, end - begin)
-
-
-@jit.jit()
-def _channels_in_lanes(f, taps, out, layout, scratch, start, stop):
-    """Planes ``[start, stop)`` of images whose channels lie side by side."""
-    element, size, stride = out.itemsize, layout[SIZE], layout[STRIDE]
-    channels, rows_in, columns_in = layout[OUTPUTS], layout[ROWS_IN], layout[COLUMNS_IN]
-    row, pixel = f.strides[2] // element, f.strides[3] // element
-    lanes = machine.VECTOR_BYTES // element
-    out_pixel = out.strides[3] // element
-    streamed = layout[LARGE] and (
-        out.ctypes.data % machine.VECTOR_BYTES == out.strides[0] % machine.VECTOR_BYTES == 0
-        and out.strides[2] % machine.VECTOR_BYTES == out.strides[3] % machine.VECTOR_BYTES == 0
-    )
-    for n in range(lanes):
-        scratch[n] = 0
-    # pixels [left, right) are read without a look at the columns
-    left = min(-(-max(layout[LEAD_X], 0) // stride), layout[COLUMNS])
-    right = (columns_in + layout[LEAD_X] - size) // stride + 1
-    right = max(min(right, layout[COLUMNS]), left)
-    while start < stop:
-        b, first = start // channels, start % channels
-        last = min(channels, first + stop - start)
-        start += last - first
-        # whole vectors of channels, then the rest in one that ends with the channels
-        full = (last - first) // lanes
-        rest = (last - first) % lanes
-        rest_at = min(last - rest, channels - lanes)
-        mask = ((1 << rest) - 1) << (last - rest - rest_at)
-        vectors = (first, full, 0), (rest_at, np.int64(rest > 0), mask)
-        for y in range(layout[ROWS]):
-            top = y * stride - layout[LEAD_Y]
-            above = min(max(-top, 0), size)
-            height = min(size, rows_in - top) - above
-            if height <= 0:
-                for c in range(first, last):
-                    for x in range(layout[COLUMNS]):
-                        out[b, c, y, x] = 0
-                continue
-            source = (b * f.strides[0] + (top + above) * f.strides[2]) // element
-            target = (b * out.strides[0] + y * out.strides[2]) // element
-            filters = channels, size, height, np.int64(above > 0)
-            taps_at = layout[TAPS_AT] + above * size * channels
-            x = 0
-            while x < layout[COLUMNS]:
-                whole = left <= x and x + PIXELS <= right
-                column = x * stride - layout[LEAD_X]
-                image = row, pixel, stride, column, columns_in, (size - above) * row
-                for at, count, mask in vectors:
-                    if count:
-                        how = MASK if mask else STREAM if streamed and at % lanes == 0 else STORE
-                        to = target + x * out_pixel + at, out_pixel, how, mask
-                        tiles(
-                            layout[TILE] if whole else 0, f, source + column * pixel + at, image,
-                            scratch, 0, taps, taps_at + at, filters, out, to, count,
-                        )  # fmt: skip
-                x += PIXELS if whole else 1
-
-
-@jit.jit()
-def _last(array):
-    """Whether channels are runs of elements."""
-    size, (b, c, y, x) = array.itemsize, array.strides
-    return c == size and b % size == y % size == x % size == 0
-
-
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Planes ``[start, stop)``, counted over all images."""
-    wide = layout[MULTIPLIER] == 1 and layout[OUTPUTS] >= machine.VECTOR_BYTES // out.itemsize
-    if wide and _last(f) and _last(out):
-        _channels_in_lanes(f, taps, out, layout, scratch, start, stop)
+    if layout[MULTIPLIER] == 1 and side_by_side(f, layout) and side_by_side(out, layout):
+        all_channels(f, taps, out, layout, scratch, start, stop)
         store_fence()
         return
-    size, stride, columns = layout[SIZE], layout[STRIDE], layout[COLUMNS]
-    element = out.itemsize
+    size, stride, columns, element = layout[SIZE], layout[STRIDE], layout[COLUMNS], out.itemsize
     flat, dense = _flat(f), _dense(out)
-    in_place = MASKED and flat
+    in_place, one = MASKED and flat, layout[STRIPS] == 1
+    direct = MASKED and _flat(out) and not (dense and layout[LARGE])
+    whole = in_place and one and (direct or dense)
     image_row = f.strides[2] // element if in_place else layout[COPY_ROW]
     line = machine.CACHE_LINE // element
     base = -(scratch.ctypes.data // element) % line
     copy_at = base + layout[COPY_AT]
-    copy_left = copy_at + layout[COPY_LEAD] - layout[LEAD_X]
-    # elements [begin, filled) from the base on wait to leave; the base stands for a line of `out`
+    # elements from the base on wait to leave for a run of `out`, but for some that are not ours;
+    # the base stands for a line of `out`
     run = start * layout[ROWS] * columns
-    begin = (out.ctypes.data // element + run) % line if dense else 0
-    run -= begin
-    filled = begin
+    waiting = (out.ctypes.data // element + run) % line if dense and not direct else 0
+    run -= waiting
+    others = waiting
     unit = start
     while unit < stop:
         b, o = unit // layout[OUTPUTS], unit % layout[OUTPUTS]
         c = o // layout[MULTIPLIER]
-        plane_at = b * (f.strides[0] // element) + c * (f.strides[1] // element) - layout[LEAD_X]
-        taps_at = o * size * size
-        together = layout[TOGETHER] if in_place and dense else 1
-        planes = min(stop - unit, layout[OUTPUTS] - o, together)
+        together = whole and layout[MULTIPLIER] == 1
+        planes = min(stop - unit, layout[OUTPUTS] - o) if together else 1
         y = 0
         while y < layout[ROWS]:
-            height = min(layout[BLOCK], layout[ROWS] - y)
+            height = layout[ROWS] if whole else min(layout[BLOCK], layout[ROWS] - y)
             first = y * stride - layout[LEAD_Y]
             if not in_place:
-                rows_in = (height - 1) * stride + size
-                _copy(f, flat, layout, scratch, copy_at, b, c, first, rows_in)
+                rows = (height - 1) * stride + size
+                _copy(f, flat, layout, scratch, copy_at, b, c, first, rows)
             for n in range(layout[STRIPS]):
-                strip = HEADER + n * STRIP
-                left = layout[strip + LEFT]
-                rows = image_row, first, layout[ROWS_IN], columns, layout[strip + LAST] - left
-                target = base + filled + left
+                strip = layout[PAIR] if layout[PAIR] and planes > 1 else HEADER + n * STRIP
+                left, column = layout[strip + LEFT], layout[strip + COLUMN]
                 if in_place:
-                    sweep(
-                        layout[strip + KIND], f, plane_at + left * stride, f.strides[1] // element,
-                        rows, taps, taps_at, scratch, target, (height, planes),
-                        layout, layout[strip + MASKS_AT], layout[AHEAD],
-                    )  # fmt: skip
+                    at = (b * f.strides[0] + c * f.strides[1]) // element + column
                 else:
-                    source = copy_left - first * image_row + left * stride
-                    sweep(
-                        layout[strip + KIND], scratch, source, 0,
-                        rows, taps, taps_at, scratch, target, (height, planes),
-                        layout, layout[strip + MASKS_AT], 0,
-                    )  # fmt: skip
-            filled += planes * height * columns
-            if not dense:
+                    at = copy_at + layout[COPY_LEAD] + column - first * image_row
+                image = in_place, at, f.strides[1] // element, image_row, first, layout[ROWS_IN]
+                if direct:
+                    to = (b * out.strides[0] + o * out.strides[1] + y * out.strides[2]) // element
+                    steps = out.strides[2] // element, out.strides[1] // element
+                else:
+                    to, steps = waiting, (columns, height * columns)
+                limit = layout[LIMIT] if one and dense and not direct else NEVER
+                sweep_strip(
+                    layout[strip + KIND], f, scratch, (*image, layout[AHEAD]),
+                    taps, o * size * size, (height, planes),
+                    layout, (layout[strip + TABLE], layout[strip + LAST] - left), out,
+                    (direct, to + left, *steps, base, limit, run, others, layout[LARGE]),
+                )  # fmt: skip
+            if dense and not direct:
+                waiting += planes * height * columns
+                if not one:
+                    leave(scratch, base, out, run, (waiting, others), layout[LARGE])
+                if waiting >= line:
+                    run, waiting, others = run + waiting // line * line, waiting % line, 0
+            elif not direct:
                 at = base
                 for row in range(y, y + height):
                     for x in range(columns):
                         out[b, o, row, x] = scratch[at + x]
                     at += columns
-                filled = 0
-            elif filled >= line:
-                whole = filled // line * line
-                _leave(scratch, base, out, run, begin, whole, layout[LARGE])
-                for n in range(filled - whole):
-                    scratch[base + n] = scratch[base + whole + n]
-                run += whole
-                filled -= whole
-                begin = 0
             y += height
         unit += planes
-    if dense:
-        _leave(scratch, base, out, run, begin, filled, layout[LARGE])
+    convert_run(scratch, base + others, out, run + others, waiting - others)
     store_fence()

@@ -1,0 +1,84 @@
+"""The part of the kernel for images and results whose channels lie side by side."""
+
+import numpy as np
+
+from ... import jit, machine
+from .channels import HIGH, MASK, STORE, STREAM, channel_tiles
+from .numbers import (
+    COLUMNS, COLUMNS_IN, LARGE, LAST_AHEAD, LEAD_X, LEAD_Y, OUTPUTS, ROWS,
+    ROWS_IN, SIZE, STRIDE, TAPS_AT, TILE,
+)  # fmt: skip
+
+
+@jit.jit()
+def side_by_side(array, layout):
+    """Whether channels are runs of elements, of a vector at least."""
+    size, (b, c, y, x) = array.itemsize, array.strides
+    enough = layout[OUTPUTS] >= machine.VECTOR_BYTES // size
+    return enough and c == size and b % size == y % size == x % size == 0
+
+
+@jit.jit()
+def _streamed(out, layout):
+    """Whether vectors of every pixel lie as stores past the caches need."""
+    length = machine.VECTOR_BYTES
+    return (
+        layout[LARGE]
+        and out.ctypes.data % length == out.strides[0] % length == 0
+        and out.strides[2] % length == out.strides[3] % length == 0
+    )
+
+
+@jit.jit()
+def all_channels(f, taps, out, layout, scratch, start, stop):
+    """Planes ``[start, stop)``."""
+    channels, lanes = layout[OUTPUTS], machine.VECTOR_BYTES // out.itemsize
+    whole = STREAM if _streamed(out, layout) else STORE
+    for n in range(lanes):
+        scratch[n] = 0
+    while start < stop:
+        b, first = start // channels, start % channels
+        last = min(channels, first + stop - start)
+        start += last - first
+        # whole vectors of channels, then the rest in one that ends with the channels
+        full, rest = (last - first) // lanes, (last - first) % lanes
+        at = min(last - rest, channels - lanes)
+        mask = ((1 << rest) - 1) << (last - rest - at)
+        how = whole if first % lanes == 0 else STORE
+        vectors = (first, full, how, 0), (at, np.int64(rest > 0), MASK, mask)
+        for y in range(0, layout[ROWS], HIGH):
+            _rows(f, taps, out, layout, scratch, b, y, vectors)
+
+
+@jit.jit()
+def _rows(f, taps, out, layout, scratch, b, y, vectors):
+    """The rows of a tile, from ``y`` on, of some channels."""
+    element, stride, columns = out.itemsize, layout[STRIDE], layout[COLUMNS]
+    row, pixel = f.strides[2] // element, f.strides[3] // element
+    steps = out.strides[2] // element, out.strides[3] // element
+    top = y * stride - layout[LEAD_Y]
+    source = (b * f.strides[0] + top * f.strides[2]) // element
+    target = b * out.strides[0] // element + y * steps[0]
+    height = min(HIGH, layout[ROWS] - y)
+    left, right = _whole(layout)
+    for start, stop, border in ((0, left, 1), (left, right, 0), (right, columns, 1)):
+        column = start * stride - layout[LEAD_X]
+        image = row, pixel, top, layout[ROWS_IN], column, layout[COLUMNS_IN]
+        for at, count, how, mask in vectors:
+            below = HIGH * stride * row - count * (machine.VECTOR_BYTES // element)
+            if count and start < stop:
+                channel_tiles(
+                    layout[TILE] + border, f, source + column * pixel + at, image,
+                    scratch, 0, taps, (layout[TAPS_AT] + at, layout[OUTPUTS]), out,
+                    (height, stop - start, target + start * steps[1] + at, *steps, how, mask),
+                    (layout[LAST_AHEAD], below), count,
+                )  # fmt: skip
+
+
+@jit.jit()
+def _whole(layout):
+    """The columns of output whose filters lie inside the rows, from first to last."""
+    stride, columns = layout[STRIDE], layout[COLUMNS]
+    left = min(-(-max(layout[LEAD_X], 0) // stride), columns)
+    right = (layout[COLUMNS_IN] + layout[LEAD_X] - layout[SIZE]) // stride + 1
+    return left, max(min(right, columns), left)

@@ -1,0 +1,206 @@
+"""What compiled code knows of a problem: int64 numbers, indexed by the names below."""
+
+import itertools
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from ... import machine
+from ...dtypes import Array
+from ...problem import Problem
+from ..usual import bank_of
+from . import channels
+from .strip import KINDS, MASKED, loads, outputs
+from .sweep import Kind
+
+FIELDS = (
+    OUTPUTS, MULTIPLIER, ROWS, COLUMNS, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, SIZE, STRIDE, BLOCK,
+    LARGE, AHEAD, LIMIT, COPY_AT, COPY_ROW, COPY_LEAD, STRIPS, PAIR,
+    TAPS_AT, TILE, LAST_AHEAD,
+) = range(22)  # fmt: skip
+HEADER = len(FIELDS)
+# Of each strip: its kind, its first output, the column of the image that meets it, where its last
+# vector begins, and where its masks are.
+KIND, LEFT, COLUMN, LAST, TABLE, STRIP = range(6)
+
+# Of output in scratch.  32 x 32 x 112 x 112 with 4, 8, 12, 32 KiB: 2.8 3.3 3.4 4.5 ms; smaller
+# planes do not care (3x3, one core, Zen 5, 2026-11).
+BLOCK_BYTES = 1 << 13
+BLOCK_REST = 6  # rows of a block for each that it computes again, at least
+# From a row that is read to what is prefetched.  32 x 96 x 56 x 56 with 0, 4, 8, 16, 32, 64 KiB:
+# 2.2 2.0 1.8 2.2 2.3 2.4 ms.
+AHEAD_BYTES = 1 << 13
+LIMIT_BYTES = 1 << 10
+LAST_AHEAD_VECTORS = 2
+RESIDENT_BYTES = 1 << 25
+
+
+def lanes_of(problem: Problem) -> int:
+    return machine.lanes(problem.sums.itemsize)
+
+
+def kind_of(problem: Problem, vectors: int = 1, planes: int = 1) -> Kind:
+    return Kind(problem.filter[0], problem.stride[0], vectors, planes)
+
+
+def strips(problem: Problem) -> list[list[int]]:
+    """The places of vectors in a row of output, strip by strip, the last one first.
+
+    So what a vector stores beyond its row is overwritten by the first strip.  Vectors between a
+    strip's outer ones are read without masks, so they must lie inside the image.
+    """
+    kind, lanes, columns = kind_of(problem), lanes_of(problem), problem.plane[1]
+    wide = outputs(kind, lanes)
+    last = max(columns - wide, 0)
+    places = [*range(0, last, wide), last]
+    safe = all(_inside(problem, place) for place in places[1:-1])
+    sizes = [
+        n for n in range(1, len(places) + 1) if (safe or n < 3) and kind_of(problem, n) in KINDS
+    ]
+    found = []
+    while places:
+        size = max(n for n in sizes if n <= len(places))
+        found.append(places[:size])
+        places = places[size:]
+    return found[::-1]
+
+
+def _inside(problem: Problem, place: int) -> bool:
+    """Whether all that a vector of outputs reads lies inside the row."""
+    first = place * problem.stride[1] - problem.lead[1]
+    return 0 <= first <= problem.plane_in[1] - _reach(problem)
+
+
+def _reach(problem: Problem) -> int:
+    """Columns from the first to the last that are read for a vector of outputs."""
+    kind, lanes = kind_of(problem), lanes_of(problem)
+    return lanes + kind.size - 1 if kind.stride == 1 else 2 * lanes
+
+
+def _masks(problem: Problem, places: list[int]) -> list[int]:
+    """Lanes as bits: inside the image, for the outer vectors' loads, and what the last one stores."""
+    kind, lanes = kind_of(problem), lanes_of(problem)
+    step = 1 if kind.stride == 1 else lanes
+    first = [place * kind.stride - problem.lead[1] for place in places[:: max(1, len(places) - 1)]]
+    columns = range(problem.plane_in[1])
+    inside = [
+        _bits([at + n * step + lane in columns for lane in range(lanes)])
+        for at in first
+        for n in range(loads(kind))
+    ]
+    return [
+        *inside,
+        _bits([lane < min(outputs(kind, lanes), problem.plane[1]) for lane in range(lanes)]),
+    ]
+
+
+def _bits(lanes: list[bool]) -> int:
+    return sum(1 << n for n, chosen in enumerate(lanes) if chosen)
+
+
+def _pairs(problem: Problem) -> bool:
+    """Whether rows of two planes fit a vector, those of the image with a zero behind them."""
+    lanes = lanes_of(problem)
+    fitting = 2 * problem.plane[1] <= lanes and problem.plane_in[1] < lanes
+    return (
+        fitting
+        and bank_of(problem).outputs == bank_of(problem).channels
+        and kind_of(problem, 1, 2) in KINDS
+    )
+
+
+def _lookup(problem: Problem) -> list[int]:
+    """Of a pair: lanes inside the image, those to store, and which ones each column meets."""
+    lanes, (stride, lead), columns = (
+        lanes_of(problem),
+        (problem.stride[1], problem.lead[1]),
+        problem.plane_in[1],
+    )
+    half = lanes // 2
+    met = [
+        plane * lanes + x if (x := lane * stride + column - lead) in range(columns) else lanes - 1
+        for column in range(problem.filter[1])
+        for plane in range(2)
+        for lane in range(half)
+    ]
+    return [_bits([True] * columns), _bits([True] * problem.plane[1]), *met]
+
+
+def block(problem: Problem) -> int:
+    """Rows of output that are computed at a time."""
+    rows, columns = problem.plane
+    fitting = BLOCK_BYTES // max(1, columns * problem.sums.itemsize)
+    least = BLOCK_REST * (kind_of(problem).under_way - 1)
+    return max(1, min(rows, max(fitting, least)))
+
+
+def _buffer(problem: Problem) -> int:
+    """Elements of scratch for results: those that wait for their line, a block, and a vector."""
+    line = machine.CACHE_LINE // problem.sums.itemsize
+    pair = 2 * math.prod(problem.plane) if _pairs(problem) else 0
+    size = (
+        line
+        + LIMIT_BYTES // problem.sums.itemsize
+        + max(block(problem) * problem.plane[1], pair)
+        + lanes_of(problem)
+        + line
+    )
+    return -(-size // line) * line
+
+
+def _copy_row(problem: Problem) -> int:
+    """Elements of a row that is copied: between zeros where vectors are read without masks."""
+    if MASKED:
+        return problem.plane_in[1]
+    last = strips(problem)[0][-1] * problem.stride[1]
+    return max(last + _reach(problem), problem.lead[1] + problem.plane_in[1])
+
+
+def _tables(problem: Problem) -> tuple[list[tuple[int, ...]], list[list[int]]]:
+    """The strips' numbers but for where their masks are, and the masks."""
+    found = strips(problem)
+    numbers = [
+        (
+            KINDS.index(kind_of(problem, len(s))),
+            s[0],
+            s[0] * problem.stride[1] - problem.lead[1],
+            s[-1],
+        )
+        for s in found
+    ]
+    tables = [_masks(problem, s) for s in found]
+    if _pairs(problem):
+        numbers.append((KINDS.index(kind_of(problem, 1, 2)), 0, 0, 0))
+        tables.append(_lookup(problem))
+    return numbers, tables
+
+
+@lru_cache(maxsize=256)
+def layout(problem: Problem) -> Array:
+    """Everything the kernel knows of the problem, as one read-only int64 array."""
+    bank, kind, itemsize = bank_of(problem), kind_of(problem), problem.sums.itemsize
+    numbers, tables = _tables(problem)
+    first = HEADER + len(numbers) * STRIP
+    starts = itertools.accumulate(map(len, tables), initial=first)
+    table = [(*strip, at) for strip, at in zip(numbers, starts, strict=False)]
+    count = len(numbers) - _pairs(problem)
+    header = [
+        bank.outputs, bank.outputs // bank.channels, *problem.plane, *problem.plane_in,
+        *problem.lead, kind.size, kind.stride, block(problem),
+        problem.bytes > RESIDENT_BYTES, AHEAD_BYTES // itemsize, LIMIT_BYTES // itemsize,
+        _buffer(problem), _copy_row(problem), 0 if MASKED else problem.lead[1],
+        count, HEADER + count * STRIP if _pairs(problem) else 0,
+        bank.outputs * kind.size**2, channels.TILES.index(channels.Tile(kind.size, kind.stride, False)), LAST_AHEAD_VECTORS,
+    ]  # fmt: skip
+    result = np.array([*header, *itertools.chain(*table, *tables)], np.int64)
+    result.flags.writeable = False
+    return result
+
+
+def workspace(problem: Problem) -> int:
+    """Elements of scratch that one worker needs."""
+    line = machine.CACHE_LINE // problem.sums.itemsize
+    kind = kind_of(problem)
+    rows = (block(problem) - 1 + kind.under_way) * kind.stride  # the sweep reads whole steps
+    return _buffer(problem) + rows * _copy_row(problem) + lanes_of(problem) + line

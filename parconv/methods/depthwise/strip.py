@@ -1,0 +1,289 @@
+"""Pixels in lanes: a strip of output columns, for planes that follow one another.
+
+Rows of an image are read in place, under masks at their ends.  Results go straight to their places,
+or into scratch and from there in whole lines (`lines`).  Where a row of results fills at most half
+a vector, two planes share it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from ... import machine
+from ...simd import I1, I64, Code, Value, call_one_of, data_pointer, define_once
+from .lines import drain, line_of
+from .sweep import SIZES, STRIDES, VECTORS, Kind, Sweep
+
+# Whether vectors are loaded and stored under masks, which keep them inside the rows.
+MASKED = machine.IS_X86 and machine.VECTOR_BYTES == 64
+NEVER = 1 << 62  # elements that scratch never holds
+KINDS = [
+    Kind(size, stride, vectors) for size in SIZES for stride in STRIDES for vectors in VECTORS[size]
+]
+if MASKED:
+    KINDS += [Kind(size, stride, 1, 2) for size in SIZES[:2] for stride in STRIDES]
+
+
+def loads(kind: Kind) -> int:
+    """For one vector of outputs and one input row."""
+    return kind.size if kind.stride == 1 else 2
+
+
+def outputs(kind: Kind, lanes: int) -> int:
+    """Of a vector: with a stride those that two vectors of input hold all pixels for."""
+    return lanes if kind.stride == 1 else lanes - (kind.size - 1) // 2
+
+
+class _Strip(Sweep):
+    """One plane after another; the attributes are IR values of the function's arguments."""
+
+    def __init__(self, builder: Any, kind: Kind, *arguments: Value) -> None:
+        (self.sources, self.plane, self.row, self.first, self.rows, self.ahead, self.filters,
+         self.height, self.planes, self.table, self.last, self.outs, self.at, self.out_row,
+         self.out_plane, self.limit, self.target, self.skip, self.large) = arguments  # fmt: skip
+        super().__init__(builder, kind, self.sources)
+        self.outputs = outputs(kind, self.code.lanes)
+        self.order = _order(self.code) if kind.stride == 2 else list(range(self.code.lanes))
+
+    def emit(self) -> None:
+        code, builder = self.code, self.builder
+        self.read_table()
+        self.gap = builder.sub(self.out_plane, builder.mul(self.height, self.out_row))
+        source = code.at(self.sources, builder.mul(self.first, self.row))
+        start = [source, self.filters, self.at, self.target, self.skip]
+        place = code.loop(self.count(), start, self.planes_together, rolled=True)[2:]
+        scratch = builder.icmp_signed("<", self.limit, I64(NEVER))
+        line = builder.icmp_signed(">=", place[0], I64(line_of(code)))
+        code.when(builder.and_(scratch, line), place, partial(self.drain, place))
+
+    def drain(self, place: Sequence[Value]) -> list[Value]:
+        return drain(self.code, self.outs, self.large, place)
+
+    def drained(self, place: Sequence[Value]) -> list[Value]:
+        """The place after what is done has left, if it is time."""
+        full = self.builder.icmp_signed(">=", place[0], self.limit)
+        return self.code.when(full, place, partial(self.drain, place))
+
+    def bits(self, index: int, lanes: int = 0) -> Value:
+        lanes = lanes or self.code.lanes
+        bits = self.builder.trunc(self.code.read(self.table, index), ir.IntType(lanes))
+        return self.builder.bitcast(bits, ir.VectorType(I1, lanes))
+
+    # --- one plane in a vector ---
+
+    def count(self) -> Value:
+        return self.planes
+
+    def read_table(self) -> None:
+        """Lanes that lie inside the image, of the outer vectors' loads, and the last store's."""
+        if MASKED:
+            count = loads(self.kind) * min(2, self.kind.vectors)
+            self.lanes = [self.bits(index) for index in range(count)]
+            self.tail = self.bits(count)
+
+    def planes_together(self, _: Value, source: Value, taps: Value, *place: Value) -> list[Value]:
+        code = self.code
+        self.taps = taps
+        self.keep_weights()
+        at, *others = self.run(source, place)
+        at = self.builder.add(at, self.gap)
+        return [code.at(source, self.plane), code.at(taps, self.kind.size**2), at, *others]
+
+    def read_weight(self, row: int, column: int) -> Value:
+        return self.code.splat(self.code.read(self.taps, row * self.kind.size + column))
+
+    def place(self, vector: int) -> Value:
+        """Of a vector in its row, in outputs."""
+        outer = 0 < vector == self.kind.vectors - 1
+        return self.last if outer else I64(vector * self.outputs)
+
+    def columns(self, pixels: Value, vector: int) -> list[Value]:
+        code, kind = self.code, self.kind
+        start = code.at(pixels, self.builder.mul(I64(kind.stride), self.place(vector)))
+        if kind.stride == 1:
+            return [self.load(start, column, vector, column) for column in range(kind.size)]
+        first, second = (self.load(start, half * code.lanes, vector, half) for half in range(2))
+        last = 2 * code.lanes - 1
+        return [
+            code.shuffle(first, second, [min(column + 2 * n, last) for n in self.order])
+            for column in range(kind.size)
+        ]
+
+    def load(self, start: Value, offset: int, vector: int, mask: int) -> Value:
+        """A vector of a row; of the strip's outer ones only what lies inside the image."""
+        code, pointer = self.code, self.code.at(start, offset)
+        if not MASKED or 0 < vector < self.kind.vectors - 1:
+            return code.load(pointer)
+        return code.load_some(pointer, self.lanes[mask + (loads(self.kind) if vector else 0)])
+
+    def leave(self, sums: Sequence[Value], place: Sequence[Value]) -> list[Value]:
+        """Vectors overlap: a later one overwrites what an earlier one stores beyond its outputs."""
+        code, lanes = self.code, self.code.lanes
+        out = code.at(self.outs, place[0])
+        for vector, value in enumerate(sums):
+            pointer = code.at(out, self.place(vector))
+            if self.kind.stride == 2:
+                value = code.shuffle(value, value, [self.order.index(n) for n in range(lanes)])
+            self.store(value, pointer, vector == len(sums) - 1)
+        return self.drained([self.builder.add(place[0], self.out_row), *place[1:]])
+
+    def store(self, value: Value, pointer: Value, last: bool) -> None:
+        """The vector's outputs alone where those of the strip on the right may lie beyond them."""
+        code, lanes = self.code, self.code.lanes
+        if MASKED and (last or self.outputs < lanes):
+            code.store_some(value, pointer, self.tail)
+        elif last and self.outputs < lanes:
+            chosen = [lane < self.outputs for lane in range(lanes)]
+            code.store_some(value, pointer, ir.Constant(ir.VectorType(I1, lanes), chosen))
+        else:
+            code.store(value, pointer)
+
+    def prefetch(self, pixels: Value) -> None:
+        """As much of what comes later as the row holds."""
+        start = self.code.at(pixels, self.ahead)
+        width = self.kind.stride * self.kind.vectors * self.code.lanes
+        for at in range(0, width, line_of(self.code)):
+            self.code.prefetch(self.code.at(start, at))
+
+
+class _Pair(_Strip):
+    """Two planes in a vector, each in a half; the last of an odd number twice.
+
+    960 planes of 7 x 7: 53 cycles each one by one (Zen 5, 2026-11).
+    """
+
+    def count(self) -> Value:
+        return self.builder.ashr(self.builder.add(self.planes, I64(1)), I64(1))
+
+    def read_table(self) -> None:
+        """Lanes of a row, of a row of results, and which lanes of two rows each column meets."""
+        lanes = self.code.lanes
+        self.inside, self.tail = self.bits(0), self.bits(1, lanes // 2)
+        integers = ir.VectorType(ir.IntType(8 * self.code.itemsize), lanes)
+        table = [self.code.at(self.table, 2 + n * lanes) for n in range(self.kind.size)]
+        whole = ir.VectorType(I64, lanes).as_pointer()
+        found = [self.builder.load(self.builder.bitcast(p, whole), align=8) for p in table]
+        self.lookup = [
+            value if value.type == integers else self.builder.trunc(value, integers)
+            for value in found
+        ]
+
+    def planes_together(
+        self, index: Value, source: Value, taps: Value, *place: Value
+    ) -> list[Value]:
+        code, builder = self.code, self.builder
+        other = builder.add(builder.shl(index, I64(1)), I64(1))
+        more = builder.icmp_signed("<", other, self.planes)
+        size = self.kind.size**2
+        self.other, self.other_taps, self.other_out = (
+            builder.select(more, step, I64(0)) for step in (self.plane, I64(size), self.out_plane)
+        )
+        self.taps = taps
+        self.keep_weights()
+        at, *others = self.run(source, place)
+        at = builder.add(builder.add(at, self.gap), self.other_out)
+        source = code.at(source, builder.shl(self.plane, I64(1)))
+        return [source, code.at(taps, 2 * size), *self.drained([at, *others])]
+
+    def read_weight(self, row: int, column: int) -> Value:
+        code = self.code
+        tap = code.at(self.taps, row * self.kind.size + column)
+        both = [code.splat(code.read(pointer)) for pointer in (tap, code.at(tap, self.other_taps))]
+        half = ir.Constant(
+            ir.VectorType(I1, code.lanes), [n < code.lanes // 2 for n in range(code.lanes)]
+        )
+        return self.builder.select(half, *both)
+
+    def columns(self, pixels: Value, _: int) -> list[Value]:
+        code = self.code
+        rows = [code.load_some(p, self.inside) for p in (pixels, code.at(pixels, self.other))]
+        return [code.lookup(rows[0], order, rows[1]) for order in self.lookup]
+
+    def leave(self, sums: Sequence[Value], place: Sequence[Value]) -> list[Value]:
+        code, half = self.code, self.code.lanes // 2
+        out = code.at(self.outs, place[0])
+        for plane, pointer in enumerate([out, code.at(out, self.other_out)]):
+            code.store_some(code.piece(sums[0], plane * half, half), pointer, self.tail)
+        return [self.builder.add(place[0], self.out_row), *place[1:]]
+
+    def prefetch(self, pixels: Value) -> None:
+        for start in (pixels, self.code.at(pixels, self.other)):
+            super().prefetch(start)
+
+
+def _order(code: Code) -> list[int]:
+    """In which lanes outputs of every second pixel are summed: as shuffles within 16 bytes leave it.
+
+    Those cost a quarter of a cycle, across them half a cycle (Zen 5, 2026-11).
+    """
+    group = 16 // code.itemsize
+    half = group // 2
+    return [
+        lane // group * half + lane % half + (code.lanes // 2 if lane % group >= half else 0)
+        for lane in range(code.lanes)
+    ]
+
+
+def _emit(builder: Any, name: str, key: Value, *arguments: Value) -> None:
+    """A function that chooses among the kinds, each a function of its own."""
+
+    def body(kind: Kind) -> Callable[..., None]:
+        made = _Strip if kind.planes == 1 else _Pair
+        return lambda inner, *values: made(inner, kind, *values).emit()
+
+    variants = {f"{name}.{kind.name}": body(kind) for kind in KINDS}
+    call_one_of(builder, key, variants, arguments)
+
+
+@intrinsic
+def sweep_strip(
+    typing, key, f, scratch, image, taps, taps_at, size, layout, strip, out, result
+):  # fmt: skip
+    """Emit a call that computes ``size`` = rows of one strip and planes, which follow one another.
+
+    ``key`` counts through `KINDS`.  ``image`` = whether it is ``f`` (else in scratch), where the
+    strip's first output meets its row 0, elements from one plane and from one row to the next, the
+    first row, how many there are, and how far on to prefetch.  ``strip`` = where its masks are, and
+    where its last vector begins.  ``result`` = whether it is ``out``, the place of the first
+    element there or in scratch, from one row and from one plane to the next; and of scratch: its
+    base, how many elements leave it together, for which element of ``out``, how many of them are
+    not ours, and whether they go past the caches.
+    """
+    signature = types.void(key, f, scratch, image, taps, taps_at, size, layout, strip, out, result)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def pointer(array: int, at: Value) -> Value:
+            return data_pointer(context, builder, signature.args[array], args[array], at)
+
+        in_place, at, plane, row, first, rows, ahead = cgutils.unpack_tuple(builder, args[3])
+        direct, to, out_row, out_plane, base, limit, run, skip, large = cgutils.unpack_tuple(
+            builder, args[10]
+        )
+        table, last = cgutils.unpack_tuple(builder, args[8])
+        source = builder.select(_true(builder, in_place), pointer(1, at), pointer(2, at))
+        outs = builder.select(_true(builder, direct), pointer(9, I64(0)), pointer(2, base))
+        arguments = [
+            args[0], source, plane, row, first, rows, ahead, pointer(4, args[5]),
+            *cgutils.unpack_tuple(builder, args[6]), pointer(7, table), last, outs, to, out_row,
+            out_plane, limit, pointer(9, run), skip, large,
+        ]  # fmt: skip
+        name = f"parconv.strip.{source.type.pointee}"
+        function = define_once(
+            builder.module,
+            name,
+            [value.type for value in arguments],
+            lambda inner, *values: _emit(inner, name, *values),
+        )
+        builder.call(function, arguments)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _true(builder: Any, number: Value) -> Value:
+    return builder.icmp_signed("!=", number, number.type(0))
