@@ -96,10 +96,11 @@ class Code:
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, arguments)
 
-    def lanes_of(self, bits: Value) -> Value:
-        """The lowest bits of an integer, a lane each."""
-        narrow = self.builder.trunc(bits, ir.IntType(self.lanes))
-        return self.builder.bitcast(narrow, ir.VectorType(I1, self.lanes))
+    def lanes_of(self, bits: Value, lanes: int = 0) -> Value:
+        """The lowest bits of an integer, a lane each; of a whole vector, or so many."""
+        lanes = lanes or self.lanes
+        narrow = self.builder.trunc(bits, ir.IntType(lanes))
+        return self.builder.bitcast(narrow, ir.VectorType(I1, lanes))
 
     def first_lanes(self, count: Value) -> Value:
         """A bit for each lane: whether it is one of the first ``count``."""
@@ -130,6 +131,13 @@ class Code:
         """Lanes of two vectors, counted through both."""
         lanes = ir.Constant(ir.VectorType(I32, len(order)), list(order))
         return self.builder.shuffle_vector(first, second, lanes)
+
+    def integers(self, pointer: Value) -> Value:
+        """A vector of 64-bit integers, each cut to the size of an element."""
+        whole = self.builder.bitcast(pointer, ir.VectorType(I64, self.lanes).as_pointer())
+        value = self.builder.load(whole, align=8)
+        kind = ir.VectorType(ir.IntType(8 * self.itemsize), self.lanes)
+        return value if value.type == kind else self.builder.trunc(value, kind)
 
     def lookup(self, first: Value, order: Value, second: Value) -> Value:
         """Lanes of two vectors, counted through both by a vector of integers (AVX-512)."""

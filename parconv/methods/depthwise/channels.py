@@ -17,7 +17,12 @@ from ... import machine
 from ...simd import I64, Code, Value, call_one_of, data_pointer, define_once
 from .sweep import KEPT, SIZES, STRIDES
 
-HIGH = 4 if machine.VECTOR_REGISTERS == 32 else 2  # rows of output of a tile
+# Rows of output of a tile, for strides of 1 and 2: sums, taps that are kept and a pixel fit the
+# registers.
+HIGH = {
+    32: {3: (7, 4), 5: (4, 4), 7: (2, 2)},
+    16: {3: (3, 2), 5: (2, 2), 7: (1, 1)},
+}[machine.VECTOR_REGISTERS]
 STORE, STREAM, MASK = range(3)  # all lanes, past the caches, some lanes
 
 
@@ -29,9 +34,14 @@ class Tile(NamedTuple):
     border: bool
 
     @property
+    def high(self) -> int:
+        """Rows of output."""
+        return HIGH[self.size][self.stride - 1]
+
+    @property
     def rows(self) -> int:
         """Of the image."""
-        return (HIGH - 1) * self.stride + self.size
+        return (self.high - 1) * self.stride + self.size
 
 
 TILES = [
@@ -82,7 +92,7 @@ class _Tiles:
 
     def one_pixel(self, _: Value, source: Value, out: Value, column: Value) -> list[Value]:
         code, builder, tile = self.code, self.builder, self.tile
-        sums, pixels = [code.zero] * HIGH, code.opaque(source)
+        sums, pixels = [code.zero] * tile.high, code.opaque(source)
         for row in range(tile.rows):
             add = partial(self.add_row, row, pixels, column, sums)
             inside = builder.zext(self.inside[row], I64)
@@ -98,7 +108,7 @@ class _Tiles:
         code, (size, stride, _), sums = self.code, self.tile, list(sums)
         self.prefetch(row, pixels)
         for tap, value in enumerate(self.columns(pixels, column)):
-            for out in range(HIGH):
+            for out in range(self.tile.high):
                 tap_row = row - out * stride
                 if 0 <= tap_row < size:
                     weight = self.weight(tap_row, tap)
@@ -160,7 +170,7 @@ def _emit(builder: Any, name: str, key: Value, *arguments: Value) -> None:
 def channel_tiles(
     typing, key, f, at, image, scratch, zeros, taps, filters, out, result, ahead, count,
 ):  # fmt: skip
-    """Emit a call that computes `HIGH` rows of pixels for ``count`` vectors of channels.
+    """Emit a call that computes a tile's rows of pixels for ``count`` vectors of channels.
 
     ``key`` counts through `TILES`.  ``at`` is where the first output meets the first row;
     ``image`` = elements from one row and from one pixel to the next, the first row, how many there

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ... import jit, machine
-from .channels import HIGH, MASK, STORE, STREAM, channel_tiles
+from .channels import MASK, STORE, STREAM, channel_tiles
 from .numbers import (
-    COLUMNS, COLUMNS_IN, LARGE, LAST_AHEAD, LEAD_X, LEAD_Y, OUTPUTS, ROWS,
+    COLUMNS, COLUMNS_IN, HIGH, LARGE, LAST_AHEAD, LEAD_X, LEAD_Y, OUTPUTS, ROWS,
     ROWS_IN, SIZE, STRIDE, TAPS_AT, TILE,
 )  # fmt: skip
 
@@ -46,7 +46,7 @@ def all_channels(f, taps, out, layout, scratch, start, stop):
         mask = ((1 << rest) - 1) << (last - rest - at)
         how = whole if first % lanes == 0 else STORE
         vectors = (first, full, how, 0), (at, np.int64(rest > 0), MASK, mask)
-        for y in range(0, layout[ROWS], HIGH):
+        for y in range(0, layout[ROWS], layout[HIGH]):
             _rows(f, taps, out, layout, scratch, b, y, vectors)
 
 
@@ -59,13 +59,13 @@ def _rows(f, taps, out, layout, scratch, b, y, vectors):
     top = y * stride - layout[LEAD_Y]
     source = (b * f.strides[0] + top * f.strides[2]) // element
     target = b * out.strides[0] // element + y * steps[0]
-    height = min(HIGH, layout[ROWS] - y)
+    height = min(layout[HIGH], layout[ROWS] - y)
     left, right = _whole(layout)
     for start, stop, border in ((0, left, 1), (left, right, 0), (right, columns, 1)):
         column = start * stride - layout[LEAD_X]
         image = row, pixel, top, layout[ROWS_IN], column, layout[COLUMNS_IN]
         for at, count, how, mask in vectors:
-            below = HIGH * stride * row - count * (machine.VECTOR_BYTES // element)
+            below = layout[HIGH] * stride * row - count * (machine.VECTOR_BYTES // element)
             if count and start < stop:
                 channel_tiles(
                     layout[TILE] + border, f, source + column * pixel + at, image,

@@ -17,8 +17,8 @@ from .sweep import Kind
 FIELDS = (
     OUTPUTS, MULTIPLIER, ROWS, COLUMNS, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, SIZE, STRIDE, BLOCK,
     LARGE, AHEAD, LIMIT, COPY_AT, COPY_ROW, COPY_LEAD, STRIPS, PAIR,
-    TAPS_AT, TILE, LAST_AHEAD,
-) = range(22)  # fmt: skip
+    TAPS_AT, TILE, HIGH, LAST_AHEAD,
+) = range(23)  # fmt: skip
 HEADER = len(FIELDS)
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
 # vector begins, and where its masks are.
@@ -30,10 +30,9 @@ BLOCK_BYTES = 1 << 13
 BLOCK_REST = 6  # rows of a block for each that it computes again, at least
 # From a row that is read to what is prefetched.  32 x 96 x 56 x 56 with 0, 4, 8, 16, 32, 64 KiB:
 # 2.2 2.0 1.8 2.2 2.3 2.4 ms.
-AHEAD_BYTES = 1 << 13
-LIMIT_BYTES = 1 << 10
+AHEAD_BYTES = {False: 1 << 13, True: 1 << 14}
+LIMIT_BYTES = {1: 512, 2: 64}
 LAST_AHEAD_VECTORS = 2
-RESIDENT_BYTES = 1 << 25
 
 
 def lanes_of(problem: Problem) -> int:
@@ -101,13 +100,9 @@ def _bits(lanes: list[bool]) -> int:
 
 def _pairs(problem: Problem) -> bool:
     """Whether rows of two planes fit a vector, those of the image with a zero behind them."""
-    lanes = lanes_of(problem)
+    bank, kind, lanes = bank_of(problem), kind_of(problem, 1, 2), lanes_of(problem)
     fitting = 2 * problem.plane[1] <= lanes and problem.plane_in[1] < lanes
-    return (
-        fitting
-        and bank_of(problem).outputs == bank_of(problem).channels
-        and kind_of(problem, 1, 2) in KINDS
-    )
+    return kind in KINDS and fitting and bank.outputs == bank.channels
 
 
 def _lookup(problem: Problem) -> list[int]:
@@ -141,7 +136,7 @@ def _buffer(problem: Problem) -> int:
     pair = 2 * math.prod(problem.plane) if _pairs(problem) else 0
     size = (
         line
-        + LIMIT_BYTES // problem.sums.itemsize
+        + max(LIMIT_BYTES.values()) // problem.sums.itemsize
         + max(block(problem) * problem.plane[1], pair)
         + lanes_of(problem)
         + line
@@ -185,13 +180,15 @@ def layout(problem: Problem) -> Array:
     starts = itertools.accumulate(map(len, tables), initial=first)
     table = [(*strip, at) for strip, at in zip(numbers, starts, strict=False)]
     count = len(numbers) - _pairs(problem)
+    large = problem.bytes > 3 * machine.STREAM_BYTES
+    tile = channels.Tile(kind.size, kind.stride, False)
     header = [
         bank.outputs, bank.outputs // bank.channels, *problem.plane, *problem.plane_in,
         *problem.lead, kind.size, kind.stride, block(problem),
-        problem.bytes > RESIDENT_BYTES, AHEAD_BYTES // itemsize, LIMIT_BYTES // itemsize,
+        large, AHEAD_BYTES[large] // itemsize, LIMIT_BYTES[kind.stride] // itemsize,
         _buffer(problem), _copy_row(problem), 0 if MASKED else problem.lead[1],
         count, HEADER + count * STRIP if _pairs(problem) else 0,
-        bank.outputs * kind.size**2, channels.TILES.index(channels.Tile(kind.size, kind.stride, False)), LAST_AHEAD_VECTORS,
+        bank.outputs * kind.size**2, channels.TILES.index(tile), tile.high, LAST_AHEAD_VECTORS,
     ]  # fmt: skip
     result = np.array([*header, *itertools.chain(*table, *tables)], np.int64)
     result.flags.writeable = False

@@ -70,9 +70,7 @@ class _Strip(Sweep):
         return self.code.when(full, place, partial(self.drain, place))
 
     def bits(self, index: int, lanes: int = 0) -> Value:
-        lanes = lanes or self.code.lanes
-        bits = self.builder.trunc(self.code.read(self.table, index), ir.IntType(lanes))
-        return self.builder.bitcast(bits, ir.VectorType(I1, lanes))
+        return self.code.lanes_of(self.code.read(self.table, index), lanes)
 
     # --- one plane in a vector ---
 
@@ -162,16 +160,10 @@ class _Pair(_Strip):
 
     def read_table(self) -> None:
         """Lanes of a row, of a row of results, and which lanes of two rows each column meets."""
-        lanes = self.code.lanes
+        code, kind, lanes = self.code, self.kind, self.code.lanes
         self.inside, self.tail = self.bits(0), self.bits(1, lanes // 2)
-        integers = ir.VectorType(ir.IntType(8 * self.code.itemsize), lanes)
-        table = [self.code.at(self.table, 2 + n * lanes) for n in range(self.kind.size)]
-        whole = ir.VectorType(I64, lanes).as_pointer()
-        found = [self.builder.load(self.builder.bitcast(p, whole), align=8) for p in table]
-        self.lookup = [
-            value if value.type == integers else self.builder.trunc(value, integers)
-            for value in found
-        ]
+        tables = [code.at(self.table, 2 + n * lanes) for n in range(kind.size)]
+        self.lookup = [code.integers(table) for table in tables]
 
     def planes_together(
         self, index: Value, source: Value, taps: Value, *place: Value
@@ -194,10 +186,9 @@ class _Pair(_Strip):
         code = self.code
         tap = code.at(self.taps, row * self.kind.size + column)
         both = [code.splat(code.read(pointer)) for pointer in (tap, code.at(tap, self.other_taps))]
-        half = ir.Constant(
-            ir.VectorType(I1, code.lanes), [n < code.lanes // 2 for n in range(code.lanes)]
-        )
-        return self.builder.select(half, *both)
+        half = code.lanes // 2
+        lower = ir.Constant(ir.VectorType(I1, code.lanes), [n < half for n in range(code.lanes)])
+        return self.builder.select(lower, *both)
 
     def columns(self, pixels: Value, _: int) -> list[Value]:
         code = self.code
@@ -213,7 +204,7 @@ class _Pair(_Strip):
 
     def prefetch(self, pixels: Value) -> None:
         for start in (pixels, self.code.at(pixels, self.other)):
-            super().prefetch(start)
+            self.code.prefetch(self.code.at(start, self.ahead))
 
 
 def _order(code: Code) -> list[int]:
