@@ -241,13 +241,19 @@ def test_streamed_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     depthwise.layout.cache_clear()
 
 
-def test_streamed_results(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stride", STRIDES)
+@pytest.mark.parametrize(
+    "shape", [(3, 4, 11, 13), (3, 5, 7, 7), (2, 3, 14, 14), (1, 2, 5, (MOST + 1) * LANES)], ids=str
+)
+def test_streamed_results(
+    shape: tuple[int, ...], stride: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Past the caches, from and to any alignment, with planes that end inside a line."""
-    f, g = image((3, 4, 11, 13)), image((4, 1, 3, 3))
-    whole = plan_of(f, g, padding=1)(f)
+    f, g = image(shape), image((shape[1], 1, 3, 3))
+    whole = plan_of(f, g, padding=1, stride=stride)(f)
     monkeypatch.setattr(machine, "STREAM_BYTES", 0)
     depthwise.layout.cache_clear()
-    plan = plan_of(f, g, padding=1)
+    plan = plan_of(f, g, padding=1, stride=stride)
     for skip in range(machine.CACHE_LINE // 4 + 1):
         room = np.full(whole.size + 40, np.nan, np.float32)
         out = room[skip : skip + whole.size].reshape(whole.shape)
@@ -256,6 +262,18 @@ def test_streamed_results(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.isnan(room[:skip]).all()
         assert np.isnan(room[skip + whole.size :]).all()
     depthwise.layout.cache_clear()
+
+
+@pytest.mark.parametrize("columns", range(1, LANES + 1))
+@pytest.mark.parametrize("size", SIZES[:2])
+def test_planes_that_share_a_vector(size: int, columns: int) -> None:
+    """Odd and even numbers of them, borders wider than the filter's, and none."""
+    for channels, stride in itertools.product((1, 4, 5), STRIDES):
+        f, g = image((2, channels, 8, columns)), image((channels, 1, size, size))
+        for padding in (0, size // 2, (1, 4)):
+            fits = padding != 0 or columns >= size
+            if fits and able(f, g, stride=stride, padding=padding):
+                check(f, g, stride=stride, padding=padding)
 
 
 # --- what is not finite --------------------------------------------------------------------------

@@ -2,10 +2,16 @@
 
 Every output plane is swept once, row by row, with its sums in registers (`sweep`).  Wins where a
 plane is a few vectors wide, so that a border is a large part of it: rows are read in place, under
-masks at their ends.  Relies on square filters of 3, 5 or 7 taps a side, at most every second
-output, and a border of zeros.
+masks at their ends (`strip`).  Images whose channels lie side by side have tiles of their own
+(`channels`).  Relies on square filters of 3, 5 or 7 taps a side, at most every second output, and a
+border of zeros.
 
-A unit is an output plane, counted over all images.  Start reading at `sweep.py`, then `kernel.py`.
+Its bound is memory.  32 x 32 x 112 x 112 float32 take 1.74 / 1.53 ms with one / two threads, where
+a loop of loads and non-temporal stores takes 1.84 / 1.52; every second output of 32 x 144 x 56 x 56
+1.14 / 0.87, the loop 1.37 / 0.88 (Zen 5, 2026-11).
+
+A unit is an output plane, counted over all images.  Start reading at `sweep.py`, then `strip.py`
+and `kernel.py`.
 """
 
 from functools import cache
@@ -18,15 +24,15 @@ from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
 from ..usual import bank_of, error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
-from .numbers import block, kind_of, lanes_of, layout as layout, workspace as workspace
+from .numbers import has_pairs, kind_of, lanes_of, layout as layout, workspace as workspace
 from .strip import outputs
 from .sweep import SIZES, STRIDES
 
-# Of the time that the peak allows for the products of a vector and an input row, and the work of a
-# plane beside.  What memory takes comes on top; the sweep hides behind it.  Milliseconds for 32
-# images on one core, of which memory: 96 x 56 x 56 1.9, 1.3; 144 x 56 x 56 with every second output
-# 1.7, 1.2; 576 x 14 x 14 0.67, 0.48; 960 x 7 x 7 0.45, 0.20 (Zen 5, 2026-11).
-VECTOR_SHARE, PLANE_WORK = {3: 0.8, 5: 0.8, 7: 1.0}, 1000
+# Of the time that the peak allows for the products of a vector and an input row, and the work of
+# a plane beside.  What memory takes comes on top; most of the sweep hides behind it.  Milliseconds
+# for 32 images on one core, of which memory: 144 x 56 x 56 2.2, 1.9; 240 x 14 x 14 at 5x5 0.51,
+# 0.20; 96 x 28 x 28 at 7x7 1.34, 0.33 (Zen 5, 2026-11).
+VECTOR_SHARE, PLANE_WORK = {3: 0.4, 5: 0.7, 7: 0.8}, 300
 FEW = 4  # of the bands that are asked for one is enough
 WIDEST = 16  # vectors in a row of output
 
@@ -53,10 +59,9 @@ def applicable(problem: Problem) -> str | None:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    lanes, (rows, columns) = lanes_of(problem), problem.plane
-    vectors = -(-columns // outputs(kind_of(problem), lanes))
-    kind, rest = kind_of(problem), block(problem)
-    swept = rows * (kind.stride + 1) / 2 * (1 + (kind.under_way - 1) / rest)
+    kind, lanes, (rows, columns) = kind_of(problem), lanes_of(problem), problem.plane
+    vectors = 0.5 if has_pairs(problem) else -(-columns // outputs(kind, lanes))
+    swept = rows * (kind.stride + 1) / 2
     products = 2 * kind.size**2 * swept * vectors * lanes
     return units(problem) * (VECTOR_SHARE[kind.size] * products + PLANE_WORK)
 

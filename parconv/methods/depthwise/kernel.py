@@ -9,18 +9,38 @@ side by side take `last` instead.
 `layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
 """
 
-import numpy as np
-
 from ... import jit, machine
 from ...simd import store_fence
 from ..direct.runs import convert_run
 from .last import all_channels, side_by_side
-from .numbers import (
-    AHEAD, BLOCK, COLUMN, COLUMNS, COLUMNS_IN, COPY_AT, COPY_LEAD, COPY_ROW, HEADER, KIND, LARGE, LAST,
-    LEAD_X, LEAD_Y, LEFT, LIMIT, MULTIPLIER, OUTPUTS, PAIR, ROWS, ROWS_IN, SIZE, STRIDE, STRIP,
-    STRIPS, TABLE,
-)  # fmt: skip
 from .lines import leave
+from .numbers import (
+    AHEAD,
+    BLOCK,
+    COLUMN,
+    COLUMNS,
+    COLUMNS_IN,
+    COPY_AT,
+    COPY_LEAD,
+    COPY_ROW,
+    HEADER,
+    KIND,
+    LARGE,
+    LAST,
+    LEAD_Y,
+    LEFT,
+    LIMIT,
+    MULTIPLIER,
+    OUTPUTS,
+    PAIR,
+    ROWS,
+    ROWS_IN,
+    SIZE,
+    STRIDE,
+    STRIP,
+    STRIPS,
+    TABLE,
+)  # fmt: skip
 from .strip import MASKED, NEVER, sweep_strip
 
 
@@ -44,16 +64,85 @@ def _dense(out):
 
 
 @jit.jit()
-def _copy(f, flat, layout, scratch, at, b, c, first, rows):
-    """Rows ``[first, first + rows)`` of a plane, as far as they exist, between zeros."""
-    for row in range(max(first, 0), min(first + rows, layout[ROWS_IN])):
-        target = at + (row - first) * layout[COPY_ROW] + layout[COPY_LEAD]
+def _ways(f, out, layout):
+    """Whether images are read in place, results written in place or in lines, planes as a whole."""
+    in_place, dense = MASKED and _flat(f), _dense(out)
+    direct = MASKED and _flat(out) and not (dense and layout[LARGE])
+    whole = in_place and layout[STRIPS] == 1 and (direct or dense)
+    return in_place, direct, dense and not direct, whole
+
+
+@jit.jit()
+def _element(array, b, c, y):
+    """Where a row begins."""
+    return (b * array.strides[0] + c * array.strides[1] + y * array.strides[2]) // array.itemsize
+
+
+@jit.jit()
+def _copy(f, layout, scratch, base, b, c, y, height):
+    """The rows that results from ``y`` on need, as far as they exist, between zeros."""
+    flat, first = _flat(f), y * layout[STRIDE] - layout[LEAD_Y]
+    stop = min(first + (height - 1) * layout[STRIDE] + layout[SIZE], layout[ROWS_IN])
+    for row in range(max(first, 0), stop):
+        target = base + layout[COPY_AT] + (row - first) * layout[COPY_ROW] + layout[COPY_LEAD]
         if flat:
-            source = (b * f.strides[0] + c * f.strides[1] + row * f.strides[2]) // f.itemsize
-            convert_run(f, source, scratch, target, layout[COLUMNS_IN])
+            convert_run(f, _element(f, b, c, row), scratch, target, layout[COLUMNS_IN])
         else:
             for x in range(layout[COLUMNS_IN]):
                 scratch[target + x] = f[b, c, row, x]
+
+
+@jit.jit()
+def _sweep(f, taps, out, layout, scratch, ways, base, waits, where, size):
+    """Strip after strip of ``size`` = rows and planes, from ``where`` on."""
+    (in_place, direct, in_lines, _), (run, waiting, others) = ways, waits
+    (b, o, y), (height, planes), columns = where, size, layout[COLUMNS]
+    c, first = o // layout[MULTIPLIER], y * layout[STRIDE] - layout[LEAD_Y]
+    if in_place:
+        source, image_row = _element(f, b, c, 0), f.strides[2] // f.itemsize
+    else:
+        image_row = layout[COPY_ROW]
+        source = base + layout[COPY_AT] + layout[COPY_LEAD] - first * image_row
+    if direct:
+        target = _element(out, b, o, y)
+        steps = out.strides[2] // out.itemsize, out.strides[1] // out.itemsize
+    else:
+        target, steps = waiting, (columns, height * columns)
+    limit = layout[LIMIT] if in_lines and layout[STRIPS] == 1 else NEVER
+    for n in range(layout[STRIPS]):
+        strip = layout[PAIR] if layout[PAIR] and planes > 1 else HEADER + n * STRIP
+        left = layout[strip + LEFT]
+        rows = f.strides[1] // f.itemsize, image_row, first, layout[ROWS_IN]
+        sweep_strip(
+            layout[strip + KIND], f, scratch,
+            (in_place, source + layout[strip + COLUMN], *rows, layout[AHEAD]),
+            taps, o * layout[SIZE] ** 2, size,
+            layout, (layout[strip + TABLE], layout[strip + LAST] - left), out,
+            (direct, target + left, *steps, base, limit, run, others, layout[LARGE]),
+        )  # fmt: skip
+
+
+@jit.jit()
+def _after(out, layout, scratch, base, waits, count):
+    """What waits after ``count`` more elements, and after whole lines have left."""
+    run, waiting, others = waits
+    waiting += count
+    if layout[STRIPS] > 1:
+        leave(scratch, base, out, run, (waiting, others), layout[LARGE])
+    line = machine.CACHE_LINE // out.itemsize
+    if waiting < line:
+        return run, waiting, others
+    return run + waiting // line * line, waiting % line, 0
+
+
+@jit.jit()
+def _spread(scratch, base, out, b, o, y, height):
+    """Rows of results to wherever their elements lie."""
+    at = base
+    for row in range(y, y + height):
+        for x in range(out.shape[3]):
+            out[b, o, row, x] = scratch[at + x]
+        at += out.shape[3]
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
@@ -62,67 +151,33 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         all_channels(f, taps, out, layout, scratch, start, stop)
         store_fence()
         return
-    size, stride, columns, element = layout[SIZE], layout[STRIDE], layout[COLUMNS], out.itemsize
-    flat, dense = _flat(f), _dense(out)
-    in_place, one = MASKED and flat, layout[STRIPS] == 1
-    direct = MASKED and _flat(out) and not (dense and layout[LARGE])
-    whole = in_place and one and (direct or dense)
-    image_row = f.strides[2] // element if in_place else layout[COPY_ROW]
-    line = machine.CACHE_LINE // element
-    base = -(scratch.ctypes.data // element) % line
-    copy_at = base + layout[COPY_AT]
-    # elements from the base on wait to leave for a run of `out`, but for some that are not ours;
-    # the base stands for a line of `out`
-    run = start * layout[ROWS] * columns
-    waiting = (out.ctypes.data // element + run) % line if dense and not direct else 0
-    run -= waiting
-    others = waiting
+    ways = _ways(f, out, layout)
+    in_place, direct, in_lines, whole = ways
+    line = machine.CACHE_LINE // out.itemsize
+    base = -(scratch.ctypes.data // out.itemsize) % line
+    high = layout[ROWS] if whole else layout[BLOCK]
+    # which run of `out` elements from the base on wait for, how many they are, and how many of them
+    # are not ours; the base stands for a line of `out`
+    run = start * layout[ROWS] * layout[COLUMNS]
+    others = (out.ctypes.data // out.itemsize + run) % line if in_lines else 0
+    waits = run - others, others, others
     unit = start
     while unit < stop:
         b, o = unit // layout[OUTPUTS], unit % layout[OUTPUTS]
-        c = o // layout[MULTIPLIER]
         together = whole and layout[MULTIPLIER] == 1
         planes = min(stop - unit, layout[OUTPUTS] - o) if together else 1
-        y = 0
-        while y < layout[ROWS]:
-            height = layout[ROWS] if whole else min(layout[BLOCK], layout[ROWS] - y)
-            first = y * stride - layout[LEAD_Y]
+        for y in range(0, layout[ROWS], high):
+            height = min(high, layout[ROWS] - y)
             if not in_place:
-                rows = (height - 1) * stride + size
-                _copy(f, flat, layout, scratch, copy_at, b, c, first, rows)
-            for n in range(layout[STRIPS]):
-                strip = layout[PAIR] if layout[PAIR] and planes > 1 else HEADER + n * STRIP
-                left, column = layout[strip + LEFT], layout[strip + COLUMN]
-                if in_place:
-                    at = (b * f.strides[0] + c * f.strides[1]) // element + column
-                else:
-                    at = copy_at + layout[COPY_LEAD] + column - first * image_row
-                image = in_place, at, f.strides[1] // element, image_row, first, layout[ROWS_IN]
-                if direct:
-                    to = (b * out.strides[0] + o * out.strides[1] + y * out.strides[2]) // element
-                    steps = out.strides[2] // element, out.strides[1] // element
-                else:
-                    to, steps = waiting, (columns, height * columns)
-                limit = layout[LIMIT] if one and dense and not direct else NEVER
-                sweep_strip(
-                    layout[strip + KIND], f, scratch, (*image, layout[AHEAD]),
-                    taps, o * size * size, (height, planes),
-                    layout, (layout[strip + TABLE], layout[strip + LAST] - left), out,
-                    (direct, to + left, *steps, base, limit, run, others, layout[LARGE]),
-                )  # fmt: skip
-            if dense and not direct:
-                waiting += planes * height * columns
-                if not one:
-                    leave(scratch, base, out, run, (waiting, others), layout[LARGE])
-                if waiting >= line:
-                    run, waiting, others = run + waiting // line * line, waiting % line, 0
+                _copy(f, layout, scratch, base, b, o // layout[MULTIPLIER], y, height)
+            where, size = (b, o, y), (height, planes)
+            _sweep(f, taps, out, layout, scratch, ways, base, waits, where, size)
+            if in_lines:
+                count = planes * height * layout[COLUMNS]
+                waits = _after(out, layout, scratch, base, waits, count)
             elif not direct:
-                at = base
-                for row in range(y, y + height):
-                    for x in range(columns):
-                        out[b, o, row, x] = scratch[at + x]
-                    at += columns
-            y += height
+                _spread(scratch, base, out, b, o, y, height)
         unit += planes
+    run, waiting, others = waits
     convert_run(scratch, base + others, out, run + others, waiting - others)
     store_fence()

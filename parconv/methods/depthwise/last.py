@@ -5,8 +5,21 @@ import numpy as np
 from ... import jit, machine
 from .channels import MASK, STORE, STREAM, channel_tiles
 from .numbers import (
-    COLUMNS, COLUMNS_IN, HIGH, LARGE, LAST_AHEAD, LEAD_X, LEAD_Y, OUTPUTS, ROWS,
-    ROWS_IN, SIZE, STRIDE, TAPS_AT, TILE,
+    BORDER_TILE,
+    COLUMNS,
+    COLUMNS_IN,
+    HIGH,
+    LARGE,
+    LAST_AHEAD,
+    LEAD_X,
+    LEAD_Y,
+    OUTPUTS,
+    ROWS,
+    ROWS_IN,
+    SIZE,
+    STRIDE,
+    TAPS_AT,
+    TILE,
 )  # fmt: skip
 
 
@@ -68,7 +81,7 @@ def _rows(f, taps, out, layout, scratch, b, y, vectors):
             below = layout[HIGH] * stride * row - count * (machine.VECTOR_BYTES // element)
             if count and start < stop:
                 channel_tiles(
-                    layout[TILE] + border, f, source + column * pixel + at, image,
+                    layout[BORDER_TILE if border else TILE], f, source + column * pixel + at, image,
                     scratch, 0, taps, (layout[TAPS_AT] + at, layout[OUTPUTS]), out,
                     (height, stop - start, target + start * steps[1] + at, *steps, how, mask),
                     (layout[LAST_AHEAD], below), count,

@@ -1,6 +1,6 @@
 """Cache lines from scratch to the result."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from numba import types
@@ -27,18 +27,32 @@ def drain(code: Code, base: Value, large: Value, place: Sequence[Value]) -> list
     whole = builder.and_(filled, I64(-line))
     others = builder.icmp_signed(">", skip, I64(0))
     with builder.if_then(others, likely=False):
-        with cgutils.for_range_slice(builder, skip, I64(line), I64(1), I64) as (n, _):
-            builder.store(code.read(base, n), code.at(target, n))
+        _first_line(code, base, target, skip)
     start = builder.select(others, I64(line), I64(0))
-    past, through = builder.icmp_signed("!=", large, I64(0)), code.store
+    past = builder.icmp_signed("!=", large, I64(0))
     with builder.if_else(past) as (then, otherwise):
-        for branch, store in ((then, code.stream), (otherwise, through)):
+        for branch, store in ((then, code.stream), (otherwise, code.store)):
             with branch, cgutils.for_range_slice(builder, start, whole, I64(line), I64) as (n, _):
-                for lane in range(0, line, code.lanes):
-                    store(code.load(code.at(base, n, lane)), code.at(target, n, lane))
-    for lane in range(0, line, code.lanes):
-        code.store(code.load(code.at(base, whole, lane)), code.at(base, lane))
+                _move(code, code.at(base, n), code.at(target, n), store)
+    _move(code, code.at(base, whole), base, code.store)
     return [builder.sub(filled, whole), code.at(target, whole), I64(0)]
+
+
+def _first_line(code: Code, base: Value, target: Value, skip: Value) -> None:
+    """Element by element: others write the rest of the line."""
+
+    def one(index: Value) -> list[Value]:
+        at = code.builder.add(skip, index)
+        code.builder.store(code.read(base, at), code.at(target, at))
+        return []
+
+    code.loop(code.builder.sub(I64(line_of(code)), skip), [], one, rolled=True)
+
+
+def _move(code: Code, source: Value, target: Value, store: Callable[..., None]) -> None:
+    """A line."""
+    for lane in range(0, line_of(code), code.lanes):
+        store(code.load(code.at(source, lane)), code.at(target, lane))
 
 
 @intrinsic

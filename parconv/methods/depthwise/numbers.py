@@ -10,29 +10,38 @@ from ... import machine
 from ...dtypes import Array
 from ...problem import Problem
 from ..usual import bank_of
-from . import channels
+from .channels import TILES
 from .strip import KINDS, MASKED, loads, outputs
 from .sweep import Kind
 
 FIELDS = (
     OUTPUTS, MULTIPLIER, ROWS, COLUMNS, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, SIZE, STRIDE, BLOCK,
     LARGE, AHEAD, LIMIT, COPY_AT, COPY_ROW, COPY_LEAD, STRIPS, PAIR,
-    TAPS_AT, TILE, HIGH, LAST_AHEAD,
-) = range(23)  # fmt: skip
+    TAPS_AT, TILE, BORDER_TILE, HIGH, LAST_AHEAD,
+) = range(24)  # fmt: skip
 HEADER = len(FIELDS)
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
 # vector begins, and where its masks are.
 KIND, LEFT, COLUMN, LAST, TABLE, STRIP = range(6)
 
-# Of output in scratch.  32 x 32 x 112 x 112 with 4, 8, 12, 32 KiB: 2.8 3.3 3.4 4.5 ms; smaller
-# planes do not care (3x3, one core, Zen 5, 2026-11).
+# Rows at a time where they are copied, or where several strips read them: so many bytes of output.
 BLOCK_BYTES = 1 << 13
 BLOCK_REST = 6  # rows of a block for each that it computes again, at least
-# From a row that is read to what is prefetched.  32 x 96 x 56 x 56 with 0, 4, 8, 16, 32, 64 KiB:
-# 2.2 2.0 1.8 2.2 2.3 2.4 ms.
+# From a row that is read to what is prefetched, by whether maps exceed the caches.  Milliseconds
+# with 2, 8, 16, 32 KiB (Zen 5, 2026-11): 32 x 576 x 14 x 14 with every second output, one core 0.24
+# 0.23 0.23 0.27; 32 x 96 x 112 x 112 likewise, two cores (8, 16, 32, 64 KiB) 3.9 3.5 3.9 4.1.
 AHEAD_BYTES = {False: 1 << 13, True: 1 << 14}
+# Of output that leave together, by stride.  One core with 64 bytes, 0.5, 1, 2 KiB: 32 x 144 x 56 x
+# 56 2.16 1.97 2.00 2.07 ms, with every second output 1.06 1.39 1.31 1.17.
 LIMIT_BYTES = {1: 512, 2: 64}
+# Vectors of channels.  32 x 96 x 112 x 112, every second output, two cores: with 1, 2, 3 ahead 4.1
+# 4.2 4.1 ms, without prefetching 4.6.
 LAST_AHEAD_VECTORS = 2
+# Images and results of more than so many `machine.STREAM_BYTES` go past the caches.  Milliseconds
+# on one / two cores through them, and past them: 32 x 384 x 14 x 14 (19 MB) 0.29 / 0.16, 0.33 /
+# 0.23; 32 x 192 x 28 x 28 with every second output (24 MB) 0.28 / 0.19, 0.42 / 0.23; 32 x 576 x 14
+# x 14 (29 MB) 0.85 / 0.38, 0.60 / 0.34; 32 x 32 x 112 x 112 (103 MB) 3.4 / 2.0, 1.9 / 1.6.
+RESIDENT = 3
 
 
 def lanes_of(problem: Problem) -> int:
@@ -78,7 +87,7 @@ def _reach(problem: Problem) -> int:
 
 
 def _masks(problem: Problem, places: list[int]) -> list[int]:
-    """Lanes as bits: inside the image, for the outer vectors' loads, and what the last one stores."""
+    """Lanes as bits: inside the image, of the outer vectors' loads, and the last one's store."""
     kind, lanes = kind_of(problem), lanes_of(problem)
     step = 1 if kind.stride == 1 else lanes
     first = [place * kind.stride - problem.lead[1] for place in places[:: max(1, len(places) - 1)]]
@@ -98,7 +107,7 @@ def _bits(lanes: list[bool]) -> int:
     return sum(1 << n for n, chosen in enumerate(lanes) if chosen)
 
 
-def _pairs(problem: Problem) -> bool:
+def has_pairs(problem: Problem) -> bool:
     """Whether rows of two planes fit a vector, those of the image with a zero behind them."""
     bank, kind, lanes = bank_of(problem), kind_of(problem, 1, 2), lanes_of(problem)
     fitting = 2 * problem.plane[1] <= lanes and problem.plane_in[1] < lanes
@@ -122,7 +131,7 @@ def _lookup(problem: Problem) -> list[int]:
     return [_bits([True] * columns), _bits([True] * problem.plane[1]), *met]
 
 
-def block(problem: Problem) -> int:
+def _block(problem: Problem) -> int:
     """Rows of output that are computed at a time."""
     rows, columns = problem.plane
     fitting = BLOCK_BYTES // max(1, columns * problem.sums.itemsize)
@@ -131,17 +140,13 @@ def block(problem: Problem) -> int:
 
 
 def _buffer(problem: Problem) -> int:
-    """Elements of scratch for results: those that wait for their line, a block, and a vector."""
-    line = machine.CACHE_LINE // problem.sums.itemsize
-    pair = 2 * math.prod(problem.plane) if _pairs(problem) else 0
-    size = (
-        line
-        + max(LIMIT_BYTES.values()) // problem.sums.itemsize
-        + max(block(problem) * problem.plane[1], pair)
-        + lanes_of(problem)
-        + line
-    )
-    return -(-size // line) * line
+    """Elements of scratch for results: those that wait for their line, rows, and a vector."""
+    itemsize = problem.sums.itemsize
+    line = machine.CACHE_LINE // itemsize
+    waiting = 2 * line + LIMIT_BYTES[kind_of(problem).stride] // itemsize
+    rows = _block(problem) * problem.plane[1]
+    pair = 2 * math.prod(problem.plane) if has_pairs(problem) else 0
+    return -(-(waiting + max(rows, pair) + lanes_of(problem)) // line) * line
 
 
 def _copy_row(problem: Problem) -> int:
@@ -152,7 +157,7 @@ def _copy_row(problem: Problem) -> int:
     return max(last + _reach(problem), problem.lead[1] + problem.plane_in[1])
 
 
-def _tables(problem: Problem) -> tuple[list[tuple[int, ...]], list[list[int]]]:
+def _tables(problem: Problem) -> tuple[list[tuple[int, int, int, int]], list[list[int]]]:
     """The strips' numbers but for where their masks are, and the masks."""
     found = strips(problem)
     numbers = [
@@ -165,7 +170,7 @@ def _tables(problem: Problem) -> tuple[list[tuple[int, ...]], list[list[int]]]:
         for s in found
     ]
     tables = [_masks(problem, s) for s in found]
-    if _pairs(problem):
+    if has_pairs(problem):
         numbers.append((KINDS.index(kind_of(problem, 1, 2)), 0, 0, 0))
         tables.append(_lookup(problem))
     return numbers, tables
@@ -179,16 +184,16 @@ def layout(problem: Problem) -> Array:
     first = HEADER + len(numbers) * STRIP
     starts = itertools.accumulate(map(len, tables), initial=first)
     table = [(*strip, at) for strip, at in zip(numbers, starts, strict=False)]
-    count = len(numbers) - _pairs(problem)
-    large = problem.bytes > 3 * machine.STREAM_BYTES
-    tile = channels.Tile(kind.size, kind.stride, False)
+    count = len(numbers) - has_pairs(problem)
+    large = problem.bytes > RESIDENT * machine.STREAM_BYTES
+    tiles = [tile for tile in TILES if tile[:2] == kind[:2]]
     header = [
         bank.outputs, bank.outputs // bank.channels, *problem.plane, *problem.plane_in,
-        *problem.lead, kind.size, kind.stride, block(problem),
-        large, AHEAD_BYTES[large] // itemsize, LIMIT_BYTES[kind.stride] // itemsize,
+        *problem.lead, kind.size, kind.stride, _block(problem), large,
+        AHEAD_BYTES[large] // itemsize, LIMIT_BYTES[kind.stride] // itemsize,
         _buffer(problem), _copy_row(problem), 0 if MASKED else problem.lead[1],
-        count, HEADER + count * STRIP if _pairs(problem) else 0,
-        bank.outputs * kind.size**2, channels.TILES.index(tile), tile.high, LAST_AHEAD_VECTORS,
+        count, HEADER + count * STRIP if has_pairs(problem) else 0, bank.outputs * kind.size**2,
+        TILES.index(tiles[0]), TILES.index(tiles[-1]), tiles[0].high, LAST_AHEAD_VECTORS,
     ]  # fmt: skip
     result = np.array([*header, *itertools.chain(*table, *tables)], np.int64)
     result.flags.writeable = False
@@ -199,5 +204,5 @@ def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     line = machine.CACHE_LINE // problem.sums.itemsize
     kind = kind_of(problem)
-    rows = (block(problem) - 1 + kind.under_way) * kind.stride  # the sweep reads whole steps
+    rows = (_block(problem) - 1 + kind.under_way) * kind.stride  # the sweep reads whole steps
     return _buffer(problem) + rows * _copy_row(problem) + lanes_of(problem) + line

@@ -152,7 +152,8 @@ class _Strip(Sweep):
 class _Pair(_Strip):
     """Two planes in a vector, each in a half; the last of an odd number twice.
 
-    960 planes of 7 x 7: 53 cycles each one by one (Zen 5, 2026-11).
+    Cycles a plane in the caches, one by one and so (Zen 5, 2026-11): 7 x 7 51, 29; 14 x 14 with
+    every second output 77, 58.
     """
 
     def count(self) -> Value:
@@ -208,9 +209,9 @@ class _Pair(_Strip):
 
 
 def _order(code: Code) -> list[int]:
-    """In which lanes outputs of every second pixel are summed: as shuffles within 16 bytes leave it.
+    """In which lanes every second output is summed: as shuffles within 16 bytes leave them.
 
-    Those cost a quarter of a cycle, across them half a cycle (Zen 5, 2026-11).
+    Those cost a quarter of a cycle, across 16 bytes half a cycle (Zen 5, 2026-11).
     """
     group = 16 // code.itemsize
     half = group // 2

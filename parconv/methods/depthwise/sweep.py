@@ -4,8 +4,8 @@ Every input row is read once.  It adds to the outputs that are under way, then t
 leave.  An output is one chain of multiply-adds, filter row after filter row.  Rows outside the
 image add nothing; columns outside count as zeros.
 
-What lies in the lanes of a vector is up to the classes that derive from `Sweep`: pixels of a row
-(`strip`) or channels of a pixel (`channels`).  The order of additions, and so the bits, is the same.
+What the vectors hold is up to the classes that derive from `Sweep`.  Tiles of channels (`channels`)
+add in the same order, so their bits are the same.
 """
 
 from collections.abc import Sequence
