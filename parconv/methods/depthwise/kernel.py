@@ -6,41 +6,15 @@ past the caches, and those of other machines are computed in scratch, where rows
 as in a dense result, and leave it in runs of cache lines.  Images and results whose channels lie
 side by side take `last` instead.
 
-`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+`numbers` says how ``layout`` describes the problem.
 """
 
 from ... import jit, machine
 from ...simd import store_fence
 from ..direct.runs import convert_run
+from . import numbers as n
 from .last import all_channels, side_by_side
 from .lines import leave
-from .numbers import (
-    AHEAD,
-    BLOCK,
-    COLUMN,
-    COLUMNS,
-    COLUMNS_IN,
-    COPY_AT,
-    COPY_LEAD,
-    COPY_ROW,
-    HEADER,
-    KIND,
-    LARGE,
-    LAST,
-    LEAD_Y,
-    LEFT,
-    LIMIT,
-    MULTIPLIER,
-    OUTPUTS,
-    PAIR,
-    ROWS,
-    ROWS_IN,
-    SIZE,
-    STRIDE,
-    STRIP,
-    STRIPS,
-    TABLE,
-)  # fmt: skip
 from .strip import MASKED, NEVER, sweep_strip
 
 
@@ -67,8 +41,8 @@ def _dense(out):
 def _ways(f, out, layout):
     """Whether images are read in place, results written in place or in lines, planes as a whole."""
     in_place, dense = MASKED and _flat(f), _dense(out)
-    direct = MASKED and _flat(out) and not (dense and layout[LARGE])
-    whole = in_place and layout[STRIPS] == 1 and (direct or dense)
+    direct = MASKED and _flat(out) and not (dense and layout[n.LARGE])
+    whole = in_place and layout[n.STRIPS] == 1 and (direct or dense)
     return in_place, direct, dense and not direct, whole
 
 
@@ -81,14 +55,14 @@ def _element(array, b, c, y):
 @jit.jit()
 def _copy(f, layout, scratch, base, b, c, y, height):
     """The rows that results from ``y`` on need, as far as they exist, between zeros."""
-    flat, first = _flat(f), y * layout[STRIDE] - layout[LEAD_Y]
-    stop = min(first + (height - 1) * layout[STRIDE] + layout[SIZE], layout[ROWS_IN])
+    flat, first = _flat(f), y * layout[n.STRIDE] - layout[n.LEAD_Y]
+    stop = min(first + (height - 1) * layout[n.STRIDE] + layout[n.SIZE], layout[n.ROWS_IN])
     for row in range(max(first, 0), stop):
-        target = base + layout[COPY_AT] + (row - first) * layout[COPY_ROW] + layout[COPY_LEAD]
+        target = base + layout[n.COPY_AT] + (row - first) * layout[n.COPY_ROW] + layout[n.COPY_LEAD]
         if flat:
-            convert_run(f, _element(f, b, c, row), scratch, target, layout[COLUMNS_IN])
+            convert_run(f, _element(f, b, c, row), scratch, target, layout[n.COLUMNS_IN])
         else:
-            for x in range(layout[COLUMNS_IN]):
+            for x in range(layout[n.COLUMNS_IN]):
                 scratch[target + x] = f[b, c, row, x]
 
 
@@ -96,29 +70,29 @@ def _copy(f, layout, scratch, base, b, c, y, height):
 def _sweep(f, taps, out, layout, scratch, ways, base, waits, where, size):
     """Strip after strip of ``size`` = rows and planes, from ``where`` on."""
     (in_place, direct, in_lines, _), (run, waiting, others) = ways, waits
-    (b, o, y), (height, planes), columns = where, size, layout[COLUMNS]
-    c, first = o // layout[MULTIPLIER], y * layout[STRIDE] - layout[LEAD_Y]
+    (b, o, y), (height, planes), columns = where, size, layout[n.COLUMNS]
+    c, first = o // layout[n.MULTIPLIER], y * layout[n.STRIDE] - layout[n.LEAD_Y]
     if in_place:
         source, image_row = _element(f, b, c, 0), f.strides[2] // f.itemsize
     else:
-        image_row = layout[COPY_ROW]
-        source = base + layout[COPY_AT] + layout[COPY_LEAD] - first * image_row
+        image_row = layout[n.COPY_ROW]
+        source = base + layout[n.COPY_AT] + layout[n.COPY_LEAD] - first * image_row
     if direct:
         target = _element(out, b, o, y)
         steps = out.strides[2] // out.itemsize, out.strides[1] // out.itemsize
     else:
         target, steps = waiting, (columns, height * columns)
-    limit = layout[LIMIT] if in_lines and layout[STRIPS] == 1 else NEVER
-    for n in range(layout[STRIPS]):
-        strip = layout[PAIR] if layout[PAIR] and planes > 1 else HEADER + n * STRIP
-        left = layout[strip + LEFT]
-        rows = f.strides[1] // f.itemsize, image_row, first, layout[ROWS_IN]
+    limit = layout[n.LIMIT] if in_lines and layout[n.STRIPS] == 1 else NEVER
+    for index in range(layout[n.STRIPS]):
+        strip = layout[n.PAIR] if layout[n.PAIR] and planes > 1 else n.HEADER + index * n.STRIP
+        left = layout[strip + n.LEFT]
+        rows = f.strides[1] // f.itemsize, image_row, first, layout[n.ROWS_IN]
         sweep_strip(
-            layout[strip + KIND], f, scratch,
-            (in_place, source + layout[strip + COLUMN], *rows, layout[AHEAD]),
-            taps, o * layout[SIZE] ** 2, size,
-            layout, (layout[strip + TABLE], layout[strip + LAST] - left), out,
-            (direct, target + left, *steps, base, limit, run, others, layout[LARGE]),
+            layout[strip + n.KIND], f, scratch,
+            (in_place, source + layout[strip + n.COLUMN], *rows, layout[n.AHEAD]),
+            taps, o * layout[n.SIZE] ** 2, size,
+            layout, (layout[strip + n.TABLE], layout[strip + n.LAST] - left), out,
+            (direct, target + left, *steps, base, limit, run, others, layout[n.LARGE]),
         )  # fmt: skip
 
 
@@ -127,11 +101,11 @@ def _after(out, layout, scratch, base, waits, count):
     """What waits after ``count`` more elements, and after whole lines have left."""
     run, waiting, others = waits
     waiting += count
-    if layout[STRIPS] > 1:
-        leave(scratch, base, out, run, (waiting, others), layout[LARGE])
     line = machine.CACHE_LINE // out.itemsize
     if waiting < line:
         return run, waiting, others
+    if layout[n.STRIPS] > 1:  # else the sweep itself has seen to it
+        leave(scratch, base, out, run, (waiting, others), layout[n.LARGE])
     return run + waiting // line * line, waiting % line, 0
 
 
@@ -147,7 +121,7 @@ def _spread(scratch, base, out, b, o, y, height):
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Planes ``[start, stop)``, counted over all images."""
-    if layout[MULTIPLIER] == 1 and side_by_side(f, layout) and side_by_side(out, layout):
+    if layout[n.MULTIPLIER] == 1 and side_by_side(f, layout) and side_by_side(out, layout):
         all_channels(f, taps, out, layout, scratch, start, stop)
         store_fence()
         return
@@ -155,25 +129,25 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     in_place, direct, in_lines, whole = ways
     line = machine.CACHE_LINE // out.itemsize
     base = -(scratch.ctypes.data // out.itemsize) % line
-    high = layout[ROWS] if whole else layout[BLOCK]
+    high = layout[n.ROWS] if whole else layout[n.BLOCK]
     # which run of `out` elements from the base on wait for, how many they are, and how many of them
     # are not ours; the base stands for a line of `out`
-    run = start * layout[ROWS] * layout[COLUMNS]
+    run = start * layout[n.ROWS] * layout[n.COLUMNS]
     others = (out.ctypes.data // out.itemsize + run) % line if in_lines else 0
     waits = run - others, others, others
     unit = start
     while unit < stop:
-        b, o = unit // layout[OUTPUTS], unit % layout[OUTPUTS]
-        together = whole and layout[MULTIPLIER] == 1
-        planes = min(stop - unit, layout[OUTPUTS] - o) if together else 1
-        for y in range(0, layout[ROWS], high):
-            height = min(high, layout[ROWS] - y)
+        b, o = unit // layout[n.OUTPUTS], unit % layout[n.OUTPUTS]
+        together = whole and layout[n.MULTIPLIER] == 1
+        planes = min(stop - unit, layout[n.OUTPUTS] - o) if together else 1
+        for y in range(0, layout[n.ROWS], high):
+            height = min(high, layout[n.ROWS] - y)
             if not in_place:
-                _copy(f, layout, scratch, base, b, o // layout[MULTIPLIER], y, height)
+                _copy(f, layout, scratch, base, b, o // layout[n.MULTIPLIER], y, height)
             where, size = (b, o, y), (height, planes)
             _sweep(f, taps, out, layout, scratch, ways, base, waits, where, size)
             if in_lines:
-                count = planes * height * layout[COLUMNS]
+                count = planes * height * layout[n.COLUMNS]
                 waits = _after(out, layout, scratch, base, waits, count)
             elif not direct:
                 _spread(scratch, base, out, b, o, y, height)

@@ -3,31 +3,15 @@
 import numpy as np
 
 from ... import jit, machine
+from . import numbers as n
 from .channels import MASK, STORE, STREAM, channel_tiles
-from .numbers import (
-    BORDER_TILE,
-    COLUMNS,
-    COLUMNS_IN,
-    HIGH,
-    LARGE,
-    LAST_AHEAD,
-    LEAD_X,
-    LEAD_Y,
-    OUTPUTS,
-    ROWS,
-    ROWS_IN,
-    SIZE,
-    STRIDE,
-    TAPS_AT,
-    TILE,
-)  # fmt: skip
 
 
 @jit.jit()
 def side_by_side(array, layout):
     """Whether channels are runs of elements, of a vector at least."""
     size, (b, c, y, x) = array.itemsize, array.strides
-    enough = layout[OUTPUTS] >= machine.VECTOR_BYTES // size
+    enough = layout[n.OUTPUTS] >= machine.VECTOR_BYTES // size
     return enough and c == size and b % size == y % size == x % size == 0
 
 
@@ -36,7 +20,7 @@ def _streamed(out, layout):
     """Whether vectors of every pixel lie as stores past the caches need."""
     length = machine.VECTOR_BYTES
     return (
-        layout[LARGE]
+        layout[n.LARGE]
         and out.ctypes.data % length == out.strides[0] % length == 0
         and out.strides[2] % length == out.strides[3] % length == 0
     )
@@ -45,10 +29,10 @@ def _streamed(out, layout):
 @jit.jit()
 def all_channels(f, taps, out, layout, scratch, start, stop):
     """Planes ``[start, stop)``."""
-    channels, lanes = layout[OUTPUTS], machine.VECTOR_BYTES // out.itemsize
+    channels, lanes = layout[n.OUTPUTS], machine.VECTOR_BYTES // out.itemsize
     whole = STREAM if _streamed(out, layout) else STORE
-    for n in range(lanes):
-        scratch[n] = 0
+    for lane in range(lanes):
+        scratch[lane] = 0
     while start < stop:
         b, first = start // channels, start % channels
         last = min(channels, first + stop - start)
@@ -59,39 +43,40 @@ def all_channels(f, taps, out, layout, scratch, start, stop):
         mask = ((1 << rest) - 1) << (last - rest - at)
         how = whole if first % lanes == 0 else STORE
         vectors = (first, full, how, 0), (at, np.int64(rest > 0), MASK, mask)
-        for y in range(0, layout[ROWS], layout[HIGH]):
+        for y in range(0, layout[n.ROWS], layout[n.HIGH]):
             _rows(f, taps, out, layout, scratch, b, y, vectors)
 
 
 @jit.jit()
 def _rows(f, taps, out, layout, scratch, b, y, vectors):
     """The rows of a tile, from ``y`` on, of some channels."""
-    element, stride, columns = out.itemsize, layout[STRIDE], layout[COLUMNS]
+    element, stride, columns = out.itemsize, layout[n.STRIDE], layout[n.COLUMNS]
     row, pixel = f.strides[2] // element, f.strides[3] // element
     steps = out.strides[2] // element, out.strides[3] // element
-    top = y * stride - layout[LEAD_Y]
+    top = y * stride - layout[n.LEAD_Y]
     source = (b * f.strides[0] + top * f.strides[2]) // element
     target = b * out.strides[0] // element + y * steps[0]
-    height = min(layout[HIGH], layout[ROWS] - y)
+    height = min(layout[n.HIGH], layout[n.ROWS] - y)
     left, right = _whole(layout)
-    for start, stop, border in ((0, left, 1), (left, right, 0), (right, columns, 1)):
-        column = start * stride - layout[LEAD_X]
-        image = row, pixel, top, layout[ROWS_IN], column, layout[COLUMNS_IN]
+    border, inner = layout[n.BORDER_TILE], layout[n.TILE]
+    for start, stop, tile in ((0, left, border), (left, right, inner), (right, columns, border)):
+        column = start * stride - layout[n.LEAD_X]
+        image = row, pixel, top, layout[n.ROWS_IN], column, layout[n.COLUMNS_IN]
         for at, count, how, mask in vectors:
-            below = layout[HIGH] * stride * row - count * (machine.VECTOR_BYTES // element)
+            below = layout[n.HIGH] * stride * row - count * (machine.VECTOR_BYTES // element)
             if count and start < stop:
                 channel_tiles(
-                    layout[BORDER_TILE if border else TILE], f, source + column * pixel + at, image,
-                    scratch, 0, taps, (layout[TAPS_AT] + at, layout[OUTPUTS]), out,
+                    tile, f, source + column * pixel + at, image,
+                    scratch, 0, taps, (layout[n.TAPS_AT] + at, layout[n.OUTPUTS]), out,
                     (height, stop - start, target + start * steps[1] + at, *steps, how, mask),
-                    (layout[LAST_AHEAD], below), count,
+                    (layout[n.LAST_AHEAD], below), count,
                 )  # fmt: skip
 
 
 @jit.jit()
 def _whole(layout):
     """The columns of output whose filters lie inside the rows, from first to last."""
-    stride, columns = layout[STRIDE], layout[COLUMNS]
-    left = min(-(-max(layout[LEAD_X], 0) // stride), columns)
-    right = (layout[COLUMNS_IN] + layout[LEAD_X] - layout[SIZE]) // stride + 1
+    stride, columns = layout[n.STRIDE], layout[n.COLUMNS]
+    left = min(-(-max(layout[n.LEAD_X], 0) // stride), columns)
+    right = (layout[n.COLUMNS_IN] + layout[n.LEAD_X] - layout[n.SIZE]) // stride + 1
     return left, max(min(right, columns), left)
