@@ -272,8 +272,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         and out.strides[1] % machine.VECTOR_BYTES == 0
     )
     dense = has_runs(f) and f.strides[2] <= 2 * layout[COLUMNS_IN] * f.itemsize
-    # % of the peak without / so, images in the last-level cache, one core (Zen 5, 2026-11): 3x3 64 ->
-    # 64 of 28 x 28 86 / 94, with a border 81 / 86, 1x1 64 -> 64 of 28 x 48 60 / 88
+    # % of the peak without / so, images in the last-level cache, one core (Zen 5, 2026-11): 3x3 64
+    # -> 64 of 28 x 28 86 / 94, with a border 81 / 86, 1x1 64 -> 64 of 28 x 48 60 / 88
     fetches = layout[IMAGES] == 1 and dense
     rimmed, charted = np.int64(0), (False, np.int64(-1), np.int64(-1))
     while start < stop:
