@@ -106,10 +106,21 @@ def test_panels(width: int, extra: int) -> None:
     check(np.tile(f, 2), g, "uint8", mode="same", boundary="symmetric")
 
 
-@pytest.mark.parametrize("rows", [1, 2, GROUP - 1, GROUP, GROUP + 1, 2 * GROUP + 1])
+@pytest.mark.parametrize("rows", [*range(1, GROUP + 2), 2 * GROUP + 1])
 def test_filters(rows: int) -> None:
     for columns in range(1, 2 * TOGETHER + 2):
         check(image((rows + 7, WIDTH + 20)), taps((rows, columns)), None, mode="valid")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool"])
+@pytest.mark.parametrize("height", [3, 5, 7, 11])
+def test_tiles_that_read_the_image_itself(height: int, dtype: str) -> None:
+    """Beside packed ones; rows of 4096 bytes share a set of the cache, so tall filters pack all."""
+    for columns in (5 * WIDTH, 5 * WIDTH + 9, 4096):
+        f = image((2 * ROWS + 9, columns), dtype)
+        for width in (3, 5, 9):
+            check(f, taps((height, width), 1), what=f"{width}", mode="full", cval=1)
+        check(f[::-1, 7:-5], taps((height, 5), 1), mode="same", origin=(-1, 2))
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

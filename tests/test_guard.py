@@ -87,6 +87,10 @@ for end in ends:
             check((150, 301), (7, 7), "float32", end, 2, threads=threads, strategy=strategy)
             check((150, 301), (7, 7), "float64", end, 0, mode="same", threads=threads,
                   strategy=strategy)
+    for taps, pitch in itertools.product([(3, 3), (5, 5), (2, 9), (9, 6)], (0, 3)):
+        for mode in ("same", "valid"):
+            check((40, 333), taps, "uint8", end, pitch, mode=mode,
+                  method="dot" if machine.HAS_DOT else "auto")
 print(count)
 """
 

@@ -21,18 +21,31 @@ from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
 from ..usual import error as error, unasked as unasked
 from . import kernel as k
-from .tile import GROUP, ROWS, TOGETHER, WIDEST_STEP, WIDTH
+from .tile import (
+    ADJACENT,
+    APART,
+    CROSSED,
+    CROSSED_ROWS,
+    GROUP,
+    ORDERS,
+    ROWS,
+    TOGETHER,
+    WIDEST_STEP,
+    WIDTH,
+    column_ends,
+)
 
 INT32: DType = np.dtype(np.int32)
 BLOCK = 8 * ROWS  # rows of output for which rows are packed: the halo is packed again
 LONGEST = 69 * machine.CACHE_LINE  # packed row: one of 4096 outputs fits
 BAND_TILES = 10  # least height of a band, in rows of tiles
 # Operations of the direct method, in float32, in the time of four products with neighbouring taps
-# and with others, in that of a call's preparations, and rows of a group in the time of its windows.
+# (an instruction does 16 of them, and takes as long as one of 16 multiply-adds) and with others, in
+# that of a call's preparations, and rows of a group in the time of its windows.
 # Microseconds of direct / this for uint8 to uint8, one core (Zen 5, 2026-11): 28 x 28 at 3x3
-# 3.2 / 3.7, 64 x 64 at 5x5 5.0 / 4.9, 256 x 256 at 3x3 15.6 / 10.9, 1024 x 1024 at 3x3 189 / 83,
-# 7x7 522 / 184, 11x11 1136 / 384, 9x1 159 / 123, 1x9 234 / 140.
-FOUR_COST, FOUR_APART_COST, CALL_COST, LEAST_ROWS = 1.9, 2.7, 100_000, 3
+# 2.3 / 2.4, 64 x 64 at 5x5 4.0 / 3.5, 256 x 256 at 3x3 11.1 / 8.8, 1024 x 1024 at 3x3 142 / 68,
+# 7x7 451 / 153, 11x11 1015 / 308, 9x1 135 / 102, 1x9 179 / 106.
+FOUR_COST, FOUR_APART_COST, CALL_COST, LEAST_ROWS = 2.0, 2.7, 100_000, 3
 MOST_BITS = 31 - 8  # of sum |g|: sums of bytes fit int32
 SCRATCH_BYTES = 8 * machine.L2_BYTES
 OFFSET = 1 << 7  # added to signed pixels, by flipping a bit: the instruction takes unsigned ones
@@ -72,9 +85,12 @@ def cost(problem: Problem) -> float:
     A group of few filter rows waits for its windows rather than for its products, and windows of
     taps apart take longer.
     """
-    rows = sum(max(len(group), LEAST_ROWS) for group in _groups(problem))
+    sizes = [len(group) for group in _groups(problem)]
+    fours = sum(max(size, LEAST_ROWS) for size in sizes) * _fours(problem)
+    if _order(problem) == CROSSED:
+        fours += sum(len(column_ends(size)) for size in sizes)
     four = FOUR_COST if _tap_step(problem) == 1 else FOUR_APART_COST
-    single = four * rows * _fours(problem) * math.prod(problem.shape) + CALL_COST
+    single = four * fours * math.prod(problem.shape) + CALL_COST
     return single * FLOAT32.itemsize / problem.sums.itemsize
 
 
@@ -93,22 +109,51 @@ def _tap_step(problem: Problem) -> int:
     return problem.dilation[1] if problem.filter[1] > 1 else 1
 
 
+def _order(problem: Problem) -> str:
+    """Which taps go by together."""
+    rows, columns = problem.filter
+    if _tap_step(problem) > 1:
+        return APART
+    one_left = columns > TOGETHER and columns % TOGETHER == 1
+    shared = rows > 1 and problem.dilation[0] == 1
+    return CROSSED if one_left and shared and CROSSED in ORDERS else ADJACENT
+
+
+def _height(problem: Problem) -> int:
+    """Rows of a tile."""
+    return CROSSED_ROWS if _order(problem) == CROSSED else ROWS
+
+
 def _fours(problem: Problem) -> int:
-    """Fours of filter columns."""
-    return -(-problem.filter[1] // TOGETHER)
+    """Fours of filter columns, but for a column that goes by in fours of its rows."""
+    columns = problem.filter[1]
+    return columns // TOGETHER if _order(problem) == CROSSED else -(-columns // TOGETHER)
+
+
+def _column(taps: Array) -> Array:
+    """Fours of a group's last column, each of the taps that the one before has not."""
+    ends = column_ends(len(taps))
+    fours = np.zeros((len(ends), TOGETHER), np.int8)
+    for four, (last, end) in zip(fours, itertools.pairwise([-1, *ends]), strict=True):
+        four[last - end :] = taps[last + 1 : end + 1]
+    return fours.view(np.int32).ravel()
 
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """What every sum begins with, then the taps, four in a number, as the tile reads them."""
     if problem.reflect:
         g = g[::-1, ::-1]
-    (rows, columns), fours = problem.filter, _fours(problem)
-    taps = np.zeros((rows, TOGETHER * fours), np.int8)
-    taps[:, :columns] = g
-    words = taps.view(np.int32)
+    columns = TOGETHER * _fours(problem)
+    taps = np.zeros((len(g), max(columns, g.shape[1])), np.int8)
+    taps[:, : g.shape[1]] = g
+    fours = np.ascontiguousarray(taps[:, :columns]).view(np.int32)
     offset = OFFSET if problem.image_dtype.kind == "i" else 0
-    first = np.array([-offset * taps.sum(dtype=np.int64)], np.int32)
-    values = np.concatenate([first, *(words[group].T.ravel() for group in _groups(problem))])
+    words = [np.array([-offset * taps.sum(dtype=np.int64)], np.int32)]
+    for group in _groups(problem):
+        words.append(fours[group].T.ravel())
+        if _order(problem) == CROSSED:
+            words.append(_column(taps[group, -1]))
+    values = np.concatenate(words)
     values.flags.writeable = False
     return Taps(values)
 
@@ -118,7 +163,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     """At most ``parts`` bands of whole tiles."""
-    return split_rows(problem.planes * problem.plane[0], parts, ROWS)
+    return split_rows(problem.planes * problem.plane[0], parts, _height(problem))
 
 
 def least_band(problem: Problem) -> int:
@@ -146,13 +191,14 @@ def layout(problem: Problem) -> Array:
     row = (-(-(panel + _beyond(problem)) // machine.CACHE_LINE) | 1) * machine.CACHE_LINE
     block = min(BLOCK, -(-problem.plane[0] // ROWS) * ROWS)
     packed = (max(block, ROWS) + problem.span[0] - 1) * row
-    places = [(group[0] * problem.dilation[0] * row, len(group)) for group in groups]
+    places = [(group[0] * problem.dilation[0], len(group)) for group in groups]
     numbers = [
         *problem.plane, *problem.plane_in, *problem.lead, *problem.span,
         *map(BOUNDARIES.index, problem.boundary), problem.channels,
         problem.bytes > 2 * machine.STREAM_BYTES,
-        block, panel, _tap_step(problem) == 1, packed,
-        _fours(problem), _tap_step(problem), row, len(groups), *itertools.chain(*places),
+        block, panel, ORDERS.index(_order(problem)), _height(problem), packed, row,
+        problem.plane_in[1] + problem.lead[1] - _beyond(problem),
+        _fours(problem), _tap_step(problem), len(groups), *itertools.chain(*places),
     ]  # fmt: skip
     result = np.array(numbers, np.int64)
     result.flags.writeable = False
