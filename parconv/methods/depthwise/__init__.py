@@ -6,9 +6,9 @@ masks at their ends (`strip`).  Images whose channels lie side by side have tile
 (`channels`).  Relies on square filters of 3, 5 or 7 taps a side, at most every second output, and a
 border of zeros.
 
-Its bound is memory.  32 x 32 x 112 x 112 float32 take 1.74 / 1.53 ms with one / two threads, where
-a loop of loads and non-temporal stores takes 1.84 / 1.52; every second output of 32 x 144 x 56 x 56
-1.14 / 0.87, the loop 1.37 / 0.88 (Zen 5, 2026-11).
+Its bound is memory.  32 x 144 x 56 x 56 float32 take 2.0 / 1.75 ms with one / two threads, where a
+loop of loads and non-temporal stores takes 1.8 / 1.7; every second output of them 1.1 / 0.87, the
+loop 1.4 / 0.88 (Zen 5, 2026-11).
 
 A unit is an output plane, counted over all images.  Start reading at `sweep.py`, then `strip.py`
 and `kernel.py`.

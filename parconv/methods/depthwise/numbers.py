@@ -27,13 +27,16 @@ KIND, LEFT, COLUMN, LAST, TABLE, STRIP = range(6)
 # Rows at a time where they are copied, or where several strips read them: so many bytes of output.
 BLOCK_BYTES = 1 << 13
 BLOCK_REST = 6  # rows of a block for each that it computes again, at least
-# From a row that is read to what is prefetched, by whether maps exceed the caches.  Milliseconds
-# with 2, 8, 16, 32 KiB (Zen 5, 2026-11): 32 x 576 x 14 x 14 with every second output, one core 0.24
-# 0.23 0.23 0.27; 32 x 96 x 112 x 112 likewise, two cores (8, 16, 32, 64 KiB) 3.9 3.5 3.9 4.1.
-AHEAD_BYTES = {False: 1 << 13, True: 1 << 14}
-# Of output that leave together, by stride.  One core with 64 bytes, 0.5, 1, 2 KiB: 32 x 144 x 56 x
-# 56 2.16 1.97 2.00 2.07 ms, with every second output 1.06 1.39 1.31 1.17.
-LIMIT_BYTES = {1: 512, 2: 64}
+# From a row that is read to what is prefetched; as many rows where every second one begins a row
+# of output and maps exceed the caches.  Milliseconds with 8, 16, 32 KiB (Zen 5, 2026-11): 32 x 32 x
+# 112 x 112 on one core 2.1 2.3 2.4; 32 x 96 x 112 x 112, stride 2, on two 3.9 3.5 3.9; 32 x 576 x
+# 14 x 14, stride 2, on one 0.23 0.23 0.27.
+AHEAD_BYTES = 1 << 13
+# Of output that leave scratch together, by stride.  Milliseconds on one core with 64, 256, 512, 1024
+# bytes (Zen 5, 2026-11): 32 x 32 x 112 x 112 2.4 2.4 2.8 3.0, or 2.3 2.2 2.1 2.3 where images and
+# results lie alike in their pages; 32 x 192 x 28 x 28 1.0 0.70 0.62 0.67; 32 x 144 x 56 x 56 with
+# every second output 1.1 - 1.4 1.3.
+LIMIT_BYTES = {1: 256, 2: 64}
 # Vectors of channels.  32 x 96 x 112 x 112, every second output, two cores: with 1, 2, 3 ahead 4.1
 # 4.2 4.1 ms, without prefetching 4.6.
 LAST_AHEAD_VECTORS = 2
@@ -187,10 +190,11 @@ def layout(problem: Problem) -> Array:
     count = len(numbers) - has_pairs(problem)
     large = problem.bytes > RESIDENT * machine.STREAM_BYTES
     tiles = [tile for tile in TILES if tile[:2] == kind[:2]]
+    ahead = AHEAD_BYTES * (kind.stride if large else 1)
     header = [
         bank.outputs, bank.outputs // bank.channels, *problem.plane, *problem.plane_in,
         *problem.lead, kind.size, kind.stride, _block(problem), large,
-        AHEAD_BYTES[large] // itemsize, LIMIT_BYTES[kind.stride] // itemsize,
+        ahead // itemsize, LIMIT_BYTES[kind.stride] // itemsize,
         _buffer(problem), _copy_row(problem), 0 if MASKED else problem.lead[1],
         count, HEADER + count * STRIP if has_pairs(problem) else 0, bank.outputs * kind.size**2,
         TILES.index(tiles[0]), TILES.index(tiles[-1]), tiles[0].high, LAST_AHEAD_VECTORS,
