@@ -309,6 +309,14 @@ def define_once(module: Any, name: str, arguments: Sequence[Any], body: Callable
     return function
 
 
+def call_once(
+    builder: Any, name: str, body: Callable[..., None], arguments: Sequence[Value]
+) -> None:
+    """Call the function of that name, written when first asked for."""
+    kinds = [value.type for value in arguments]
+    builder.call(define_once(builder.module, name, kinds, body), arguments)
+
+
 def call_one_of(
     builder: Any,
     key: Value,
@@ -318,8 +326,7 @@ def call_one_of(
     """Call the ``key``-th variant, each a function of that name written when first asked for."""
 
     def call(name: str, body: Callable[..., None]) -> list[Value]:
-        kinds = [value.type for value in arguments]
-        builder.call(define_once(builder.module, name, kinds, body), arguments)
+        call_once(builder, name, body, arguments)
         return [I64(0)]
 
     cases = {n: partial(call, *variant) for n, variant in enumerate(variants.items())}

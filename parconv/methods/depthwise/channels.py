@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ... import machine
-from ...simd import I64, Code, Value, call_one_of, data_pointer, define_once
+from ...simd import I64, Code, Value, call_once, call_one_of, data_pointer
 from .sweep import KEPT, SIZES, STRIDES
 
 # Rows of output of a tile, for strides of 1 and 2: sums, taps that are kept and a pixel fit the
@@ -202,13 +202,7 @@ def channel_tiles(
             filters[1], *result[:2], pointer(8, result[2]), *result[3:], *ahead, args[11],
         ]  # fmt: skip
         name = f"parconv.channels.{arguments[1].type.pointee}"
-        function = define_once(
-            builder.module,
-            name,
-            [value.type for value in arguments],
-            lambda inner, *values: _emit(inner, name, *values),
-        )
-        builder.call(function, arguments)
+        call_once(builder, name, lambda inner, *values: _emit(inner, name, *values), arguments)
         return context.get_dummy_value()
 
     return signature, codegen

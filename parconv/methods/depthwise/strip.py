@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ... import machine
-from ...simd import I1, I64, Code, Value, call_one_of, data_pointer, define_once
+from ...simd import I1, I64, Code, Value, call_once, call_one_of, data_pointer
 from .lines import drain, line_of
 from .sweep import SIZES, STRIDES, VECTORS, Kind, Sweep
 
@@ -265,13 +265,7 @@ def sweep_strip(
             out_plane, limit, pointer(9, run), skip, large,
         ]  # fmt: skip
         name = f"parconv.strip.{source.type.pointee}"
-        function = define_once(
-            builder.module,
-            name,
-            [value.type for value in arguments],
-            lambda inner, *values: _emit(inner, name, *values),
-        )
-        builder.call(function, arguments)
+        call_once(builder, name, lambda inner, *values: _emit(inner, name, *values), arguments)
         return context.get_dummy_value()
 
     return signature, codegen

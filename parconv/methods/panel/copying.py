@@ -11,7 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ... import machine
-from ...simd import I32, I64, Code, Value, data_pointer, define_once
+from ...simd import I32, I64, Code, Value, call_once, data_pointer
 from ..direct.elements import converted
 
 
@@ -100,9 +100,7 @@ def gather(typing, f, scratch, in_place, source, offsets, target, step, lanes, c
             start = builder.select(args[2], image, start)
         table = builder.gep(builder.bitcast(base, I64.as_pointer()), [args[4]])
         values = [start, table, target, *args[6:]]
-        name = f"parconv.layer.gather.{start.type.pointee}"
-        function = define_once(builder.module, name, [v.type for v in values], _emit_piece)
-        builder.call(function, values)
+        call_once(builder, f"parconv.layer.gather.{start.type.pointee}", _emit_piece, values)
         return context.get_dummy_value()
 
     return signature, codegen
