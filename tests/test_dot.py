@@ -11,6 +11,7 @@ import oracle
 import pytest
 from conftest import Poisoned, RunPython
 from oracle import BORDERS, MODES, assert_same_bits
+from test_vectors import host_has
 
 import parconv
 from parconv import machine, planner
@@ -262,19 +263,13 @@ def test_a_machine_without_the_instruction(monkeypatch: pytest.MonkeyPatch) -> N
         planner._cached_plan.cache_clear()
 
 
-def _host_has(*features: str) -> bool:
-    import llvmlite.binding as llvm
-
-    return all(llvm.get_host_cpu_features().get(feature) for feature in features)
-
-
 @pytest.mark.parametrize(
     ("cpu", "needs", "has"), [("alderlake", "avxvnni", True), ("haswell", "avx2", False)]
 )
 def test_another_vector_unit(
     cpu: str, needs: str, has: bool, run_python: RunPython, tmp_path: Path
 ) -> None:
-    if not _host_has(needs):
+    if not host_has(needs):
         pytest.skip(f"this machine has no {needs}")
     env = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
     names = ["test_results[uint8]", "test_filters", "test_reasons"]
