@@ -21,7 +21,7 @@ from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
 from ...problem import Problem
-from ..kernels import Kernels, Taps, signature
+from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 
@@ -94,9 +94,7 @@ def layout(problem: Problem) -> Array:
         problem.dilation[0], *problem.filter, problem.bytes > 2 * machine.STREAM_BYTES, lanes,
         results, sums_at, columns, sums_at + 2 * columns,
     ]  # fmt: skip
-    result = np.array(numbers, np.int64)
-    result.flags.writeable = False
-    return result
+    return as_layout(numbers)
 
 
 def _row(elements: int, itemsize: int) -> int:

@@ -9,7 +9,6 @@ A unit is a block of filters over some rows of one image.
 Start reading at `tile.py` (the inner loop), then `kernel.py` (tiles over the rows of a unit).
 """
 
-import itertools
 import math
 from functools import cache, lru_cache
 
@@ -19,7 +18,7 @@ from ... import machine
 from ...bands import split_rows
 from ...dtypes import Array, DType, kernel_dtype
 from ...problem import Problem
-from ..kernels import Kernels, Taps, signature
+from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import bank_of, error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 from .tile import BITS_AT, PIXELS, SEGMENT, VECTORS
@@ -202,9 +201,7 @@ def layout(problem: Problem) -> Array:
         bank_of(problem).inputs, _filters(problem), len(blocks), problem.taps * VECTORS * lanes,
         problem.taps * sum(blocks), lanes, _height(problem), *ends[:-1], _sums_at(problem),
     ]  # fmt: skip
-    result = np.array([*numbers, *itertools.chain(*tables)], np.int64)
-    result.flags.writeable = False
-    return result
+    return as_layout(numbers, *tables)
 
 
 def _sums_at(problem: Problem) -> int:

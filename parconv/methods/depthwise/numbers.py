@@ -4,11 +4,10 @@ import itertools
 import math
 from functools import lru_cache
 
-import numpy as np
-
 from ... import machine
 from ...dtypes import Array
 from ...problem import Problem
+from ..kernels import as_layout
 from ..usual import bank_of
 from .channels import TILES
 from .strip import KINDS, MASKED, loads, outputs
@@ -199,9 +198,7 @@ def layout(problem: Problem) -> Array:
         count, HEADER + count * STRIP if has_pairs(problem) else 0, bank.outputs * kind.size**2,
         TILES.index(tiles[0]), TILES.index(tiles[-1]), tiles[0].high, LAST_AHEAD_VECTORS,
     ]  # fmt: skip
-    result = np.array([*header, *itertools.chain(*table, *tables)], np.int64)
-    result.flags.writeable = False
-    return result
+    return as_layout(header, *table, *tables)
 
 
 def workspace(problem: Problem) -> int:

@@ -7,7 +7,6 @@ images and filters become real passes of the same tile over separated real and i
 Start reading at `tile.py` (the inner loop), then `kernel.py` (rows of output from tiles).
 """
 
-import itertools
 import math
 from functools import cache, lru_cache
 
@@ -19,7 +18,7 @@ from ...bands import split_rows
 from ...dtypes import Array, DType, real
 from ...problem import Problem
 from ...traits import total
-from ..kernels import Kernels, Taps, signature
+from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, sums as sums, unasked as unasked
 from . import kernel as k
 from .packing import packing_of
@@ -222,9 +221,7 @@ def layout(problem: Problem) -> Array:
         *pack.strip(beside, problem),
         starts[0], 0, starts[passes - 1], len(order(problem)) // passes * (passes - 1),
     ]  # fmt: skip
-    result = np.array([*numbers, *itertools.chain(*tables)], np.int64)
-    result.flags.writeable = False
-    return result
+    return as_layout(numbers, *tables)
 
 
 def workspace(problem: Problem) -> int:

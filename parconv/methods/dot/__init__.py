@@ -18,7 +18,7 @@ from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import FLOAT32, Array, DType, kernel_dtype
 from ...problem import Problem
-from ..kernels import Kernels, Taps, signature
+from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, unasked as unasked
 from . import kernel as k
 from .tile import (
@@ -200,9 +200,7 @@ def layout(problem: Problem) -> Array:
         problem.plane_in[1] + problem.lead[1] - _beyond(problem),
         _fours(problem), _tap_step(problem), len(groups), *itertools.chain(*places),
     ]  # fmt: skip
-    result = np.array(numbers, np.int64)
-    result.flags.writeable = False
-    return result
+    return as_layout(numbers)
 
 
 def workspace(problem: Problem) -> int:

@@ -24,7 +24,7 @@ from ...bands import split_rows
 from ...dtypes import Array, DType
 from ...problem import Problem
 from ..direct import largest_of_bank
-from ..kernels import Taps, rows_of_planes, signature
+from ..kernels import Taps, as_layout, rows_of_planes, signature
 from ..usual import bank_of, error as error, fill as fill, sums as sums
 from . import kernel as k
 from .blas import one_thread
@@ -86,9 +86,7 @@ def layout(problem: Problem) -> Array:
         *problem.filter, *map(BOUNDARIES.index, problem.boundary), bank.groups, bank.inputs,
         outputs // bank.groups, rows, run,
     ]  # fmt: skip
-    result = np.array(numbers, np.int64)
-    result.flags.writeable = False
-    return result
+    return as_layout(numbers)
 
 
 def workspace(problem: Problem) -> int:

@@ -20,7 +20,7 @@ from ...arguments import BOUNDARIES
 from ...dtypes import Array, DType
 from ...problem import Problem
 from ..direct import largest_of_bank
-from ..kernels import Kernels, Taps, signature
+from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import bank_of, error as error, unasked as unasked
 from . import kernel as k
 from .shape import (
@@ -195,9 +195,7 @@ def layout(problem: Problem) -> Array:
         shape.channel_step, panels_pay(shape), summands(problem), words(problem),
         flip(problem), *_places(problem, shape)[:-1], *ends[:-1],
     ]  # fmt: skip
-    result = np.array([*numbers, *(n for table in tables for n in table)], np.int64)
-    result.flags.writeable = False
-    return result
+    return as_layout(numbers, *tables)
 
 
 def workspace(problem: Problem) -> int:

@@ -25,7 +25,7 @@ from ...bands import split_rows
 from ...dtypes import Array, DType
 from ...problem import Problem
 from ...traits import products
-from ..kernels import Kernels, Taps, signature
+from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 from .shape import Shape, paired, shape_of, work_of
@@ -102,9 +102,7 @@ def layout(problem: Problem) -> Array:
         lanes, shape.pixels, shape.group, shape.chunk, shape.tile, shape.strips * lanes,
         shape.fetched, *places, end,
     ]  # fmt: skip
-    result = np.array(numbers, np.int64)
-    result.flags.writeable = False
-    return result
+    return as_layout(numbers)
 
 
 def _places(problem: Problem, shape: Shape, itemsize: int) -> tuple[list[int], int]:

@@ -31,7 +31,7 @@ from ...bands import split_rows
 from ...dtypes import Array, DType, kernel_dtype
 from ...problem import Problem
 from ..direct.packing import odd_lines
-from ..kernels import Kernels, Taps, signature
+from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import bank_of, fill as fill, sums as sums
 from . import kernel as k
 from .matrices import F2, F4, TRANSFORMS, Transform
@@ -156,9 +156,7 @@ def layout(problem: Problem) -> Array:
         block * lanes, in_plane, out_plane, odd_lines(bank.inputs * lanes, size), in_at,
         in_at + points * in_plane,
     ]  # fmt: skip
-    result = np.array(numbers, np.int64)
-    result.flags.writeable = False
-    return result
+    return as_layout(numbers)
 
 
 def workspace(problem: Problem) -> int:
