@@ -221,8 +221,12 @@ def test_any_values_at_all(f: np.ndarray, g: np.ndarray, border: str) -> None:
     for strategy in ("prange", "threads"):
         answer = parconv.conv2d(f, g, mode="full", boundary=border, strategy=strategy, threads=2)
         np.testing.assert_array_equal(answer, right)
-    met = parconv.conv2d((~np.isfinite(f)).astype(int), np.ones(g.shape, int), mode="full",
-                         boundary=border) > 0  # fmt: skip
+    bad = (~np.isfinite(f)).astype(int)
+    # rims of zero taps are left out: NaN may, but need not, spread under them
+    met, may_be = (
+        parconv.conv2d(bad, taps.astype(int), mode="full", boundary=border) > 0
+        for taps in (g != 0, np.ones(g.shape))
+    )
     assert not np.isfinite(right[met]).any()
     if np.abs(f[np.isfinite(f)]).sum(dtype=float) < 1e30:
-        assert np.isfinite(right[~met]).all()
+        assert np.isfinite(right[~may_be]).all()
