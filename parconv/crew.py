@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 
-from . import machine
+from . import budget
 
 Task = Callable[[], None]
 Cores = set[int]
@@ -34,7 +34,7 @@ class Crew:
 
     def _grow(self, members: int) -> None:
         while len(self._threads) < members:
-            name = f"{machine.WORKER_NAME}-{len(self._threads)}"
+            name = f"{budget.WORKER_NAME}-{len(self._threads)}"
             self._threads.append(threading.Thread(target=self._serve, name=name, daemon=True))
             self._threads[-1].start()
 

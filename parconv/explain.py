@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from . import machine
+from . import budget, machine
 from .methods import methods_for, obstacle
 from .strategies import STRATEGIES
 
@@ -70,7 +70,7 @@ def _why_not(plan: Any, name: str) -> str:
 def _caveat(plan: Any) -> str:
     if plan.strategy != "prange" or not plan.bands:
         return ""
-    obstacle = plan.kernels.obstacle or machine.prange_obstacle()
+    obstacle = plan.kernels.obstacle or budget.prange_obstacle()
     return f" (now as threads: {obstacle})" if obstacle else ""
 
 

@@ -16,7 +16,8 @@ from .methods.kernels import Taps, rows_of_planes
 from .outputs import new_output
 from .prediction import Prediction
 from .problem import Problem
-from .strategies import STRATEGIES, Work
+from .strategies import STRATEGIES
+from .strategies.work import Work
 from .wisdom import Wisdom
 
 KEPT_BYTES = 1 << 12  # of a prepared filter that a plan keeps: there may be hundreds of plans

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import machine, wisdom
+from . import budget, machine, wisdom
 from .complexes import as_reals
 from .dtypes import check_dtype
 from .methods import methods_for, obstacle
@@ -48,11 +48,11 @@ def decide(image: Any, taps: Any, found: Found, threads: Any, *question: Any) ->
     ``question`` is the rest of `_plan`'s arguments, in its order.  The answer to a question that
     was asked before comes from a cache.
     """
-    budget = thread_limit(image, taps, threads)
+    most = thread_limit(image, taps, threads)
     try:
-        return _cached_plan(_types(question), image, taps, found, threads, budget, *question)
+        return _cached_plan(_types(question), image, taps, found, threads, most, *question)
     except TypeError:  # a list among the arguments cannot be a key; a wrong type raises again
-        return _plan((), image, taps, found, threads, budget, *question)
+        return _plan((), image, taps, found, threads, most, *question)
 
 
 def _types(question: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -63,18 +63,18 @@ def _types(question: tuple[Any, ...]) -> tuple[Any, ...]:
 def thread_limit(image: Any, taps: Any, threads: Any) -> int:
     """Threads to plan for; cores are counted only where there is work for several."""
     if threads is None:
-        return 1 if is_small(image[0], taps[0]) else machine.thread_budget()
+        return 1 if is_small(image[0], taps[0]) else budget.thread_budget()
     if type(threads) is int and threads == 1:
         return 1
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
         raise TypeError(f"threads={threads!r}: pass an integer of at least 1, or None")
     if threads < 1:
         raise ValueError(f"threads={threads!r}: pass an integer of at least 1, or None")
-    return machine.usable_threads(int(threads))
+    return budget.usable_threads(int(threads))
 
 
 def _plan(
-    types: Any, image: Any, taps: Any, found: Found, threads: int | None, budget: int,
+    types: Any, image: Any, taps: Any, found: Found, threads: int | None, most: int,
     strategy: str, method: str, reflect: bool, mode: str, boundary: Any, cval: complex,
     padding: Any, origin: Any, axes: Any, stride: Any, dilation: Any, groups: int, dtype: Any,
     accumulate: Any, tolerance: Any,
@@ -84,7 +84,7 @@ def _plan(
         padding=padding, origin=origin, axes=axes, stride=stride, dilation=dilation, groups=groups,
         dtype=dtype, accumulate=accumulate, tolerance=tolerance,
     )  # fmt: skip
-    return make_plan(problem, threads, budget, strategy, method)
+    return make_plan(problem, threads, most, strategy, method)
 
 
 # ``typed``: True and 1.0 are not 1
@@ -110,20 +110,18 @@ def is_small(image: tuple[int, ...], taps: tuple[int, ...]) -> bool:
     return math.prod(image) * (2 * math.prod(taps) + PIXEL_WORK) < SERIAL_WORK
 
 
-def make_plan(
-    problem: Problem, threads: int | None, budget: int, strategy: str, method: str
-) -> Plan:
+def make_plan(problem: Problem, threads: int | None, most: int, strategy: str, method: str) -> Plan:
     """The plan for a problem: the same for the same arguments on the same machine.
 
     By rule; where nobody names a strategy, by what `wisdom` recorded for the problem.
     """
     if 0 in problem.shape:
         return _nothing_to_do(problem, threads, strategy, method)
-    advice = wisdom.recall(problem, budget) if strategy == "auto" else None
+    advice = wisdom.recall(problem, most) if strategy == "auto" else None
     chosen = _choose_method(problem, method)
     if advice is None or advice.strategy not in STRATEGIES or advice.method != chosen:
-        return by_rule(problem, threads, budget, strategy, chosen)
-    used = min(advice.threads, budget)
+        return by_rule(problem, threads, most, strategy, chosen)
+    used = min(advice.threads, most)
     return arrange(problem, chosen, advice.strategy, threads, used, advice.bands, advice)
 
 
@@ -135,11 +133,11 @@ def _nothing_to_do(problem: Problem, threads: int | None, strategy: str, method:
     return Plan(problem, *names, threads, 1, (), 1)
 
 
-def by_rule(problem: Problem, threads: int | None, budget: int, strategy: str, method: str) -> Plan:
+def by_rule(problem: Problem, threads: int | None, most: int, strategy: str, method: str) -> Plan:
     """The plan for a problem where nothing was recorded."""
     chosen = _choose_method(problem, method)
-    who = _choose_strategy(problem, chosen, budget, strategy)
-    used = 1 if who == "serial" else budget
+    who = _choose_strategy(problem, chosen, most, strategy)
+    used = 1 if who == "serial" else most
     most = _units(problem, chosen) // methods_for(problem)[chosen].least_band(as_reals(problem))
     bands = min(used * BANDS_PER_THREAD, max(used, most)) if used > 1 else 1
     return arrange(problem, chosen, who, threads, used, bands)
@@ -185,15 +183,15 @@ def _choose_method(problem: Problem, method: str) -> str:
     return method
 
 
-def _choose_strategy(problem: Problem, method: str, budget: int, strategy: str) -> str:
+def _choose_strategy(problem: Problem, method: str, most: int, strategy: str) -> str:
     _known("strategy", strategy, STRATEGIES)
     if strategy != "auto":
         return strategy
     work = _cost(problem, method) + PIXEL_WORK * math.prod(problem.image)
-    if budget == 1 or work < SERIAL_WORK:
+    if most == 1 or work < SERIAL_WORK:
         return "serial"
-    long = budget <= FEW_THREADS and _work_of(problem, method) > budget * LONG_WORK
-    return "threads" if long or machine.prange_obstacle() else "prange"
+    long = most <= FEW_THREADS and _work_of(problem, method) > most * LONG_WORK
+    return "threads" if long or budget.prange_obstacle() else "prange"
 
 
 # --- a shape and a dtype in place of an array ----------------------------------------------------

@@ -14,7 +14,7 @@ from conftest import RunPython
 from numpy.typing import NDArray
 
 import parconv
-from parconv import machine
+from parconv import budget
 from parconv.experiments import baselines, studies
 from parconv.experiments.baselines import BASELINES, loops, ready
 from parconv.experiments.studies import STUDIES, Study
@@ -141,12 +141,12 @@ def test_columns_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_thread_limits_are_restored() -> None:
     study = SMALL[0]
-    before = threadpoolctl.threadpool_info(), machine.get_num_threads()
+    before = threadpoolctl.threadpool_info(), budget.get_num_threads()
     for name in ("im2col", "segments"):
         run = BASELINES[name].prepare(study, *study.make(), 1)
         assert run is not None
         run()
-    assert (threadpoolctl.threadpool_info(), machine.get_num_threads()) == before
+    assert (threadpoolctl.threadpool_info(), budget.get_num_threads()) == before
 
 
 def test_an_edited_loop_never_runs_stale(run_python: RunPython, tmp_path: Path) -> None:

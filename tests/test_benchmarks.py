@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from parconv import machine
+from parconv import budget
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 KINDS = ("time_", "track_", "peakmem_")
@@ -53,7 +53,7 @@ def test_runs_once(suite, method, params):
     try:
         benchmark.setup(*arguments)
     except NotImplementedError:  # asv's way to leave out what a machine cannot do
-        assert params[0] > machine.usable_threads(params[0])
+        assert params[0] > budget.usable_threads(params[0])
         return
     result = getattr(benchmark, method)(*arguments)
     if method.startswith("track_"):

@@ -14,7 +14,7 @@ ROOT = Path(parconv.__file__).parent
 
 # From the ground up: a module may import from the layers below its own, and nothing else.
 LAYERS = (
-    {"dtypes", "machine", "jit"},
+    {"budget", "dtypes", "machine", "jit"},
     {"arguments", "crew", "outputs", "records", "simd", "traits"},
     {"banks", "ceilings"},
     {"problem"},

@@ -11,7 +11,7 @@ from conftest import RunPython, example
 from oracle import BORDERS, MODES
 
 import parconv
-from parconv import machine
+from parconv import budget, machine
 from parconv.methods import METHODS
 from parconv.strategies import STRATEGIES
 
@@ -222,7 +222,7 @@ def test_small_work_is_serial_and_large_is_not() -> None:
     assert (small.strategy, small.threads) == ("serial", 1)
     large = parconv.plan2d(((4096, 4096), "float32"), TAPS, threads=8)
     assert (
-        large.strategy == "serial" if machine.usable_threads(8) == 1 else "serial" not in str(large)
+        large.strategy == "serial" if budget.usable_threads(8) == 1 else "serial" not in str(large)
     )
 
 

@@ -23,7 +23,7 @@ from conftest import ROWS, Poisoned, RunPython, example
 from oracle import assert_same_bits
 
 import parconv
-from parconv import machine
+from parconv import budget
 from parconv.methods import METHODS, direct
 from parconv.plan import Plan
 from parconv.strategies import STRATEGIES
@@ -147,7 +147,7 @@ def test_a_failing_launch_gives_the_gate_and_the_thread_count_back(
     with pytest.raises(FailureError):
         plan(F)
     assert numba.get_num_threads() == before
-    assert not machine.prange_gate.locked()
+    assert not budget.prange_gate.locked()
 
 
 INTERRUPTS = (
@@ -187,7 +187,7 @@ INTERRUPTS = (
         time.sleep(0.002)
         assert written.tobytes() == out.tobytes(), "written after the interrupt"
     assert right(plan(f)) and right(parconv.conv2d(f, g, threads=2, strategy=strategy))
-    assert not parconv.machine.prange_gate.locked(), "an interrupt kept the gate"
+    assert not parconv.budget.prange_gate.locked(), "an interrupt kept the gate"
 """
 )
 
@@ -360,11 +360,11 @@ CALLERS = (
     [t.join() for t in threads]
     assert not wrong
     import numba
-    from parconv import machine
-    layer = machine.threading_layer()
+    from parconv import budget
+    layer = budget.threading_layer()
     assert layer == sys.argv[2] or sys.argv[2] == "any", layer
     if layer == "workqueue":
-        assert "workqueue" in machine.prange_obstacle()
+        assert "workqueue" in budget.prange_obstacle()
         plan = parconv.plan2d(f, g, threads=2, strategy="prange")
         assert "workqueue" in plan.explain()
         assert parconv.plan2d(f, g, threads=2).strategy in ("serial", "threads")
@@ -471,7 +471,7 @@ NESTED = (
         for threads, strategy, bits in parallel(delayed(inside)() for _ in range(6)):
             assert (threads, strategy) == (1, "serial")
             assert bits == answer.tobytes()
-    assert parconv.plan2d(big, g).threads == parconv.machine.thread_budget()
+    assert parconv.plan2d(big, g).threads == parconv.budget.thread_budget()
 """
 )
 
@@ -534,7 +534,7 @@ def test_more_threads_than_cores(strategy: str) -> None:
 
 
 def test_the_budget_is_used_where_there_is_work() -> None:
-    assert parconv.plan2d(*BIG).threads == machine.thread_budget()
+    assert parconv.plan2d(*BIG).threads == budget.thread_budget()
     assert parconv.plan2d(((8, 8), "float32"), ((3, 3), "float32")).threads == 1
     assert parconv.plan2d(*BIG, threads=1).threads == 1
     assert parconv.plan2d(*BIG, strategy="serial", threads=8).threads == 1
@@ -567,7 +567,7 @@ def test_environment_variable(
     value: str, threads: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PARCONV_NUM_THREADS", raising=False)
-    usual, cores = parconv.plan2d(*BIG).threads, machine.usable_threads(10**6)
+    usual, cores = parconv.plan2d(*BIG).threads, budget.usable_threads(10**6)
     monkeypatch.setenv("PARCONV_NUM_THREADS", value)
     expected = usual if threads is None else min(threads, cores)
     assert parconv.plan2d(*BIG).threads == expected

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from parconv import ceilings, cli, machine, wisdom
+from parconv import budget, ceilings, cli, wisdom
 from parconv.experiments.baselines import BASELINES
 from parconv.experiments.race import WORKLOADS, Workload
 from parconv.experiments.tune import (
@@ -102,7 +102,7 @@ def test_baselines_are_swept_by_what_they_use() -> None:
     assert of("naive") == (Setting("naive", 1),)
     assert {(s.threads, s.blas, s.layer) for s in of("im2col")} == {(n, n, None) for n in (1, 2, 4)}
     assert {s.layer for s in of("segments")} == {"omp", "workqueue"}
-    assert max(s.threads for s in of("segments")) <= machine.usable_threads(4)
+    assert max(s.threads for s in of("segments")) <= budget.usable_threads(4)
 
 
 def test_the_default_is_what_the_planner_does_without_wisdom(
@@ -110,16 +110,16 @@ def test_the_default_is_what_the_planner_does_without_wisdom(
 ) -> None:
     monkeypatch.setattr(wisdom, "recall", lambda *_: pytest.fail("wisdom was asked"))
     default = settings.default_setting(MEDIUM)
-    assert default.threads <= machine.thread_budget()
+    assert default.threads <= budget.thread_budget()
     assert settings.is_usual(default)
 
 
 def test_only_what_an_ordinary_process_does_may_become_wisdom(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(machine, "threading_layer", lambda: "omp")
-    monkeypatch.setattr(machine, "prange_obstacle", lambda: None)
-    monkeypatch.setattr(machine, "thread_budget", lambda: 4)
+    monkeypatch.setattr(budget, "threading_layer", lambda: "omp")
+    monkeypatch.setattr(budget, "prange_obstacle", lambda: None)
+    monkeypatch.setattr(budget, "thread_budget", lambda: 4)
     usual = [
         Setting("threads", 4, 8), Setting("prange", 2, 8, "omp"),
         Setting("joblib", 2, 4, None, "threading"),
@@ -130,7 +130,7 @@ def test_only_what_an_ordinary_process_does_may_become_wisdom(
     ]  # fmt: skip
     assert all(map(settings.is_usual, usual))
     assert not any(map(settings.is_usual, unusual))
-    monkeypatch.setattr(machine, "prange_obstacle", lambda: "the layer is workqueue")
+    monkeypatch.setattr(budget, "prange_obstacle", lambda: "the layer is workqueue")
     assert not settings.is_usual(usual[1])
     assert settings.is_usual(usual[0])
 
@@ -544,7 +544,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "parconv.experiments.tune.subjects.WORKLOADS",
         (Workload("tiny", (150, 90), (3, 3)), *WORKLOADS),
     )
-    monkeypatch.setattr(sweep, "LAYERS", (machine.threading_layer(),))
+    monkeypatch.setattr(sweep, "LAYERS", (budget.threading_layer(),))
     monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path / "wisdom"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -569,7 +569,7 @@ def test_a_sweep_from_the_command_line(tiny: Path, capsys: pytest.CaptureFixture
     assert {"median", "quartile1", "quartile3", "mad", "status"} <= set(rows[0])
     assert (tiny / "out/tiny-150x90-3x3-float32.png").read_bytes().startswith(b"\x89PNG")
     assert "wisdom for conv2d 150x90" in told
-    saved = wisdom.recall(TINY.problem, machine.thread_budget())
+    saved = wisdom.recall(TINY.problem, budget.thread_budget())
     assert saved is not None
     assert saved.strategy == found["chosen"]["strategy"]
     assert not list(tiny.glob("parconv-tune-*"))
@@ -611,7 +611,7 @@ def test_saving_needs_wisdom_turned_on(
 def test_loops_on_numba_threads_are_swept_by_layer(tiny: Path) -> None:
     assert cli.main([*TUNE, "--implementation", "segments", "--output", "out"]) == 0
     (found,) = json.loads((tiny / "out/results.json").read_text(encoding="utf-8"))["workloads"]
-    assert {row["layer"] for row in found["settings"]} == {machine.threading_layer()}
+    assert {row["layer"] for row in found["settings"]} == {budget.threading_layer()}
     assert {row["status"] for row in found["settings"]} == {"measured"}
 
 

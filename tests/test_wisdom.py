@@ -10,7 +10,7 @@ import pytest
 from conftest import RunPython
 
 import parconv
-from parconv import machine, planner, records, wisdom
+from parconv import budget, planner, records, wisdom
 from parconv.plan import Plan
 from parconv.problem import Problem
 from parconv.strategies import STRATEGIES
@@ -56,7 +56,7 @@ def test_the_newest_is_used() -> None:
 
 
 def test_a_new_process_uses_it(run_python: RunPython) -> None:
-    threads = machine.thread_budget()
+    threads = budget.thread_budget()
     wisdom.remember(problem(), threads, Wisdom("threads", 1, 3, 1e-3, 2e-3, "2026-11-20", "direct"))
     source = """
         import parconv
@@ -223,10 +223,10 @@ def test_another_method_ignores_it() -> None:
 def test_the_bits_are_those_of_the_default(strategy: str) -> None:
     random = np.random.default_rng(0)
     f, g = random.random((700, 640), np.float32), random.random((5, 5), np.float32)
-    by_rule = parconv.conv2d(f, g, threads=machine.thread_budget())
+    by_rule = parconv.conv2d(f, g, threads=budget.thread_budget())
     for bands in (1, 2, 7, 64):
         tuned = Wisdom(strategy, 2, bands, 1e-3, 2e-3, "2026-11-20", "direct")
-        wisdom.remember(problem(), machine.thread_budget(), tuned)
+        wisdom.remember(problem(), budget.thread_budget(), tuned)
         planner._cached_plan.cache_clear()
         found = parconv.plan2d(f, g)
         assert found.wisdom == tuned

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv import conv2d, machine, plan2d
+from parconv import budget, conv2d, plan2d
 from parconv.ceilings import Ceilings
 
 from . import ceilings, filters, images
@@ -86,7 +86,7 @@ def run(
     """
     images.check_target(output)
     images.check_writable(output, np.dtype(np.uint8), (size, size, 3))
-    counts = thread_counts(machine.thread_budget())
+    counts = thread_counts(budget.thread_budget())
     announce("measuring this machine's ceilings", 0, len(FILTERS) + 1)
     limits = {count: ceilings.measure(count) for count in counts}
     f = images.photograph(size)

@@ -10,7 +10,7 @@ import numpy as np
 import threadpoolctl
 
 import parconv
-from parconv import machine
+from parconv import budget
 from parconv.dtypes import Array
 
 from ..studies import Study
@@ -104,15 +104,15 @@ def autovectorised(study: Study, f: Array, g: Array, threads: int) -> Run:
 
 def segments(study: Study, f: Array, g: Array, threads: int) -> Run:
     planes, w, out = _operands(study, f, g)
-    parts = machine.usable_threads(threads)
+    parts = budget.usable_threads(threads)
 
     def fill() -> None:
-        before = machine.get_num_threads()
-        machine.set_num_threads(parts)
+        before = budget.get_num_threads()
+        budget.set_num_threads(parts)
         try:
             loops.segments(planes, w, out, parts)
         finally:
-            machine.set_num_threads(before)
+            budget.set_num_threads(before)
 
     return _run(study, out, fill)
 

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv import jit, machine, strategies
+from parconv import budget, jit
+from parconv.strategies import STRATEGIES
+from parconv.strategies.work import Work
 
 from .arithmetic import clock_chain
 from .gate import new_gate
@@ -60,7 +62,7 @@ def _prange(threads: int) -> Launch:
         for thread in prange(counts.size):
             counts[thread] += 1
 
-    machine.set_num_threads(threads)
+    budget.set_num_threads(threads)
     counts = np.zeros(threads, np.int64)
     return lambda: launch(counts)
 
@@ -69,11 +71,11 @@ def _pool(threads: int) -> Launch:
     """The strategy ``threads``, a band for each."""
     bands = tuple((n, n + 1) for n in range(threads))
     busy = SimpleNamespace(serial=lambda *_: _work())
-    work = strategies.Work(
+    work = Work(
         kernels=busy, remote=busy.serial, bands=bands, table=np.array(bands), threads=threads,
         launch=threads, workspace=0, element=np.dtype(np.float32),
     )  # fmt: skip
-    return lambda: strategies.threads(work, ())
+    return lambda: STRATEGIES["threads"](work, ())
 
 
 def _work() -> None:

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 import parconv
-from parconv import ceilings, machine, records
+from parconv import budget, ceilings, records
 
 from . import caches, launches, pages
 from .arithmetic import DOT_PRODUCTS, FLOAT32, MULTIPLY_ADDS, obstacle
@@ -62,8 +62,8 @@ def survey(
     True
     """
     start = time.perf_counter()
-    budget = machine.thread_budget()
-    counts = tuple(counts or thread_counts(budget))
+    cores = budget.thread_budget()
+    counts = tuple(counts or thread_counts(cores))
     levels, guess = caches.sizes()
     tasks: dict[Any, Callable[[], Any]] = {
         **{
@@ -72,7 +72,7 @@ def survey(
             for n in counts
         },
         "fresh pages": partial(pages.measure, nbytes or pages.NBYTES),
-        **{name: partial(launches.measure, name, budget) for name in LAUNCHES},
+        **{name: partial(launches.measure, name, cores) for name in LAUNCHES},
     }
     found = {}
     for done, (name, task) in enumerate(tasks.items()):
@@ -89,7 +89,7 @@ def survey(
         "absent": {kind.name: reason for kind in DOT_PRODUCTS if (reason := obstacle(kind))},
         "threads": rows,
         "pages": found["fresh pages"],
-        "launch_threads": budget,
+        "launch_threads": cores,
         "launches": {name: found[name] for name in LAUNCHES},
     }
     records.write(ceilings.path(), record)

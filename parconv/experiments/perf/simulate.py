@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from parconv import machine
+from parconv import budget
 
 from . import child
 from .child import Order
@@ -92,7 +92,7 @@ def _callgrind(
 
 def _run(commands: Sequence[Sequence[str]], directory: Path, variables: Mapping[str, str]) -> None:
     """Run them, as many at the same time as there are cores."""
-    at_once = machine.thread_budget()
+    at_once = budget.thread_budget()
     for start in range(0, len(commands), at_once):
         _run_together(commands[start : start + at_once], directory, variables)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from parconv import machine, plan2d
+from parconv import budget, plan2d
 from parconv.prediction import Prediction
 
 from .. import ceilings
@@ -93,7 +93,7 @@ def race(
     --------
     >>> report = race(all_rows()[:1], threads=[1], peers=())  # doctest: +SKIP
     """
-    counts = tuple(threads or sorted({1, machine.thread_budget()}))
+    counts = tuple(threads or sorted({1, budget.thread_budget()}))
     if min(counts) < 1 or repeats < 1:
         raise ValueError(f"threads is {counts} and repeats {repeats}: pass at least 1")
     present = [peer for peer in peers if peer.installed]

@@ -166,12 +166,12 @@ def _row_json(row: Row) -> dict[str, Any]:
 
 def machine_facts() -> dict[str, Any]:
     """The processor, and what compiles and threads for it."""
-    from parconv import machine
+    from parconv import budget
 
     return {
         **records.fingerprint(),
-        "usable_cores": machine.thread_budget(),
-        "threading_layer": machine.threading_layer(),
+        "usable_cores": budget.thread_budget(),
+        "threading_layer": budget.threading_layer(),
         "python": platform.python_version(),
         "numpy": np.__version__,
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parconv import machine, planner
+from parconv import budget, planner
 from parconv.plan import Plan
 from parconv.strategies import STRATEGIES
 
@@ -114,7 +114,7 @@ def baseline_axes(
 
     BLAS takes any number of threads; the baselines on Numba's threads take no more than the cores.
     """
-    here = machine.usable_threads(max(threads))
+    here = budget.usable_threads(max(threads))
     compiled = baseline.threaded and not baseline.blas
     counts = tuple(n for n in threads if baseline.blas or n <= here)
     return (
@@ -169,16 +169,16 @@ def plan_of(subject: Subject, setting: Setting, bands: int | None = None) -> Pla
 
 def default_setting(subject: Subject) -> Setting:
     """What parconv does by rule, wisdom aside."""
-    plan, budget = subject.plan, machine.thread_budget()
-    rule = planner.by_rule(plan.problem, None, budget, "auto", plan.method)
-    layer = machine.threading_layer() if rule.strategy == "prange" else None
+    plan, cores = subject.plan, budget.thread_budget()
+    rule = planner.by_rule(plan.problem, None, cores, "auto", plan.method)
+    layer = budget.threading_layer() if rule.strategy == "prange" else None
     return _with_bands(Setting(rule.strategy, rule.threads, layer=layer), rule)
 
 
 def baseline_default(baseline: Baseline, candidates: Sequence[Setting]) -> Setting:
     """What the baseline does when nobody tunes it: every core, the default layer."""
-    layer, budget = machine.threading_layer(), machine.thread_budget()
-    return min(candidates, key=lambda s: (abs(s.threads - budget), s.layer not in (None, layer)))
+    layer, cores = budget.threading_layer(), budget.thread_budget()
+    return min(candidates, key=lambda s: (abs(s.threads - cores), s.layer not in (None, layer)))
 
 
 def is_usual(setting: Setting) -> bool:
@@ -187,7 +187,7 @@ def is_usual(setting: Setting) -> bool:
     Such a process has the default threading layer, under which ``prange`` may be refused, joblib's
     threads, and no more threads than cores.
     """
-    layer = machine.threading_layer()
+    layer = budget.threading_layer()
     allowed = setting.layer in (None, layer) and setting.backend in (None, BACKENDS[0])
-    refused = setting.layer is not None and machine.prange_obstacle() is not None
-    return allowed and not refused and setting.threads <= machine.thread_budget()
+    refused = setting.layer is not None and budget.prange_obstacle() is not None
+    return allowed and not refused and setting.threads <= budget.thread_budget()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from parconv import machine, wisdom
+from parconv import budget, wisdom
 
 from .. import baselines
 from ..baselines import BASELINES
@@ -58,7 +58,7 @@ class Options:
     @property
     def counts(self) -> tuple[int, ...]:
         """Thread counts, 1 to twice the cores where none were named."""
-        return self.threads or axes.thread_counts(machine.thread_budget())
+        return self.threads or axes.thread_counts(budget.thread_budget())
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def sweep(
     """
     same = {**asdict(options), "threads": list(options.counts)}
     del same["seconds"]
-    journal, layer = Journal(directory, same, resume), machine.threading_layer()
+    journal, layer = Journal(directory, same, resume), budget.threading_layer()
     end = time.monotonic() + options.seconds if options.seconds else None
     announce("starting processes", 0, 1)
     with journal, Pool(LAYERS, max(options.counts), layer) as pool:
@@ -137,7 +137,7 @@ def _tuned(
     verdict = duel(search, ranking, options.repeats)
     return Outcome(
         subject, options.implementation, search.tallies, default, ranking, verdict, search.runs,
-        len(search.tallies) * options.repeats, machine.thread_budget(), search.late(),
+        len(search.tallies) * options.repeats, budget.thread_budget(), search.late(),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from parconv import machine
+from parconv import budget
 from parconv.outputs import new_output
 
 from .. import baselines
@@ -131,11 +131,11 @@ def main() -> None:
 def _started() -> dict[str, Any]:
     """The threading layer that runs here, or why it does not."""
     try:
-        layer = machine.threading_layer()
+        layer = budget.threading_layer()
     except (ValueError, ImportError, OSError) as error:
         return {"error": str(error)}
     if layer == "workqueue":  # its danger is a second thread that enters it: here is none
-        machine.prange_obstacle = lambda: None
+        budget.prange_obstacle = lambda: None
     return {"layer": layer}
 
 
