@@ -4,6 +4,7 @@ import ast
 import functools
 import importlib
 import inspect
+import itertools
 import json
 import math
 import re
@@ -58,6 +59,21 @@ def test_runs_once(suite, method, params):
     result = getattr(benchmark, method)(*arguments)
     if method.startswith("track_"):
         assert math.isfinite(result)
+
+
+def test_bursts_measure_every_case_as_often(monkeypatch):
+    """A pause comes before each timed call, and none where none is asked for."""
+    bursts = importlib.import_module("benchmarks.bench_bursts")
+    slept = []
+    monkeypatch.setattr(bursts.time, "sleep", slept.append)
+    measured = bursts.Bursts().setup_cache()
+    assert set(measured) == set(itertools.product(*bursts.Bursts.params))
+    calls = bursts.ROUNDS * bursts.CALLS
+    assert {len(times) for times in measured.values()} == {calls}
+    assert min(min(times) for times in measured.values()) > 0
+    competitors = len(bursts.STRATEGIES) * len(bursts.CASES)
+    assert slept.count(0.02) == calls * competitors
+    assert len(slept) == slept.count(0.02) + 2 * bursts.ROUNDS * competitors
 
 
 def test_every_benchmark_keeps_its_history():

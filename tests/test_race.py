@@ -22,14 +22,16 @@ from parconv.experiments.race import (
     Report,
     Workload,
     duel,
+    entrants,
     grid,
     peers,
     summary,
     table,
+    timing,
     workloads,
 )
 from parconv.experiments.race.layers import Layer
-from parconv.experiments.race.report import FRESH, REUSED, Result, Row
+from parconv.experiments.race.report import FRESH, PLAIN, PLANNED, REUSED, Result, Row
 from parconv.experiments.race.timing import Timing
 
 TINY = (
@@ -154,6 +156,61 @@ def test_a_method_that_trades_precision_tells_its_error() -> None:
     assert console.file.getvalue().count("off by 2.5e-05") == 1
 
 
+# --- planned and plain ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_every_row_is_called_planned_and_plain(
+    monkeypatch: pytest.MonkeyPatch, planned: bool
+) -> None:
+    """The result that history knows stays the first, whichever way the row names."""
+    plans: list[bool] = []
+
+    def noted(workload: Workload, *arguments: Any) -> peers.Run:
+        plans.append(workload.planned)
+        return peers.ours.prepare(workload, *arguments)
+
+    monkeypatch.setattr(peers, "OURS", replace(peers.OURS, filter=noted))
+    monkeypatch.setattr(duel, "OURS", peers.OURS)
+    row = duel.race_row(replace(TINY[0], planned=planned), 1, (), repeats=2)
+    assert plans == [planned, not planned]
+    assert [result.name for result in row.results] == ["parconv"]
+    assert list(row.ways) == [PLANNED, PLAIN]
+    assert row.ways[PLANNED if planned else PLAIN] is row.ours
+    assert all(way.reused and way.fresh and way.error == 0 for way in row.ways.values())
+
+
+def test_ratios_of_the_planned_and_the_plain_call() -> None:
+    asked, other = timed("parconv", 0.002, 0.004), timed("planned", 0.001, 0.003)
+    results = (asked, timed("peer", 0.004, 0.006))
+    plain = Row(WORKLOADS[0], FIXED, "direct", 1e8, 1e8, 1e6, 3e-3, results, other)
+    assert (plain.ratio_of(PLAIN), plain.ratio_of(PLANNED)) == (pytest.approx(2), pytest.approx(4))
+    assert plain.ratio_of(PLANNED, FRESH) == pytest.approx(2)
+    planned = replace(plain, workload=replace(WORKLOADS[0], planned=True))
+    assert planned.ratio_of(PLAIN) == pytest.approx(4)
+    assert replace(plain, results=results[:1]).ratio_of(PLAIN) is None
+    text = shown(Report({}, {}, (), (plain,)))
+    assert all(f" {figure} │" in text for figure in ("1.00", "2.00", "4.00"))
+    every = summary.summaries(Report({}, {}, (), (plain, planned)))["all"]
+    assert every.mean_planned == every.mean_plain == pytest.approx(8**0.5)
+
+
+def test_ours_with_other_numbers_another_way_is_told() -> None:
+    wrong = Result("planned", "differs", 3.0, 0.5)
+    results = (timed("parconv", 0.002, 0.004),)
+    row = Row(WORKLOADS[0], FIXED, "direct", 1e8, 1e8, 1e6, 3e-3, results, wrong)
+    assert "differs: planned in big" in shown(Report({}, {}, (), (row,)))
+
+
+def test_nobody_always_follows_the_same_competitor() -> None:
+    orders = [timing.in_turn("abc", turn) for turn in range(21)]
+    assert all(sorted(order) == ["a", "b", "c"] for order in orders)
+    assert {order[0] for order in orders} == {"a", "b", "c"}
+    followers = {order[order.index("a") + 1] for order in orders if order[-1] != "a"}
+    assert followers == {"b", "c"}
+    assert orders == [timing.in_turn("abc", turn) for turn in range(21)]
+
+
 # --- many rows -----------------------------------------------------------------------------------
 
 
@@ -225,12 +282,12 @@ def test_milliseconds(seconds: float, text: str) -> None:
 
 
 def test_slow_peers_get_few_rounds_and_one_regime(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duel, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(entrants, "SLOW_SECONDS", 0.0)
     row = duel.race_row(TINY[0], 1, [fake_peer("tortoise", lambda result: result)], repeats=7)
     tortoise = row.results[1]
     assert table.label(tortoise) == "tortoise*†"
     assert tortoise.reused is not None
-    assert tortoise.reused.rounds == duel.SLOW_ROUNDS
+    assert tortoise.reused.rounds == entrants.SLOW_ROUNDS
     assert tortoise.fresh == tortoise.reused
 
 
@@ -271,6 +328,15 @@ def check_json_row(row: dict[str, Any]) -> None:
         if row["best"][regime] is not None:
             peer = times[row["best"][regime]][regime]
             assert row["ratio"][regime] == pytest.approx(peer["median"] / ours["median"])
+            check_ways(row, regime, peer["median"])
+    assert "other" not in row
+
+
+def check_ways(row: dict[str, Any], regime: str, peer: float) -> None:
+    assert list(row["ways"]) == ["planned", "plain"]
+    assert row["ways"]["plain"][regime] == row["results"][0][regime]
+    for way in row["ways"].values():
+        assert way["ratio"][regime] == pytest.approx(peer / way[regime]["median"])
 
 
 def test_rows_for_one_thread_are_raced_with_one() -> None:
@@ -283,8 +349,8 @@ def test_rows_for_one_thread_are_raced_with_one() -> None:
 
 
 def test_hopeless_peers_are_timed_by_their_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duel, "HOPELESS_SECONDS", 0.0)
-    monkeypatch.setattr(duel, "HOPELESS_RATIO", 0.0)
+    monkeypatch.setattr(entrants, "HOPELESS_SECONDS", 0.0)
+    monkeypatch.setattr(entrants, "HOPELESS_RATIO", 0.0)
     row = duel.race_row(TINY[0], 1, [fake_peer("snail", lambda result: result)], repeats=7)
     assert row.results[1].reused is not None
     assert row.results[1].reused.rounds == 1

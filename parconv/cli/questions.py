@@ -1,5 +1,7 @@
 """Commands about one convolution: explain, race."""
 
+import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +23,8 @@ from .app import (
     sizes,
     write_json,
 )
+
+Counts = Sequence[int] | None
 
 
 @app.command()
@@ -71,30 +75,103 @@ def race(
         str | None,
         typer.Option(
             help="Of opencv, torch, scipy, astropy, or single functions such as scipy-oa; "
-            "default: all installed."
+            "default: all installed.  In bursts also prange or joblib, strategies of ours; "
+            "default: opencv's filter2D."
         ),
     ] = None,
-    repeats: Annotated[int, typer.Option(help="Rounds per workload, at least.")] = 7,
+    repeats: Annotated[
+        int | None, typer.Option(help="Rounds per workload, at least; default: 7.")
+    ] = None,
+    pause: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MS",
+            help="In bursts: single calls, each after so many milliseconds, such as 0,20,200.",
+        ),
+    ] = None,
+    busy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="In bursts: beside so many processes that compute, such as 0,1,2."
+        ),
+    ] = None,
+    calls: Annotated[
+        int | None,
+        typer.Option(
+            help="In bursts: samples of each competitor in a cell; default: 60, or 20 after "
+            "pauses beyond 20 ms."
+        ),
+    ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write all medians and quartiles there.")
+        Path | None, typer.Option("--json", help="Write all figures there; of bursts each call's.")
     ] = None,
 ) -> None:
     """Race against the installed peers and the machine's own limit.
 
     Workloads are grouped: big, medium, odd, small, integer, colour, complex, separable; study,
     bank, layer, winograd, depthwise, types, uneven for layers.  All take about half an hour on two
-    cores.
+    cores.  With --pause or --busy rows are called as users do, in bursts: eight rows of a group of
+    their own, or those of the others that --only names, with all threads; every row, pause and
+    number of busy processes is a cell, and every cell is judged.  --pause 0,20,200 --busy 0,1,2
+    takes a quarter of an hour.
 
     Example: parconv race --only integer --threads 1,2 --json race.json
     """
     from parconv.experiments import images
-    from parconv.experiments.race import duel, grid, peers as competitors, table, workloads
 
     if json_file is not None:
         images.check_target(json_file)
-    counts = None if threads is None else [int(n) for n in numbers(threads, "threads", ",")]
+    counts = None if threads is None else numbers(threads, "threads", ",")
+    if pause is None and busy is None:
+        _refuse("calls", calls, "--pause or --busy beside it, or --repeats instead")
+        _race(only, counts, peers, 7 if repeats is None else repeats, json_file)
+    else:
+        _refuse("repeats", repeats, "--calls instead: --pause and --busy ask for bursts")
+        pauses = _amounts("0" if pause is None else pause, "pause")
+        loads = _amounts("0" if busy is None else busy, "busy", whole=True)
+        _race_bursts(only, counts, peers, (pauses, loads), calls, json_file)
+
+
+def _race(
+    only: str | None, counts: Counts, peers: str | None, repeats: int, json_file: Path | None
+) -> None:
+    from parconv.experiments.race import duel, grid, peers as competitors, table, workloads
+
     rivals, chosen = competitors.chosen(peers), workloads.chosen(grid.rows(), only)
     with progress() as announce:
         found = duel.race(chosen, counts, rivals, repeats, announce)
     table.show(found, console())
     write_json(json_file, found.to_json())
+
+
+def _race_bursts(
+    only: str | None,
+    counts: Counts,
+    peers: str | None,
+    settings: tuple[list[float], list[int]],
+    calls: int | None,
+    json_file: Path | None,
+) -> None:
+    from parconv.experiments.race import burst_table, bursts, grid
+
+    rivals, chosen = bursts.rivals(peers), grid.burst_rows(only)
+    seconds, busy = [pause / 1e3 for pause in settings[0]], settings[1]
+    with progress() as announce:
+        found = bursts.race_bursts(chosen, seconds, busy, counts, rivals, calls, announce)
+    burst_table.show(found, console())
+    write_json(json_file, found.to_json())
+
+
+def _refuse(option: str, value: int | None, mend: str) -> None:
+    """An option of the other kind of race."""
+    if value is not None:
+        raise ValueError(f"{option} is {value}: pass {mend}")
+
+
+def _amounts(text: str, option: str, whole: bool = False) -> list[Any]:
+    """Numbers of at least 0 between commas."""
+    number = r"\d{1,9}" if whole else r"\d{1,9}(\.\d+)?"
+    if not re.fullmatch(rf"{number}(,{number})*", text, re.ASCII):
+        example = "whole numbers such as 0,1,2" if whole else "milliseconds such as 0,20,200"
+        raise ValueError(f"{option} is {text!r}: pass {example}")
+    return [(int if whole else float)(part) for part in text.split(",")]

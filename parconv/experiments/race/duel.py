@@ -5,65 +5,22 @@ or more.
 """
 
 import gc
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from parconv import budget, plan2d
 from parconv.prediction import Prediction
 
 from .. import ceilings
-from .agreement import Difference
+from .entrants import Entrant, line_up
 from .grid import Entry, rows as all_rows
 from .memory import warm
-from .peers import OURS, PEERS, Peer, Run
-from .report import FRESH, REUSED, Report, Result, Row, machine_facts
-from .timing import SAMPLE_SECONDS, Timing, calls_of, sample, sample_seconds
+from .peers import OURS, PEERS, Peer, ours_as
+from .report import FRESH, PLAIN, PLANNED, REUSED, Facts, Report, Row
+from .timing import SAMPLE_SECONDS, in_turn, sample
 from .workloads import Array
 
 REGIME_SECONDS = 0.5  # quick rows get more rounds, up to MOST_ROUNDS
 MOST_ROUNDS = 21
-SLOW_SECONDS = 0.3  # a peer this slow gets SLOW_ROUNDS rounds, with a reused output only
-SLOW_ROUNDS = 3
-# A first call may also start threads or load tables: it tells the speed if it is as slow as this.
-FIRST_SECONDS = 1.0
-# A peer beyond both is timed by that call or the one after it: nobody asks whether it takes 30 or
-# 31 times as long.  That halves the time of a race.
-HOPELESS_SECONDS, HOPELESS_RATIO = 0.1, 10
-
-
-@dataclass
-class Entrant:
-    """A competitor whose result for one row has been checked."""
-
-    peer: Peer
-    run: Run
-    difference: Difference
-    own_output: bool
-    estimate: float  # seconds per call
-    hopeless: bool = False
-    samples: dict[str, list[float]] = field(default_factory=lambda: {REUSED: [], FRESH: []})
-
-    @property
-    def slow(self) -> bool:
-        return self.hopeless or self.estimate > SLOW_SECONDS
-
-    def takes_part(self, regime: str, turn: int) -> bool:
-        if self.hopeless:
-            return False
-        return not self.slow or (regime == REUSED and turn < SLOW_ROUNDS)
-
-    def result(self) -> Result:
-        calls = calls_of(self.estimate)
-        reused = Timing.of(self.samples[REUSED] or [self.estimate], calls)
-        fresh = reused if self.slow else Timing.of(self.samples[FRESH], calls)
-        apart = self.difference
-        return Result(
-            self.peer.name, "raced", apart.largest, apart.share, self.own_output, self.slow,
-            reused, fresh,
-        )  # fmt: skip
 
 
 def race(
@@ -110,12 +67,8 @@ def race(
         announce(f"{workload.name}, threads {count}", done, len(grid))
         rivals = present if workload.strategy == "auto" else ()
         rows.append(race_row(workload, count, rivals, repeats))
-    return Report(
-        machine_facts(),
-        {peer.library: peer.version for peer in (OURS, *present)},
-        tuple(dict.fromkeys(peer.library for peer in peers if not peer.installed)),
-        tuple(rows),
-    )
+    facts = Facts.of(peers)
+    return Report(facts.machine, facts.versions, facts.missing, tuple(rows))
 
 
 def race_row(workload: Entry, threads: int, peers: Sequence[Peer], repeats: int) -> Row:
@@ -125,23 +78,16 @@ def race_row(workload: Entry, threads: int, peers: Sequence[Peer], repeats: int)
     halve within minutes.
     """
     before = ceilings.measure(threads)
+    other_way = _other_way(workload)
+    row = line_up(OURS, (other_way, *peers), workload, threads)
+    _take_turns(row.entrants, row.out, threads, repeats)
     f, g = workload.arrays()
-    run = OURS.prepare(workload, f, g, threads)
-    if run is None:
-        raise ValueError(f"parconv cannot run the workload {workload.name!r}")
-    out = run(None)  # every competitor that can writes into this array
-    expected = out.copy()
-    ours = Entrant(OURS, run, Difference(0, 0), False, sample_seconds(run, out))
-    with warm(True):
-        tried = [_enter(peer, workload, threads, out, expected, ours.estimate) for peer in peers]
-    entrants = [ours, *(entrant for entrant in tried if isinstance(entrant, Entrant))]
-    absent = [result for result in tried if isinstance(result, Result)]
-    _take_turns(entrants, out, threads, repeats)
     plan = plan2d(
         f, g, correlate=workload.correlation, threads=threads, strategy=workload.strategy,
         **workload.question,
     )  # fmt: skip
     limit = before.mean(ceilings.measure(threads))
+    results = (*(entrant.result() for entrant in row.entrants), *row.absent)
     return Row(
         workload,
         limit,
@@ -150,30 +96,14 @@ def race_row(workload: Entry, threads: int, peers: Sequence[Peer], repeats: int)
         plan.problem.flops,
         plan.problem.bytes,
         Prediction.of(plan.problem, plan.strategy, limit, plan.cost).seconds,
-        (*(entrant.result() for entrant in entrants), *absent),
+        tuple(result for result in results if result.name != other_way.name),
+        next(result for result in results if result.name == other_way.name),
     )
 
 
-def _enter(
-    peer: Peer, workload: Entry, threads: int, out: Array, expected: Array, ours: float
-) -> Entrant | Result:
-    """The peer, ready to race; or the result that says why it does not."""
-    f, g = workload.arrays()
-    run = peer.prepare(workload, f, g, threads)
-    if run is None:
-        return Result(peer.name, "cannot")
-    out.fill(0)  # it held our own result
-    start = time.perf_counter()
-    found = run(out if peer.reuses else None)
-    seconds = time.perf_counter() - start
-    apart = Difference.of(found, expected)
-    if not apart.accepted(f, g, expected.dtype.kind in "iu", peer.slack):
-        return Result(peer.name, "differs", apart.largest, apart.share)
-    own_output = not np.may_share_memory(found, out)
-    if seconds < FIRST_SECONDS:
-        seconds = sample_seconds(run, out)
-    hopeless = seconds > max(HOPELESS_SECONDS, HOPELESS_RATIO * ours)
-    return Entrant(peer, run, apart, own_output, seconds, hopeless)
+def _other_way(workload: Entry) -> Peer:
+    """The plain call of a workload that is planned, and the planned one of one that is not."""
+    return ours_as(PLAIN if workload.planned else PLANNED, planned=not workload.planned)
 
 
 def _take_turns(entrants: Sequence[Entrant], out: Array, threads: int, repeats: int) -> None:
@@ -183,7 +113,7 @@ def _take_turns(entrants: Sequence[Entrant], out: Array, threads: int, repeats: 
     for regime, target in ((REUSED, out), (FRESH, None)):
         with warm(regime == REUSED):
             for turn in range(rounds):
-                for entrant in entrants:
+                for entrant in in_turn(entrants, turn):
                     if entrant.takes_part(regime, turn):
                         seconds = sample(entrant.run, target, entrant.estimate, threads)
                         entrant.samples[regime].append(seconds)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import filters
 from .layers import Layer, Maps
-from .workloads import Pair, Workload
+from .workloads import Pair, Workload, chosen, matches
 
 Entry = Workload | Layer
 
@@ -107,8 +107,23 @@ WORKLOADS: tuple[Workload, ...] = (
     *_named([*GAUSSIANS, "gaussian:10", "box:15", "sobel-x"], **AUTO),
     *_named([*GAUSSIANS, "box:15"], **BYTES),
 )
+BURSTS: tuple[Workload, ...] = tuple(
+    Workload("burst", shape, taps, **options)
+    for shape, taps in (
+        ((512, 512), (5, 5)), (MEDIUM, (7, 7)), ((2048, 2048), (7, 7)), (BIG, (3, 3)),
+    )
+    for options in (AUTO, BYTES)
+)  # fmt: skip
 
 
 def rows() -> tuple[Entry, ...]:
-    """All of them."""
+    """All of them but those for bursts."""
     return *WORKLOADS, *LAYERS
+
+
+def burst_rows(pattern: str | None) -> tuple[Entry, ...]:
+    """Those for bursts that the pattern chooses, or where it chooses none of them any others."""
+    own = tuple(row for row in BURSTS if matches(row.name, pattern or ""))
+    # a row that names a strategy is the row without, as all strategies are raced
+    others = (row for row in rows() if row.strategy == "auto")
+    return own or chosen((*BURSTS, *others), pattern)

@@ -2,9 +2,8 @@
 
 import dataclasses
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,14 @@ import numpy as np
 from parconv import records
 from parconv.ceilings import Ceilings
 
+from ...lazily import lazily
 from .grid import Entry
+from .peers import OURS, Peer
 from .summary import summaries
 from .timing import Timing
 
 REUSED, FRESH = "reused", "fresh"
+PLANNED, PLAIN = "planned", "plain"  # the two ways to call this library
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Result:
 class Row:
     """One workload, one thread count, the ceilings of that moment; the first result is ours.
 
+    That is the way to call us which the workload names, ``other`` the other one: a plan made
+    beforehand, or the plain call.
     ``flops`` are the cost of the plan's ``method``: of the cheapest one where the workload leaves
     the choice; ``work`` those of the definition.  ``predicted`` are the plan's seconds under those
     ceilings.
@@ -57,6 +61,7 @@ class Row:
     nbytes: float
     predicted: float
     results: tuple[Result, ...]
+    other: Result | None = None
 
     @property
     def threads(self) -> int:
@@ -71,6 +76,13 @@ class Row:
         return self.results[0]
 
     @property
+    def ways(self) -> dict[str, Result]:
+        """Ours as a planned and as a plain call, as far as they were raced."""
+        asked, other = (PLANNED, PLAIN) if self.workload.planned else (PLAIN, PLANNED)
+        both = {asked: self.ours, other: self.other}
+        return {way: found for way in (PLANNED, PLAIN) if (found := both[way]) is not None}
+
+    @property
     def rivals(self) -> tuple[Result, ...]:
         return tuple(result for result in self.results[1:] if result.status == "raced")
 
@@ -82,6 +94,11 @@ class Row:
         """Time of a peer (the best by default) over ours."""
         peer = peer or self.best(regime)
         return None if peer is None else peer.seconds(regime) / self.ours.seconds(regime)
+
+    def ratio_of(self, way: str, regime: str = REUSED) -> float | None:
+        """Time of the best peer over ours called that way; None where either is missing."""
+        ours, peer = self.ways.get(way), self.best(regime)
+        return peer.seconds(regime) / ours.seconds(regime) if ours and peer else None
 
     @property
     def limit_seconds(self) -> float:
@@ -107,12 +124,32 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Everything a race found out; ``versions`` and ``missing`` are of libraries."""
+class Facts:
+    """What a race of any kind ran on; ``versions`` and ``missing`` are of libraries."""
 
     machine: Mapping[str, Any]
     versions: Mapping[str, str]
     missing: tuple[str, ...]
+
+    @classmethod
+    def of(cls, peers: Sequence[Peer]) -> "Facts":
+        """This machine, and those of the peers that are installed."""
+        present = (peer for peer in (OURS, *peers) if peer.installed)
+        absent = dict.fromkeys(peer.library for peer in peers if not peer.installed)
+        return cls(machine_facts(), {peer.library: peer.version for peer in present}, tuple(absent))
+
+    def facts_json(self) -> dict[str, Any]:
+        return {
+            "machine": dict(self.machine),
+            "versions": dict(self.versions),
+            "missing": list(self.missing),
+        }
+
+
+@dataclass(frozen=True)
+class Report(Facts):
+    """Everything a race found out."""
+
     rows: tuple[Row, ...]
 
     @property
@@ -123,7 +160,7 @@ class Report:
             best[row.threads] = row.ceilings.best(best.get(row.threads, row.ceilings))
         return tuple(best.values())
 
-    @cached_property
+    @lazily
     def _fewest(self) -> dict[str, Row]:
         """Of each workload the row with the fewest threads."""
         rows = sorted(self.rows, key=lambda row: -row.threads)
@@ -139,9 +176,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``json.dump``."""
         return {
-            "machine": dict(self.machine),
-            "versions": dict(self.versions),
-            "missing": list(self.missing),
+            **self.facts_json(),
             "ceilings": [dataclasses.asdict(ceiling) for ceiling in self.ceilings],
             "summary": {name: dataclasses.asdict(found) for name, found in summaries(self).items()},
             "rows": [{**_row_json(row), "speedup": self.speedup(row)} for row in self.rows],
@@ -151,8 +186,10 @@ class Report:
 def _row_json(row: Row) -> dict[str, Any]:
     ratios = {regime: row.ratio(regime) for regime in (REUSED, FRESH)}
     best = {regime: peer.name if (peer := row.best(regime)) else None for regime in ratios}
+    plain = dataclasses.asdict(row)
+    del plain["other"]  # it is among the ways
     return {
-        **dataclasses.asdict(row),
+        **plain,
         "workload": {"name": row.workload.name, **dataclasses.asdict(row.workload)},
         "threads": row.threads,
         "limit_seconds": row.limit_seconds,
@@ -161,7 +198,13 @@ def _row_json(row: Row) -> dict[str, Any]:
         "prediction": row.prediction,
         "best": best,
         "ratio": ratios,
+        "ways": {way: _way_json(row, way) for way in row.ways},
     }
+
+
+def _way_json(row: Row, way: str) -> dict[str, Any]:
+    ratio = {regime: row.ratio_of(way, regime) for regime in (REUSED, FRESH)}
+    return {**dataclasses.asdict(row.ways[way]), "name": way, "ratio": ratio}
 
 
 def machine_facts() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .report import Report, Row
 
-REGIME = "reused"
+REGIME, PLANNED, PLAIN = "reused", "planned", "plain"
 NEAR_LIMIT = 80  # percent
 LEAST_SECONDS = 1e-3  # shorter calls stay in the caches or are all overhead: no case for a limit
 NEAR_PREDICTION = 1.5  # a factor, up or down
@@ -32,7 +32,10 @@ class Summary:
     rows : int
         How many.
     mean_ratio : float or None
-        Geometric mean of the ratios to the best peer; None where no row has a peer.
+        Geometric mean of the ratios to the best peer, of ours as each row calls it; None where no
+        row has a peer.
+    mean_planned, mean_plain : float or None
+        The same of ours called by a plan, and by the plain call.
     least_ratio : Least or None
         The least of them.
     near_limit : float or None
@@ -45,6 +48,8 @@ class Summary:
 
     rows: int
     mean_ratio: float | None
+    mean_planned: float | None
+    mean_plain: float | None
     least_ratio: Least | None
     near_limit: float | None
     predicted: float
@@ -53,6 +58,9 @@ class Summary:
     @classmethod
     def of(cls, report: "Report", rows: Sequence["Row"]) -> "Summary":
         ratios = {row.label: found for row in rows if (found := row.ratio(REGIME)) is not None}
+        planned, plain = (
+            _mean(row.ratio_of(way, REGIME) for row in rows) for way in (PLANNED, PLAIN)
+        )
         long = [row for row in rows if row.ours.seconds(REGIME) >= LEAST_SECONDS]
         speedups = {
             row.label: found
@@ -61,7 +69,9 @@ class Summary:
         }
         return cls(
             len(rows),
-            geometric_mean(ratios.values()) if ratios else None,
+            _mean(ratios.values()),
+            planned,
+            plain,
             _least(ratios),
             _share(row.percent_of_limit(REGIME) >= NEAR_LIMIT for row in long),
             _share(is_near(row.prediction) for row in rows) or 0.0,
@@ -72,6 +82,11 @@ class Summary:
 def is_near(prediction: float) -> bool:
     """Whether predicted over measured time is as near one as it should be."""
     return abs(math.log(prediction)) <= math.log(NEAR_PREDICTION)
+
+
+def _mean(ratios: Iterable[float | None]) -> float | None:
+    found = [ratio for ratio in ratios if ratio is not None]
+    return geometric_mean(found) if found else None
 
 
 def _least(figures: dict[str, float]) -> Least | None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .report import FRESH, REUSED, Report, Result, Row
+from .report import FRESH, PLAIN, PLANNED, REUSED, Facts, Report, Result, Row
 from .summary import Least, Summary, is_near, summaries
 
 if TYPE_CHECKING:
@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 OWN_OUTPUT, SLOW = "*", "†"
 LEGEND = (
-    f"ratio: best peer / ours, above 1 where parconv is faster.  {OWN_OUTPUT} cannot reuse an "
-    f"output: fresh one measured.  {SLOW} slow: 1 to 3 rounds, with a reused output only.  scipy "
-    "and astropy use one core, whatever the number of threads, but scipy-oa and scipy-fft.\n"
+    "planned: ours as a plan made beforehand; plain: the call alone; all else of ours: called as "
+    "the row says.  ratio: best peer / ours, above 1 where parconv is faster.\n"
+    f"{OWN_OUTPUT} cannot reuse an output: fresh one measured.  {SLOW} slow: 1 to 3 rounds, with a "
+    "reused output only.  scipy and astropy use one core, whatever the number of threads, but "
+    "scipy-oa and scipy-fft.\n"
     "opencv: filter2D; -sep: sepFilter2D; -own: GaussianBlur, blur, Sobel.  scipy: ndimage; -own: "
     "gaussian_filter, uniform_filter, sobel; -oa: signal.oaconvolve, -fft: signal.fftconvolve, "
     "both of an image whose border is around it already.\n"
@@ -26,11 +28,7 @@ LEGEND = (
 
 def show(report: Report, console: "Console") -> None:
     """Print the report."""
-    facts = ", ".join(f"{name} {value}" for name, value in report.machine.items())
-    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    console.print(f"{facts}\n{versions}", highlight=False, soft_wrap=True)
-    if report.missing:
-        console.print(f"not installed: {', '.join(report.missing)}", highlight=False)
+    show_facts(report, console)
     for ceiling in report.ceilings:
         console.print(
             f"ceilings at best, threads {ceiling.threads}: {ceiling.gflops32:.0f} GFLOP/s float32, "
@@ -44,6 +42,15 @@ def show(report: Report, console: "Console") -> None:
     console.print(_summary(report))
 
 
+def show_facts(report: Facts, console: "Console") -> None:
+    """The machine, the versions, and what is not installed."""
+    facts = ", ".join(f"{name} {value}" for name, value in report.machine.items())
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    console.print(f"{facts}\n{versions}", highlight=False, soft_wrap=True)
+    if report.missing:
+        console.print(f"not installed: {', '.join(report.missing)}", highlight=False)
+
+
 # --- rows ----------------------------------------------------------------------------------------
 
 
@@ -52,9 +59,10 @@ def _rows(report: Report) -> "Table":
 
     table = Table(title="times in ms")
     table.add_column("workload", overflow="fold")
-    reused = ("threads", "method", "ours", "best peer", "peer", "ratio")
+    reused = ("threads", "method", "planned", "plain", "best peer", "peer")
+    ratios = ("ratio, planned", "plain")
     ours = ("% limit", "predicted", "speed-up")
-    for heading in (*reused, *ours, "fresh: ours", "best peer", "ratio", "others"):
+    for heading in (*reused, *ratios, *ours, "fresh: ours", "best peer", "ratio", "others"):
         words = heading in ("method", "best peer", "others")
         table.add_column(heading, justify="left" if words else "right")
     for row in report.rows:
@@ -65,18 +73,19 @@ def _rows(report: Report) -> "Table":
 def _cells(report: Report, row: Row) -> list[str]:
     best, speedup = row.best(REUSED), report.speedup(row)
     others = [f"{label(r)} {row.ratio(REUSED, r):.1f}" for r in row.rivals if r is not best]
-    fresh, name, _, ratio = _comparison(row, FRESH)
     return [
         row.workload.name,
         str(row.threads),
         _method(row),
-        *_comparison(row, REUSED),
+        *(_milliseconds_of(row, way) for way in (PLANNED, PLAIN)),
+        *_peer(row, REUSED),
+        *(_ratio(row.ratio_of(way)) for way in (PLANNED, PLAIN)),
         f"{row.percent_of_limit(REUSED):.0f}",
         f"{row.prediction:.2f}{'' if is_near(row.prediction) else '!'}",
         "" if speedup is None else f"{speedup:.2f}",
-        fresh,
-        name,
-        ratio,
+        milliseconds(row.ours.seconds(FRESH)),
+        _peer(row, FRESH)[0],
+        _ratio(row.ratio(FRESH)),
         ", ".join(others),
     ]
 
@@ -89,12 +98,19 @@ def _method(row: Row) -> str:
     return f"{row.method}, off by {max(errors):.1e}"
 
 
-def _comparison(row: Row, regime: str) -> list[str]:
-    """Our time, the best peer, its time, the ratio."""
-    ours, peer, ratio = milliseconds(row.ours.seconds(regime)), row.best(regime), row.ratio(regime)
-    if peer is None or ratio is None:
-        return [ours, "", "", ""]
-    return [ours, label(peer), milliseconds(peer.seconds(regime)), f"{ratio:.2f}"]
+def _milliseconds_of(row: Row, way: str) -> str:
+    found = row.ways.get(way)
+    return milliseconds(found.seconds(REUSED)) if found else ""
+
+
+def _peer(row: Row, regime: str) -> list[str]:
+    """The best one and its time."""
+    peer = row.best(regime)
+    return [label(peer), milliseconds(peer.seconds(regime))] if peer else ["", ""]
+
+
+def _ratio(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}"
 
 
 def label(result: Result) -> str:
@@ -110,12 +126,19 @@ def milliseconds(seconds: float) -> str:
 
 def _differing(report: Report) -> list[str]:
     return [
-        f"differs: {result.name} in {row.label} (by up to {result.error:.2g}, in "
-        f"{100 * (result.share or 0):.2g} % of the pixels): not raced"
+        differs(result, row.label)
         for row in report.rows
-        for result in row.results
+        for result in (*row.results, *row.ways.values())
         if result.status == "differs"
     ]
+
+
+def differs(result: Result, row: str) -> str:
+    """What is said of wrong numbers."""
+    return (
+        f"differs: {result.name} in {row} (by up to {result.error:.2g}, in "
+        f"{100 * (result.share or 0):.2g} % of the pixels): not raced"
+    )
 
 
 # --- many rows -----------------------------------------------------------------------------------
@@ -126,8 +149,9 @@ def _summary(report: Report) -> "Table":
 
     table = Table(title="rows together, outputs reused")
     table.add_column("", no_wrap=True)
-    figures = ("rows", "mean ratio", "least ratio", "≥ 80 % of the limit", "predicted ± 1.5×")
-    for heading in (*figures, "least speed-up, not bound by memory"):
+    ratios = ("mean ratio", "planned", "plain", "least ratio")
+    figures = ("≥ 80 % of the limit", "predicted ± 1.5×")
+    for heading in ("rows", *ratios, *figures, "least speed-up, not bound by memory"):
         table.add_column(heading, justify="left" if "least" in heading else "right")
     for name, found in summaries(report).items():
         table.add_row(name, *_figures(found))
@@ -137,7 +161,7 @@ def _summary(report: Report) -> "Table":
 def _figures(found: Summary) -> list[str]:
     return [
         str(found.rows),
-        "" if found.mean_ratio is None else f"{found.mean_ratio:.2f}",
+        *map(_ratio, (found.mean_ratio, found.mean_planned, found.mean_plain)),
         _told(found.least_ratio),
         _percent(found.near_limit),
         _percent(found.predicted),

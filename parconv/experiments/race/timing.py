@@ -1,8 +1,12 @@
 """Seconds per call, from samples long enough for the clock.  Knows no competitor."""
 
+import contextlib
+import gc
+import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +20,14 @@ SETTLE_SECONDS = 5e-3
 # Shorter calls run once more, untimed, before each sample: the previous competitor has filled the
 # caches, and after a pause this machine needs milliseconds to reach its memory bandwidth again.
 WARM_SECONDS = 0.1
+# Before a competitor's single calls, which the threads of the one before must not meet: GNU's
+# OpenMP and OpenCV let theirs spin for some milliseconds.
+BETWEEN_SECONDS = 0.05
+UNTIMED_CALLS = 3
+# A turn of single calls ends after this much beside its pauses: that bounds a whole race.
+TURN_SECONDS = 3.0
+
+Competitor = TypeVar("Competitor")
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,14 @@ class Timing:
         values = list(samples)
         low, middle, high = (float(q) for q in np.percentile(values, (25, 50, 75)))
         return cls(middle, low, high, len(values), calls)
+
+
+def in_turn(competitors: Sequence[Competitor], turn: int) -> list[Competitor]:
+    """In another order every turn, the same in every race.
+
+    Whoever runs first after a library that fills the caches loses some percent.
+    """
+    return random.Random(turn).sample(competitors, len(competitors))
 
 
 def sample(run: Run, out: Array | None, estimate: float, threads: int) -> float:
@@ -63,3 +83,39 @@ def seconds_per_call(run: Run, out: Array | None, calls: int) -> float:
     for _ in range(calls):
         run(out)
     return (time.perf_counter() - start) / calls
+
+
+# --- single calls --------------------------------------------------------------------------------
+
+
+def single_calls(run: Run, out: Array | None, pause: float, calls: int) -> list[float]:
+    """Seconds of each of so many calls, every one after a pause; at least one, within bounds."""
+    time.sleep(BETWEEN_SECONDS)
+    for _ in range(UNTIMED_CALLS):
+        run(out)
+    samples: list[float] = []
+    end = time.perf_counter() + calls * pause + TURN_SECONDS
+    with _without_collector():
+        while len(samples) < calls and (not samples or time.perf_counter() < end):
+            samples.append(_single(run, out, pause))
+    return samples
+
+
+def _single(run: Run, out: Array | None, pause: float) -> float:
+    if pause:  # even a sleep of 0 would give the core away
+        time.sleep(pause)
+    start = time.perf_counter()
+    run(out)
+    return time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """It walks all of Numba's objects now and then: 50 ms that no competitor has deserved."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -5,6 +5,12 @@ An adapter prepares a workload outside the clock and returns ``run(out)``, which
 Times nothing.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..layers import Layer
+from ..workloads import Array, Workload
 from . import astropy, opencv, ours, scipy, torch
 from .peer import Peer, Run
 
@@ -26,16 +32,25 @@ PEERS: tuple[Peer, ...] = (
     Peer("astropy", "astropy", astropy.prepare),
 )
 
-__all__ = ["NDIMAGE", "OPENCV", "OURS", "PEERS", "Peer", "Run", "chosen"]
+__all__ = ["NDIMAGE", "OPENCV", "OURS", "PEERS", "Peer", "Run", "chosen", "ours_as"]
 
 
-def chosen(names: str | None) -> tuple[Peer, ...]:
-    """The peers named in a comma-separated list, a library by its first name; or all of them."""
+def chosen(names: str | None, pool: Sequence[Peer] = PEERS) -> tuple[Peer, ...]:
+    """Those named in a comma-separated list, a library by its first name; or all of them."""
     if names is None:
-        return PEERS
+        return tuple(pool)
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    known = dict.fromkeys(name for peer in PEERS for name in (peer.library, peer.name))
+    known = dict.fromkeys(name for peer in pool for name in (peer.library, peer.name))
     for name in wanted:
         if name not in known:
             raise ValueError(f"peer {name!r} is not known: choose from {', '.join(known)}")
-    return tuple(peer for peer in PEERS if {peer.library, peer.name} & set(wanted))
+    return tuple(peer for peer in pool if {peer.library, peer.name} & set(wanted))
+
+
+def ours_as(name: str, **changes: Any) -> Peer:
+    """parconv called otherwise than a workload says: planned or not, by another strategy."""
+
+    def answer(workload: Workload | Layer, f: Array, g: Array, threads: int) -> Run | None:
+        return OURS.prepare(replace(workload, **changes), f, g, threads)
+
+    return Peer(name, "parconv", answer, reuses=True, layer=answer)
