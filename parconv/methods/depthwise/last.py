@@ -21,6 +21,7 @@ def _streamed(out, layout):
     length = machine.VECTOR_BYTES
     return (
         layout[n.LARGE]
+        and machine.FILLS_LINES
         and out.ctypes.data % length == out.strides[0] % length == 0
         and out.strides[2] % length == out.strides[3] % length == 0
     )

@@ -267,6 +267,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     writable = words == 0 and lies_flat(out, scratch) and out.strides[2] == width * out.itemsize
     streams = (
         layout[LARGE] != 0
+        and machine.FILLS_LINES
         and out.ctypes.data % machine.VECTOR_BYTES == 0
         and out.strides[0] % machine.VECTOR_BYTES == 0
         and out.strides[1] % machine.VECTOR_BYTES == 0

@@ -88,7 +88,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     # whole vectors of results begin `skip` columns further on
     vector = machine.VECTOR_BYTES // out.itemsize
     skip = -(out.ctypes.data // out.itemsize) % vector if rows_alike else 0
-    streamed = STREAM if layout[LARGE] and rows_alike else 0
+    streamed = STREAM if layout[LARGE] and rows_alike and machine.FILLS_LINES else 0
     stored, flat = layout[PIXELS] > 0 and has_runs(out), has_runs(f)
     while start < stop:
         plane, top = start // layout[ROWS_OUT], start % layout[ROWS_OUT]
