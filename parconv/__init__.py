@@ -3,8 +3,9 @@
 Importing it costs nothing: names load on first use, and Numba with them.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from . import apart
 
 if TYPE_CHECKING:
     from . import filters
@@ -31,16 +32,16 @@ __all__ = [
     "stream",
 ]
 _HOMES = {
-    **dict.fromkeys(("conv2d", "correlate2d", "plan2d"), ".api"),
-    "recycle_outputs": ".outputs",
-    **dict.fromkeys(("plan_stream", "stream"), ".streaming"),
+    **dict.fromkeys(("conv2d", "correlate2d", "plan2d"), "api"),
+    "recycle_outputs": "outputs",
+    **dict.fromkeys(("plan_stream", "stream"), "streaming"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'parconv' has no attribute {name!r}")
-    home = import_module(_HOMES.get(name, ".filters"), __name__)
+    home = apart.load(f"{__name__}.{_HOMES.get(name, 'filters')}")
     value = globals()[name] = home if name == "filters" else getattr(home, name)
     return value
 

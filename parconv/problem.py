@@ -8,7 +8,6 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from .arguments import (
@@ -25,6 +24,7 @@ from .arguments import (
 )
 from .banks import Bank, Shape, check_bank
 from .dtypes import FLOAT32, FLOAT64, INT64, DType, check_dtype, compute_and_result, real
+from .lazily import lazily
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
 
 
@@ -61,7 +61,7 @@ class Problem:
     bank: Bank | None = None  # several filters, or sums over channels
     tolerance: float | None = None  # of errors, by the largest |f| nearby times sum |g|
 
-    @cached_property
+    @lazily
     def shape(self) -> Shape:
         """Of the result."""
         if self.bank:
@@ -70,23 +70,23 @@ class Problem:
         shape[self.axes[0]], shape[self.axes[1]] = self.plane[0], self.plane[1] // self.channels
         return tuple(shape)
 
-    @cached_property
+    @lazily
     def plane_in(self) -> Pair:
         """Shape of one input plane."""
         return self.image[self.axes[0]], self.image[self.axes[1]] * self.channels
 
-    @cached_property
+    @lazily
     def planes(self) -> int:
         others = [n for axis, n in enumerate(self.image) if axis not in self.axes]
         return math.prod(others if self.channels == 1 else others[:-1])
 
-    @cached_property
+    @lazily
     def maps_in(self) -> Shape:
         """Of the image as a bank's kernel sees it: (batch, channels, rows, columns)."""
         assert self.bank
         return self.bank.maps_in(self.image)
 
-    @cached_property
+    @lazily
     def maps(self) -> Shape:
         """Of the result as a bank's kernel sees it: (batch, filters, rows, columns)."""
         assert self.bank
@@ -97,20 +97,20 @@ class Problem:
         """The axes of a plane, or of a bank's maps, in the result."""
         return self.bank.axes if self.bank else self.axes
 
-    @cached_property
+    @lazily
     def span(self) -> Pair:
         """Input rows and columns under the filter."""
         (h, w), (dy, dx) = self.filter, self.dilation
         return dy * (h - 1) + 1, dx * (w - 1) + 1
 
-    @cached_property
+    @lazily
     def widest(self) -> int:
         """The largest absolute value of a pixel of an integer image, or of the border."""
         kind = self.image_dtype
         largest = 1 if kind.kind == "b" else 1 << (8 * kind.itemsize - (kind.kind == "i"))
         return max(largest, abs(int(self.cval.real)))
 
-    @cached_property
+    @lazily
     def sums(self) -> DType:
         """The real type that sums are formed in: of integers the fastest that is exact.
 
@@ -124,7 +124,7 @@ class Problem:
                 return exact
         return INT64
 
-    @cached_property
+    @lazily
     def taps(self) -> int:
         """Those that are multiplied."""
         if self.bank:
@@ -132,13 +132,13 @@ class Problem:
         support = self.traits.support
         return math.prod(self.filter) if support is None else sum(map(int.bit_count, support))
 
-    @cached_property
+    @lazily
     def flops(self) -> int:
         """Multiplications and additions of real numbers."""
         complexes = (self.image_dtype.kind == "c") + (self.filter_dtype.kind == "c")
         return 2 * self.taps * math.prod(self.shape) * (1 << complexes)
 
-    @cached_property
+    @lazily
     def bytes(self) -> int:
         """Of the image read once and the result written once."""
         size_in, size_out = math.prod(self.image), math.prod(self.shape)

@@ -138,7 +138,7 @@ DAMAGED = """
         return 2 * x
 
     def compiled():
-        jit.compiled.cache_clear()
+        jit._made.clear()
         return jit.compiled(double, (numba.int64,))
 
     assert compiled()(21) == 42

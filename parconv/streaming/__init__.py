@@ -1,5 +1,6 @@
 """Convolutions of what does not fit in memory, in chunks: read ahead, computed, written behind."""
 
+from .. import conv2d as conv2d  # first, as an interrupt does not cut its import
 from .calls import plan_stream, stream
 from .plan import StreamPlan
 

@@ -8,7 +8,6 @@ import mmap
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..dtypes import Array, DType
+from ..lazily import lazily
 
 # Bytes handed over at once: the device writes them while the next are copied.  2 GiB through a
 # 5x5 filter took 1.48 s; 1.95 where a whole chunk was copied before the device began (2026-11).
@@ -45,7 +45,7 @@ class ArrayFile:
         self._layout, self._origin = layout, layout.ctypes.data - start
         self._written: list[tuple[int, int]] = []  # (start, bytes) since the last `settle`
 
-    @cached_property
+    @lazily
     def _file(self) -> FileIO:
         """Opened when first needed, so that nothing is open where nobody asked for a result.
 

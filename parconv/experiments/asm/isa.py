@@ -6,7 +6,8 @@ machine and runs nothing.
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+
+from ...lazily import lazily
 
 FMA, MULTIPLY, ADD = "fma", "multiply", "add"
 LOAD, STORE, BROADCAST, SHUFFLE, OTHER = "load", "store", "broadcast", "shuffle", "vector"
@@ -32,7 +33,7 @@ class Dialect:
     classes: tuple[tuple[str, str], ...]
     target_last: bool
 
-    @cached_property
+    @lazily
     def _patterns(self) -> tuple[tuple[re.Pattern[str], str], ...]:
         return tuple((re.compile(pattern), kind) for pattern, kind in self.classes)
 

@@ -6,13 +6,13 @@ Pure arithmetic; draws nothing.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from statistics import median
 from typing import Any
 
 from parconv import ceilings
 from parconv.problem import Problem
 
+from ...lazily import lazily
 from . import models
 from .search import Tally
 from .settings import Setting
@@ -39,18 +39,18 @@ class Curve:
     cores: int
     seconds: Mapping[int, float]
 
-    @cached_property
+    @lazily
     def speedups(self) -> dict[int, float]:
         """Against one thread of the same kind; empty where that was not measured."""
         single = self.seconds.get(1)
         return {n: single / t for n, t in self.seconds.items()} if single else {}
 
-    @cached_property
+    @lazily
     def inside(self) -> dict[int, float]:
         """Speed-ups up to the cores."""
         return {n: s for n, s in self.speedups.items() if n <= self.cores}
 
-    @cached_property
+    @lazily
     def serial_shares(self) -> dict[int, float]:
         """Karp and Flatt's, for more than one thread."""
         return {n: models.karp_flatt(n, s) for n, s in self.speedups.items() if n > 1}

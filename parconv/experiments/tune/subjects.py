@@ -5,7 +5,6 @@ Runs nothing.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 from parconv import plan2d
@@ -13,6 +12,7 @@ from parconv.dtypes import Array
 from parconv.plan import Plan
 from parconv.problem import Problem
 
+from ...lazily import lazily
 from ..race.grid import WORKLOADS
 from ..race.workloads import Workload, chosen
 from ..studies import STUDIES, Study
@@ -61,7 +61,7 @@ class Subject:
         }
         return cls.of_workload(Workload(**fields))
 
-    @cached_property
+    @lazily
     def plan(self) -> Plan:
         """The plan for one thread, with its problem and its method, which the filter decides."""
         image = self.shape, self.dtype

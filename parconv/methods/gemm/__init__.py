@@ -12,7 +12,7 @@ A unit is a run of output rows, counted over the images, for one group.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from ... import jit, machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
+from ...lazily import lazily
 from ...problem import Problem
 from ..direct import largest_of_bank
 from ..kernels import Taps, as_layout, rows_of_planes, signature
@@ -103,7 +104,7 @@ class Product:
     deliver: tuple[Any, ...]
     obstacle: str = "BLAS is called from Python"
 
-    @cached_property
+    @lazily
     def serial(self) -> Callable[..., None]:
         """``serial(f, taps, fill, out, layout, scratch, start, stop)`` fills one band."""
         ends = jit.compiled(k.columns, self.columns), jit.compiled(k.deliver, self.deliver)

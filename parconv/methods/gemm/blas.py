@@ -53,48 +53,64 @@ def _set(library: Any, threads: int) -> None:
         clear(force=True)
 
 
+class _Visit:
+    """One thread inside `one_thread`."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
+
 class _Shared:
     """The limit for all threads: set by the first who asks and lifted by the last."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inside: set[object] = set()
+        self._inside: set[_Visit] = set()
         self._before: Threads = []
 
-    def enter(self, visit: object) -> None:
+    def enter(self, visit: _Visit) -> None:
         with self._lock:
             self._inside.add(visit)
             if not self._before:
                 _limited(_libraries()[0], self._before)
 
-    def leave(self, visit: object) -> None:
+    def leave(self, visit: _Visit) -> None:
         with self._lock:
             self._inside.discard(visit)
             if not self._inside:
                 _restored(self._before)
 
+    def forked(self) -> None:
+        """A child has the limit, but of the threads inside only the one that forked, if any."""
+        self._lock = threading.Lock()
+        here = threading.get_ident()
+        self._inside = {visit for visit in self._inside if visit.thread == here}
+        if not self._inside:
+            _restored(self._before)
+
 
 _shared = _Shared()
 
-
-def _forget() -> None:
-    global _shared
-    _shared = _Shared()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_shared.forked)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """For what the calling thread asks of BLAS; lifted wherever an interrupt strikes."""
-    shared, visit = _shared, object()
+    visit = _Visit()
     before: Threads = []
     try:
-        shared.enter(visit)
+        _shared.enter(visit)
         _limited(_libraries()[1], before)
         yield
     finally:
-        shared.leave(visit)
-        _restored(before)
+        try:
+            _leave(visit, before)
+        finally:  # an interrupt may strike the first time
+            _leave(visit, before)
+
+
+def _leave(visit: _Visit, before: Threads) -> None:
+    _shared.leave(visit)
+    _restored(before)
