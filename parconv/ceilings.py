@@ -12,6 +12,8 @@ from numpy.typing import DTypeLike
 
 from . import records
 
+THREADS, ASLEEP = "threads", "threads, asleep"  # launches of ours: back to back, after a pause
+
 
 @dataclass(frozen=True, order=True)
 class Ceilings:
@@ -77,6 +79,15 @@ def load(threads: int) -> Ceilings | None:
     if below and above:
         return below[-1].between(above[0], threads)
     return below[-1] if below else above[0] if above else None
+
+
+def waking() -> float | None:
+    """Seconds from the call for a sleeping thread of ours to its coming; None where unmeasured."""
+    record = records.read(path())
+    try:
+        return float(record["launches"][ASLEEP]["median_us"]) * 1e-6 if record else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _from_row(row: records.Record) -> Ceilings:

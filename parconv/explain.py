@@ -5,8 +5,9 @@
 
 from typing import Any
 
-from . import budget, machine
+from . import budget, crew, machine
 from .methods import methods_for, obstacle
+from .prediction import usual_seconds
 from .strategies import STRATEGIES
 
 
@@ -68,6 +69,12 @@ def _why_not(plan: Any, name: str) -> str:
 
 
 def _caveat(plan: Any) -> str:
+    if plan.strategy == "threads" and not plan.eager:
+        alone = usual_seconds(plan.problem, plan.cost)
+        return (
+            f" (those that sleep are woken for {1e3 * crew.patience():.2g} ms of work and more, "
+            f"of which this is about {1e3 * alone:.2g})"
+        )
     if plan.strategy != "prange" or not plan.bands:
         return ""
     obstacle = plan.kernels.obstacle or budget.prange_obstacle()
@@ -75,8 +82,14 @@ def _caveat(plan: Any) -> str:
 
 
 def _threads_told(plan: Any) -> str:
-    asked = "the machine's budget" if plan.asked is None else f"{plan.asked} asked"
-    return f"{plan.threads} used, {asked}"
+    """How many, and what decided it: less work than would keep all busy uses fewer."""
+    if plan.asked is not None:
+        limit = budget.decisive(asked=True)
+        clamped = f" ({limit.name})" if plan.asked > (limit.threads or 0) else ""
+        return f"{plan.threads} used, {plan.asked} asked{clamped}"
+    limit = budget.decisive()
+    number = "" if limit.threads == plan.threads else f" is {limit.threads}"
+    return f"{plan.threads} used, the machine's budget{number} ({limit.name})"
 
 
 def _chooser(plan: Any) -> str:

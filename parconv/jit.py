@@ -2,20 +2,25 @@
 
 import contextlib
 import hashlib
+import itertools
 import os
 import pickle
 import stat
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import caching, config
+from numba.core.compiler_lock import global_compiler_lock
 from numba.misc.appdirs import AppDirs
 
+from . import apart, forks
+
 _SOURCES = ("arguments.py", "borders.py", "jit.py", "machine.py", "simd.py")
+_PACKAGES = ("crew", "methods")
 
 
 @cache
@@ -27,7 +32,8 @@ def source_hash() -> str:
     """
     root = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in [*map(root.joinpath, _SOURCES), *sorted((root / "methods").rglob("*.py"))]:
+    packages = (sorted((root / name).rglob("*.py")) for name in _PACKAGES)
+    for path in itertools.chain(map(root.joinpath, _SOURCES), *packages):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -138,17 +144,42 @@ def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
-@cache
+_made: dict[tuple[Any, ...], Any] = {}
+
+
 def compiled(function: Callable[..., Any], signature: tuple[Any, ...], **options: Any) -> Any:
     """``function`` for exactly this signature, from the cache on disk where it is there.
 
     Arrays of other layouts are converted to the signature's instead of compiled for anew.
     """
+    key = function, signature, *options.items()
+    found = _made.get(key)
+    return apart.run(partial(_compile, key, options)) if found is None else found
+
+
+def _compile(key: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """For whoever comes first; others wait, and so does a fork."""
     if config.DISABLE_JIT:
         raise RuntimeError("parconv needs Numba's compiler: unset NUMBA_DISABLE_JIT")
-    dispatcher = jit(**options)(function)
-    if cache_directory() is not None:
-        dispatcher._cache = _KernelCache(function)
-    dispatcher.compile(signature)
-    dispatcher.disable_compile()
-    return dispatcher
+    function, signature, *_ = key
+    forks.watch()
+    with global_compiler_lock:
+        if key not in _made:
+            dispatcher = jit(**options)(function)
+            if cache_directory() is not None:
+                dispatcher._cache = _KernelCache(function)
+            dispatcher.compile(signature)
+            dispatcher.disable_compile()
+            _made[key] = dispatcher
+    return _made[key]
+
+
+def address(dispatcher: Any) -> int:
+    """Of compiled code, for compiled code that calls it."""
+    return apart.run(partial(_address, dispatcher))
+
+
+def _address(dispatcher: Any) -> int:
+    (made,) = dispatcher.overloads.values()
+    with global_compiler_lock:  # LLVM may have work to do
+        return int(made.library.get_pointer_to_function(made.fndesc.mangled_name))

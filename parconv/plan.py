@@ -2,19 +2,21 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from . import arrays, banks, ceilings, complexes
+from . import arrays, banks, ceilings, complexes, crew
+from .crew.floats import like
 from .dtypes import Array, DType, kernel_dtype, real
 from .explain import explain
+from .lazily import lazily
 from .methods import methods_for
 from .methods.kernels import Taps, rows_of_planes
 from .outputs import new_output
-from .prediction import Prediction
+from .prediction import Prediction, usual_seconds
 from .problem import Problem
 from .strategies import STRATEGIES
 from .strategies.work import Work
@@ -44,6 +46,9 @@ class Plan:
         Rows ``[start, stop)`` of the output, counted over all planes.
     launch : int
         Bands between two looks at the signals.
+    eager : bool
+        Whether sleeping threads of ours are woken whatever that costs, as for a caller who names
+        the strategy; else where it pays, which is seen when the plan runs.
     wisdom : Wisdom or None
         The measurement that chose strategy, threads and bands; None where rules did.
     """
@@ -55,6 +60,7 @@ class Plan:
     threads: int
     bands: tuple[tuple[int, int], ...]
     launch: int
+    eager: bool = True
     wisdom: Wisdom | None = None
     taps: Any = field(default=None, repr=False, compare=False)
     _last: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -132,7 +138,7 @@ class Plan:
         run, work, fill, layout = self._shared
         run(work, (source, taps, fill, target, layout))
 
-    @cached_property
+    @lazily
     def _planar(self) -> bool:
         """Whether image and output are single planes of types that compiled code knows."""
         problem = self.problem
@@ -143,22 +149,22 @@ class Plan:
             and all(kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype))
         )
 
-    @cached_property
+    @lazily
     def _method(self) -> ModuleType:
         return methods_for(self.problem)[self.method]
 
-    @cached_property
+    @lazily
     def question(self) -> Problem:
         """The problem as methods see it: a complex bank is a real one of more channels."""
         return complexes.as_reals(self.problem)
 
-    @cached_property
+    @lazily
     def _summed(self) -> Problem:
         """The question in the type that the method sums in."""
         problem, kind = self.question, self._method.sums(self.question)
         return problem if kind == real(problem.compute) else replace(problem, compute=kind)
 
-    @cached_property
+    @lazily
     def kernels(self) -> Any:
         """The method's compiled code for the problem's types."""
         problem = self._summed
@@ -166,7 +172,7 @@ class Plan:
             kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
         )
 
-    @cached_property
+    @lazily
     def _shared(self) -> tuple[Any, Work, Array, Array]:
         """What every run of this plan shares."""
         problem, method = self._summed, self._method
@@ -179,10 +185,16 @@ class Plan:
             table=table,
             threads=self.threads,
             launch=self.launch,
+            facts=self._facts,
             workspace=method.workspace(problem),
             element=self.sums,
         )
         return STRATEGIES[self.strategy], work, method.fill(problem), method.layout(problem)
+
+    @property
+    def _facts(self) -> Array:
+        pace, usual = max(1, self.launch // self.threads), usual_seconds(self.problem, self.cost)
+        return crew.facts(self.threads - 1, pace, 1e9 * usual, self.eager)
 
     # --- tell ---
 
@@ -239,9 +251,11 @@ class Plan:
 
 
 def run_band(
-    name: str, problem: Problem, image: Array, taps: Array, start: int, stop: int
+    name: str, problem: Problem, image: Array, taps: Array, start: int, stop: int, mode: int
 ) -> list[tuple[Any, Array]]:
     """The pieces ``(index, values)`` of a result that a band fills, in whatever process this is.
+
+    In the floating-point mode of the caller's.
 
     The output is allocated whole but only touched where the band lies.
     """
@@ -250,6 +264,8 @@ def run_band(
     out = np.empty(shape, kind)
     scratch = np.zeros(method.workspace(problem), taps.dtype)
     compiled = method.kernels(image.dtype, problem.compute, kind).serial
-    compiled(image, taps, method.fill(problem), out, method.layout(problem), scratch, start, stop)
+    arrays = image, taps, method.fill(problem), out, method.layout(problem)
+    with like(mode):
+        compiled(*arrays, scratch, start, stop)
     regions = method.regions if problem.bank else rows_of_planes
     return [(index, out[index].copy()) for index in regions(problem, start, stop)]

@@ -12,7 +12,7 @@ from .dtypes import check_dtype
 from .methods import methods_for, obstacle
 from .plan import Plan
 from .problem import Problem, describe
-from .strategies import STRATEGIES
+from .strategies import AUTOMATIC, STRATEGIES
 from .traits import Found
 
 # Work is counted in operations: those of the filter, and this many for moving one pixel.
@@ -26,14 +26,6 @@ SERIAL_WORK = 10_000_000
 # a barrier, which a busy machine makes expensive.
 LAUNCH_WORK = 80_000_000 * machine.VECTOR_BYTES
 INTEGER_SLOWNESS = 8  # 64-bit integer multiplications against floating ones
-# On few cores, long work goes to our own pool: its overhead (50 microseconds) is lost in a
-# millisecond, and a core that another process holds costs nothing, while a parallel region of Numba
-# waits for every one of its threads to be scheduled.  Milliseconds serial / prange / threads on 2
-# cores (Zen 5, 2026-11), 4096 x 4096: idle 3x3 3.0 2.5 2.4, 7x7 7.6 4.1 4.0, 15x15 31.5 16.3 16.3;
-# beside one busy process 3.0 8.0 3.0, 7.8 8.1 8.0, 31.7 24.4 32.1 (medians), and on average 0.5 2.4
-# 0.6 for 1024 x 1024 at 7x7.
-LONG_WORK = 4_000_000 * machine.VECTOR_BYTES  # of one thread: 1 ms here
-FEW_THREADS = 4
 # Bands for each thread: the next free one takes the next band, so a core that the system borrows
 # for a while delays the end by a fraction of its share.  Speed-up of two threads, 4096 x 4096, with
 # 1 / 4 / 8 / 16 / 32 bands each (Zen 5, 2026-11): 7x7 1.85 1.87 1.87 1.83 1.77, 15x15 1.92 1.93
@@ -119,7 +111,7 @@ def make_plan(problem: Problem, threads: int | None, most: int, strategy: str, m
         return _nothing_to_do(problem, threads, strategy, method)
     advice = wisdom.recall(problem, most) if strategy == "auto" else None
     chosen = _choose_method(problem, method)
-    if advice is None or advice.strategy not in STRATEGIES or advice.method != chosen:
+    if advice is None or advice.strategy not in AUTOMATIC or advice.method != chosen:
         return by_rule(problem, threads, most, strategy, chosen)
     used = min(advice.threads, most)
     return arrange(problem, chosen, advice.strategy, threads, used, advice.bands, advice)
@@ -140,19 +132,19 @@ def by_rule(problem: Problem, threads: int | None, most: int, strategy: str, met
     used = 1 if who == "serial" else most
     most = _units(problem, chosen) // methods_for(problem)[chosen].least_band(as_reals(problem))
     bands = min(used * BANDS_PER_THREAD, max(used, most)) if used > 1 else 1
-    return arrange(problem, chosen, who, threads, used, bands)
+    return arrange(problem, chosen, who, threads, used, bands, eager=strategy != "auto")
 
 
 def arrange(
     problem: Problem, method: str, strategy: str, asked: int | None, threads: int, number: int,
-    advice: wisdom.Wisdom | None = None,
+    advice: wisdom.Wisdom | None = None, eager: bool = False,
 ) -> Plan:  # fmt: skip
     """The plan that runs about so many bands (more where signals must be served) on ``threads``."""
     parts = min(max(_launches(problem, method, 1), number), MOST_BANDS)
     cut = methods_for(problem)[method].bands(as_reals(problem), parts)
     used = max(1, min(threads, len(cut)))
     launch = max(used, math.ceil(len(cut) / _launches(problem, method, used)))
-    return Plan(problem, method, strategy, asked, used, cut, launch, advice)
+    return Plan(problem, method, strategy, asked, used, cut, launch, eager, advice)
 
 
 def _units(problem: Problem, method: str) -> int:
@@ -184,14 +176,12 @@ def _choose_method(problem: Problem, method: str) -> str:
 
 
 def _choose_strategy(problem: Problem, method: str, most: int, strategy: str) -> str:
+    """Ours or none: nobody waits for a thread of ours that sleeps (see `parconv.crew`)."""
     _known("strategy", strategy, STRATEGIES)
     if strategy != "auto":
         return strategy
     work = _cost(problem, method) + PIXEL_WORK * math.prod(problem.image)
-    if most == 1 or work < SERIAL_WORK:
-        return "serial"
-    long = most <= FEW_THREADS and _work_of(problem, method) > most * LONG_WORK
-    return "threads" if long or budget.prange_obstacle() else "prange"
+    return "serial" if most == 1 or work < SERIAL_WORK else "threads"
 
 
 # --- a shape and a dtype in place of an array ----------------------------------------------------

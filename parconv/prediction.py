@@ -2,11 +2,21 @@
 
 from dataclasses import dataclass
 
+from . import machine
 from .ceilings import Ceilings
 from .problem import Problem
 
 # What a run costs beside arithmetic and memory, in seconds (2 threads, Zen 5, 2026-11).
-OVERHEAD = {"serial": 2e-6, "prange": 8e-6, "threads": 50e-6, "joblib": 10e-3}
+OVERHEAD = {"serial": 2e-6, "prange": 8e-6, "threads": 8e-6, "joblib": 10e-3}
+
+# What one thread does in a nanosecond where nobody measured the machine: operations for each byte
+# of its vectors, and bytes in and out.
+USUAL_RATE, USUAL_BYTES = 4, 16
+
+
+def usual_seconds(problem: Problem, cost: float) -> float:
+    """Of one thread, on a machine that nobody measured."""
+    return 1e-9 * (cost / (USUAL_RATE * machine.VECTOR_BYTES) + problem.bytes / USUAL_BYTES)
 
 
 @dataclass(frozen=True)

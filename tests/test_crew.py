@@ -1,102 +1,451 @@
-"""Distrusts the crew: tasks begin away from the caller's core and may then run anywhere."""
+"""Distrusts the crew: who claims which band, who waits for whom, and what threads do to others.
+
+Whatever can hang runs in a process of its own.
+"""
 
 import os
 import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from conftest import Poisoned, RunPython
+from numba import types
+from oracle import assert_same_bits
 
-from parconv import crew
+import parconv
+from parconv import budget, crew, jit, machine
+from parconv.bands import split_rows
+from parconv.crew import board as b, code, floats
+from parconv.crew.atomic import IS_ARM64
+from parconv.plan import Plan
+from parconv.strategies import STRATEGIES
 
-MOVES = (
-    crew._current_core is not None and len(getattr(os, "sched_getaffinity", dict.fromkeys)(0)) > 1
-)
-moves = pytest.mark.skipif(not MOVES, reason="threads cannot be moved to another core here")
-
-
-class Tasks:
-    """Tasks that tell what they see, and an end to wait for."""
-
-    def __init__(self, count: int) -> None:
-        self.seen: list[Any] = []
-        self._done = threading.Semaphore(0)
-        self.all = [self._one] * count
-
-    def _one(self) -> None:
-        cores = getattr(os, "sched_getaffinity", lambda _: None)(0)
-        self.seen.append((threading.get_native_id(), cores))
-        self._done.release()
-
-    def wait(self) -> None:
-        for _ in self.all:
-            assert self._done.acquire(timeout=30)
+RNG = np.random.default_rng(7)
+F = RNG.standard_normal((900, 700), np.float32)
+G = RNG.standard_normal((7, 7), np.float32)
+several = pytest.mark.skipif(budget.usable_threads(2) < 2, reason="needs two cores")
+moves = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity")
+# A setting of MXCSR or FPCR, without which the mode cannot be told from the usual one.
+FLUSH = 0x8040 if machine.IS_X86 else (1 << 24) * IS_ARM64
 
 
 @pytest.fixture
-def attempts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, set[int]]]:
-    """What the crew asks of the system."""
-    asked: list[tuple[int, set[int]]] = []
-    real = crew._move
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[crew.Crew]:
+    """A crew without members in place of the process's own; its workers end with the test."""
+    mine = crew.Crew()
+    monkeypatch.setattr(crew, "_crews", {"mine": mine})
+    yield mine
+    mine.board[b.STOP] = 1
+    for member in mine._members.values():
+        number = int(member.name.rpartition("-")[2])
+        _wake(mine.board, number)
+        member.join(30)
+        assert not member.is_alive()
 
-    def record(thread: int, cores: set[int]) -> None:
-        asked.append((thread, set(cores)))
-        real(thread, cores)
 
-    monkeypatch.setattr(crew, "_move", record)
-    return asked
+def _wake(board: Any, number: int) -> None:
+    """As a call does, which rings and then wakes."""
+    at = b.FIRST_MEMBER + number * b.MEMBER
+    board[b.BELL] += 1
+    if board[at + b.STATE] == b.RESTING:
+        board[at + b.STATE] = b.UP
+        b._release(int(board[at + b.BED]))
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_every_task_runs_once_and_where_its_caller_may(count: int) -> None:
-    members, mine = crew.Crew(), getattr(os, "sched_getaffinity", lambda _: None)(0)
+def planned(strategy: str = "threads", bands: int = 40, **options: Any) -> Plan:
+    """A plan of many bands, so that every worker gets some."""
+    plan = parconv.plan2d(F, G, method="direct", strategy=strategy, threads=2, **options)
+    return replace(plan, threads=2, bands=split_rows(plan.problem.plane[0], bands, 6))
+
+
+RIGHT = parconv.conv2d(F, G, method="direct", strategy="serial")
+
+
+# --- bands ---------------------------------------------------------------------------------------
+
+
+@several
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "complex64"])
+@pytest.mark.parametrize("bank", [False, True])
+def test_a_worker_fills_bands_with_the_callers_bits(
+    dtype: str, bank: bool, fresh: crew.Crew
+) -> None:
+    """Planes and maps, of any dtype: only the number of axes tells compiled callers apart."""
+    f = (RNG.random((3, 500, 400)) * 200).astype(dtype)
+    g = RNG.standard_normal((4, 3, 5, 5) if bank else (5, 5)).astype(np.float32)
+    plan = parconv.plan2d(f, g, strategy="threads", threads=2)
+    serial = parconv.plan2d(f, g, strategy="serial")(f)
+    helped = 0
+    for _ in range(50):
+        given = Poisoned(plan.problem.shape, plan.problem.dtype)
+        assert_same_bits(plan(f, given.out), serial, str(plan))
+        given.check()
+        helped += fresh.board[b.FIRST_SLOT + b.TAKEN] > 0
+    assert helped, "no worker ever took a seat"
+
+
+@several
+def test_a_call_never_waits_for_a_worker_that_has_not_come(
+    fresh: crew.Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The member counts, but does not claim: as one that the system does not let run."""
+    leave = threading.Event()
+    monkeypatch.setattr(crew.Crew, "_live", lambda *_: leave.wait(60))
+    try:
+        assert_same_bits(planned()(F), RIGHT)
+        assert fresh.board[b.STARTED] == 1
+        assert fresh.board[b.FIRST_SLOT + b.TAKEN] == 0
+    finally:
+        leave.set()
+
+
+@several
+def test_a_call_waits_for_a_band_under_way(fresh: crew.Crew) -> None:
+    """Until the worker inside leaves; then the caller, which sleeps meanwhile, is woken."""
+    plan, slot = planned(), b.FIRST_SLOT
+    plan(F)
+    fresh.board[slot + b.INSIDE] += 1  # a worker that the system has put aside inside a band
+    done: list[bytes] = []
+    caller = threading.Thread(target=lambda: done.append(plan(F).tobytes()))
+    caller.start()
+    caller.join(0.3)
+    assert caller.is_alive(), "returned with a band under way"
+    assert fresh.board[slot + b.WAITS] == 1, "spins while it might sleep"
+    fresh.board[slot + b.INSIDE] -= 1
+    fresh.board[slot + b.WAITS] = 0
+    b._release(int(fresh.board[slot + b.DOOR]))
+    caller.join(30)
+    assert done == [RIGHT.tobytes()]
+    assert fresh.board[slot + b.INSIDE] == 0
+
+
+def test_calls_find_no_free_slot_and_compute_alone(fresh: crew.Crew) -> None:
+    fresh.board[b.FIRST_SLOT + b.OWNED : b.FIRST_MEMBER : b.SLOT] = 1
+    assert_same_bits(planned()(F), RIGHT)
+
+
+@several
+def test_callers_in_flight_share_the_cores(fresh: crew.Crew) -> None:
+    """With as many calls as cores nobody is helped, and the count comes back to nought."""
+    plan = planned()
+    plan(F)
+    board, slot = fresh.board, b.FIRST_SLOT
+    board[slot + b.TAKEN] = 0
+    board[b.CALLERS] += board[b.CORES] - 1
+    assert_same_bits(plan(F), RIGHT)
+    assert board[slot + b.TAKEN] == 0
+    board[b.CALLERS] -= board[b.CORES] - 1
+    assert board[b.CALLERS] == 0
+
+
+# --- auto ----------------------------------------------------------------------------------------
+
+
+@several
+def test_a_short_call_wakes_nobody_and_a_long_one_does(fresh: crew.Crew) -> None:
+    plan = planned("auto")
+    assert plan.strategy == "threads"
+    assert not plan.eager
+    fresh.grow(1)
+    _until(lambda: fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING)
+    fresh.board[b.LATE] = 10**12
+    assert_same_bits(plan(F), RIGHT)
+    assert fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING
+    called = fresh.board[b.FIRST_MEMBER + b.CALLED]
+    fresh.board[b.LATE] = 1
+    assert_same_bits(plan(F), RIGHT)
+    assert fresh.board[b.FIRST_MEMBER + b.CALLED] != called
+
+
+@several
+def test_calls_back_to_back_are_worth_together_what_one_is_not(fresh: crew.Crew) -> None:
+    plan = planned("auto")
+    fresh.grow(1)
+    _until(lambda: fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING)
+    fresh.board[b.SPIN] = 10**10  # what counts as back to back
+    before = fresh.board[b.FIRST_MEMBER + b.CALLED]
+    fresh.board[b.LATE] = 5 * plan._facts[code.TAKES] // code.WORTH
+    plan(F)
+    assert fresh.board[b.FIRST_MEMBER + b.CALLED] == before
+    for _ in range(6):
+        plan(F)
+    assert fresh.board[b.FIRST_MEMBER + b.CALLED] != before
+    fresh.board[b.SPIN] = b.SPIN_NS
+
+
+def test_auto_never_launches_openmp(run_python: RunPython) -> None:
+    run_python(
+        """
+        import numpy as np, parconv
+        f, g = np.ones((1500, 1500), np.float32), np.ones((9, 9))
+        for _ in range(3):
+            parconv.conv2d(f, g, threads=2)
+            parconv.correlate2d(np.ones((4, 16, 60, 60), "f4"), np.ones((32, 16, 3, 3)), threads=2)
+        from numba.np.ufunc import parallel
+        assert not parallel._is_initialized
+        assert parconv.plan2d(f, g, threads=2).strategy == "threads"
+        """
+    )
+
+
+def _until(holds: Any) -> None:
+    for _ in range(30_000):
+        if holds():
+            return
+        time.sleep(0.001)
+    raise AssertionError("never happened")
+
+
+# --- threads -------------------------------------------------------------------------------------
+
+
+def test_a_thread_that_cannot_start_is_done_without(
+    fresh: crew.Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    cores = getattr(os, "sched_getaffinity", lambda _: None)
+    mine, plan = cores(0), planned()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(3):
+            assert_same_bits(plan(F), RIGHT)
+    assert not fresh._members
+    assert cores(0) == mine
+    assert_same_bits(plan(F), RIGHT)
+    assert len(fresh._members) == 1
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_an_interrupted_start_leaves_no_dead_member(
+    started: bool, fresh: crew.Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if started:
+            real(thread)
+        raise KeyboardInterrupt
+
+    plan = planned()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            plan(F)
+    assert len(fresh._members) == started
+    assert_same_bits(plan(F), RIGHT)
+    assert all(member.is_alive() for member in fresh._members.values())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs rlimits")
+def test_a_system_without_threads_to_give(run_python: RunPython) -> None:
+    """RLIMIT_NPROC is reached; root has no such limit, so the refusal comes from the soft one."""
+    run_python(
+        """
+        import threading, _thread
+        import numpy as np, parconv
+        f, g = np.ones((700, 900), np.float32), np.ones((7, 7))
+        right = parconv.conv2d(f, g, threads=1)
+        def refuse(*_, **__):
+            raise RuntimeError("can't start new thread")
+        threading._start_new_thread = refuse
+        if hasattr(threading, "_start_joinable_thread"):
+            threading._start_joinable_thread = refuse
+        for strategy in ("auto", "threads"):
+            for _ in range(3):
+                assert (parconv.conv2d(f, g, threads=2, strategy=strategy) == right).all()
+        assert threading.active_count() == 1
+        """
+    )
+
+
+STORM = """
+    import faulthandler, os, sys, threading
+    import numba, numpy as np, parconv
+    from parconv import budget
+    faulthandler.dump_traceback_later(60, exit=True)
+    callers, strategy = int(sys.argv[1]), sys.argv[2]
+    f = np.random.default_rng(0).random((300, 900), np.float32)
+    g = np.random.default_rng(1).standard_normal((7, 7))
+    cores = getattr(os, "sched_getaffinity", lambda _: None)
+    before, barrier, seen = cores(0), threading.Barrier(callers), []
+
+    def call():
+        mask = numba.get_num_threads()
+        barrier.wait()
+        for _ in range(5):
+            result = parconv.conv2d(f, g, threads=2, strategy=strategy)
+        seen.append((result.tobytes(), cores(0) == before, numba.get_num_threads() == mask))
+
+    threads = [threading.Thread(target=call) for _ in range(callers)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    ours = [t for t in threading.enumerate() if t.name.startswith(budget.WORKER_NAME)]
+    right = parconv.conv2d(f, g, threads=1).tobytes()
+    assert len(seen) == callers and set(seen) == {(right, True, True)}, set(s[1:] for s in seen)
+    assert cores(0) == before
+    assert len(ours) <= budget.usable_threads(10**6) - 1, ours
+"""
+
+
+@pytest.mark.parametrize("callers", [2, 8])
+@pytest.mark.parametrize("strategy", ["threads", "auto"])
+def test_first_calls_at_once_change_nothing_of_their_callers(
+    strategy: str, callers: int, run_python: RunPython
+) -> None:
+    """Affinity, Numba's mask; and no more threads than cores."""
+    run_python(STORM, str(callers), strategy)
+
+
+@several
+@moves
+def test_a_woken_worker_may_run_wherever_its_caller_may(fresh: crew.Crew) -> None:
+    """It was barred from the caller's core while it slept."""
+    plan, mine = planned(), os.sched_getaffinity(0)
     for _ in range(5):
-        tasks = Tasks(count)
-        members.begin(tasks.all)
-        tasks.wait()
-        assert [cores for _, cores in tasks.seen] == [mine] * count
-    assert len(members._threads) == count
+        plan(F)
+        (member,) = fresh._members.values()
+        _until(lambda: fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING)
+        assert os.sched_getaffinity(member.native_id or 0) == mine
+        assert os.sched_getaffinity(0) == mine
 
 
-@moves
-def test_waiting_members_are_barred_from_the_callers_core(
-    attempts: list[tuple[int, set[int]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mine = os.sched_getaffinity(0)
-    core = min(mine)
-    monkeypatch.setattr(crew, "_current_core", lambda: core)
-    members, tasks = crew.Crew(), Tasks(2)
-    members.begin(tasks.all)
-    tasks.wait()
-    barred = [(member.native_id, mine - {core}) for member in members._threads]
-    assert attempts[:2] == barred
-    assert attempts[2:] == [(0, mine)] * 2
+@several
+def test_a_worker_sleeps_soon_after_the_last_call(fresh: crew.Crew) -> None:
+    planned()(F)
+    _until(lambda: fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING)
+    before = time.thread_time_ns(), time.process_time_ns()
+    time.sleep(0.2)
+    spent = (time.process_time_ns() - before[1]) - (time.thread_time_ns() - before[0])
+    assert spent < 50e6, "a worker spins on"
 
 
-@moves
-def test_a_caller_with_one_core_shares_it(
-    attempts: list[tuple[int, set[int]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(crew, "_current_core", lambda: 7)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7})
-    tasks = Tasks(1)
-    crew.Crew().begin(tasks.all)
-    tasks.wait()
-    assert not attempts
+# --- the floating-point mode ---------------------------------------------------------------------
 
 
-@moves
-def test_a_system_that_forbids_moves_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
-        raise PermissionError
+@pytest.mark.skipif(not FLUSH, reason="this processor's mode is not known")
+@pytest.mark.parametrize("strategy", ["threads", "prange", "joblib", "auto"])
+def test_bands_are_computed_in_the_callers_mode(strategy: str) -> None:
+    """Denormal pixels vanish where the caller flushes them, on whatever thread, and only there.
 
-    monkeypatch.setattr(os, "sched_setaffinity", refuse)
-    tasks = Tasks(2)
-    crew.Crew().begin(tasks.all)
-    tasks.wait()
+    Set after the pools have started, as ``torch.set_flush_denormal`` does.
+    """
+    tiny, plan = (F * np.float32(1e-39)).astype(np.float32), planned(strategy)
+    serial = planned("serial")
+    plain = serial(tiny)
+    assert_same_bits(plan(tiny), plain)
+    with floats.like(floats.current() | FLUSH):
+        flushed = serial(tiny)
+        answers = {plan(tiny).tobytes() for _ in range(20)}
+    assert flushed.tobytes() != plain.tobytes()
+    assert answers == {flushed.tobytes()}
+    assert {plan(tiny).tobytes() for _ in range(20)} == {plain.tobytes()}
+    assert floats.current() & FLUSH == 0
 
 
-def test_a_system_without_moves_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "_current_core", None)
-    tasks = Tasks(2)
-    crew.Crew().begin(tasks.all)
-    tasks.wait()
+# --- processes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_between_two_looks_at_the_signals(run_python: RunPython) -> None:
+    """A signal's handler forks while workers fill bands: the child computes them itself."""
+    run_python(
+        """
+        import dataclasses, faulthandler, os, signal, time
+        import numpy as np, parconv
+        faulthandler.dump_traceback_later(60, exit=True)
+        f = np.random.default_rng(0).random((3000, 1000), np.float32)
+        g = np.random.default_rng(1).standard_normal((9, 9))
+        plan = parconv.plan2d(f, g, threads=2, strategy="threads", method="direct")
+        plan = dataclasses.replace(plan, launch=2)
+        right = plan(f).tobytes()
+        children = []
+
+        def fork(number, frame):
+            child = os.fork()
+            if child:
+                children.append(child)
+            else:
+                signal.alarm(30)
+                parent.clear()
+
+        parent = [True]
+        signal.signal(signal.SIGALRM, fork)
+        out = np.full_like(plan(f), np.nan)
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+        while parent and not children:
+            plan(f, out)
+        assert out.tobytes() == right, "in the parent" if parent else "in the child"
+        if not parent:
+            assert plan(f).tobytes() == right
+            os._exit(0)
+        for child in children:
+            assert os.waitpid(child, 0)[1] == 0
+        """
+    )
+
+
+def test_a_signals_handler_that_calls_us_gets_scratch_of_its_own(run_python: RunPython) -> None:
+    """Workers go on in theirs while it runs."""
+    run_python(
+        """
+        import dataclasses, faulthandler, signal
+        import numpy as np, parconv
+        faulthandler.dump_traceback_later(60, exit=True)
+        if not hasattr(signal, "setitimer"):
+            raise SystemExit
+        f = np.random.default_rng(0).random((2000, 1000), np.float32).astype("uint8")
+        g = np.random.default_rng(1).standard_normal((9, 9))
+        plan = parconv.plan2d(f, g, threads=2, strategy="threads", method="direct")
+        plan = dataclasses.replace(plan, launch=2)
+        right, inside = plan(f).tobytes(), []
+        signal.signal(signal.SIGALRM, lambda *_: inside.append(plan(f).tobytes()))
+        while len(inside) < 20:
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+            assert plan(f).tobytes() == right
+        assert set(inside) == {right}
+        """
+    )
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_is_right_at_many_bands(strategy: str) -> None:
+    for bands in (1, 2, 3, 149):
+        assert_same_bits(planned(strategy, bands)(F), RIGHT, f"{bands} bands")
+
+
+# --- compiled code -------------------------------------------------------------------------------
+
+
+def test_a_lock_that_waits_hands_on_exactly_one_token() -> None:
+    """Spin, sleep and wake through the words of a board, without any Python between."""
+    board = b.new_board(1)
+    serve = jit.compiled(code.serve, (crew.WORDS, types.int64))
+    worker = threading.Thread(target=serve, args=(board, 0), daemon=True)
+    worker.start()
+    at = b.FIRST_MEMBER
+    for _ in range(200):
+        _until(lambda: board[at + b.STATE] == b.RESTING)
+        assert board[b.AWAKE] == 0
+        board[b.AWAKE] = 1
+        _wake(board, 0)
+        _until(lambda: board[at + b.STATE] == b.RESTING)
+    board[b.STOP] = 1
+    board[b.AWAKE] = 1
+    _wake(board, 0)
+    worker.join(30)
+    assert not worker.is_alive()
+    assert board[at + b.STATE] == b.ABSENT
+    assert board[b.AWAKE] == 0
+
+
+def test_a_worker_of_a_number_that_is_taken_leaves() -> None:
+    board = b.new_board(1)
+    board[b.FIRST_MEMBER + b.STATE] = b.UP
+    jit.compiled(code.serve, (crew.WORDS, types.int64))(board, 0)
+    assert board[b.AWAKE] == 0

@@ -59,7 +59,11 @@ def plan_with_kernel(
 ) -> Plan:
     """A plan of one-tile bands whose compiled kernel is wrapped in Python."""
     real = direct.kernels(F.dtype, F.dtype, F.dtype)
-    fake = SimpleNamespace(obstacle=None, serial=wrap(real.serial), parallel=wrap(real.parallel))
+    fake = SimpleNamespace(
+        obstacle=None if strategy == "prange" else "it is written in Python",
+        serial=wrap(real.serial),
+        parallel=wrap(real.parallel),
+    )
     monkeypatch.setattr(direct, "kernels", lambda *_: fake)
     plan = parconv.plan2d(F, G, strategy=strategy, method="direct")
     rows = plan.problem.plane[0]
@@ -526,7 +530,8 @@ def test_more_threads_than_cores(strategy: str) -> None:
     cores = joblib.cpu_count()
     assert plan.asked == 64
     assert 1 <= plan.threads <= cores
-    assert f"{plan.threads} used, 64 asked" in plan.explain()
+    limit = budget.decisive(asked=True).name
+    assert f"{plan.threads} used, 64 asked ({limit})" in plan.explain()
     assert f"{plan.threads} thread" in str(plan)
     right = parconv.conv2d(F, G, threads=1, strategy="serial")
     for threads in (8, 10**9, np.int64(3)):
@@ -534,7 +539,9 @@ def test_more_threads_than_cores(strategy: str) -> None:
 
 
 def test_the_budget_is_used_where_there_is_work() -> None:
-    assert parconv.plan2d(*BIG).threads == budget.thread_budget()
+    plan = parconv.plan2d(*BIG)
+    assert plan.threads == budget.thread_budget()
+    assert f"used, the machine's budget ({budget.decisive().name})" in plan.explain()
     assert parconv.plan2d(((8, 8), "float32"), ((3, 3), "float32")).threads == 1
     assert parconv.plan2d(*BIG, threads=1).threads == 1
     assert parconv.plan2d(*BIG, strategy="serial", threads=8).threads == 1

@@ -8,16 +8,18 @@ for a bank), 1-D arrays and two integers, which fills rows (units for a bank) ``
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numba import types
-from numba.extending import intrinsic
 
-from .. import jit
+from .. import crew, jit
+from ..crew.floats import mode, set_mode
+from ..crew.record import call
 from ..dtypes import Array, DType
+from ..lazily import lazily
 from ..problem import Problem
 from ..simd import fetch_add
 
@@ -42,12 +44,12 @@ class Kernels:
     signature: tuple[Any, ...]
     obstacle: None = None  # why Numba's threads cannot run it: they can
 
-    @cached_property
+    @lazily
     def serial(self) -> Any:
         """``serial(f, taps, fill, out, layout, scratch, start, stop)`` fills one band."""
         return jit.compiled(self.kernel, self.signature)
 
-    @cached_property
+    @lazily
     def parallel(self) -> Any:
         """The same over a table of bands, on Numba's threads."""
         arrays, scratch = self.signature[:5], self.signature[5].dtype[:, ::1]
@@ -56,11 +58,16 @@ class Kernels:
         found = (types.int64, *arrays, scratch, bands, *numbers)
         return partial(jit.compiled(_over_bands, found, parallel=True), self.address)
 
+    @lazily
+    def led(self) -> Any:
+        """The same over a table of bands, by the calling thread and those of the crew."""
+        arrays, scratch = self.signature[:5], self.signature[5].dtype[:, ::1]
+        return partial(crew.leader(arrays, scratch), self.address)
+
     @property
     def address(self) -> int:
         """Of the compiled kernel, for compiled code that calls it."""
-        (compiled,) = self.serial.overloads.values()
-        return int(compiled.library.get_pointer_to_function(compiled.fndesc.mangled_name))
+        return jit.address(self.serial)
 
 
 def signature(image: DType, element: DType, result: DType, axes: int = 3) -> tuple[Any, ...]:
@@ -101,31 +108,22 @@ def rows_of_planes(problem: Problem, start: int, stop: int) -> list[tuple[int, s
     ]
 
 
-@intrinsic
-def call(typing, address, f, taps, fill, out, layout, scratch, start, stop):  # fmt: skip
-    """Run the compiled kernel at ``address``."""
-    signature = types.void(address, f, taps, fill, out, layout, scratch, start, stop)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args[1:]
-        function = context.call_conv.get_function_type(types.void, kinds).as_pointer()
-        kernel = builder.inttoptr(args[0], function)
-        context.call_conv.call_function(builder, kernel, types.void, kinds, args[1:])
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
 def _over_bands(kernel, f, taps, fill, out, layout, scratch, bands, first, last, counter):
     """Bands ``[first, last)``, each taken by the next free worker; a row of scratch a worker.
+
+    All compute in the caller's floating-point mode.
 
     The kernel comes as an address: compiled into this function, each would be compiled twice.
     First calls through prange (Zen 5, 2026-11): direct 5.0 s so, 3.1 as an address; fft 7.6, 3.7.
     """
+    asked = mode()
     for worker in numba.prange(scratch.shape[0]):
+        own = mode()
+        set_mode(asked)
         band = first + fetch_add(counter, 1)
         while band < last:
             call(
                 kernel, f, taps, fill, out, layout, scratch[worker], bands[band, 0], bands[band, 1]
             )
             band = first + fetch_add(counter, 1)
+        set_mode(own)

@@ -16,10 +16,11 @@ import numpy as np
 
 from .. import machine
 from ..bands import split_rows
+from ..crew.record import call
 from ..dtypes import Array, DType, kernel_dtype
 from ..problem import Problem
 from . import direct, fft
-from .kernels import Kernels, Taps, call, rows_of_planes, signature
+from .kernels import Kernels, Taps, rows_of_planes, signature
 from .usual import bank_of, obstacle, sums as sums, unasked as unasked
 
 ADDRESS, TAPS, OUTPUTS, MULTIPLIER, ROWS, HEADER = range(6)

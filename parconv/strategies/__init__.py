@@ -18,3 +18,5 @@ STRATEGIES: dict[str, Callable[[Work, Arrays], None]] = {
     "threads": threads,
     "joblib": joblib,
 }
+# Those that "auto" may take: the others wait for threads that sleep, milliseconds beside others.
+AUTOMATIC = ("serial", "threads")

@@ -1,19 +1,33 @@
 """Our own threads and the calling one."""
 
-from functools import partial
+import threading
+from contextlib import suppress
 
 from ..crew import crew
+from .serial import serial
 from .shift import Shift
-from .work import Arrays, Work
+from .work import Arrays, Work, keep, taken_scratch
 
 
 def threads(work: Work, arrays: Arrays) -> None:
     """Our own threads and the calling one; safe in every process and nesting."""
+    if work.kernels.obstacle:
+        return _by_python(work, arrays)
+    members, scratch = crew(), taken_scratch(work, work.threads)
+    members.run(work.kernels.led, (*arrays, scratch, work.table), work.facts)
+    if members.lost:  # a signal's handler forked, and this is the child
+        serial(work, arrays)
+    return keep(work, scratch)
+
+
+def _by_python(work: Work, arrays: Arrays) -> None:
+    """Kernels that compiled code cannot call; without the threads that the system refuses."""
     shift, scratch = Shift(work, arrays), work.new_scratch(work.threads)
-    helpers = [partial(shift.help, part) for part in scratch[1:]]
 
     def labour() -> None:
-        crew().begin(helpers)
+        with suppress(RuntimeError):
+            for part in scratch[1:]:
+                threading.Thread(target=shift.help, args=(part,), daemon=True).start()
         shift.drain(scratch[0])
 
     shift.run(labour)

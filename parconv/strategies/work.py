@@ -26,11 +26,12 @@ class Work(NamedTuple):
     """
 
     kernels: Any
-    remote: Callable[..., Any]  # picklable: (image, taps, start, stop) -> [(index, values)] of out
+    remote: Callable[..., Any]  # picklable: (image, taps, start, stop, mode) -> [(index, values)]
     bands: tuple[Band, ...]
     table: Array  # the bands again, (n, 2)
     threads: int
     launch: int  # bands between two looks at the signals
+    facts: Array  # of `parconv.crew`: what its compiled code must know of the plan
     workspace: int  # elements of scratch a worker needs
     element: DType  # and their type
 
@@ -60,6 +61,18 @@ def kept_scratch(work: Work, workers: int) -> Array:
         return last[1]
     small = workers == 1 and work.workspace < ALIGNED_ELEMENTS
     scratch = np.zeros((1, work.workspace), work.element) if small else work.new_scratch(workers)
+    keep(work, scratch)
+    return scratch
+
+
+def taken_scratch(work: Work, workers: int) -> Array:
+    """The same where workers go on while a signal's handler runs: `keep` it afterwards."""
+    scratch = kept_scratch(work, workers)
+    _kept.last = None
+    return scratch
+
+
+def keep(work: Work, scratch: Array) -> None:
+    """For the calling thread's next run of the plan."""
     if scratch.nbytes <= KEPT_BYTES:
         _kept.last = work, scratch
-    return scratch

@@ -10,26 +10,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv import budget, jit
+from parconv import budget, crew, jit
+from parconv.ceilings import ASLEEP, THREADS
+from parconv.methods.kernels import Kernels, as_layout, signature
 from parconv.strategies import STRATEGIES
 from parconv.strategies.work import Work
-
-from .arithmetic import clock_chain
-from .gate import new_gate
 
 LAYERS = {
     "omp": "the OpenMP runtime is missing: install libgomp1 (Linux) or libomp (macOS)",
     "tbb": "tbb is missing or too old: `pip install tbb`",
     "workqueue": "this build of numba lacks it",
 }
-POOLS = ("threads", "joblib threading", "joblib loky")
+POOLS = (THREADS, ASLEEP, "joblib threading", "joblib loky")
 WARM_UP, SAMPLES, SECONDS = 20, 2000, 0.5
+BAND_STEPS = 100_000  # of a band: some 0.1 ms, or a caller would have done all before help came
+ASLEEP_BANDS = 20  # bands of that many: nobody sleeps longer than one takes
+PAUSE = 0.02  # seconds, in which workers fall asleep and cores halt
 TIMEOUT = 60.0
 
 Launch = Callable[[], Any]
@@ -67,20 +68,42 @@ def _prange(threads: int) -> Launch:
     return lambda: launch(counts)
 
 
-def _pool(threads: int) -> Launch:
-    """The strategy ``threads``, a band for each."""
-    bands = tuple((n, n + 1) for n in range(threads))
-    busy = SimpleNamespace(serial=lambda *_: _work())
+def _chain(f, taps, fill, out, layout, scratch, start, stop):  # type: ignore[no-untyped-def]
+    """A kernel whose rows take a while: operations that wait for one another."""
+    for row in range(start, stop):
+        value = layout[0]
+        for _ in range(layout[1]):
+            value = (value ^ 3) + 3
+        out[0, row, 0] = value
+
+
+def _pool(threads: int, bands: int, steps: int) -> Launch:
+    """The strategy ``threads``, with bands of so many steps."""
+    kind = np.dtype(np.float32)
+    kernels = Kernels(_chain, signature(kind, kind, kind))
+    table = np.array([(n, n + 1) for n in range(bands)], np.int64)
+    table.flags.writeable = False
     work = Work(
-        kernels=busy, remote=busy.serial, bands=bands, table=np.array(bands), threads=threads,
-        launch=threads, workspace=0, element=np.dtype(np.float32),
+        kernels=kernels, remote=_chain, bands=tuple(map(tuple, table.tolist())), table=table,
+        threads=threads, launch=bands * threads, facts=crew.facts(threads - 1, bands, 0, True),
+        workspace=0, element=kind,
     )  # fmt: skip
-    return lambda: STRATEGIES["threads"](work, ())
+    image, none = np.zeros((1, bands, 1), kind), np.zeros(0, kind)
+    arrays = (image, none, none, image.copy(), as_layout([1, steps]))
+    return lambda: STRATEGIES[THREADS](work, arrays)
 
 
-def _work() -> None:
-    """A band of 0.1 ms: the caller would have done idle ones before any helper woke up."""
-    clock_chain()(new_gate(1), 1, 3, 7000)
+def _handing(threads: int) -> NDArray[np.float64]:
+    """Beyond the time of one band: a band for each thread, back to back."""
+    alone = np.median(_sample(_pool(1, 1, BAND_STEPS)))
+    return np.maximum(_sample(_pool(threads, threads, BAND_STEPS)) - alone, 0)
+
+
+def _waking() -> NDArray[np.float64]:
+    """From the call for a worker that sleeps to its coming: as much as two bands are late."""
+    alone, both = (_pool(threads, 2, ASLEEP_BANDS * BAND_STEPS) for threads in (1, 2))
+    band = np.median(_sample(alone, PAUSE)) / 2
+    return np.maximum(_sample(both, PAUSE) - band, 0)
 
 
 def _joblib(threads: int, backend: str) -> Launch:
@@ -94,18 +117,22 @@ def _microseconds(name: str, threads: int) -> NDArray[np.float64]:
     """Of launches; the work done in them does not count."""
     if name in LAYERS:
         return _sample(_prange(threads))
-    if name == "threads":
-        return np.maximum(_sample(_pool(threads)) - np.median(_sample(_work)), 0)
+    if name == THREADS:
+        return _handing(threads)
+    if name == ASLEEP:
+        return _waking()
     return _sample(_joblib(threads, name.removeprefix("joblib ")))
 
 
-def _sample(launch: Callable[[], Any]) -> NDArray[np.float64]:
-    """Microseconds, back to back."""
+def _sample(launch: Launch, pause: float = 0.0) -> NDArray[np.float64]:
+    """Microseconds, back to back or each after a pause."""
     for _ in range(WARM_UP):
         launch()
     seconds: list[float] = []
     end = time.perf_counter() + SECONDS
     while len(seconds) < SAMPLES and time.perf_counter() < end:
+        if pause:
+            time.sleep(pause)
         start = time.perf_counter()
         launch()
         seconds.append(time.perf_counter() - start)

@@ -93,7 +93,7 @@ def _table(outcome: Outcome) -> "Table":
 def _lines(outcome: Outcome) -> Iterator[str]:
     yield _verdict(outcome)
     if outcome.ranking and not is_usual(outcome.ranking[0]):
-        yield f"fastest of all, but not what an ordinary process does: {outcome.ranking[0]}"
+        yield f"fastest of all, but not what auto may take: {outcome.ranking[0]}"
     yield f"{outcome.runs} runs; all settings would take {outcome.exhaustive_runs}"
     if outcome.late:
         yield "time ran out: `--budget` gives more, `--resume` goes on"

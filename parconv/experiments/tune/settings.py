@@ -10,7 +10,7 @@ from typing import Any
 
 from parconv import budget, planner
 from parconv.plan import Plan
-from parconv.strategies import STRATEGIES
+from parconv.strategies import AUTOMATIC, STRATEGIES
 
 from ..baselines import Baseline
 from .subjects import Subject
@@ -163,7 +163,7 @@ def plan_of(subject: Subject, setting: Setting, bands: int | None = None) -> Pla
     plan = subject.plan
     return planner.arrange(
         plan.problem, plan.method, setting.strategy, None, setting.threads,
-        bands or setting.bands or setting.threads,
+        bands or setting.bands or setting.threads, eager=True,
     )  # fmt: skip
 
 
@@ -171,8 +171,7 @@ def default_setting(subject: Subject) -> Setting:
     """What parconv does by rule, wisdom aside."""
     plan, cores = subject.plan, budget.thread_budget()
     rule = planner.by_rule(plan.problem, None, cores, "auto", plan.method)
-    layer = budget.threading_layer() if rule.strategy == "prange" else None
-    return _with_bands(Setting(rule.strategy, rule.threads, layer=layer), rule)
+    return _with_bands(Setting(rule.strategy, rule.threads), rule)
 
 
 def baseline_default(baseline: Baseline, candidates: Sequence[Setting]) -> Setting:
@@ -182,12 +181,5 @@ def baseline_default(baseline: Baseline, candidates: Sequence[Setting]) -> Setti
 
 
 def is_usual(setting: Setting) -> bool:
-    """Whether a plan of an ordinary process can be this setting, so that it may become wisdom.
-
-    Such a process has the default threading layer, under which ``prange`` may be refused, joblib's
-    threads, and no more threads than cores.
-    """
-    layer = budget.threading_layer()
-    allowed = setting.layer in (None, layer) and setting.backend in (None, BACKENDS[0])
-    refused = setting.layer is not None and budget.prange_obstacle() is not None
-    return allowed and not refused and setting.threads <= budget.thread_budget()
+    """Whether "auto" can take this setting, so that it may become wisdom."""
+    return setting.strategy in AUTOMATIC and setting.threads <= budget.thread_budget()

@@ -130,10 +130,9 @@ def main() -> None:
 
 def _started() -> dict[str, Any]:
     """The threading layer that runs here, or why it does not."""
-    try:
-        layer = budget.threading_layer()
-    except (ValueError, ImportError, OSError) as error:
-        return {"error": str(error)}
+    reason, layer = budget.layer_obstacle(), budget.threading_layer()
+    if reason:
+        return {"error": reason}
     if layer == "workqueue":  # its danger is a second thread that enters it: here is none
         budget.prange_obstacle = lambda: None
     return {"layer": layer}

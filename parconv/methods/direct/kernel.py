@@ -155,8 +155,8 @@ def _finish(out, layout, scratch, plane, y, height, x, width):
 
 
 # Results go past the caches where a row of a tile fills lines, which then begin where it does.
-# Milliseconds through them, so: 4000 x 4000 at 5x5 14.9, 11.3, 4096 x 4096 float64 at 3x3 20.7, 18.2,
-# float32 8.7 to 10, 9.5 to 10 (Zen 3, AVX2, 2026-11).
+# Milliseconds through them, so: 4000 x 4000 at 5x5 14.9, 11.3, 4096 x 4096 float64 at 3x3 20.7,
+# 18.2, float32 8.7 to 10, 9.5 to 10 (Zen 3, AVX2, 2026-11).
 STREAMS = VECTORS * machine.VECTOR_BYTES % machine.CACHE_LINE == 0
 LINE = max(machine.VECTOR_BYTES, machine.CACHE_LINE) if STREAMS else machine.VECTOR_BYTES
 

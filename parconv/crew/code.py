@@ -1,0 +1,291 @@
+"""What caller and workers do, compiled: they claim bands, spin, sleep and wake one another.
+
+A call is a slot of the board.  Its caller opens it, rings the bell and computes; a worker that sees
+it takes a seat and claims bands too.  The caller closes it when no band is left and waits for
+those that are inside: never for one that has not come.  Nobody needs the interpreter for any of it.
+"""
+
+from .. import jit
+from . import board as b
+from .atomic import add, address, ask1, ask2, ask3, load, pause, read_clock, store, swap
+from .floats import mode, set_mode
+from .record import MAPS, call, run_maps, run_planes, write
+
+# A call's own words, which Python keeps between two looks at the signals.
+PLACE, BAND, COUNTED, BEGAN, LACKING, CALL_WORDS = range(6)
+NOWHERE, ALONE = -1, -2  # places
+# What a plan tells: seats for workers, the caller's bands between two looks, ns it will take alone,
+# whether sleepers are woken whatever that costs.
+HELPERS, PACE, TAKES, EAGER = range(4)
+
+FINISHED = 1 << 62  # no band has this number
+TURNS = 64  # of a loop that waits, between two looks at the clock
+TURNS_WITHOUT_CLOCK = 4000
+# The caller spins so long for bands under way, ns, before it sleeps: its core may be the one that
+# a worker waits for.
+PATIENCE = 30_000
+WORTH = 2  # a call that takes as long alone as this many sleepers' delays wakes them
+FORGETS = 16  # a delay is forgotten by and by: what kept sleepers from coming may be gone
+AT_ONCE = 2  # sleepers that one thread wakes; each of them wakes as many
+
+
+@jit.jit()
+def now(board):
+    """Nanoseconds; 0 where the system has no clock for compiled code."""
+    if board[b.CLOCK] == 0:
+        return 0
+    return read_clock(board[b.CLOCK], board[b.CLOCK_ID], board[b.TICK])
+
+
+@jit.jit()
+def spin(board, at, value, patience):
+    """Wait while the word is ``value``, for so long; whether it still is."""
+    end, turns = now(board) + patience, 0
+    while load(board, at) == value:
+        pause()
+        turns += 1
+        if turns % TURNS == 0:
+            late = now(board) > end if board[b.CLOCK] else turns > TURNS_WITHOUT_CLOCK
+            if late:
+                return True
+    return False
+
+
+# --- workers -------------------------------------------------------------------------------------
+
+
+def serve(board, member):
+    """The life of a worker."""
+    at = b.FIRST_MEMBER + member * b.MEMBER
+    if not swap(board, at + b.STATE, b.ABSENT, b.UP):
+        return
+    add(board, b.AWAKE, 1)
+    while board[b.STOP] == 0:
+        heard = load(board, b.BELL)
+        helped = True
+        while helped:
+            helped = False
+            for slot in range(b.SLOTS):
+                if join(board, b.FIRST_SLOT + slot * b.SLOT):
+                    helped = True
+        if spin(board, b.BELL, heard, board[b.SPIN]):
+            rest(board, at, heard)
+    add(board, b.AWAKE, -1)
+    store(board, at + b.STATE, b.ABSENT)
+
+
+@jit.jit()
+def join(board, slot):
+    """Help a call that is open and has bands left; whether a band was filled."""
+    ticket = load(board, slot + b.TICKET)
+    if ticket % 2 == 0 or load(board, slot + b.NEXT) >= board[slot + b.COUNT]:
+        return False
+    helped = False
+    add(board, slot + b.INSIDE, 1)
+    if load(board, slot + b.TICKET) == ticket:
+        seat = add(board, slot + b.TAKEN, 1)
+        if seat < board[slot + b.SEATS]:
+            rouse(board, slot)
+            helped = labour(board, slot, seat + 1)
+    if add(board, slot + b.INSIDE, -1) == 1 and swap(board, slot + b.WAITS, 1, 0):
+        ask1(board[b.RELEASE], board[slot + b.DOOR])
+    return helped
+
+
+@jit.jit()
+def labour(board, slot, worker):
+    """Bands until there are none, in the caller's floating-point mode; whether there was one."""
+    own, helped = mode(), False
+    set_mode(board[slot + b.MODE])
+    band = add(board, slot + b.NEXT, 1)
+    while band < board[slot + b.COUNT]:
+        if board[slot + b.AXES] == MAPS:
+            run_maps(board, slot + b.ARRAYS, board[slot + b.KERNEL], worker, band)
+        else:
+            run_planes(board, slot + b.ARRAYS, board[slot + b.KERNEL], worker, band)
+        helped = True
+        band = add(board, slot + b.NEXT, 1)
+    set_mode(own)
+    return helped
+
+
+@jit.jit()
+def rest(board, at, heard):
+    """Sleep until somebody wakes us; not at all if the bell rang meanwhile."""
+    add(board, b.AWAKE, -1)
+    store(board, at + b.STATE, b.RESTING)
+    if load(board, b.BELL) != heard and swap(board, at + b.STATE, b.RESTING, b.UP):
+        add(board, b.AWAKE, 1)
+        return
+    ask2(board[b.ACQUIRE], board[at + b.BED], 1)
+    late = now(board) - board[at + b.CALLED]
+    board[b.LATE] += (late - board[b.LATE]) // 4
+    if board[at + b.BARRED]:
+        ask3(board[b.MOVE], 0, b.MASK_BYTES, address(board, at + b.HOME))
+
+
+@jit.jit()
+def rouse(board, slot):
+    """Wake some of the sleepers whom the call still wants."""
+    member = 0
+    for _ in range(AT_ONCE):
+        if add(board, slot + b.WANTED, -1) <= 0:
+            return
+        while member < board[b.MEMBERS]:
+            at = b.FIRST_MEMBER + member * b.MEMBER
+            member += 1
+            if load(board, at + b.STATE) == b.RESTING and swap(
+                board, at + b.STATE, b.RESTING, b.UP
+            ):
+                wake(board, at)
+                break
+
+
+@jit.jit()
+def wake(board, at):
+    """Wake a sleeper, away from our own core.
+
+    Linux wakes a thread on its waker's core where no other looks free, as no halted core of a
+    virtual machine does: the two then take turns on one core for many calls.
+    """
+    add(board, b.AWAKE, 1)
+    board[at + b.BARRED] = bar(board, at)
+    board[at + b.CALLED] = now(board)
+    ask1(board[b.RELEASE], board[at + b.BED])
+
+
+@jit.jit()
+def bar(board, at):
+    """Keep a sleeper from our core; whether that was done, and is to be undone when it wakes."""
+    if board[b.MOVE] == 0 or board[b.CORE] == 0 or board[at + b.THREAD] == 0:
+        return 0
+    if ask3(board[b.READ_CORES], 0, b.MASK_BYTES, address(board, at + b.HOME)) < 0:
+        return 0
+    core, others = ask1(board[b.CORE], 0), 0
+    for word in range(b.LINE):
+        bits = board[at + b.HOME + word]
+        if word == core // 64:
+            bits &= ~(1 << core % 64)
+        board[at + b.AWAY + word] = bits
+        others |= bits
+    if others == 0:
+        return 0
+    moved = ask3(board[b.MOVE], board[at + b.THREAD], b.MASK_BYTES, address(board, at + b.AWAY))
+    return 1 if moved == 0 else 0
+
+
+# --- the caller ----------------------------------------------------------------------------------
+
+
+def lead(kernel, f, taps, fill, out, layout, scratch, bands, board, own, plan):
+    """Fill bands, with workers where there are some; whether there are bands left.
+
+    The same call goes on when it is made again; `close` ends it anywhere.
+    """
+    if own[COUNTED] == 0:
+        begin(board, own, plan)
+        if own[PLACE] >= 0:
+            slot = own[PLACE]
+            write(board, slot + b.ARRAYS, f, taps, fill, out, layout, scratch, bands)
+            board[slot + b.AXES] = f.ndim
+            publish(board, slot, kernel, bands.shape[0])
+    slot, count = own[PLACE], bands.shape[0]
+    if slot == ALONE:
+        first = own[BAND]
+        last = min(first + plan[PACE], count)
+        call(kernel, f, taps, fill, out, layout, scratch[0], bands[first, 0], bands[last - 1, 1])
+        own[BAND] = last
+        if last < count:
+            return True
+        end(board, own)
+        return False
+    for _ in range(plan[PACE]):
+        band = add(board, slot + b.NEXT, 1)
+        if band >= count:
+            end(board, own)
+            return False
+        call(kernel, f, taps, fill, out, layout, scratch[0], bands[band, 0], bands[band, 1])
+    return True
+
+
+@jit.jit()
+def begin(board, own, plan):
+    """Count the call, and find it a slot where somebody may help."""
+    own[COUNTED], own[BEGAN] = 1, now(board)
+    callers = add(board, b.CALLERS, 1) + 1
+    own[PLACE], own[BAND], own[LACKING] = ALONE, 0, 0
+    helpers = min(plan[HELPERS], board[b.CORES] - callers)
+    if helpers <= 0:
+        return
+    worth = plan[EAGER] == 1 or is_worth(board, own[BEGAN], plan[TAKES])
+    if not worth and load(board, b.AWAKE) == 0:
+        return
+    own[LACKING] = worth and board[b.STARTED] < helpers
+    for place in range(b.SLOTS):
+        slot = b.FIRST_SLOT + place * b.SLOT
+        if swap(board, slot + b.OWNED, 0, 1):
+            own[PLACE] = slot
+            board[slot + b.SEATS] = helpers
+            wanted = max(0, helpers - load(board, b.AWAKE)) if worth else 0
+            store(board, slot + b.WANTED, wanted)
+            return
+
+
+@jit.jit()
+def is_worth(board, began, takes):
+    """Whether sleepers should be woken: the call, and those just before it, outlast the waking."""
+    if began - board[b.LAST] > board[b.SPIN]:
+        board[b.CREDIT] = 0
+    board[b.CREDIT] += takes
+    if board[b.CREDIT] > WORTH * board[b.LATE]:
+        return True
+    board[b.LATE] -= (board[b.LATE] - board[b.USUAL]) // FORGETS
+    return False
+
+
+@jit.jit()
+def publish(board, slot, kernel, count):
+    """Open the call: from here on workers may come."""
+    board[slot + b.KERNEL], board[slot + b.COUNT] = kernel, count
+    board[slot + b.MODE] = mode()
+    store(board, slot + b.TAKEN, 0)
+    store(board, slot + b.NEXT, 0)
+    add(board, slot + b.TICKET, 1)
+    add(board, b.BELL, 1)
+    rouse(board, slot)
+
+
+@jit.jit()
+def end(board, own):
+    """No band is handed out any more, and none is under way when this returns."""
+    if own[PLACE] >= 0:
+        slot = own[PLACE]
+        store(board, slot + b.NEXT, FINISHED)
+        add(board, slot + b.TICKET, 1)
+        wait(board, slot)
+        store(board, slot + b.OWNED, 0)
+    own[PLACE] = NOWHERE
+    if own[COUNTED]:
+        own[COUNTED] = 0
+        add(board, b.CALLERS, -1)
+        board[b.LAST] = now(board)
+
+
+@jit.jit()
+def wait(board, slot):
+    """Until no worker is inside."""
+    end = now(board) + PATIENCE
+    turns = 0
+    while load(board, slot + b.INSIDE) > 0:
+        pause()
+        turns += 1
+        if turns % TURNS == 0 and (now(board) > end or turns > TURNS_WITHOUT_CLOCK):
+            store(board, slot + b.WAITS, 1)
+            if load(board, slot + b.INSIDE) == 0 and swap(board, slot + b.WAITS, 1, 0):
+                return
+            ask2(board[b.ACQUIRE], board[slot + b.DOOR], 1)
+
+
+def close(board, own):
+    """End a call that was interrupted; one that ended is left alone."""
+    end(board, own)
