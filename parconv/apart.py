@@ -146,6 +146,5 @@ def load(name: str) -> ModuleType:
 
 
 def _load(name: str) -> ModuleType:
-    forks.watch()
     with forks.importing:
         return import_module(name)

@@ -12,7 +12,6 @@ import os
 import sys
 import threading
 from contextlib import suppress
-from functools import cache
 from importlib import import_module
 from operator import attrgetter, methodcaller
 from typing import Any
@@ -31,10 +30,12 @@ _OTHERS = (
     ("numba.np.ufunc.parallel", attrgetter("_backend_init_thread_lock")),
     ("llvmlite.binding.ffi", attrgetter("lib._lock._lock")),
 )
-# Of the standard library, those that hold a lock over a fork as we do.  Who registers last is asked
-# first, and that must be us: we would wait with their locks for a compilation that waits for them
-# (for the one of `logging`, as Numba's compiler imports scipy.linalg).
-_HOLDERS = ("logging", "concurrent.futures.thread")
+# Who registers last is called first before a fork, and that must be us.  These hold locks over it
+# too, for which a compilation may wait (Numba's compiler imports scipy.linalg, which asks for a
+# logger), while we wait for the compilation.
+for _module in ("logging", "concurrent.futures.thread"):
+    with suppress(RuntimeError):  # the interpreter is about to end
+        import_module(_module)
 
 
 class _Held(threading.local):
@@ -45,19 +46,6 @@ class _Held(threading.local):
 
 
 _held = _Held()
-
-
-@cache
-def watch() -> None:
-    """From now on; called before Numba is imported, and before it compiles."""
-    if not hasattr(os, "register_at_fork"):
-        return
-    for module in _HOLDERS:
-        with suppress(RuntimeError):  # the interpreter is about to end
-            import_module(module)
-    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_let_go)
-    # Once more: an interrupt may strike before the first has done anything.
-    os.register_at_fork(after_in_parent=_let_go, after_in_child=_let_go)
 
 
 def are_held() -> bool:
@@ -99,3 +87,9 @@ def _let_go() -> None:
     """All that is held; likewise."""
     with suppress(IndexError):
         any(map(_RLock.release, iter(_held.locks.pop, None)))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_let_go)
+    # Once more: an interrupt may strike before the first has done anything.
+    os.register_at_fork(after_in_parent=_let_go, after_in_child=_let_go)

@@ -17,7 +17,7 @@ from numba.core import caching, config
 from numba.core.compiler_lock import global_compiler_lock
 from numba.misc.appdirs import AppDirs
 
-from . import apart, forks
+from . import apart
 
 _SOURCES = ("arguments.py", "borders.py", "jit.py", "machine.py", "simd.py")
 _PACKAGES = ("crew", "methods")
@@ -162,7 +162,6 @@ def _compile(key: tuple[Any, ...], options: dict[str, Any]) -> Any:
     if config.DISABLE_JIT:
         raise RuntimeError("parconv needs Numba's compiler: unset NUMBA_DISABLE_JIT")
     function, signature, *_ = key
-    forks.watch()
     with global_compiler_lock:
         if key not in _made:
             dispatcher = jit(**options)(function)

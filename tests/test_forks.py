@@ -232,7 +232,6 @@ def test_an_interrupt_while_a_fork_waits(run_python: RunPython) -> None:
         with forks.importing:
             taken.append(1)
 
-    forks.watch()
     for many in (False, True):
         taken, thread = [], threading.Thread(target=hold)
         thread.start()
@@ -296,6 +295,35 @@ def test_a_fork_amid_products_gives_the_child_its_blas_back(run_python: RunPytho
         thread.join()
         check(usual)
         """
+    )
+
+
+def test_calls_import_nothing_that_a_fork_would_not_wait_for(run_python: RunPython) -> None:
+    """A child would wait for ever for a module that another thread was importing."""
+    run_python(
+        """
+        import sys
+        import parconv
+        convolve = parconv.conv2d
+        import numpy as np
+        from parconv import forks
+        found = []
+
+        class Finder:
+            def find_spec(self, name, path, target=None):
+                if not forks.are_held():
+                    found.append(name)
+
+        sys.meta_path.insert(0, Finder())
+        f, layer = np.ones((300, 400), np.float32), np.ones((1, 4, 12, 12), np.float32)
+        for strategy in sys.argv[1:]:
+            convolve(f, np.ones((3, 3)), threads=2, strategy=strategy)
+        convolve(f, np.ones((3, 3))), convolve(f + 1j, np.ones((3, 3)), mode="same")
+        parconv.correlate2d(layer, np.ones((8, 4, 3, 3)), method="gemm")
+        parconv.gaussian(f, 1), parconv.plan2d(f, np.ones((3, 3))).explain()
+        assert not found, found
+        """,
+        *STRATEGIES,
     )
 
 

@@ -40,12 +40,12 @@ def _quotas(root: Path) -> Iterator[Quota]:
 
 
 def _second_version(folder: Path) -> tuple[int, int]:
-    given, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+    given, period = (folder / "cpu.max").read_text(encoding="utf-8").split()
     return int(given), int(period)
 
 
 def _first_version(folder: Path) -> tuple[int, int]:
-    given, period = (int((folder / name).read_text(encoding="ascii")) for name in _V1)
+    given, period = (int((folder / name).read_text(encoding="utf-8")) for name in _V1)
     return given, period
 
 

@@ -20,7 +20,7 @@ def usual() -> int:
 
 def _free_here() -> list[int]:
     with suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
                 return [1024 * int(line.split()[1])]
     return []
@@ -31,6 +31,6 @@ def _free_in_groups() -> list[int]:
     found = []
     for limit, used in _LIMITS:
         with suppress(OSError, ValueError):  # no such file, or "max"
-            numbers = [int((_GROUPS / name).read_text(encoding="ascii")) for name in (limit, used)]
+            numbers = [int((_GROUPS / name).read_text(encoding="utf-8")) for name in (limit, used)]
             found.append(max(0, numbers[0] - numbers[1]))
     return found

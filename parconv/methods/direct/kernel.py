@@ -230,7 +230,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         (rows, vectors), out,
                     )  # fmt: skip
                     rest = right == columns and (right - begin) % lanes > 0
-                    for needed, edge in ((from_left < begin, left), (rest, right - lanes)):
+                    far = from_left < begin - lanes  # lines hold two vectors at most
+                    for needed, edge in (
+                        (from_left < begin, left), (far, begin - lanes), (rest, right - lanes)
+                    ):  # fmt: skip
                         if needed:
                             tile_rows(
                                 f, source + edge,
