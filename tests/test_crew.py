@@ -168,7 +168,7 @@ def test_calls_back_to_back_are_worth_together_what_one_is_not(fresh: crew.Crew)
     _until(lambda: fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING)
     fresh.board[b.SPIN] = 10**10  # what counts as back to back
     before = fresh.board[b.FIRST_MEMBER + b.CALLED]
-    fresh.board[b.LATE] = 5 * plan._facts[code.TAKES] // code.WORTH
+    fresh.board[b.LATE] = fresh.board[b.USUAL] = 5 * plan._facts[code.TAKES] / code.WORTH
     plan(F)
     assert fresh.board[b.FIRST_MEMBER + b.CALLED] == before
     for _ in range(6):

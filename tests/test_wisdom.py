@@ -200,7 +200,7 @@ def test_a_named_strategy_ignores_it() -> None:
         plan(2, "quantum")
 
 
-@pytest.mark.parametrize("strategy", set(STRATEGIES) - set(AUTOMATIC))
+@pytest.mark.parametrize("strategy", sorted(set(STRATEGIES) - set(AUTOMATIC)))
 def test_what_waits_for_sleeping_threads_is_not_taken(strategy: str) -> None:
     """From a record of another version, say."""
     wisdom.remember(problem(), 2, Wisdom(strategy, 2, 8, 1e-3, 2e-3, "2026-11-20", "direct"))

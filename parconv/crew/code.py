@@ -12,6 +12,7 @@ from .floats import mode, set_mode
 from .record import MAPS, call, run_maps, run_planes, write
 
 # A call's own words, which Python keeps between two looks at the signals.
+# BAND: the next one of a call alone, else how many the caller filled.
 PLACE, BAND, COUNTED, BEGAN, LACKING, CALL_WORDS = range(6)
 NOWHERE, ALONE = -1, -2  # places
 # What a plan tells: seats for workers, the caller's bands between two looks, ns it will take alone,
@@ -21,11 +22,14 @@ HELPERS, PACE, TAKES, EAGER = range(4)
 FINISHED = 1 << 62  # no band has this number
 TURNS = 64  # of a loop that waits, between two looks at the clock
 TURNS_WITHOUT_CLOCK = 4000
-# The caller spins so long for bands under way, ns, before it sleeps: its core may be the one that
-# a worker waits for.
-PATIENCE = 30_000
-WORTH = 2  # a call that takes as long alone as this many sleepers' delays wakes them
-FORGETS = 16  # a delay is forgotten by and by: what kept sleepers from coming may be gone
+# The caller spins for bands under way as long as a band takes, within these limits, ns.  Whoever is
+# inside longer has lost its core: then the caller sleeps, for its own may be the one to be had.
+LEAST_PATIENCE, MOST_PATIENCE = 30_000, 1_000_000
+# A call that takes more than this part of a sleeper's delay alone wakes it: after a pause it takes
+# twice the time that was predicted, of which the sleeper saves half beyond its delay.
+WORTH = 0.5
+STEPS = 8  # parts of the delay by which it changes
+FORGETS = 16  # it is forgotten by and by: what kept sleepers from coming may be gone
 AT_ONCE = 2  # sleepers that one thread wakes; each of them wakes as many
 
 
@@ -38,16 +42,20 @@ def now(board):
 
 
 @jit.jit()
+def is_over(board, end, turns):
+    """Whether it is later than ``end``, or were so many turns where there is no clock."""
+    return now(board) > end if board[b.CLOCK] else turns > TURNS_WITHOUT_CLOCK
+
+
+@jit.jit()
 def spin(board, at, value, patience):
     """Wait while the word is ``value``, for so long; whether it still is."""
     end, turns = now(board) + patience, 0
     while load(board, at) == value:
         pause()
         turns += 1
-        if turns % TURNS == 0:
-            late = now(board) > end if board[b.CLOCK] else turns > TURNS_WITHOUT_CLOCK
-            if late:
-                return True
+        if turns % TURNS == 0 and is_over(board, end, turns):
+            return True
     return False
 
 
@@ -118,10 +126,16 @@ def rest(board, at, heard):
         add(board, b.AWAKE, 1)
         return
     ask2(board[b.ACQUIRE], board[at + b.BED], 1)
-    late = now(board) - board[at + b.CALLED]
-    board[b.LATE] += (late - board[b.LATE]) // 4
+    note(board, now(board) - board[at + b.CALLED])
     if board[at + b.BARRED]:
         ask3(board[b.MOVE], 0, b.MASK_BYTES, address(board, at + b.HOME))
+
+
+@jit.jit()
+def note(board, late):
+    """A delay more, of which the board keeps about the median: single ones are far longer."""
+    step = board[b.LATE] // STEPS
+    board[b.LATE] += step if late > board[b.LATE] else -step
 
 
 @jit.jit()
@@ -205,6 +219,7 @@ def lead(kernel, f, taps, fill, out, layout, scratch, bands, board, own, plan):
             end(board, own)
             return False
         call(kernel, f, taps, fill, out, layout, scratch[0], bands[band, 0], bands[band, 1])
+        own[BAND] += 1
     return True
 
 
@@ -262,7 +277,7 @@ def end(board, own):
         slot = own[PLACE]
         store(board, slot + b.NEXT, FINISHED)
         add(board, slot + b.TICKET, 1)
-        wait(board, slot)
+        wait(board, slot, (now(board) - own[BEGAN]) // max(own[BAND], 1))
         store(board, slot + b.OWNED, 0)
     own[PLACE] = NOWHERE
     if own[COUNTED]:
@@ -272,14 +287,14 @@ def end(board, own):
 
 
 @jit.jit()
-def wait(board, slot):
+def wait(board, slot, patience):
     """Until no worker is inside."""
-    end = now(board) + PATIENCE
+    end = now(board) + min(max(patience, LEAST_PATIENCE), MOST_PATIENCE)
     turns = 0
     while load(board, slot + b.INSIDE) > 0:
         pause()
         turns += 1
-        if turns % TURNS == 0 and (now(board) > end or turns > TURNS_WITHOUT_CLOCK):
+        if turns % TURNS == 0 and is_over(board, end, turns):
             store(board, slot + b.WAITS, 1)
             if load(board, slot + b.INSIDE) == 0 and swap(board, slot + b.WAITS, 1, 0):
                 return
