@@ -27,6 +27,7 @@ NAME = "parconv-apart"
 # Seconds between two looks at the signals where none wakes the main thread: on Windows, and where
 # the system gave one to another thread.
 PATIENCE = 0.05
+DONE, DROPPED = "done", "dropped"
 
 
 class Lane:
@@ -57,8 +58,8 @@ class _Errand:
     """
 
     def __init__(self) -> None:
-        self._process = os.getpid()
-        self._begun = self._ended = False
+        self._process, self._ended = os.getpid(), False
+        self._fate: dict[str, str] = {}
         self._outcome: list[tuple[Any, BaseException | None]] = []
         self._running = threading.Lock()
         self._running.acquire()
@@ -85,7 +86,8 @@ class _Errand:
         return True
 
     def _go(self, work: Callable[[], Any]) -> None:
-        self._begun = True
+        if self._decided(DONE) != DONE:
+            return
         try:
             self._outcome.append((work(), None))
         except BaseException as error:
@@ -93,9 +95,13 @@ class _Errand:
         self._ended = True
         self._running.release()
 
+    def _decided(self, fate: str) -> str:
+        """Whoever comes first decides, at one stroke."""
+        return self._fate.setdefault("fate", fate)
+
     def _is_over(self) -> bool:
-        """Wait for the end; False in a child that a signal's handler forked."""
-        while not self._ended and self._process == os.getpid():
+        """Wait for the end; False if there is none: it was dropped, or a signal's handler forked."""
+        while not self._ended and self._is_under_way():
             self._running.acquire(timeout=PATIENCE)
             module = _withheld_from(self._thread)
             if module:
@@ -105,9 +111,12 @@ class _Errand:
                 )
         return self._ended
 
+    def _is_under_way(self) -> bool:
+        return DROPPED not in self._fate.values() and self._process == os.getpid()
+
     def give_way(self) -> None:
-        """Wait for the end, of one that has begun: it never does if its start was interrupted."""
-        if self._begun:
+        """Drop it if it has not begun, as when its start was interrupted; else wait for its end."""
+        if self._decided(DROPPED) == DONE:
             self._is_over()
 
 

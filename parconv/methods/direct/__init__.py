@@ -209,8 +209,7 @@ def layout(problem: Problem) -> Array:
     starts = np.cumsum([len(k.FIELDS), *map(len, tables)]).tolist()
     passes = len(tables) - 1
     inside, vector = in_place(problem), machine.lanes(real(problem.compute).itemsize)
-    aligned = max(vector, k.LINE // problem.sums.itemsize)  # columns up to the first whole unit
-    beside = max(inside[2], problem.plane[1] - inside[3]) + aligned
+    beside = max(inside[2], problem.plane[1] - inside[3]) + vector
     numbers = [
         *problem.plane, *problem.plane_in, *problem.lead, sy, sx, dy, dx, span_y, span_x,
         *problem.filter, *map(BOUNDARIES.index, problem.boundary), *inside,

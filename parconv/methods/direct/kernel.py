@@ -23,7 +23,7 @@ from .runs import (
     lies_flat,
     split_run,
 )
-from .tile import CONVERT, PREFETCH, ROWS, STREAM, VECTORS, tile_rows
+from .tile import CONVERT, PREFETCH, ROWS, STREAM, tile_rows
 
 FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
@@ -154,13 +154,6 @@ def _finish(out, layout, scratch, plane, y, height, x, width):
                 write(out, (plane, y + row, x + column), real, imaginary)
 
 
-# Results go past the caches where a row of a tile fills lines, which then begin where it does.
-# Milliseconds through them, so: 4000 x 4000 at 5x5 14.9, 11.3, 4096 x 4096 float64 at 3x3 20.7,
-# 18.2, float32 8.7 to 10, 9.5 to 10 (Zen 3, AVX2, 2026-11).
-STREAMS = VECTORS * machine.VECTOR_BYTES % machine.CACHE_LINE == 0
-LINE = max(machine.VECTOR_BYTES, machine.CACHE_LINE) if STREAMS else machine.VECTOR_BYTES
-
-
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else.
 
@@ -178,16 +171,16 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     # a strip is packed anyway or they bypass the caches.  Microseconds with / without (Zen 5,
     # 2026-11): 48 x 102 at 7x7 2.4, 1.8; 1024 x 1024 at 3x3 142, 142, with a border 154, 180.
     left, right = layout[LEFT], layout[RIGHT]
-    unit = LINE if layout[LARGE] else machine.VECTOR_BYTES
     rows_alike = (
-        out.strides[0] % unit == 0 and out.strides[1] % unit == 0
+        out.strides[0] % machine.VECTOR_BYTES == 0 and out.strides[1] % machine.VECTOR_BYTES == 0
     ) and out.itemsize >= scratch.itemsize  # narrower results fill no vector
-    whole = unit // out.itemsize
+    whole = machine.VECTOR_BYTES // out.itemsize
     aligns = rows_alike and (left > 0 or layout[LARGE])
     misaligned = (out.ctypes.data // out.itemsize + left) % whole if aligns else 0
     skip = whole - misaligned if misaligned else 0
     into_caches = prefetch + convert
-    flags = into_caches + STREAM if layout[LARGE] and rows_alike and STREAMS else into_caches
+    streams = layout[LARGE] and rows_alike and machine.FILLS_LINES
+    flags = into_caches + STREAM if streams else into_caches
     begin, vectors = left + skip, (right - left - skip) // lanes
     if vectors < 1:
         both_flat = False
@@ -230,10 +223,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         (rows, vectors), out,
                     )  # fmt: skip
                     rest = right == columns and (right - begin) % lanes > 0
-                    far = from_left < begin - lanes  # lines hold two vectors at most
-                    for needed, edge in (
-                        (from_left < begin, left), (far, begin - lanes), (rest, right - lanes)
-                    ):  # fmt: skip
+                    for needed, edge in ((from_left < begin, left), (rest, right - lanes)):
                         if needed:
                             tile_rows(
                                 f, source + edge,
