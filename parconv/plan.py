@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, banks, ceilings, complexes, crew
+from . import arrays, banks, ceilings, complexes
+from .crew import Terms
 from .crew.floats import like
 from .dtypes import Array, DType, kernel_dtype, real
 from .explain import explain
@@ -185,16 +186,16 @@ class Plan:
             table=table,
             threads=self.threads,
             launch=self.launch,
-            facts=self._facts,
+            terms=self._terms,
             workspace=method.workspace(problem),
             element=self.sums,
         )
         return STRATEGIES[self.strategy], work, method.fill(problem), method.layout(problem)
 
     @property
-    def _facts(self) -> Array:
-        pace, usual = max(1, self.launch // self.threads), usual_seconds(self.problem, self.cost)
-        return crew.facts(self.threads - 1, pace, 1e9 * usual, self.eager)
+    def _terms(self) -> Terms:
+        pace, alone = max(1, self.launch // self.threads), usual_seconds(self.problem, self.cost)
+        return Terms.of(self.threads - 1, pace, alone, self.eager)
 
     # --- tell ---
 

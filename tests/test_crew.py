@@ -162,19 +162,58 @@ def test_a_short_call_wakes_nobody_and_a_long_one_does(fresh: crew.Crew) -> None
 
 
 @several
-def test_calls_back_to_back_are_worth_together_what_one_is_not(fresh: crew.Crew) -> None:
+def test_calls_back_to_back_are_worth_together_what_one_is_not(
+    fresh: crew.Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = planned("auto")
     fresh.grow(1)
     _until(lambda: fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING)
-    fresh.board[b.SPIN] = 10**10  # what counts as back to back
+    monkeypatch.setattr(b, "SPIN_NS", 10**10)  # what counts as back to back
     before = fresh.board[b.FIRST_MEMBER + b.CALLED]
-    fresh.board[b.LATE] = fresh.board[b.USUAL] = 5 * plan._facts[code.TAKES] / code.WORTH
+    fresh.board[b.LATE] = fresh._usual = 5 * plan._terms.takes // crew.WORTH
     plan(F)
     assert fresh.board[b.FIRST_MEMBER + b.CALLED] == before
     for _ in range(6):
         plan(F)
     assert fresh.board[b.FIRST_MEMBER + b.CALLED] != before
-    fresh.board[b.SPIN] = b.SPIN_NS
+
+
+@several
+def test_workers_that_lose_their_cores_are_left_alone_for_a_while(fresh: crew.Crew) -> None:
+    """And tried again once the loss is forgotten; who names the strategy gets them always."""
+    auto, named = planned("auto"), planned("threads")
+    named(F)
+    board, slot = fresh.board, b.FIRST_SLOT
+    board[b.LATE] = fresh._usual = 1
+    board[b.LOSS] = 2 * auto._terms.takes
+    board[slot + b.TAKEN] = board[slot + b.SEATS] = 0
+    assert_same_bits(auto(F), RIGHT)
+    assert board[slot + b.SEATS] == 0, "helped"
+    assert 0 < board[b.LOSS] < 2 * auto._terms.takes
+    assert_same_bits(named(F), RIGHT)
+    assert board[slot + b.SEATS] == 1
+    board[slot + b.SEATS] = 0
+    for _ in range(crew.FORGIVES):
+        auto(F)
+    assert board[slot + b.SEATS] == 1
+
+
+@several
+def test_a_band_under_way_for_long_is_a_loss(fresh: crew.Crew) -> None:
+    plan, slot = planned(), b.FIRST_SLOT
+    plan(F)
+    board, before = fresh.board, fresh.board[b.LOSS]
+    board[slot + b.INSIDE] += 1
+    caller = threading.Thread(target=lambda: plan(F))
+    caller.start()
+    _until(lambda: board[slot + b.WAITS] == 1)
+    time.sleep(0.05)
+    board[slot + b.TAKEN] += 1  # whether the real worker came or not
+    board[slot + b.INSIDE] -= 1
+    board[slot + b.WAITS] = 0
+    b._release(int(board[slot + b.DOOR]))
+    caller.join(30)
+    assert board[b.LOSS] - before > 40e6 / code.REMEMBERS
 
 
 def test_auto_never_launches_openmp(run_python: RunPython) -> None:

@@ -8,7 +8,8 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from time import monotonic_ns
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -19,30 +20,63 @@ from . import board as b, code
 
 WORDS = types.int64[::1]
 BANDS = types.Array(types.int64, 2, "C", readonly=True)
-PLAN = types.Array(types.int64, 1, "C", readonly=True)
 # A call that will take so long, ns, starts workers for itself; a shorter one for those to come.
 LONG_NS = 1_000_000
-WAKING = 60e-6  # seconds until a sleeper comes, where nobody measured it and none was woken yet
+# A call that takes as long alone as so many delays of a sleeper wakes it: what waking costs
+# besides, a cold cache above all, is some three times the delay.  Delays of 0.1 ms, medians of
+# serial and of woken threads in ms after 20 ms of pause (Zen 3 VM, 2026-11): 512 x 512 at 5x5 (0.23
+# predicted) 0.52 0.62, 1024 x 1024 at 3x3 (0.67) 1.17 1.12, at 7x7 (1.3) 2.65 1.88.
+WORTH = 4
+FORGETS, FORGIVES = 16, 32  # delay and loss are forgotten by and by: their cause may be gone
+ALL, THOSE_UP, NOBODY = range(3)  # who helps
+# Seconds that waking a sleeper costs where nobody measured it, as on a virtual machine; its coming
+# alone takes about a third of that (0.33 and 0.1 ms, Zen 3 VM, 2026-11).
+WAKING, COMING = 300e-6, 1 / 3
+
+
+def _delay() -> float:
+    """Nanoseconds until a sleeper comes, before one was woken."""
+    return 1e9 * COMING * (ceilings.waking() or WAKING)
 
 
 def patience() -> float:
     """Seconds that a call must take alone, or those before it together, to wake a sleeper."""
     mine = _crews.get("mine")
-    late = mine.board[b.LATE] * 1e-9 if mine else ceilings.waking() or WAKING
-    return float(code.WORTH * late)
+    return 1e-9 * WORTH * (mine.board[b.LATE] if mine else _delay())
 
 
 def leader(arrays: tuple[Any, ...], scratch: Any) -> Any:
     """Compiled `code.lead` for kernels of those types."""
-    given = (types.int64, *arrays, scratch, BANDS, WORDS, WORDS, PLAN)
+    given = (types.int64, *arrays, scratch, BANDS, WORDS, WORDS)
     return jit.compiled(code.lead, given)
 
 
-def facts(helpers: int, pace: int, nanoseconds: float, eager: bool) -> Array:
-    """What compiled code must know of a plan."""
-    numbers = np.array([helpers, pace, nanoseconds, eager], np.int64)
-    numbers.flags.writeable = False
-    return numbers
+class Terms(NamedTuple):
+    """On what terms the crew helps a plan.
+
+    Attributes
+    ----------
+    call : ndarray
+        The words of a call, to be copied.
+    helpers : int
+        Workers at most.
+    takes : int
+        Nanoseconds that the caller would take alone, more or less.
+    eager : bool
+        Whether sleepers are woken whatever that costs.
+    """
+
+    call: Array
+    helpers: int
+    takes: int
+    eager: bool
+
+    @classmethod
+    def of(cls, helpers: int, pace: int, seconds: float, eager: bool) -> "Terms":
+        """``pace``: the caller's bands between two looks at the signals."""
+        call = np.zeros(code.CALL_WORDS, np.int64)
+        call[[code.HELPERS, code.PACE]] = helpers, pace
+        return cls(call, helpers, int(1e9 * seconds), eager)
 
 
 class Crew:
@@ -50,26 +84,67 @@ class Crew:
 
     def __init__(self) -> None:
         self.board = b.new_board(os.cpu_count() or 1)
-        self.board[[b.LATE, b.USUAL]] = 1e9 * (ceilings.waking() or WAKING)
+        self.board[b.LATE] = self._usual = int(_delay())
+        self._words = memoryview(self.board.data).cast("B").cast("q")  # numbers in no time
         self._members: dict[int, threading.Thread] = {}
         self._close: Any = None
+        self._last = self._credit = 0  # when the last call ended; ns of calls back to back so far
         self.lost = False  # in a forked child: the members stayed with the parent
 
-    def run(self, lead: Callable[..., bool], arguments: tuple[Any, ...], plan: Array) -> None:
-        """Fill all bands: ``lead(*arguments, board, own, plan)``, until it says that none is left.
+    def offers(self, terms: Terms) -> int:
+        """Who helps a call here and now: those that sleep too, those that do not, or nobody."""
+        if terms.eager:
+            return ALL
+        if self._is_shy(terms.takes):
+            return NOBODY
+        if self._is_worth(terms.takes):
+            return ALL
+        return THOSE_UP if self._words[b.AWAKE] > 0 else NOBODY
+
+    def _is_shy(self, takes: int) -> bool:
+        """Whether workers lately lost their cores amid bands, for longer than the call takes alone.
+
+        Less than that is worth it: 1024 x 1024 at 7x7 beside one busy process, back to back, takes
+        2.35 ms alone and 1.38 with help, of which a twentieth waits for 4 ms (Zen 3 VM, 2026-11).
+        """
+        loss = self._words[b.LOSS]
+        if loss <= takes:
+            return False
+        self._words[b.LOSS] = loss - loss // FORGIVES - 1
+        return True
+
+    def _is_worth(self, takes: int) -> bool:
+        """Whether the call, with those just before it, outlasts the waking of sleepers."""
+        late = self._words[b.LATE]
+        if monotonic_ns() - self._last > b.SPIN_NS:
+            self._credit = 0
+        self._credit += takes
+        if self._credit > WORTH * late:
+            return True
+        self._words[b.LATE] = late - (late - self._usual) // FORGETS
+        return False
+
+    def rest(self) -> None:
+        """A call ends."""
+        self._last = monotonic_ns()
+
+    def run(
+        self, lead: Callable[..., bool], arguments: tuple[Any, ...], terms: Terms, wakes: bool
+    ) -> None:
+        """Fill all bands: ``lead(*arguments, board, own)``, until it says that none is left.
 
         Between two turns Python looks at the signals: an interrupt ends the call, and waits for
         bands under way.
         """
         if self._close is None:
             self._close = jit.compiled(code.close, (WORDS, WORDS))
-        own = np.zeros(code.CALL_WORDS, np.int64)
-        wanted = int(plan[code.HELPERS])
-        if len(self._members) < wanted and (plan[code.EAGER] or plan[code.TAKES] > LONG_NS):
-            self.grow(wanted)
+        own = terms.call.copy()
+        own[code.WAKES] = wakes
+        if len(self._members) < terms.helpers and (terms.eager or terms.takes > LONG_NS):
+            self.grow(terms.helpers)
         try:
             try:
-                while lead(*arguments, self.board, own, plan) and not self.lost:
+                while lead(*arguments, self.board, own) and not self.lost:
                     pass
             except BaseException:
                 self._end(own)
@@ -78,7 +153,7 @@ class Crew:
             self._end(own)
             raise
         if own[code.LACKING]:
-            self.grow(wanted)
+            self.grow(terms.helpers)
 
     def _end(self, own: Array, patience: int = 8) -> None:
         """However often we are interrupted meanwhile."""

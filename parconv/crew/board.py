@@ -21,17 +21,17 @@ LINE = 16  # words from one that is written often to the next: two cache lines, 
 BELL = 0  # counts calls that want help: workers wait for it to change
 AWAKE = 1 * LINE  # workers that compute or spin
 CALLERS = 2 * LINE  # calls in flight
-LAST, CREDIT = 3 * LINE, 3 * LINE + 1  # when the last call ended, ns of work back to back before it
-LATE = 4 * LINE  # ns from a call for a sleeping worker to its coming, as of late
+LATE = 3 * LINE  # ns from a call for a sleeping worker to its coming, as of late
+LOSS = 3 * LINE + 1  # ns that helped calls waited for workers who had lost their cores, on average
 # What does not change while somebody looks.
-CONSTANTS = 5 * LINE
+CONSTANTS = 4 * LINE
 (
     ACQUIRE, RELEASE, CLOCK, CLOCK_ID, TICK, CORE, READ_CORES, MOVE, CORES, MEMBERS, STARTED, SPIN,
-    STOP, USUAL,
-) = range(CONSTANTS, CONSTANTS + 14)  # fmt: skip
+    STOP,
+) = range(CONSTANTS, CONSTANTS + 13)  # fmt: skip
 
 # --- of a call -----------------------------------------------------------------------------------
-SLOTS, FIRST_SLOT = 16, 6 * LINE
+SLOTS, FIRST_SLOT = 16, 5 * LINE
 TICKET, COUNT, SEATS, KERNEL, AXES, MODE, OWNED = range(7)  # TICKET is odd while a call is open
 NEXT = LINE  # the next band
 INSIDE, WAITS, DOOR = 2 * LINE, 2 * LINE + 1, 2 * LINE + 2  # workers in it; the caller's sleep

@@ -11,13 +11,11 @@ from .atomic import add, address, ask1, ask2, ask3, load, pause, read_clock, sto
 from .floats import mode, set_mode
 from .record import MAPS, call, run_maps, run_planes, write
 
-# A call's own words, which Python keeps between two looks at the signals.
-# BAND: the next one of a call alone, else how many the caller filled.
-PLACE, BAND, COUNTED, BEGAN, LACKING, CALL_WORDS = range(6)
+# A call's own words, which Python keeps between two looks at the signals.  BAND: the next one of a
+# call alone, else how many the caller filled.  Then what Python tells: seats for workers, the
+# caller's bands between two looks, whether sleepers are woken.
+PLACE, BAND, COUNTED, BEGAN, LACKING, HELPERS, PACE, WAKES, CALL_WORDS = range(9)
 NOWHERE, ALONE = -1, -2  # places
-# What a plan tells: seats for workers, the caller's bands between two looks, ns it will take alone,
-# whether sleepers are woken whatever that costs.
-HELPERS, PACE, TAKES, EAGER = range(4)
 
 FINISHED = 1 << 62  # no band has this number
 TURNS = 64  # of a loop that waits, between two looks at the clock
@@ -25,11 +23,8 @@ TURNS_WITHOUT_CLOCK = 4000
 # The caller spins for bands under way as long as a band takes, within these limits, ns.  Whoever is
 # inside longer has lost its core: then the caller sleeps, for its own may be the one to be had.
 LEAST_PATIENCE, MOST_PATIENCE = 30_000, 1_000_000
-# A call that takes more than this part of a sleeper's delay alone wakes it: after a pause it takes
-# twice the time that was predicted, of which the sleeper saves half beyond its delay.
-WORTH = 0.5
-STEPS = 8  # parts of the delay by which it changes
-FORGETS = 16  # it is forgotten by and by: what kept sleepers from coming may be gone
+REMEMBERS = 32  # helped calls over which the loss is averaged
+STEPS = 8  # parts of a sleeper's delay by which what the board keeps of it changes
 AT_ONCE = 2  # sleepers that one thread wakes; each of them wakes as many
 
 
@@ -191,13 +186,13 @@ def bar(board, at):
 # --- the caller ----------------------------------------------------------------------------------
 
 
-def lead(kernel, f, taps, fill, out, layout, scratch, bands, board, own, plan):
+def lead(kernel, f, taps, fill, out, layout, scratch, bands, board, own):
     """Fill bands, with workers where there are some; whether there are bands left.
 
     The same call goes on when it is made again; `close` ends it anywhere.
     """
     if own[COUNTED] == 0:
-        begin(board, own, plan)
+        begin(board, own)
         if own[PLACE] >= 0:
             slot = own[PLACE]
             write(board, slot + b.ARRAYS, f, taps, fill, out, layout, scratch, bands)
@@ -206,14 +201,14 @@ def lead(kernel, f, taps, fill, out, layout, scratch, bands, board, own, plan):
     slot, count = own[PLACE], bands.shape[0]
     if slot == ALONE:
         first = own[BAND]
-        last = min(first + plan[PACE], count)
+        last = min(first + own[PACE], count)
         call(kernel, f, taps, fill, out, layout, scratch[0], bands[first, 0], bands[last - 1, 1])
         own[BAND] = last
         if last < count:
             return True
         end(board, own)
         return False
-    for _ in range(plan[PACE]):
+    for _ in range(own[PACE]):
         band = add(board, slot + b.NEXT, 1)
         if band >= count:
             end(board, own)
@@ -224,38 +219,23 @@ def lead(kernel, f, taps, fill, out, layout, scratch, bands, board, own, plan):
 
 
 @jit.jit()
-def begin(board, own, plan):
+def begin(board, own):
     """Count the call, and find it a slot where somebody may help."""
     own[COUNTED], own[BEGAN] = 1, now(board)
     callers = add(board, b.CALLERS, 1) + 1
-    own[PLACE], own[BAND], own[LACKING] = ALONE, 0, 0
-    helpers = min(plan[HELPERS], board[b.CORES] - callers)
-    if helpers <= 0:
+    own[PLACE], own[BAND] = ALONE, 0
+    helpers = min(own[HELPERS], board[b.CORES] - callers)
+    if helpers <= 0 or (own[WAKES] == 0 and load(board, b.AWAKE) == 0):
         return
-    worth = plan[EAGER] == 1 or is_worth(board, own[BEGAN], plan[TAKES])
-    if not worth and load(board, b.AWAKE) == 0:
-        return
-    own[LACKING] = worth and board[b.STARTED] < helpers
+    own[LACKING] = own[WAKES] != 0 and board[b.STARTED] < helpers
     for place in range(b.SLOTS):
         slot = b.FIRST_SLOT + place * b.SLOT
         if swap(board, slot + b.OWNED, 0, 1):
             own[PLACE] = slot
             board[slot + b.SEATS] = helpers
-            wanted = max(0, helpers - load(board, b.AWAKE)) if worth else 0
+            wanted = max(0, helpers - load(board, b.AWAKE)) if own[WAKES] else 0
             store(board, slot + b.WANTED, wanted)
             return
-
-
-@jit.jit()
-def is_worth(board, began, takes):
-    """Whether sleepers should be woken: the call, and those just before it, outlast the waking."""
-    if began - board[b.LAST] > board[b.SPIN]:
-        board[b.CREDIT] = 0
-    board[b.CREDIT] += takes
-    if board[b.CREDIT] > WORTH * board[b.LATE]:
-        return True
-    board[b.LATE] -= (board[b.LATE] - board[b.USUAL]) // FORGETS
-    return False
 
 
 @jit.jit()
@@ -277,28 +257,31 @@ def end(board, own):
         slot = own[PLACE]
         store(board, slot + b.NEXT, FINISHED)
         add(board, slot + b.TICKET, 1)
-        wait(board, slot, (now(board) - own[BEGAN]) // max(own[BAND], 1))
+        lost = wait(board, slot, (now(board) - own[BEGAN]) // max(own[BAND], 1))
+        if load(board, slot + b.TAKEN) > 0:
+            board[b.LOSS] += (lost - board[b.LOSS]) // REMEMBERS
         store(board, slot + b.OWNED, 0)
     own[PLACE] = NOWHERE
     if own[COUNTED]:
         own[COUNTED] = 0
         add(board, b.CALLERS, -1)
-        board[b.LAST] = now(board)
 
 
 @jit.jit()
 def wait(board, slot, patience):
-    """Until no worker is inside."""
+    """Until no worker is inside; ns beyond all patience."""
     end = now(board) + min(max(patience, LEAST_PATIENCE), MOST_PATIENCE)
-    turns = 0
+    turns, slept = 0, False
     while load(board, slot + b.INSIDE) > 0:
         pause()
         turns += 1
         if turns % TURNS == 0 and is_over(board, end, turns):
+            slept = True
             store(board, slot + b.WAITS, 1)
             if load(board, slot + b.INSIDE) == 0 and swap(board, slot + b.WAITS, 1, 0):
-                return
+                break
             ask2(board[b.ACQUIRE], board[slot + b.DOOR], 1)
+    return now(board) - end if slept else 0
 
 
 def close(board, own):

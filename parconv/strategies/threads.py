@@ -3,7 +3,7 @@
 import threading
 from contextlib import suppress
 
-from ..crew import crew
+from ..crew import ALL, NOBODY, crew
 from .serial import serial
 from .shift import Shift
 from .work import Arrays, Work, keep, taken_scratch
@@ -13,11 +13,17 @@ def threads(work: Work, arrays: Arrays) -> None:
     """Our own threads and the calling one; safe in every process and nesting."""
     if work.kernels.obstacle:
         return _by_python(work, arrays)
-    members, scratch = crew(), taken_scratch(work, work.threads)
-    members.run(work.kernels.led, (*arrays, scratch, work.table), work.facts)
+    members = crew()
+    offer = members.offers(work.terms)
+    if offer == NOBODY:
+        serial(work, arrays)
+        return members.rest()
+    scratch = taken_scratch(work, work.threads)
+    members.run(work.kernels.led, (*arrays, scratch, work.table), work.terms, offer == ALL)
     if members.lost:  # a signal's handler forked, and this is the child
         serial(work, arrays)
-    return keep(work, scratch)
+    keep(work, scratch)
+    return members.rest()
 
 
 def _by_python(work: Work, arrays: Arrays) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import machine
+from ..crew import Terms
 from ..dtypes import Array, DType
 
 # Finding a cache line costs 1.5 microseconds, which a call on a 28 x 28 image would notice.
@@ -31,7 +32,7 @@ class Work(NamedTuple):
     table: Array  # the bands again, (n, 2)
     threads: int
     launch: int  # bands between two looks at the signals
-    facts: Array  # of `parconv.crew`: what its compiled code must know of the plan
+    terms: Terms  # on which the crew helps
     workspace: int  # elements of scratch a worker needs
     element: DType  # and their type
 
@@ -57,7 +58,7 @@ def kept_scratch(work: Work, workers: int) -> Array:
     A signal's handler that calls us runs between bands, where nothing in it is needed any more.
     """
     last: tuple[Work, Array] | None = getattr(_kept, "last", None)
-    if last and last[0] is work:
+    if last and last[0] is work and len(last[1]) >= workers:
         return last[1]
     small = workers == 1 and work.workspace < ALIGNED_ELEMENTS
     scratch = np.zeros((1, work.workspace), work.element) if small else work.new_scratch(workers)

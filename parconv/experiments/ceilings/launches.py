@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv import budget, crew, jit
+from parconv import budget, jit
 from parconv.ceilings import ASLEEP, THREADS
+from parconv.crew import Terms
 from parconv.methods.kernels import Kernels, as_layout, signature
 from parconv.strategies import STRATEGIES
 from parconv.strategies.work import Work
@@ -85,7 +86,7 @@ def _pool(threads: int, bands: int, steps: int) -> Launch:
     table.flags.writeable = False
     work = Work(
         kernels=kernels, remote=_chain, bands=tuple(map(tuple, table.tolist())), table=table,
-        threads=threads, launch=bands * threads, facts=crew.facts(threads - 1, bands, 0, True),
+        threads=threads, launch=bands * threads, terms=Terms.of(threads - 1, bands, 0, True),
         workspace=0, element=kind,
     )  # fmt: skip
     image, none = np.zeros((1, bands, 1), kind), np.zeros(0, kind)
