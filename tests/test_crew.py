@@ -170,7 +170,7 @@ def test_calls_back_to_back_are_worth_together_what_one_is_not(
     _until(lambda: fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING)
     monkeypatch.setattr(b, "SPIN_NS", 10**10)  # what counts as back to back
     before = fresh.board[b.FIRST_MEMBER + b.CALLED]
-    fresh.board[b.LATE] = fresh._usual = 5 * plan._terms.takes // crew.WORTH
+    fresh.board[b.LATE] = fresh._usual = 5 * plan._terms.takes
     plan(F)
     assert fresh.board[b.FIRST_MEMBER + b.CALLED] == before
     for _ in range(6):

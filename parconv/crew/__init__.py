@@ -40,7 +40,7 @@ def _delay() -> float:
 
 
 def patience() -> float:
-    """Seconds that a call must take alone, or those before it together, to wake a sleeper."""
+    """Seconds that a call must take alone to wake a sleeper; back to back less is enough."""
     mine = _crews.get("mine")
     return 1e-9 * WORTH * (mine.board[b.LATE] if mine else _delay())
 
@@ -114,12 +114,16 @@ class Crew:
         return True
 
     def _is_worth(self, takes: int) -> bool:
-        """Whether the call, with those just before it, outlasts the waking of sleepers."""
-        late = self._words[b.LATE]
+        """Whether the call outlasts the waking of sleepers, or those that are likely to follow do.
+
+        They are where it follows another at once: then caches are warm, and the delay is all that
+        waking costs.
+        """
+        late, before = self._words[b.LATE], self._credit
         if monotonic_ns() - self._last > b.SPIN_NS:
-            self._credit = 0
-        self._credit += takes
-        if self._credit > WORTH * late:
+            before = 0
+        self._credit = before + takes
+        if takes > WORTH * late or (before and self._credit > late):
             return True
         self._words[b.LATE] = late - (late - self._usual) // FORGETS
         return False

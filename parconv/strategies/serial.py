@@ -2,11 +2,21 @@
 
 from .work import Arrays, Work, kept_scratch
 
+LOOK_NS = 20_000_000  # a call that takes no longer need not look at the signals amid its work
+
 
 def serial(work: Work, arrays: Arrays) -> None:
-    """Bands in order, on the calling thread; at once those between two looks at the signals."""
+    """Bands in order, on the calling thread."""
+    _fill(work, arrays, work.bands)
+
+
+def unhelped(work: Work, arrays: Arrays) -> None:
+    """Bands that were cut for several threads, on the calling one: at once where that is short."""
+    whole = ((work.bands[0][0], work.bands[-1][1]),)
+    _fill(work, arrays, whole if work.terms.takes < LOOK_NS else work.bands)
+
+
+def _fill(work: Work, arrays: Arrays, bands: tuple[tuple[int, int], ...]) -> None:
     scratch, kernel = kept_scratch(work, work.threads)[0], work.kernels.serial
-    step, bands = max(1, work.launch // work.threads), work.bands
-    for first in range(0, len(bands), step):
-        last = bands[min(first + step, len(bands)) - 1]
-        kernel(*arrays, scratch, bands[first][0], last[1])
+    for start, stop in bands:
+        kernel(*arrays, scratch, start, stop)

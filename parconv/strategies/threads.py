@@ -4,7 +4,7 @@ import threading
 from contextlib import suppress
 
 from ..crew import ALL, NOBODY, crew
-from .serial import serial
+from .serial import serial, unhelped
 from .shift import Shift
 from .work import Arrays, Work, keep, taken_scratch
 
@@ -16,7 +16,7 @@ def threads(work: Work, arrays: Arrays) -> None:
     members = crew()
     offer = members.offers(work.terms)
     if offer == NOBODY:
-        serial(work, arrays)
+        unhelped(work, arrays)
         return members.rest()
     scratch = taken_scratch(work, work.threads)
     members.run(work.kernels.led, (*arrays, scratch, work.table), work.terms, offer == ALL)
