@@ -100,7 +100,7 @@ class _Errand:
         return self._fate.setdefault("fate", fate)
 
     def _is_over(self) -> bool:
-        """Wait for the end; False if there is none: it was dropped, or a signal's handler forked."""
+        """Wait for the end; False where there is none: it was dropped, or we are a forked child."""
         while not self._ended and self._is_under_way():
             self._running.acquire(timeout=PATIENCE)
             module = _withheld_from(self._thread)

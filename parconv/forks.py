@@ -16,8 +16,17 @@ from importlib import import_module
 from operator import attrgetter, methodcaller
 from typing import Any
 
+_RLock = type(threading.RLock())
+_own: list[Any] = []
+
+
+def awaited_lock() -> Any:
+    """A new one that a fork waits for; whoever holds it takes none of the others meanwhile."""
+    _own.append(threading.RLock())
+    return _own[-1]
+
+
 importing = threading.RLock()  # held by whoever imports most of us, and Numba with it
-_RLock = type(importing)
 # Seconds for each, more than a compilation takes: two threads that wait for each other's locks, one
 # of which forks, must not wait for ever.
 _acquire = methodcaller("acquire", timeout=60)
@@ -59,7 +68,7 @@ def _locks() -> list[Any]:
     for module, lock in _OTHERS:
         with suppress(KeyError, AttributeError):
             found.append(lock(sys.modules[module]))
-    return [lock for lock in found if isinstance(lock, _RLock)]
+    return [lock for lock in (*found, *_own) if isinstance(lock, _RLock)]
 
 
 def _hold() -> None:

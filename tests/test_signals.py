@@ -23,7 +23,7 @@ from parconv.strategies import STRATEGIES
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
 PRELUDE = """
     import faulthandler, os, random, signal, sys, threading, time
-    faulthandler.dump_traceback_later(100, exit=True)
+    faulthandler.dump_traceback_later(60, exit=True)
     signal.signal(signal.SIGALRM, signal.default_int_handler)
 
     def interrupt_after(delay, every=0):
@@ -84,8 +84,7 @@ def test_interrupts_of_the_first_use(
     ("statement", "delay"),
     [
         ("import parconv.filters", 0.15),
-        ("import parconv.filters", 0.4),
-        ("from parconv import stream", 0.3),
+        ("from parconv import stream", 0.4),
     ],
 )
 def test_interrupts_of_an_import(statement: str, delay: float, run_python: RunPython) -> None:
@@ -145,7 +144,8 @@ def test_an_interrupt_that_nobody_catches_ends_the_process(delay: float, tmp_pat
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=20)
-    assert process.returncode in (-signal.SIGINT, 0), told
+    # 1: CPython forgets why it ends where another thread runs `exec` meanwhile
+    assert process.returncode in (-signal.SIGINT, 1, 0), told
     assert told.count("Traceback") <= 1, told
 
 
@@ -421,8 +421,9 @@ AT_THE_END = (
 )
 
 
-@pytest.mark.parametrize("how", ["atexit", "thread"])
-@pytest.mark.parametrize("warm", ["cold", "warm"])
+@pytest.mark.parametrize(
+    ("how", "warm"), [("atexit", "cold"), ("atexit", "warm"), ("thread", "cold")]
+)
 def test_calls_at_the_interpreters_end(how: str, warm: str, run_python: RunPython) -> None:
     """joblib cannot be imported any more, and from Python 3.12 on no thread begins."""
     done = run_python(AT_THE_END, how, warm, *STRATEGIES)

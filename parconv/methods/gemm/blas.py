@@ -9,6 +9,8 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
+from ... import forks
+
 Threads = list[tuple[Any, int]]  # of each library
 
 
@@ -64,7 +66,7 @@ class _Shared:
     """The limit for all threads: set by the first who asks and lifted by the last."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = forks.awaited_lock()  # as OpenBLAS has one of its own while a limit is set
         self._inside: set[_Visit] = set()
         self._before: Threads = []
 
@@ -82,7 +84,6 @@ class _Shared:
 
     def forked(self) -> None:
         """A child has the limit, but of the threads inside only the one that forked, if any."""
-        self._lock = threading.Lock()
         here = threading.get_ident()
         self._inside = {visit for visit in self._inside if visit.thread == here}
         if not self._inside:
