@@ -17,6 +17,10 @@ from numba.core import caching, config
 from numba.core.compiler_lock import global_compiler_lock
 from numba.misc.appdirs import AppDirs
 
+# Numba asks for it in the first call of compiled code, where neither a fork nor an interrupt waits
+# for the import.
+from numpy import ma as ma
+
 from . import apart
 
 _SOURCES = ("arguments.py", "borders.py", "jit.py", "machine.py", "simd.py")
