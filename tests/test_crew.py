@@ -216,6 +216,21 @@ def test_a_band_under_way_for_long_is_a_loss(fresh: crew.Crew) -> None:
     assert board[b.LOSS] - before > 40e6 / code.REMEMBERS
 
 
+@several
+def test_short_calls_start_workers_for_those_to_come(fresh: crew.Crew) -> None:
+    """A crew begins without any; a call too short to wait for its first threads asks for them."""
+    plan = planned("auto")
+    assert plan._terms.takes < crew.LONG_NS
+    fresh.board[b.LATE] = fresh._usual = 1
+    assert_same_bits(plan(F), RIGHT)
+    assert len(fresh._members) == 1
+    for _ in range(200):
+        assert_same_bits(plan(F), RIGHT)
+        if fresh.board[b.FIRST_SLOT + b.TAKEN]:
+            return
+    raise AssertionError("no worker ever took a seat")
+
+
 def test_auto_never_launches_openmp(run_python: RunPython) -> None:
     run_python(
         """

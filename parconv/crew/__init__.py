@@ -84,6 +84,7 @@ class Crew:
 
     def __init__(self) -> None:
         self.board = b.new_board(os.cpu_count() or 1)
+        self.board[b.CORES] = budget.cores()
         self.board[b.LATE] = self._usual = int(_delay())
         self._words = memoryview(self.board.data).cast("B").cast("q")  # numbers in no time
         self._members: dict[int, threading.Thread] = {}

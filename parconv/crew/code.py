@@ -224,10 +224,10 @@ def begin(board, own):
     own[COUNTED], own[BEGAN] = 1, now(board)
     callers = add(board, b.CALLERS, 1) + 1
     own[PLACE], own[BAND] = ALONE, 0
+    own[LACKING] = own[WAKES] != 0 and board[b.STARTED] < own[HELPERS]
     helpers = min(own[HELPERS], board[b.CORES] - callers)
     if helpers <= 0 or (own[WAKES] == 0 and load(board, b.AWAKE) == 0):
         return
-    own[LACKING] = own[WAKES] != 0 and board[b.STARTED] < helpers
     for place in range(b.SLOTS):
         slot = b.FIRST_SLOT + place * b.SLOT
         if swap(board, slot + b.OWNED, 0, 1):
