@@ -85,9 +85,10 @@ def waking() -> float | None:
     """Seconds from the call for a sleeping thread of ours to its coming; None where unmeasured."""
     record = records.read(path())
     try:
-        return float(record["launches"][ASLEEP]["median_us"]) * 1e-6 if record else None
-    except (KeyError, TypeError, ValueError):
+        found = float(record["launches"][ASLEEP]["median_us"]) * 1e-6 if record else 0.0
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    return found if 0 < found < 1 else None  # a record is a file that anything may be in
 
 
 def _from_row(row: records.Record) -> Ceilings:

@@ -17,7 +17,7 @@ from numba import types
 from oracle import assert_same_bits
 
 import parconv
-from parconv import budget, crew, jit, machine
+from parconv import budget, ceilings, crew, jit, machine, records
 from parconv.bands import split_rows
 from parconv.crew import board as b, code, floats
 from parconv.crew.atomic import IS_ARM64
@@ -252,6 +252,14 @@ def _until(holds: Any) -> None:
             return
         time.sleep(0.001)
     raise AssertionError("never happened")
+
+
+@pytest.mark.parametrize("median", [float("inf"), float("nan"), 10**400, -1, 0, None, "long"])
+def test_no_record_of_waking_breaks_a_call(median: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = {"launches": {ceilings.ASLEEP: {"median_us": median}}}
+    monkeypatch.setattr(records, "read", lambda _: record)
+    assert ceilings.waking() is None
+    assert crew.Crew().board[b.LATE] == int(1e9 * crew.COMING * crew.WAKING)
 
 
 # --- threads -------------------------------------------------------------------------------------
