@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import arrays, banks, ceilings, complexes
+from .bands import joined
 from .crew import Terms
 from .crew.floats import like
 from .dtypes import Array, DType, kernel_dtype, real
@@ -183,6 +184,7 @@ class Plan:
             kernels=self.kernels,
             remote=partial(run_band, self.method, problem),
             bands=self.bands,
+            runs=joined(self.bands),
             table=table,
             threads=self.threads,
             launch=self.launch,

@@ -199,6 +199,28 @@ def test_workers_that_lose_their_cores_are_left_alone_for_a_while(fresh: crew.Cr
 
 
 @several
+@pytest.mark.parametrize("order", ["reversed", "halves swapped", "shuffled"])
+@pytest.mark.parametrize("alone", ["nobody to ask", "no core to spare", "in one turn"])
+def test_bands_in_any_order_where_nobody_helps(
+    fresh: crew.Crew, order: str, alone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever fills several at once must not take them for neighbours."""
+    bands = list(split_rows(900, 40))
+    swapped = bands[20:] + bands[:20]
+    shuffled = [bands[n] for n in np.random.default_rng(3).permutation(40)]
+    given = {"reversed": bands[::-1], "halves swapped": swapped, "shuffled": shuffled}[order]
+    plan = replace(planned("auto" if alone == "nobody to ask" else "threads"), bands=tuple(given))
+    if alone == "nobody to ask":
+        monkeypatch.setattr(crew.Crew, "offers", lambda *_: crew.NOBODY)
+    elif alone == "in one turn":
+        plan = replace(plan, launch=1000)
+    plan(F)
+    fresh.board[b.CORES] = 1
+    assert_same_bits(plan(F, np.full_like(RIGHT, np.nan)), RIGHT)
+    assert fresh.board[b.CALLERS] == 0
+
+
+@several
 def test_a_band_under_way_for_long_is_a_loss(fresh: crew.Crew) -> None:
     plan, slot = planned(), b.FIRST_SLOT
     plan(F)

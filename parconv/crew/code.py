@@ -201,7 +201,9 @@ def lead(kernel, f, taps, fill, out, layout, scratch, bands, board, own):
     slot, count = own[PLACE], bands.shape[0]
     if slot == ALONE:
         first = own[BAND]
-        last = min(first + own[PACE], count)
+        last, most = first + 1, min(first + own[PACE], count)
+        while last < most and bands[last, 0] == bands[last - 1, 1]:
+            last += 1
         call(kernel, f, taps, fill, out, layout, scratch[0], bands[first, 0], bands[last - 1, 1])
         own[BAND] = last
         if last < count:

@@ -12,8 +12,7 @@ def serial(work: Work, arrays: Arrays) -> None:
 
 def unhelped(work: Work, arrays: Arrays) -> None:
     """Bands that were cut for several threads, on the calling one: at once where that is short."""
-    whole = ((work.bands[0][0], work.bands[-1][1]),)
-    _fill(work, arrays, whole if work.terms.takes < LOOK_NS else work.bands)
+    _fill(work, arrays, work.runs if work.terms.takes < LOOK_NS else work.bands)
 
 
 def _fill(work: Work, arrays: Arrays, bands: tuple[tuple[int, int], ...]) -> None:

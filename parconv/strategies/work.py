@@ -29,6 +29,7 @@ class Work(NamedTuple):
     kernels: Any
     remote: Callable[..., Any]  # picklable: (image, taps, start, stop, mode) -> [(index, values)]
     bands: tuple[Band, ...]
+    runs: tuple[Band, ...]  # the same, those that follow one another as one
     table: Array  # the bands again, (n, 2)
     threads: int
     launch: int  # bands between two looks at the signals

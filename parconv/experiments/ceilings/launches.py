@@ -85,7 +85,8 @@ def _pool(threads: int, bands: int, steps: int) -> Launch:
     table = np.array([(n, n + 1) for n in range(bands)], np.int64)
     table.flags.writeable = False
     work = Work(
-        kernels=kernels, remote=_chain, bands=tuple(map(tuple, table.tolist())), table=table,
+        kernels=kernels, remote=_chain, bands=tuple(map(tuple, table.tolist())), runs=((0, bands),),
+        table=table,
         threads=threads, launch=bands * threads, terms=Terms.of(threads - 1, bands, 0, True),
         workspace=0, element=kind,
     )  # fmt: skip
