@@ -1,7 +1,24 @@
 """This machine's vectors and caches.  Knows no convolution."""
 
+import sys
+
 import llvmlite.binding as llvm
-from numba.core import config
+from numba.core import codegen, config
+
+# --- the processor that Numba compiles for -------------------------------------------------------
+
+# Processors whose timing LLVM 22 knows in part only: it aborts the process as it orders the
+# instructions of any function that Numba compiles (numba#10388, numba#10549).
+_ABORTING = ("oryon",)
+
+
+def _avoid_aborts() -> None:
+    """Before anything is compiled: what ``NUMBA_CPU_NAME=generic`` does, where none is named."""
+    if config.CPU_NAME is None and llvm.get_host_cpu_name().startswith(_ABORTING):
+        config.CPU_NAME, config.CPU_FEATURES = "generic", config.CPU_FEATURES or ""
+
+
+_avoid_aborts()
 
 # --- the vector unit -----------------------------------------------------------------------------
 
@@ -27,13 +44,14 @@ def assembly(source: str) -> str:
     """What LLVM makes of a module of IR on the CPU Numba compiles for.
 
     Asking the compiler needs no table of CPUs.  ``NUMBA_CPU_NAME`` alone means that CPU's own
-    features, not the host's, which Numba would add.
+    features, not the host's, which Numba would add; ``NUMBA_ENABLE_AVX=0`` takes some away.
     """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     name, features = config.CPU_NAME, config.CPU_FEATURES
     if features is None:
-        features = "" if name else llvm.get_host_cpu_features().flatten()
+        named = name and config.ENABLE_AVX
+        features = "" if named else codegen.get_host_cpu_features()
     target = llvm.Target.from_default_triple().create_target_machine(
         cpu=name or llvm.get_host_cpu_name(), features=features
     )
@@ -42,9 +60,14 @@ def assembly(source: str) -> str:
 
 _ASSEMBLY = assembly(_PROBE)
 IS_X86 = "mm" in _ASSEMBLY
+IS_ARM64 = llvm.get_process_triple().startswith(("aarch64", "arm64"))
 VECTOR_BYTES = 64 if "zmm" in _ASSEMBLY else 32 if "ymm" in _ASSEMBLY else 16
 VECTOR_REGISTERS = 16 if IS_X86 and VECTOR_BYTES < 64 else 32
 HAS_FMA = "vfmadd" in _ASSEMBLY or "fmla" in _ASSEMBLY
+# Whose timing the emitted functions are ordered by, or None: the host's own.  As LLVM 22 orders
+# them for newer ARM processors, the direct tile spills 31 to 46 vectors in its hot loop
+# (neoverse-v1, cortex-x2 to x925, ampere1); ordered for neoverse-n1 none, on any of them.
+TUNED_FOR = "neoverse-n1" if IS_ARM64 else None
 HAS_DOT = "vpdpbusd" in _ASSEMBLY  # products of four bytes each, added to int32
 
 
@@ -53,7 +76,7 @@ def lanes(itemsize: int) -> int:
     return VECTOR_BYTES // itemsize
 
 
-CACHE_LINE = 64
+CACHE_LINE = 128 if IS_ARM64 and sys.platform == "darwin" else 64
 # Whether a vector fills a line.  Stores past the caches that leave lines half filled, several rows
 # at a time, take two to five times as long as through them: 4096 x 4096 float32 at 3x3, one core,
 # 44 ms in place of 11; 2048 x 2048 at 7x7 17, 7.  Tiles that begin where lines do are as fast as

@@ -5,10 +5,12 @@ the compiler, or damaged, it counts as absent.  Knows nothing of what the files 
 """
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
 import platform
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -37,12 +39,37 @@ def fingerprint() -> dict[str, str]:
     }
 
 
+_CPUINFO = Path("/proc/cpuinfo")
+_BRAND = b"machdep.cpu.brand_string"
+# What ARM's Linux tells in place of a name, for each core: cores may differ.
+_ARM = ("CPU implementer", "CPU variant", "CPU part", "CPU revision")
+
+
 def _cpu_name() -> str:
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+    plain = platform.processor() or platform.machine()
+    return _from_cpuinfo() or (_brand() if sys.platform == "darwin" else "") or plain
+
+
+def _from_cpuinfo() -> str:
+    """Empty where there is none."""
+    facts: dict[str, dict[str, None]] = {}  # the values of each name, in order
+    with contextlib.suppress(OSError), _CPUINFO.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+            name, _, value = (part.strip() for part in line.partition(":"))
+            facts.setdefault(name, {})[value] = None
+    if "model name" in facts:
+        return next(iter(facts["model name"]))
+    return ", ".join(f"{name} {' '.join(facts[name])}" for name in _ARM if name in facts)
+
+
+def _brand() -> str:
+    """Of a Mac, such as Apple M4; empty where the system does not tell."""
+    text, size = ctypes.create_string_buffer(256), ctypes.c_size_t(256)
+    with contextlib.suppress(OSError, AttributeError):
+        system = ctypes.CDLL(None)
+        if system.sysctlbyname(_BRAND, text, ctypes.byref(size), None, ctypes.c_size_t(0)) == 0:
+            return text.value.decode(errors="replace")
+    return ""
 
 
 def home() -> Path:

@@ -301,8 +301,9 @@ def define_once(module: Any, name: str, arguments: Sequence[Any], body: Callable
     function = cgutils.get_or_insert_function(module, kind, name)
     if function.is_declaration:
         function.linkage = "linkonce_odr"
-        function.attributes.add("noinline")
-        function.attributes.add("nounwind")
+        function.attributes.update(("noinline", "nounwind"))
+        if machine.TUNED_FOR:  # `add` takes no attribute with a value
+            function.attributes.update([f'"tune-cpu"="{machine.TUNED_FOR}"'])
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         body(builder, *function.args)
         builder.ret_void()

@@ -536,7 +536,7 @@ def test_the_table_shows_times_verdicts_and_the_worst() -> None:
     assert "1.25!" in text  # auto over serial
     assert " 1.00 │" in text
     (line,) = (line for line in text.splitlines() if line.startswith("│ vs own"))
-    assert [word.strip() for word in line.split("│")[3:7]] == ["≤ 1.15", "2", "1", "1.25"]
+    assert [word.strip() for word in line.split("│")[3:7]] == ["<= 1.15", "2", "1", "1.25"]
     assert "differs: liar in large 1024x1024 3x3 float32, threads 2 (by up to 3, in 25 %" in text
 
 

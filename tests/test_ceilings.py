@@ -203,6 +203,34 @@ def test_caches_as_linux_tells_them(tmp_path: Path) -> None:
     assert [found[2].share(threads) for threads in (1, 2, 100)] == [2**25, 2**24, 2**21]
 
 
+APPLE = """hw.perflevel0.l1dcachesize: 131072
+hw.l1dcachesize: 65536
+hw.perflevel0.l2cachesize: 12582912
+hw.l2cachesize: 4194304
+hw.perflevel0.cpusperl2: 4
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (APPLE, [("L1", 2**17, 1), ("L2", 12 * 2**20, 4)]),
+        ("hw.l1dcachesize: 32768\nhw.l2cachesize: 262144\nhw.l3cachesize: 8388608\n",
+         [("L1", 2**15, 1), ("L2", 2**18, 8), ("L3", 2**23, 8)]),
+        ("hw.l1dcachesize: none\n", []),
+    ],
+    ids=["fast and slow cores", "cores of one kind", "nothing"],
+)  # fmt: skip
+def test_caches_as_macos_tells_them(
+    told: str, expected: list[tuple[str, int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the fast cores, where there are slow ones too; names that are missing fail the command."""
+    done = subprocess.CompletedProcess((), 1, told, "sysctl: unknown oid")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr(caches.os, "cpu_count", lambda: 8)
+    assert caches._from_sysctl() == tuple(caches.Cache(*cache) for cache in expected)
+
+
 def test_unknown_caches_are_assumed_with_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

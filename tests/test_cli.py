@@ -55,6 +55,22 @@ def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_any_terminal_and_code_page_will_do(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A race of half an hour ended in an error where its summary had a character too many."""
+    script = (
+        "import sys; from parconv import cli; from parconv.cli import app;"
+        "app.command('tell')(lambda: print('80 \u2265 70'));"
+        "sys.exit(cli.main(['tell']))"
+    )
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    done = python("-c", script, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "80 ? 70\n"
+
+
 def picture(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     values = np.random.default_rng(7).random(shape)
     return (values * 200 if np.dtype(dtype).kind == "u" else values).astype(dtype)

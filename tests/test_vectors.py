@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from conftest import RunPython
 
+from parconv import machine
+
 TESTS = Path(__file__).parent
 SELECTION = (
     "test_methods.py::test_sizes",
@@ -107,3 +109,59 @@ def test_naming_a_cpu_is_enough(
         features,
         env=env,
     )
+
+
+ICELAKE = "avx avx2 avx512bw avx512dq avx512f avx512vl avx512vnni fma sse2 sse4.2 ssse3"
+
+
+def test_vectors_are_those_that_numba_compiles_for(run_python: RunPython) -> None:
+    """Numba takes AVX away on request; LLVM aborts the process at instructions it then lacks."""
+    if not host_has("sse4.2"):
+        pytest.skip("not an x86-64 machine")
+    run_python(
+        """
+        import sys
+        import llvmlite.binding as llvm
+        has = llvm.targets.FeatureMap(dict.fromkeys(sys.argv[1].split(), True))
+        llvm.get_host_cpu_features = lambda: llvm.targets.FeatureMap(has)
+        llvm.get_host_cpu_name = lambda: "icelake-server"
+        from numba.core import config
+        from parconv import machine
+        assert machine.VECTOR_BYTES < 64 and not machine.HAS_DOT, machine.VECTOR_BYTES
+        config.ENABLE_AVX = 1
+        assert "zmm" in machine.assembly(machine._PROBE)
+        """,
+        ICELAKE,
+        env={"NUMBA_ENABLE_AVX": "0"},
+    )
+
+
+def test_integers_without_avx(run_python: RunPython, tmp_path: Path) -> None:
+    """They are where a machine that multiplies bytes was killed."""
+    run_python(
+        """
+        import numpy as np, parconv
+        f = np.arange(600, dtype=np.uint8).reshape(20, 30)
+        g = np.array([[1, -1, 2]], np.int8)
+        i = f.astype(int)
+        expected = i[:, 2:] - i[:, 1:-1] + 2 * i[:, :-2]
+        assert (parconv.conv2d(f, g) == expected).all()
+        """,
+        env={"NUMBA_ENABLE_AVX": "0", "NUMBA_CACHE_DIR": str(tmp_path)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "taken"),
+    [("oryon-1", None, ("generic", "")), ("oryon-1", "apple-m1", ("apple-m1", None)),
+     ("neoverse-n1", None, (None, None))],
+    ids=["oryon", "oryon, named", "another"],
+)  # fmt: skip
+def test_processors_that_llvm_aborts_on(
+    host: str, named: str | None, taken: tuple[str | None, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine.llvm, "get_host_cpu_name", lambda: host)
+    monkeypatch.setattr(machine.config, "CPU_NAME", named)
+    monkeypatch.setattr(machine.config, "CPU_FEATURES", None)
+    machine._avoid_aborts()
+    assert taken == (machine.config.CPU_NAME, machine.config.CPU_FEATURES)

@@ -1,6 +1,7 @@
 """Distrusts the Winograd method: transforms, error, every edge of a patch, a tile and a unit."""
 
 import itertools
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -550,5 +551,6 @@ GUARDED = """
 """
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no mprotect")
 def test_memory_beside_the_arrays_is_left_alone(run_python: RunPython) -> None:
     assert "survived" in run_python(GUARDED).stdout

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,39 @@ def test_another_machine_is_ignored(name: str) -> None:
     rewrite(lambda record: record["fingerprint"].update({name: "another"}))
     assert wisdom.recall(problem(), 2) is None
     assert not plan(2).wisdom
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "name"),
+    [
+        ("processor\t: 0\nmodel name\t: AMD EPYC\nprocessor\t: 1\nmodel name\t: AMD EPYC\n",
+         "AMD EPYC"),
+        ("processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd05\n\n"
+         "processor\t: 1\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\n",
+         "CPU implementer 0x41, CPU part 0xd05 0xd0b"),
+    ],
+    ids=["x86", "arm"],
+)  # fmt: skip
+def test_processors_are_told_apart(
+    cpuinfo: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Linux has no names for them, by what it tells of every kind of core."""
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    monkeypatch.setattr(records, "_CPUINFO", tmp_path / "cpuinfo")
+    assert records._cpu_name() == name
+
+
+def test_a_mac_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "_CPUINFO", tmp_path / "none")
+    monkeypatch.setattr(records.sys, "platform", "darwin")
+    assert records._cpu_name(), "where the function is missing, something plainer"
+
+    def tell(name: bytes, text: Any, *_: Any) -> int:
+        text.value = {b"machdep.cpu.brand_string": b"Apple M4"}[name]
+        return 0
+
+    monkeypatch.setattr(records.ctypes, "CDLL", lambda _: SimpleNamespace(sysctlbyname=tell))
+    assert records._cpu_name() == "Apple M4"
 
 
 def test_a_new_compiler_looks_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ Reads arguments, prints results, and turns every error into one line and exit st
 nothing itself; what is slow to import is imported by the command that needs it.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +23,7 @@ WRONG, FAILED, INTERRUPTED = 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, 2 for bad input, 1 for a wrong result."""
+    _print_any_character()
     try:
         status = app(arguments, prog_name="parconv", standalone_mode=False)
     except typer.Abort:
@@ -38,6 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(error.format_message())
     return status if isinstance(status, int) else 0
+
+
+def _print_any_character() -> None:
+    """A question mark where the terminal, or the code page of a file, lacks one: no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _fail(message: str, status: int = FAILED) -> int:

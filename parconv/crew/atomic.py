@@ -6,7 +6,7 @@ thread wrote before it set a word, another finds once it has read that word.
 
 from typing import Any
 
-from llvmlite import binding as llvm, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -15,7 +15,6 @@ from .. import machine
 from ..simd import I32, I64, data_pointer
 
 ORDER = "seq_cst"
-IS_ARM64 = llvm.get_process_triple().startswith(("aarch64", "arm64"))
 SPIN_HINT = 1  # ARM's YIELD
 
 
@@ -84,7 +83,7 @@ def pause(typing: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if machine.IS_X86:
             _instruction(builder, "llvm.x86.sse2.pause")
-        elif IS_ARM64:
+        elif machine.IS_ARM64:
             _instruction(builder, "llvm.aarch64.hint", I32(SPIN_HINT))
         return context.get_dummy_value()
 

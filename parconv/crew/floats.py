@@ -15,7 +15,6 @@ from numba.extending import intrinsic
 
 from .. import jit, machine
 from ..simd import I32, I64
-from .atomic import IS_ARM64
 
 FLAGS = 0x3F  # of MXCSR: what has happened, which is no mode
 
@@ -29,7 +28,7 @@ def mode(typing: Any) -> Any:
             place = cgutils.alloca_once(builder, I32)
             _at(builder, "llvm.x86.sse.stmxcsr", place)
             return builder.zext(builder.and_(builder.load(place), I32(~FLAGS & 0xFFFF)), I64)
-        if IS_ARM64:
+        if machine.IS_ARM64:
             return _register(builder, "llvm.aarch64.get.fpcr", I64)
         return I64(0)
 
@@ -45,7 +44,7 @@ def set_mode(typing: Any, value: Any) -> Any:
             place = cgutils.alloca_once(builder, I32)
             builder.store(builder.trunc(args[0], I32), place)
             _at(builder, "llvm.x86.sse.ldmxcsr", place)
-        elif IS_ARM64:
+        elif machine.IS_ARM64:
             _register(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), args[0])
         return context.get_dummy_value()
 

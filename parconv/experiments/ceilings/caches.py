@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SYSFS = Path("/sys/devices/system/cpu/cpu0/cache")
-_SYSCTL = ("hw.l1dcachesize", "hw.l2cachesize", "hw.l3cachesize")
+# Apple's processors have cores of several levels: 0 are the fast ones.  The plain names tell the
+# caches of the slow ones there.
+_FAST = "hw.perflevel0."
+_SYSCTL = {"L1": "l1dcachesize", "L2": "l2cachesize", "L3": "l3cachesize"}
+_SHARERS = "cpusperl2"
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -59,14 +63,25 @@ def _count(cpus: str) -> int:
 
 
 def _from_sysctl() -> tuple[Cache, ...]:
-    command = ["sysctl", "-n", *_SYSCTL]
-    with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-        values = [int(line) for line in done.stdout.split()]
-        cores = os.cpu_count() or 1  # Apple's L2 serves a cluster; say so for all cores
-        return tuple(
-            Cache(f"L{level}", nbytes, 1 if level == 1 else cores)
-            for level, nbytes in enumerate(values, 1)
-            if nbytes > 0
+    told, cores = _told_by_sysctl(), os.cpu_count() or 1
+    sharers = {"L1": 1, "L2": told.get(_FAST + _SHARERS, cores)}
+    sizes = {
+        level: told.get(_FAST + name) or told.get(f"hw.{name}", 0)
+        for level, name in _SYSCTL.items()
+    }
+    return tuple(
+        Cache(level, nbytes, sharers.get(level, cores)) for level, nbytes in sizes.items() if nbytes
+    )
+
+
+def _told_by_sysctl() -> dict[str, int]:
+    """Numbers by name; a name that a machine lacks is left out."""
+    names = [prefix + name for name in (*_SYSCTL.values(), _SHARERS) for prefix in (_FAST, "hw.")]
+    try:
+        done = subprocess.run(
+            ["sysctl", *names], capture_output=True, text=True, timeout=10, check=False
         )
-    return ()
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    pairs = (line.partition(": ") for line in done.stdout.splitlines())
+    return {name: int(value) for name, _, value in pairs if value.strip().isdecimal()}

@@ -82,7 +82,7 @@ def _standings(report: BurstReport) -> "Table":
     known = {criterion.name: criterion for criterion in CRITERIA}
     for found in report.standings:
         criterion = known[found.name]
-        sign = "<" if criterion.below else "≤"
+        sign = "<" if criterion.below else "<="
         table.add_row(
             found.name, criterion.words, f"{sign} {found.limit:g}", str(found.cells),
             str(found.held), f"{found.worst:.2f}", found.worst_cell,

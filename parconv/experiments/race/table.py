@@ -150,7 +150,7 @@ def _summary(report: Report) -> "Table":
     table = Table(title="rows together, outputs reused")
     table.add_column("", no_wrap=True)
     ratios = ("mean ratio", "planned", "plain", "least ratio")
-    figures = ("≥ 80 % of the limit", "predicted ± 1.5×")
+    figures = (">= 80 % of the limit", "predicted ± 1.5×")
     for heading in ("rows", *ratios, *figures, "least speed-up, not bound by memory"):
         table.add_column(heading, justify="left" if "least" in heading else "right")
     for name, found in summaries(report).items():
