@@ -12,6 +12,8 @@ from numpy.typing import DTypeLike
 
 from . import records
 
+RATES = ("gflops32", "gflops64", "gbytes")
+LEAST_RATE, MOST_RATE = 1e-6, 1e9  # of any machine: others stand in damaged records
 THREADS, ASLEEP = "threads", "threads, asleep"  # launches of ours: back to back, after a pause
 
 
@@ -64,15 +66,21 @@ def path() -> Path:
     return records.local(records.home()) / "ceilings.json"
 
 
+def _recorded() -> records.Record | None:
+    """None, too, where the machine was too busy to measure."""
+    record = records.read(path())
+    return record if record and records.is_steady(record) else None
+
+
 def load(threads: int) -> Ceilings | None:
     """The recorded ceilings of ``threads`` threads; None where none were measured here.
 
     Between two thread counts that were measured rates lie on a line; beyond the last one they stay.
     """
-    record = records.read(path())
+    record = _recorded()
     try:
         rows = sorted(_from_row(row) for row in record["threads"]) if record else []
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     below = [row for row in rows if row.threads <= threads]
     above = [row for row in rows if row.threads > threads]
@@ -83,7 +91,7 @@ def load(threads: int) -> Ceilings | None:
 
 def waking() -> float | None:
     """Seconds from the call for a sleeping thread of ours to its coming; None where unmeasured."""
-    record = records.read(path())
+    record = _recorded()
     try:
         found = float(record["launches"][ASLEEP]["median_us"]) * 1e-6 if record else 0.0
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -92,5 +100,7 @@ def waking() -> float | None:
 
 
 def _from_row(row: records.Record) -> Ceilings:
-    rates = (float(row[name]) for name in ("gflops32", "gflops64", "gbytes"))
-    return Ceilings(int(row["threads"]), *rates)
+    found = Ceilings(int(row["threads"]), *(float(row[name]) for name in RATES))
+    if found.threads < 1 or not all(LEAST_RATE < rate < MOST_RATE for rate in found._rates):
+        raise ValueError(f"ceilings of {found}")
+    return found

@@ -21,7 +21,7 @@ from numba.misc.appdirs import AppDirs
 # for the import.
 from numpy import ma as ma
 
-from . import apart, machine as machine  # it sees to the processor to compile for
+from . import apart
 
 _SOURCES = ("arguments.py", "borders.py", "jit.py", "machine.py", "simd.py")
 _PACKAGES = ("crew", "methods")

@@ -13,7 +13,10 @@ _ABORTING = ("oryon",)
 
 
 def _avoid_aborts() -> None:
-    """Before anything is compiled: what ``NUMBA_CPU_NAME=generic`` does, where none is named."""
+    """What ``NUMBA_CPU_NAME=generic`` does, where no processor is named.
+
+    Whatever compiles a kernel imports this module first.
+    """
     if config.CPU_NAME is None and llvm.get_host_cpu_name().startswith(_ABORTING):
         config.CPU_NAME, config.CPU_FEATURES = "generic", config.CPU_FEATURES or ""
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import stat
 import sys
 import tempfile
 from functools import cache
@@ -24,6 +25,11 @@ from numba.misc.appdirs import AppDirs
 from . import machine
 
 Record = dict[str, Any]
+
+MOST_BYTES = 1 << 20  # the ceilings of 128 threads take 100 kB
+
+# The largest spread, `parconv.experiments.steadiness`, under which a measurement is believed.
+STEADY = 0.25
 
 
 @cache
@@ -90,11 +96,33 @@ def local(directory: Path) -> Path:
 def read(path: Path) -> Record | None:
     """The record, or None where there is none of this machine."""
     try:
-        record = json.loads(path.read_bytes())
+        record = json.loads(_content(path))
     except (OSError, ValueError, RecursionError):
         return None
     mine = isinstance(record, dict) and record.get("fingerprint") == fingerprint()
     return record if mine else None
+
+
+def _content(path: Path) -> bytes:
+    """Of a regular file of some size: a pipe would keep the caller waiting, a device never ends."""
+    with open(path, "rb", opener=_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path} is no file")
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{path} has more than {MOST_BYTES} bytes")
+    return content
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def is_steady(record: Record) -> bool:
+    """Whether it says that what it holds was measured on a quiet machine, or taken all the same."""
+    found = record.get("spread")
+    quiet = isinstance(found, float | int) and 0 <= found <= STEADY
+    return quiet or record.get("forced") is True
 
 
 def write(path: Path, record: Record) -> None:

@@ -4,8 +4,8 @@ One small file for each problem and number of threads, so that processes may wri
 ``PARCONV_WISDOM`` names another directory, or is ``off``.
 """
 
-import math
 import os
+import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class Wisdom:
         if self.threads < 1 or self.bands < 1:
             raise ValueError(f"wisdom of {self.threads} threads and {self.bands} bands")
         for seconds in (self.seconds, self.default_seconds):
-            if not 0 < seconds < math.inf:
+            if not 0 < seconds <= sys.float_info.max:  # an int may be larger
                 raise ValueError(f"wisdom of {seconds} seconds")
 
 
@@ -67,18 +67,25 @@ def recall(problem: Problem, threads: int) -> Wisdom | None:
         return None
     record = records.read(_path(base, problem, threads))
     try:
-        return Wisdom(**record["wisdom"]) if record else None
+        return Wisdom(**record["wisdom"]) if record and records.is_steady(record) else None
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def remember(problem: Problem, threads: int, wisdom: Wisdom) -> Path:
-    """Record it, in place of what was recorded for the problem before."""
+def remember(
+    problem: Problem, threads: int, wisdom: Wisdom, *, spread: float = 0.0, forced: bool = False
+) -> Path:
+    """Record it, in place of what was recorded for the problem before.
+
+    ``spread``: of the machine while it was measured, as `parconv.records.is_steady` judges it;
+    ``forced``: to be believed whatever that is.
+    """
     base = directory()
     if base is None:
         raise ValueError("PARCONV_WISDOM is off: unset it to save wisdom")
     path = _path(base, problem, threads)
-    records.write(path, {"problem": str(problem), "threads": threads, "wisdom": asdict(wisdom)})
+    found = {"problem": str(problem), "threads": threads, "spread": spread, "forced": forced}
+    records.write(path, {**found, "wisdom": asdict(wisdom)})
     return path
 
 

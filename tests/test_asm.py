@@ -17,7 +17,7 @@ from llvmlite import ir
 
 from parconv import cli, machine
 from parconv.ceilings import Ceilings
-from parconv.experiments import ceilings
+from parconv.experiments import ceilings, steadiness
 from parconv.experiments.asm import (
     clock,
     counter,
@@ -494,6 +494,8 @@ QUICK = Ceilings(1, 256.0, 128.0, 40.0)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No long measurement; an empty folder to be in and to look for tools in."""
     monkeypatch.setattr(ceilings, "measure", lambda threads: QUICK)
+    monkeypatch.setattr(steadiness, "spread", lambda threads: 0.01)
+    monkeypatch.setattr(steadiness, "PAUSE", 0.0)
     monkeypatch.setattr(clock, "STEPS", 500)
     monkeypatch.setattr(measure, "ROUNDS", 2)
     monkeypatch.setattr(theory, "ROUNDS", 1)
@@ -525,6 +527,22 @@ def test_without_tools_each_line_says_what_is_missing(
     assert (found["dtlb_load_misses"], found["dtlb_note"]) == (None, counter.NO_PERF)
     assert [row["side"] for row in found["maxima"]] == [28, 516]
     assert {path.name for path in quick.iterdir()} == {"asm.json"}
+
+
+def test_a_busy_machine_is_refused(
+    quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its rate of multiply-adds would decide every forecast."""
+    monkeypatch.setattr(steadiness, "spread", lambda threads: 0.9)
+    monkeypatch.setenv("PATH", str(quick))
+    assert cli.main(["asm", "--kernel", "2x3", "--json", "asm.json"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "differ by 90 %, 25 % at most are believed" in captured.err
+    assert not list(quick.iterdir())
+    assert cli.main(["asm", "--kernel", "2x3", "--json", "asm.json", "--force"]) == 0
+    assert "by force: times of the same work differ by 90 %" in capsys.readouterr().out
+    assert json.loads((quick / "asm.json").read_text())["spread"] == 0.9
 
 
 def test_a_filter_of_unlike_groups_adds_their_loops(

@@ -73,6 +73,20 @@ def test_right(threads: int, study: Study, name: str) -> None:
         oracle.assert_right(result[where], expected, study.result, np.float32, name)
 
 
+def test_a_bank_is_one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of one for each filter, which reads the images as often."""
+    asked: list[Any] = []
+    plan2d = parconv.plan2d
+    monkeypatch.setattr(
+        parconv, "plan2d", lambda f, g, **options: asked.append(g.shape) or plan2d(f, g, **options)
+    )
+    study = SMALL[2]
+    f, g = study.make()
+    run = ready.ours(study, f, g, 1)
+    assert asked == [study.taps]
+    oracle.assert_same_bits(run(), parconv.conv2d(f, g), "bank")
+
+
 @pytest.mark.parametrize("name", BASELINES)
 def test_integers_round_and_saturate(name: str) -> None:
     sharpen = np.array([[0, -2, 0], [-2, 9.5, -2], [0, -2, 0]], np.float32)

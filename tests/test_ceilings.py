@@ -13,6 +13,7 @@ from rich.console import Console
 import parconv
 from parconv import ceilings, cli, machine, records
 from parconv.ceilings import Ceilings
+from parconv.experiments import steadiness
 from parconv.experiments.ceilings import (
     arithmetic,
     caches,
@@ -38,6 +39,15 @@ LAUNCHED = {"median_us": 1234.5, "p90_us": 2.5, "samples": 9}
 @pytest.fixture(autouse=True)
 def _empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "home", lambda: tmp_path / "records")
+
+
+@pytest.fixture(autouse=True)
+def around(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The spread that is found while something is measured: the machine's load decides no test."""
+    found = [0.01]
+    monkeypatch.setattr(steadiness, "spread", lambda threads: found[0])
+    monkeypatch.setattr(steadiness, "PAUSE", 0.0)
+    return found
 
 
 @pytest.fixture
@@ -291,6 +301,42 @@ def test_a_survey_of_another_machine_counts_as_none(monkeypatch: pytest.MonkeyPa
     ceilings.path().write_text(json.dumps(record))
     assert survey.recorded() is None
     assert ceilings.load(1) is None
+
+
+@pytest.mark.usefixtures("_no_launches")
+def test_a_busy_machine_is_not_recorded(
+    around: list[float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """138 GFLOP/s were, of 264, beside twelve other processes."""
+    around[0] = 0.9
+    whole = survey.survey
+    monkeypatch.setattr(survey, "survey", lambda **options: whole((1,), **QUICK, **options))
+    assert cli.main(["ceilings"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "differ by 90 %, 25 % at most are believed" in captured.err
+    assert "--force" in captured.err
+    assert survey.recorded() is None
+    assert cli.main(["ceilings", "--force"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "measured on a busy machine, by force: times of the same work differ by 90 %" in told
+    record = survey.recorded()
+    assert record is not None
+    assert (record["spread"], record["forced"]) == (0.9, True)
+    assert ceilings.load(1) is not None
+
+
+@pytest.mark.usefixtures("_no_launches")
+@pytest.mark.parametrize("spread", [0.26, None, -1, "0", float("nan"), [], True], ids=str)
+def test_predictions_ignore_what_was_measured_on_a_busy_machine(spread: Any) -> None:
+    record = survey.survey((1,), **QUICK)
+    assert (record["spread"], record["forced"]) == (0.01, False)
+    assert ceilings.load(1) is not None
+    assert ceilings.waking() is not None
+    changed = {name: value for name, value in record.items() if name != "spread"}
+    records.write(ceilings.path(), changed | ({} if spread is True else {"spread": spread}))
+    assert ceilings.load(1) is None
+    assert ceilings.waking() is None
 
 
 def test_threads_without_cores_are_noted() -> None:

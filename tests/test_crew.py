@@ -20,7 +20,7 @@ import parconv
 from parconv import budget, ceilings, crew, jit, machine, records
 from parconv.bands import split_rows
 from parconv.crew import board as b, code, floats
-from parconv.crew.atomic import IS_ARM64
+from parconv.machine import IS_ARM64
 from parconv.plan import Plan
 from parconv.strategies import STRATEGIES
 

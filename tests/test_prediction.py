@@ -1,18 +1,22 @@
 """Predicted times: arithmetic on hand-made ceilings, and what `explain` says with and without."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 import parconv
-from parconv import ceilings, records
+from parconv import ceilings, planner, records, wisdom
 from parconv.ceilings import Ceilings
 from parconv.prediction import OVERHEAD, Prediction
 from parconv.strategies import STRATEGIES
+from parconv.wisdom import Wisdom
 
 # 1 GFLOP/s float32, half of it float64, 10 GB/s
 SLOW = Ceilings(1, 1, 0.5, 10)
+STEADILY = {"spread": 0.02}  # measured
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +32,7 @@ def plan(dtype="float32", side=1000, taps=(5, 5), **options):
 def survey(*rows: Ceilings) -> None:
     names = ("threads", "gflops32", "gflops64", "gbytes")
     record = {"threads": [{name: getattr(row, name) for name in names} for row in rows]}
-    records.write(ceilings.path(), record)
+    records.write(ceilings.path(), record | STEADILY)
 
 
 def test_seconds_are_the_sum_and_the_limit_is_the_larger_part():
@@ -90,10 +94,43 @@ def test_fewer_threads_than_were_measured():
     assert ceilings.load(1) == Ceilings(2, 20, 10, 10)
 
 
+GOOD = {"threads": 1, "gflops32": 100.0, "gflops64": 50.0, "gbytes": 10.0}
+HOSTILE = (
+    0, -1, 10**400, -(10**400), float("inf"), float("nan"), None, "x", [], True, 1e-320, 1e308,
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("rows", [None, 3, [{"threads": 1}], [{"threads": "x"}], []])
 def test_a_survey_that_makes_no_sense_counts_as_none(rows):
-    records.write(ceilings.path(), {"threads": rows})
+    records.write(ceilings.path(), {"threads": rows} | STEADILY)
     assert ceilings.load(1) is None
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: str(value)[:9])
+def test_no_survey_breaks_an_explanation(name, value):
+    for rows in ([GOOD | {name: value}], [GOOD, GOOD | {"threads": 2, name: value}]):
+        records.write(ceilings.path(), {"threads": rows} | STEADILY)
+        found = plan()
+        assert found.predict() is None or found.predict().seconds > 0
+        assert "predicted" in found.explain()
+
+
+@pytest.mark.parametrize("value", [10**400, 1e308, 5e-324, 1], ids=lambda value: str(value)[:9])
+def test_no_wisdom_breaks_an_explanation(value, tmp_path, monkeypatch):
+    monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path))
+    planner._cached_plan.cache_clear()
+    for name in ("seconds", "default_seconds", "threads", "bands"):
+        times = {"seconds": 1e-3, "default_seconds": 1e-3, "threads": 1, "bands": 3}
+        good = Wisdom("serial", *(times[key] for key in ("threads", "bands", "seconds",
+                      "default_seconds")), "2026-11-20", "direct")  # fmt: skip
+        path = wisdom.remember(plan().problem, 1, good)
+        record = json.loads(path.read_text())
+        record["wisdom"][name] = value
+        path.write_text(json.dumps(record))
+        planner._cached_plan.cache_clear()
+        assert "chosen by" in plan().explain()
+    planner._cached_plan.cache_clear()
 
 
 # --- records -------------------------------------------------------------------------------------
@@ -113,6 +150,36 @@ def test_a_damaged_record_is_absent(tmp_path: Path, content: bytes):
     path.write_bytes(content)
     assert records.read(path) is None
     assert records.read(tmp_path / "none.json") is None
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(20 << 30)  # no block of it is on the disk
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and devices with names")
+@pytest.mark.parametrize("make", [_pipe, _endless, _huge, Path.mkdir])
+def test_what_is_no_small_file_is_absent(make, run_python, tmp_path: Path):
+    """In a process of its own: one that reads a pipe waits for ever, or has no memory left."""
+    make(tmp_path / "record.json")
+    run_python(
+        """
+        import pathlib, resource, signal, sys
+        from parconv import records
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+        signal.alarm(20)
+        assert records.read(pathlib.Path(sys.argv[1])) is None
+        """,
+        tmp_path / "record.json",
+    )
 
 
 @pytest.mark.parametrize("name", ["cpu", "cores", "numba", "llvm", "vector_bits"])

@@ -536,6 +536,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (Workload("tiny", (150, 90), (3, 3)), *WORKLOADS),
     )
     monkeypatch.setattr(sweep, "LAYERS", (budget.threading_layer(),))
+    monkeypatch.setattr("parconv.experiments.steadiness.spread", lambda threads: 0.01)
     monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path / "wisdom"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -545,7 +546,7 @@ TUNE = ("tune", "tiny 150x90 3x3 float32", "--threads", "1,2", "--repeats", "2")
 
 
 def test_a_sweep_from_the_command_line(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([*TUNE, "--output", "out", "--save"]) == 0
+    assert cli.main([*TUNE, "--output", "out", "--save", "--force"]) == 0
     told = capsys.readouterr().out
     results = json.loads((tiny / "out/results.json").read_text(encoding="utf-8"))
     (found,) = results["workloads"]
@@ -622,7 +623,7 @@ def synthetic_outcome(fastest: Setting | None = None) -> outcome.Outcome:
     best = fastest or Setting("threads", 2, 8)
     tallies.setdefault(best, Tally(best, [1e-4]))
     default = Setting("threads", 2, 8)
-    return outcome.Outcome(TINY, "parconv", tallies, default, [best], None, 8, 28, 2, False)
+    return outcome.Outcome(TINY, "parconv", tallies, default, [best], None, 8, 28, 2, False, 0.0)
 
 
 def test_wisdom_of_a_small_problem_serves_calls_that_name_no_threads(
@@ -641,6 +642,32 @@ def test_wisdom_of_a_small_problem_serves_calls_that_name_no_threads(
         assert saved is not None
         assert (saved.strategy, saved.bands) == ("serial", 4)
         assert (saved.seconds, saved.default_seconds) == (1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("around", "ratios", "saved"),
+    [(0.1, [2.0] * 5, True), (0.9, [2.0] * 5, False), (0.1, [2.0, 20.0, 3.0, 40.0, 9.0], False)],
+    ids=["steady", "busy machine", "noisy verdict"],
+)
+def test_wisdom_of_a_busy_machine_is_not_saved(
+    around: float, ratios: list[float], saved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later processes would follow it: it was, with a noise of 263 %."""
+    monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path))
+    verdict = Verdict.of(Setting("threads", 2, 8), ratios, [1.0] * 5)
+    found = replace(synthetic_outcome(), verdict=verdict, around=around)
+    lines = report.save(sweep.Sweep((found,), {}))
+    told = next(lines)
+    assert (wisdom.recall(TINY.problem, 2) is not None) == saved
+    if saved:
+        assert list(lines) == []
+        return
+    assert "not saved: times of the same work differ by" in told
+    with pytest.raises(ValueError, match=r"25 % at most are believed; .*--force"):
+        next(lines)
+    assert not list(tmp_path.iterdir())
+    assert "not saved" not in next(report.save(sweep.Sweep((found,), {}), force=True))
+    assert wisdom.recall(TINY.problem, 2) is not None
 
 
 def test_without_matplotlib_there_is_no_picture_but_a_line(

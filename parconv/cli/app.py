@@ -31,6 +31,9 @@ Only = Annotated[
 ThreadCounts = Annotated[
     str | None, typer.Option(help="Thread counts, such as 1,2; default: one and all.")
 ]
+Force = Annotated[
+    bool, typer.Option("--force", help="Believe what was measured on a busy machine too.")
+]
 Method = Annotated[str, typer.Option(help="auto or a method such as direct.")]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .app import app, console, progress, sizes, write_json
+from .app import Force, app, console, progress, sizes, write_json
 
 
 @app.command()
@@ -20,6 +20,7 @@ def asm(
     source: Annotated[
         bool, typer.Option("--source", help="Print the loop's instructions.")
     ] = False,
+    force: Force = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all of it there.")] = None,
 ) -> None:
     """Show the kernel's hot loop, its predicted and measured cycles, and what bounds them.
@@ -36,6 +37,6 @@ def asm(
     if len(taps) != 2:
         raise ValueError(f"kernel is {kernel!r}: pass two sizes, such as 7x7")
     with progress() as announce:
-        found = study(dtype, (taps[0], taps[1]), cpu, announce)
+        found = study(dtype, (taps[0], taps[1]), cpu, force, announce)
     show.show(found, console(), source)
     write_json(json_file, found.to_json())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .app import Only, ThreadCounts, app, console, numbers, progress, write_json
+from .app import Force, Only, ThreadCounts, app, console, numbers, progress, write_json
 
 if TYPE_CHECKING:
     from parconv.experiments.roofline import Roofline
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 @app.command()
 def ceilings(
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure, though it was done.")] = False,
+    force: Force = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the record there; - is standard output.")
     ] = None,
@@ -33,7 +34,7 @@ def ceilings(
         images.check_target(json_file)
     known = None if fresh else survey.recorded()
     with progress() as announce:
-        record = known or survey.survey(announce=announce)
+        record = known or survey.survey(force=force, announce=announce)
     if to_screen:
         typer.echo(json.dumps(record, indent=1))
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .app import app, console, numbers, progress
+from .app import Force, app, console, numbers, progress
 
 SECONDS = 90.0
 
@@ -39,6 +39,7 @@ def tune(
     save: Annotated[
         bool, typer.Option("--save", help="Record the result as wisdom for later processes.")
     ] = False,
+    force: Force = False,
     seed: Annotated[int, typer.Option(help="Of the random order.")] = 0,
 ) -> None:
     """Find the fastest strategy, threads, bands, threading layer and backend by experiment.
@@ -57,5 +58,5 @@ def tune(
         found = sweep.sweep(chosen, options, output, resume, announce)
     screen = console()
     report.show(found, screen)
-    for line in (*report.write(found, output), *(report.save(found) if save else ())):
+    for line in (*report.write(found, output), *(report.save(found, force) if save else ())):
         screen.print(line, highlight=False, soft_wrap=True)

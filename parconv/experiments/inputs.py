@@ -1,4 +1,4 @@
-"""What the studies convolve: handwritten digits, and weights as a fresh layer has them.
+"""What the studies convolve: handwritten digits, images with their values, random weights.
 
 Reads and makes arrays; runs nothing.
 """
@@ -12,6 +12,7 @@ import numpy as np
 from parconv.dtypes import Array
 
 SIDE = 28
+INKED = 0.19  # of the pixels of MNIST
 _NAMES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
 _MAGIC = b"\x00\x00\x08\x03"  # of an IDX file: unsigned bytes, three axes
 
@@ -84,13 +85,34 @@ def _resampling(size: int) -> Array:
     return weights.astype(np.float32)
 
 
-def kaiming_uniform(shape: tuple[int, ...], seed: int = 1) -> Array:
-    """Weights of a layer as PyTorch initialises it: uniform within ``1 / sqrt(inputs)``.
+def mnist_bytes(shape: tuple[int, ...], seed: int = 0) -> Array:
+    """Images of any size with values as MNIST's: integers from 0 to 255, four of five of them 0.
+
+    The studies' images: their sizes are not MNIST's, and no file is needed.
+
+    Returns
+    -------
+    ndarray of float32
+
+    Examples
+    --------
+    >>> f = mnist_bytes((512, 28, 28))
+    >>> float(f.min()), float(f.max()), round(float((f == 0).mean()), 2)
+    (0.0, 255.0, 0.81)
+    """
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, shape, np.uint8)
+    pixels *= random.random(shape, np.float32) < INKED
+    return pixels.astype(np.float32)
+
+
+def study_weights(shape: tuple[int, ...], seed: int = 1) -> Array:
+    """Weights as the studies draw them: uniform within ``sqrt(6) / sqrt(KH + KW + 1)``.
 
     Parameters
     ----------
     shape : tuple of int
-        ``(O, KH, KW)`` or ``(O, C / groups, KH, KW)``.
+        ``(KH, KW)`` or ``(O, KH, KW)``.
     seed : int
         Of the random numbers.
 
@@ -98,15 +120,11 @@ def kaiming_uniform(shape: tuple[int, ...], seed: int = 1) -> Array:
     -------
     ndarray of float32
 
-    References
-    ----------
-    He, K. et al., Delving deep into rectifiers, ICCV 2015; `torch.nn.Conv2d`.
-
     Examples
     --------
-    >>> bool(abs(kaiming_uniform((32, 5, 5))).max() <= 0.2)
-    True
+    >>> round(float(abs(study_weights((32, 5, 5))).max()), 2)
+    0.74
     """
-    limit = 1 / math.sqrt(math.prod(shape[1:] if len(shape) > 2 else shape))
+    limit = math.sqrt(6) / math.sqrt(sum(shape[-2:]) + 1)
     weights: Array = np.random.default_rng(seed).uniform(-limit, limit, shape)
     return weights.astype(np.float32)

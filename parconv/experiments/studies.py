@@ -12,7 +12,7 @@ import numpy as np
 from parconv.dtypes import Array, DType
 
 from . import images
-from .inputs import kaiming_uniform
+from .inputs import mnist_bytes, study_weights
 
 Shape = tuple[int, ...]
 
@@ -104,10 +104,6 @@ def _photograph(shape: Shape) -> Array:
     return images.photograph(max(shape))[: shape[0], : shape[1]]
 
 
-def _noise(shape: Shape) -> Array:
-    return np.random.default_rng(0).random(shape, np.float32)
-
-
 def _binomial(shape: Shape) -> Array:
     """Binomial weights that add up to one: powers of two, so that every order of sums is exact."""
     rows, columns = ([math.comb(n - 1, k) for k in range(n)] for n in shape)
@@ -123,19 +119,19 @@ _ROWS = (
     ),
     Study(
         "batch28", "512 images 28x28 float32, 32 filters 5x5",
-        (512, 28, 28), (32, 5, 5), _noise, kaiming_uniform,
+        (512, 28, 28), (32, 5, 5), mnist_bytes, study_weights,
     ),
     Study(
         "batch516", "64 images 516x516 float32, one filter 5x5",
-        (64, 516, 516), (5, 5), _noise, kaiming_uniform,
+        (64, 516, 516), (5, 5), mnist_bytes, study_weights,
     ),
     Study(
         "image4100", "one image 4100x4100 float32, 5x5",
-        (4100, 4100), (5, 5), _noise, kaiming_uniform,
+        (4100, 4100), (5, 5), mnist_bytes, study_weights,
     ),
     Study(
         "big7x7", "one image 4096x4096 float32, 7x7, border mirror",
-        (4096, 4096), (7, 7), _noise, kaiming_uniform, mode="same", boundary="mirror",
+        (4096, 4096), (7, 7), mnist_bytes, study_weights, mode="same", boundary="mirror",
     ),
 )  # fmt: skip
 STUDIES: Mapping[str, Study] = {study.name: study for study in _ROWS}

@@ -1,5 +1,6 @@
 """How fast this machine's files are: what `parconv files` measured, for later predictions."""
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,8 +29,9 @@ def load() -> Rates | None:
     record = records.read(path())
     try:
         found = Rates(**{name: float(value) for name, value in record["rates"].items()})  # type: ignore[index]
-        return found if min(found.read, found.write) > 0 else None
-    except (KeyError, TypeError, ValueError, AttributeError):
+        able = all(1 <= rate < math.inf for rate in (found.read, found.write))
+        return found if able else None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from parconv.experiments import steadiness
 from parconv.experiments.race.table import milliseconds
+from parconv.records import STEADY
 
 from .isa import BROADCAST, SHUFFLE
 from .study import LoopStudy, Study
@@ -45,7 +47,13 @@ def _heading(study: Study) -> str:
         f"{study.measured.gigahertz.median:.2f} GHz\n"
         f"the loop of a {_by(study.asked)} filter in the {study.dtype} kernel: {study.one}, "
         f"{study.one.passes} passes a tile of {_by(study.one.taps)} taps"
+        f"{_forced(study.spread)}"
     )
+
+
+def _forced(spread: float) -> str:
+    busy = spread > STEADY
+    return f"\nmeasured on a busy machine, by force: {steadiness.told(spread)}" if busy else ""
 
 
 def _by(sizes: tuple[int, int]) -> str:

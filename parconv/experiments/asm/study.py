@@ -6,13 +6,14 @@ Shows nothing; `show` prints it.
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 
 from parconv import machine, records
-from parconv.experiments import ceilings
+from parconv.experiments import ceilings, steadiness
 from parconv.methods.direct import packing
 from parconv.methods.direct.tile import ROWS, VECTORS
 
@@ -76,6 +77,7 @@ class Study:
     maxima: tuple[theory.Maximum, ...]
     pages: Mapping[int, list[pages.Forecast]]
     walks: float | str
+    spread: float  # of the machine, while it was measured
 
     @property
     def instructions(self) -> int:
@@ -135,6 +137,7 @@ class Study:
                 str(side): [dataclasses.asdict(row) for row in rows]
                 for side, rows in self.pages.items()
             },
+            "spread": self.spread,
             "dtlb_load_misses": self.walks if isinstance(self.walks, float) else None,
             "dtlb_note": self.walks if isinstance(self.walks, str) else None,
         }
@@ -166,6 +169,7 @@ def study(
     dtype: str = "float32",
     taps: tuple[int, int] = kernels.BIGGEST,
     processor: str | None = None,
+    force: bool = False,
     announce: Announce = lambda name, done, total: None,
 ) -> Study:
     """Take the kernel for ``dtype`` apart and measure it.
@@ -178,6 +182,8 @@ def study(
         The filter whose loop is looked at; by default one that runs the biggest.
     processor : str, optional
         Whose model llvm-mca uses; by default one that fits this machine.
+    force : bool
+        Go on where the machine is too busy to measure, which raises UnsteadyError otherwise.
     announce : callable
         Told the name of each step before it runs, the steps done, and their number.
 
@@ -189,7 +195,8 @@ def study(
     itemsize, one = np.dtype(kind).itemsize, kernels.pass_of(*taps)
     announce("compiling the kernel", 0, 4)
     code, host = kernels.listing(kind), llvm.get_host_cpu_name()
-    core, (rate, per_cycle) = core_of(host), rates(kind)
+    core = core_of(host)
+    (rate, per_cycle), before = steadiness.steadily(partial(rates, kind), 1, force)
     fma = max(0.5, round(2 * rate) / 2)
     announce("predicting", 1, 4)
     found = {size: kernels.loop_of(code, size, one.flat) for size in dict.fromkeys(one.groups)}
@@ -205,13 +212,13 @@ def study(
         for size, loop in found.items()
     )  # fmt: skip
     announce("measuring the loop", 2, 4)
-    measured = measure.measure(kind, one)
+    measured, after = steadiness.steadily(partial(measure.measure, kind, one), 1, force)
     announce("measuring the images of the studies", 3, 4)
     maxima = tuple(theory.table(kind, core, fma, per_cycle))
     walks = counter.walks(theory.SIDES[-1], theory.TAPS, kind)
     return Study(
         records.fingerprint(), host, kind, taps, one, core, rate, fma, loops, models, measured,
-        maxima, page_forecasts(itemsize, core), walks,
+        maxima, page_forecasts(itemsize, core), walks, max(before, after),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import parconv
 from parconv import budget, ceilings, records
 
+from .. import steadiness
 from . import caches, launches, pages
 from .arithmetic import DOT_PRODUCTS, FLOAT32, MULTIPLY_ADDS, obstacle
 from .caches import Cache
@@ -43,6 +44,7 @@ def survey(
     *,
     steps: int = STEPS,
     nbytes: int | None = None,
+    force: bool = False,
     announce: Announce = lambda name, done, total: None,
 ) -> Record:
     """Measure everything and record it where `parconv.ceilings.load` finds it.
@@ -53,6 +55,8 @@ def survey(
         Numbers of threads; by default one to eight, powers of two, and all.
     steps, nbytes : int
         Multiply-adds per chain and bytes per array in memory: smaller is faster and less exact.
+    force : bool
+        Record what was measured on a busy machine too, and let predictions rest on it.
     announce : callable
         Told what runs next, the steps done, and their number.
 
@@ -60,32 +64,40 @@ def survey(
     --------
     >>> survey()["threads"][0]["gflops32"] > 0  # doctest: +SKIP
     True
+
+    Raises
+    ------
+    UnsteadyError
+        Where the machine stayed too busy; nothing is recorded then.
     """
     start = time.perf_counter()
     cores = budget.thread_budget()
     counts = tuple(counts or thread_counts(cores))
     levels, guess = caches.sizes()
-    tasks: dict[Any, Callable[[], Any]] = {
+    tasks: dict[Any, tuple[int, Callable[[], Any]]] = {
         **{
-            (n, look): partial(row, n, levels, steps=steps, nbytes=nbytes)
+            (n, look): (n, partial(row, n, levels, steps=steps, nbytes=nbytes))
             for look in range(LOOKS)
             for n in counts
         },
-        "fresh pages": partial(pages.measure, nbytes or pages.NBYTES),
-        **{name: partial(launches.measure, name, cores) for name in LAUNCHES},
+        "fresh pages": (1, partial(pages.measure, nbytes or pages.NBYTES)),
+        **{name: (cores, partial(launches.measure, name, cores)) for name in LAUNCHES},
     }
-    found = {}
-    for done, (name, task) in enumerate(tasks.items()):
+    found, spread = {}, 0.0
+    for done, (name, (threads, task)) in enumerate(tasks.items()):
         announce(name if isinstance(name, str) else f"{name[0]} threads", done, len(tasks))
-        found[name] = task()
+        found[name], around = steadiness.steadily(task, threads, force)
+        spread = max(spread, around)
     rows = [_best([found[n, look] for look in range(LOOKS)]) for n in counts]
     record = {
         "fingerprint": records.fingerprint(),
         "date": time.strftime("%Y-%m-%d %H:%M"),
+        "spread": spread,
+        "forced": force,
         "seconds": round(time.perf_counter() - start, 1),
         "versions": _versions(),
         "caches": [vars(cache) for cache in levels],
-        "notes": [*([guess] if guess else []), *_crowded(rows)],
+        "notes": [*([guess] if guess else []), *_crowded(rows), *_forced(spread)],
         "absent": {kind.name: reason for kind in DOT_PRODUCTS if (reason := obstacle(kind))},
         "threads": rows,
         "pages": found["fresh pages"],
@@ -112,6 +124,12 @@ def _crowded(rows: Sequence[Record]) -> Iterator[str]:
                 f"{found['threads']} threads reach {gain:.1f} times the FMA peak of one: other "
                 "processes, hyper-threads or a lower clock; `--fresh` measures again"
             )
+
+
+def _forced(spread: float) -> Iterator[str]:
+    """Whether the machine was too busy to be believed."""
+    if spread > records.STEADY:
+        yield f"measured on a busy machine, by force: {steadiness.told(spread)}"
 
 
 def _versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from parconv import planner, wisdom
+from parconv.records import STEADY
 
 from .duel import Verdict
 from .scaling import Curve, curves
@@ -35,6 +36,8 @@ class Outcome:
         The machine's budget of threads.
     late : bool
         Whether time ran out.
+    around : float
+        The spread of the machine's speed, before and after the verdict.
     """
 
     subject: Subject
@@ -47,6 +50,7 @@ class Outcome:
     exhaustive_runs: int
     cores: int
     late: bool
+    around: float
 
     @property
     def chosen(self) -> Setting:
@@ -58,7 +62,17 @@ class Outcome:
     def curves(self) -> tuple[Curve, ...]:
         return curves(self.tallies, self.cores)
 
-    def save(self) -> Path | None:
+    @property
+    def spread(self) -> float:
+        """How far the verdict is to be trusted: the machine's spread, or its own noise."""
+        return max(self.around, self.verdict.noise) if self.verdict else self.around
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether there is a verdict, of a machine that was too busy to measure."""
+        return self.verdict is not None and not self.spread <= STEADY
+
+    def save(self, force: bool = False) -> Path | None:
         """Record the choice as wisdom for later processes; None where nothing was compared.
 
         A small problem is planned for one thread where nobody names a number, so it is recorded
@@ -75,8 +89,8 @@ class Outcome:
         image, taps = (problem.image, problem.image_dtype), (problem.filter, problem.filter_dtype)
         unasked = planner.thread_limit(image, taps, None)
         if chosen.threads <= unasked < self.cores:
-            wisdom.remember(problem, unasked, found)
-        return wisdom.remember(problem, self.cores, found)
+            wisdom.remember(problem, unasked, found, spread=self.spread, forced=force)
+        return wisdom.remember(problem, self.cores, found, spread=self.spread, forced=force)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -87,6 +101,7 @@ class Outcome:
             "runs": self.runs,
             "exhaustive_runs": self.exhaustive_runs,
             "out_of_time": self.late,
+            "spread": self.spread,
             "fastest": asdict(self.ranking[0]) if self.ranking else None,
             "default": asdict(self.default),
             "chosen": asdict(self.chosen),

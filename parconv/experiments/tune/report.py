@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import images
+from .. import images, steadiness
 from ..race.report import machine_facts
 from ..race.table import milliseconds
 from . import outcome as outcomes
@@ -51,12 +51,22 @@ def _pictures(sweep: Sweep, directory: Path) -> Iterator[Path]:
         yield path
 
 
-def save(sweep: Sweep) -> Iterator[str]:
-    """Record every outcome as wisdom; a line about each."""
+def save(sweep: Sweep, force: bool = False) -> Iterator[str]:
+    """Record every outcome as wisdom; a line about each.
+
+    UnsteadyError follows where some were left out, as the machine was too busy.
+    """
     for outcome in sweep.outcomes:
-        path = outcome.save()
-        told = "none, for want of a comparison" if path is None else f"{outcome.chosen}, in {path}"
-        yield f"wisdom for {outcome.subject.problem}: {told}"
+        yield f"wisdom for {outcome.subject.problem}: {_saved(outcome, force)}"
+    if not force:
+        steadiness.check(max((o.spread for o in sweep.outcomes if o.doubtful), default=0.0))
+
+
+def _saved(outcome: Outcome, force: bool) -> str:
+    if outcome.doubtful and not force:
+        return f"not saved: {steadiness.told(outcome.spread)}"
+    path = outcome.save(force)
+    return "none, for want of a comparison" if path is None else f"{outcome.chosen}, in {path}"
 
 
 def show(sweep: Sweep, console: "Console") -> None:

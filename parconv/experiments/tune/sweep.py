@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parconv import budget, wisdom
 
-from .. import baselines
+from .. import baselines, steadiness
 from ..baselines import BASELINES
 from . import search as searches, settings as axes
 from .duel import duel
@@ -134,10 +134,11 @@ def _tuned(
     )
     find = searches.exhaustive if options.exhaustive else searches.racing
     ranking = find(search, options.repeats)
-    verdict = duel(search, ranking, options.repeats)
+    cores = budget.thread_budget()
+    verdict, spread = steadiness.watched(lambda: duel(search, ranking, options.repeats), cores)
     return Outcome(
         subject, options.implementation, search.tallies, default, ranking, verdict, search.runs,
-        len(search.tallies) * options.repeats, budget.thread_budget(), search.late(),
+        len(search.tallies) * options.repeats, cores, search.late(), spread,
     )  # fmt: skip
 
 
