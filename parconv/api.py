@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from . import apart
+
+apart.load(f"{__package__}.planner")  # first, NumPy too, as an interrupt does not cut its import
+
 import numpy as np
 
 from .arrays import as_array

@@ -85,6 +85,9 @@ def test_interrupts_of_the_first_use(
     [
         ("import parconv.filters", 0.15),
         ("from parconv import stream", 0.4),
+        ("import parconv.api", 0.15),
+        ("import parconv.api", 0.3),
+        ("import parconv.api", 0.5),
     ],
 )
 def test_interrupts_of_an_import(statement: str, delay: float, run_python: RunPython) -> None:
@@ -429,3 +432,35 @@ def test_calls_at_the_interpreters_end(how: str, warm: str, run_python: RunPytho
     done = run_python(AT_THE_END, how, warm, *STRATEGIES)
     assert done.stdout == "right\n", done
     assert not done.stderr, done
+
+
+def test_an_interrupt_does_not_cut_the_start_of_numbas_threads(run_python: RunPython) -> None:
+    """It is raised at once; the start goes on, once, and the next call waits for its end."""
+    run_python(
+        PRELUDE
+        + """
+    from numba.np.ufunc import parallel
+    from parconv import budget
+    start, ends = parallel._launch_threads, []
+
+    def slowly():
+        for _ in range(100):
+            time.sleep(0.01)
+        start()
+        ends.append(threading.current_thread())
+
+    parallel._launch_threads = slowly
+    begun = time.perf_counter()
+    interrupt_after(0.2)
+    try:
+        budget.threading_layer()
+    except KeyboardInterrupt:
+        assert time.perf_counter() - begun < 0.8 and not ends
+    else:
+        raise AssertionError("no interrupt")
+    assert budget.threading_layer() != "none"
+    assert ends and threading.main_thread() not in ends
+    assert budget.get_num_threads() >= 1
+        """,
+        env={"NUMBA_THREADING_LAYER": "omp"},
+    )

@@ -10,6 +10,7 @@ from functools import cache
 import numba
 from numba.core import config
 
+from .. import apart
 from . import table, waiting
 
 NO_LAYER = "none"
@@ -35,9 +36,26 @@ def was_forked() -> bool:
 
 @cache
 def _started() -> tuple[str, str | None]:
-    """The threading layer, and what kept Numba from starting it."""
-    from numba.np.ufunc import parallel
+    """The threading layer, and what kept Numba from starting it.
 
+    An interrupt would cut it short.  But TBB ends its threads before a fork only on the thread that
+    started them, which is gone by then if it was another one.
+    """
+    return _start() if _takes_tbb() else apart.run(_start)
+
+
+def _takes_tbb() -> bool:
+    if str(config.THREADING_LAYER).lower() in ("omp", "workqueue"):
+        return False
+    try:
+        apart.load("numba.np.ufunc.tbbpool")
+    except ImportError:
+        return False
+    return True
+
+
+def _start() -> tuple[str, str | None]:
+    parallel = apart.load("numba.np.ufunc.parallel")
     try:
         with waiting.patiently():
             parallel._launch_threads()
