@@ -66,8 +66,8 @@ def path() -> Path:
     return records.local(records.home()) / "ceilings.json"
 
 
-def _recorded() -> records.Record | None:
-    """None, too, where the machine was too busy to measure."""
+def recorded() -> records.Record | None:
+    """The whole record; None where nothing was measured here, or on too busy a machine."""
     record = records.read(path())
     return record if record and records.is_steady(record) else None
 
@@ -77,7 +77,7 @@ def load(threads: int) -> Ceilings | None:
 
     Between two thread counts that were measured rates lie on a line; beyond the last one they stay.
     """
-    record = _recorded()
+    record = recorded()
     try:
         rows = sorted(_from_row(row) for row in record["threads"]) if record else []
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -91,7 +91,7 @@ def load(threads: int) -> Ceilings | None:
 
 def waking() -> float | None:
     """Seconds from the call for a sleeping thread of ours to its coming; None where unmeasured."""
-    record = _recorded()
+    record = recorded()
     try:
         found = float(record["launches"][ASLEEP]["median_us"]) * 1e-6 if record else 0.0
     except (KeyError, TypeError, ValueError, OverflowError):

@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import hashlib
 import json
+import math
 import os
 import platform
 import stat
@@ -120,9 +121,8 @@ def _at_once(path: str, flags: int) -> int:
 
 def is_steady(record: Record) -> bool:
     """Whether it says that what it holds was measured on a quiet machine, or taken all the same."""
-    found = record.get("spread")
-    quiet = isinstance(found, float | int) and 0 <= found <= STEADY
-    return quiet or record.get("forced") is True
+    found, most = record.get("spread"), math.inf if record.get("forced") is True else STEADY
+    return isinstance(found, float) and 0 <= found <= most
 
 
 def write(path: Path, record: Record) -> None:

@@ -172,7 +172,7 @@ def test_cache_slopes_come_from_a_survey_of_the_same_machine_only(
     rates = {"L1": {"copy": 90.0}, "memory": {"copy": 8.0}}
     names = ("threads", "gflops32", "gflops64", "gbytes")
     rows = [{**{name: getattr(TWO, name) for name in names}, "bandwidth": rates}]
-    records.write(survey.ceilings.path(), {"threads": rows})
+    records.write(survey.ceilings.path(), {"threads": rows, "spread": 0.02})
     path = tmp_path / "race.json"
     path.write_text(json.dumps(report() if kin else report(cpu="another")))
     found = roofline.find(path)

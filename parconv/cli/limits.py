@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,11 +40,15 @@ def ceilings(
         return
     tables.show(record, console())
     typer.echo(
-        f"measured {record['date']}; `parconv ceilings --fresh` measures again"
+        f"measured {record['date']}, {_spread(record)}; `parconv ceilings --fresh` measures again"
         if known
-        else f"recorded for this machine, in {record['seconds']:.0f} s"
+        else f"recorded for this machine, {_spread(record)}, in {record['seconds']:.0f} s"
     )
     write_json(json_file, record)
+
+
+def _spread(record: dict[str, Any]) -> str:
+    return f"times of the same work {100 * record['spread']:.0f} % apart"
 
 
 @app.command()

@@ -35,8 +35,8 @@ Record = records.Record
 
 
 def recorded() -> Record | None:
-    """What the last survey of this machine found, or None."""
-    return records.read(ceilings.path())
+    """What the last survey of this machine found; None without one that is believed."""
+    return ceilings.recorded()
 
 
 def survey(
