@@ -582,6 +582,7 @@ def test_what_a_sweep_refuses(tiny: Path, capsys: pytest.CaptureFixture[str]) ->
         ([*TUNE, "--threads", "0"], "threads is '0'"),
         ([*TUNE, "--implementation", "magic"], "implementation 'magic' is not known"),
         ([*TUNE, "--implementation", "naive", "--save"], "--save is for parconv"),
+        ([*TUNE, "--force"], "--force is for --save"),
         ([*TUNE, "--output", "file"], "output file is a file"),
         ([*TUNE, "--output", "no/where"], "there is no directory"),
         (["tune", "medium 1024x1024 7x7", "--implementation", "gather"], "3x3"),

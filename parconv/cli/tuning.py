@@ -48,6 +48,8 @@ def tune(
     """
     from parconv.experiments.tune import report, subjects, sweep
 
+    if force and not save:
+        raise ValueError("--force is for --save, which alone refuses busy machines: pass both")
     counts = () if threads is None else tuple(sorted({*numbers(threads, "threads", ",")}))
     seconds = budget if budget is not None or exhaustive else SECONDS
     options = sweep.Options(implementation, counts, repeats, seed, exhaustive, seconds)

@@ -60,15 +60,15 @@ def survey(
     announce : callable
         Told what runs next, the steps done, and their number.
 
-    Examples
-    --------
-    >>> survey()["threads"][0]["gflops32"] > 0  # doctest: +SKIP
-    True
-
     Raises
     ------
     UnsteadyError
         Where the machine stayed too busy; nothing is recorded then.
+
+    Examples
+    --------
+    >>> survey()["threads"][0]["gflops32"] > 0  # doctest: +SKIP
+    True
     """
     start = time.perf_counter()
     cores = budget.thread_budget()
