@@ -14,7 +14,7 @@ from rich.console import Console
 
 from parconv import cli, conv2d
 from parconv.ceilings import Ceilings
-from parconv.experiments import ceilings, demo, images
+from parconv.experiments import ceilings, demo, inputs
 from parconv.experiments.race import (
     PEERS,
     WORKLOADS,
@@ -412,7 +412,7 @@ def test_demo_runs_without_peers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("place", [(0, 0), (-1, -1), (300, 300)])
 def test_demo_raises_on_a_wrong_pixel(place: tuple[int, int]) -> None:
-    f = images.photograph(600)
+    f = inputs.photograph(600)
     g = np.ones((3, 3), np.float32)
     padded = np.pad(f, 1, mode="reflect")
     out = demo.shift_and_add(padded, g).astype(np.float32)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv import budget, conv2d, plan2d
+from parconv import budget, conv2d, images, plan2d
 from parconv.ceilings import Ceilings
 
-from . import ceilings, filters, images
+from . import ceilings, filters
 from .ceilings import thread_counts
+from .inputs import photograph
 from .race.peers import NDIMAGE, OPENCV, Peer
 from .race.workloads import Workload
 
@@ -84,12 +85,11 @@ def run(
     ArithmeticError
         A result is further from the reference than rounding explains.
     """
-    images.check_target(output)
-    images.check_writable(output, np.dtype(np.uint8), (size, size, 3))
+    images.check_png(output)
     counts = thread_counts(budget.thread_budget())
     announce("measuring this machine's ceilings", 0, len(FILTERS) + 1)
     limits = {count: ceilings.measure(count) for count in counts}
-    f = images.photograph(size)
+    f = photograph(size)
     lines: list[Line] = []
     shown = {"photograph": _corner(f)}
     for done, name in enumerate(FILTERS, 1):

@@ -11,8 +11,7 @@ import numpy as np
 
 from parconv.dtypes import Array, DType
 
-from . import images
-from .inputs import kaiming_uniform
+from .inputs import kaiming_uniform, photograph
 
 Shape = tuple[int, ...]
 
@@ -101,7 +100,7 @@ class Study:
 
 
 def _photograph(shape: Shape) -> Array:
-    return images.photograph(max(shape))[: shape[0], : shape[1]]
+    return photograph(max(shape))[: shape[0], : shape[1]]
 
 
 def _noise(shape: Shape) -> Array:
