@@ -346,7 +346,7 @@ def test_explain_refuses_in_one_line(run: Run, arguments: tuple[str, ...], fragm
         (("race", "--repeats", "0", "--only", "small"), "repeats 0"),
         (("race", "--json", "nowhere/race.json"), "no directory nowhere"),
         (("demo", "--output", "nowhere/demo.png"), "no directory nowhere"),
-        (("demo", "--output", "demo.svg"), "suffix '.svg'"),
+        (("demo", "--output", "demo.svg"), "ends in .png"),
         (("demo", "--size", "0"), "size is 0"),
         (("frobnicate",), "frobnicate"),
         (("--frobnicate",), "--frobnicate"),

@@ -78,9 +78,11 @@ def apply(
     """
     import parconv
     from parconv import images
+    from parconv.dtypes import check_dtype
     from parconv.experiments import filters
 
-    wish = images.Wish(dtype, absolute, offset, nodata)
+    wanted = None if dtype is None else check_dtype("dtype", dtype)
+    wish = images.Wish(wanted, absolute, offset, nodata)
     images.check_target(target)
     images.file_format(target)
     g = images.scaled(filters.parse(kernel), scale)

@@ -207,17 +207,18 @@ def _save_picture(output: Path, shown: Mapping[str, Image]) -> None:
 
 
 def table(demo: Demo) -> "Table":
-    """The lines for the terminal."""
+    """The lines for a terminal of at least 80 columns."""
     from rich.table import Table
 
     scaled = f", timed on {SCIPY_SIDE}² and scaled by area" if demo.size > SCIPY_SIDE else ""
     result = Table(
         title=f"photograph {demo.size} x {demo.size} float32, border {BORDER} "
-        f"(scipy on 1 thread{scaled}; OpenCV on as many as ours)"
+        f"(scipy.ndimage on 1 thread{scaled}; OpenCV on as many as ours)"
     )
-    headings = ("threads", "ms", "speed-up", "GFLOP/s", "% FMA peak", "× scipy.ndimage", "× OpenCV")
+    headings = ("threads", "ms", "speed-up", "GFLOP/s", "% FMA\npeak", "×\nscipy", "×\nOpenCV")
     for heading in ("filter", *headings):
-        result.add_column(heading, justify="left" if heading == "filter" else "right")
+        left = heading == "filter"
+        result.add_column(heading, justify="left" if left else "right", no_wrap=True)
     for line in demo.lines:
         rates = (f"{line.speedup:.2f}", f"{line.gflops:.0f}", f"{line.percent_of_peak:.0f}")
         ratios = [f"{r:.1f}" if r else "" for r in (line.scipy_ratio, line.opencv_ratio)]

@@ -3,12 +3,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ..api import conv2d
-from ..dtypes import Array, DType, check_dtype
+from ..dtypes import Array, DType
 from .picture import Picture
 
 NODATA = ("refuse", "spread", "ignore")
@@ -32,14 +31,12 @@ class Wish:
         filter them as data.
     """
 
-    dtype: Any = None
+    dtype: DType | None = None
     absolute: bool = False
     offset: float = 0
     nodata: str = "refuse"
 
     def __post_init__(self) -> None:
-        if self.dtype is not None:
-            object.__setattr__(self, "dtype", check_dtype("dtype", self.dtype))
         if not math.isfinite(self.offset):
             raise ValueError(f"offset={self.offset}: pass a finite number")
         if self.nodata not in NODATA:

@@ -46,11 +46,11 @@ INFO = {
 
 @contextmanager
 def opened(file: IO[bytes]) -> Iterator["PIL.Image.Image"]:
-    """The picture in ``file``, without a word on the terminal if it is large."""
+    """The picture in ``file``, without Python's warnings on the terminal (that it is large)."""
     import PIL.Image
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")
         try:
             with PIL.Image.open(file) as picture:
                 yield picture

@@ -33,8 +33,9 @@ def _by_pillow(file: IO[bytes], block: Any) -> tuple[Array, bool]:
     It knows min-is-white up to 8 bits, and then gives brightness.
     """
     page = block.keyframe
+    pages = [page] if block is page else block.pages
     with opened(file) as picture:
-        pixels = np.stack([_page(picture, one, page) for one in getattr(block, "pages", [page])])
+        pixels = np.stack([_page(picture, one, page) for one in pages])
     return pixels.reshape(block.shape), picture.mode in ("1", "L", "RGB")
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import IO, Any
 
 from ..picture import Picture
@@ -10,6 +11,8 @@ from .decoding import samples
 from .meaning import upright, with_meaning
 from .tags import about_file, about_page
 
+LONGEST = 120  # characters of a complaint
+OURS = "GDAL_NODATA"  # which `meaning` reads; to tifffile the least float32 is too small for one
 NARROW = (2, 3, 4)  # columns of a page that may be colours that somebody wrote as columns
 
 
@@ -17,21 +20,28 @@ def decode(file: IO[bytes]) -> tuple[Picture, ...]:
     """The pictures of the file, each of pages that are alike."""
     import tifffile
 
-    with _quiet(), tifffile.TiffFile(file) as tif:
+    with _overheard() as complaints, tifffile.TiffFile(file) as tif:
         blocks = list(_blocks(tif))
         about = about_file(tif, alone=len(blocks) == 1)
-        return tuple(_picture(file, block, about) for block in blocks)
+        first, *others = [_picture(file, block, about) for block in blocks]
+    notes = [first.note] if first.note else []
+    notes += [f"tifffile says {text}" for text in complaints if OURS not in text][:1]
+    return replace(first, note="; ".join(notes)), *others
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without tifffile's log, of up to hundreds of lines for a damaged file."""
-    log = logging.getLogger("tifffile")
-    before, log.disabled = log.disabled, True
+def _overheard() -> Iterator[list[str]]:
+    """What tifffile logs, up to hundreds of lines for a damaged file, kept from the terminal."""
+    log, said = logging.getLogger("tifffile"), list[str]()
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage()[:LONGEST])  # type: ignore[method-assign]
+    before, log.propagate = log.propagate, False
+    log.addHandler(handler)
     try:
-        yield
+        yield said
     finally:
-        log.disabled = before
+        log.removeHandler(handler)
+        log.propagate = before
 
 
 def _blocks(tif: Any) -> Iterator[Any]:
