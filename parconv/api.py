@@ -42,7 +42,8 @@ def conv2d(
     ----------
     f : array_like, shape (..., H, W)
         Image or stack of images (see ``axes``), of any layout: bool, (u)int8 to (u)int64, float16,
-        float32, float64, complex64 or complex128.
+        float32, float64, complex64 or complex128.  An image of Pillow's is taken by its mode:
+        one of several bands needs ``axes=(0, 1)``, one with a palette must be converted.
     g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW)
         Filter; reflected, as convolution is defined.  It may be larger than the image.  Rows and
         columns of zeros around it or in regular steps, and the zeros of a sparse filter (fewer
@@ -137,8 +138,8 @@ def conv2d(
     (3, 4)
     """
     return _run(
-        f, g, out, threads, strategy, method, True, mode, boundary, cval, padding, origin, axes,
-        stride, dilation, groups, dtype, accumulate, tolerance,
+        _image(f, axes), g, out, threads, strategy, method, True, mode, boundary, cval, padding,
+        origin, axes, stride, dilation, groups, dtype, accumulate, tolerance,
     )  # fmt: skip
 
 
@@ -178,8 +179,8 @@ def correlate2d(
     array([[2, 3, 4]])
     """
     return _run(
-        f, g, out, threads, strategy, method, False, mode, boundary, cval, padding, origin, axes,
-        stride, dilation, groups, dtype, accumulate, tolerance,
+        _image(f, axes), g, out, threads, strategy, method, False, mode, boundary, cval, padding,
+        origin, axes, stride, dilation, groups, dtype, accumulate, tolerance,
     )  # fmt: skip
 
 
@@ -233,7 +234,7 @@ def plan2d(
     >>> plan(np.ones((64, 64), np.float32))[0, :3]
     array([4., 6., 6.], dtype=float32)
     """
-    image, taps = _spec("f", f_or_spec), _spec("g", g)
+    image, taps = _spec("f", f_or_spec, axes), _spec("g", g)
     found = UNKNOWN if is_spec(g) else traits_of(as_array("g", g))
     plan = decide(
         image, taps, found, threads, strategy, method, not correlate, mode, boundary, cval,
@@ -242,17 +243,19 @@ def plan2d(
     return plan if is_spec(g) else plan.with_filter(as_array("g", g))
 
 
-def _run(f: Any, g: Any, out: Array | None, *question: Any) -> Array:
-    if type(f) is not np.ndarray:
-        f = as_array("f", f)
+def _image(f: Any, axes: Any) -> Array:
+    return f if type(f) is np.ndarray else as_array("f", f, axes)
+
+
+def _run(f: Array, g: Any, out: Array | None, *question: Any) -> Array:
     if type(g) is not np.ndarray:
         g = as_array("g", g)
     plan = decide((f.shape, f.dtype), (g.shape, g.dtype), traits_of(g), *question)
     return plan.run(f, plan.prepare(g), out)
 
 
-def _spec(name: str, value: Any) -> tuple[tuple[int, ...], Any]:
+def _spec(name: str, value: Any, axes: Any = None) -> tuple[tuple[int, ...], Any]:
     if is_spec(value):
         return check_spec(name, value)
-    array = as_array(name, value)
+    array = as_array(name, value, axes)
     return array.shape, array.dtype

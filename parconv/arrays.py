@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from .dtypes import Array, DType, check_dtype, kernel_dtype
+from .pictures import check_picture
 
 
-def as_array(name: str, value: Any) -> Array:
-    """An ndarray of numbers, or TypeError."""
+def as_array(name: str, value: Any, axes: Any = None) -> Array:
+    """An ndarray of numbers, or TypeError; ``axes`` are those of an image's rows and columns."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array: pass {name}.filled(value) or {name}.data")
     try:
@@ -21,6 +22,7 @@ def as_array(name: str, value: Any) -> Array:
     except ValueError as error:
         raise TypeError(f"{name} is not an array of numbers: {error}") from error
     check_dtype(name, array.dtype)
+    check_picture(name, value, axes)
     return array
 
 

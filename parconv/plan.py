@@ -73,7 +73,11 @@ class Plan:
         """Convolve ``f``, an image of the planned shape and dtype, with the plan's filter."""
         if self.taps is None:
             raise ValueError("the plan was made from a filter's shape: pass the filter to plan2d")
-        return self.run(f if type(f) is np.ndarray else arrays.as_array("f", f), self.taps, out)
+        return self.run(
+            f if type(f) is np.ndarray else arrays.as_array("f", f, self.problem.axes),
+            self.taps,
+            out,
+        )
 
     def run(self, f: Array, taps: Any, out: Array | None) -> Array:
         """Check the arrays against the problem, then let the strategy fill the output."""

@@ -329,7 +329,7 @@ def test_out(helper: Callable[..., Any]) -> None:
 def test_lists_and_empty_images(helper: Callable[..., Any]) -> None:
     rows = [[1.0, 2.0], [3.0, 5.0]]
     assert_array_equal(helper(rows), helper(np.array(rows)))
-    assert helper(np.zeros((0, 3, 4))).shape == (0, 3, 4)
+    assert helper(np.zeros((0, 3, 5))).shape == (0, 3, 5)
 
 
 @helpers

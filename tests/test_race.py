@@ -14,7 +14,7 @@ from rich.console import Console
 
 from parconv import cli, conv2d
 from parconv.ceilings import Ceilings
-from parconv.experiments import ceilings, demo, images
+from parconv.experiments import ceilings, demo, inputs
 from parconv.experiments.race import (
     PEERS,
     WORKLOADS,
@@ -410,9 +410,29 @@ def test_demo_runs_without_peers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert demo.table(found).row_count == len(found.lines)
 
 
+def test_the_demos_table_fits_80_columns() -> None:
+    numbers = (9999.99, 15.95, 1234.4, 98.7, 123.4, 103.4, 1e-8)
+    lines = [demo.Line(name, 16, numbers[0] / 1e3, *numbers[1:]) for name in demo.FILTERS]
+    screen = Console(width=80, file=io.StringIO())
+    screen.print(demo.table(demo.Demo(4096, tuple(lines), Path("demo.png"))))
+    shown = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in shown
+    for text in (*demo.FILTERS, "9999.99", "15.95", "1234", "99", "123.4", "103.4", "speed-up"):
+        assert text in shown
+
+
+@pytest.mark.parametrize("command", ["demo", "roofline"])
+@pytest.mark.parametrize("name", ["picture.jpg", "picture.tiff", "picture"])
+def test_a_png_has_the_name_of_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, name: str
+) -> None:
+    assert cli.main([command, "--output", str(tmp_path / name)]) == 2
+    assert "will be a PNG: pass a name that ends in .png" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("place", [(0, 0), (-1, -1), (300, 300)])
 def test_demo_raises_on_a_wrong_pixel(place: tuple[int, int]) -> None:
-    f = images.photograph(600)
+    f = inputs.photograph(600)
     g = np.ones((3, 3), np.float32)
     padded = np.pad(f, 1, mode="reflect")
     out = demo.shift_and_add(padded, g).astype(np.float32)

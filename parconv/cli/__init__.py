@@ -5,6 +5,7 @@ nothing itself; what is slow to import is imported by the command that needs it.
 """
 
 import io
+import re
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ from . import code, counters, doctor, limits, pictures, questions, streams, tuni
 from .app import app
 
 WRONG, FAILED, INTERRUPTED = 1, 2, 130
+LONG = re.compile(r"(\S{80})\S+")  # a word that the user typed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Usage errors: their class has moved between typer's releases, this method has not.
         if not hasattr(error, "format_message"):
             raise
-        return _fail(error.format_message())
+        return _fail(LONG.sub(r"\1...", error.format_message()))
     return status if isinstance(status, int) else 0
 
 

@@ -69,7 +69,7 @@ def numbers(text: str, option: str, separator: str) -> tuple[int, ...]:
 
 def write_json(target: Path | None, content: Any) -> None:
     """The content in the file, whole or not at all; nothing where no file is wanted."""
-    from parconv.experiments import images
+    from parconv import images
 
     if target is not None:
         with images.replacing(target) as file:

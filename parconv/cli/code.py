@@ -27,7 +27,7 @@ def asm(
 
     Example: parconv asm --dtype float64 --kernel 7x7 --source --json asm.json
     """
-    from parconv.experiments import images
+    from parconv import images
     from parconv.experiments.asm import kernels, show
     from parconv.experiments.asm.study import study
 

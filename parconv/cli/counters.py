@@ -51,7 +51,7 @@ def perf(
 
     Example: parconv perf gather scatter --workload photo3x3 --simulate
     """
-    from parconv.experiments import images
+    from parconv import images
     from parconv.experiments.perf import report
 
     if json_file is not None:

@@ -26,7 +26,7 @@ def ceilings(
 
     Example: parconv ceilings --fresh --json ceilings.json
     """
-    from parconv.experiments import images
+    from parconv import images
     from parconv.experiments.ceilings import survey, tables
 
     to_screen = json_file == Path("-")
@@ -67,9 +67,10 @@ def roofline(
 
     Example: parconv roofline --race race.json --output roofline.png
     """
-    from parconv.experiments import images, roofline as experiment
+    from parconv import images
+    from parconv.experiments import roofline as experiment
 
-    images.check_target(output)
+    images.check_png(output)
     counts = None if threads is None else list(numbers(threads, "threads", ","))
     with progress() as announce:
         found = experiment.find(race, only, counts, announce)
@@ -79,7 +80,8 @@ def roofline(
 
 def _drawn(found: "Roofline", output: Path) -> str:
     """Draw the picture; where it is, or why it is not."""
-    from parconv.experiments import images, roofline as experiment
+    from parconv import images
+    from parconv.experiments import roofline as experiment
 
     try:
         with images.replacing(output) as file:

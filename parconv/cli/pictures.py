@@ -54,19 +54,40 @@ def apply(
     correlate: Annotated[
         bool, typer.Option("--correlate/--convolve", help="Do not reflect the kernel.")
     ] = False,
+    absolute: Annotated[bool, typer.Option("--abs", help="Absolute values of the sums.")] = False,
+    scale: Annotated[float, typer.Option(help="Times the kernel.")] = 1,
+    offset: Annotated[float, typer.Option(help="Added to the sums, after --abs.")] = 0,
+    dtype: Annotated[str | None, typer.Option(help="Of the result; default: the image's.")] = None,
+    axes: Annotated[
+        str | None,
+        typer.Option(
+            help="A letter for each axis, where the file has it wrong: Y rows, X columns, S "
+            "samples of a pixel, others planes."
+        ),
+    ] = None,
+    nodata: Annotated[
+        str, typer.Option(help="Pixels of a TIFF's nodata value: refuse, spread or ignore.")
+    ] = "refuse",
 ) -> None:
     """Filter an image file; the result keeps the dtype (integers round and saturate) and alpha.
 
-    Example: parconv apply photo.jpg blurred.png --kernel gaussian:2
+    Each band, page or plane is filtered by itself.  What the new file cannot keep of what the old
+    one says is told.
+
+    Example: parconv apply photo.jpg edges.png --kernel sobel-x --abs
     """
     import parconv
-    from parconv.experiments import filters, images
+    from parconv import images
+    from parconv.dtypes import check_dtype
+    from parconv.experiments import filters
 
+    wanted = None if dtype is None else check_dtype("dtype", dtype)
+    wish = images.Wish(wanted, absolute, offset, nodata)
     images.check_target(target)
     images.file_format(target)
-    g = filters.parse(kernel)
-    image = images.read(source)
-    images.check_writable(target, image.dtype, image.shape)
+    g = images.scaled(filters.parse(kernel), scale)
+    pictures = images.read(source, axes)
+    images.check_writable(target, [wish.preview(picture) for picture in pictures])
     run = partial(
         parconv.correlate2d if correlate else parconv.conv2d,
         g=g,
@@ -77,4 +98,7 @@ def apply(
         strategy=strategy,
         method=method,
     )
-    images.write(target, images.filtered(image, run))
+    results = tuple(images.filtered(picture, run, wish) for picture in pictures)
+    images.write(target, results)
+    for told in images.remarks(source, pictures, target, results, wish, g):
+        typer.echo(f"parconv: {told}", err=True)

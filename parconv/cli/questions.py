@@ -117,7 +117,7 @@ def race(
 
     Example: parconv race --only integer --threads 1,2 --json race.json
     """
-    from parconv.experiments import images
+    from parconv import images
 
     if json_file is not None:
         images.check_target(json_file)

@@ -63,7 +63,8 @@ def files(
 
     Example: parconv files --size 1024 --json files.json
     """
-    from parconv.experiments import images, streaming as experiment
+    from parconv import images
+    from parconv.experiments import streaming as experiment
 
     if json_file is not None:
         images.check_target(json_file)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv import budget, conv2d, plan2d
+from parconv import budget, conv2d, images, plan2d
 from parconv.ceilings import Ceilings
 
-from . import ceilings, filters, images
+from . import ceilings, filters
 from .ceilings import thread_counts
+from .inputs import photograph
 from .race.peers import NDIMAGE, OPENCV, Peer
 from .race.workloads import Workload
 
@@ -84,12 +85,11 @@ def run(
     ArithmeticError
         A result is further from the reference than rounding explains.
     """
-    images.check_target(output)
-    images.check_writable(output, np.dtype(np.uint8), (size, size, 3))
+    images.check_png(output)
     counts = thread_counts(budget.thread_budget())
     announce("measuring this machine's ceilings", 0, len(FILTERS) + 1)
     limits = {count: ceilings.measure(count) for count in counts}
-    f = images.photograph(size)
+    f = photograph(size)
     lines: list[Line] = []
     shown = {"photograph": _corner(f)}
     for done, name in enumerate(FILTERS, 1):
@@ -207,17 +207,18 @@ def _save_picture(output: Path, shown: Mapping[str, Image]) -> None:
 
 
 def table(demo: Demo) -> "Table":
-    """The lines for the terminal."""
+    """The lines for a terminal of at least 80 columns."""
     from rich.table import Table
 
     scaled = f", timed on {SCIPY_SIDE}² and scaled by area" if demo.size > SCIPY_SIDE else ""
     result = Table(
         title=f"photograph {demo.size} x {demo.size} float32, border {BORDER} "
-        f"(scipy on 1 thread{scaled}; OpenCV on as many as ours)"
+        f"(scipy.ndimage on 1 thread{scaled}; OpenCV on as many as ours)"
     )
-    headings = ("threads", "ms", "speed-up", "GFLOP/s", "% FMA peak", "× scipy.ndimage", "× OpenCV")
+    headings = ("threads", "ms", "speed-up", "GFLOP/s", "% FMA\npeak", "×\nscipy", "×\nOpenCV")
     for heading in ("filter", *headings):
-        result.add_column(heading, justify="left" if heading == "filter" else "right")
+        left = heading == "filter"
+        result.add_column(heading, justify="left" if left else "right", no_wrap=True)
     for line in demo.lines:
         rates = (f"{line.speedup:.2f}", f"{line.gflops:.0f}", f"{line.percent_of_peak:.0f}")
         ratios = [f"{r:.1f}" if r else "" for r in (line.scipy_ratio, line.opencv_ratio)]

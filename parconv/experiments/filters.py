@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parconv.filters import LAPLACE, SOBEL, box_taps, gaussian_taps
+from parconv.images import check_source
 
 Filter = NDArray[Any]
 
@@ -125,6 +126,7 @@ def _literal(text: str) -> Filter:
 
 
 def _load(path: Path) -> Filter:
+    check_source(path)
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except (ValueError, EOFError) as error:

@@ -1,4 +1,4 @@
-"""What the studies convolve: handwritten digits, images with their values, random weights.
+"""What the studies convolve: a photograph, handwritten digits, images with their values, weights.
 
 Reads and makes arrays; runs nothing.
 """
@@ -15,6 +15,31 @@ SIDE = 28
 INKED = 0.19  # of the pixels of MNIST
 _NAMES = ("train-images-idx3-ubyte", "train-images.idx3-ubyte")
 _MAGIC = b"\x00\x00\x08\x03"  # of an IDX file: unsigned bytes, three axes
+
+
+def photograph(size: int | None = None) -> Array:
+    """A real photograph, gray, 0 to 255, tiled up to ``size`` x ``size`` pixels.
+
+    It is the portrait of Grace Hopper (public domain, a work of the US Navy) in matplotlib's
+    sample data.
+
+    Examples
+    --------
+    >>> photograph(1000).shape
+    (1000, 1000)
+    """
+    import matplotlib.cbook
+    import PIL.Image
+
+    path = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    with PIL.Image.open(str(path)) as picture:
+        photo = np.asarray(picture.convert("L"), np.float32)
+    if size is None:
+        return photo
+    if size < 1:
+        raise ValueError(f"size is {size}: pass at least 1")
+    repeats = [-(-size // n) for n in photo.shape]
+    return np.ascontiguousarray(np.tile(photo, repeats)[:size, :size])
 
 
 def mnist_like(count: int, path: str | Path | None = None) -> Array:

@@ -11,8 +11,7 @@ import numpy as np
 
 from parconv.dtypes import Array, DType
 
-from . import images
-from .inputs import mnist_bytes, study_weights
+from .inputs import mnist_bytes, photograph, study_weights
 
 Shape = tuple[int, ...]
 
@@ -101,7 +100,7 @@ class Study:
 
 
 def _photograph(shape: Shape) -> Array:
-    return images.photograph(max(shape))[: shape[0], : shape[1]]
+    return photograph(max(shape))[: shape[0], : shape[1]]
 
 
 def _binomial(shape: Shape) -> Array:

@@ -5,6 +5,7 @@ whoever wants to see them.
 """
 
 from .. import conv2d as conv2d  # first, as an interrupt does not cut its import
+from .arguments import ColourWarning
 from .calls import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
 from .taps import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_laplace_taps, gaussian_taps
 
@@ -12,6 +13,7 @@ __all__ = [
     "LAPLACE",
     "PREWITT",
     "SOBEL",
+    "ColourWarning",
     "box",
     "box_taps",
     "gaussian",

@@ -7,16 +7,18 @@ image; SciPy continues what its first pass leaves: derivatives differ where ``cv
 
 from typing import Any
 
+import numpy as np
+
 from ..api import conv2d
 from ..arrays import as_array
 from ..dtypes import Array
-from .arguments import check_axis, check_shift
+from .arguments import UNSAID, check_axis, check_shift, warn_of_colours
 from .taps import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_laplace_taps, gaussian_taps
 
 
 def gaussian(
     f: Any, sigma: Any, *, order: Any = 0, truncate: float = 4.0, radius: Any = None,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
     accumulate: Any = None, out: Array | None = None, threads: int | None = None,
     strategy: str = "auto", method: str = "auto",
 ) -> Array:  # fmt: skip
@@ -25,7 +27,9 @@ def gaussian(
     Parameters
     ----------
     f : array_like, shape (..., H, W)
-        Image or stack of images (see ``axes``), of any dtype and layout that `conv2d` takes.
+        Image or stack of images, of any dtype and layout that `conv2d` takes.  A last axis of 3 or
+        4 without ``axes`` is filtered as columns, with a `parconv.filters.ColourWarning`: pass
+        ``axes=(0, 1)`` for colour (H, W, 3).
     sigma : float or (float, float)
         Standard deviation in pixels, of rows and columns or (rows, columns); 0 leaves an axis as
         it is.
@@ -77,7 +81,7 @@ def gaussian(
 
 def box(
     f: Any, size: Any, *, normalize: bool = True, origin: Any = 0,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
     accumulate: Any = None, out: Array | None = None, threads: int | None = None,
     strategy: str = "auto", method: str = "auto",
 ) -> Array:  # fmt: skip
@@ -121,7 +125,7 @@ def box(
 
 def sobel(
     f: Any, axis: int = -1, *,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
     accumulate: Any = None, out: Array | None = None, threads: int | None = None,
     strategy: str = "auto", method: str = "auto",
 ) -> Array:  # fmt: skip
@@ -153,14 +157,14 @@ def sobel(
     >>> parconv.sobel([[0, 0, 1, 2]])
     array([[0, 4, 8, 4]])
     """
-    f = as_array("f", f)
+    f = as_array("f", f, axes)
     g = SOBEL if check_axis(axis, axes, f.shape) else SOBEL.T
     return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
 
 
 def prewitt(
     f: Any, axis: int = -1, *,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
     accumulate: Any = None, out: Array | None = None, threads: int | None = None,
     strategy: str = "auto", method: str = "auto",
 ) -> Array:  # fmt: skip
@@ -177,14 +181,14 @@ def prewitt(
            [9],
            [6]])
     """
-    f = as_array("f", f)
+    f = as_array("f", f, axes)
     g = PREWITT if check_axis(axis, axes, f.shape) else PREWITT.T
     return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
 
 
 def laplace(
     f: Any, *,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
     accumulate: Any = None, out: Array | None = None, threads: int | None = None,
     strategy: str = "auto", method: str = "auto",
 ) -> Array:  # fmt: skip
@@ -219,7 +223,7 @@ def laplace(
 
 def gaussian_laplace(
     f: Any, sigma: Any, *, truncate: float = 4.0, radius: Any = None,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = (-2, -1), dtype: Any = None,
+    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
     accumulate: Any = None, out: Array | None = None, threads: int | None = None,
     strategy: str = "auto", method: str = "auto",
 ) -> Array:  # fmt: skip
@@ -244,6 +248,9 @@ def _same(
     f: Any, g: Array, boundary: Any, cval: complex, axes: Any, dtype: Any, accumulate: Any,
     out: Array | None, threads: int | None, strategy: str, method: str, origin: Any = 0,
 ) -> Array:  # fmt: skip
+    if type(f) is not np.ndarray:
+        f = as_array("f", f, axes)
+    warn_of_colours(f, axes, level=4)
     return conv2d(
         f, g, mode="same", boundary=boundary, cval=cval, origin=origin, axes=axes, dtype=dtype,
         accumulate=accumulate, out=out, threads=threads, strategy=strategy, method=method,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import images, steadiness
+from ... import images
+from .. import steadiness
 from ..race.report import machine_facts
 from ..race.table import milliseconds
 from . import outcome as outcomes

@@ -1,0 +1,31 @@
+"""Images of Pillow's at the door: they know what their numbers mean."""
+
+import sys
+from typing import Any
+
+PALETTES = ("P", "PA")
+
+
+def check_picture(name: str, value: Any, axes: Any) -> None:
+    """Refuse numbers of colours, and colours that would be filtered as if they were columns."""
+    pillow = sys.modules.get("PIL.Image")
+    if pillow is None or not isinstance(value, pillow.Image):
+        return
+    told = f"{name} is an image of mode {value.mode!r}"
+    if value.mode in PALETTES:
+        raise TypeError(
+            f"{told}, numbers of colours in a palette: pass {name}.convert('L') or "
+            f"{name}.convert('RGB')"
+        )
+    if len(value.getbands()) > 1 and not _are_rows_and_columns(axes):
+        raise ValueError(
+            f"{told}, its last axis holds {', '.join(value.getbands())}: pass axes=(0, 1), or "
+            f"{name}.convert('L')"
+        )
+
+
+def _are_rows_and_columns(axes: Any) -> bool:
+    try:
+        return {axis % 3 for axis in axes} == {0, 1}
+    except TypeError:  # the check of axes will say so
+        return False
