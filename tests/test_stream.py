@@ -15,7 +15,7 @@ import pytest
 import parconv
 from parconv import cli
 from parconv.experiments import streaming
-from parconv.streaming import blocks, cut, helper, journal, memory, plan, rates, sinks
+from parconv.streaming import blocks, cut, helper, journal, memory, newfile, plan, rates, sinks
 from parconv.streaming.question import Question
 
 BORDERS = ("constant", "edge", "symmetric", "mirror", "wrap")
@@ -202,9 +202,6 @@ class Stored:
     def __init__(self, array):
         self._array, self.shape, self.dtype = array, array.shape, array.dtype
 
-    def __len__(self):
-        return len(self._array)
-
     def __getitem__(self, index):
         return self._array[index].copy()
 
@@ -291,8 +288,8 @@ def test_every_output(tmp_path, name, cut_rows):
     out = _outputs(tmp_path, f.shape)[name]
     limit = (for_rows if cut_rows else for_items)(f, g, 2, **SAME)
     result = parconv.stream(f, g, out, memory=limit, **SAME)
-    np.testing.assert_array_equal(result[:], parconv.conv2d(f, g, **SAME))
-    np.testing.assert_array_equal(out[:], result[:])
+    assert result is out  # of a store nothing is read
+    np.testing.assert_array_equal(out[:], parconv.conv2d(f, g, **SAME))
     assert not list(tmp_path.glob("*" + journal.SUFFIX))
 
 
@@ -361,9 +358,10 @@ def test_items_must_be_alike(path, bad, told):
         parconv.stream(iter(items), taps(3, 3), path)
 
 
-def test_more_items_than_room():
+@pytest.mark.parametrize("kind", [np.asarray, Stored])
+def test_more_items_than_room(kind):
     with pytest.raises(ValueError, match="room for 2 items"):
-        parconv.stream(iter(image((3, 30, 20))), taps(3, 3), np.empty((2, 28, 18), "f4"))
+        parconv.stream(iter(image((3, 30, 20))), taps(3, 3), kind(np.empty((2, 28, 18), "f4")))
 
 
 # --- taken up again ------------------------------------------------------------------------------
@@ -414,7 +412,8 @@ def test_goes_on_where_it_stopped(tmp_path, path, computed, error, cut_rows):
         parconv.stream(f, g, path, memory=limit, progress=Stop(3, error), **SAME)
     first = len(computed)
     assert 3 <= first < number
-    assert np.load(path).shape == (0, 30, 20)  # nobody takes it for the whole
+    assert not path.exists()
+    assert np.load(_partial(path)).shape == (0, 30, 20)  # nobody takes it for the whole
     again = Stop()
     result = parconv.stream(f, g, path, memory=limit, progress=again, **SAME)
     same_bits(result, parconv.conv2d(f, g, **SAME))
@@ -458,24 +457,48 @@ def _newer(f):
     os.utime(f.filename, ns=(1, 1))
 
 
+def _saved_over(path):
+    with open(path, "wb") as file:  # the same file
+        np.save(file, np.zeros((10, 30, 20), "f2"))
+
+
 def _truncated(path):
     np.lib.format.open_memmap(path, "w+", "f4", (0, 30, 20))
     os.truncate(path, 128 + 10 * 30 * 20 * 4)
 
 
+def _copied(path):
+    """As large, with the same bytes: another file nevertheless."""
+    shutil.copy(path, path.with_name("copy"))
+    os.replace(path.with_name("copy"), path)
+
+
 CHANGES = {
     "source": lambda f, path: _newer(f),
-    "output deleted": lambda f, path: path.unlink(),
-    "output replaced": lambda f, path: np.save(path, np.zeros((10, 30, 20), "f4")),
-    "output emptied": lambda f, path: _truncated(path),
+    "output deleted": lambda f, path: _partial(path).unlink(),
+    "output saved over": lambda f, path: _saved_over(_partial(path)),
+    "output emptied": lambda f, path: _truncated(_partial(path)),
+    "output replaced": lambda f, path: _copied(_partial(path)),
     "journal damaged": lambda f, path: _journal(path).write_text("{"),
     "journal empty": lambda f, path: _journal(path).write_text(""),
     "journal deleted": lambda f, path: _journal(path).unlink(),
+    "journal nested": lambda f, path: _journal(path).write_text("[" * 100_000),
+    "chunks nested": lambda f, path: _after_the_head(path, "[" * 100_000),
+    "chunks of numbers": lambda f, path: _after_the_head(path, "7\n7\n"),
 }
+
+
+def _after_the_head(path, text):
+    head = _journal(path).read_text().splitlines()[0]
+    _journal(path).write_text(f"{head}\n{text}")
 
 
 def _journal(path):
     return path.with_name(path.name + journal.SUFFIX)
+
+
+def _partial(path):
+    return path.with_name(path.name + newfile.SUFFIX)
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -504,8 +527,9 @@ def test_begins_anew_for_another_question(tmp_path, path, computed, change):
 
 def test_without_resume_nothing_is_left(tmp_path, path):
     _left(tmp_path, path)
+    assert sorted(os.listdir(tmp_path)) == ["f.npy", "out.npy.partial", "out.npy.progress"]
     _left(tmp_path, path, resume=False)
-    assert sorted(os.listdir(tmp_path)) == ["f.npy", "out.npy"]
+    assert sorted(os.listdir(tmp_path)) == ["f.npy"]
 
 
 def test_half_a_line_is_not_counted(tmp_path, path, computed):
@@ -619,10 +643,12 @@ def test_a_file_that_shrinks(tmp_path, path):
     f, g = saved(tmp_path, image((9, 30, 20))), taps(3, 3)
 
     def shrink(done, total):
-        os.truncate(f.filename, 2000)
+        os.truncate(source, 2000)
 
-    with pytest.raises(EOFError, match=r"f\.npy ends .* bytes early"):
-        parconv.stream(f, g, path, memory=for_items(f, g, 1, **SAME), progress=shrink, **SAME)
+    source, limit = f.filename, for_items(f, g, 1, **SAME)
+    del f  # pytest would show what no longer is there, should this fail
+    with pytest.raises(OSError, match=r"ends .* bytes early.*f\.npy"):
+        parconv.stream(source, g, path, memory=limit, progress=shrink, **SAME)
 
 
 # --- memory, time --------------------------------------------------------------------------------

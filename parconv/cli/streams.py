@@ -28,7 +28,8 @@ def stream(
 ) -> None:
     """Filter a .npy file that may exceed memory: its last two axes are rows and columns.
 
-    A run that was interrupted goes on where it stopped when the command is repeated.
+    A run that was interrupted goes on where it stopped when the command is repeated. OUT takes its
+    name when it is whole.
 
     Example: parconv stream frames.npy smooth.npy --kernel gaussian:2 --memory 512
     """

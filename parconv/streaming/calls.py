@@ -1,19 +1,25 @@
 """The calls: describe the source, plan its chunks, run them."""
 
 import os
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import planner
+from ..api import plan2d
 from ..arrays import as_array
 from .memory import usual
+from .newfile import NewFile
+from .overlap import check_apart
+from .paths import check_target
 from .plan import StreamPlan, plan_for
 from .question import Question
 from .run import Progress, fill, results
-from .sinks import sink_of
-from .sources import source_of
+from .sinks import Sink, array_sink
+from .sources import opened, source_of
 
 
 def stream(
@@ -29,14 +35,18 @@ def stream(
     Parameters
     ----------
     source : path, array or iterable of array_like
-        A .npy file, a `numpy.memmap`, an array, anything with ``shape``, ``dtype`` and slices (of
-        HDF5, Zarr); or an iterable of images (or batches of them) that are alike, of any length.
+        A .npy file, a `numpy.memmap`, an array or tensor, anything with ``shape``, ``dtype`` and
+        slices (of HDF5, netCDF, Zarr); or an iterable of images (or batches of them) that are
+        alike, of any length.  Slices count as they come, so unpacked where a library unpacks them;
+        none may have missing pixels.
     g : array_like
-        The filter.
+        The filter, such as `parconv.filters.gaussian_taps(2)`.
     out : path or array, optional
-        A .npy file to write (an existing one is replaced), a writable `numpy.memmap`, an array,
-        anything with ``shape``, ``dtype`` and assignment to slices.  Without it results are
-        yielded.
+        A .npy file to write, a writable `numpy.memmap`, an array, anything with ``shape``,
+        ``dtype`` and assignment to slices.  The file is a new one that takes its name when it is
+        whole, in place of an existing one, which whoever has it open or mapped keeps; until then
+        it has ``.partial`` added to its name, and the disk must hold both.  Without ``out`` results
+        are yielded.
     memory : int, optional
         Bytes that buffers and scratch may take, beside what Python and its libraries do; by default
         1 GiB, or a quarter of what is free if that is less.
@@ -44,11 +54,12 @@ def stream(
         Told ``progress(done, total)`` after each chunk: bytes of the result; ``total`` is None
         where only the end of an iterable will tell.
     resume : bool
-        Whether a run that ends early leaves ``out`` (a file) so that the same call goes on where
-        it stopped.  What is done stands in a file beside ``out``, with ``.progress`` added to its
-        name, until all is.  The same call means the same filter, question and ``memory``, and a
-        source file that was not changed; other sources are read again, and only chunks that have
-        changed are computed.
+        Whether a run that ends early leaves its part of ``out`` (a file) so that the same call goes
+        on where it stopped.  What is done stands in a file beside ``out``, with ``.progress`` added
+        to its name, until all is: after an error or an interrupt all that was computed, after a
+        kill or a loss of power all but about the last 64 MiB, so that smaller results begin anew.
+        The same call means the same filter, question and ``memory``, and a source file that was not
+        changed; other sources are read again, and only chunks that have changed are computed.
     **question
         Every other keyword of `plan2d`: ``mode``, ``boundary``, ``axes``, ``dtype``, ``threads``,
         ``method``, ``correlate`` and so on; ``axes`` are those of an iterable's items.
@@ -56,17 +67,19 @@ def stream(
     Returns
     -------
     ndarray or iterator of ndarray
-        ``out``; the new file as a `numpy.memmap`; or, without ``out``, an iterator over the results
-        of the items.  Items of an iterable are stacked along a new leading axis.  Bit-identical to
-        `conv2d` of the whole, except that transforms (methods "fft" and "winograd", banks of large
-        filters) and the products of "gemm" begin anew in each chunk.
+        ``out`` (of an array with room for more items the part that was filled); the new file as a
+        `numpy.memmap`; or, without ``out``, an iterator over the results of the items.  Items of an
+        iterable are stacked along a new leading axis.  Bit-identical to `conv2d` of the whole,
+        except that transforms (methods "fft" and "winograd", banks of large filters) and the
+        products of "gemm" begin anew in each chunk.
 
     Raises
     ------
     TypeError, ValueError
         Where an argument is wrong, before anything is written.
     OSError
-        Where a file cannot be read or written; the call can be repeated and goes on.
+        Where a file cannot be read or written, or another stream is writing to it; the call can be
+        repeated and goes on.
 
     See Also
     --------
@@ -82,8 +95,13 @@ def stream(
     >>> float(largest)
     891.0
     """
+    _check_keywords(question)
+    _check_progress(progress)
+    _check_filter(g)
     limit, g = _limit(memory), as_array("g", g)
-    _check_apart(source, out)
+    out = check_target(out) if isinstance(out, str | os.PathLike) else out
+    source = opened(source)
+    check_apart(source, out)
     found = source_of(source, g, question)
     with ExitStack() as stack:
         stack.callback(found.close)
@@ -92,19 +110,21 @@ def stream(
             if not plan.question.leads:
                 raise ValueError("out=None, but source is one image: pass where to put its result")
             return results(found, plan, progress, stack.pop_all())
-        sink = stack.enter_context(closing(sink_of(out, plan.question, plan.items)))
+        sink = stack.enter_context(closing(_sink(out, plan)))
         return fill(sink, found, plan, progress, resume)
 
 
 def plan_stream(
     source_or_spec: Any, g: Any, *, memory: int | None = None, **question: Any
 ) -> StreamPlan:
-    """Decide how `stream` would work, without reading or computing anything.
+    """Decide how `stream` would work, without computing anything.
+
+    Nothing is read either but, of a source whose slices alone tell their dtype, one pixel.
 
     Parameters
     ----------
     source_or_spec : path, array_like or (shape, dtype)
-        The source of a stream, or its shape and dtype.
+        The source of a stream, but no iterator, or its shape and dtype.
     g : array_like or (shape, dtype)
         The filter, or its shape and dtype.
     memory, **question
@@ -125,15 +145,23 @@ def plan_stream(
     >>> plan.memory < 150_000_000
     True
     """
+    _check_keywords(question)
+    _check_filter(g)
     if hasattr(source_or_spec, "__next__"):
         raise TypeError("source is an iterator, which a look would change: pass (shape, dtype)")
     if not planner.is_spec(source_or_spec):
-        found = source_of(source_or_spec, g, question)
+        found = source_of(opened(source_or_spec), g, question)
         return plan_for(found.question, found.items, _limit(memory), whole=found.whole)
     shape, dtype = planner.check_spec("source", source_or_spec)
     asked = Question(shape, dtype, g, question)
     items = shape[0] if asked.batched else 1
     return plan_for(asked, items, _limit(memory), whole=False)
+
+
+def _sink(out: Any, plan: StreamPlan) -> Sink:
+    if isinstance(out, Path):
+        return NewFile(plan.question, out, plan.items)
+    return array_sink(out, plan.question, plan.items)
 
 
 def _limit(memory: Any) -> int:
@@ -144,16 +172,22 @@ def _limit(memory: Any) -> int:
     return int(memory)
 
 
-def _check_apart(source: Any, out: Any) -> None:
-    """Refuse a result that would overwrite its source."""
-    shared = all(isinstance(value, np.ndarray) for value in (source, out))
-    if shared and np.may_share_memory(source, out):
-        raise ValueError("out shares its memory with source: pass another array")
-    files = _file(source), _file(out)
-    with suppress(OSError, TypeError):  # what is not there yet, or has no file
-        if os.path.samefile(*files):
-            raise ValueError(f"out is the file of source, {files[0]}: pass another file")
+def _check_keywords(question: dict[str, Any]) -> None:
+    known = [
+        name for name, it in signature(plan2d).parameters.items() if it.kind is it.KEYWORD_ONLY
+    ]
+    for name, value in question.items():
+        if name not in known:
+            raise TypeError(f"{name}={value!r:.80} is unknown: pass one of {', '.join(known)}")
 
 
-def _file(value: Any) -> Any:
-    return value if isinstance(value, str | os.PathLike) else getattr(value, "filename", None)
+def _check_filter(g: Any) -> None:
+    if isinstance(g, str):
+        raise TypeError(
+            f"g={g!r:.80} is a name: pass taps, such as those of parconv.filters.gaussian_taps(2)"
+        )
+
+
+def _check_progress(progress: Any) -> None:
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress={progress!r:.80}: pass a function of (done, total), or None")

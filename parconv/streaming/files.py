@@ -4,13 +4,13 @@ A memory-mapped array is read through its file: the map would bring every page b
 as the process's own, and answer a disk's error with a signal that kills.
 """
 
-import mmap
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -21,7 +21,6 @@ from ..lazily import lazily
 # Bytes handed over at once: the device writes them while the next are copied.  2 GiB through a
 # 5x5 filter took 1.48 s; 1.95 where a whole chunk was copied before the device began (2026-11).
 PIECE = 1 << 22
-SAMPLE = 1 << 12  # bytes at either end that tell whether a file is still the mapped one
 _sync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -38,10 +37,14 @@ class ArrayFile:
         An array of that shape, dtype and strides, whose elements nobody looks at.
     start : int
         Byte of the file at which its first element lies.
+    inode : int, optional
+        Of the file that is meant: another one may take its name before it is opened.
     """
 
-    def __init__(self, path: Path, mode: str, layout: Array, start: int) -> None:
-        self.path, self._mode = path, mode
+    def __init__(
+        self, path: Path, mode: str, layout: Array, start: int, inode: int | None = None
+    ) -> None:
+        self.path, self._mode, self._inode = path, mode, inode
         self._layout, self._origin = layout, layout.ctypes.data - start
         self._written: list[tuple[int, int]] = []  # (start, bytes) since the last `settle`
 
@@ -53,12 +56,25 @@ class ArrayFile:
         this is still reading in order, Linux stops reading ahead: 0.9 GB/s, not 3.1 (2026-11).
         """
         file = FileIO(self.path, self._mode)
+        if self._inode not in (None, os.fstat(file.fileno()).st_ino):
+            file.close()
+            self._refuse()
         _advise(file, "POSIX_FADV_SEQUENTIAL", 0, 0)
         return file
 
     def close(self) -> None:
+        """Until the file is needed again, which may be another one of that name then."""
         if "_file" in self.__dict__:
-            self._file.close()
+            self.__dict__.pop("_file").close()
+
+    def check_name(self) -> None:
+        """Raise OSError unless the name still leads to the file that was written."""
+        if self.path.stat().st_ino != os.fstat(self._file.fileno()).st_ino:
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        told = "another file has taken its name meanwhile: repeat the call"
+        raise OSError(errno.ESTALE, told, str(self.path))
 
     def read(self, index: Any, block: Array) -> None:
         """Elements ``array[index]`` into a block of native elements."""
@@ -108,7 +124,8 @@ class ArrayFile:
         while view:
             count = self._file.readinto(view)
             if not count:
-                raise EOFError(f"{self.path} ends {len(view):,} bytes early")
+                told = f"the file ends {len(view):,} bytes early"
+                raise OSError(errno.EIO, told, str(self.path))
             view = view[count:]
         _advise(self._file, "POSIX_FADV_DONTNEED", part.ctypes.data - self._origin, block.nbytes)
 
@@ -146,49 +163,3 @@ def layout(shape: tuple[int, ...], dtype: DType) -> Array:
     """Addresses of an array in C order that is not there."""
     steps = np.cumprod([dtype.itemsize, *shape[:0:-1]])[::-1]
     return as_strided(np.empty(1, dtype), shape, [int(step) for step in steps])
-
-
-# --- memory maps ---------------------------------------------------------------------------------
-
-
-def file_of(array: Any, mode: str) -> ArrayFile | None:
-    """The file under a memory-mapped array, or a view of one, that serves in its place.
-
-    The map must hide nothing (mode "c" does), its rows must lie in one piece, and the file must
-    still be there.
-    """
-    if not isinstance(array, np.memmap) or getattr(array, "_mmap", None) is None:
-        return None
-    in_rows = array.ndim > 0 and array.strides[-1] == array.itemsize
-    named = isinstance(array.filename, str | os.PathLike)
-    if array.mode == "c" or not named or not in_rows or not _is_still_there(array):
-        return None
-    return ArrayFile(Path(str(array.filename)), mode, array.view(np.ndarray), place(array))
-
-
-def place(array: Any) -> int:
-    """Byte of the file at which a memory-mapped array, or a view of one, begins."""
-    return int(array.ctypes.data) - _content(array).ctypes.data + _first_byte(array)
-
-
-def _content(array: Any) -> Array:
-    return np.frombuffer(array._mmap, np.uint8)
-
-
-def _first_byte(array: Any) -> int:
-    """Of the map, in the file."""
-    return int(array.offset - array.offset % mmap.ALLOCATIONGRANULARITY)
-
-
-def _is_still_there(array: Any) -> bool:
-    """Whether the name leads to the mapped file, judged by the map's ends."""
-    mapped, start = _content(array), _first_byte(array)
-    try:
-        with open(array.filename, "rb") as file:
-            for at in (0, max(0, mapped.size - SAMPLE)):
-                file.seek(start + at)
-                if file.read(SAMPLE) != mapped[at : at + SAMPLE].tobytes():
-                    return False
-    except OSError:
-        return False
-    return True

@@ -14,7 +14,7 @@ class Helper:
     """Runs ``work`` on what it is asked, in order, on a thread that ends with the ``with`` block.
 
     It ends with the first error too.  Queues written in C are all that is shared: an interrupt
-    cannot leave them locked.
+    cannot leave them locked.  Where the system has no thread left, whoever wants an answer works.
     """
 
     def __init__(self, work: Callable[..., Any]) -> None:
@@ -22,9 +22,13 @@ class Helper:
         self._asked: SimpleQueue[tuple[Any, ...] | None] = SimpleQueue()
         self._answers: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name=NAME, daemon=True)
+        self._alone = False
 
     def __enter__(self) -> "Helper":
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # can't start new thread
+            self._alone = True
         return self
 
     def __exit__(
@@ -41,6 +45,8 @@ class Helper:
 
     def answer(self) -> Any:
         """To the oldest question not yet answered; raises what the work raised."""
+        if self._alone:
+            return self._work(*self._asked.get())  # type: ignore[misc]
         result, error = self._answers.get()
         if error is not None:
             raise error

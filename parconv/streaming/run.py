@@ -3,7 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..dtypes import Array
 from .blocks import BUFFERS
 from .cut import Chunk
 from .helper import Helper, ahead
-from .journal import Journal
+from .journal import Journal, forget
 from .plan import StreamPlan
 from .sinks import Kept, Sink
 from .sources import Indexed, Items
@@ -43,28 +43,35 @@ def fill(
     sink: Sink, source: Source, plan: StreamPlan, progress: Progress | None, resume: bool
 ) -> Any:
     """Bring all results to the sink, and return what its caller gets."""
-    journal = _begun(sink, source, plan, resume) if isinstance(sink, Kept) else None
-    with closing(journal) if journal else nullcontext():
-        items = _Filling(sink, source, plan, journal, progress).run()
-    result = sink.finish(items)
-    if journal:
+    if not isinstance(sink, Kept) or not (resume or sink.is_ours):
+        if isinstance(sink, Kept):
+            forget(sink.path)
+        return sink.finish(_Filling(sink, source, plan, None, progress).run())
+    with Journal(sink.path) as journal:
+        try:
+            _take_up(journal, sink, source, plan, resume)
+            filling = _Filling(sink, source, plan, journal if resume else None, progress)
+            items = filling.run()
+        except BaseException:
+            if not journal.done:  # nothing to go on with
+                journal.remove()
+                sink.discard()
+            raise
+        result = sink.finish(items)
         journal.remove()
     return result
 
 
-def _begun(sink: Kept, source: Source, plan: StreamPlan, resume: bool) -> Journal | None:
-    """The journal of an earlier run that this one goes on with, or a new one."""
-    journal = Journal(sink.path)
-    if resume and sink.path.is_file():
+def _take_up(journal: Journal, sink: Kept, source: Source, plan: StreamPlan, resume: bool) -> None:
+    """Go on with what an earlier run left, or begin anew."""
+    if resume and sink.identity():
         journal.load(_head(sink, source, plan))
-    _keep_what_is_held(journal.done, sink, plan)
+        _keep_what_is_held(journal.done, sink, plan)
     if not journal.done:
-        journal.remove()  # before what it tells of
+        journal.clear()  # before what it tells of
         sink.renew()
-    if not resume:
-        return None
-    journal.begin(_head(sink, source, plan))
-    return journal
+    if resume:
+        journal.begin(_head(sink, source, plan))
 
 
 def _keep_what_is_held(done: list[str], sink: Kept, plan: StreamPlan) -> None:
@@ -172,7 +179,8 @@ class _Filling:
     # --- on the other threads ---
 
     def _read(self, number: int, chunk: Chunk) -> tuple[int, Chunk, Array, str] | None:
-        part = self._source.read(chunk)
+        with self._sink.turn:
+            part = self._source.read(chunk)
         if part is None:
             return None
         found, f = part
@@ -180,7 +188,8 @@ class _Filling:
         return number, found, f, _digest(f) if asked else ""
 
     def _write(self, chunk: Chunk, block: Array, digest: str) -> None:
-        self._sink.write(chunk, block)
+        with self._sink.turn:
+            self._sink.write(chunk, block)
         self._unsettled.append(digest)
         self._unsettled_bytes += block.nbytes
         if self._unsettled_bytes >= SETTLED:

@@ -7,17 +7,20 @@ chunk, shorter at an unforeseen end, and its image; None behind the end.
 
 import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..arrays import as_array
 from ..dtypes import Array, check_dtype
+from . import foreign
 from .blocks import Blocks
 from .cut import Chunk
-from .files import file_of, place
+from .mapped import file_of, place
+from .paths import open_source
 from .question import Index, Question
 
 Part = tuple[Chunk, Array]
@@ -69,6 +72,7 @@ class Items:
         first = self._next()
         if first is None:
             raise ValueError("source has no items: pass at least one")
+        _check_axes("source's item", first.shape)
         self._rest = itertools.chain([first], self._rest)
         self.question = _of_items(first, g, keywords)
         self.items = len(items) if isinstance(items, list | tuple) else None  # others may err
@@ -76,7 +80,7 @@ class Items:
 
     def _next(self) -> Array | None:
         for item in self._rest:
-            return as_array("source's item", item)
+            return foreign.pixels("source's item", item)
         return None
 
     def read(self, chunk: Chunk) -> Part | None:
@@ -119,32 +123,50 @@ def _of_items(item: Array, g: Any, keywords: dict[str, Any]) -> Question:
     return alone
 
 
+def opened(source: Any) -> Any:
+    """The array that a path leads to, or that NumPy makes of a tensor; everything else as it is."""
+    if isinstance(source, str | os.PathLike):
+        return open_source(source)
+    if not foreign.is_sliced(source) and foreign.is_like_array(source):
+        return as_array("source", source)
+    return source
+
+
 def source_of(source: Any, g: Any, keywords: dict[str, Any]) -> Indexed | Items:
     """What a stream reads, by what the caller passed."""
-    if isinstance(source, str | os.PathLike):
-        source = np.load(source, mmap_mode="r")
-    if isinstance(source, np.ndarray):
-        as_array("source", source)
-    if not all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
+    if not foreign.is_sliced(source):
         return _iterable(source, g, keywords)
-    dtype = check_dtype("source", source.dtype)
-    question = Question(tuple(map(int, source.shape)), dtype, g, keywords)
+    if isinstance(source, np.ndarray):
+        return _of_array(source, g, keywords)
+    _check_axes("source", shape := foreign.shape_of(source))
+    question = Question(shape, foreign.dtype_of(source), g, keywords)
+    return Indexed(question, partial(foreign.fetch, source))
+
+
+def _of_array(source: Array, g: Any, keywords: dict[str, Any]) -> Indexed:
+    _check_axes("source", as_array("source", source).shape)
+    question = Question(source.shape, check_dtype("source", source.dtype), g, keywords)
     if file := file_of(source, "rb"):
         return Indexed(question, file.read, file.close, _stamp(source))
-    if isinstance(source, np.ndarray) and not isinstance(source, np.memmap):
-        return InMemory(question, source)
+    if isinstance(source, np.memmap):
+        return Indexed(question, partial(foreign.fetch, source))
+    return InMemory(question, source)
 
-    def fetch(index: Index, block: Array) -> None:
-        block[...] = source[index]
 
-    return Indexed(question, fetch)
+def _check_axes(name: str, shape: tuple[int, ...]) -> None:
+    if len(shape) < 2:
+        raise ValueError(f"{name} has shape {shape}: pass images with at least two axes")
 
 
 def _iterable(source: Any, g: Any, keywords: dict[str, Any]) -> Items:
-    if not isinstance(source, Iterable):
+    kind = type(source).__name__
+    if isinstance(source, Mapping):
+        first = next(iter(source), "name")
+        raise TypeError(f"source is a {kind}: pass one of its arrays, such as source[{first!r}]")
+    if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray):
         raise TypeError(
-            f"source is a {type(source).__name__}: pass an array, a memory map, the path of a "
-            ".npy file, or an iterable of arrays"
+            f"source is a {kind}: pass an array, a memory map, the path of a .npy file, or an "
+            "iterable of arrays"
         )
     return Items(source, g, keywords)
 
