@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import platform
+import stat
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,8 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 from numba.core import config
-from numba.misc.appdirs import AppDirs
 
-from . import machine
+from . import kernel_cache, machine
 
 Record = dict[str, Any]
 
@@ -47,7 +47,10 @@ def _cpu_name() -> str:
 
 def home() -> Path:
     """The user's own directory of records; it need not exist."""
-    return Path(AppDirs(appname="parconv", appauthor=False).user_cache_dir) / "records"
+    try:
+        return kernel_cache.user_directory() / "records"
+    except OSError:
+        return Path(os.devnull, "records")  # where nothing is and nothing can be made
 
 
 def digest(text: str) -> str:
@@ -63,11 +66,20 @@ def local(directory: Path) -> Path:
 def read(path: Path) -> Record | None:
     """The record, or None where there is none of this machine."""
     try:
-        record = json.loads(path.read_bytes())
+        record = json.loads(_content(path))
     except (OSError, ValueError, RecursionError):
         return None
     mine = isinstance(record, dict) and record.get("fingerprint") == fingerprint()
     return record if mine else None
+
+
+def _content(path: Path) -> bytes:
+    """Of a file, and of nothing that somebody would have to write to first, such as a pipe."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{path} is no file")
+        return file.read()
 
 
 def write(path: Path, record: Record) -> None:
