@@ -20,11 +20,17 @@ from .kernel_cache import source_hash as source_hash
 _RULES = {"nogil": True, "_nrt": False, "boundscheck": False, "error_model": "numpy"}
 
 
-def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """``numba.njit`` under the project's rules, for functions that compiled code calls."""
+def jit(keep: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``numba.njit`` under the project's rules, for functions that compiled code calls.
+
+    ``keep``: in our cache on disk, in place of Numba's, as whoever is called by Python may be.
+    """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        return numba.njit(**{**_RULES, **options})(function)
+        dispatcher = numba.njit(**{**_RULES, **options})(function)
+        if keep and function.__closure__ is None:  # else it is more than its code
+            dispatcher._cache = kernel_cache.KernelCache(function, options)
+        return dispatcher
 
     return decorate
 
@@ -50,9 +56,7 @@ def _compile(key: tuple[Any, ...], options: dict[str, Any]) -> Any:
     function, signature, *_ = key
     with global_compiler_lock:
         if key not in _made:
-            dispatcher = jit(**options)(function)
-            if function.__closure__ is None:  # else it is more than its code
-                dispatcher._cache = kernel_cache.KernelCache(function, options)
+            dispatcher = jit(keep=True, **options)(function)
             dispatcher.compile(signature)
             dispatcher.disable_compile()
             _made[key] = dispatcher

@@ -262,17 +262,6 @@ def test_a_damaged_entry_is_replaced(damage: str, home: Path) -> None:
     assert is_loaded(made())
 
 
-def test_kernels_outlive_damage(filled: Path, run_python: RunPython) -> None:
-    """Right answers from the process that meets it, and from the next, which has a whole cache."""
-    for path in filled.rglob("*.kernel"):
-        path.write_bytes(flipped(path.read_bytes(), 4 * path.stat().st_size))
-    env = {"NUMBA_CACHE_DIR": str(filled)}
-    run_python(SERIAL, env=env)
-    before = stamps(filled)
-    run_python(SERIAL, env=env)
-    assert stamps(filled) == before
-
-
 def test_code_of_another_signature_is_not_loaded(home: Path) -> None:
     """Whatever the key says: the code's own name tells what it takes."""
     compiled = made()
@@ -491,7 +480,7 @@ def test_no_home_is_no_directory_named_tilde(
     try:
         assert not is_deceived()
         with pytest.raises(FileNotFoundError):
-            kernel_cache.base()
+            places.base()
         if place != "literal ~":
             assert records.read(records.home() / "any.json") is None
             with pytest.raises(OSError, match="directory"):

@@ -13,12 +13,16 @@ from typing import Any
 from numba.core.caching import NullCache
 
 from . import entries, private, results
-from .places import base, directory, source_hash as source_hash, stale, user_directory
+from .places import directory, source_hash, user_directory
 
 __all__ = [
-    "CacheWarning", "KernelCache", "base", "directory", "source_hash", "stale", "user_directory",
+    "CacheWarning",
+    "KernelCache",
+    "directory",
+    "source_hash",
+    "user_directory",
     "warn_once",
-]  # fmt: skip
+]
 
 _MENDS = {True: "set NUMBA_CACHE_DIR to a directory that only you may write", False: "report it"}
 _UNKEPT = "every process compiles parconv's kernels anew, for seconds, as they cannot be kept"

@@ -9,6 +9,7 @@ JSON and machine code, no pickle: reading an entry runs nothing.
 
 import hashlib
 import json
+import linecache
 import sys
 from collections.abc import Sequence
 from types import CodeType
@@ -37,7 +38,7 @@ def key(function: Any, signature: Sequence[Any], options: dict[str, Any], target
             "format": FORMAT,
             "function": [function.__module__, function.__qualname__],
             "code": [function.__code__.co_firstlineno, _digest(function.__code__)],
-            "source": source_hash(),
+            "source": [source_hash(), _file(function)],
             "signature": [str(kind) for kind in signature],
             "options": sorted(options.items()),
             "settings": [str(getattr(config, name, None)) for name in _SETTINGS],
@@ -47,8 +48,14 @@ def key(function: Any, signature: Sequence[Any], options: dict[str, Any], target
     )
 
 
+def _file(function: Any) -> str:
+    """Hash of the file it stands in, which may define what it calls: not all are hashed anyway."""
+    lines = linecache.getlines(function.__code__.co_filename, function.__globals__)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def _digest(code: CodeType) -> str:
-    """Of a function's own code: not all functions are made from the hashed source."""
+    """Of the function's own code, which may stand in no file."""
     parts = [code.co_code.hex(), *code.co_names, *code.co_varnames]
     parts += [_digest(it) if isinstance(it, CodeType) else repr(it) for it in code.co_consts]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
