@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
     from .outputs import recycle_outputs
     from .streaming import plan_stream, stream
+    from .warming import warmup
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,11 +31,13 @@ __all__ = [
     "recycle_outputs",
     "sobel",
     "stream",
+    "warmup",
 ]
 _HOMES = {
     **dict.fromkeys(("conv2d", "correlate2d", "plan2d"), "api"),
     "recycle_outputs": "outputs",
     **dict.fromkeys(("plan_stream", "stream"), "streaming"),
+    "warmup": "warming",
 }
 
 

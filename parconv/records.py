@@ -21,9 +21,8 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 from numba.core import config
-from numba.misc.appdirs import AppDirs
 
-from . import machine
+from . import kernel_cache, machine
 
 Record = dict[str, Any]
 
@@ -81,7 +80,10 @@ def _brand() -> str:
 
 def home() -> Path:
     """The user's own directory of records; it need not exist."""
-    return Path(AppDirs(appname="parconv", appauthor=False).user_cache_dir) / "records"
+    try:
+        return kernel_cache.user_directory() / "records"
+    except OSError:
+        return Path(os.devnull, "records")  # where nothing is and nothing can be made
 
 
 def digest(text: str) -> str:

@@ -87,4 +87,4 @@ def test_streamed_stores_are_whole_vectors(dtype: str, code: dict[str, str]) -> 
 
 
 def test_cache_is_used(code: dict[str, str]) -> None:
-    assert any(Path(code["directory"]).rglob("*.nbc"))
+    assert any(Path(code["directory"]).rglob("*.kernel"))

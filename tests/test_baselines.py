@@ -164,7 +164,7 @@ def test_thread_limits_are_restored() -> None:
 
 
 def test_an_edited_loop_never_runs_stale(run_python: RunPython, tmp_path: Path) -> None:
-    """Numba's cache keeps what an edited file defined before; the file's own stamp decides."""
+    """The cache keeps what an edited file defined before; the file is a part of the key."""
     copy = tmp_path / "loops.py"
     shutil.copy(Path(loops.__file__), copy)
     source = """

@@ -14,7 +14,7 @@ from conftest import RunPython
 from typer.testing import CliRunner
 
 import parconv
-from parconv import budget, cli, jit, machine
+from parconv import budget, cli, kernel_cache, machine
 from parconv.budget import affinity, layer
 from parconv.budget.quota import Quota
 from parconv.experiments import doctor
@@ -59,7 +59,7 @@ def test_it_tells_what_is_here() -> None:
         np.__version__,
         sys.version.split()[0],
         f"{8 * machine.VECTOR_BYTES} bits",
-        str(jit.cache_directory()),
+        str(kernel_cache.directory()),
         budget.threading_layer(),
     ):
         assert part in text, part

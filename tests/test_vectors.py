@@ -75,7 +75,7 @@ def test_on_another_vector_unit(
     done = run_python(RUN, width, fma, *tests, env=env, timeout=500)
     assert " passed" in done.stdout
     assert "skipped" not in done.stdout
-    assert any(tmp_path.rglob("*.nbc")), "compiled elsewhere"
+    assert any(tmp_path.rglob("*.kernel")), "compiled elsewhere"
 
 
 @pytest.mark.parametrize("features", [None, ""])

@@ -16,7 +16,7 @@ except ModuleNotFoundError:  # the commands' decorators need it, so this cannot 
     raise SystemExit(2) from None
 
 # importing a module adds its commands, in the order of the help page
-from . import code, counters, doctor, limits, pictures, questions, streams, tuning  # noqa: F401
+from . import cache, code, counters, doctor, limits, pictures, questions, streams, tuning  # noqa: F401
 from .app import app
 
 WRONG, FAILED, INTERRUPTED = 1, 2, 130

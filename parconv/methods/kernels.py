@@ -67,7 +67,7 @@ class Kernels:
     @property
     def address(self) -> int:
         """Of the compiled kernel, for compiled code that calls it."""
-        return jit.address(self.serial)
+        return jit.address(self.serial, self.signature)
 
 
 def signature(image: DType, element: DType, result: DType, axes: int = 3) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 ``f`` holds planes ``(B, H, W)``, ``w`` the weights ``(O, KH, KW)`` a correlation multiplies with,
 in the type that is computed in, and ``out`` the valid results ``(B, O, H', W')``.  All loops stay
-in this one file, which is what Numba's own cache on disk watches: an edited loop never runs stale.
+in this one file, which is a part of their key in the cache: an edited loop never runs stale.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,7 @@ def _looped(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     These loops allocate, unlike kernels.
     """
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        try:
-            return jit.jit(cache=True, _nrt=True, **options)(function)
-        except RuntimeError:  # no directory for a cache can be written
-            return jit.jit(_nrt=True, **options)(function)
-
-    return decorate
+    return jit.jit(keep=True, _nrt=True, **options)
 
 
 def _nearest(value: Any, out: Any) -> Any:

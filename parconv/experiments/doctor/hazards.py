@@ -131,9 +131,11 @@ def _forked(found: Found) -> Iterator[Hazard]:
 
 
 def _uncached(found: Found) -> Iterator[Hazard]:
-    if str(found["directories"]["kernels"]).startswith("none"):
+    kernels = str(found["directories"]["kernels"])
+    if kernels.startswith("none: "):
         yield Hazard(
-            "no private directory for compiled kernels: every process compiles anew, for seconds",
+            "every process compiles kernels anew, for seconds, as there is no private directory "
+            f"for them: {kernels.removeprefix('none: ')}",
             "set NUMBA_CACHE_DIR to a directory that only you may write",
         )
 

@@ -40,7 +40,7 @@ def _emit(typing: Any, code: Any) -> Any:
 _send: Any = intrinsic(_emit)
 
 
-@jit.jit(cache=True)
+@jit.jit(keep=True)
 def request(code: int) -> None:
     """Send one request; x86-64 only."""
     _send(code)
