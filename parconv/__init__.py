@@ -41,9 +41,21 @@ _HOMES = {
 }
 
 
+# what other libraries call it
+_ELSEWHERE = {
+    **dict.fromkeys(("convolve", "convolve2d", "fftconvolve", "oaconvolve"), "conv2d"),
+    **dict.fromkeys(("correlate", "filter2D", "imfilter"), "correlate2d"),
+    **dict.fromkeys(("gaussian_filter", "GaussianBlur", "gaussian_blur"), "gaussian"),
+    **dict.fromkeys(("uniform_filter", "blur", "boxFilter", "box_filter"), "box"),
+    **dict.fromkeys(("Sobel", "sobel_filter"), "sobel"),
+    **dict.fromkeys(("Laplacian", "laplacian"), "laplace"),
+}
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
-        raise AttributeError(f"module 'parconv' has no attribute {name!r}")
+        ours = f": use parconv.{_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+        raise AttributeError(f"module 'parconv' has no attribute {name!r}{ours}")
     home = apart.load(f"{__name__}.{_HOMES.get(name, 'filters')}")
     value = globals()[name] = home if name == "filters" else getattr(home, name)
     return value

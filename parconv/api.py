@@ -49,7 +49,8 @@ def conv2d(
         columns of zeros around it or in regular steps, and the zeros of a sparse filter (fewer
         than a third of its taps are not zero), are left out: NaN and infinity under them do not
         spread.  Three axes are a bank of filters: images (..., H, W) give (..., O, H', W').  Four
-        are a layer: images (..., C, H, W) give (..., O, H', W'), summed over channels.
+        are a layer: images (..., C, H, W) give (..., O, H', W'), summed over channels.  They are
+        reflected, too: what neural networks call convolution is `correlate2d`.
     mode : {"valid", "same", "full"}
         Which outputs: those that the data alone determine, ``(H - KH + 1, W - KW + 1)``; as many
         as the image has; or all that touch the image, ``(H + KH - 1, W + KW - 1)``.  Centring of
@@ -58,7 +59,8 @@ def conv2d(
         What lies outside the image, for both axes or each: ``"constant"`` (``cval``), ``"edge"``
         (a a | a b), ``"symmetric"`` (b a | a b), ``"mirror"`` (c b | a b c) or ``"wrap"``.
     cval : number
-        The constant outside, in units of ``f``.
+        The constant outside, in units of ``f``.  A fraction beside integers, which are summed
+        exactly, asks for a floating ``dtype``.
     padding : int, (int, int) or ((top, bottom), (left, right)), optional
         Pixels of border on each side, in place of ``mode``.
     origin : int or (int, int)
@@ -77,7 +79,8 @@ def conv2d(
         with an integer filter (exact), else float32 (8 and 16 bits) or float64; complex if either
         is.  An integer dtype rounds half to even and saturates; NaN becomes 0.
     accumulate : dtype, optional
-        ``numpy.float64`` sums in double precision.
+        ``numpy.float64`` sums in double precision.  So they are anyway where float32 does not hold
+        the taps of a float64 filter: some beyond 3e38, or none above 2e-31.
     tolerance : float, optional
         Which errors "auto" may accept for speed: it takes a method only if what that may err by,
         beside the rounding of a plain sum, is at most so much of the largest ``|f|`` near an output
@@ -93,11 +96,12 @@ def conv2d(
         Who computes which band of rows.
     method : str
         The algorithm; "auto" takes the fastest by the problem and the filter, `Plan.explain` lists
-        all.  For one filter "direct"; "separable", which serves outer products (rank 1) and sums of
-        two or three: those that equal the filter to within four units in the last place of its
-        largest tap; "box", which serves integer images where all taps are equal; "dot", for 8-bit
-        images with small integer filters; and "fft".  All answer to within rounding of each pixel's
-        own neighbourhood but "fft", whose error is relative to the largest pixel within some
+        all.  For one filter "direct"; "separable", which serves outer products that meet every tap
+        as precisely as the sums are, and sums of two or three that miss all taps together by at
+        most four machine epsilons of the sums; "box", which serves integer images where all taps
+        are equal; "dot", for 8-bit images with small integer filters; and "fft".  All answer to
+        within rounding of each pixel's own neighbourhood but sums of products, see
+        `Plan.explain`, and "fft", whose error is relative to the largest pixel within some
         hundreds; "auto" takes that only for floating-point sums, and for integer images of up to
         16 bits.  For banks and layers "direct", "channels", "depthwise", "planes" or, taken
         by "auto" only within a ``tolerance``, "winograd": 3 x 3 layers with a quarter of the

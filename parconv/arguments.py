@@ -12,18 +12,53 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from .dtypes import DType, check_dtype
+from .shown import shown
 
 MODES = ("valid", "same", "full")
 BOUNDARIES = ("constant", "edge", "symmetric", "mirror", "wrap")
+# What others call them: scipy.ndimage, scipy.signal, scikit-image, OpenCV, torch, astropy, OpenCL.
+_ELSEWHERE = {
+    **dict.fromkeys(("nearest", "replicate", "extend", "clamp", "border_replicate"), "edge"),
+    **dict.fromkeys(("zero", "zeros", "fill", "grid-constant", "border_constant"), "constant"),
+    **dict.fromkeys(("symm", "grid-mirror", "border_reflect"), "symmetric"),
+    **dict.fromkeys(("reflect101", "reflect_101", "border_reflect_101"), "mirror"),
+    **dict.fromkeys(("circular", "periodic", "grid-wrap", "border_wrap"), "wrap"),
+}
+_REFLECT = (
+    "'symmetric' (d c b a | a b c d, as in scipy.ndimage) or 'mirror' (d c b | a b c d, as in "
+    "numpy.pad)"
+)
 
 Pair = tuple[int, int]
 
-_LARGEST = 1 << 48  # of a stride, dilation or padding: sums and products with sizes fit in int64
+LARGEST = 1 << 48  # size, stride, dilation or padding: sums and products of two fit in int64
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name}={value!r} is unknown: pass one of {', '.join(choices)}")
+        raise ValueError(f"{name}={shown(value)} is unknown: pass one of {', '.join(choices)}")
+
+
+def check_mode(mode: Any) -> None:
+    """Others say by ``mode`` what lies outside."""
+    border = _border_meant(mode)
+    if border:
+        raise ValueError(
+            f"mode={shown(mode)} is a boundary: pass boundary={border}, and mode='same' for a "
+            "result as large as the image"
+        )
+    check_choice("mode", mode, MODES)
+
+
+def _border_meant(value: Any) -> str | None:
+    """What to pass for a border's name, ours or another library's."""
+    if not isinstance(value, str):
+        return None
+    name = value.lower()
+    if name == "reflect":
+        return _REFLECT
+    ours = name if name in BOUNDARIES else _ELSEWHERE.get(name)
+    return ours and repr(ours)
 
 
 def check_axes(axes: Any, image: tuple[int, ...]) -> Pair:
@@ -32,29 +67,42 @@ def check_axes(axes: Any, image: tuple[int, ...]) -> Pair:
     try:
         first, second = (operator.index(axis) for axis in axes)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"axes={axes!r}: pass two axes of f, such as (-2, -1)") from error
+        raise ValueError(f"axes={shown(axes)}: pass two axes of f, such as (-2, -1)") from error
     if not all(-len(image) <= axis < len(image) for axis in (first, second)):
-        raise ValueError(f"axes={axes!r} is out of range for f with shape {image}")
+        raise ValueError(f"axes={shown(axes)} is out of range for f with shape {image}")
     pair = first % len(image), second % len(image)
     if pair[0] == pair[1]:
-        raise ValueError(f"axes={axes!r} names one axis twice: pass two different axes of f")
+        raise ValueError(f"axes={shown(axes)} names one axis twice: pass two different axes of f")
     return pair
 
 
 def check_boundary(boundary: Any) -> tuple[str, str]:
-    pair = (boundary, boundary) if isinstance(boundary, str) else boundary
-    if not isinstance(pair, list | tuple) or len(pair) != 2:
+    pair = both(boundary)
+    if len(pair) != 2:
         raise ValueError(
-            f"boundary={boundary!r}: pass one name or one per axis, of {', '.join(BOUNDARIES)}"
+            f"boundary={shown(boundary)}: pass one name or one per axis, of {', '.join(BOUNDARIES)}"
         )
     for name in pair:
-        if name == "reflect":
-            raise ValueError(
-                "boundary='reflect' means two things: pass 'symmetric' (d c b a | a b c d, as in "
-                "scipy.ndimage) or 'mirror' (d c b | a b c d, as in numpy.pad)"
-            )
-        check_choice("boundary", name, BOUNDARIES)
+        _check_border(name)
     return pair[0], pair[1]
+
+
+def _check_border(name: Any) -> None:
+    if name in BOUNDARIES:
+        return
+    if name == "reflect":
+        raise ValueError(f"boundary='reflect' means two things: pass {_REFLECT}")
+    ours = _border_meant(name)
+    if ours:
+        raise ValueError(f"boundary={shown(name)} is unknown: pass {ours}, which means that")
+    check_choice("boundary", name, BOUNDARIES)
+
+
+def both(value: Any) -> tuple[Any, ...]:
+    """One value for both axes, or the members of a sequence or an array: one for each."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return tuple(value) if isinstance(value, list | tuple) else (value, value)
 
 
 def _is_integral(value: Any) -> bool:
@@ -66,33 +114,36 @@ def _is_integral(value: Any) -> bool:
 def _integer(
     name: str, value: Any, whole: Any, kind: str = "an integer or a pair of integers"
 ) -> int:
+    if type(value) is not int and isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
     if type(value) is not int and not _is_integral(value):
-        raise TypeError(f"{name}={whole!r}: pass {kind}")
+        such = isinstance(value, float | np.floating) and value.is_integer()
+        raise TypeError(f"{name}={shown(whole)}: pass {kind}{f', {int(value)}' if such else ''}")
     number = operator.index(value)
-    if abs(number) > _LARGEST:
-        raise ValueError(f"{name}={whole!r} is too large: pass at most {_LARGEST}")
+    if abs(number) > LARGEST:
+        raise ValueError(f"{name}={shown(whole)} is too large: pass at most {LARGEST}")
     return number
 
 
 def check_pair(name: str, value: Any) -> Pair:
     """One integer for both axes, or one for each."""
-    values = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    values = both(value)
     if len(values) != 2:
-        raise ValueError(f"{name}={value!r}: pass an integer or a pair of integers")
+        raise ValueError(f"{name}={shown(value)}: pass an integer or a pair of integers")
     return _integer(name, values[0], value), _integer(name, values[1], value)
 
 
 def check_positive(name: str, value: Any) -> Pair:
     pair = check_pair(name, value)
     if min(pair) < 1:
-        raise ValueError(f"{name}={value!r}: pass integers of at least 1")
+        raise ValueError(f"{name}={shown(value)}: pass integers of at least 1")
     return pair
 
 
 def check_groups(groups: Any) -> int:
     number = _integer("groups", groups, groups, "an integer of at least 1")
     if number < 1:
-        raise ValueError(f"groups={groups!r}: pass an integer of at least 1")
+        raise ValueError(f"groups={shown(groups)}: pass an integer of at least 1")
     return number
 
 
@@ -100,46 +151,58 @@ def check_tolerance(tolerance: Any) -> float | None:
     if tolerance is None:
         return None
     if isinstance(tolerance, bool | np.bool_) or not isinstance(tolerance, Real):
-        raise TypeError(f"tolerance={tolerance!r}: pass a number such as 1e-5, or None")
-    number = float(tolerance)
+        raise TypeError(f"tolerance={shown(tolerance)}: pass a number such as 1e-5, or None")
+    try:
+        number = float(tolerance)
+    except OverflowError:  # a fraction or an integer of hundreds of digits
+        number = math.inf
     if not 0 <= number < math.inf:
-        raise ValueError(f"tolerance={tolerance!r}: pass a number of at least 0, or None")
+        raise ValueError(
+            f"tolerance={shown(tolerance)}: pass a number of at least 0, and finite, or None"
+        )
     return number
 
 
 def check_origin(origin: Any, spans: Pair, mode: str, padding: Any) -> Pair:
     shift = check_pair("origin", origin)
     if any(shift) and (mode != "same" or padding is not None):
-        raise ValueError(f"origin={origin!r} shifts mode='same' only: leave it at 0 or change mode")
+        raise ValueError(
+            f"origin={shown(origin)} shifts mode='same' only: leave it at 0 or change mode"
+        )
     for n, o in zip(spans, shift, strict=True):
         if not -((n - 1) // 2) <= o <= n // 2:
             raise ValueError(
-                f"origin={origin!r} leaves the filter: pass -{(n - 1) // 2} to {n // 2}"
+                f"origin={shown(origin)} leaves the filter: pass -{(n - 1) // 2} to {n // 2}"
             )
     return shift
 
 
-def check_cval(cval: Any, compute: DType, image: DType) -> complex:
+def check_cval(cval: Any, image: DType) -> complex:
     try:
         number = np.asarray(cval)
         kind = check_dtype("cval", number.dtype).kind
     except (TypeError, ValueError) as error:
-        raise TypeError(f"cval={cval!r}: pass a number") from error
+        raise TypeError(f"cval={shown(cval)}: pass a number") from error
     if number.ndim:
-        raise ValueError(f"cval={cval!r}: pass one number")
+        raise ValueError(f"cval={shown(cval)}: pass one number")
     if kind == "c" and image.kind != "c":
-        raise TypeError(f"cval={cval!r} is complex, f is {image}: pass a real number")
+        raise TypeError(f"cval={shown(cval)} is complex, f is {image}: pass a real number")
     value: complex = number.item()
-    return _exact(value) if compute.kind == "i" else value
+    return value
 
 
-def _exact(value: complex) -> int:
+def is_whole(value: complex) -> bool:
+    """Whether a constant may enter an exact sum of integers."""
+    return math.isfinite(value.real) and value.real == int(value.real)
+
+
+def check_exact(value: complex) -> int:
     """The constant of an exact integer sum."""
-    if not math.isfinite(value.real) or value.real != int(value.real):
+    if not is_whole(value):
         raise ValueError(
-            f"cval={value!r}: integer images with integer filters are summed exactly; pass an "
-            "integer, or a floating filter"
+            f"cval={shown(value)}: integer images with integer filters are summed exactly; pass an "
+            "integer, or dtype='float64' to sum in floating point"
         )
     if not -(2**63) <= int(value.real) < 2**63:
-        raise ValueError(f"cval={value!r} does not fit in int64: pass a smaller one")
+        raise ValueError(f"cval={shown(value)} does not fit in int64: pass a smaller one")
     return int(value.real)

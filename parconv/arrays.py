@@ -9,21 +9,42 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import Array, DType, check_dtype, kernel_dtype
+from .dtypes import Array, DType, check_dtype, kernel_dtype, quietly
 from .pictures import check_picture
+from .shown import cut
 
 
 def as_array(name: str, value: Any, axes: Any = None) -> Array:
     """An ndarray of numbers, or TypeError; ``axes`` are those of an image's rows and columns."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array: pass {name}.filled(value) or {name}.data")
+    if _is_masked(value):
+        raise TypeError(
+            f"{name} is a masked array: pass {name}.filled(value), or {name}.data if no pixel is "
+            "masked"
+        )
     try:
         array = np.asarray(value)
-    except ValueError as error:
-        raise TypeError(f"{name} is not an array of numbers: {error}") from error
+    except (ValueError, TypeError, RuntimeError) as error:
+        if hasattr(value, "detach"):  # it requires grad, is of bfloat16, or lies on a GPU
+            raise TypeError(
+                f"{name} is a tensor that NumPy cannot read: pass {name}.detach(), on the CPU and "
+                "of a type such as float32"
+            ) from error
+        raise TypeError(f"{name} is not an array of numbers: {cut(str(error))}") from error
     check_dtype(name, array.dtype)
     check_picture(name, value, axes)
     return array
+
+
+def _is_masked(value: Any, depth: int = 64) -> bool:
+    """Or a list that holds such arrays, whose masks NumPy would drop; as deep as NumPy looks."""
+    if isinstance(value, np.ma.MaskedArray):
+        return True
+    if not isinstance(value, list | tuple) or not depth:
+        return False
+    kinds = set(map(type, value))  # of a row of numbers there are few
+    if not any(issubclass(kind, np.ma.MaskedArray | list | tuple) for kind in kinds):
+        return False
+    return any(_is_masked(member, depth - 1) for member in value)
 
 
 def check_image(f: Array, shape: tuple[int, ...], dtype: DType) -> Array:
@@ -35,12 +56,17 @@ def check_image(f: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     return f.astype(dtype)
 
 
-def check_output(out: Any, f: Array, shape: tuple[int, ...], dtype: DType) -> Array:
-    """Refuse an output that cannot hold the result; the image, copied if the two overlap."""
+def check_output(out: Any, f: Array, shape: tuple[int, ...], dtype: DType) -> tuple[Array, Array]:
+    """Refuse an output that cannot hold the result.
+
+    The image, copied if the two overlap, and the output as a plain array.
+    """
     if type(out) is not np.ndarray and (
         not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray)
     ):
         raise TypeError(f"out is a {type(out).__name__}: pass a numpy array")
+    if type(out) is not np.ndarray:
+        out = out.view(np.ndarray)  # a subclass may index in its own way
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}: the result has shape {shape}")
     if out.dtype is not dtype and out.dtype.newbyteorder("=") != dtype:
@@ -51,7 +77,22 @@ def check_output(out: Any, f: Array, shape: tuple[int, ...], dtype: DType) -> Ar
     flags = out.flags
     if not flags.writeable:
         raise ValueError("out is read-only: pass a writable array")
-    return f.copy() if _overlap(out, flags.owndata, f) else f
+    if not flags.forc and _overlaps_itself(out):
+        raise ValueError(
+            f"out has shape {out.shape} and strides {out.strides}: its elements share memory; pass "
+            "an array whose elements lie apart"
+        )
+    return f.copy() if _overlap(out, flags.owndata, f) else f, out
+
+
+def _overlaps_itself(out: Array) -> bool:
+    """Or winds through itself, as nothing but `numpy.lib.stride_tricks` makes it."""
+    taken = out.itemsize
+    for step, size in sorted(zip(map(abs, out.strides), out.shape, strict=True)):
+        if size > 1 and step < taken:
+            return True
+        taken += step * (size - 1)
+    return False
 
 
 def _overlap(out: Array, owned: bool, f: Array) -> bool:
@@ -92,8 +133,19 @@ def readable(f: Array) -> Array:
     """An image compiled code can read: aligned, of a type it knows."""
     kind = kernel_dtype(f.dtype)
     if kind.itemsize != f.dtype.itemsize:
-        return f.astype(kind)
-    return (f if f.flags.aligned else f.copy()).view(kind)
+        return _converted(f, kind)
+    seen = (f if f.flags.aligned else f.copy()).view(kind)
+    return _truths(seen) if f.dtype == bool else seen
+
+
+@quietly
+def _converted(f: Array, kind: DType) -> Array:
+    return f.astype(kind)
+
+
+def _truths(seen: Array) -> Array:
+    """Zeros and ones for the bytes of bools: any byte but 0 is True, such as 255 in a mask."""
+    return seen if seen.max(initial=0) <= 1 else (seen != 0).view(np.uint8)
 
 
 def planes(array: Array, axes: tuple[int, ...], channels: int = 1) -> Array:
@@ -123,9 +175,9 @@ def writable(out: Array, axes: tuple[int, ...], channels: int = 1) -> Array:
     return np.empty(target.shape, kernel_dtype(out.dtype.newbyteorder("=")))
 
 
+@quietly
 def deliver(target: Array, out: Array, axes: tuple[int, ...], channels: int = 1) -> None:
     """Copy what a kernel computed elsewhere into the output it is for."""
     if target is not out and not np.may_share_memory(target, out):
         moved = _planes_first(out, axes, channels)
-        with np.errstate(over="ignore"):  # beyond float16 is infinity, as beyond float32
-            moved[...] = target.reshape(moved.shape)
+        moved[...] = target.reshape(moved.shape)

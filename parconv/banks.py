@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from .arguments import check_groups
 from .dtypes import Array
+from .shown import shown
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
@@ -29,6 +30,9 @@ class Bank(NamedTuple):
         Of channels, rows and columns, in the result and in an image that has channels.
     summed : bool
         Whether an axis of the image holds the channels; without, every plane meets every filter.
+    parts : int
+        Of a complex image's pixels that its channels hold: all real ones of a group, then all
+        imaginary ones, are 2.
     """
 
     outputs: int
@@ -36,11 +40,17 @@ class Bank(NamedTuple):
     groups: int
     axes: tuple[int, int, int]
     summed: bool
+    parts: int = 1
 
     @property
     def channels(self) -> int:
         """Of the image."""
         return self.groups * self.inputs
+
+    def constants(self, value: complex) -> list[float]:
+        """The border's constant for each channel of the image."""
+        each = self.inputs // self.parts
+        return ([value.real] * each + [value.imag] * (self.inputs - each)) * self.groups
 
     def maps_in(self, image: Shape) -> Shape:
         """Shape of the image's maps."""
@@ -78,7 +88,9 @@ def check_bank(g: Shape, groups: Any, image: Shape, axes: Pair) -> tuple[Pair, B
     if len(g) == 4:
         return taps, _layer(g, parts, image, axes)
     if parts != 1:
-        raise ValueError(f"groups={groups!r} needs a 4-D filter: with a {len(g)}-D g leave it at 1")
+        raise ValueError(
+            f"groups={shown(groups)} needs a 4-D filter: with a {len(g)}-D g leave it at 1"
+        )
     row, column = axes
     triple = row, row + 1, column + (column > row)
     return taps, Bank(g[0], 1, 1, triple, summed=False) if len(g) == 3 else None

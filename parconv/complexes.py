@@ -20,12 +20,11 @@ def as_reals(problem: Problem) -> Problem:
     parts = 2 if image.kind == "c" else 1
     return replace(
         problem,
-        bank=bank._replace(outputs=2 * bank.outputs, inputs=parts * bank.inputs),
+        bank=bank._replace(outputs=2 * bank.outputs, inputs=parts * bank.inputs, parts=parts),
         image_dtype=real(image),
         filter_dtype=real(problem.filter_dtype),
         compute=real(problem.compute),
         dtype=real(problem.dtype),
-        cval=0 if parts == 2 else problem.cval,  # `split` takes it off the image
     )
 
 
@@ -41,27 +40,18 @@ def weights(problem: Problem, g: Array) -> Array:
     return joined.reshape(-1, *joined.shape[2:])
 
 
-def offset(problem: Problem, g: Array) -> Array | None:
-    """What `split` took off the results of the complex filters ``g``; None for nothing."""
-    if problem.image_dtype.kind != "c" or not problem.cval:
-        return None
-    total = problem.cval * g.sum(axis=(1, 2, 3))
-    return np.asarray(total, problem.compute)[:, None, None]
-
-
 def split(problem: Problem, f: Array) -> Array:
-    """The real bank's maps for those of the complex one, the border's constant taken off."""
+    """The real bank's maps for those of the complex one."""
     bank = problem.bank
     assert bank
     if f.dtype.kind != "c":
         return f
-    shifted = f - f.dtype.type(problem.cval) if problem.cval else f
-    grouped = shifted.reshape(len(f), bank.groups, -1, *f.shape[2:])
+    grouped = f.reshape(len(f), bank.groups, -1, *f.shape[2:])
     parts = np.concatenate([grouped.real, grouped.imag], 2)
     return parts.reshape(len(f), -1, *f.shape[2:])
 
 
-def join(problem: Problem, result: Array, offset: Array | None) -> Array:
+def join(problem: Problem, result: Array) -> Array:
     """The complex maps for those of the real bank."""
     bank = problem.bank
     assert bank
@@ -69,4 +59,4 @@ def join(problem: Problem, result: Array, offset: Array | None) -> Array:
     joined = np.empty((len(result), bank.outputs, *result.shape[2:]), problem.dtype)
     grouped = joined.reshape(len(result), bank.groups, -1, *result.shape[2:])
     grouped.real, grouped.imag = parts[:, :, 0], parts[:, :, 1]
-    return joined if offset is None else joined + offset
+    return joined

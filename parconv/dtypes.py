@@ -3,9 +3,12 @@
 Pure rules over dtypes: no arrays, no values.
 """
 
+import math
 from typing import Any
 
 import numpy as np
+
+from .shown import cut, shown
 
 DType = np.dtype[Any]
 Array = np.ndarray[Any, DType]
@@ -15,6 +18,9 @@ FLOAT32: DType = np.dtype(np.float32)
 FLOAT64: DType = np.dtype(np.float64)
 COMPLEX64: DType = np.dtype(np.complex64)
 COMPLEX128: DType = np.dtype(np.complex128)
+# A decorator: NumPy neither raises nor warns of overflow, underflow and NaN, whatever its caller
+# asked of it by `numpy.seterr`.  Pixels and taps may be large, and may vanish.
+quietly = np.errstate(all="ignore")
 _SUPPORTED = "bool, (u)int8 to (u)int64, float16/32/64 or complex64/128"
 
 
@@ -23,10 +29,10 @@ def check_dtype(name: str, dtype: Any) -> DType:
     try:
         known: DType = np.dtype(dtype)
     except TypeError as error:
-        raise TypeError(f"{name}={dtype!r} is not a dtype: pass {_SUPPORTED}") from error
+        raise TypeError(f"{name}={shown(dtype)} is not a dtype: pass {_SUPPORTED}") from error
     widest = 16 if known.kind == "c" else 8
     if known.kind not in "biufc" or known.itemsize > widest:
-        raise TypeError(f"{name} has dtype {known}: convert it to {_SUPPORTED}")
+        raise TypeError(f"{name} has dtype {cut(str(known))}: convert it to {_SUPPORTED}")
     return known if known.isnative else known.newbyteorder("=")
 
 
@@ -59,21 +65,44 @@ def _natural(f: DType, g: DType) -> tuple[DType, DType]:
     return compute, f if f.kind == "f" else compute
 
 
-def _wider(compute: DType) -> DType:
+def wider(compute: DType) -> DType:
+    """The type with twice the digits; the widest is its own."""
     return _WIDER.get(compute, compute)
+
+
+# Below this a number loses digits in float32, or vanishes: the 24 digits of the smallest taps that
+# count beside it would lie below the smallest normal number.
+_LEAST32, _MOST32 = 2.0**-102, float(np.finfo(np.float32).max)
+
+
+def fits_float32(largest: float, count: int = 1) -> bool:
+    """Whether float32 holds so many numbers up to ``largest``, and their sum, to its precision.
+
+    Zero, NaN and infinity are what they are in any type.
+
+    Examples
+    --------
+    >>> fits_float32(1.0), fits_float32(1e39), fits_float32(1e38, 9), fits_float32(1e-45)
+    (True, False, False, False)
+    """
+    if largest == 0 or not math.isfinite(largest):
+        return True
+    return largest >= _LEAST32 and largest * count <= _MOST32
 
 
 def _explicit_result(compute: DType, dtype: Any) -> tuple[DType, DType]:
     """(compute, result) for an asked result type: computed at least as precisely as stored."""
     result = check_dtype("dtype", dtype)
     if result.kind == "b":
-        raise TypeError("dtype=bool cannot hold sums: pass an integer or floating dtype")
+        raise TypeError(
+            "dtype=bool cannot hold sums: pass an integer or floating dtype, and compare the result"
+        )
     if compute.kind == "c" and result.kind != "c":
         raise TypeError(
             f"dtype={result} would drop the imaginary part: pass complex64 or complex128"
         )
     exact_bytes = {"i": 2, "u": 2, "f": 4, "c": 8}[result.kind]
-    return (_wider(compute) if result.itemsize > exact_bytes else compute), result
+    return (wider(compute) if result.itemsize > exact_bytes else compute), result
 
 
 def _accumulator(compute: DType, accumulate: Any) -> DType:
@@ -86,10 +115,10 @@ def _accumulator(compute: DType, accumulate: Any) -> DType:
             f"accumulate={asked}: integer images with integer filters are summed exactly in int64; "
             "pass a floating filter to sum in floating point"
         )
-    if asked in (_wider(compute), real(_wider(compute))):
-        return _wider(compute)
+    if asked in (wider(compute), real(wider(compute))):
+        return wider(compute)
     raise ValueError(
-        f"accumulate={asked} is not offered for sums in {compute}: pass {real(_wider(compute))}"
+        f"accumulate={asked} is not offered for sums in {compute}: pass {real(wider(compute))}"
     )
 
 

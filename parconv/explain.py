@@ -18,9 +18,9 @@ def explain(plan: Any) -> str:
     sizes = [stop - start for start, stop in plan.bands]
     unit = "units" if problem.bank else "rows"
     lines = {
-        "problem": str(problem),
+        "problem": f"{problem}{_reflection(problem)}",
         "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
-        "sums in": f"{plan.sums}{', exactly' if problem.compute.kind == 'i' else ''}",
+        "sums in": _sums(plan),
         "method": f"{plan.method}: {_first_line(method)}",
         "error": _error(plan),
         "considered": _considered(plan),
@@ -40,6 +40,19 @@ def explain(plan: Any) -> str:
 
 def _first_line(thing: Any) -> str:
     return (thing.__doc__ or "").splitlines()[0].rstrip(".")
+
+
+def _reflection(problem: Any) -> str:
+    """For who knows layers from neural networks."""
+    layer = problem.reflect and problem.bank and problem.bank.summed
+    return " (what neural networks call convolution is correlate2d)" if layer else ""
+
+
+def _sums(plan: Any) -> str:
+    problem = plan.problem
+    if problem.compute.kind == "i":
+        return f"{plan.sums}, exactly"
+    return f"{plan.sums}{', as float32 does not hold the taps' if problem.traits.wide else ''}"
 
 
 def _error(plan: Any) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from .dtypes import Array, DType
+from .shown import shown
 
 _HUGE_PAGE = 1 << 21
 _PAGE = 1 << 12
@@ -103,8 +104,8 @@ def recycle_outputs(nbytes: int) -> None:
     >>> parconv.recycle_outputs(0)
     """
     if not isinstance(nbytes, int | np.integer) or isinstance(nbytes, bool):
-        raise TypeError(f"nbytes={nbytes!r}: pass an integer, the most bytes to keep")
+        raise TypeError(f"nbytes={shown(nbytes)}: pass an integer, the most bytes to keep")
     if nbytes < 0:
-        raise ValueError(f"nbytes={nbytes!r}: pass at least 0")
+        raise ValueError(f"nbytes={shown(nbytes)}: pass at least 0")
     _kept.limit = int(nbytes)
     _kept.drop()

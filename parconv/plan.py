@@ -12,7 +12,7 @@ from . import arrays, banks, ceilings, complexes
 from .bands import joined
 from .crew import Terms
 from .crew.floats import like
-from .dtypes import Array, DType, kernel_dtype, real
+from .dtypes import Array, DType, kernel_dtype, quietly, real
 from .explain import explain
 from .lazily import lazily
 from .methods import methods_for
@@ -85,22 +85,22 @@ class Plan:
         if f.shape != problem.image or f.dtype != problem.image_dtype:
             f = arrays.check_image(f, problem.image, problem.image_dtype)
         if out is None:
-            out = new_output(problem.shape, problem.dtype)
+            result = plain = new_output(problem.shape, problem.dtype)
         else:
-            f = arrays.check_output(out, f, problem.shape, problem.dtype)
+            result, (f, plain) = out, arrays.check_output(out, f, problem.shape, problem.dtype)
         if taps.limit is not None:
             arrays.check_range(f, taps.limit)
-        if self._planar and arrays.is_plain(f, out):
-            self._execute(f[None], taps.values, out[None])
+        if self._planar and arrays.is_plain(f, plain):
+            self._execute(f[None], taps.values, plain[None])
         else:
             where = problem.map_axes, problem.channels
-            target = arrays.writable(out, *where)
+            target = arrays.writable(plain, *where)
             source = arrays.readable(f)
             if problem.bank and not problem.bank.summed:
                 source = np.expand_dims(source, problem.bank.axes[0])
             self._fill(arrays.planes(source, *where), taps, target)
-            arrays.deliver(target, out, *where)
-        return out
+            arrays.deliver(target, plain, *where)
+        return result
 
     def _fill(self, source: Array, taps: Taps, target: Array) -> None:
         """Planes or maps of the result from those of the image."""
@@ -109,7 +109,7 @@ class Plan:
             return self._execute(source, taps.values, target)
         parts = new_output(question.maps, question.dtype)
         self._execute(complexes.split(self.problem, source), taps.values, parts)
-        target[...] = complexes.join(self.problem, parts, taps.offset)
+        target[...] = complexes.join(self.problem, parts)
         return None
 
     def with_filter(self, g: Array) -> "Plan":
@@ -121,22 +121,22 @@ class Plan:
         if not self.bands:
             return Taps(np.empty(0))
         if self.problem.bank:
-            return self._prepare_bank(banks.weights(g, self.problem.reflect))
+            return self._prepared(banks.weights(g, self.problem.reflect))
         key = g.dtype, g.tobytes()
         for known, taps in self._last:
             if known == key:
                 return taps
-        taps = self._method.prepare(self.problem, self.problem.part.of(g))
+        taps = self._prepared(self.problem.part.of(g))
         if taps.values.nbytes <= KEPT_BYTES:
             self._last[:] = [(key, taps)]
         return taps
 
-    def _prepare_bank(self, weights: Array) -> Any:
-        problem = self.problem
-        if self.question is problem:
-            return self._method.prepare(problem, weights)
-        taps = self._method.prepare(self.question, complexes.weights(problem, weights))
-        return taps._replace(offset=complexes.offset(problem, weights))
+    @quietly
+    def _prepared(self, g: Array) -> Any:
+        question = self.question
+        if question is not self.problem:
+            g = complexes.weights(self.problem, g)
+        return self._method.prepare(question, g)
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
         if not self.bands:
@@ -179,6 +179,7 @@ class Plan:
         )
 
     @lazily
+    @quietly
     def _shared(self) -> tuple[Any, Work, Array, Array]:
         """What every run of this plan shares."""
         problem, method = self._summed, self._method

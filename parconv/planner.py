@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from . import budget, machine, wisdom
+from .arguments import LARGEST
 from .complexes import as_reals
 from .dtypes import check_dtype
 from .methods import methods_for, obstacle
 from .plan import Plan
 from .problem import Problem, describe
+from .shown import shown
 from .strategies import AUTOMATIC, STRATEGIES
 from .traits import Found
 
@@ -43,8 +45,9 @@ def decide(image: Any, taps: Any, found: Found, threads: Any, *question: Any) ->
     most = thread_limit(image, taps, threads)
     try:
         return _cached_plan(_types(question), image, taps, found, threads, most, *question)
-    except TypeError:  # a list among the arguments cannot be a key; a wrong type raises again
-        return _plan((), image, taps, found, threads, most, *question)
+    except (TypeError, ValueError):  # a list or an array among the arguments cannot be a key
+        pass  # what is wrong raises again, and tells of one error only
+    return _plan((), image, taps, found, threads, most, *question)
 
 
 def _types(question: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -59,9 +62,9 @@ def thread_limit(image: Any, taps: Any, threads: Any) -> int:
     if type(threads) is int and threads == 1:
         return 1
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
-        raise TypeError(f"threads={threads!r}: pass an integer of at least 1, or None")
+        raise TypeError(f"threads={shown(threads)}: pass an integer of at least 1, or None")
     if threads < 1:
-        raise ValueError(f"threads={threads!r}: pass an integer of at least 1, or None")
+        raise ValueError(f"threads={shown(threads)}: pass an integer of at least 1, or None")
     return budget.usable_threads(int(threads))
 
 
@@ -156,7 +159,7 @@ def _units(problem: Problem, method: str) -> int:
 
 def _known(name: str, value: Any, table: dict[str, Any]) -> None:
     if value != "auto" and (not isinstance(value, str) or value not in table):
-        raise ValueError(f"{name}={value!r} is unknown: pass one of auto, {', '.join(table)}")
+        raise ValueError(f"{name}={shown(value)} is unknown: pass one of auto, {', '.join(table)}")
 
 
 def _choose_method(problem: Problem, method: str) -> str:
@@ -171,7 +174,7 @@ def _choose_method(problem: Problem, method: str) -> str:
         return min(able, key=lambda name: able[name])
     reason = obstacle(methods[method], question)
     if reason:
-        raise ValueError(f"method={method!r} cannot: {reason}")
+        raise ValueError(f"method={shown(method)} cannot: {reason}")
     return method
 
 
@@ -200,6 +203,9 @@ def is_spec(value: Any) -> bool:
 def check_spec(name: str, value: Any) -> tuple[tuple[int, ...], Any]:
     """The shape and dtype, checked."""
     shape, dtype = value
-    if not all(isinstance(n, int | np.integer) and n >= 0 for n in shape):
-        raise ValueError(f"{name}={value!r}: a shape holds integers of at least 0")
-    return tuple(map(int, shape)), check_dtype(name, dtype)
+    if not all(isinstance(n, int | np.integer) and 0 <= n <= LARGEST for n in shape):
+        raise ValueError(f"{name}={shown(value)}: a shape holds integers from 0 to {LARGEST}")
+    sizes, kind = tuple(map(int, shape)), check_dtype(name, dtype)
+    if math.prod(sizes) * kind.itemsize >= 1 << 63:
+        raise ValueError(f"{name}={shown(value)}: pass a shape that a memory can hold")
+    return sizes, kind

@@ -11,20 +11,33 @@ from dataclasses import dataclass
 from typing import Any
 
 from .arguments import (
-    MODES,
     Pair,
+    both,
     check_axes,
     check_boundary,
-    check_choice,
     check_cval,
+    check_exact,
+    check_mode,
     check_origin,
     check_pair,
     check_positive,
     check_tolerance,
+    is_whole,
 )
 from .banks import Bank, Shape, check_bank
-from .dtypes import FLOAT32, FLOAT64, INT64, DType, check_dtype, compute_and_result, real
+from .dtypes import (
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    DType,
+    check_dtype,
+    compute_and_result,
+    fits_float32,
+    real,
+    wider,
+)
 from .lazily import lazily
+from .shown import shown
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
 
 
@@ -148,7 +161,8 @@ class Problem:
         image, taps = ("x".join(map(str, s)) for s in (self.image, self.given))
         borders = "/".join(dict.fromkeys(self.boundary))
         name = "conv2d" if self.reflect else "correlate2d"
-        facts = [f"{taps} -> {self.dtype}", self.mode, borders]
+        reflected = ", reflected" if self.reflect and self.bank and self.bank.summed else ""
+        facts = [f"{taps}{reflected} -> {self.dtype}", self.mode, borders]
         if self.tolerance is not None:
             facts.append(f"within {self.tolerance:.2g}")
         return f"{name} {image} {self.image_dtype} * {', '.join(facts)}"
@@ -181,20 +195,22 @@ def describe(
     image_dtype, filter_dtype = check_dtype("f", f_type), check_dtype("g", g_type)
     plane_axes = check_axes(axes, image)
     taps, bank = check_bank(given, groups, image, plane_axes)
-    compute, result = compute_and_result(image_dtype, filter_dtype, dtype, accumulate)
-    check_choice("mode", mode, MODES)
-    borders = check_boundary(boundary)
+    check_mode(mode)
+    borders, value = check_boundary(boundary), check_cval(cval, image_dtype)
+    if "constant" not in borders or (mode == "valid" and padding is None):
+        value = 0  # nobody meets it
+    compute, result = _types(image_dtype, filter_dtype, dtype, accumulate, found[1], value)
+    value = check_exact(value) if compute.kind == "i" else value
     steps, holes = check_positive("stride", stride), check_positive("dilation", dilation)
     sizes = image[plane_axes[0]], image[plane_axes[1]]
     spans = holes[0] * (taps[0] - 1) + 1, holes[1] * (taps[1] - 1) + 1
     shift = check_origin(origin, spans, mode, padding)
-    value = check_cval(cval, compute, image_dtype)
     if padding is not None:
         lead, full = _padded(padding, mode, sizes, spans)
-        mode = f"padding {padding}"
+        mode = f"padding {shown(padding)}"
     elif mode == "valid":
         lead, full = _valid(sizes, spans)
-        borders, value = ("constant", "constant"), 0
+        borders = "constant", "constant"
     elif mode == "same":
         # as scipy.signal centres: an even filter reaches one pixel further on one side
         half = [n // 2 if reflect else (n - 1) // 2 for n in spans]
@@ -216,8 +232,22 @@ def describe(
         image, given, part.size or taps, plane_axes, image_dtype, filter_dtype, compute, result,
         reflect, mode, borders, value, (lead[0], lead[1] * channels),
         (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels,
-        *found, bank, check_tolerance(tolerance),
+        part, found[1].within(real(compute)), bank, check_tolerance(tolerance),
     )  # fmt: skip
+
+
+def _types(
+    f: DType, g: DType, dtype: Any, accumulate: Any, traits: Traits, cval: complex
+) -> tuple[DType, DType]:
+    """(compute, result): sums in a type that holds the taps and the constant.
+
+    A fraction beside an integer image is summed in floating point where that is what comes out.
+    """
+    inexact = dtype is not None and check_dtype("dtype", dtype).kind in "fc"
+    weights = FLOAT64 if inexact and g.kind in "biu" and not is_whole(cval) else g
+    compute, result = compute_and_result(f, weights, dtype, accumulate)
+    narrow = traits.wide or not fits_float32(abs(cval))
+    return (wider(compute) if narrow else compute), result
 
 
 # --- geometry ------------------------------------------------------------------------------------
@@ -237,17 +267,21 @@ def _lead(lead: Pair, part: Part, taps: Pair, dilation: Pair, reflect: bool) -> 
 def _padded(padding: Any, mode: str, sizes: Pair, spans: Pair) -> tuple[Pair, Pair]:
     """(lead, output size at stride 1) for explicit padding."""
     if mode != "valid":
-        raise ValueError(f"padding={padding!r} and mode={mode!r} exclude each other: pass one")
-    outer = padding if isinstance(padding, list | tuple) else (padding, padding)
+        raise ValueError(
+            f"padding={shown(padding)} and mode={shown(mode)} exclude each other: pass one"
+        )
+    outer = both(padding)
     if len(outer) != 2:
-        raise ValueError(f"padding={padding!r}: pass p, (py, px) or ((top, bottom), (left, right))")
+        raise ValueError(
+            f"padding={shown(padding)}: pass p, (py, px) or ((top, bottom), (left, right))"
+        )
     top, left = (check_pair("padding", side) for side in outer)
     if min(*top, *left) < 0:
-        raise ValueError(f"padding={padding!r}: pass integers of at least 0")
+        raise ValueError(f"padding={shown(padding)}: pass integers of at least 0")
     full = [n + sum(p) - k + 1 for n, p, k in zip(sizes, (top, left), spans, strict=True)]
     if min(full) < 1:
         raise ValueError(
-            f"padding={padding!r}: the filter spans {spans}, beyond the padded image; pad more"
+            f"padding={shown(padding)}: the filter spans {spans}, beyond the padded image; pad more"
         )
     return (top[0], left[0]), (full[0], full[1])
 

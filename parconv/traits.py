@@ -3,15 +3,15 @@
 Knows no image and no problem.
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from .dtypes import Array, DType
+from .dtypes import FLOAT32, FLOAT64, Array, DType, fits_float32, quietly
+from .products import Products, fewest_products
 
-MOST_PRODUCTS = 3  # outer products worth looking for: more of them lose to a transform
-PRODUCT_ULPS = 4  # of its largest tap, to which a filter must equal a sum of products
 EXACT_BITS = 53  # of an integer filter's sum, so that float64 holds its products
 SPARSE = 3  # fewer taps than one in so many: the others are left out
 
@@ -42,11 +42,10 @@ class Traits(NamedTuple):
 
     Attributes
     ----------
-    rank : int
-        How many outer products of a column and a row sum to it, to within `PRODUCT_ULPS` units in
-        the last place of its largest tap (integers: exactly); 0 where they are too many.
-    even : (bool, bool)
-        Whether all columns, all rows of these products are symmetric.
+    rank, even, error : int, (bool, bool), float
+        Those of its `Products`, as precise as sums in float64 are.
+    single : Products or None
+        Those that are as precise as sums in float32; None where they are the same.
     equal : bool
         Whether all taps are the same number.
     int8 : bool
@@ -54,6 +53,10 @@ class Traits(NamedTuple):
     bits : int
         Binary digits of the sum of an integer filter's absolute values, the largest of a bank; 0
         for others.
+    wide : bool
+        Whether float32 does not hold the taps, or their sum, to its precision.
+    known : bool
+        Whether anybody saw the taps.
     support : bytes or None
         Of a sparse filter, the taps that are not zero, as packed bits; it has no trait above but
         ``bits``.
@@ -61,19 +64,30 @@ class Traits(NamedTuple):
 
     rank: int = 0
     even: tuple[bool, bool] = (False, False)
+    error: float = 0.0
+    single: Products | None = None
     equal: bool = False
     int8: bool = False
     bits: int = 0
+    wide: bool = False
+    known: bool = True
     support: bytes | None = None
+
+    def within(self, kind: DType) -> "Traits":
+        """For sums in a type: of the products those as precise as that is."""
+        if self.single is None or kind != FLOAT32:
+            return self._replace(single=None)
+        return self._replace(**self.single._asdict(), single=None)
 
 
 Found = tuple[Part, Traits]
 WHOLE, PLAIN = Part(), Traits()
-UNKNOWN: Found = WHOLE, PLAIN
+UNKNOWN: Found = WHOLE, Traits(known=False)
+UNSEEN = "unknown: pass the filter, not its shape"
 
 
 def traits_of(g: Array) -> Found:
-    """The part of a 2-D filter that matters, and its traits; of a bank, its ``bits`` alone.
+    """The part of a 2-D filter that matters, and its traits; of a bank ``bits`` and ``wide`` alone.
 
     Examples
     --------
@@ -82,14 +96,15 @@ def traits_of(g: Array) -> Found:
     >>> part.first, part.size, traits.rank
     ((1, 0), (1, 3), 1)
     """
-    if g.size == 0 or g.dtype.kind not in "biufc":
+    if g.size == 0 or g.ndim < 2 or g.dtype.kind not in "biufc":
         return UNKNOWN  # refused later
-    if g.ndim != 2:
-        return (WHOLE, Traits(bits=_most_bits(g))) if g.dtype.kind in "biu" else UNKNOWN
+    if g.ndim > 2:
+        return WHOLE, Traits(bits=_most_bits(g), wide=_is_wide(g))
     return _found(g.tobytes(), g.shape, g.dtype)
 
 
 @lru_cache(maxsize=64)
+@quietly
 def _found(content: bytes, shape: tuple[int, ...], dtype: DType) -> Found:
     g = np.frombuffer(content, dtype).reshape(shape)
     lines = [np.flatnonzero((g != 0).any(axis)) for axis in (1, 0)]
@@ -105,8 +120,17 @@ def total(g: Array) -> int:
 
 
 def _most_bits(g: Array) -> int:
-    """Of the sums of absolute values of a bank's filters."""
-    return max(total(taps) for taps in g).bit_length()
+    """Of the sums of absolute values of a bank's filters; 0 where they are no integers."""
+    return max(total(taps) for taps in g).bit_length() if g.dtype.kind in "biu" else 0
+
+
+def _is_wide(g: Array) -> bool:
+    """Only taps of wider types may be: float64 and complex128."""
+    kind = g.dtype
+    if kind.itemsize < {"f": 8, "c": 16}.get(kind.kind, math.inf):
+        return False
+    parts = np.ascontiguousarray(g).view(FLOAT64.newbyteorder(kind.byteorder))
+    return not fits_float32(max(float(parts.max()), -float(parts.min())), parts.size)
 
 
 def _part(lines: list[Array], shape: tuple[int, ...]) -> Part:
@@ -122,70 +146,18 @@ def _part(lines: list[Array], shape: tuple[int, ...]) -> Part:
 
 
 def _traits(g: Array) -> Traits:
-    whole = g.dtype.kind in "biu"
+    whole, wide = g.dtype.kind in "biu", _is_wide(g)
     bits = total(g).bit_length() if whole else 0
     if 0 < SPARSE * np.count_nonzero(g) < g.size:
-        return Traits(bits=bits, support=np.packbits(g != 0).tobytes())
+        return Traits(bits=bits, wide=wide, support=np.packbits(g != 0).tobytes())
     if g.dtype.kind == "c" or not np.isfinite(g).all():
-        return PLAIN
-    found = _fewest_products(g) if bits <= EXACT_BITS else None
+        return Traits(wide=wide)
+    double, single = fewest_products(g) if bits <= EXACT_BITS else (Products(), None)
     return Traits(
-        rank=len(found[0]) if found else 0,
-        even=(_symmetric(found[0]), _symmetric(found[1])) if found else (False, False),
+        *double,
+        single=single,
         equal=bool((g == g.flat[0]).all()),
         int8=whole and bool(g.min() >= -128 and g.max() <= 127),
         bits=bits,
+        wide=wide,
     )
-
-
-def _fewest_products(g: Array) -> tuple[Array, Array] | None:
-    """Several only where they have fewer taps than the filter."""
-    worthy = [n for n in range(2, MOST_PRODUCTS + 1) if n * sum(g.shape) < g.size]
-    tried = (products(g, count) for count in (1, *worthy))
-    return next((found for found in tried if found), None)
-
-
-def _symmetric(factors: Array) -> bool:
-    return all(bool((line == line[::-1]).all()) for line in factors)
-
-
-def products(g: Array, count: int) -> tuple[Array, Array] | None:
-    """``count`` columns and as many rows whose outer products sum to ``g``; None where none do.
-
-    Of integers one column and row of integers, of floats numbers of type float64.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> products(np.array([[2, 4], [3, 6]]), 1)
-    (array([[2, 3]]), array([[1, 2]]))
-    """
-    return _float_products(g, count) if g.dtype.kind == "f" else _integer_product(g, count)
-
-
-def _integer_product(g: Array, count: int) -> tuple[Array, Array] | None:
-    if count != 1:
-        return None
-    taps = g.astype(np.int64)
-    y, x = divmod(int(taps.astype(bool).argmax()), g.shape[1])
-    if taps[y, x] == 0:
-        return None
-    row = taps[y] // np.gcd.reduce(taps[y])
-    column = taps[:, x] // row[x]
-    return (column[None], row[None]) if (np.outer(column, row) == taps).all() else None
-
-
-def _float_products(g: Array, count: int) -> tuple[Array, Array] | None:
-    """By elimination, each step with the largest number left."""
-    rest = g.astype(np.float64)
-    precision = np.finfo(np.result_type(g.dtype, np.float32))
-    least = PRODUCT_ULPS * float(precision.eps) * float(np.abs(rest).max())
-    columns, rows = [], []
-    for _ in range(count):
-        y, x = divmod(int(np.abs(rest).argmax()), rest.shape[1])
-        if rest[y, x] == 0:
-            return None
-        columns.append(rest[:, x].copy())
-        rows.append(rest[y] / rest[y, x])
-        rest -= np.outer(columns[-1], rows[-1])
-    return (np.array(columns), np.array(rows)) if np.abs(rest).max() <= least else None

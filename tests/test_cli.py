@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 import parconv
-from parconv import cli, images
+from parconv import cli, images, machine
 from parconv.experiments import filters, inputs
 from parconv.images import formats
 
@@ -334,9 +334,33 @@ def test_explain_prints_the_plan(run: Run) -> None:
     assert out == plan.explain() + "\n"
 
 
+def test_explain_takes_filters_by_name_and_axes(run: Run) -> None:
+    """The filters of `apply`, whose taps tell what a shape does not."""
+    f, question = ((300, 200, 3), "float32"), {"mode": "same", "boundary": "mirror"}
+    shape = ("explain", "--shape", "300x200x3", "--axes", "0,1", "--threads", "1")
+    status, out, err = run(*shape, "--kernel", "gaussian:2")
+    plan = parconv.plan2d(f, parconv.filters.gaussian_taps(2), axes=(0, 1), threads=1, **question)
+    assert (status, out, err) == (0, plan.explain() + "\n", "")
+    assert plan.method == "separable"
+    status, out, _ = run(*shape, "--kernel", "17x17")
+    unseen = "unknown: pass the filter, not its shape"
+    assert (status, out.count(unseen)) == (0, 3 if machine.HAS_DOT else 2)
+    assert run("explain", "--shape", "9x9", "--axes=-2,-1", "--kernel", "[[1, 2]]")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
+        (("--shape", f"{10**19}x9", "--kernel", "7x7"), f"shape is '{10**19}x9': pass positive"),
+        (("--shape", f"{10**17}x9", "--kernel", "7x7"), "a shape holds integers from 0 to"),
+        (("--shape", "64x64", "--kernel", f"{10**17}x1"), "a shape holds integers from 0 to"),
+        (("--shape", "64x64", "--kernel", f"{10**12}x{10**12}"), "that a memory can hold"),
+        (("--shape", "64x64", "--kernel", "k" * 90_000), "kkk ... kkk"),
+        (("--shape", "64x64", "--kernel", "7" * 90_000), "777 ... 777"),
+        (("--shape", "64x64", "--kernel", "gaussian"), "filter 'gaussian' is not known"),
+        (("--shape", "64x64", "--kernel", "7x7", "--mode", "m" * 5000), "mmm ... mmm"),
+        (("--shape", "64x64", "--kernel", "7x7", "--axes", "0"), "axes is '0': pass two integers"),
+        (("--shape", "64x64", "--kernel", "7x7", "--axes", "0,5"), "axes=(0, 5) is out of range"),
         (("--shape", "4096", "--kernel", "7x7"), "shape is '4096'"),
         (("--shape", "64x0", "--kernel", "7x7"), "shape is '64x0'"),
         (("--shape", "64,64", "--kernel", "7x7"), "shape is '64,64'"),

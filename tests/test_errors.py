@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ import parconv
 
 F = np.ones((6, 7), np.float32)
 G = np.ones((3, 3), np.float32)
+ROW = np.ma.masked_array(F[0], F[0] > 0)
+ITSELF: list[Any] = []
+ITSELF.append(ITSELF)
 FI, GI = F.astype(np.int64), G.astype(np.int64)
 EXTENDED = np.dtype(np.longdouble)
 
@@ -45,6 +49,9 @@ def same(raises: type[Exception], says: str, **options: Any) -> Bad:
 CALLS = {
     # f
     "f masked": bad(TypeError, "f is a masked array", np.ma.masked_array(F, F > 2)),
+    "f a list of masked": bad(TypeError, "f is a masked array: pass f.filled(value)", [ROW] * 6),
+    "f masked at depth": bad(TypeError, "f is a masked array", [[ROW] * 6]),
+    "f itself": bad(TypeError, "f is not an array of numbers", ITSELF),
     "f object": bad(TypeError, "f has dtype object", F.astype(object)),
     "f None": bad(TypeError, "f has dtype object", None),
     "f string": bad(TypeError, "f has dtype <U5", "image"),
@@ -75,6 +82,11 @@ CALLS = {
     "g datetime": bad(TypeError, "g has dtype datetime64", g=np.zeros((3, 3), "datetime64[s]")),
     "g ragged": bad(TypeError, "g is not an array of numbers", g=[[1, 2], [3]]),
     "g scalar": bad(ValueError, "g has shape ()", g=2.0),
+    "g integer": bad(ValueError, "g has shape (): pass a filter", g=2),
+    "g truth": bad(ValueError, "g has shape (): pass a filter", g=True),
+    "g a type": bad(TypeError, "g has dtype object", g=np.int64),
+    "g integers of one axis": ints(ValueError, "g has shape (3,)", g=GI[0]),
+    "g a list of masked": bad(TypeError, "g is a masked array", g=[np.ma.ones(3)] * 3),
     "g one axis": bad(ValueError, "g has shape (3,)", g=G[0]),
     "g channels, f none": bad(ValueError, "f has shape (6, 7)", g=np.ones((2, 1, 3, 3))),
     "g too many channels": bad(
@@ -103,13 +115,28 @@ CALLS = {
     "mode upper case": bad(ValueError, "mode='SAME'", mode="SAME"),
     "mode number": bad(ValueError, "mode=2", mode=2),
     "mode None": bad(ValueError, "mode=None", mode=None),
+    "mode of scipy.ndimage": bad(
+        ValueError, "mode='nearest' is a boundary: pass boundary='edge', and mode='same'",
+        mode="nearest",
+    ),
+    "mode reflect": bad(
+        ValueError, "mode='reflect' is a boundary: pass boundary='symmetric' (d c b", mode="reflect"
+    ),
+    "mode of ours": bad(ValueError, "pass boundary='wrap', and mode='same'", mode="wrap"),
+    "mode of thousands of characters": bad(ValueError, "xx ... xx", mode="x" * 5000),
     "mode list": bad(ValueError, "mode=['same']", mode=["same"]),
     "neither covers": bad(ValueError, "do not cover one another", g=np.ones((7, 3))),
     "neither covers, dilated": bad(ValueError, "filter span (7, 3)", dilation=(3, 1)),
     # boundary
     "boundary reflect": same(ValueError, "'symmetric' (d c b a | a b c d", boundary="reflect"),
     "boundary reflect on one axis": same(ValueError, "'mirror'", boundary=("edge", "reflect")),
-    "boundary unknown": same(ValueError, "boundary='zero' is unknown", boundary="zero"),
+    "boundary unknown": same(ValueError, "boundary='zeroth' is unknown", boundary="zeroth"),
+    "boundary zero": same(ValueError, "boundary='zero' is unknown: pass 'cons", boundary="zero"),
+    "boundary nearest": same(ValueError, "pass 'edge', which", boundary="nearest"),
+    "boundary replicate": same(ValueError, "pass 'edge', which", boundary=("wrap", "replicate")),
+    "boundary of OpenCV": same(ValueError, "pass 'mirror', which", boundary="BORDER_REFLECT_101"),
+    "boundary of torch": same(ValueError, "pass 'wrap', which", boundary="circular"),
+    "boundary of an array": same(ValueError, "is unknown", boundary=np.array(["edge", "x"])),
     "boundary number": same(ValueError, "boundary=0", boundary=0),
     "boundary None": same(ValueError, "boundary=None", boundary=None),
     "boundary of three": same(ValueError, "one per axis", boundary=("edge",) * 3),
@@ -122,11 +149,16 @@ CALLS = {
     "cval None": same(TypeError, "cval=None", cval=None),
     "cval two": same(ValueError, "cval=[1, 2]: pass one number", cval=[1, 2]),
     "cval ragged": same(TypeError, "cval=", cval=[1, [2]]),
-    "cval nan for integers": ints(ValueError, "cval=nan", cval=np.nan),
-    "cval inf for integers": ints(ValueError, "cval=inf", cval=np.inf),
-    "cval half for integers": ints(ValueError, "cval=1.5", cval=1.5),
-    "cval beyond int64": ints(ValueError, "does not fit in int64", cval=2**63),
-    "cval far beyond int64": ints(ValueError, "cval=", cval=1e30),
+    "cval nan for integers": ints(ValueError, "cval=nan", mode="same", cval=np.nan),
+    "cval inf for integers": ints(ValueError, "cval=inf", mode="same", cval=np.inf),
+    "cval half for integers": ints(
+        ValueError, "cval=1.5: integer images", mode="same", cval=1.5
+    ),
+    "cval half for integers of integers": ints(
+        ValueError, "pass an integer, or dtype='float64'", padding=1, cval=1.5, dtype="int16"
+    ),
+    "cval beyond int64": ints(ValueError, "does not fit in int64", mode="full", cval=2**63),
+    "cval far beyond int64": ints(ValueError, "cval=", mode="same", cval=1e30),
     "cval complex for a real image": bad(
         TypeError, "cval=1j", g=G.astype("complex64"), mode="same", cval=1j,
         out_like=((6, 7), "complex64"),
@@ -179,10 +211,19 @@ CALLS = {
     "dilation negative": bad(ValueError, "dilation=-2", dilation=-2),
     "dilation half": bad(TypeError, "dilation=(1, 2.0)", dilation=(1, 2.0)),
     "dilation None": bad(TypeError, "dilation=None", dilation=None),
-    "stride array": bad(TypeError, "stride=array([1, 2])", stride=np.array([1, 2])),
-    "dilation array": bad(TypeError, "dilation=array([1, 2])", dilation=np.array([1, 2])),
-    "padding array": bad(TypeError, "padding=array([1, 2])", padding=np.array([1, 2])),
-    "origin array": same(TypeError, "origin=array([0, 1])", origin=np.array([0, 1])),
+    "stride array": bad(ValueError, "stride=array([1, 2, 3])", stride=np.array([1, 2, 3])),
+    "stride array of floats": bad(
+        TypeError, "stride=array([1., 2.]): pass an integer or a pair of integers, 1",
+        stride=np.array([1.0, 2]),
+    ),
+    "stride of arrays": bad(
+        TypeError, "stride=(array([1, 1]), 1): pass", stride=(np.array([1, 1]), 1)
+    ),
+    "dilation array": bad(TypeError, "dilation=array([[1, 2]", dilation=np.array([[1, 2]] * 2)),
+    "padding array": bad(
+        ValueError, "padding=array([-1, 2]): pass integers", padding=np.array([-1, 2])
+    ),
+    "origin array": same(ValueError, "origin=array([0, 3]) leaves", origin=np.array([0, 3])),
     "groups array": bad(TypeError, "groups=array([1, 2])", groups=np.array([1, 2])),
     "groups 2": bad(ValueError, "groups=2", groups=2),
     "groups 0": bad(ValueError, "groups=0", groups=0),
@@ -218,6 +259,9 @@ CALLS = {
     "tolerance string": bad(TypeError, "tolerance='1e-5'", tolerance="1e-5"),
     "tolerance pair": bad(TypeError, "tolerance=(1e-05, 1e-05)", tolerance=(1e-5, 1e-5)),
     "tolerance list": bad(TypeError, "tolerance=[1e-05]", tolerance=[1e-5]),
+    "tolerance beyond floats": bad(
+        ValueError, "number of at least 0, and finite", tolerance=Fraction(10**400)
+    ),
     "tolerance below fft's error": bad(
         ValueError, "more than tolerance=1e-09", tolerance=1e-9, method="fft"
     ),
@@ -267,6 +311,7 @@ def test_bad_call(function: Any, name: str) -> None:
             function(call.f, call.g, **options)
         assert type(caught.value) is call.raises
         assert call.says in str(caught.value)
+        assert len(str(caught.value)) < 400
     given.check_unchanged()
     for now, was in zip((call.f, call.g), before, strict=True):
         if isinstance(was, np.ndarray) and was.dtype != object:
@@ -312,6 +357,21 @@ OUTS = {
     "list": ([[0.0] * 5] * 4, TypeError, "out is a list"),
     "masked": (np.ma.zeros((4, 5), np.float32), TypeError, "out is a MaskedArray"),
     "dtype": (np.float32, TypeError, "out is a type"),
+    "twice the same row": (
+        np.lib.stride_tricks.as_strided(np.zeros(5, np.float32), (4, 5), (0, 4)),
+        ValueError,
+        "its elements share memory",
+    ),
+    "windows": (
+        np.lib.stride_tricks.as_strided(np.zeros(8, np.float32), (4, 5), (4, 4)),
+        ValueError,
+        "out has shape (4, 5) and strides (4, 4)",
+    ),
+    "backwards through itself": (
+        np.lib.stride_tricks.as_strided(np.zeros(40, np.float32)[20:], (4, 5), (-8, 4)),
+        ValueError,
+        "its elements share memory",
+    ),
     "buffer": (bytearray(80), TypeError, "out is a bytearray"),
     "False": (False, TypeError, "out is a bool"),
 }
@@ -371,6 +431,16 @@ SPECS = {
     "object": (((6, 7), object), SPEC, TypeError, "f has dtype object"),
     "filter of negative size": (SPEC, ((-3, 3), "float32"), ValueError, "g=((-3, 3)"),
     "filter of objects": (SPEC, ((3, 3), object), TypeError, "g has dtype object"),
+    "beyond int64": (((10**20, 3), "f4"), SPEC, ValueError, "holds integers from 0 to"),
+    "beyond int64, empty": (((10**20, 0), "f4"), SPEC, ValueError, "holds integers from 0 to"),
+    "beyond any memory": (((2**40, 2**40), "f4"), SPEC, ValueError, "that a memory can hold"),
+    "filter beyond any memory": (
+        SPEC,
+        ((10**10, 10**10), "f4"),
+        ValueError,
+        "g=((10000000000, 10000000000), 'f4'): pass a",
+    ),
+    "hostile dtype": (((6, 7), "f" * 9000), SPEC, TypeError, "fff ... fff"),
     "empty filter": (SPEC, ((3, 0), "float32"), ValueError, "g has shape (3, 0)"),
     "layer without channels": (SPEC, ((8, 1, 3, 3), "float32"), ValueError, "a 4-D g sums"),
     "flat image": (((6,), "float32"), SPEC, ValueError, "f has shape (6,)"),
@@ -383,6 +453,66 @@ def test_bad_spec(name: str) -> None:
     with pytest.raises(raises) as caught:
         parconv.plan2d(f, g)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"stride": "x"}, {"mode": ["same"]}, {"threads": (1, [])}])
+def test_an_error_is_told_once(wrong: dict[str, Any]) -> None:
+    """One traceback, whatever the planner's memory makes of the arguments."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        parconv.conv2d(F, G, **wrong)
+    assert caught.value.__context__ is None
+
+
+def test_arrays_in_place_of_tuples() -> None:
+    for name, value, mode in (
+        ("stride", (1, 2), "same"), ("stride", 2, "same"), ("dilation", (2, 1), "same"),
+        ("padding", (1, 2), "valid"), ("padding", ((1, 2), (0, 1)), "valid"),
+        ("origin", (1, -1), "same"), ("axes", (1, 0), "same"), ("boundary", "edge", "same"),
+        ("boundary", ("edge", "wrap"), "same"),
+    ):  # fmt: skip
+        right = parconv.conv2d(F, G, mode=mode, **{name: value})
+        found = parconv.conv2d(F, G, mode=mode, **{name: np.array(value)})
+        np.testing.assert_array_equal(found, right, name)
+    pair = np.array([1, 1]), np.array([0, 2])
+    right = parconv.conv2d(F, G, padding=((1, 1), (0, 2)))
+    np.testing.assert_array_equal(parconv.conv2d(F, G, padding=pair), right)
+    assert parconv.plan2d(F, G, padding=pair).problem.plane == right.shape
+
+
+def test_tensors_that_numpy_cannot_read() -> None:
+    torch = pytest.importorskip("torch")
+    image, taps = torch.ones(6, 7), torch.nn.Parameter(torch.ones(3, 3))
+    with pytest.raises(TypeError, match=r"g is a tensor .*: pass g.detach\(\)"):
+        parconv.conv2d(image, taps)
+    with pytest.raises(TypeError, match=r"f is a tensor .* type such as float32"):
+        parconv.conv2d(image.to(torch.bfloat16), G)
+    np.testing.assert_array_equal(parconv.conv2d(image, taps.detach()), parconv.conv2d(F, G))
+
+
+def test_names_of_other_libraries() -> None:
+    for name, ours in (("convolve2d", "conv2d"), ("gaussian_filter", "gaussian"), ("blur", "box")):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}': use parconv.{ours}"):
+            getattr(parconv, name)
+    with pytest.raises(AttributeError, match=r"no attribute 'median_filter'$"):
+        _ = parconv.median_filter
+
+
+class Crooked(np.ndarray):
+    """An array with an index of its own."""
+
+    def __getitem__(self, index: Any) -> Any:
+        raise RuntimeError("not by me")
+
+
+@pytest.mark.parametrize("dtype", ["float32", ">f4", "float16"])
+@pytest.mark.parametrize("kind", [np.matrix, Crooked], ids=lambda kind: kind.__name__)
+def test_an_output_of_a_subclass(kind: Any, dtype: str) -> None:
+    f = F.astype(np.dtype(dtype).newbyteorder("="))
+    memory = np.zeros((4, 10), dtype)
+    for columns in (slice(0, 5), slice(0, 10, 2)):
+        out = memory[:, columns].view(kind)
+        assert parconv.conv2d(f, G, out=out) is out
+        np.testing.assert_array_equal(memory[:, columns], np.full((4, 5), 9))
 
 
 def test_unknown_and_positional_arguments() -> None:

@@ -421,6 +421,28 @@ def test_numbers_of_other_types() -> None:
     assert gaussian_taps([Fraction(3, 2), 1], truncate=4) is gaussian_taps((1.5, 1))
 
 
+def test_arrays_as_arguments() -> None:
+    """As scipy.ndimage takes them: of two numbers, or of none."""
+    f = image((9, 12))
+    for found, right in (
+        (parconv.gaussian(f, np.array([1, 2.5])), parconv.gaussian(f, (1, 2.5))),
+        (parconv.gaussian(f, np.array(2)), parconv.gaussian(f, 2)),
+        (parconv.gaussian(f, [np.array(1), 2]), parconv.gaussian(f, (1, 2))),
+        (parconv.gaussian(f, 2, truncate=np.array(3.0)), parconv.gaussian(f, 2, truncate=3)),
+        (parconv.gaussian(f, 2, radius=np.array([3, 1])), parconv.gaussian(f, 2, radius=(3, 1))),
+        (parconv.gaussian(f, 2, order=np.array([0, 1])), parconv.gaussian(f, 2, order=(0, 1))),
+        (parconv.gaussian_laplace(f, np.array([1, 2])), parconv.gaussian_laplace(f, (1, 2))),
+        (parconv.box(f, np.array([2, 3])), parconv.box(f, (2, 3))),
+        (parconv.box(f, np.array(3), origin=np.array([0, 1])), parconv.box(f, 3, origin=(0, 1))),
+        (parconv.sobel(f, np.array(0)), parconv.sobel(f, 0)),
+        (
+            parconv.laplace(f, boundary=np.array(["wrap", "edge"])),
+            parconv.laplace(f, boundary=("wrap", "edge")),
+        ),
+    ):
+        assert_array_equal(found, right)
+
+
 def test_a_wide_one_is_cut_by_radius() -> None:
     np.testing.assert_allclose(gaussian_taps(1e9, radius=1), np.full((3, 3), 1 / 9))
 
@@ -470,6 +492,20 @@ ERRORS = (
     (lambda out: parconv.gaussian(F, 1, dtype="int8", out=out), TypeError, "out has dtype float32"),
     (lambda out: parconv.gaussian_laplace(F, (1, 0), out=out), ValueError, "sigma=0.0 has no deri"),
     (lambda out: parconv.box(F, 0, out=out), ValueError, "size=0: pass integers of at least 1"),
+    (lambda out: parconv.box(F, 3.0, out=out), TypeError, "size=3.0: pass an integer or .*, 3$"),
+    (lambda out: parconv.box(F, np.ones(3, int), out=out), ValueError, r"size=array\(\[1, 1, 1\]"),
+    (
+        lambda out: parconv.gaussian(F, np.array([True, 2]) == 1, out=out),
+        TypeError,
+        r"sigma=array\(\[ True",
+    ),
+    (lambda out: parconv.gaussian(F, "x" * 9999, out=out), TypeError, "sigma='xxx.* ... x"),
+    (lambda out: parconv.sobel(F, dtype=bool, out=out), TypeError, "dtype=bool .* compare the"),
+    (
+        lambda out: parconv.sobel(np.ma.ones((6, 7)), out=out),
+        TypeError,
+        "f is a masked array: pass",
+    ),
     (lambda out: parconv.box(F, (2, 2.5), out=out), TypeError, r"size=\(2, 2.5\): pass an integer"),
     (lambda out: parconv.box(F, 10**4, out=out), ValueError, "size=.* 10000 x 10000 taps; pass"),
     (lambda out: parconv.box(F, 4, origin=2, out=out), ValueError, "origin=2 .* pass -2 to 1"),

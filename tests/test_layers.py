@@ -14,11 +14,11 @@ ROOT = Path(parconv.__file__).parent
 
 # From the ground up: a module may import from the layers below its own, and nothing else.
 LAYERS = (
-    {"forks", "lazily"},
+    {"forks", "lazily", "shown"},
     {"apart"},
     {"budget", "dtypes", "machine", "jit"},
-    {"arguments", "outputs", "records", "simd", "traits"},
-    {"banks", "ceilings"},
+    {"arguments", "outputs", "products", "records", "simd"},
+    {"banks", "ceilings", "traits"},
     {"crew", "problem"},
     {"complexes", "prediction", "wisdom"},
     {"bands", "borders", "strategies", "arrays", "methods"},

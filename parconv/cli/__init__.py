@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except ModuleNotFoundError as error:
         return _fail(f"{error.name} is not installed: `pip install parconv[cli]`")
+    except OverflowError as error:  # a number of the input is too large: no result is wrong
+        return _fail(str(error))
     except ArithmeticError as error:
         return _fail(str(error), WRONG)
     except (ValueError, TypeError, OSError, NotImplementedError, MemoryError) as error:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..shown import shown
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -55,16 +57,24 @@ def sizes(text: str, option: str) -> tuple[int, ...]:
     """Two or more of them, such as 4096x4096."""
     found = numbers(text, option, "x")
     if len(found) < 2:
-        raise ValueError(f"{option} is {text!r}: pass two sizes, such as 7x7")
+        raise ValueError(f"{option} is {shown(text)}: pass two sizes, such as 7x7")
     return found
 
 
 def numbers(text: str, option: str, separator: str) -> tuple[int, ...]:
     """Positive integers between separators."""
-    if not re.fullmatch(rf"[1-9]\d*({separator}[1-9]\d*)*", text, re.ASCII):
+    number = r"[1-9]\d{0,17}"  # what int64 holds
+    if not re.fullmatch(rf"{number}({separator}{number})*", text, re.ASCII):
         example = separator.join(("1", "2") if option == "threads" else ("7", "7"))
-        raise ValueError(f"{option} is {text!r}: pass positive integers such as {example}")
-    return tuple(int(number) for number in text.split(separator))
+        raise ValueError(f"{option} is {shown(text)}: pass positive integers such as {example}")
+    return tuple(map(int, text.split(separator)))
+
+
+def axes(text: str) -> tuple[int, ...]:
+    """Two integers, such as 0,1."""
+    if not re.fullmatch(r"-?\d{1,3},-?\d{1,3}", text, re.ASCII):
+        raise ValueError(f"axes is {shown(text)}: pass two integers such as 0,1")
+    return tuple(map(int, text.split(",")))
 
 
 def write_json(target: Path | None, content: Any) -> None:

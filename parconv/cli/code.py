@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..shown import shown
 from .app import Force, app, console, progress, sizes, write_json
 
 
@@ -35,7 +36,7 @@ def asm(
         images.check_target(json_file)
     taps = kernels.BIGGEST if kernel is None else sizes(kernel, "kernel")
     if len(taps) != 2:
-        raise ValueError(f"kernel is {kernel!r}: pass two sizes, such as 7x7")
+        raise ValueError(f"kernel is {shown(kernel)}: pass two sizes, such as 7x7")
     with progress() as announce:
         found = study(dtype, (taps[0], taps[1]), cpu, force, announce)
     show.show(found, console(), source)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..shown import shown
 from .app import (
     Boundary,
     Method,
@@ -17,6 +18,7 @@ from .app import (
     ThreadCounts,
     Threads,
     app,
+    axes as plane_axes,
     console,
     numbers,
     progress,
@@ -30,10 +32,15 @@ Counts = Sequence[int] | None
 @app.command()
 def explain(
     shape: Annotated[str, typer.Option(help="Image, such as 4096x4096.")],
-    kernel: Annotated[str, typer.Option(help="Filter, such as 7x7.")],
-    dtype: Annotated[str, typer.Option(help="Of the image; the filter is the same.")] = "float32",
+    kernel: Annotated[
+        str, typer.Option(help="Filter, such as 7x7, or one that apply takes, such as gaussian:2.")
+    ],
+    dtype: Annotated[
+        str, typer.Option(help="Of the image; so is a filter such as 7x7.")
+    ] = "float32",
     mode: Mode = "same",
     boundary: Boundary = "mirror",
+    axes: Annotated[str, typer.Option(help="Of rows and columns; 0,1 for colour.")] = "-2,-1",
     threads: Threads = None,
     strategy: Strategy = "auto",
     method: Method = "auto",
@@ -49,8 +56,11 @@ def explain(
     Example: parconv explain --shape 4096x4096 --kernel 7x7 --dtype float32
     """
     import parconv
+    from parconv.experiments import filters
 
-    image, taps = (sizes(shape, "shape"), dtype), (sizes(kernel, "kernel"), dtype)
+    image = sizes(shape, "shape"), dtype
+    seen = not kernel[:1].isdigit()
+    taps = filters.parse(kernel) if seen else (sizes(kernel, "kernel"), dtype)
     plan: Any = parconv.plan2d
     if stream is not None:
         plan = partial(parconv.plan_stream, memory=stream * 2**20)
@@ -59,6 +69,7 @@ def explain(
         taps,
         mode=mode,
         boundary=boundary,
+        axes=plane_axes(axes),
         threads=threads,
         strategy=strategy,
         method=method,
@@ -173,5 +184,5 @@ def _amounts(text: str, option: str, whole: bool = False) -> list[Any]:
     number = r"\d{1,9}" if whole else r"\d{1,9}(\.\d+)?"
     if not re.fullmatch(rf"{number}(,{number})*", text, re.ASCII):
         example = "whole numbers such as 0,1,2" if whole else "milliseconds such as 0,20,200"
-        raise ValueError(f"{option} is {text!r}: pass {example}")
+        raise ValueError(f"{option} is {shown(text)}: pass {example}")
     return [(int if whole else float)(part) for part in text.split(",")]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from parconv.filters import LAPLACE, SOBEL, box_taps, gaussian_taps
 from parconv.images import check_source
+from parconv.shown import shown
 
 Filter = NDArray[Any]
 
@@ -90,7 +91,7 @@ def parse(text: str) -> Filter:
         return FIXED[text].copy()
     name, colon, number = text.partition(":")
     if not colon or name not in SIZED:
-        raise ValueError(f"filter {text!r} is not known: pass {CHOICES}")
+        raise ValueError(f"filter {shown(text)} is not known: pass {CHOICES}")
     return _sized(name, number)
 
 
@@ -98,7 +99,8 @@ def checked(array: Filter, text: str) -> Filter:
     """The array, if it is a 2-D array of numbers that holds at least one."""
     if array.ndim != 2 or array.size == 0 or array.dtype.kind not in "buifc":
         raise ValueError(
-            f"filter {text!r} is {array.dtype} of shape {array.shape}: pass a 2-D array of numbers"
+            f"filter {shown(text)} is {array.dtype} of shape {array.shape}: pass a 2-D array of "
+            "numbers"
         )
     return array
 
@@ -109,8 +111,10 @@ def _sized(name: str, number: str) -> Filter:
         value = kind(number)
     except ValueError:
         wanted = "an integer" if kind is int else "a number"
-        message = f"filter '{name}:{number}': {number!r} is not {wanted}; an example is {name}:3"
-        raise ValueError(message) from None
+        raise ValueError(
+            f"filter {shown(f'{name}:{number}')}: {shown(number)} is not {wanted}; an example is "
+            f"{name}:3"
+        ) from None
     return make(value).copy()  # filters with a name are shared, and read-only
 
 
@@ -120,7 +124,7 @@ def _literal(text: str) -> Filter:
     # literal_eval and np.array answer bad text with five kinds of exception between them.
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         message = (
-            f"filter {text!r} is not a list of equally long rows of numbers: pass [[1, 0, -1]]"
+            f"filter {shown(text)} is not a list of equally long rows of numbers: pass [[1, 0, -1]]"
         )
         raise ValueError(message) from None
 

@@ -9,8 +9,11 @@ import warnings
 from numbers import Real
 from typing import Any
 
-from ..arguments import Pair, check_axes, check_pair
+import numpy as np
+
+from ..arguments import Pair, both, check_axes, check_pair
 from ..dtypes import Array
+from ..shown import shown
 
 HIGHEST = 100  # order of a derivative
 # The default of axes.  It equals that of conv2d; that it is this very tuple says that the caller
@@ -44,36 +47,38 @@ def check_width(sigma: Any, truncate: Any, radius: Any) -> tuple[Reals, float, P
 
 
 def check_sigmas(sigma: Any) -> Reals:
-    values = tuple(sigma) if isinstance(sigma, list | tuple) else (sigma, sigma)
+    values = both(sigma)
     if len(values) != 2:
-        raise ValueError(f"sigma={sigma!r}: pass a number or a pair (rows, columns)")
+        raise ValueError(f"sigma={shown(sigma)}: pass a number or a pair (rows, columns)")
     return check_real("sigma", values[0], sigma), check_real("sigma", values[1], sigma)
 
 
 def check_real(name: str, value: Any, whole: Any) -> float:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
     if type(value) not in (int, float) and (isinstance(value, bool) or not isinstance(value, Real)):
         wanted = "a number" if name == "truncate" else "a number or a pair (rows, columns)"
-        raise TypeError(f"{name}={whole!r}: pass {wanted}")
+        raise TypeError(f"{name}={shown(whole)}: pass {wanted}")
     try:
         number = float(value)
     except OverflowError:  # an integer of hundreds of digits
         number = math.inf
     if not 0 <= number < math.inf:
-        raise ValueError(f"{name}={whole!r}: pass at least 0, and finite")
+        raise ValueError(f"{name}={shown(whole)}: pass at least 0, and finite")
     return number
 
 
 def check_orders(order: Any) -> Pair:
     pair = check_pair("order", order)
     if not all(0 <= one <= HIGHEST for one in pair):
-        raise ValueError(f"order={order!r}: pass integers from 0 (smoothing) to {HIGHEST}")
+        raise ValueError(f"order={shown(order)}: pass integers from 0 (smoothing) to {HIGHEST}")
     return pair
 
 
 def check_radii(radius: Any) -> Pair:
     pair = check_pair("radius", radius)
     if min(pair) < 0:
-        raise ValueError(f"radius={radius!r}: pass integers of at least 0, or None")
+        raise ValueError(f"radius={shown(radius)}: pass integers of at least 0, or None")
     return pair
 
 
@@ -83,9 +88,11 @@ def check_axis(axis: Any, axes: Any, shape: tuple[int, ...]) -> bool:
     try:
         place = operator.index(axis)
     except TypeError as error:
-        raise TypeError(f"axis={axis!r}: pass an integer, {rows} or {columns}") from error
+        raise TypeError(f"axis={shown(axis)}: pass an integer, {rows} or {columns}") from error
     if place not in (rows, rows - len(shape), columns, columns - len(shape)):
-        raise ValueError(f"axis={axis!r} is not one of axes={axes!r}: pass {rows} or {columns}")
+        raise ValueError(
+            f"axis={shown(axis)} is not one of axes={shown(axes)}: pass {rows} or {columns}"
+        )
     return place in (columns, columns - len(shape))
 
 
@@ -94,5 +101,7 @@ def check_shift(origin: Any, size: tuple[int, ...]) -> Pair:
     shift = check_pair("origin", origin)
     for n, o in zip(size, shift, strict=True):
         if not -(n // 2) <= o <= (n - 1) // 2:
-            raise ValueError(f"origin={origin!r} leaves the box: pass -{n // 2} to {(n - 1) // 2}")
+            raise ValueError(
+                f"origin={shown(origin)} leaves the box: pass -{n // 2} to {(n - 1) // 2}"
+            )
     return -shift[0], -shift[1]

@@ -12,7 +12,7 @@ from typing import Any, TypeVarTuple
 import numpy as np
 
 from ..arguments import Pair, check_positive
-from ..dtypes import Array
+from ..dtypes import Array, quietly
 from .arguments import Reals, check_orders, check_width
 
 LARGEST = 1 << 24  # taps: a slip of the pen must not ask for gigabytes
@@ -86,14 +86,17 @@ def box_taps(size: Any, *, normalize: bool = True) -> Array:
 
 
 def _remembered(make: Callable[[*Numbers], Array]) -> Callable[[*Numbers], Array]:
-    """``make``, whose small filters are kept; all are read-only."""
+    """``make``, whose small filters are kept; all are read-only.
+
+    Far from the centre weights become 0, as they should.
+    """
     known: dict[Any, Array] = {}
 
     @wraps(make)
     def recall(*key: *Numbers) -> Array:
         g = known.get(key)
         if g is None:
-            g = make(*key)
+            g = quietly(make)(*key)
             g.flags.writeable = False
             if g.nbytes <= REMEMBERED_BYTES:
                 if len(known) >= REMEMBERED:
@@ -144,7 +147,6 @@ def _check_count(what: str, shape: Pair) -> None:
         )
 
 
-@np.errstate(all="ignore")  # far from the centre weights become 0, as they should
 def _profile(sigma: float, radius: int, order: int) -> Array:
     """One axis of a Gaussian, or of its derivative: mirrored, so that halves agree bit for bit."""
     if sigma <= NO_SIGMA:

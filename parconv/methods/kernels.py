@@ -28,12 +28,11 @@ class Taps(NamedTuple):
     """A filter as a kernel reads it, in the type of the sums, and what it asks of the pixels.
 
     ``limit`` is the largest |pixel| for which the sums cannot overflow, where the dtype is no
-    proof; ``offset`` what is added to the results of each filter of a complex bank.
+    proof.
     """
 
     values: Array
     limit: int | None = None
-    offset: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,9 +36,10 @@ def sums(problem: Problem) -> DType:
 
 @lru_cache(maxsize=256)
 def fill(problem: Problem) -> Array:
-    """The border's constant."""
-    with np.errstate(over="ignore"):
-        return np.array([problem.cval.real]).astype(problem.sums)
+    """The border's constant; of a bank one for each channel of the image."""
+    bank = problem.bank
+    constants = bank.constants(problem.cval) if bank else [problem.cval.real]
+    return np.array(constants).astype(problem.sums)
 
 
 def bank_of(problem: Problem) -> Bank:

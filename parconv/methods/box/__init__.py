@@ -14,13 +14,12 @@ Start reading at `kernel.py` (rows of output), then `window.py` (sums of neighbo
 import math
 from functools import cache, lru_cache
 
-import numpy as np
-
 from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
 from ...problem import Problem
+from ...traits import UNSEEN
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
@@ -37,7 +36,7 @@ SLIDE_WORK, DOUBLING_WORK, WIDENING_WORK = 30, 6, 18
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can."""
     if not problem.traits.equal:
-        return "the filter's taps are not all equal"
+        return "the filter's taps are not all equal" if problem.traits.known else UNSEEN
     if problem.image_dtype.kind not in "biu" or problem.compute.kind == "c":
         return "it is for integer images and real filters"
     if problem.stride != (1, 1) or problem.dilation[1] != 1:
@@ -62,8 +61,7 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The number that sums are multiplied by; read-only."""
-    with np.errstate(over="ignore"):
-        values = g.reshape(-1)[:1].astype(problem.sums)
+    values = g.reshape(-1)[:1].astype(problem.sums)
     values.flags.writeable = False
     return Taps(values)
 

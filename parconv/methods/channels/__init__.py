@@ -94,8 +94,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
     """The weights as tiles read them: of each block by rows, columns, channels and filters."""
     groups, blocks, filters = bank_of(problem).groups, _blocks(problem), _filters(problem)
     padded = np.zeros((groups, sum(blocks), *g.shape[1:]), problem.sums)
-    with np.errstate(over="ignore"):
-        padded[:, :filters] = g.reshape(groups, filters, *g.shape[1:])
+    padded[:, :filters] = g.reshape(groups, filters, *g.shape[1:])
     ordered = padded.transpose(0, 3, 4, 2, 1)
     parts = np.split(ordered, np.cumsum(blocks)[:-1], axis=4)
     values = np.concatenate([part.reshape(groups, -1) for part in parts], axis=1).ravel()

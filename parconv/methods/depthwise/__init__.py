@@ -79,8 +79,7 @@ def _multiplier(problem: Problem) -> int:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters one after another, then their taps, each of all filters; read-only."""
-    with np.errstate(over="ignore"):
-        filters = g.astype(problem.sums).reshape(len(g), -1)
+    filters = g.astype(problem.sums).reshape(len(g), -1)
     values = np.concatenate([filters.ravel(), filters.T.ravel()])
     values.flags.writeable = False
     return Taps(values)

@@ -105,8 +105,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
         imaginary = g.imag if problem.reflect else -g.imag  # correlation conjugates
         g = np.stack([g.real, imaginary, -imaginary])
     if g.dtype != kind:
-        with np.errstate(over="ignore"):
-            g = g.astype(kind)
+        g = g.astype(kind)
     values = g.reshape(-1).take(order(problem))
     values.flags.writeable = False
     return Taps(values, limit)
@@ -234,8 +233,7 @@ def workspace(problem: Problem) -> int:
 def fill(problem: Problem) -> Array:
     """The border's constant, real and imaginary."""
     value = problem.cval
-    with np.errstate(over="ignore"):
-        return np.array([value.real, value.imag]).astype(real(problem.compute))
+    return np.array([value.real, value.imag]).astype(real(problem.compute))
 
 
 @cache

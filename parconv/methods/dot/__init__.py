@@ -18,6 +18,7 @@ from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import FLOAT32, Array, DType, kernel_dtype
 from ...problem import Problem
+from ...traits import UNSEEN
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, unasked as unasked
 from . import kernel as k
@@ -61,7 +62,8 @@ def applicable(problem: Problem) -> str | None:
     if problem.compute.kind != "i" or problem.dtype.kind == "c":
         return "it sums integers"
     if not traits.int8 or traits.bits > MOST_BITS:
-        return "the filter's taps do not fit int8, or their sums int32"
+        unfit = "the filter's taps do not fit int8, or their sums int32"
+        return unfit if traits.known else UNSEEN
     if problem.stride != (1, 1):
         return "it would compute every output, of which a stride keeps few"
     if _tap_step(problem) > WIDEST_STEP:

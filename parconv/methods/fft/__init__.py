@@ -179,8 +179,7 @@ def workspace(problem: Problem) -> int:
 @lru_cache(maxsize=256)
 def fill(problem: Problem) -> Array:
     """The border's constant, then the twiddle factors."""
-    with np.errstate(over="ignore"):
-        constant = np.array([problem.cval.real]).astype(problem.compute)
+    constant = np.array([problem.cval.real]).astype(problem.compute)
     return np.concatenate([constant, twiddles(grid_of(problem).size).astype(problem.compute)])
 
 

@@ -74,10 +74,9 @@ def spectrum(weights: Array, rows: Array, columns: Array, size: int, kind: DType
     used, line = np.unique(rows, return_inverse=True)
     field = np.zeros((used.size, size))
     field[line, -columns % size] = weights.astype(np.float64) / size**2
-    with np.errstate(all="ignore"):
-        half = np.zeros((size, size // 2 + 1), np.complex128)
-        half[-used % size] = np.fft.rfft(field)
-        half = np.fft.fft(half, axis=0).astype(np.result_type(kind, np.complex64))
+    half = np.zeros((size, size // 2 + 1), np.complex128)
+    half[-used % size] = np.fft.rfft(field)
+    half = np.fft.fft(half, axis=0).astype(np.result_type(kind, np.complex64))
     found = np.empty((size, size), half.dtype)
     found[:, : size // 2 + 1] = half
     mirrored = half[-np.arange(size) % size, 1:-1][:, ::-1]

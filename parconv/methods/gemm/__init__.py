@@ -64,8 +64,7 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters as the rows of a matrix for each group; read-only."""
-    with np.errstate(over="ignore"):
-        values = g.astype(problem.sums).ravel()
+    values = g.astype(problem.sums).ravel()
     values.flags.writeable = False
     return Taps(values, largest_of_bank(problem, g))
 
@@ -128,7 +127,7 @@ def _multiply(
     groups, outputs = numbers[k.GROUPS], numbers[k.OUTPUTS]
     filters = taps.reshape(groups, outputs, -1)
     count = filters.shape[2]
-    with one_thread():
+    with one_thread(), np.errstate(all="ignore"):
         for unit in range(start, stop):
             group, first, last = _place(numbers, unit)
             width = (last - first) * numbers[k.COLUMNS_OUT]

@@ -27,7 +27,7 @@ def _pixel(f, fill, layout, scratch, image, channel, row, column):
     row = source_index(row, layout[ROWS_IN], layout[BORDER_Y])
     column = source_index(column, layout[COLUMNS_IN], layout[BORDER_X])
     if row < 0 or column < 0:
-        return fill[0]
+        return fill[channel]
     return read(f, (image, channel, row, column), 0, scratch)
 
 

@@ -62,8 +62,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
     """The filters block by block as the tile reads them, tap by tap; read-only."""
     bank, shape = bank_of(problem), shape_of(problem)
     rows = g.reshape(bank.groups, -1, bank.inputs, math.prod(problem.filter))
-    with np.errstate(over="ignore"):
-        found = pairs(rows) if words(problem) else rows.astype(problem.sums)
+    found = pairs(rows) if words(problem) else rows.astype(problem.sums)
     blocks = np.array_split(found.reshape(*rows.shape[:2], -1), shape.blocks, axis=1)
     values = np.concatenate(
         [block.transpose(0, 2, 1).reshape(bank.groups, -1) for block in blocks], 1
@@ -77,9 +76,8 @@ def prepare(problem: Problem, g: Array) -> Taps:
 
 @lru_cache(maxsize=256)
 def fill(problem: Problem) -> Array:
-    """The border's constant."""
-    with np.errstate(over="ignore"):
-        return np.array([problem.cval.real]).astype(element(problem))
+    """The border's constant, for each channel of the image."""
+    return np.array(bank_of(problem).constants(problem.cval)).astype(element(problem))
 
 
 # --- the problem as numbers ----------------------------------------------------------------------

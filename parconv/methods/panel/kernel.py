@@ -36,7 +36,7 @@ def _bordered(f, fill, layout, scratch, image, channel, row, column):
     """A pixel of the extended image."""
     column = source_index(column, layout[COLUMNS_IN], layout[BORDER_X])
     if column < 0:
-        return fill[0]
+        return fill[channel]
     return read(f, (image, channel, row, column), 0, scratch)
 
 
@@ -82,7 +82,7 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
                 row = source_index(top + n * sy, layout[ROWS_IN], layout[BORDER_Y])
                 if row < 0:
                     begin = at + n * row_step
-                    scratch[begin : begin + length] = fill[0]
+                    scratch[begin : begin + length] = fill[c]
                     continue
                 for outside in range(length - skipped):
                     place = outside if outside < first or skipped == 0 else outside + skipped

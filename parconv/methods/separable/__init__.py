@@ -7,10 +7,9 @@ once.  Relies on real floating-point sums, which hold integers exactly where the
 
 The error of an output is below ``(h + w + 3) u`` times the sum of ``|u_i| |v_j| |f|`` over its own
 neighbourhood and over the products (u, v) of the filter, where u = 2**-24 or 2**-53; added to it is
-some machine epsilons (`traits.PRODUCT_ULPS`) of the largest tap times the sum of |f|, by which the
-products may miss the filter.  NaN keeps exactly the filter's footprint, and so does
-infinity, which several products may turn to NaN there.  Pixels beyond half of the largest number
-may overflow where taps are symmetric.
+what the products may miss the filter by (`parconv.products.Products`).  NaN keeps exactly the
+filter's footprint, and so does infinity, which several products may turn to NaN there.  Pixels
+beyond half of the largest number may overflow where taps are symmetric.
 
 Start reading at `line.py` (the inner loop), then `kernel.py` (rows of output from lines).
 """
@@ -24,9 +23,10 @@ from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
 from ...problem import Problem
-from ...traits import products
+from ...products import products
+from ...traits import UNSEEN
 from ..kernels import Kernels, Taps, as_layout, signature
-from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
+from ..usual import fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 from .shape import Shape, paired, shape_of, work_of
 
@@ -36,7 +36,8 @@ BAND_STRIPS = 4  # least height of a band
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can."""
     if not problem.traits.rank:
-        return "the filter is no sum of a few products of a column and a row"
+        known = problem.traits.known
+        return "the filter is no sum of a few products of a column and a row" if known else UNSEEN
     if problem.compute.kind == "c":
         return "it is not written for complex numbers"
     if problem.sums.kind == "i":
@@ -44,6 +45,11 @@ def applicable(problem: Problem) -> str | None:
     if problem.stride != (1, 1):
         return "it would compute every output, of which a stride keeps few"
     return None
+
+
+def error(problem: Problem) -> float:
+    """What it may err by beside the rounding of a plain sum: several products differ from it."""
+    return problem.traits.error
 
 
 def cost(problem: Problem) -> float:
@@ -56,7 +62,7 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """For each product the column, then the row, in order of addition; read-only."""
-    found = products(g, problem.traits.rank)
+    found = products(g, problem.traits.rank, problem.sums)
     if found is None:
         raise ValueError("g is not the filter that was planned for: plan again")
     lines = []
@@ -64,8 +70,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
         for taps, pairs in zip(pair, paired(problem), strict=True):
             taps = taps[::-1] if problem.reflect else taps
             lines.append(taps[taps.size // 2 :] if pairs else taps)
-    with np.errstate(over="ignore"):
-        values = np.concatenate(lines).astype(problem.sums)
+    values = np.concatenate(lines).astype(problem.sums)
     values.flags.writeable = False
     return Taps(values)
 

@@ -97,8 +97,7 @@ def _apart(channels: int, kind: DType, problem: Problem) -> int:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters, transformed; read-only."""
-    with np.errstate(over="ignore"):
-        g = np.asarray(g, problem.sums)
+    g = np.asarray(g, problem.sums)
     plane = int(layout(problem)[k.TAPS_PLANE])
     return Taps(transformed(g, bank_of(problem).groups, transform_of(problem), plane))
 

@@ -62,7 +62,9 @@ def _pack(f, fill, layout, scratch, way, place, channel, used, count):
     for n in range(layout[INPUTS]):
         row, at = source_index(top + n, layout[ROWS_IN], layout[BORDER_Y]), n * layout[ROW]
         if row < 0:
-            scratch[at : at + width * lanes] = fill[0]
+            for column in range(width):
+                for lane in range(used):
+                    scratch[at + column * lanes + lane] = fill[channel + lane]
             continue
         if quick and end > begin:
             source = _place(f, image, channel, row, left + begin)
@@ -77,10 +79,10 @@ def _pack(f, fill, layout, scratch, way, place, channel, used, count):
                 continue
             pixel = source_index(left + column, size, layout[BORDER_X])
             to = at + column * lanes
-            if pixel < 0:
-                scratch[to : to + lanes] = fill[0]
-            else:
-                for lane in range(used):
+            for lane in range(used):
+                if pixel < 0:
+                    scratch[to + lane] = fill[channel + lane]
+                else:
                     scratch[to + lane] = f[image, channel + lane, row, pixel]
 
 
