@@ -8,9 +8,11 @@ that calls the other method's kernel, plane by plane.
 A unit is a row of an output plane, counted over all planes.
 """
 
+import math
 from dataclasses import replace
 from functools import cache, lru_cache
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,15 +23,40 @@ from ..dtypes import Array, DType, kernel_dtype
 from ..problem import Problem
 from . import direct, fft
 from .kernels import Kernels, Taps, rows_of_planes, signature
-from .usual import bank_of, obstacle, sums as sums, unasked as unasked
+from .usual import (
+    bank_of,
+    inputs_apart,
+    obstacle,
+    outputs_apart,
+    sums as sums,
+    unasked as unasked,
+)
 
 ADDRESS, TAPS, OUTPUTS, MULTIPLIER, ROWS, HEADER = range(6)
-# Work of a plane beside its own, in operations: finding it and calling the kernel.
-PLANE_WORK = 90_000
-# Work of an input pixel that direct has to pack, where columns follow one another and where not.
-# Microseconds for a plane at 3x3, one core (Zen 5, 2026-11): 0.4 for 7 x 7, 0.7 for 28 x 28,
-# 2.4 for 56 x 56; with every second output 0.8 for 14 x 14, 2.1 for 28 x 28, 6.8 for 56 x 56.
-PACK_WORK, STRIDED_PACK_WORK = 160, 580
+
+
+class Work(NamedTuple):
+    """In operations: of a plane beside its own, finding it and calling the kernel; of a pixel.
+
+    Of one that direct has to pack, where columns follow one another and where a stride parts them;
+    of one that lies between other channels' and goes there.
+    """
+
+    plane: int
+    pack: int
+    strided: int
+    gather: int
+    scatter: int
+
+
+# Microseconds for a plane at 3x3, one core (Zen 5, 2026-11): 0.4 for 7 x 7, 0.7 for 28 x 28, 2.4
+# for 56 x 56; with every second output 0.8 for 14 x 14, 2.1 for 28 x 28, 6.8 for 56 x 56.  For 16
+# registers as 95 layers drawn at random have it; a pixel that lies apart takes 7 cycles, and 2.7
+# to go there (Zen 3, AVX2, 2026-11).
+WORK = {
+    32: Work(90_000, 160, 580, 450, 170),
+    16: Work(11_000, 110, 200, 225, 85),
+}[machine.VECTOR_REGISTERS]
 
 
 def applicable(problem: Problem) -> str | None:
@@ -80,18 +107,26 @@ def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     method, question = _inner(problem)
     times, each = _count(problem) // question.planes, float(method.cost(question))
-    return times * each + _count(problem) * (_packing(problem) + PLANE_WORK)
+    return times * each + _count(problem) * (_moving(problem) + WORK.plane)
+
+
+def _moving(problem: Problem) -> float:
+    """Work of copying what the other method cannot read, or write, in place, of one plane."""
+    apart = WORK.scatter * math.prod(problem.plane) if outputs_apart(problem) else 0
+    if inputs_apart(problem):
+        return apart + WORK.gather * math.prod(problem.plane_in)
+    return apart + _packing(problem)
 
 
 def _packing(problem: Problem) -> int:
-    """Work of copying what the direct method cannot read in place, of one plane."""
+    """Of what the direct method cannot read in place."""
     method, question = _inner(problem)
     if method is not direct:
         return 0
     (rows, columns), (sy, sx) = problem.plane, problem.stride
     top, bottom, left, right = direct.in_place(question)
     packed = rows * columns - (bottom - top) * (right - left)
-    return packed * sy * sx * (PACK_WORK if sx == 1 else STRIDED_PACK_WORK)
+    return packed * sy * sx * (WORK.pack if sx == 1 else WORK.strided)
 
 
 # --- the filters ---------------------------------------------------------------------------------

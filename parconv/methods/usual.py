@@ -5,6 +5,7 @@ from types import ModuleType
 
 import numpy as np
 
+from .. import machine
 from ..banks import Bank
 from ..dtypes import Array, DType
 from ..problem import Problem
@@ -40,6 +41,23 @@ def fill(problem: Problem) -> Array:
     bank = problem.bank
     constants = bank.constants(problem.cval) if bank else [problem.cval.real]
     return np.array(constants).astype(problem.sums)
+
+
+def inputs_apart(problem: Problem) -> bool:
+    """Whether channels lie between the columns of a bank's image, as ``axes`` say."""
+    bank = bank_of(problem)
+    return bank.axes[0] > bank.axes[2] and problem.maps_in[1] > 1
+
+
+def outputs_apart(problem: Problem) -> bool:
+    """The same of the result."""
+    bank = bank_of(problem)
+    return bank.axes[0] > bank.axes[2] and bank.outputs > 1
+
+
+def cycle(problem: Problem) -> int:
+    """Operations of a cycle, in which two vectors are multiplied and added."""
+    return 4 * machine.lanes(problem.sums.itemsize)
 
 
 def bank_of(problem: Problem) -> Bank:

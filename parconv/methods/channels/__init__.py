@@ -11,6 +11,7 @@ Start reading at `tile.py` (the inner loop), then `kernel.py` (tiles over the ro
 
 import math
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,15 @@ from ...bands import split_rows
 from ...dtypes import Array, DType, kernel_dtype
 from ...problem import Problem
 from ..kernels import Kernels, Taps, as_layout, signature
-from ..usual import bank_of, error as error, fill as fill, sums as sums, unasked as unasked
+from ..usual import (
+    bank_of,
+    cycle,
+    error as error,
+    fill as fill,
+    outputs_apart,
+    sums as sums,
+    unasked as unasked,
+)
 from . import kernel as k
 from .tile import BITS_AT, PIXELS, SEGMENT, VECTORS
 
@@ -28,14 +37,46 @@ LEAST_UNITS = 64  # so that sixteen threads end together
 # peak with 4, 8, 16, 32, 64, one core (Zen 5, 2026-11): 1 x 1 256 -> 64 @ 56 88 89 90 90 90, with
 # channels last 83 84 84 82 80.
 UNIT_TILES = 16
-# Time of an operation where the direct method takes 1, time of a block of one vector where half of
-# one of two takes 1, and how many channels a tile could sum over in the time that it, and each tap,
-# takes longer beside its products than there: predictions are within 1.2 of the time.  Time of this
-# over that of direct for one to eight
-# images, filters of 3x3 unless 1x1 (Zen 5, 2026-11): 64 -> 64 @ 56 0.97, 128 @ 28 0.86, 256 @ 14
-# 0.76, 512 @ 7 0.69, 16 -> 32 @ 28 0.86, 64 -> 16 @ 28 0.93, 64 -> 8 @ 28 1.31, 4 -> 16 @ 56 1.22;
-# 1x1 256 -> 64 @ 56 0.82, 64 -> 64 @ 28 0.88, 16 -> 64 @ 28 1.02, 8 -> 64 @ 28 1.11.
-OPERATION_COST, SINGLE_COST, TILE_COST, TAP_COST = 1.04, 1.2, 4, 0.5
+
+
+class Work(NamedTuple):
+    """What it costs: cycles, but for the first two, which are shares.
+
+    Attributes
+    ----------
+    operation : float
+        Of the time of an operation of the direct method.
+    single : float
+        Of a block of one vector, where half of one of two takes 1.
+    tile, beside : float
+        Of a tile beside its products; more where channels lie between columns.
+    tap : float
+        Of each tap of a tile.
+    turned, rest : float
+        Of an output that is turned into rows; of one that fills no vector, channels last.
+    unit : float
+        Of a unit.
+    """
+
+    operation: float
+    single: float
+    tile: float
+    beside: float
+    tap: float
+    turned: float
+    rest: float
+    unit: float
+
+
+# Predictions are within 1.2 of the time.  Time of this over that of direct for one to eight images,
+# filters of 3x3 unless 1x1 (Zen 5, 2026-11): 64 -> 64 @ 56 0.97, 128 @ 28 0.86, 256 @ 14 0.76,
+# 512 @ 7 0.69, 16 -> 32 @ 28 0.86, 64 -> 16 @ 28 0.93, 64 -> 8 @ 28 1.31, 4 -> 16 @ 56 1.22; 1x1
+# 256 -> 64 @ 56 0.82, 64 -> 64 @ 28 0.88, 16 -> 64 @ 28 1.02, 8 -> 64 @ 28 1.11.  For 16 registers
+# as 240 layers drawn at random have it, the middle 90 % within 0.6 and 1.4 (Zen 3, AVX2, 2026-11).
+WORK = {
+    32: Work(1.04, 1.2, 56, 0, 7, 0, 0, 0),
+    16: Work(0.95, 1.2, 32, 56, 6.8, 1.1, 1.1, 480),
+}[machine.VECTOR_REGISTERS]
 
 
 def applicable(problem: Problem) -> str | None:
@@ -60,13 +101,23 @@ def cost(problem: Problem) -> float:
 
     For those of taps inside the image, in all lanes of a block, and for what goes beside them.
     """
-    lanes = sum(n * (SINGLE_COST if n == _lanes(problem) else 1) for n in _blocks(problem))
+    lanes = sum(n * (WORK.single if n == _lanes(problem) else 1) for n in _blocks(problem))
     met = [_met(problem, axis) for axis in (0, 1)]
     products = math.prod(sum(ends[1::2]) - sum(ends[::2]) for ends in met)
-    taps = math.prod(problem.filter)
-    inside = products / (taps * math.prod(problem.plane))
-    beside = (TILE_COST + TAP_COST * taps) / problem.taps
-    return OPERATION_COST * problem.flops * lanes / _filters(problem) * (inside + beside)
+    inside = products / math.prod(problem.filter + problem.plane)
+    own = WORK.operation * problem.flops * lanes / _filters(problem) * inside
+    return own + cycle(problem) * _beside(problem, lanes)
+
+
+def _beside(problem: Problem, lanes: float) -> float:
+    """Cycles beside the products."""
+    outputs, filters = math.prod(problem.maps), _filters(problem)
+    tiles = outputs / filters * lanes / (PIXELS * VECTORS * _lanes(problem))
+    each = WORK.tile + WORK.tap * math.prod(problem.filter)
+    if not outputs_apart(problem):
+        return tiles * each + WORK.turned * outputs + WORK.unit * units(problem)
+    rest = WORK.rest * outputs if filters % _lanes(problem) else 0
+    return tiles * (each + WORK.beside) + rest + WORK.unit * units(problem)
 
 
 # --- the filters ---------------------------------------------------------------------------------

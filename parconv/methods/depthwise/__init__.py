@@ -14,15 +14,26 @@ A unit is an output plane, counted over all images.  Start reading at `sweep.py`
 and `kernel.py`.
 """
 
+import math
 from functools import cache
 
 import numpy as np
 
+from ... import machine
 from ...bands import split_rows
 from ...dtypes import FLOAT32, FLOAT64, Array, DType
 from ...problem import Problem
 from ..kernels import Kernels, Taps, signature
-from ..usual import bank_of, error as error, fill as fill, sums as sums, unasked as unasked
+from ..usual import (
+    bank_of,
+    cycle,
+    error as error,
+    fill as fill,
+    inputs_apart,
+    outputs_apart,
+    sums as sums,
+    unasked as unasked,
+)
 from . import kernel as k
 from .numbers import has_pairs, kind_of, lanes_of, layout as layout, workspace as workspace
 from .strip import outputs
@@ -31,12 +42,23 @@ from .sweep import SIZES, STRIDES
 # Of the time that the peak allows for the products of a vector and an input row, and the work of
 # a plane beside.  What memory takes comes on top; most of the sweep hides behind it.  Milliseconds
 # for 32 images on one core, of which memory: 144 x 56 x 56 2.2, 1.9; 240 x 14 x 14 at 5x5 0.51,
-# 0.20; 96 x 28 x 28 at 7x7 1.34, 0.33 (Zen 5, 2026-11).
-VECTOR_SHARE, PLANE_WORK = {3: 0.4, 5: 0.7, 7: 0.8}, 300
+# 0.20; 96 x 28 x 28 at 7x7 1.34, 0.33 (Zen 5, 2026-11).  For 16 registers as 73 layers drawn at
+# random have it, the middle 90 % within 0.6 and 1.3 (Zen 3, AVX2, 2026-11): many taps and sums do
+# not fit there.
+VECTOR_SHARE = {
+    32: {3: 0.4, 5: 0.7, 7: 0.8}, 16: {3: 2.3, 5: 1.25, 7: 1.1},
+}[machine.VECTOR_REGISTERS]  # fmt: skip
+PLANE_WORK = {32: 300, 16: 3900}[machine.VECTOR_REGISTERS]
+# Cycles of a vector of channels of one output, where channels lie side by side.
+SIDE_CYCLES = {
+    32: {3: 5.0, 5: 18.0, 7: 40.0}, 16: {3: 11.5, 5: 38.0, 7: 75.0},
+}[machine.VECTOR_REGISTERS]  # fmt: skip
+# Of a pixel that is read, and an output that is written, by itself (1.4 and 1.1 ns there).
+GATHER_CYCLES, SCATTER_CYCLES = 2.5, 1.9
 # The same where several filters share an image: little is read that the sweep could hide behind.
 # Milliseconds for 512 images of 28 x 28 under 32 filters, and predicted without / so: 5x5 3.5,
 # 2.3 / 3.6; 7x7 6.6, 4.0 / 6.5 (Zen 5, 2026-11).
-SHARED = 1.75
+SHARED = {32: 1.75, 16: 1.0}[machine.VECTOR_REGISTERS]
 FEW = 4  # of the bands that are asked for one is enough
 WIDEST = 16  # vectors in a row of output
 
@@ -63,12 +85,32 @@ def applicable(problem: Problem) -> str | None:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
+    if outputs_apart(problem) and _side_by_side(problem):
+        channels = -(-problem.maps[1] // lanes_of(problem))
+        vectors = math.prod(problem.plane) * problem.maps[0] * channels
+        return cycle(problem) * SIDE_CYCLES[kind_of(problem).size] * vectors
+    each = _plane_work(problem) + PLANE_WORK
+    if inputs_apart(problem):
+        each += cycle(problem) * GATHER_CYCLES * math.prod(problem.plane_in)
+    if outputs_apart(problem):
+        each += cycle(problem) * SCATTER_CYCLES * math.prod(problem.plane)
+    return units(problem) * each
+
+
+def _plane_work(problem: Problem) -> float:
+    """Of the products of a plane."""
     kind, lanes, (rows, columns) = kind_of(problem), lanes_of(problem), problem.plane
     vectors = 0.5 if has_pairs(problem) else -(-columns // outputs(kind, lanes))
     swept = rows * (kind.stride + 1) / 2
     products = 2 * kind.size**2 * swept * vectors * lanes
     share = VECTOR_SHARE[kind.size] * (SHARED if _multiplier(problem) > 1 else 1)
-    return units(problem) * (share * products + PLANE_WORK)
+    return share * products
+
+
+def _side_by_side(problem: Problem) -> bool:
+    """Whether `last` serves it."""
+    channels = problem.maps[1]
+    return _multiplier(problem) == 1 and channels >= lanes_of(problem)
 
 
 def _multiplier(problem: Problem) -> int:

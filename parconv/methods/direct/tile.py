@@ -32,8 +32,15 @@ from .elements import converted
 # `flat`: columns of a single filter row taken together; their weights and a row's vectors must fit
 # beside the accumulators.  Milliseconds for 4096 x 4096 at 1x15 / 1x31 with 6, 5, 4, 3 columns: 4.6
 # 10.1, 4.6 8.5, 4.7 8.6, 4.8 8.8; stack accesses in the loop 110, 8, 6, 4.
-_SHAPES = {32: (6, 3, 7, 5), 16: (4, 2, 4, 4)}
-ROWS, VECTORS, GROUP, FLAT = _SHAPES[machine.VECTOR_REGISTERS]
+# AVX2 with FMA, Zen 3, 2026-11, one core, GFLOP/s of 4x2x4x4 / 6x2x3x5, 250 x 250: 3x3 48 / 53, 5x5
+# 65 / 70, 7x7 79 / 79, 15x15 87 / 95, 1x15 43 / 40, 1x31 49 / 43; with 2 columns of a single row
+# 1x15 35, 1x31 38, though weights spill with 5.  Rows 4 KiB apart share the sets of a cache of
+# 32 KiB: 2048 x 2048 at 3x3 40 / 33, at 7x7 61 / 58.  Without FMA products need registers, too.
+_SHAPES = {
+    (32, True): (6, 3, 7, 5), (32, False): (6, 3, 7, 5),
+    (16, True): (6, 2, 3, 5), (16, False): (4, 2, 4, 4),
+}  # fmt: skip
+ROWS, VECTORS, GROUP, FLAT = _SHAPES[machine.VECTOR_REGISTERS, machine.HAS_FMA]
 # Rows of a tile that is one vector wide: as many sums, to hide the latency.  Microseconds at 3x3,
 # with lower ones alone and so: 256 x 256 12.0 -> 11.5, 258 x 290 9.8 -> 9.3 (Zen 5, 2026-11).
 TALL = ROWS * VECTORS
