@@ -6,9 +6,10 @@ import numpy as np
 
 from .arrays import as_array
 from .dtypes import Array
+from .outer import Outer, as_filter, found_in
 from .plan import Plan
 from .planner import check_spec, decide, is_spec
-from .traits import UNKNOWN, traits_of
+from .traits import UNKNOWN
 
 
 def conv2d(
@@ -229,26 +230,29 @@ def plan2d(
     >>> plan(np.ones((64, 64), np.float32))[0, :3]
     array([4., 6., 6.], dtype=float32)
     """
+    if not is_spec(g):
+        g = as_filter(g)
     image, taps = _spec("f", f_or_spec), _spec("g", g)
-    found = UNKNOWN if is_spec(g) else traits_of(as_array("g", g))
+    found = UNKNOWN if is_spec(g) else found_in(g)
     plan = decide(
         image, taps, found, threads, strategy, method, not correlate, mode, boundary, cval,
         padding, origin, axes, stride, dilation, groups, dtype, accumulate, tolerance,
     )  # fmt: skip
-    return plan if is_spec(g) else plan.with_filter(as_array("g", g))
+    return plan if is_spec(g) else plan.with_filter(g)
 
 
 def _run(f: Any, g: Any, out: Array | None, *question: Any) -> Array:
     if type(f) is not np.ndarray:
         f = as_array("f", f)
     if type(g) is not np.ndarray:
-        g = as_array("g", g)
-    plan = decide((f.shape, f.dtype), (g.shape, g.dtype), traits_of(g), *question)
+        g = as_filter(g)
+    plan = decide((f.shape, f.dtype), (g.shape, g.dtype), found_in(g), *question)
     return plan.run(f, plan.prepare(g), out)
 
 
 def _spec(name: str, value: Any) -> tuple[tuple[int, ...], Any]:
     if is_spec(value):
         return check_spec(name, value)
-    array = as_array(name, value)
-    return array.shape, array.dtype
+    if not isinstance(value, Outer):
+        value = as_array(name, value)
+    return value.shape, value.dtype

@@ -17,6 +17,7 @@ from .explain import explain
 from .lazily import lazily
 from .methods import methods_for
 from .methods.kernels import Taps, rows_of_planes
+from .outer import Filter
 from .outputs import new_output
 from .prediction import Prediction, usual_seconds
 from .problem import Problem
@@ -108,24 +109,27 @@ class Plan:
         target[...] = complexes.join(self.problem, parts, taps.offset)
         return None
 
-    def with_filter(self, g: Array) -> "Plan":
+    def with_filter(self, g: Filter) -> "Plan":
         """The plan with its filter prepared, ready to be called."""
         return replace(self, taps=self.prepare(g))
 
-    def prepare(self, g: Array) -> Any:
+    def prepare(self, g: Filter) -> Any:
         """The filter as the method's kernel reads it; a small one is kept for the next call."""
         if not self.bands:
             return Taps(np.empty(0))
         if self.problem.bank:
-            return self._prepare_bank(banks.weights(g, self.problem.reflect))
+            return self._prepare_bank(banks.weights(np.asarray(g), self.problem.reflect))
         key = g.dtype, g.tobytes()
         for known, taps in self._last:
             if known == key:
                 return taps
-        taps = self._method.prepare(self.problem, self.problem.part.of(g))
+        taps = self._method.prepare(self.problem, self._as_method_takes(self.problem.part.of(g)))
         if taps.values.nbytes <= KEPT_BYTES:
             self._last[:] = [(key, taps)]
         return taps
+
+    def _as_method_takes(self, g: Filter) -> Filter:
+        return g if getattr(self._method, "FACTORED", False) else np.asarray(g)
 
     def _prepare_bank(self, weights: Array) -> Any:
         problem = self.problem

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import planner
-from ..arrays import as_array
+from ..outer import as_filter
 from .memory import usual
 from .plan import StreamPlan, plan_for
 from .question import Question
@@ -82,7 +82,7 @@ def stream(
     >>> float(largest)
     891.0
     """
-    limit, g = _limit(memory), as_array("g", g)
+    limit, g = _limit(memory), as_filter(g)
     _check_apart(source, out)
     found = source_of(source, g, question)
     with ExitStack() as stack:
