@@ -40,7 +40,7 @@ def conv2d(
     f : array_like, shape (..., H, W)
         Image or stack of images (see ``axes``), of any layout: bool, (u)int8 to (u)int64, float16,
         float32, float64, complex64 or complex128.
-    g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW)
+    g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW); or Outer
         Filter; reflected, as convolution is defined.  It may be larger than the image.  Rows and
         columns of zeros around it or in regular steps, and the zeros of a sparse filter (fewer
         than a third of its taps are not zero), are left out: NaN and infinity under them do not
@@ -91,15 +91,17 @@ def conv2d(
         The algorithm; "auto" takes the fastest by the problem and the filter, `Plan.explain` lists
         all.  For one filter "direct"; "separable", which serves outer products (rank 1) and sums of
         two or three: those that equal the filter to within four units in the last place of its
-        largest tap; "box", which serves integer images where all taps are equal; "dot", for 8-bit
-        images with small integer filters; and "fft".  All answer to within rounding of each pixel's
-        own neighbourhood but "fft", whose error is relative to the largest pixel within some
-        hundreds; "auto" takes that only for floating-point sums, and for integer images of up to
-        16 bits.  For banks and layers "direct", "channels", "depthwise", "planes" or, taken
-        by "auto" only within a ``tolerance``, "winograd": 3 x 3 layers with a quarter of the
-        multiplications and about ten times the error, or 4 / 9 of them and the usual error.
-        There NaN and infinity spread over patches of 4 x 4, or 2 x 2, outputs.  "gemm", only by
-        name, is the baseline: windows copied, then a product by NumPy's BLAS.
+        largest tap; "passes", which serves the same, for long ones; "box", which serves integer
+        images where all taps are equal; "dot", for 8-bit images with small integer filters; and
+        "fft".  All answer to within rounding of each pixel's own neighbourhood but "fft", whose
+        error is relative to the largest pixel within some hundreds; "auto" takes that only for
+        floating-point sums, and for integer images of up to 16 bits.
+
+        For banks and layers "direct", "channels", "depthwise", "planes" or, taken by "auto" only
+        within a ``tolerance``, "winograd": 3 x 3 layers with a quarter of the multiplications and
+        about ten times the error, or 4 / 9 of them and the usual error.  There NaN and infinity
+        spread over patches of 4 x 4, or 2 x 2, outputs.  "gemm", only by name, is the baseline:
+        windows copied, then a product by NumPy's BLAS.
 
     Returns
     -------

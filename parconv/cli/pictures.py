@@ -64,7 +64,7 @@ def apply(
 
     images.check_target(target)
     images.file_format(target)
-    g = filters.parse(kernel)
+    g = filters.named(kernel)
     image = images.read(source)
     images.check_writable(target, image.dtype, image.shape)
     run = partial(

@@ -59,7 +59,8 @@ def stream(
         ``out``; the new file as a `numpy.memmap`; or, without ``out``, an iterator over the results
         of the items.  Items of an iterable are stacked along a new leading axis.  Bit-identical to
         `conv2d` of the whole, except that transforms (methods "fft" and "winograd", banks of large
-        filters) and the products of "gemm" begin anew in each chunk.
+        filters), the products of "gemm" and "passes" of filters longer than an image is high begin
+        anew in each chunk.
 
     Raises
     ------

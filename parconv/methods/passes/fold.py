@@ -69,14 +69,19 @@ class Axis(NamedTuple):
         return Fold((self.taps - count) // 2, count, period)
 
     def _between(self) -> Fold:
-        """Of the taps that meet only what lies before the image, or behind it, one each."""
+        """Of the taps that meet only what lies before the image, or behind it, one each.
+
+        Not where those on one side alone could go: parts of a stream's image, which know one of its
+        ends, would have other bits than the whole.
+        """
         before = -(-(self.lead - self.outputs + 1) // self.step)
         behind = self.taps + (-self.size - self.lead) // self.step
-        left, right = max(0, before - 1), max(0, behind - 1)
+        left, right = before - 1, behind - 1
         if self.even:
             left = right = min(left, right)
-        left = min(left, self.taps - 1)
-        return Fold(left, self.taps - left - min(right, self.taps - 1 - left))
+        if min(left, right) < 1 or self.size == 0:
+            return Fold(0, self.taps)
+        return Fold(left, self.taps - left - right)
 
 
 @lru_cache(maxsize=256)
