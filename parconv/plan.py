@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, banks, ceilings, complexes
+from . import arrays, banks, ceilings, complex_planes, complexes
 from .bands import joined
 from .crew import Terms
 from .crew.floats import like
@@ -88,7 +88,7 @@ class Plan:
         if taps.limit is not None:
             arrays.check_range(f, taps.limit)
         if self._planar and arrays.is_plain(f, out):
-            self._execute(f[None], taps.values, out[None])
+            self._fill(f[None], taps, out[None])
         else:
             where = problem.map_axes, problem.channels
             target = arrays.writable(out, *where)
@@ -104,6 +104,8 @@ class Plan:
         question = self.question
         if question is self.problem:
             return self._execute(source, taps.values, target)
+        if not self.problem.bank:
+            return complex_planes.run(self.problem, self._execute, source, taps, target)
         parts = new_output(question.maps, question.dtype)
         self._execute(complexes.split(self.problem, source), taps.values, parts)
         target[...] = complexes.join(self.problem, parts, taps.offset)
@@ -123,13 +125,18 @@ class Plan:
         for known, taps in self._last:
             if known == key:
                 return taps
-        taps = self._method.prepare(self.problem, self._as_method_takes(self.problem.part.of(g)))
+        taps = self._prepare_one(self.problem.part.of(g))
         if taps.values.nbytes <= KEPT_BYTES:
             self._last[:] = [(key, taps)]
         return taps
 
-    def _as_method_takes(self, g: Filter) -> Filter:
-        return g if getattr(self._method, "FACTORED", False) else np.asarray(g)
+    def _prepare_one(self, g: Filter) -> Any:
+        make = partial(self._method.prepare, self.question)
+        if not getattr(self._method, "FACTORED", False):
+            g = np.asarray(g)
+        if self.question is self.problem:
+            return make(g)
+        return complex_planes.prepare(self.problem, g, make)
 
     def _prepare_bank(self, weights: Array) -> Any:
         problem = self.problem
@@ -161,8 +168,8 @@ class Plan:
 
     @lazily
     def question(self) -> Problem:
-        """The problem as methods see it: a complex bank is a real one of more channels."""
-        return complexes.as_reals(self.problem)
+        """The problem as its method sees it: of complex numbers often one of real ones."""
+        return complex_planes.question_for(self.problem, self._method)
 
     @lazily
     def _summed(self) -> Problem:
@@ -223,9 +230,11 @@ class Plan:
 
     @property
     def _parts(self) -> int:
-        """Bytes of the real maps that stand in for complex ones."""
+        """Bytes of the real maps and planes that stand in for complex ones."""
         if self.question is self.problem:
             return 0
+        if not self.problem.bank:
+            return complex_planes.extra_bytes(self.problem)
         shapes = (self.question.maps_in, self.question.maps)
         return sum(map(math.prod, shapes)) * self.question.dtype.itemsize
 
@@ -242,7 +251,8 @@ class Plan:
 
     def cost_of(self, method: str) -> float:
         """Those of another method."""
-        return float(methods_for(self.problem)[method].cost(self.question)) if self.bands else 0.0
+        module = methods_for(self.problem)[method]
+        return complex_planes.cost_of(self.problem, module) if self.bands else 0.0
 
     def predict(self, method: str | None = None) -> Prediction | None:
         """The time of a run, from the machine's recorded ceilings; None where there are none.

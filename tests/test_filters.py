@@ -497,8 +497,9 @@ def test_errors(call: Callable[..., Any], error: type[Exception], words: str) ->
 
 def test_the_largest_filter_is_allowed() -> None:
     assert box_taps((1, LARGEST)).size == LARGEST
-    with pytest.raises(ValueError, match="taps"):
-        box_taps((1, LARGEST + 1))
+    for size in ((1, LARGEST + 1), (4097, 4097)):
+        with pytest.raises(ValueError, match="taps"):
+            box_taps(size)
 
 
 # --- laws ----------------------------------------------------------------------------------------

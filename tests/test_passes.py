@@ -55,8 +55,8 @@ def check(f: np.ndarray, g: np.ndarray, **options: Any) -> None:
 
 # --- against the definition ----------------------------------------------------------------------
 
-SIZES = [(1, 1), (1, 6), (5, 2), (7, 9)]
-LONG = [1, 2, 7, PAIRED - 1, PAIRED, PAIRED + 1, 16, 19, 45]
+SIZES = [(1, 6), (5, 2), (7, 1)]  # periods of 1, 2, 5, 8, 10 and so on, even and odd
+LONG = [1, 7, PAIRED - 1, PAIRED, PAIRED + 1, 31]
 
 
 @pytest.mark.parametrize("border", BORDERS)
@@ -66,9 +66,8 @@ def test_factors_longer_than_the_image(size: tuple[int, int], symmetric: bool, b
     """Exact: integers tell whether every tap was counted, once."""
     f = image(size, "int16")
     for taps, mode in itertools.product(LONG, ("same", "full")):
-        g = np.outer(whole(taps, symmetric), whole(10, False))
-        for one in (g, g.T):
-            check(f, one, mode=mode, boundary=border, cval=7)
+        check(f, np.outer(whole(taps, symmetric), [1, 2]), mode=mode, boundary=border, cval=7)
+        check(f, np.outer([1, 2], whole(taps, symmetric)), mode=mode, boundary=border, cval=7)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +86,7 @@ def test_factors_longer_than_the_image(size: tuple[int, int], symmetric: bool, b
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_other_questions(symmetric: bool, options: dict[str, Any]) -> None:
     g = np.outer(whole(31, symmetric), whole(34, symmetric))
-    for size in ((11, 9), (2, 20), (50, 61)):
-        if "padding" in options or options["mode"] != "valid" or size[0] > 31:
-            check(image(size, "int16"), g, **options)
+    check(image((40, 35) if options.get("mode") == "valid" else (11, 9), "int16"), g, **options)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -314,10 +311,12 @@ def test_streams(border: str) -> None:
     """A halo of three times the rows of a chunk; the bits of the whole, whose image is longer."""
     f, g = image((300, 40)), gaussian_factors(20)
     options: dict[str, Any] = {"mode": "same", "boundary": border, "method": "passes"}
-    out = np.empty_like(f)
-    plan = parconv.plan_stream(f, g, memory=700_000, **options)
+    options["threads"], out = 1, np.empty_like(f)
+    memory = parconv.plan_stream(f, g, **options).memory * 6 // 10
+    plan = parconv.plan_stream(f, g, memory=memory, **options)
     assert (plan.number or 0) > 2
-    parconv.stream(f, g, out, memory=700_000, **options)
+    assert plan.memory <= memory
+    parconv.stream(f, g, out, memory=memory, **options)
     assert_same_bits(out, parconv.conv2d(f, g, **options))
 
 

@@ -20,11 +20,13 @@ from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
+from ...outer import Filter
 from ...problem import Problem
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 
+FACTORED = True
 DIGITS = {4: 24, 8: 53}  # of the integers that a floating type of so many bytes holds
 BAND_HALOS = 8  # least height of a band, in heights of the filter: its first row sums them all
 LEAST_BAND = 32
@@ -60,10 +62,10 @@ def cost(problem: Problem) -> float:
     return float(slid + pixel * math.prod(problem.shape))
 
 
-def prepare(problem: Problem, g: Array) -> Taps:
+def prepare(problem: Problem, g: Filter) -> Taps:
     """The number that sums are multiplied by; read-only."""
     with np.errstate(over="ignore"):
-        values = g.reshape(-1)[:1].astype(problem.sums)
+        values = np.asarray(g[:1, :1]).reshape(1).astype(problem.sums)
     values.flags.writeable = False
     return Taps(values)
 
