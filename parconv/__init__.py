@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from . import filters
     from .api import conv2d, correlate2d, plan2d
     from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
+    from .outer import Outer
     from .outputs import recycle_outputs
     from .streaming import plan_stream, stream
     from .warming import warmup
 
 __version__ = "0.1.0"
 __all__ = [
+    "Outer",
     "__version__",
     "box",
     "conv2d",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 _HOMES = {
     **dict.fromkeys(("conv2d", "correlate2d", "plan2d"), "api"),
+    "Outer": "outer",
     "recycle_outputs": "outputs",
     **dict.fromkeys(("plan_stream", "stream"), "streaming"),
     "warmup": "warming",

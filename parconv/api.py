@@ -10,9 +10,10 @@ import numpy as np
 
 from .arrays import as_array
 from .dtypes import Array
+from .outer import Outer, as_filter, found_in
 from .plan import Plan
 from .planner import check_spec, decide, is_spec
-from .traits import UNKNOWN, traits_of
+from .traits import UNKNOWN
 
 
 def conv2d(
@@ -44,7 +45,7 @@ def conv2d(
         Image or stack of images (see ``axes``), of any layout: bool, (u)int8 to (u)int64, float16,
         float32, float64, complex64 or complex128.  An image of Pillow's is taken by its mode:
         one of several bands needs ``axes=(0, 1)``, one with a palette must be converted.
-    g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW)
+    g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW); or Outer
         Filter; reflected, as convolution is defined.  It may be larger than the image.  Rows and
         columns of zeros around it or in regular steps, and the zeros of a sparse filter (fewer
         than a third of its taps are not zero), are left out: NaN and infinity under them do not
@@ -98,7 +99,8 @@ def conv2d(
         The algorithm; "auto" takes the fastest by the problem and the filter, `Plan.explain` lists
         all.  For one filter "direct"; "separable", which serves outer products that meet every tap
         as precisely as the sums are, and sums of two or three that miss all taps together by at
-        most four machine epsilons of the sums; "box", which serves integer images where all taps
+        most four machine epsilons of the sums; "passes", which serves the same, for long ones;
+        "box", which serves integer images where all taps
         are equal; "dot", for 8-bit images with small integer filters; and "fft".  All answer to
         within rounding of each pixel's own neighbourhood but sums of products, see
         `Plan.explain`, and "fft", whose error is relative to the largest pixel within some
@@ -238,13 +240,15 @@ def plan2d(
     >>> plan(np.ones((64, 64), np.float32))[0, :3]
     array([4., 6., 6.], dtype=float32)
     """
+    if not is_spec(g):
+        g = as_filter(g)
     image, taps = _spec("f", f_or_spec, axes), _spec("g", g)
-    found = UNKNOWN if is_spec(g) else traits_of(as_array("g", g))
+    found = UNKNOWN if is_spec(g) else found_in(g)
     plan = decide(
         image, taps, found, threads, strategy, method, not correlate, mode, boundary, cval,
         padding, origin, axes, stride, dilation, groups, dtype, accumulate, tolerance,
     )  # fmt: skip
-    return plan if is_spec(g) else plan.with_filter(as_array("g", g))
+    return plan if is_spec(g) else plan.with_filter(g)
 
 
 def _image(f: Any, axes: Any) -> Array:
@@ -253,13 +257,14 @@ def _image(f: Any, axes: Any) -> Array:
 
 def _run(f: Array, g: Any, out: Array | None, *question: Any) -> Array:
     if type(g) is not np.ndarray:
-        g = as_array("g", g)
-    plan = decide((f.shape, f.dtype), (g.shape, g.dtype), traits_of(g), *question)
+        g = as_filter(g)
+    plan = decide((f.shape, f.dtype), (g.shape, g.dtype), found_in(g), *question)
     return plan.run(f, plan.prepare(g), out)
 
 
 def _spec(name: str, value: Any, axes: Any = None) -> tuple[tuple[int, ...], Any]:
     if is_spec(value):
         return check_spec(name, value)
-    array = as_array(name, value, axes)
-    return array.shape, array.dtype
+    if not isinstance(value, Outer):
+        value = as_array(name, value, axes)
+    return value.shape, value.dtype

@@ -6,6 +6,7 @@
 from typing import Any
 
 from . import budget, crew, machine
+from .complex_planes import question_for
 from .methods import methods_for, obstacle
 from .prediction import usual_seconds
 from .strategies import STRATEGIES
@@ -72,7 +73,8 @@ def _considered(plan: Any) -> str:
 
 def _why_not(plan: Any, name: str) -> str:
     method = methods_for(plan.problem)[name]
-    reason = obstacle(method, plan.question) or method.unasked(plan.question)
+    question = question_for(plan.problem, method)
+    reason = obstacle(method, question) or method.unasked(question)
     if reason:
         return str(reason)
     own, its = plan.predict(), plan.predict(name)

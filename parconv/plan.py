@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, banks, ceilings, complexes
+from . import arrays, banks, ceilings, complex_planes, complexes
 from .bands import joined
 from .crew import Terms
 from .crew.floats import like
@@ -17,6 +17,7 @@ from .explain import explain
 from .lazily import lazily
 from .methods import methods_for
 from .methods.kernels import Taps, rows_of_planes
+from .outer import Filter
 from .outputs import new_output
 from .prediction import Prediction, usual_seconds
 from .problem import Problem
@@ -91,7 +92,7 @@ class Plan:
         if taps.limit is not None:
             arrays.check_range(f, taps.limit)
         if self._planar and arrays.is_plain(f, plain):
-            self._execute(f[None], taps.values, plain[None])
+            self._fill(f[None], taps, plain[None])
         else:
             where = problem.map_axes, problem.channels
             target = arrays.writable(plain, *where)
@@ -107,36 +108,46 @@ class Plan:
         question = self.question
         if question is self.problem:
             return self._execute(source, taps.values, target)
+        if not self.problem.bank:
+            return complex_planes.run(self.problem, self._execute, source, taps, target)
         parts = new_output(question.maps, question.dtype)
         self._execute(complexes.split(self.problem, source), taps.values, parts)
         target[...] = complexes.join(self.problem, parts)
         return None
 
-    def with_filter(self, g: Array) -> "Plan":
+    def with_filter(self, g: Filter) -> "Plan":
         """The plan with its filter prepared, ready to be called."""
         return replace(self, taps=self.prepare(g))
 
-    def prepare(self, g: Array) -> Any:
+    def prepare(self, g: Filter) -> Any:
         """The filter as the method's kernel reads it; a small one is kept for the next call."""
         if not self.bands:
             return Taps(np.empty(0))
         if self.problem.bank:
-            return self._prepared(banks.weights(g, self.problem.reflect))
+            return self._prepare_bank(banks.weights(np.asarray(g), self.problem.reflect))
         key = g.dtype, g.tobytes()
         for known, taps in self._last:
             if known == key:
                 return taps
-        taps = self._prepared(self.problem.part.of(g))
+        taps = self._prepare_one(self.problem.part.of(g))
         if taps.values.nbytes <= KEPT_BYTES:
             self._last[:] = [(key, taps)]
         return taps
 
     @quietly
-    def _prepared(self, g: Array) -> Any:
-        question = self.question
-        if question is not self.problem:
-            g = complexes.weights(self.problem, g)
-        return self._method.prepare(question, g)
+    def _prepare_one(self, g: Filter) -> Any:
+        make = partial(self._method.prepare, self.question)
+        if not getattr(self._method, "FACTORED", False):
+            g = np.asarray(g)
+        if self.question is self.problem:
+            return make(g)
+        return complex_planes.prepare(self.problem, g, make)
+
+    @quietly
+    def _prepare_bank(self, weights: Array) -> Any:
+        if self.question is not self.problem:
+            weights = complexes.weights(self.problem, weights)
+        return self._method.prepare(self.question, weights)
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
         if not self.bands:
@@ -161,8 +172,8 @@ class Plan:
 
     @lazily
     def question(self) -> Problem:
-        """The problem as methods see it: a complex bank is a real one of more channels."""
-        return complexes.as_reals(self.problem)
+        """The problem as its method sees it: of complex numbers often one of real ones."""
+        return complex_planes.question_for(self.problem, self._method)
 
     @lazily
     def _summed(self) -> Problem:
@@ -224,9 +235,11 @@ class Plan:
 
     @property
     def _parts(self) -> int:
-        """Bytes of the real maps that stand in for complex ones."""
+        """Bytes of the real maps and planes that stand in for complex ones."""
         if self.question is self.problem:
             return 0
+        if not self.problem.bank:
+            return complex_planes.extra_bytes(self.problem)
         shapes = (self.question.maps_in, self.question.maps)
         return sum(map(math.prod, shapes)) * self.question.dtype.itemsize
 
@@ -243,7 +256,8 @@ class Plan:
 
     def cost_of(self, method: str) -> float:
         """Those of another method."""
-        return float(methods_for(self.problem)[method].cost(self.question)) if self.bands else 0.0
+        module = methods_for(self.problem)[method]
+        return complex_planes.cost_of(self.problem, module) if self.bands else 0.0
 
     def predict(self, method: str | None = None) -> Prediction | None:
         """The time of a run, from the machine's recorded ceilings; None where there are none.

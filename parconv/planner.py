@@ -8,7 +8,7 @@ import numpy as np
 
 from . import budget, machine, wisdom
 from .arguments import LARGEST
-from .complexes import as_reals
+from .complex_planes import cost_of, question_for
 from .dtypes import check_dtype
 from .methods import methods_for, obstacle
 from .plan import Plan
@@ -87,7 +87,7 @@ _cached_plan = lru_cache(maxsize=512, typed=True)(_plan)
 
 
 def _cost(problem: Problem, method: str) -> float:
-    return float(methods_for(problem)[method].cost(as_reals(problem)))
+    return cost_of(problem, methods_for(problem)[method])
 
 
 def _work_of(problem: Problem, method: str) -> float:
@@ -133,7 +133,8 @@ def by_rule(problem: Problem, threads: int | None, most: int, strategy: str, met
     chosen = _choose_method(problem, method)
     who = _choose_strategy(problem, chosen, most, strategy)
     used = 1 if who == "serial" else most
-    most = _units(problem, chosen) // methods_for(problem)[chosen].least_band(as_reals(problem))
+    module = methods_for(problem)[chosen]
+    most = _units(problem, chosen) // module.least_band(question_for(problem, module))
     bands = min(used * BANDS_PER_THREAD, max(used, most)) if used > 1 else 1
     return arrange(problem, chosen, who, threads, used, bands, eager=strategy != "auto")
 
@@ -144,7 +145,8 @@ def arrange(
 ) -> Plan:  # fmt: skip
     """The plan that runs about so many bands (more where signals must be served) on ``threads``."""
     parts = min(max(_launches(problem, method, 1), number), MOST_BANDS)
-    cut = methods_for(problem)[method].bands(as_reals(problem), parts)
+    module = methods_for(problem)[method]
+    cut = module.bands(question_for(problem, module), parts)
     used = max(1, min(threads, len(cut)))
     launch = max(used, math.ceil(len(cut) / _launches(problem, method, used)))
     return Plan(problem, method, strategy, asked, used, cut, launch, eager, advice)
@@ -154,7 +156,8 @@ def _units(problem: Problem, method: str) -> int:
     """What bands are cut from: rows over all planes; a bank's methods count in their own way."""
     if problem.bank is None:
         return problem.planes * problem.plane[0]
-    return int(methods_for(problem)[method].units(as_reals(problem)))
+    module = methods_for(problem)[method]
+    return int(module.units(question_for(problem, module)))
 
 
 def _known(name: str, value: Any, table: dict[str, Any]) -> None:
@@ -163,16 +166,17 @@ def _known(name: str, value: Any, table: dict[str, Any]) -> None:
 
 
 def _choose_method(problem: Problem, method: str) -> str:
-    methods, question = methods_for(problem), as_reals(problem)
+    methods = methods_for(problem)
+    seen = {name: question_for(problem, module) for name, module in methods.items()}
     _known("method", method, methods)
     if method == "auto":
         able = {
-            name: module.cost(question)
+            name: cost_of(problem, module)
             for name, module in methods.items()
-            if not (obstacle(module, question) or module.unasked(question))
+            if not (obstacle(module, seen[name]) or module.unasked(seen[name]))
         }
         return min(able, key=lambda name: able[name])
-    reason = obstacle(methods[method], question)
+    reason = obstacle(methods[method], seen[method])
     if reason:
         raise ValueError(f"method={shown(method)} cannot: {reason}")
     return method

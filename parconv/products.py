@@ -11,6 +11,7 @@ import numpy as np
 from .dtypes import FLOAT32, FLOAT64, Array, DType
 
 MOST_PRODUCTS = 3  # worth looking for: more of them lose to a transform
+SUMMED = 1 << 20  # taps at a time
 PRODUCT_EPSILONS = 4  # of sum |g|, by which several products may miss all taps together
 
 
@@ -70,6 +71,32 @@ def fewest_products(g: Array) -> tuple[Products, Products | None]:
     return Products(), single
 
 
+def given(columns: Array, rows: Array, kind: DType) -> Products:
+    """Those of a filter that is given by them, for sums in a type: they miss nothing."""
+    count, size = len(rows), columns.shape[1] * rows.shape[1]
+    if count == 1 or columns.dtype.kind != "f":
+        return Products(count, _even(columns, rows))
+    whole = sum(np.abs(part.T @ rows).sum() for part in np.array_split(columns, _parts(size), 1))
+    if whole == 0:
+        return Products(count, _even(columns, rows))
+    growth = float((np.abs(columns).sum(1) * np.abs(rows).sum(1)).sum() / whole)
+    lines = columns.shape[1] + rows.shape[1]
+    return Products(count, _even(columns, rows), _rounding(kind, growth, lines, size))
+
+
+def _parts(size: int) -> int:
+    """In which so many taps are summed, so that they need no memory to speak of."""
+    return -(-size // SUMMED)
+
+
+def _rounding(kind: DType, growth: float, lines: int, size: int) -> float:
+    """What several products err by beside a plain sum, in units of the largest |f| times sum |g|.
+
+    ``growth``: how many times sum |g| the sum of all |u| |v| is.
+    """
+    return float(np.finfo(kind).eps) / 2 * max(growth, (lines + 3) * growth - size)
+
+
 def _even(columns: Array, rows: Array) -> tuple[bool, bool]:
     """Whether all columns, all rows are symmetric."""
     down, across = (bool((lines == lines[:, ::-1]).all()) for lines in (columns, rows))
@@ -119,5 +146,5 @@ def _judged(g: Array, columns: Array, rows: Array, rest: Array, kind: DType) -> 
     if missed > 2 * PRODUCT_EPSILONS * unit:
         return None
     growth = float(((np.abs(columns) / largest).T @ np.abs(rows)).sum() / whole)
-    roundings = max(growth, (sum(g.shape) + 3) * growth - g.size)  # beside those of a plain sum
-    return Products(len(rows), _even(columns, rows), missed + unit * roundings)
+    error = missed + _rounding(kind, growth, sum(g.shape), g.size)
+    return Products(len(rows), _even(columns, rows), error)

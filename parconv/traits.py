@@ -5,7 +5,7 @@ Knows no image and no problem.
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Part(NamedTuple):
     size: tuple[int, int] | None = None  # None: all of the filter
     step: tuple[int, int] = (1, 1)
 
-    def of(self, g: Array) -> Array:
+    def of(self, g: Any) -> Any:
         """The part of ``g``."""
         if self.size is None:
             return g
@@ -34,7 +34,8 @@ class Part(NamedTuple):
             slice(first, first + (size - 1) * step + 1, step)
             for first, size, step in zip(self.first, self.size, self.step, strict=True)
         )
-        return np.ascontiguousarray(g[rows, columns])
+        piece = g[rows, columns]
+        return np.ascontiguousarray(piece) if isinstance(piece, np.ndarray) else piece
 
 
 class Traits(NamedTuple):
@@ -108,13 +109,13 @@ def traits_of(g: Array) -> Found:
 def _found(content: bytes, shape: tuple[int, ...], dtype: DType) -> Found:
     g = np.frombuffer(content, dtype).reshape(shape)
     lines = [np.flatnonzero((g != 0).any(axis)) for axis in (1, 0)]
-    part = _part(lines, shape)
+    part = part_of(lines, shape)
     return part, _traits(part.of(g))
 
 
 def total(g: Array) -> int:
     """The sum of an integer filter's absolute values, exactly."""
-    if g.dtype.itemsize < 8:
+    if g.dtype.itemsize < 8 or max(-int(g.min()), int(g.max())) * g.size < 1 << 63:
         return int(np.abs(g.astype(np.int64)).sum())
     return sum(abs(tap) for tap in g.ravel().tolist())
 
@@ -133,7 +134,7 @@ def _is_wide(g: Array) -> bool:
     return not fits_float32(max(float(parts.max()), -float(parts.min())), parts.size)
 
 
-def _part(lines: list[Array], shape: tuple[int, ...]) -> Part:
+def part_of(lines: list[Array], shape: tuple[int, ...]) -> Part:
     """From the rows and columns that hold a tap; of zeros alone, the one in the middle."""
     if not lines[0].size:
         lines = [np.array([size // 2]) for size in shape]

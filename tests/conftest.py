@@ -76,9 +76,11 @@ def size(request: pytest.FixtureRequest) -> Size:
 
 
 # What a method asks of image and filter: (dtype of the image, filter of that many taps).
+PRODUCT = "float32", lambda rng, taps: np.outer(*(rng.standard_normal(n) for n in taps))
 EXAMPLES: dict[str, tuple[str, Callable[[np.random.Generator, tuple[int, int]], Any]]] = {
     "box": ("uint8", lambda rng, taps: np.full(taps, 0.5, np.float32)),
-    "separable": ("float32", lambda rng, taps: np.outer(*(rng.standard_normal(n) for n in taps))),
+    "separable": PRODUCT,
+    "passes": PRODUCT,
     "dot": ("uint8", lambda rng, taps: rng.integers(-9, 9, taps)),
 }
 ORDINARY = ("float32", lambda rng, taps: rng.standard_normal(taps, np.float32))

@@ -85,7 +85,7 @@ def apply(
     wish = images.Wish(wanted, absolute, offset, nodata)
     images.check_target(target)
     images.file_format(target)
-    g = images.scaled(filters.parse(kernel), scale)
+    g = images.scaled(filters.named(kernel), scale)
     pictures = images.read(source, axes)
     images.check_writable(target, [wish.preview(picture) for picture in pictures])
     run = partial(

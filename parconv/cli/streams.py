@@ -38,7 +38,7 @@ def stream(
 
     with progress() as announce:
         parconv.stream(
-            source, filters.parse(kernel), target,
+            source, filters.named(kernel), target,
             memory=None if memory is None else memory * MIB,
             progress=lambda done, total: announce(source.name, done, total or 0),
             mode=mode, boundary=boundary, dtype=dtype, threads=threads, method=method,

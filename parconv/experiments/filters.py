@@ -1,4 +1,4 @@
-"""Filters by name, by file or written out: the text after ``--kernel`` becomes an array.
+"""Filters by name, by file or written out: what the text after ``--kernel`` stands for.
 
 All are filters for a convolution (``conv2d`` reflects them), so ``sobel-x`` answers with a positive
 value where the image grows brighter to the right.  Does not convolve anything.
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv.filters import LAPLACE, SOBEL, box_taps, gaussian_taps
+from parconv.filters import LAPLACE, SOBEL, box_factors, gaussian_factors
 from parconv.images import check_source
+from parconv.outer import Outer
 from parconv.shown import shown
 
 Filter = NDArray[Any]
@@ -22,16 +23,16 @@ LARGEST = 4095  # taps along one axis: a slip of the pen must not ask for gigaby
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
 
 
-def gaussian(sigma: float) -> Filter:
+def gaussian(sigma: float) -> Outer:
     """Normalised Gaussian cut off at four sigma, as in scipy.ndimage."""
-    if not 0 < sigma <= LARGEST / 8 - 1:
-        raise ValueError(f"sigma is {sigma:g}: pass more than 0 and at most {LARGEST // 8 - 1}")
-    return gaussian_taps(sigma)
+    if not 0 < sigma < np.inf:
+        raise ValueError(f"sigma is {sigma:g}: pass more than 0, and finite")
+    return gaussian_factors(sigma)
 
 
-def box(size: int) -> Filter:
+def box(size: int) -> Outer:
     """The mean of ``size`` x ``size`` pixels."""
-    return box_taps(checked_size(size))
+    return box_factors(size)
 
 
 def random(size: int) -> Filter:
@@ -49,7 +50,7 @@ def checked_size(size: int) -> int:
 
 
 # name -> (maker of one number, type of that number)
-SIZED: Mapping[str, tuple[Callable[[Any], Filter], type]] = {
+SIZED: Mapping[str, tuple[Callable[[Any], Filter | Outer], type]] = {
     "gaussian": (gaussian, float),
     "box": (box, int),
     "random": (random, int),
@@ -68,7 +69,19 @@ CHOICES = (
 
 
 def parse(text: str) -> Filter:
-    """The filter that ``text`` names.
+    """The filter that ``text`` names, as an array; `named` has the same words.
+
+    Examples
+    --------
+    >>> parse("box:2")
+    array([[0.25, 0.25],
+           [0.25, 0.25]])
+    """
+    return np.array(named(text))
+
+
+def named(text: str) -> Filter | Outer:
+    """The filter that ``text`` names: Gaussians and boxes as their factors, however wide.
 
     Parameters
     ----------
@@ -78,9 +91,8 @@ def parse(text: str) -> Filter:
 
     Examples
     --------
-    >>> parse("box:2")
-    array([[0.25, 0.25],
-           [0.25, 0.25]])
+    >>> named("gaussian:600").shape
+    (4801, 4801)
     """
     text = text.strip()
     if text.startswith("["):
@@ -88,7 +100,7 @@ def parse(text: str) -> Filter:
     if text.endswith(".npy"):
         return checked(_load(Path(text)), text)
     if text in FIXED:
-        return FIXED[text].copy()
+        return FIXED[text]
     name, colon, number = text.partition(":")
     if not colon or name not in SIZED:
         raise ValueError(f"filter {shown(text)} is not known: pass {CHOICES}")
@@ -105,7 +117,7 @@ def checked(array: Filter, text: str) -> Filter:
     return array
 
 
-def _sized(name: str, number: str) -> Filter:
+def _sized(name: str, number: str) -> Filter | Outer:
     make, kind = SIZED[name]
     try:
         value = kind(number)
@@ -115,7 +127,7 @@ def _sized(name: str, number: str) -> Filter:
             f"filter {shown(f'{name}:{number}')}: {shown(number)} is not {wanted}; an example is "
             f"{name}:3"
         ) from None
-    return make(value).copy()  # filters with a name are shared, and read-only
+    return make(value)
 
 
 def _literal(text: str) -> Filter:

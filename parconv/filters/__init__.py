@@ -7,7 +7,17 @@ whoever wants to see them.
 from .. import conv2d as conv2d  # first, as an interrupt does not cut its import
 from .arguments import ColourWarning
 from .calls import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
-from .taps import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_laplace_taps, gaussian_taps
+from .taps import (
+    LAPLACE,
+    PREWITT,
+    SOBEL,
+    box_factors,
+    box_taps,
+    gaussian_factors,
+    gaussian_laplace_factors,
+    gaussian_laplace_taps,
+    gaussian_taps,
+)
 
 __all__ = [
     "LAPLACE",
@@ -15,9 +25,12 @@ __all__ = [
     "SOBEL",
     "ColourWarning",
     "box",
+    "box_factors",
     "box_taps",
     "gaussian",
+    "gaussian_factors",
     "gaussian_laplace",
+    "gaussian_laplace_factors",
     "gaussian_laplace_taps",
     "gaussian_taps",
     "laplace",

@@ -12,8 +12,9 @@ import numpy as np
 from ..api import conv2d
 from ..arrays import as_array
 from ..dtypes import Array
+from ..outer import Filter
 from .arguments import UNSAID, check_axis, check_shift, warn_of_colours
-from .taps import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_laplace_taps, gaussian_taps
+from .taps import LAPLACE, PREWITT, SOBEL, box_factors, gaussian_factors, gaussian_laplace_factors
 
 
 def gaussian(
@@ -52,12 +53,13 @@ def gaussian(
     Raises
     ------
     TypeError, ValueError
-        Where an argument is wrong, or the filter would have more than 16 million taps; the message
-        says what to pass.  ``out`` is unchanged.
+        Where an argument is wrong, or the filter would have more than 16 million taps along an
+        axis; the message says what to pass.  ``out`` is unchanged.
 
     See Also
     --------
-    parconv.filters.gaussian_taps : The filter, for `plan2d`.
+    parconv.filters.gaussian_factors : The filter, for `plan2d` and `stream`; `gaussian_taps`: as
+        an array.
 
     References
     ----------
@@ -75,7 +77,7 @@ def gaussian(
            [24, 40, 24],
            [15, 24, 15]], dtype=uint8)
     """
-    g = gaussian_taps(sigma, order=order, truncate=truncate, radius=radius)
+    g = gaussian_factors(sigma, order=order, truncate=truncate, radius=radius)
     return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
 
 
@@ -116,7 +118,7 @@ def box(
     >>> parconv.box([[1, 2, 6]], (1, 3), normalize=False)
     array([[ 4,  9, 14]])
     """
-    g = box_taps(size, normalize=normalize)
+    g = box_factors(size, normalize=normalize)
     shift = check_shift(origin, g.shape) if type(origin) is not int or origin else 0
     return _same(
         f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method, shift
@@ -240,12 +242,12 @@ def gaussian_laplace(
     >>> round(float(parconv.gaussian_laplace(x**2 + y**2, 1)[10, 10]), 2)
     4.0
     """
-    g = gaussian_laplace_taps(sigma, truncate=truncate, radius=radius)
+    g = gaussian_laplace_factors(sigma, truncate=truncate, radius=radius)
     return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
 
 
 def _same(
-    f: Any, g: Array, boundary: Any, cval: complex, axes: Any, dtype: Any, accumulate: Any,
+    f: Any, g: Filter, boundary: Any, cval: complex, axes: Any, dtype: Any, accumulate: Any,
     out: Array | None, threads: int | None, strategy: str, method: str, origin: Any = 0,
 ) -> Array:  # fmt: skip
     if type(f) is not np.ndarray:

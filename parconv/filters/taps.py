@@ -1,28 +1,29 @@
-"""The filters themselves, for a convolution: read-only arrays, the same one for the same numbers.
+"""The filters themselves, for a convolution: the same one for the same numbers, read-only.
 
-Outer products where that is possible, mirrored from one half and so symmetric to the last bit:
-the planner sees what a faster method may use.  Does not convolve anything.
+Each as its factors and as an array.  Factors are mirrored from one half and so symmetric to the
+last bit: the planner sees what a faster method may use.  Does not convolve anything.
 """
 
 import math
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 import numpy as np
 
 from ..arguments import Pair, check_positive
 from ..dtypes import Array, quietly
+from ..outer import LARGEST, Outer
 from .arguments import Reals, check_orders, check_width
 
-LARGEST = 1 << 24  # taps: a slip of the pen must not ask for gigabytes
 FAR = 1e15  # pixels: no filter gets there, and it is an integer
 NO_SIGMA = 1e-15  # up to here an axis is not smoothed, as in scipy.ndimage
-# Of a filter that is remembered, and how many are: 8 MiB at most.  Building a larger one takes
-# nothing beside filtering with it.
+# Of a filter that is remembered, and how many are: 8 MiB at most of each kind.  Building a larger
+# one takes nothing beside filtering with it.
 REMEMBERED_BYTES, REMEMBERED = 1 << 17, 64
 
 Numbers = TypeVarTuple("Numbers")
+Made = TypeVar("Made", Array, Outer)
 
 
 def _constant(rows: list[list[int]]) -> Array:
@@ -51,6 +52,22 @@ def gaussian_taps(
     >>> gaussian_taps(2) is gaussian_taps(2)
     True
     """
+    question = *check_width(sigma, truncate, radius), check_orders(order)
+    return _gaussian_taps(*question)
+
+
+def gaussian_factors(
+    sigma: Any, *, order: Any = 0, truncate: float = 4.0, radius: Any = None
+) -> Outer:
+    """The same filter as its factors, however wide: for `parconv.plan2d` and `parconv.stream`.
+
+    Parameters and errors are those of `parconv.gaussian`.
+
+    Examples
+    --------
+    >>> gaussian_factors(1000).shape
+    (8001, 8001)
+    """
     return _gaussian(*check_width(sigma, truncate, radius), check_orders(order))
 
 
@@ -66,6 +83,19 @@ def gaussian_laplace_taps(sigma: Any, *, truncate: float = 4.0, radius: Any = No
            [-0.124, -0.408, -0.124],
            [ 0.   , -0.124,  0.   ]])
     """
+    return _gaussian_laplace_taps(*check_width(sigma, truncate, radius))
+
+
+def gaussian_laplace_factors(sigma: Any, *, truncate: float = 4.0, radius: Any = None) -> Outer:
+    """The same filter as its factors, however wide.
+
+    Parameters and errors are those of `parconv.gaussian_laplace`.
+
+    Examples
+    --------
+    >>> len(gaussian_laplace_factors(1).columns)
+    2
+    """
     return _gaussian_laplace(*check_width(sigma, truncate, radius))
 
 
@@ -79,25 +109,37 @@ def box_taps(size: Any, *, normalize: bool = True) -> Array:
     >>> box_taps((1, 4))
     array([[0.25, 0.25, 0.25, 0.25]])
     """
+    return _box_taps(check_positive("size", size), bool(normalize))
+
+
+def box_factors(size: Any, *, normalize: bool = True) -> Outer:
+    """The same filter as its factors, however large.
+
+    Parameters and errors are those of `parconv.box`.
+
+    Examples
+    --------
+    >>> box_factors((2, 4)).columns
+    array([[0.125, 0.125]])
+    """
     return _box(check_positive("size", size), bool(normalize))
 
 
 # --- building ------------------------------------------------------------------------------------
 
 
-def _remembered(make: Callable[[*Numbers], Array]) -> Callable[[*Numbers], Array]:
-    """``make``, whose small filters are kept; all are read-only.
+def _remembered(make: Callable[[*Numbers], Made]) -> Callable[[*Numbers], Made]:
+    """``make``, whose small filters are kept.
 
     Far from the centre weights become 0, as they should.
     """
-    known: dict[Any, Array] = {}
+    known: dict[Any, Made] = {}
 
     @wraps(make)
-    def recall(*key: *Numbers) -> Array:
+    def recall(*key: *Numbers) -> Made:
         g = known.get(key)
         if g is None:
             g = quietly(make)(*key)
-            g.flags.writeable = False
             if g.nbytes <= REMEMBERED_BYTES:
                 if len(known) >= REMEMBERED:
                     known.clear()
@@ -107,27 +149,42 @@ def _remembered(make: Callable[[*Numbers], Array]) -> Callable[[*Numbers], Array
     return recall
 
 
+def _as_taps(make: Callable[[*Numbers], Outer]) -> Callable[[*Numbers], Array]:
+    """The same filter in two dimensions."""
+
+    def taps(*key: *Numbers) -> Array:
+        g = make(*key)
+        _check_count(g.shape)
+        found = np.asarray(g)
+        found.flags.writeable = False
+        return found
+
+    return _remembered(taps)
+
+
 @_remembered
-def _gaussian(sigmas: Reals, truncate: float, radii: Pair | None, orders: Pair) -> Array:
+def _gaussian(sigmas: Reals, truncate: float, radii: Pair | None, orders: Pair) -> Outer:
     reach = _reach(sigmas, truncate, radii)
-    column, row = map(_profile, sigmas, reach, orders)
-    g: Array = np.outer(column, row)
-    return g
+    return Outer(*map(_profile, sigmas, reach, orders))
 
 
 @_remembered
-def _gaussian_laplace(sigmas: Reals, truncate: float, radii: Pair | None) -> Array:
+def _gaussian_laplace(sigmas: Reals, truncate: float, radii: Pair | None) -> Outer:
     reach = _reach(sigmas, truncate, radii)
     column, row = map(_profile, sigmas, reach, (0, 0))
     bent_column, bent_row = map(_profile, sigmas, reach, (2, 2))
-    g: Array = np.outer(bent_column, row) + np.outer(column, bent_row)
-    return g
+    return Outer([bent_column, column], [row, bent_row])
 
 
 @_remembered
-def _box(size: Pair, normalize: bool) -> Array:
-    _check_count(f"size={size!r}", size)
-    return np.full(size, 1 / math.prod(size) if normalize else 1)
+def _box(size: Pair, normalize: bool) -> Outer:
+    _check_length(f"size={size!r}", size)
+    return Outer(np.full(size[0], 1 / math.prod(size) if normalize else 1), np.ones(size[1], int))
+
+
+_gaussian_taps = _as_taps(_gaussian)
+_gaussian_laplace_taps = _as_taps(_gaussian_laplace)
+_box_taps = _as_taps(_box)
 
 
 def _reach(sigmas: Reals, truncate: float, radii: Pair | None) -> Pair:
@@ -135,15 +192,23 @@ def _reach(sigmas: Reals, truncate: float, radii: Pair | None) -> Pair:
     far = radii or [int(min(truncate * sigma + 0.5, FAR)) for sigma in sigmas]
     rows, columns = (r if sigma > NO_SIGMA else 0 for sigma, r in zip(sigmas, far, strict=True))
     what = f"sigma={sigmas!r}, truncate={truncate!r}, radius={radii!r}"
-    _check_count(what, (2 * rows + 1, 2 * columns + 1))
+    _check_length(what, (2 * rows + 1, 2 * columns + 1))
     return rows, columns
 
 
-def _check_count(what: str, shape: Pair) -> None:
-    if math.prod(shape) > LARGEST:
+def _check_length(what: str, shape: Pair) -> None:
+    if max(shape) > LARGEST:
         raise ValueError(
             f"{what}: the filter would have {shape[0]} x {shape[1]} taps; pass less, for at most "
-            f"{LARGEST} taps"
+            f"{LARGEST} along an axis"
+        )
+
+
+def _check_count(shape: Pair) -> None:
+    if math.prod(shape) > LARGEST:
+        raise ValueError(
+            f"the filter would have {shape[0]} x {shape[1]} taps; pass less, for at most {LARGEST} "
+            "taps, or take its factors: gaussian_factors, gaussian_laplace_factors, box_factors"
         )
 
 

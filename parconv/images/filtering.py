@@ -8,6 +8,7 @@ import numpy as np
 
 from ..api import conv2d
 from ..dtypes import Array, DType
+from ..outer import Filter
 from .picture import Picture
 
 NODATA = ("refuse", "spread", "ignore")
@@ -52,16 +53,21 @@ class Wish:
         dtype = self.dtype_of(picture) or picture.pixels.dtype
         return replace(picture, pixels=np.broadcast_to(np.zeros((), dtype), picture.pixels.shape))
 
-    def loses_signs(self, picture: Picture, g: Array) -> bool:
+    def loses_signs(self, picture: Picture, g: Filter) -> bool:
         """Whether about half of the sums are negative, and become 0: the taps cancel."""
         dtype = self.dtype_of(picture)
         if dtype is None or dtype.kind != "u" or self.absolute or self.offset:
             return False
-        cancels = g.dtype.kind in "if" and g.sum() <= CANCEL * np.abs(g).sum()
-        return bool(cancels and (g < 0).any())
+        return any(map(_cancels, [g] if isinstance(g, np.ndarray) else [*g.columns, *g.rows]))
 
 
-def scaled(g: Array, scale: float) -> Array:
+def _cancels(taps: Array) -> bool:
+    """Whether some taps are taken off others and nothing is left."""
+    alike = taps.dtype.kind in "if" and taps.sum() <= CANCEL * np.abs(taps).sum()
+    return bool(alike and (taps < 0).any())
+
+
+def scaled(g: Filter, scale: float) -> Filter:
     """The filter whose sums are ``scale`` times as large."""
     if not math.isfinite(scale):
         raise ValueError(f"scale={scale}: pass a finite number")

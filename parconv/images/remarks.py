@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..dtypes import Array
+from ..outer import Filter
 from .filtering import Wish
 from .formats import file_format, lost
 from .picture import Picture
@@ -19,7 +19,7 @@ def remarks(
     target: Path,
     results: Sequence[Picture],
     wish: Wish,
-    g: Array,
+    g: Filter,
 ) -> Iterator[str]:
     """A line each: what was taken for granted, what became of negative sums, what is not kept."""
     for note in dict.fromkeys(picture.note for picture in pictures if picture.note):

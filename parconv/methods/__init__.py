@@ -8,7 +8,8 @@ A method is a module with these names; nothing outside these tables compares the
   |f| near an output times sum |g|;
 * ``sums(problem)`` the real type of its sums, taps and scratch;
 * ``cost(problem)`` its time, in operations of the direct method: the least is chosen;
-* ``prepare(problem, g)`` the filter as its kernel reads it, read-only;
+* ``prepare(problem, g)`` the filter as its kernel reads it, read-only; ``FACTORED = True`` where it
+  takes an `Outer` as it is;
 * ``layout(problem)``, ``fill(problem)``, ``workspace(problem)`` what else its kernel needs;
 * ``kernels(image, compute, result)`` compiled code that fills rows ``[start, stop)`` of the output;
 * ``bands(problem, parts)`` about so many bands of rows, cut where its tiles end;
@@ -27,13 +28,27 @@ columns), reflected where a convolution is asked.
 from types import ModuleType
 
 from ..problem import Problem
-from . import box, channels, depthwise, direct, dot, fft, gemm, panel, planes, separable, winograd
+from . import (
+    box,
+    channels,
+    depthwise,
+    direct,
+    dot,
+    fft,
+    gemm,
+    panel,
+    passes,
+    planes,
+    separable,
+    winograd,
+)
 from .usual import obstacle as obstacle
 
 METHODS: dict[str, ModuleType] = {
     "box": box,
     "dot": dot,
     "separable": separable,
+    "passes": passes,
     "fft": fft,
     "direct": direct,
 }

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import planner
 from ..api import plan2d
-from ..arrays import as_array
+from ..outer import as_filter
 from .memory import usual
 from .newfile import NewFile
 from .overlap import check_apart
@@ -70,8 +70,8 @@ def stream(
         ``out`` (of an array with room for more items the part that was filled); the new file as a
         `numpy.memmap`; or, without ``out``, an iterator over the results of the items.  Items of an
         iterable are stacked along a new leading axis.  Bit-identical to `conv2d` of the whole,
-        except that transforms (methods "fft" and "winograd", banks of large filters) and the
-        products of "gemm" begin anew in each chunk.
+        except that transforms (methods "fft" and "winograd", banks of large filters), the products
+        of "gemm" and "passes" of filters longer than an image is high begin anew in each chunk.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def stream(
     _check_keywords(question)
     _check_progress(progress)
     _check_filter(g)
-    limit, g = _limit(memory), as_array("g", g)
+    limit, g = _limit(memory), as_filter(g)
     out = check_target(out) if isinstance(out, str | os.PathLike) else out
     source = opened(source)
     check_apart(source, out)

@@ -6,8 +6,8 @@ from typing import Any
 
 from .. import planner
 from ..api import plan2d
-from ..arrays import as_array
 from ..dtypes import DType
+from ..outer import as_filter
 from ..plan import Plan
 from ..problem import Problem
 from .cut import Chunk, of_rows, rows_under
@@ -39,7 +39,7 @@ class Question:
         self, shape: Shape, dtype: DType, g: Any, keywords: dict[str, Any], stacked: bool = False
     ) -> None:
         self.shape, self.dtype, self.stacked = shape, dtype, stacked
-        self.g = g if planner.is_spec(g) else as_array("g", g).copy()
+        self.g = g if planner.is_spec(g) else as_filter(g).copy()
         self._keywords = keywords
         self.whole = self._plan(shape)
         self._keywords = {**keywords, "method": self.whole.method}

@@ -14,16 +14,20 @@ Start reading at `kernel.py` (rows of output), then `window.py` (sums of neighbo
 import math
 from functools import cache, lru_cache
 
+import numpy as np
+
 from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
+from ...outer import Filter
 from ...problem import Problem
 from ...traits import UNSEEN
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
 
+FACTORED = True
 DIGITS = {4: 24, 8: 53}  # of the integers that a floating type of so many bytes holds
 BAND_HALOS = 8  # least height of a band, in heights of the filter: its first row sums them all
 LEAST_BAND = 32
@@ -59,9 +63,9 @@ def cost(problem: Problem) -> float:
     return float(slid + pixel * math.prod(problem.shape))
 
 
-def prepare(problem: Problem, g: Array) -> Taps:
+def prepare(problem: Problem, g: Filter) -> Taps:
     """The number that sums are multiplied by; read-only."""
-    values = g.reshape(-1)[:1].astype(problem.sums)
+    values = np.asarray(g[:1, :1]).reshape(1).astype(problem.sums)
     values.flags.writeable = False
     return Taps(values)
 

@@ -22,8 +22,8 @@ from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
+from ...outer import Filter, factors_of
 from ...problem import Problem
-from ...products import products
 from ...traits import UNSEEN
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import fill as fill, sums as sums, unasked as unasked
@@ -31,6 +31,7 @@ from . import kernel as k
 from .shape import Shape, paired, shape_of, work_of
 
 BAND_STRIPS = 4  # least height of a band
+FACTORED = True
 
 
 def applicable(problem: Problem) -> str | None:
@@ -60,12 +61,9 @@ def cost(problem: Problem) -> float:
 # --- the filter ----------------------------------------------------------------------------------
 
 
-def prepare(problem: Problem, g: Array) -> Taps:
+def prepare(problem: Problem, g: Filter) -> Taps:
     """For each product the column, then the row, in order of addition; read-only."""
-    found = products(g, problem.traits.rank, problem.sums)
-    if found is None:
-        raise ValueError("g is not the filter that was planned for: plan again")
-    lines = []
+    found, lines = factors_of(g, problem.traits.rank, problem.sums), []
     for pair in zip(*found, strict=True):
         for taps, pairs in zip(pair, paired(problem), strict=True):
             taps = taps[::-1] if problem.reflect else taps

@@ -1,0 +1,119 @@
+"""Two passes, one after the other: outer products, or a few, that are long against the image.
+
+Wins where the tiles of `separable` would compute more of the columns around them than of their own:
+for factors of some hundred taps.  The column factors go over a block of rows of the whole image,
+then the row factors over what they left, so nothing is computed twice; taps that meet the same
+pixel of a border are added beforehand, so no factor is longer than about the image and the result
+together.  Relies on real floating-point sums, which hold integers exactly where they must, and
+stride 1.
+
+The error of an output is bounded as that of `separable`, whose bits these are wherever the factors
+are not longer than the image.  There NaN and infinity keep the filter's footprint too, but infinity
+under several taps whose sum is 0 becomes NaN.
+
+Start reading at `fold.py` (shorter factors), then `kernel.py` (rows of output).
+"""
+
+from functools import cache, lru_cache
+
+import numpy as np
+
+from ... import machine
+from ...arguments import BOUNDARIES
+from ...bands import split_rows
+from ...dtypes import Array, DType
+from ...outer import Filter, factors_of
+from ...problem import Problem
+from ..kernels import Kernels, Taps, as_layout, signature
+from ..separable import applicable as applicable, error as error
+from ..separable.shape import paired
+from ..usual import fill as fill, sums as sums, unasked as unasked
+from . import kernel as k
+from .fold import folds_of, shortened
+from .shape import Shape, shape_of, up, work_of
+
+FACTORED = True
+
+
+def cost(problem: Problem) -> float:
+    """Floating-point operations that the direct method would do in its time."""
+    return work_of(problem)
+
+
+# --- the filter ----------------------------------------------------------------------------------
+
+
+def prepare(problem: Problem, g: Filter) -> Taps:
+    """For each product the column, then the row, in order of addition; read-only."""
+    found, lines = factors_of(g, problem.traits.rank, problem.sums), []
+    for pair in zip(*found, strict=True):
+        for taps, fold, pairs in zip(pair, folds_of(problem), paired(problem), strict=True):
+            taps = fold.of(taps[::-1] if problem.reflect else taps)
+            lines.append(taps[taps.size // 2 :] if pairs else taps)
+    values = np.concatenate(lines).astype(problem.sums)
+    values.flags.writeable = False
+    return Taps(values)
+
+
+# --- the problem as numbers ----------------------------------------------------------------------
+
+
+def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
+    """At most ``parts`` bands of whole strips."""
+    height = machine.lanes(problem.sums.itemsize) * problem.dilation[0]
+    return split_rows(problem.planes * problem.plane[0], parts, height)
+
+
+def least_band(problem: Problem) -> int:
+    """Rows of a band that is worth handing out: those under the filter are packed for each."""
+    height = machine.lanes(problem.sums.itemsize) * problem.dilation[0]
+    return max(4 * height, shortened(problem).span[0])
+
+
+@lru_cache(maxsize=256)
+def layout(problem: Problem) -> Array:
+    """Everything the kernel knows of the problem, as one read-only int64 array."""
+    shape, short, pairs = shape_of(problem), shortened(problem), paired(problem)
+    kept = ((n + 1) // 2 if pair else n for n, pair in zip(short.filter, pairs, strict=True))
+    numbers = [
+        *problem.plane, *problem.plane_in, *short.lead, *problem.dilation, *short.filter,
+        *map(BOUNDARIES.index, problem.boundary), problem.channels, problem.traits.rank, *pairs,
+        *kept, shape.lanes, shape.block, shape.tile, shape.chunk, shape.before, shape.after,
+        *_places(short, shape),
+    ]  # fmt: skip
+    return as_layout(numbers)
+
+
+def _places(short: Problem, shape: Shape) -> list[int]:
+    """Where the parts of scratch begin and how long their rows are; where they end.
+
+    Rows that are walked down take an odd number of cache lines, so that they spread over the sets
+    of the caches.
+    """
+    lanes, line, rank = shape.lanes, shape.line, short.traits.rank
+    block_at = up(rank, line)
+    sums_at = block_at + max(lanes * lanes, line)
+    rows_at = sums_at + up(shape.chunk * lanes, line)
+    rows_step = up(up(short.plane[1], shape.chunk), line)
+    panel_at = rows_at + lanes * rows_step
+    panel_step = (shape.tile // line | 1) * line
+    turned_at = panel_at + (short.filter[0] - 1 + shape.block) * panel_step
+    product_step = shape.room * lanes
+    strip_step = rank * product_step
+    end = turned_at + shape.strips * strip_step
+    return [
+        0, block_at, sums_at, rows_at, rows_step, panel_at, panel_step, turned_at, strip_step,
+        product_step, end,
+    ]  # fmt: skip
+
+
+def workspace(problem: Problem) -> int:
+    """Elements of scratch that one worker needs, wherever it begins on a line."""
+    line = machine.CACHE_LINE // problem.sums.itemsize
+    return int(layout(problem)[k.END]) + line
+
+
+@cache
+def kernels(image: DType, compute: DType, result: DType) -> Kernels:
+    """The kernel for the dtypes as compiled code sees them."""
+    return Kernels(k.kernel, signature(image, compute, result))

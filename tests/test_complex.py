@@ -1,0 +1,134 @@
+"""Distrusts complex images and filters of the methods that know real numbers alone."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Poisoned
+from oracle import BORDERS, assert_right, assert_same_bits, compute_type, expect
+
+import parconv
+from parconv.strategies import STRATEGIES
+
+
+def image(shape: tuple[int, ...], dtype: Any = "complex64", seed: int = 5) -> np.ndarray:
+    rng = np.random.default_rng([seed, *shape])
+    if np.dtype(dtype).kind == "c":
+        return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(dtype)
+    return (9 * rng.standard_normal(shape)).astype(dtype)
+
+
+PRODUCT = np.outer(image((5,), "float64"), image((7,), "float64"))
+TYPES = [("complex64", "float32"), ("complex128", "float64"), ("complex64", "complex64"),
+         ("float32", "complex64"), ("uint8", "complex128"), ("complex128", "int8"),
+         ("float16", "complex64")]  # fmt: skip
+
+
+def check(f: np.ndarray, g: np.ndarray, **options: Any) -> None:
+    """Within the bound of rounded sums, four times as wide for transforms; nothing beside it."""
+    plan = parconv.plan2d(f, g, threads=1, **options)
+    given = Poisoned(plan.problem.shape, plan.problem.dtype)
+    plan(f, given.out)
+    given.check()
+    question = {name: value for name, value in options.items() if name not in ("method", "dtype")}
+    right = expect(f, g, **question)
+    if options.get("method") != "fft":
+        assert_right(given.out, right, plan.problem.dtype, compute_type(f, g, options.get("dtype")))
+        return
+    cval, eps = options.get("cval", 0), np.finfo(plan.problem.dtype).eps
+    bound = 40 * eps * max(np.abs(f).max(), abs(cval)) * np.abs(g).sum()
+    assert np.abs(given.out - right.values).max() < bound
+
+
+@pytest.mark.parametrize("types", TYPES, ids="-".join)
+@pytest.mark.parametrize("correlate", [False, True])
+def test_transforms(types: tuple[str, str], correlate: bool) -> None:
+    f, g = image((40, 53), types[0]), image((9, 6), types[1])
+    cval = 2 - 1j if f.dtype.kind == "c" else 2
+    for border in BORDERS:
+        check(f, g, method="fft", mode="same", boundary=border, correlate=correlate, cval=cval)
+
+
+@pytest.mark.parametrize("method", ["direct", "separable", "passes", "fft"])
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_real_filters(method: str, dtype: str) -> None:
+    f = image((2, 30, 41), dtype)
+    for border, mode in itertools.product(BORDERS, ("same", "full")):
+        check(f, PRODUCT, method=method, mode=mode, boundary=(border, "edge"), cval=1 - 2j)
+    check(f[0], PRODUCT, method=method, mode="same", dilation=(3, 2))
+    check(f, PRODUCT, method=method, mode="same", axes=(0, 2))
+    check(f[0], PRODUCT, method=method, mode="same", dtype="complex128")
+
+
+@pytest.mark.parametrize("method", ["direct", "separable", "passes", "fft"])
+def test_colour(method: str) -> None:
+    """Six numbers a pixel; edges repeat whole pixels."""
+    for border in BORDERS:
+        check(image((20, 17, 3)), PRODUCT, method=method, axes=(0, 1), mode="same", boundary=border)
+
+
+@pytest.mark.parametrize("g", [PRODUCT, image((9, 6))], ids=["real", "complex"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_threads_and_layouts(strategy: str, g: np.ndarray) -> None:
+    f = image((70, 61))
+    question: dict[str, Any] = {"mode": "same", "boundary": "wrap", "method": "fft"}
+    right = parconv.conv2d(f, g, threads=1, **question)
+    options = {**question, "strategy": strategy, "threads": 2}
+    for given in (f, np.asfortranarray(f), f[:, ::-1].copy()[:, ::-1], f.astype(">c8")):
+        assert_same_bits(parconv.conv2d(given, g, **options), right)
+    for out in (np.empty_like(f, order="F"), np.empty((70, 122), f.dtype)[:, ::2]):
+        parconv.conv2d(f, g, out=out, **options)
+        assert_same_bits(np.ascontiguousarray(out), right)
+
+
+@pytest.mark.parametrize("method", ["direct", "separable", "passes", "fft"])
+def test_the_footprint_of_a_pixel(method: str) -> None:
+    """Part by part, as complex numbers are multiplied with real ones."""
+    f = image((30, 41))
+    f[3, 4], f[20, 30] = complex(np.nan, 1), complex(0, np.inf)
+    g = np.abs(PRODUCT)
+    found = parconv.conv2d(f, g, mode="same", method=method)
+    for part in ("real", "imag"):
+        right = expect(getattr(f, part), g, mode="same").values.astype("float32")
+        own = getattr(found, part)
+        np.testing.assert_array_equal(np.isfinite(own), np.isfinite(right))
+        np.testing.assert_array_equal(own[~np.isfinite(right)], right[~np.isfinite(right)])
+
+
+def test_a_border_that_is_not_finite_stays_with_direct() -> None:
+    f, question = image((9, 9)), {"mode": "same", "cval": complex(0, np.inf)}
+    assert parconv.plan2d(f, PRODUCT, **question).method == "direct"
+    found = parconv.conv2d(f, np.ones((3, 3)), **question)
+    assert np.isfinite(found[1:-1, 1:-1]).all()
+    assert (found.imag[0] == np.inf).all()
+    with pytest.raises(ValueError, match="complex"):
+        parconv.conv2d(f, PRODUCT, method="separable", **question)
+
+
+def test_chosen_where_it_wins() -> None:
+    for f, g in (("complex64", "complex64"), ("complex64", "float32"), ("float32", "complex64")):
+        plan = parconv.plan2d(((512, 512), f), ((31, 31), g), mode="same")
+        assert plan.method == "fft"
+        assert "direct: " in plan.explain()
+    wide = parconv.filters.gaussian_factors(100)
+    assert parconv.plan2d(((512, 512), "complex64"), wide, mode="same").method == "passes"
+    assert parconv.plan2d(((512, 512), "complex64"), ((3, 3), "complex64")).method == "direct"
+
+
+def test_workspace_counts_what_stands_in_for_complex_planes() -> None:
+    image_bytes = 512 * 512 * 8
+    for f, g, cval, extra in (
+        ("complex64", "float32", 0, 0),
+        ("complex64", "complex64", 0, image_bytes),
+        ("complex64", "complex64", 1j, 2 * image_bytes),
+        ("float32", "complex64", 0, image_bytes // 2),
+    ):
+        plan = parconv.plan2d(
+            ((512, 512), f), ((31, 31), g), mode="same", cval=cval, method="fft", threads=1
+        )
+        real = parconv.plan2d(
+            ((512, 1024 if f[0] == "c" else 512), "float32"), ((31, 61), "float32"),
+            mode="same", method="fft", threads=1,
+        )  # fmt: skip
+        assert abs(plan.workspace - real.workspace - extra) < 1 << 16
