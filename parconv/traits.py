@@ -3,17 +3,20 @@
 Knows no image and no problem.
 """
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from .differences import differences
 from .dtypes import Array, DType
 
 MOST_PRODUCTS = 3  # outer products worth looking for: more of them lose to a transform
 PRODUCT_ULPS = 4  # of its largest tap, to which a filter must equal a sum of products
 EXACT_BITS = 53  # of an integer filter's sum, so that float64 holds its products
 SPARSE = 3  # fewer taps than one in so many: the others are left out
+NO_LINES: Array = np.empty((0, 1))
 
 
 class Part(NamedTuple):
@@ -47,8 +50,12 @@ class Traits(NamedTuple):
         the last place of its largest tap (integers: exactly); 0 where they are too many.
     even : (bool, bool)
         Whether all columns, all rows of these products are symmetric.
+    odd : (bool, bool)
+        Whether they change sign where they are read backwards.
     equal : bool
         Whether all taps are the same number.
+    mean : bool
+        Whether they are several, and that number no power of two.
     int8 : bool
         Whether all taps are integers from -128 to 127.
     bits : int
@@ -57,14 +64,20 @@ class Traits(NamedTuple):
     support : bytes or None
         Of a sparse filter, the taps that are not zero, as packed bits; it has no trait above but
         ``bits``.
+    differences : tuple of (bytes or None)
+        Of a filter whose taps cancel, the places of `parconv.differences`; of a complex one those
+        of its real and its imaginary part, None where that does not.
     """
 
     rank: int = 0
     even: tuple[bool, bool] = (False, False)
+    odd: tuple[bool, bool] = (False, False)
     equal: bool = False
+    mean: bool = False
     int8: bool = False
     bits: int = 0
     support: bytes | None = None
+    differences: tuple[bytes | None, ...] = ()
 
 
 Found = tuple[Part, Traits]
@@ -122,20 +135,34 @@ def _part(lines: list[Array], shape: tuple[int, ...]) -> Part:
 
 
 def _traits(g: Array) -> Traits:
-    whole = g.dtype.kind in "biu"
+    whole, apart = g.dtype.kind in "biu", _differences(g)
     bits = total(g).bit_length() if whole else 0
     if 0 < SPARSE * np.count_nonzero(g) < g.size:
-        return Traits(bits=bits, support=np.packbits(g != 0).tobytes())
+        support = np.packbits(g != 0).tobytes()
+        return Traits(bits=bits, support=support, differences=apart)
     if g.dtype.kind == "c" or not np.isfinite(g).all():
-        return PLAIN
+        return Traits(differences=apart)
     found = _fewest_products(g) if bits <= EXACT_BITS else None
+    columns, rows = found or (NO_LINES, NO_LINES)
+    equal = bool((g == g.flat[0]).all())
     return Traits(
-        rank=len(found[0]) if found else 0,
-        even=(_symmetric(found[0]), _symmetric(found[1])) if found else (False, False),
-        equal=bool((g == g.flat[0]).all()),
+        rank=len(columns),
+        even=(_mirrored(columns, 1), _mirrored(rows, 1)),
+        odd=(_mirrored(columns, -1), _mirrored(rows, -1)),
+        equal=equal,
+        mean=equal and g.size > 1 and math.frexp(abs(g.flat[0]))[0] != 0.5,
         int8=whole and bool(g.min() >= -128 and g.max() <= 127),
         bits=bits,
+        differences=apart,
     )
+
+
+def _differences(g: Array) -> tuple[bytes | None, ...]:
+    """Places, where any differences are."""
+    parts = (g.real, g.imag) if g.dtype.kind == "c" else (g,)
+    found = [differences(part) for part in parts]
+    places = tuple(None if one is None else one.places.tobytes() for one in found)
+    return places if any(places) else ()
 
 
 def _fewest_products(g: Array) -> tuple[Array, Array] | None:
@@ -145,8 +172,9 @@ def _fewest_products(g: Array) -> tuple[Array, Array] | None:
     return next((found for found in tried if found), None)
 
 
-def _symmetric(factors: Array) -> bool:
-    return all(bool((line == line[::-1]).all()) for line in factors)
+def _mirrored(factors: Array, sign: int) -> bool:
+    """Whether there are any, and each read backwards is ``sign`` times itself."""
+    return bool(len(factors)) and bool((factors == sign * factors[:, ::-1]).all())
 
 
 def products(g: Array, count: int) -> tuple[Array, Array] | None:

@@ -15,6 +15,7 @@ may overflow where taps are symmetric.
 Start reading at `line.py` (the inner loop), then `kernel.py` (rows of output from lines).
 """
 
+import math
 from functools import cache, lru_cache
 
 import numpy as np
@@ -23,12 +24,13 @@ from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
+from ...means import scale, unit
 from ...problem import Problem
 from ...traits import products
 from ..kernels import Kernels, Taps, as_layout, signature
-from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
+from ..usual import error as error, fill as fill, sums as sums
 from . import kernel as k
-from .shape import Shape, paired, shape_of, work_of
+from .shape import Shape, halves_of, shape_of, work_of
 
 BAND_STRIPS = 4  # least height of a band
 
@@ -46,6 +48,13 @@ def applicable(problem: Problem) -> str | None:
     return None
 
 
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names it gets it; None where it may be chosen."""
+    if problem.differences and not any(problem.traits.odd):
+        return "the filter's taps cancel, but those of no column or row do in pairs"
+    return None
+
+
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     return work_of(problem)
@@ -56,18 +65,26 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """For each product the column, then the row, in order of addition; read-only."""
-    found = products(g, problem.traits.rank)
+    found = _ones(g) if problem.mean else products(g, problem.traits.rank)
     if found is None:
         raise ValueError("g is not the filter that was planned for: plan again")
     lines = []
     for pair in zip(*found, strict=True):
-        for taps, pairs in zip(pair, paired(problem), strict=True):
+        for taps, halves in zip(pair, halves_of(problem), strict=True):
             taps = taps[::-1] if problem.reflect else taps
-            lines.append(taps[taps.size // 2 :] if pairs else taps)
+            lines.append(taps[taps.size // 2 :] if halves else taps)
     with np.errstate(over="ignore"):
         values = np.concatenate(lines).astype(problem.sums)
+    if problem.mean:
+        values = np.append(values, scale(g, problem.sums, unit(g)))
     values.flags.writeable = False
     return Taps(values)
+
+
+def _ones(g: Array) -> tuple[Array, Array]:
+    """A column and a row that sum pixels, but for powers of two that keep sums from overflowing."""
+    down = math.ldexp(1, -len(g).bit_length())
+    return np.full((1, len(g)), down), np.full((1, g.shape[1]), unit(g) / down)
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
@@ -89,16 +106,17 @@ def least_band(problem: Problem) -> int:
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     shape, itemsize = shape_of(problem), problem.sums.itemsize
-    lanes, pairs = shape.lanes, paired(problem)
+    lanes, halves = shape.lanes, halves_of(problem)
     taps_y, taps_x = problem.filter
     kept_y, kept_x = (
-        (n + 1) // 2 if pair else n for n, pair in zip(problem.filter, pairs, strict=True)
+        (n + 1) // 2 if half else n for n, half in zip(problem.filter, halves, strict=True)
     )
     places, end = _places(problem, shape, itemsize)
     numbers = [
         *problem.plane, *problem.plane_in, *problem.lead, *problem.dilation, taps_y, taps_x,
         problem.span[1], *map(BOUNDARIES.index, problem.boundary), problem.channels,
-        problem.bytes > 2 * machine.STREAM_BYTES, problem.traits.rank, *pairs, kept_y, kept_x,
+        problem.bytes > 2 * machine.STREAM_BYTES, problem.traits.rank, *halves, kept_y, kept_x,
+        problem.mean,
         lanes, shape.pixels, shape.group, shape.chunk, shape.tile, shape.strips * lanes,
         shape.fetched, *places, end,
     ]  # fmt: skip
