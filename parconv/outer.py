@@ -12,8 +12,9 @@ from .arrays import as_array
 from .dtypes import FLOAT32, FLOAT64, INT64, Array, DType, fits_float32
 from .lazily import lazily
 from .products import MOST_PRODUCTS, Products, given, products
-from .traits import EXACT_BITS, Found, Traits, part_of, total, traits_of
+from .traits import EXACT_BITS, Found, Traits, differences_in, is_mean, part_of, total, traits_of
 
+SMALL = 1 << 16  # taps in two dimensions, among which differences are looked for
 LARGEST = 1 << 24  # taps in two dimensions: a slip of the pen must not ask for gigabytes
 
 
@@ -128,17 +129,25 @@ class Outer:
         bits = self.total.bit_length() if whole else 0
         columns, rows = self.columns, self.rows
         largest = sum(np.abs(columns).max(1) * np.abs(rows).max(1))
+        equal = len(columns) == 1 and all(bool((x == x[:, :1]).all()) for x in (columns, rows))
         double, single = (given(columns, rows, kind) for kind in (FLOAT64, FLOAT32))
         if bits > EXACT_BITS:
             double = Products()
         return Traits(
             *double,
             single=single if single != double and not whole else None,
-            equal=len(columns) == 1 and all(bool((x == x[:, :1]).all()) for x in (columns, rows)),
+            equal=equal,
+            mean=equal and is_mean(columns[0, 0] * rows[0, 0], self.shape[0] * self.shape[1]),
             int8=whole and bool(largest <= 127),
             bits=bits,
             wide=not (whole or fits_float32(float(largest), self.shape[0] * self.shape[1])),
+            differences=differences_in(np.asarray(self)) if self._is_small else (),
         )
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether a method may well want its taps one by one."""
+        return bool(self.shape[0] * self.shape[1] <= SMALL)
 
 
 def _lines(name: str, value: Any) -> Array:

@@ -137,6 +137,21 @@ class Problem:
                 return exact
         return INT64
 
+    @property
+    def rounded(self) -> bool:
+        """Whether sums are: those of integers are not, whatever type they are formed in."""
+        return not all(kind.kind in "biu" for kind in (self.image_dtype, self.filter_dtype))
+
+    @property
+    def differences(self) -> tuple[bytes | None, ...]:
+        """Those of the filter's traits, where sums are rounded."""
+        return self.traits.differences if self.rounded else ()
+
+    @property
+    def mean(self) -> bool:
+        """Whether a sum of pixels, which is rounded, is scaled by one number."""
+        return self.traits.mean and self.rounded
+
     @lazily
     def taps(self) -> int:
         """Those that are multiplied."""

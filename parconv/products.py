@@ -24,8 +24,8 @@ class Products(NamedTuple):
         How many; 0 where they are too many.  One meets each tap to within the rounding of a plain
         sum of as many taps; several miss all taps together by at most `PRODUCT_EPSILONS` of the
         type of the sums times sum |g|; those of integers are exact.
-    even : (bool, bool)
-        Whether all columns, all rows are symmetric.
+    even, odd : (bool, bool)
+        Whether all columns, all rows are symmetric, or change sign where they are read backwards.
     error : float
         What sums of them err by beside the rounding of a plain sum, in units of the largest |f|
         nearby times sum |g|; 0 for one product.
@@ -33,6 +33,7 @@ class Products(NamedTuple):
 
     rank: int = 0
     even: tuple[bool, bool] = (False, False)
+    odd: tuple[bool, bool] = (False, False)
     error: float = 0.0
 
 
@@ -60,7 +61,7 @@ def fewest_products(g: Array) -> tuple[Products, Products | None]:
     """Those for sums in float64, and in float32; several only where they have fewer taps."""
     if g.dtype.kind != "f":
         pair = _integer_product(g)
-        return Products(1, _even(*pair)) if pair else Products(), None
+        return Products(1, *_mirrored(*pair)) if pair else Products(), None
     most = max(n for n in range(1, MOST_PRODUCTS + 1) if n == 1 or n * sum(g.shape) < g.size)
     single = None
     for found in _eliminated(g, most):
@@ -75,13 +76,13 @@ def given(columns: Array, rows: Array, kind: DType) -> Products:
     """Those of a filter that is given by them, for sums in a type: they miss nothing."""
     count, size = len(rows), columns.shape[1] * rows.shape[1]
     if count == 1 or columns.dtype.kind != "f":
-        return Products(count, _even(columns, rows))
+        return Products(count, *_mirrored(columns, rows))
     whole = sum(np.abs(part.T @ rows).sum() for part in np.array_split(columns, _parts(size), 1))
     if whole == 0:
-        return Products(count, _even(columns, rows))
+        return Products(count, *_mirrored(columns, rows))
     growth = float((np.abs(columns).sum(1) * np.abs(rows).sum(1)).sum() / whole)
     lines = columns.shape[1] + rows.shape[1]
-    return Products(count, _even(columns, rows), _rounding(kind, growth, lines, size))
+    return Products(count, *_mirrored(columns, rows), _rounding(kind, growth, lines, size))
 
 
 def _parts(size: int) -> int:
@@ -97,9 +98,17 @@ def _rounding(kind: DType, growth: float, lines: int, size: int) -> float:
     return float(np.finfo(kind).eps) / 2 * max(growth, (lines + 3) * growth - size)
 
 
-def _even(columns: Array, rows: Array) -> tuple[bool, bool]:
-    """Whether all columns, all rows are symmetric."""
-    down, across = (bool((lines == lines[:, ::-1]).all()) for lines in (columns, rows))
+Sides = tuple[bool, bool]
+
+
+def _mirrored(columns: Array, rows: Array) -> tuple[Sides, Sides]:
+    """Whether all columns, all rows are symmetric; and whether they change sign."""
+    return _read_backwards(columns, rows, 1), _read_backwards(columns, rows, -1)
+
+
+def _read_backwards(columns: Array, rows: Array, sign: int) -> Sides:
+    """Whether each is then ``sign`` times itself."""
+    down, across = (bool((lines == sign * lines[:, ::-1]).all()) for lines in (columns, rows))
     return down, across
 
 
@@ -140,11 +149,11 @@ def _judged(g: Array, columns: Array, rows: Array, rest: Array, kind: DType) -> 
     unit, largest, left = float(limits.eps) / 2, float(taps.max()), np.abs(rest)
     if len(rows) == 1:
         allowed = max(2 * PRODUCT_EPSILONS, g.size) * unit * taps + float(limits.tiny)
-        return Products(1, _even(columns, rows)) if (left <= allowed).all() else None
+        return Products(1, *_mirrored(columns, rows)) if (left <= allowed).all() else None
     whole = (taps / largest).sum()
     missed = float((left / largest).sum() / whole)
     if missed > 2 * PRODUCT_EPSILONS * unit:
         return None
     growth = float(((np.abs(columns) / largest).T @ np.abs(rows)).sum() / whole)
     error = missed + _rounding(kind, growth, sum(g.shape), g.size)
-    return Products(len(rows), _even(columns, rows), error)
+    return Products(len(rows), *_mirrored(columns, rows), error)

@@ -185,6 +185,10 @@ class Code:
             cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
         )
 
+    def scaled(self, value: Value, most: Value, rest: Value) -> Value:
+        """``value * (most + rest)``, nearly as if rounded once."""
+        return self.fma(value, most, self.builder.fmul(value, rest))
+
     def pairs(self, a: Value, b: Value, c: Value) -> Value:
         """The products of both 16-bit words of each lane, added to its int32."""
         name = f"llvm.x86.avx512.vpdpwssd.{8 * machine.VECTOR_BYTES}"  # serves AVX-VNNI too

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .differences import differences
 from .dtypes import FLOAT32, FLOAT64, Array, DType, fits_float32, quietly
 from .products import Products, fewest_products
 
@@ -43,12 +44,14 @@ class Traits(NamedTuple):
 
     Attributes
     ----------
-    rank, even, error : int, (bool, bool), float
+    rank, even, odd, error : int, (bool, bool), (bool, bool), float
         Those of its `Products`, as precise as sums in float64 are.
     single : Products or None
         Those that are as precise as sums in float32; None where they are the same.
     equal : bool
         Whether all taps are the same number.
+    mean : bool
+        Whether they are several, and that number no power of two.
     int8 : bool
         Whether all taps are integers from -128 to 127.
     bits : int
@@ -61,18 +64,24 @@ class Traits(NamedTuple):
     support : bytes or None
         Of a sparse filter, the taps that are not zero, as packed bits; it has no trait above but
         ``bits``.
+    differences : tuple of (bytes or None)
+        Of a filter whose taps cancel, the places of `parconv.differences`; of a complex one those
+        of its real and its imaginary part, None where that does not.
     """
 
     rank: int = 0
     even: tuple[bool, bool] = (False, False)
+    odd: tuple[bool, bool] = (False, False)
     error: float = 0.0
     single: Products | None = None
     equal: bool = False
+    mean: bool = False
     int8: bool = False
     bits: int = 0
     wide: bool = False
     known: bool = True
     support: bytes | None = None
+    differences: tuple[bytes | None, ...] = ()
 
     def within(self, kind: DType) -> "Traits":
         """For sums in a type: of the products those as precise as that is."""
@@ -147,18 +156,35 @@ def part_of(lines: list[Array], shape: tuple[int, ...]) -> Part:
 
 
 def _traits(g: Array) -> Traits:
-    whole, wide = g.dtype.kind in "biu", _is_wide(g)
+    whole, wide, apart = g.dtype.kind in "biu", _is_wide(g), differences_in(g)
     bits = total(g).bit_length() if whole else 0
     if 0 < SPARSE * np.count_nonzero(g) < g.size:
-        return Traits(bits=bits, wide=wide, support=np.packbits(g != 0).tobytes())
+        support = np.packbits(g != 0).tobytes()
+        return Traits(bits=bits, wide=wide, support=support, differences=apart)
     if g.dtype.kind == "c" or not np.isfinite(g).all():
-        return Traits(wide=wide)
+        return Traits(wide=wide, differences=apart)
     double, single = fewest_products(g) if bits <= EXACT_BITS else (Products(), None)
+    equal = bool((g == g.flat[0]).all())
     return Traits(
         *double,
         single=single,
-        equal=bool((g == g.flat[0]).all()),
+        equal=equal,
+        mean=equal and is_mean(g.flat[0], g.size),
         int8=whole and bool(g.min() >= -128 and g.max() <= 127),
         bits=bits,
         wide=wide,
+        differences=apart,
     )
+
+
+def is_mean(tap: float, count: int) -> bool:
+    """Whether so many equal taps are several, and no power of two."""
+    return count > 1 and math.frexp(abs(tap))[0] != 0.5
+
+
+def differences_in(g: Array) -> tuple[bytes | None, ...]:
+    """Places, where any differences are."""
+    parts = (g.real, g.imag) if g.dtype.kind == "c" else (g,)
+    found = [differences(part) for part in parts]
+    places = tuple(None if one is None else one.places.tobytes() for one in found)
+    return places if any(places) else ()

@@ -3,7 +3,8 @@
 Wins from 3 x 3 on, and hardly depends on the filter's size: a row of sums of columns comes from the
 one above it by a pixel that enters and one that leaves, and sums of neighbours double by the binary
 digits of the filter's width.  Relies on sums that a floating type holds exactly, so that nothing
-drifts and the bits do not depend on where it begins; one product scales them.  Stride 1, and taps
+drifts and the bits do not depend on where it begins; one product scales them, nearly as if divided:
+the mean of equal pixels is their value.  Stride 1, and taps
 of a row next to each other.
 
 Floating-point boxes are `separable`'s: running sums would drift, and spread NaN.
@@ -20,6 +21,7 @@ from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
+from ...means import scale
 from ...outer import Filter
 from ...problem import Problem
 from ...traits import UNSEEN
@@ -64,8 +66,8 @@ def cost(problem: Problem) -> float:
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
-    """The number that sums are multiplied by; read-only."""
-    values = np.asarray(g[:1, :1]).reshape(1).astype(problem.sums)
+    """The number that sums are multiplied by, in two parts; read-only."""
+    values = scale(np.asarray(g[:1, :1]), problem.sums)
     values.flags.writeable = False
     return Taps(values)
 

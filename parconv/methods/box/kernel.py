@@ -40,7 +40,7 @@ def _deliver(out, taps, layout, scratch, base, source, plane, row):
         if first == last:
             continue
         windows(
-            scratch, source + first, sums + first, last - first, layout[TAPS_X], lanes, taps[0],
+            scratch, source + first, sums + first, last - first, layout[TAPS_X], lanes, taps,
             out, past, (last - first) // line,
         )  # fmt: skip
         if past >= 0:

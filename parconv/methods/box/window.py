@@ -31,10 +31,10 @@ class _Windows:
 
     def __init__(self, kinds: Sequence[Any], builder: Any, *arguments: Value) -> None:
         (self.source, self.sums, self.target, self.lines, self.taps, self.more,
-         self.scale) = arguments  # fmt: skip
+         *scale) = arguments  # fmt: skip
         self.kinds, self.builder = kinds, builder
         self.code = Code(builder, self.source.type.pointee)
-        self.weight = self.code.splat(self.scale)
+        self.scale = [self.code.splat(part) for part in scale]
         self.group = vectors_of_line(self.code.lanes, kinds[1]) if kinds[1:] else 1
 
     def begin(self) -> None:
@@ -105,7 +105,7 @@ class _Windows:
         return self.builder.mul(index, I64(self.group * self.code.lanes))
 
     def store(self, sums: Sequence[Value], index: Value) -> None:
-        scaled = [self.builder.fmul(value, self.weight) for value in sums]
+        scaled = [self.code.scaled(value, *self.scale) for value in sums]
         target = self.code.at(self.target, self.first_vector(index))
         if self.kinds[1:]:
             if self.kinds[0] != self.kinds[1]:
@@ -131,7 +131,7 @@ def _call(builder: Any, name: str, kinds: Sequence[Any], arguments: list[Value])
 
 
 def _step(name: str) -> Any:
-    def emitted(typing, scratch, at, sums, out, target, lines, taps, more, scale):  # fmt: skip
+    def emitted(typing, scratch, at, sums, out, target, lines, taps, more, most, rest):  # fmt: skip
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             place = partial(data_pointer, context, builder, scratch, args[0])
             arguments = [place(args[1]), place(args[2]), place(args[2]), *args[5:]]
@@ -149,7 +149,7 @@ def _step(name: str) -> Any:
             return context.get_dummy_value()
 
         return types.void(
-            scratch, *[types.int64] * 2, out, *[types.int64] * 4, scratch.dtype
+            scratch, *[types.int64] * 2, out, *[types.int64] * 4, scratch.dtype, scratch.dtype
         ), codegen
 
     return intrinsic(emitted)
@@ -160,27 +160,29 @@ _begin, _widen = _step("begin"), _step("widen")
 
 @jit.jit(inline="always")
 def windows(scratch, at, sums, width, taps, lanes, scale, out, target, lines):
-    """``scale`` times the sums of ``taps`` neighbours of the row at ``at``, ``width`` of them.
+    """Sums of ``taps`` neighbours of the row at ``at``, ``width`` of them, scaled.
 
-    To ``sums`` or, where ``target`` is a place in ``out``, to ``lines`` lines of results there.
+    By the number that the first two of ``scale`` make together.  To ``sums`` or, where ``target``
+    is a place in ``out``, to ``lines`` lines of results there.
     """
     steps = 0
     while taps >> steps > lanes:
         steps += 1
-    found, factor, place, count = taps >> steps, scale, target, lines
+    one, zero = scratch.dtype.type(1), scratch.dtype.type(0)
+    found, most, rest, place, count = taps >> steps, scale[0], scale[1], target, lines
     if steps:
-        factor, place = scratch.dtype.type(1), -1
+        most, rest, place = one, zero, -1
     if place < 0:
         count = (width + taps - found + lanes - 1) // lanes
-    _begin(scratch, at, sums, out, place, count, found, 0, factor)
+    _begin(scratch, at, sums, out, place, count, found, 0, most, rest)
     while steps:
         steps -= 1
         more = taps >> steps & 1
         if steps == 0:
-            factor, place, count = scale, target, lines
+            most, rest, place, count = scale[0], scale[1], target, lines
         if place < 0:
             count = (width + taps - 2 * found - more + lanes - 1) // lanes
-        _widen(scratch, at, sums, out, place, count, found, more, factor)
+        _widen(scratch, at, sums, out, place, count, found, more, most, rest)
         found = 2 * found + more
 
 

@@ -14,6 +14,7 @@ from ... import jit, machine
 from ...borders import source_column, source_index
 from ...simd import store_fence
 from .elements import read, write
+from .rows import tile_rows
 from .runs import (
     convert_rows,
     convert_run,
@@ -23,7 +24,7 @@ from .runs import (
     lies_flat,
     split_run,
 )
-from .tile import CONVERT, PREFETCH, ROWS, STREAM, tile_rows
+from .tile import CONVERT, PREFETCH, ROWS, STREAM
 
 FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,

@@ -16,12 +16,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from ... import machine
-from ...simd import I64, Code, Value, data_pointer, define_once
+from ...simd import I64, Code, Value
 from .elements import converted
 
 # (rows, vectors, group): rows x vectors accumulators + group weights + one input vector must fit
@@ -78,24 +75,25 @@ def row_groups(taps: int, stride: int, dilation: int) -> list[Group]:
 
 
 # A pass is what the tile loops over, as int64 numbers:
-#   number of columns, number of steps, offset of each column (one more, read but not used), then
-#   input row, kind and column of each step.  Kind n <= GROUP: all columns of n filter rows; kind
+#   number of columns, number of steps, whether sums are scaled by the two numbers after the taps,
+#   offset of each column (one more, read but not used), then input row, kind and column of each
+#   step.  Kind n <= GROUP: all columns of n filter rows; kind
 #   GROUP + n: n neighbouring columns of one filter row.
-COLUMNS, GROUPS, TABLE = 0, 1, 2
+COLUMNS, GROUPS, SCALED, TABLE = range(4)
 
 
-def encode_pass(columns: Sequence[int], groups: Sequence[Group]) -> list[int]:
+def encode_pass(columns: Sequence[int], groups: Sequence[Group], scaled: bool) -> list[int]:
     """The numbers of one pass over groups of filter rows with taps in all ``columns``."""
     steps: list[int] = []
     for first, rows in groups:
         steps += [first, len(rows), 0] if len(rows) > 1 else _flat_steps(first, columns)
-    return [len(columns), len(steps) // 3, *columns, 0, *steps]
+    return [len(columns), len(steps) // 3, scaled, *columns, 0, *steps]
 
 
 def encode_sparse_pass(rows: Sequence[tuple[int, Sequence[int]]]) -> list[int]:
     """The numbers of one pass over filter rows: ``(input row, offsets of its taps)`` of each."""
     steps = [number for row, columns in rows for number in _flat_steps(row, columns)]
-    return [1, len(steps) // 3, 0, 0, *steps]
+    return [1, len(steps) // 3, 0, 0, 0, *steps]
 
 
 def _flat_steps(row: int, columns: Sequence[int]) -> list[int]:
@@ -117,7 +115,7 @@ def _neighbours(columns: Sequence[int]) -> list[tuple[int, int]]:
 STREAM, PREFETCH, CONVERT = 1, 2, 4
 
 
-class _Conversion(NamedTuple):
+class Conversion(NamedTuple):
     """From the type of the sums to that of the results, and the latter as LLVM knows it."""
 
     kinds: tuple[Any, Any]
@@ -132,8 +130,11 @@ class _Conversion(NamedTuple):
         return bool(self.kinds[1].bitwidth >= self.kinds[0].bitwidth)
 
 
-class _Tile:
+class Tile:
     """Emits tiles of one width; the attributes are IR values of the function's arguments."""
+
+    name = "parconv.tile"
+    scales = True  # whether sums may be scaled: integers are not
 
     def __init__(
         self, builder: Any, convert: Any, rows: int, vectors: int, *arguments: Value
@@ -147,6 +148,7 @@ class _Tile:
         self.cells = [(row, vector) for row in range(rows) for vector in range(vectors)]
         self.columns = self.code.read(self.steps, COLUMNS)
         self.groups = self.code.read(self.steps, GROUPS)
+        self.scaled = builder.icmp_signed("!=", self.code.read(self.steps, SCALED), I64(0))
         self.offsets = self.code.at(self.steps, TABLE)
         self.members = self.code.at(self.offsets, self.columns, 1)
 
@@ -164,11 +166,13 @@ class _Tile:
     def one_tile(self, left: Value) -> None:
         source = self.code.at(self.source, left)
         zeros = [self.code.zero] * len(self.cells)
-        sums = self.code.loop(
+        taps, _, *sums = self.code.loop(
             self.groups,
             [self.taps, self.members, *zeros],
             lambda _, taps, group, *sums: self.one_group(source, taps, group, sums),
-        )[2:]
+        )
+        if self.scales and self.code.kind != I64:
+            sums = self.code.when(self.scaled, sums, lambda: self.times(taps, sums))
         self.store(sums, left)
         with self.builder.if_then(self.asked(PREFETCH)):
             self.prefetch(self.code.at(self.ahead, left))
@@ -240,6 +244,11 @@ class _Tile:
                         total[cell] = code.fma(pixels, weight, total[cell])
         return [total[cell] for cell in self.cells]
 
+    def times(self, scale: Value, sums: Sequence[Value]) -> list[Value]:
+        """The sums times a number that two make together."""
+        most, rest = (self.code.splat(self.code.read(scale, n)) for n in range(2))
+        return [self.code.scaled(value, most, rest) for value in sums]
+
     def asked(self, flag: int) -> Value:
         return self.builder.icmp_signed("!=", self.builder.and_(self.flags, I64(flag)), I64(0))
 
@@ -281,117 +290,3 @@ class _Tile:
             start = code.at(ahead, self.builder.mul(self.ahead_row, I64(row)))
             for at in range(0, self.vectors * self.code.lanes, line):
                 code.prefetch(code.at(start, at))
-
-
-def _emit_rows(
-    builder: Any, height: Value, vectors: Value, source: Value, row: Value, step: Value,
-    taps: Value, steps: Value, out: Value, out_row: Value, out_bytes: Value, ahead: Value,
-    ahead_row: Value, ahead_step: Value, flags: Value, convert: Any = None,
-) -> None:  # fmt: skip
-    """Rows of whole tiles, then columns of single vectors: no output need be a multiple of a tile.
-
-    The last row of tiles is pulled back to end with the output: the same bits again.  Rows of the
-    output lie ``out_row`` of its elements, ``out_bytes`` bytes, apart, whatever they are.
-    """
-    whole = builder.sdiv(vectors, I64(VECTORS))
-    done = builder.mul(whole, I64(VECTORS))
-    code, byte = Code(builder, source.type.pointee), ir.IntType(8).as_pointer()
-
-    def tiles(rows: int, columns: int, start: Value, count: Value) -> None:
-        last = builder.sub(height, I64(rows))
-
-        def one(index: Value) -> list[Value]:
-            first = builder.mul(index, I64(rows))
-            first = builder.select(builder.icmp_signed("<", first, last), first, last)
-            place = code.at(builder.bitcast(out, byte), builder.mul(first, out_bytes))
-            arguments = (
-                code.at(source, builder.mul(first, step)), row, step, taps, steps,
-                builder.bitcast(place, out.type), out_row,
-                code.at(ahead, builder.mul(first, ahead_step)), ahead_row, flags,
-            )  # fmt: skip
-            _Tile(builder, convert, rows, columns, *arguments).emit(start, count)
-            return []
-
-        code.loop(builder.sdiv(builder.add(height, I64(rows - 1)), I64(rows)), [], one)
-
-    rest = builder.sub(vectors, done)
-    tiles(ROWS, VECTORS, I64(0), whole)
-    with builder.if_else(builder.icmp_signed(">=", height, I64(TALL))) as (tall, low):
-        with tall:
-            tiles(TALL, 1, done, rest)
-        with low:
-            tiles(ROWS, 1, done, rest)
-
-
-@intrinsic
-def tile_rows(
-    typing, source, at, rows, taps, taps_at, layout, steps_at, target, target_at, image, ahead,
-    size, out,
-):  # fmt: skip
-    """Emit a call that computes ``size`` = (rows, at least `ROWS`; vector columns) of outputs.
-
-    ``rows`` = elements from one source row to the next, the same times the stride, elements from
-    one row of the target to the next, and the flags.  ``ahead`` = element of ``image`` to prefetch,
-    elements from one of its rows to the next, and the same times the stride.  ``out`` is the array
-    of results, whatever the target: one function serves both.  Emits nothing where source and taps
-    differ in type: such a call is never reached.
-    """
-    signature = types.void(
-        source, at, rows, taps, taps_at, layout, steps_at, target, target_at, image, ahead,
-        size, out,
-    )  # fmt: skip
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        sum_kind, target_kind, result = kinds[3].dtype, kinds[7].dtype, kinds[12].dtype
-        if kinds[0].dtype != sum_kind or isinstance(target_kind, types.Complex):
-            return context.get_dummy_value()
-        kind = context.get_data_type(sum_kind)
-        element, number = kind.as_pointer(), I64.as_pointer()
-        convert, name = None, f"parconv.tile.{kind}"
-        if result != sum_kind and not isinstance(result, types.Complex):
-            convert = _Conversion((sum_kind, result), context.get_data_type(result))
-            name += f".{result}"
-
-        def pointer(array: int, at: Value) -> Value:
-            return data_pointer(context, builder, kinds[array], args[array], at)
-
-        row, step, out_row, flags = (builder.extract_value(args[2], i) for i in range(4))
-        ahead_at, ahead_row, ahead_step = (builder.extract_value(args[10], i) for i in range(3))
-        height, vectors = (builder.extract_value(args[11], i) for i in range(2))
-        size = context.get_abi_sizeof(context.get_data_type(target_kind))
-        out_bytes = builder.mul(out_row, I64(size))
-        start = pointer(0, args[1])
-        ahead, pixel = start, kinds[9].dtype
-        if isinstance(pixel, types.Complex):
-            flags = builder.and_(flags, I64(~PREFETCH))
-        else:
-            ahead = pointer(9, ahead_at)
-            name += f".{pixel}"
-        sizes = pitches = [I64, I64]
-        function = define_once(
-            builder.module,
-            name,
-            [
-                *sizes,
-                element,
-                *pitches,
-                element,
-                number,
-                element,
-                *pitches,
-                ahead.type,
-                *pitches,
-                I64,
-            ],
-            partial(_emit_rows, convert=convert),
-        )
-        builder.call(
-            function,
-            [height, vectors, start, row, step, pointer(3, args[4]), pointer(5, args[6]),
-             builder.bitcast(pointer(7, args[8]), element), out_row, out_bytes, ahead, ahead_row,
-             ahead_step, flags],
-        )  # fmt: skip
-        return context.get_dummy_value()
-
-    return signature, codegen

@@ -11,7 +11,9 @@ float64 for filters of a hundred taps and more, and stays below ``2 u log2(n) ma
 hard images such as constant ones (u = 2**-24 or 2**-53; n <= 640 the side of a tile; max|f| over
 the two tiles that share a transform).  So it is relative to the largest pixel within some hundreds,
 not to an output's own neighbourhood: dark surroundings of a very bright spot lose relative
-precision.  ``method="direct"`` bounds the error by the neighbourhood.  The pixels of images of 8
+precision.  ``method="direct"`` bounds the error by the neighbourhood.  Where taps cancel or are all
+equal, a tile's first pixel is taken from it before and given back after: a constant image gives
+exactly 0, or that constant.  The pixels of images of 8
 and 16 bits are bounded by their type: with 255 or 65535 for max|f| both bounds hold everywhere, so
 "auto" takes this method for them too.
 
@@ -28,6 +30,7 @@ from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
+from ...means import meant
 from ...problem import Problem
 from .. import direct
 from ..kernels import Kernels, Taps, signature
@@ -79,7 +82,7 @@ def cost(problem: Problem) -> float:
 @lru_cache(maxsize=256)
 def _places(problem: Problem) -> tuple[Array, Array]:
     """(row, column) of the window that each tap meets for output (0, 0), in order of addition."""
-    rows, columns = np.divmod(direct.order(problem), problem.filter[1])
+    rows, columns = np.divmod(direct.order(direct.plain(problem)), problem.filter[1])
     if problem.reflect:
         rows, columns = problem.filter[0] - 1 - rows, problem.filter[1] - 1 - columns
     return rows * problem.dilation[0], columns * problem.dilation[1]
@@ -94,12 +97,18 @@ def prepare(problem: Problem, g: Array) -> Taps:
 @lru_cache(maxsize=4)
 def _prepared(problem: Problem, kind: str, content: bytes) -> Array:
     g = np.frombuffer(content, kind).reshape(problem.filter)
-    taps, size = direct.prepare(problem, g).values, grid_of(problem).size
+    taps, size = direct.prepare(direct.plain(problem), g).values, grid_of(problem).size
     found = spectrum(taps, *_places(problem), size, problem.compute)
-    values = _on_line(found.size + taps.size, problem.compute)
-    values[: found.size], values[found.size :] = found, taps
+    values = _on_line(found.size + taps.size + 1, problem.compute)
+    values[: found.size], values[found.size : -1] = found, taps
+    values[-1] = _total(problem, g)
     values.flags.writeable = False
     return values
+
+
+def _total(problem: Problem, g: Array) -> float:
+    """Of taps that cancel or are equal, as they are meant."""
+    return float(g.size * meant(g, problem.sums)) if problem.traits.equal else 0.0
 
 
 def _on_line(count: int, kind: DType) -> Array:
@@ -162,7 +171,8 @@ def layout(problem: Problem) -> Array:
         row, window, cells, cells + column, block,
         rows.size, 2 * size**2, len(k.FIELDS) + len(table),
         table[0] if column * problem.compute.itemsize > PART_BYTES else 1, len(table) // k.PASS,
-        problem.channels,
+        problem.channels, problem.traits.equal or bool(problem.differences),
+        2 * size**2 + rows.size,
     ]  # fmt: skip
     result = np.concatenate([numbers, table, rows * row + columns]).astype(np.int64)
     result.flags.writeable = False

@@ -18,8 +18,8 @@ FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, BORDER_Y, BORDER_X, LARGE, LANES,
     SIZE, STEP_Y, STEP_X, TILES_Y, TILES_X, TILES, NEEDED_Y, NEEDED_X, GROUPS,
     ROW_STEP, WINDOW, COLUMN_AT, TURNED_AT, BLOCK_STEP, TAPS, TAPS_AT, OFFSETS_AT, PARTS, PASSES,
-    CHANNELS,
-) = range(30)  # fmt: skip
+    CHANNELS, LEVEL, TOTAL_AT,
+) = range(32)  # fmt: skip
 # Then the passes but the last: radix, butterflies of a block, blocks, place of twiddle factors.
 # `_transform` and `_repair` are inlined: a function of its own would compile the passes once more.
 PASS, PASSES_AT = 4, len(FIELDS)
@@ -98,6 +98,37 @@ def _pack_sides(f, fill, layout, scratch, window, place):
                     row = source_index(top + y, layout[ROWS_IN], layout[BORDER_Y])
                     if row >= 0:
                         scratch[at + x] = read(f, (plane, row, pixel), 0, scratch)
+
+
+@jit.jit()
+def _level(layout, scratch, base):
+    """What is taken from both windows where equal pixels must leave no rounding: their first pixel.
+
+    The transform of zeros is zeros.
+    """
+    zero = scratch.dtype.type(0)
+    first, second = scratch[base], scratch[base + layout[WINDOW]]
+    first = first if layout[LEVEL] and first - first == 0 else zero  # not infinity, not NaN
+    second = second if layout[LEVEL] and second - second == 0 else zero
+    _add(layout, scratch, base, layout[NEEDED_Y], -first)
+    _add(layout, scratch, base + layout[WINDOW], layout[NEEDED_Y], -second)
+    return first, second
+
+
+@jit.jit()
+def _restore(taps, layout, scratch, base, taken):
+    """Add to both results what the pixels that were taken make of them."""
+    total = taps[layout[TOTAL_AT]]
+    _add(layout, scratch, base, layout[STEP_Y], total * taken[0])
+    _add(layout, scratch, base + layout[WINDOW], layout[STEP_Y], total * taken[1])
+
+
+@jit.jit()
+def _add(layout, scratch, window, rows, value):
+    for y in range(rows if value != 0 else 0):
+        at = window + y * layout[ROW_STEP]
+        for x in range(layout[NEEDED_X]):
+            scratch[at + x] += value
 
 
 @jit.jit(inline="always")
@@ -212,7 +243,9 @@ def _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop):
     if finite[0] != finite[1]:
         good = (one, none) if finite[0] else (none, two)
         _pack(f, fill, layout, scratch, base, good)
+        taken = _level(layout, scratch, base)
         if _transform(taps, fill, layout, scratch, base):
+            _restore(taps, layout, scratch, base, taken)
             _deliver(out, layout, scratch, base, good, start, stop)
             one, two = (none, two) if finite[0] else (one, none)
     _pack(f, fill, layout, scratch, base, (one, two))
@@ -238,7 +271,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     for pair in range(first * nx // 2, (last * nx + 1) // 2):
         tiles = 2 * pair, 2 * pair + 1
         _pack(f, fill, layout, scratch, base, tiles)
+        taken = _level(layout, scratch, base)
         if _transform(taps, fill, layout, scratch, base):
+            _restore(taps, layout, scratch, base, taken)
             _deliver(out, layout, scratch, base, tiles, start, stop)
         else:
             _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop)

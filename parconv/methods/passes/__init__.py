@@ -22,12 +22,18 @@ from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
-from ...outer import Filter, factors_of
+from ...outer import Filter
 from ...problem import Problem
 from ..kernels import Kernels, Taps, as_layout, signature
-from ..separable import applicable as applicable, error as error
-from ..separable.shape import paired
-from ..usual import fill as fill, sums as sums, unasked as unasked
+from ..separable import (
+    applicable as applicable,
+    error as error,
+    factors,
+    scaling,
+    unasked as unasked,
+)
+from ..separable.shape import halves_of
+from ..usual import fill as fill, sums as sums
 from . import kernel as k
 from .fold import folds_of, shortened
 from .shape import Shape, shape_of, up, work_of
@@ -45,12 +51,12 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Filter) -> Taps:
     """For each product the column, then the row, in order of addition; read-only."""
-    found, lines = factors_of(g, problem.traits.rank, problem.sums), []
+    found, lines = factors(problem, g), []
     for pair in zip(*found, strict=True):
-        for taps, fold, pairs in zip(pair, folds_of(problem), paired(problem), strict=True):
+        for taps, fold, halves in zip(pair, folds_of(problem), halves_of(problem), strict=True):
             taps = fold.of(taps[::-1] if problem.reflect else taps)
-            lines.append(taps[taps.size // 2 :] if pairs else taps)
-    values = np.concatenate(lines).astype(problem.sums)
+            lines.append(taps[taps.size // 2 :] if halves else taps)
+    values = np.concatenate([*lines, scaling(problem, g)]).astype(problem.sums)
     values.flags.writeable = False
     return Taps(values)
 
@@ -73,13 +79,13 @@ def least_band(problem: Problem) -> int:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    shape, short, pairs = shape_of(problem), shortened(problem), paired(problem)
-    kept = ((n + 1) // 2 if pair else n for n, pair in zip(short.filter, pairs, strict=True))
+    shape, short, halves = shape_of(problem), shortened(problem), halves_of(problem)
+    kept = ((n + 1) // 2 if half else n for n, half in zip(short.filter, halves, strict=True))
     numbers = [
         *problem.plane, *problem.plane_in, *short.lead, *problem.dilation, *short.filter,
-        *map(BOUNDARIES.index, problem.boundary), problem.channels, problem.traits.rank, *pairs,
-        *kept, shape.lanes, shape.block, shape.tile, shape.chunk, shape.before, shape.after,
-        *_places(short, shape),
+        *map(BOUNDARIES.index, problem.boundary), problem.channels, problem.traits.rank, *halves,
+        *kept, problem.mean, shape.lanes, shape.block, shape.tile, shape.chunk, shape.before,
+        shape.after, *_places(short, shape),
     ]  # fmt: skip
     return as_layout(numbers)
 

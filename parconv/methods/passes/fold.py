@@ -17,7 +17,7 @@ import numpy as np
 
 from ...dtypes import Array
 from ...problem import Problem
-from ..separable.shape import paired
+from ..separable.shape import halves_of
 
 
 class Fold(NamedTuple):
@@ -54,7 +54,7 @@ class Axis(NamedTuple):
     size: int
     outputs: int
     border: str
-    even: bool  # taps that must stay symmetric
+    paired: int  # whether taps at the two ends must stay pairs
 
     def fold(self) -> Fold:
         """The shortest that changes no output."""
@@ -63,7 +63,7 @@ class Axis(NamedTuple):
         repeat = {"wrap": 1, "symmetric": 2, "mirror": 2}[self.border] * self.size
         repeat -= 2 * (self.border == "mirror" and self.size > 1)
         period = repeat // math.gcd(repeat, self.step)
-        count = period + (self.even and (self.taps - period) % 2)
+        count = period + (self.taps - period) % 2 * bool(self.paired)
         if count >= self.taps:
             return Fold(0, self.taps)
         return Fold((self.taps - count) // 2, count, period)
@@ -77,7 +77,7 @@ class Axis(NamedTuple):
         before = -(-(self.lead - self.outputs + 1) // self.step)
         behind = self.taps + (-self.size - self.lead) // self.step
         left, right = before - 1, behind - 1
-        if self.even:
+        if self.paired:
             left = right = min(left, right)
         if min(left, right) < 1 or self.size == 0:
             return Fold(0, self.taps)
@@ -90,11 +90,11 @@ def folds_of(problem: Problem) -> tuple[Fold, Fold]:
     wide = 1, problem.channels
     axes = zip(
         problem.filter, problem.dilation, problem.lead, problem.plane_in, problem.plane,
-        problem.boundary, paired(problem), wide, strict=True,
+        problem.boundary, halves_of(problem), wide, strict=True,
     )  # fmt: skip
     down, across = (
-        Axis(taps, step // n, lead // n, size // n, outputs // n, border, even).fold()
-        for taps, step, lead, size, outputs, border, even, n in axes
+        Axis(taps, step // n, lead // n, size // n, outputs // n, border, paired).fold()
+        for taps, step, lead, size, outputs, border, paired, n in axes
     )
     return down, across
 

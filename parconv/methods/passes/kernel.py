@@ -13,15 +13,15 @@ from ... import jit, machine
 from ...borders import CONSTANT, source_column, source_index
 from ..direct.elements import read, write
 from ..direct.runs import convert_run, has_runs
-from ..separable.line import RUN, line
+from ..separable.line import RUN, line, scale_vectors
 from ..separable.turn import turn
 
 FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, DILATION_Y, DILATION_X, TAPS_Y,
-    TAPS_X, BORDER_Y, BORDER_X, CHANNELS, PRODUCTS, EVEN_Y, EVEN_X, KEPT_Y, KEPT_X, LANES, BLOCK,
-    TILE, CHUNK, BEFORE, AFTER, CONSTANTS_AT, BLOCK_AT, SUMS_AT, ROWS_AT, ROWS_STEP, PANEL_AT,
-    PANEL_STEP, TURNED_AT, STRIP_STEP, PRODUCT_STEP, END,
-) = range(35)  # fmt: skip
+    TAPS_X, BORDER_Y, BORDER_X, CHANNELS, PRODUCTS, HALVES_Y, HALVES_X, KEPT_Y, KEPT_X, SCALED,
+    LANES, BLOCK, TILE, CHUNK, BEFORE, AFTER, CONSTANTS_AT, BLOCK_AT, SUMS_AT, ROWS_AT, ROWS_STEP,
+    PANEL_AT, PANEL_STEP, TURNED_AT, STRIP_STEP, PRODUCT_STEP, END,
+) = range(36)  # fmt: skip
 
 
 @jit.jit()
@@ -46,7 +46,7 @@ def _pack(f, fill, layout, scratch, at, plane, y, rows, x, columns):
 def _column_sums(taps, layout, scratch, at, product, target):
     """The column factor of a product over a strip of one vector's columns."""
     lanes, both = layout[LANES], layout[KEPT_Y] + layout[KEPT_X]
-    factor = product * both, layout[TAPS_Y], layout[EVEN_Y]
+    factor = product * both, layout[TAPS_Y], layout[HALVES_Y]
     blocks = lanes // min(RUN, lanes)
     line(scratch, at, layout[PANEL_STEP], taps, factor, target, lanes, 0, blocks)
 
@@ -117,9 +117,11 @@ def _across(taps, layout, scratch, base, strip):
                 source = first + product * layout[PRODUCT_STEP] + (column + phase) * lanes
                 line(
                     scratch, source, spread * lanes, taps,
-                    (product * both + layout[KEPT_Y], layout[TAPS_X], layout[EVEN_X]),
+                    (product * both + layout[KEPT_Y], layout[TAPS_X], layout[HALVES_X]),
                     sums + phase * lanes, spread * lanes, product, blocks,
                 )  # fmt: skip
+        if layout[SCALED]:
+            scale_vectors(scratch, sums, chunk, taps, layout[PRODUCTS] * both)
         for part in range(0, chunk, lanes):
             turn(scratch, sums + part * lanes, rows + column + part, layout[ROWS_STEP])
 

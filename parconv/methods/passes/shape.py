@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from ... import machine
 from ...problem import Problem
-from ..separable.shape import PAIR_WORK, PAIRS_WORK, STORE_WORK, TAP_WORK, TURN_WORK, paired
+from ..separable.shape import PAIR_WORK, PAIRS_WORK, STORE_WORK, TAP_WORK, TURN_WORK, halves_of
 from .fold import shortened
 
 # Milliseconds for 2048 x 2048 float32 and 1201, 2001 taps, for 1024 x 1024 float64 and 481 with
@@ -75,8 +75,8 @@ def work_of(problem: Problem) -> float:
     (rows, columns), (_, width), (step, _) = problem.plane, problem.plane_in, problem.dilation
     height = step * up(-(-rows // step), shape.lanes) * problem.planes
     tap_y, tap_x = (
-        PAIRS_WORK + taps // 2 * PAIR_WORK if pairs else taps * TAP_WORK
-        for taps, pairs in zip(short.filter, paired(problem), strict=True)
+        PAIRS_WORK + taps // 2 * PAIR_WORK if halves else taps * TAP_WORK
+        for taps, halves in zip(short.filter, halves_of(problem), strict=True)
     )
     tap_y, tap_x = TAP_SHARE * tap_y, TAP_SHARE * tap_x
     packed = PACK_WORK * (shape.block + short.filter[0] - 1) / shape.block

@@ -14,6 +14,7 @@ beyond half of the largest number may overflow where taps are symmetric.
 Start reading at `line.py` (the inner loop), then `kernel.py` (rows of output from lines).
 """
 
+import math
 from functools import cache, lru_cache
 
 import numpy as np
@@ -22,13 +23,14 @@ from ... import machine
 from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType
+from ...means import scale, unit
 from ...outer import Filter, factors_of
 from ...problem import Problem
 from ...traits import UNSEEN
 from ..kernels import Kernels, Taps, as_layout, signature
-from ..usual import fill as fill, sums as sums, unasked as unasked
+from ..usual import fill as fill, sums as sums
 from . import kernel as k
-from .shape import Shape, paired, shape_of, work_of
+from .shape import Shape, halves_of, shape_of, work_of
 
 BAND_STRIPS = 4  # least height of a band
 FACTORED = True
@@ -53,6 +55,13 @@ def error(problem: Problem) -> float:
     return problem.traits.error
 
 
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names it gets it; None where it may be chosen."""
+    if problem.differences and not any(problem.traits.odd):
+        return "the filter's taps cancel, but those of no column or row do in pairs"
+    return None
+
+
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     return work_of(problem)
@@ -63,14 +72,34 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Filter) -> Taps:
     """For each product the column, then the row, in order of addition; read-only."""
-    found, lines = factors_of(g, problem.traits.rank, problem.sums), []
+    found, lines = factors(problem, g), []
     for pair in zip(*found, strict=True):
-        for taps, pairs in zip(pair, paired(problem), strict=True):
+        for taps, halves in zip(pair, halves_of(problem), strict=True):
             taps = taps[::-1] if problem.reflect else taps
-            lines.append(taps[taps.size // 2 :] if pairs else taps)
-    values = np.concatenate(lines).astype(problem.sums)
+            lines.append(taps[taps.size // 2 :] if halves else taps)
+    values = np.concatenate([*lines, scaling(problem, g)]).astype(problem.sums)
     values.flags.writeable = False
     return Taps(values)
+
+
+def factors(problem: Problem, g: Filter) -> tuple[Array, Array]:
+    """Columns and rows: those of a mean sum pixels, and `scaling` follows."""
+    if not problem.mean:
+        return factors_of(g, problem.traits.rank, problem.sums)
+    # powers of two, which keep sums from overflowing
+    rows, columns = g.shape
+    down = math.ldexp(1, -rows.bit_length())
+    return np.full((1, rows), down), np.full((1, columns), unit(_tap(g)) / down)
+
+
+def scaling(problem: Problem, g: Filter) -> Array:
+    """What the sums of a mean are multiplied by; nothing for other filters."""
+    return scale(_tap(g), problem.sums, unit(_tap(g))) if problem.mean else np.empty(0)
+
+
+def _tap(g: Filter) -> Array:
+    """The tap of a filter whose taps are all equal."""
+    return np.asarray(g[:1, :1])
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
@@ -92,16 +121,17 @@ def least_band(problem: Problem) -> int:
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     shape, itemsize = shape_of(problem), problem.sums.itemsize
-    lanes, pairs = shape.lanes, paired(problem)
+    lanes, halves = shape.lanes, halves_of(problem)
     taps_y, taps_x = problem.filter
     kept_y, kept_x = (
-        (n + 1) // 2 if pair else n for n, pair in zip(problem.filter, pairs, strict=True)
+        (n + 1) // 2 if half else n for n, half in zip(problem.filter, halves, strict=True)
     )
     places, end = _places(problem, shape, itemsize)
     numbers = [
         *problem.plane, *problem.plane_in, *problem.lead, *problem.dilation, taps_y, taps_x,
         problem.span[1], *map(BOUNDARIES.index, problem.boundary), problem.channels,
-        problem.bytes > 2 * machine.STREAM_BYTES, problem.traits.rank, *pairs, kept_y, kept_x,
+        problem.bytes > 2 * machine.STREAM_BYTES, problem.traits.rank, *halves, kept_y, kept_x,
+        problem.mean,
         lanes, shape.pixels, shape.group, shape.chunk, shape.tile, shape.strips * lanes,
         shape.fetched, *places, end,
     ]  # fmt: skip

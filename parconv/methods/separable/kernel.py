@@ -13,15 +13,15 @@ from ...borders import source_column, source_index
 from ...simd import store_fence
 from ..direct.elements import read, write
 from ..direct.runs import convert_run, has_runs
-from .line import RUN, convert_rows, fetch_lines, line
+from .line import RUN, convert_rows, fetch_lines, line, scale_vectors
 from .turn import STREAM, deliver, turn
 
 FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, DILATION_Y, DILATION_X, TAPS_Y,
-    TAPS_X, SPAN_X, BORDER_Y, BORDER_X, CHANNELS, LARGE, PRODUCTS, EVEN_Y, EVEN_X, KEPT_Y, KEPT_X,
-    LANES, PIXELS, GROUP, CHUNK, TILE, RING, FETCHED,
+    TAPS_X, SPAN_X, BORDER_Y, BORDER_X, CHANNELS, LARGE, PRODUCTS, HALVES_Y, HALVES_X, KEPT_Y,
+    KEPT_X, SCALED, LANES, PIXELS, GROUP, CHUNK, TILE, RING, FETCHED,
     BLOCK_AT, SUMS_AT, ROWS_AT, ROWS_STEP, TURNED_AT, TURNED_STEP, RING_AT, RING_STEP, END,
-) = range(36)  # fmt: skip
+) = range(37)  # fmt: skip
 
 
 @jit.jit()
@@ -140,7 +140,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         for product in range(layout[PRODUCTS]):
                             line(
                                 scratch, under + vector * lanes, layout[RING_STEP],
-                                taps, (product * both, layout[TAPS_Y], layout[EVEN_Y]),
+                                taps, (product * both, layout[TAPS_Y], layout[HALVES_Y]),
                                 block, lanes, 0, lanes // run,
                             )  # fmt: skip
                             target = turned + product * layout[TURNED_STEP]
@@ -162,9 +162,11 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                                 line(
                                     scratch, source + (column + phase) * lanes, spread * lanes,
                                     taps, (product * both + layout[KEPT_Y], layout[TAPS_X],
-                                           layout[EVEN_X]),
+                                           layout[HALVES_X]),
                                     target, spread * lanes, product, group // run,
                                 )  # fmt: skip
+                        if layout[SCALED]:
+                            scale_vectors(scratch, sums, chunk, taps, layout[PRODUCTS] * both)
                         if whole:
                             target = out_at + row * out_row + x + column
                             for part in range(0, chunk, group):

@@ -6,6 +6,8 @@ it loads one vector (two, where the factor is symmetric) for `RUN` multiply-adds
 
 The order of additions of an output is that of the taps; where the factor is symmetric, from the
 middle outwards, the two pixels that meet equal taps added first.  It depends on nothing else.
+Where taps change sign when read backwards, one pixel is taken from the other: exactly 0 where they
+are equal.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +20,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ... import machine
-from ...simd import I64, Code, Value, data_pointer, define_once
+from ...simd import I64, Code, Value, call_once, data_pointer
 from ..direct.runs import convert_vectors
 
 # Outputs of one block: sums and two windows of as many vectors must fit the register file, and
@@ -26,6 +28,7 @@ from ..direct.runs import convert_vectors
 RUN = 8 if machine.VECTOR_REGISTERS == 32 else 4
 # Taps of one turn of the loop, after which the window is where it was but for moves of registers.
 UNROLL = 4
+PLAIN, EQUAL, OPPOSITE = range(3)  # halves of a factor's taps
 
 
 def run_of(lanes: int) -> int:
@@ -60,12 +63,13 @@ def _repeat(
 class _Line:
     """Emits blocks one after another; the attributes are IR values of the function's arguments."""
 
-    def __init__(self, builder: Any, *arguments: Value) -> None:
+    def __init__(self, builder: Any, opposite: bool, *arguments: Value) -> None:
         (self.source, self.step, self.taps, self.count, self.target, self.target_step,
          self.onto, self.blocks) = arguments  # fmt: skip
         self.builder = builder
         self.code = Code(builder, self.source.type.pointee)
         self.run = run_of(self.code.lanes)
+        self.opposite = opposite  # taps on both sides of the middle
 
     def emit(self, block: Callable[[], None]) -> None:
         """All blocks, at least one."""
@@ -85,15 +89,24 @@ class _Line:
         """Pointers to rows ``step`` elements apart."""
         return [self.code.at(pointer, self.builder.mul(step, I64(n))) for n in range(count)]
 
-    def first(self, pixels: Sequence[Value]) -> list[Value]:
-        """The sums after the first tap; those of an earlier product come before it."""
-        code, weight = self.code, self.code.splat(self.code.read(self.taps))
-        begun = self.builder.zext(self.builder.icmp_signed("!=", self.onto, I64(0)), I64)
-        before = code.choose(begun, {
+    def before(self) -> list[Value]:
+        """The sums of an earlier product, which come first."""
+        code, builder = self.code, self.builder
+        begun = builder.zext(builder.icmp_signed("!=", self.onto, I64(0)), I64)
+        return code.choose(begun, {
             0: lambda: [code.zero] * self.run,
             1: lambda: [code.load(place) for place in self.results()],
         })  # fmt: skip
-        return [code.fma(p, weight, s) for p, s in zip(pixels, before, strict=True)]
+
+    def first(self, pixels: Sequence[Value]) -> list[Value]:
+        """The sums after the first tap."""
+        code, weight = self.code, self.code.splat(self.code.read(self.taps))
+        return [code.fma(p, weight, s) for p, s in zip(pixels, self.before(), strict=True)]
+
+    def pair(self, lower: Value, upper: Value) -> Value:
+        """Pixels under two taps that differ in nothing but their sign."""
+        builder = self.builder
+        return builder.fsub(upper, lower) if self.opposite else builder.fadd(lower, upper)
 
     def slide(
         self, taps: Value, carried: Sequence[Value], move: Callable[..., Sequence[Value]]
@@ -136,15 +149,17 @@ class _Line:
     def odd(self) -> None:
         """From the middle outwards, an odd number of taps that read the same from both ends."""
         middle = [self.code.load(row) for row in self.rows(self.middle(), self.step, self.run)]
-        self.outwards(middle, middle, self.first(middle))
+        # opposite taps have a zero between them, which counts no pixel
+        sums = self.before() if self.opposite else self.first(middle)
+        self.outwards(middle, middle, sums)
 
     def even(self) -> None:
         """The same for an even number of taps, between the two middle ones."""
-        add, upper = self.builder.fadd, self.middle()
+        upper = self.middle()
         below = [self.code.load(row) for row in self.rows(upper, self.step, self.run)]
         first = self.code.load(self.code.at(upper, self.builder.neg(self.step)))
         above = [first, *below[:-1]]
-        pairs = [add(low, high) for low, high in zip(above, below, strict=True)]
+        pairs = [self.pair(low, high) for low, high in zip(above, below, strict=True)]
         self.outwards(above, below, self.first(pairs))
 
     def middle(self) -> Value:
@@ -165,7 +180,7 @@ class _Line:
             lower = [code.load(before), *carried[: run - 1]]
             upper = [*carried[run + 1 : 2 * run], code.load(following)]
             sums = [
-                code.fma(builder.fadd(low, high), weight, total)
+                code.fma(self.pair(low, high), weight, total)
                 for low, high, total in zip(lower, upper, carried[2 * run :], strict=True)
             ]
             return [taps, code.at(before, back), code.at(following, self.step), *lower, *upper,
@@ -178,19 +193,14 @@ class _Line:
         self.store(self.slide(others, carried, move)[3 + 2 * run :])
 
 
-def _call_line(builder: Any, name: str, arguments: Sequence[Value]) -> list[Value]:
-    function = define_once(
-        builder.module,
-        f"parconv.line.{name}.{arguments[0].type.pointee}",
-        [argument.type for argument in arguments],
-        lambda inner, *values: _emit(_Line(inner, *values), name),
-    )
-    builder.call(function, arguments)
+def _call_line(builder: Any, name: str, opposite: bool, arguments: Sequence[Value]) -> list[Value]:
+    def body(inner: Any, *values: Value) -> None:
+        line = _Line(inner, opposite, *values)
+        line.emit(getattr(line, name))
+
+    whole = f"parconv.line.{'opposite.' * opposite}{name}.{arguments[0].type.pointee}"
+    call_once(builder, whole, body, arguments)
     return []
-
-
-def _emit(line: _Line, name: str) -> None:
-    line.emit(getattr(line, name))
 
 
 @intrinsic
@@ -200,8 +210,8 @@ def line(
     """Emit a call that sums so many blocks of neighbours, from and to places in ``scratch``.
 
     ``step`` and ``target_step`` are elements from one output, and from one tap, to the next;
-    ``factor`` = place in ``taps``, number of taps, whether they are symmetric.  ``onto``: the
-    sums begin with the numbers at the target.
+    ``factor`` = place in ``taps``, number of taps, and `PLAIN`, `EQUAL` or `OPPOSITE`: what the two
+    halves of the taps are to each other.  ``onto``: the sums begin with the numbers at the target.
     """
     signature = types.void(scratch, at, step, taps, factor, target, target_step, onto, blocks)
 
@@ -210,20 +220,37 @@ def line(
         source, target = (
             data_pointer(context, builder, kinds[0], args[0], place) for place in (args[1], args[5])
         )
-        taps_at, count, even = (builder.extract_value(args[4], n) for n in range(3))
+        taps_at, count, halves = (builder.extract_value(args[4], n) for n in range(3))
         weights = data_pointer(context, builder, kinds[3], args[3], taps_at)
         arguments = [source, args[2], weights, count, target, *args[6:]]
-        symmetric = builder.icmp_signed("!=", even, I64(0))
-        which = builder.add(builder.and_(count, I64(1)), I64(1))
-        cases = {
-            n: partial(_call_line, builder, name, arguments)
-            for n, name in enumerate(("plain", "even", "odd"))
-        }
-        code = Code(builder, weights.type.pointee)
-        code.choose(builder.select(symmetric, which, I64(0)), cases)
+        single = builder.and_(count, I64(1))
+        which = builder.add(builder.shl(halves, I64(1)), single)
+        names = (
+            ("plain", False), ("plain", False), ("even", False), ("odd", False), ("even", True),
+            ("odd", True),
+        )  # fmt: skip
+        cases = {n: partial(_call_line, builder, *name, arguments) for n, name in enumerate(names)}
+        Code(builder, weights.type.pointee).choose(which, cases)
         return context.get_dummy_value()
 
     return signature, codegen
+
+
+@intrinsic
+def scale_vectors(typing, scratch, at, count, taps, place):  # fmt: skip
+    """Vectors of scratch times the number that two in ``taps`` make together."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        start = data_pointer(context, builder, scratch, args[0], args[1])
+        factors = data_pointer(context, builder, taps, args[3], args[4])
+        code = Code(builder, factors.type.pointee)
+        most, rest = (code.splat(code.read(factors, n)) for n in range(2))
+        with cgutils.for_range(builder, args[2], intp=I64) as loop:
+            pointer = code.at(start, builder.mul(loop.index, I64(code.lanes)))
+            code.store(code.scaled(code.load(pointer), most, rest), pointer)
+        return context.get_dummy_value()
+
+    return types.void(scratch, *[types.int64] * 2, taps, types.int64), codegen
 
 
 @intrinsic

@@ -9,6 +9,7 @@ from functools import lru_cache
 from ... import machine
 from ...dtypes import kernel_dtype
 from ...problem import Problem
+from .line import EQUAL, OPPOSITE, PLAIN
 from .turn import pixels_of_word
 
 TILE_BYTES = 1 << 12  # of a row of sums: a wider tile recomputes less of its halo
@@ -73,13 +74,17 @@ def shape_of(problem: Problem) -> Shape:
     return Shape(lanes, pixels, group, chunk, max(tile, 1), strips, max(1, fetched))
 
 
-def paired(problem: Problem) -> tuple[bool, bool]:
-    """Whether the pixels under equal taps of a column, of a row are added first."""
-    height, width = (
-        even and taps >= PAIRED
-        for taps, even in zip(problem.filter, problem.traits.even, strict=True)
+def halves_of(problem: Problem) -> tuple[int, int]:
+    """What the halves of a column's and of a row's taps are used as: pairs have a tap in common.
+
+    Opposite ones wherever sums are rounded, for theirs are exactly 0 where pixels are equal.
+    """
+    traits = problem.traits
+    column, row = (
+        OPPOSITE if odd and problem.rounded else EQUAL if even and taps >= PAIRED else PLAIN
+        for taps, even, odd in zip(problem.filter, traits.even, traits.odd, strict=True)
     )
-    return height, width
+    return column, row
 
 
 def work_of(problem: Problem) -> float:
@@ -91,8 +96,8 @@ def work_of(problem: Problem) -> float:
     down = tiles * _up(min(shape.tile, columns) + problem.span[1] - 1, shape.lanes)
     across = _up(columns, shape.chunk if columns < shape.chunk else shape.lanes)
     tap_y, tap_x = (
-        PAIRS_WORK + taps // 2 * PAIR_WORK if pairs else taps * TAP_WORK
-        for taps, pairs in zip(problem.filter, paired(problem), strict=True)
+        PAIRS_WORK + taps // 2 * PAIR_WORK if halves else taps * TAP_WORK
+        for taps, halves in zip(problem.filter, halves_of(problem), strict=True)
     )
     downwards = PACK_WORK + products * (TURN_WORK + tap_y)
     return height * (downwards * down + (products * tap_x + STORE_WORK) * across)
