@@ -126,7 +126,7 @@ class Outer:
     def traits(self) -> Traits:
         """Of the whole."""
         whole = self.dtype == INT64
-        bits = self.total.bit_length() if whole else 0
+        bits = max(1, self.total.bit_length()) if whole else 0
         columns, rows = self.columns, self.rows
         largest = sum(np.abs(columns).max(1) * np.abs(rows).max(1))
         equal = len(columns) == 1 and all(bool((x == x[:, :1]).all()) for x in (columns, rows))

@@ -157,7 +157,7 @@ def part_of(lines: list[Array], shape: tuple[int, ...]) -> Part:
 
 def _traits(g: Array) -> Traits:
     whole, wide, apart = g.dtype.kind in "biu", _is_wide(g), differences_in(g)
-    bits = total(g).bit_length() if whole else 0
+    bits = max(1, total(g).bit_length()) if whole else 0
     if 0 < SPARSE * np.count_nonzero(g) < g.size:
         support = np.packbits(g != 0).tobytes()
         return Traits(bits=bits, wide=wide, support=support, differences=apart)
