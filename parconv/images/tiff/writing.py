@@ -12,6 +12,7 @@ DEFLATE = ("", "ADOBE_DEFLATE", "DEFLATE")
 KEEPS = {
     "ICC profile", "resolution", "description", "OME metadata", "axes and metadata", "nodata value",
 }  # fmt: skip
+PAGES = set("YXSI")  # axes that pages say without words of tifffile's own
 IMAGEJ_AXES, IMAGEJ_TYPES = "TZCYXS", ("uint8", "uint16", "float32")
 
 
@@ -71,6 +72,8 @@ def _words(picture: Picture, imagej: bool) -> dict[str, Any]:
     """What is said of them."""
     about = {name: value for name, value in picture.about.items() if value is not None}
     words: dict[str, Any] = {"extratags": _tags(picture)}
+    if set(picture.axes) <= PAGES:
+        words["metadata"] = None
     if "ICC profile" in about:
         words["iccprofile"] = about["ICC profile"]
     if "resolution" in about:
