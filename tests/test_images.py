@@ -473,7 +473,13 @@ def test_imagej_keeps_axes_spacing_and_resolution(apply: Apply) -> None:
     _, told = apply("in.tif", "--dtype", "float64")
     assert told == "parconv: out.tif does not keep of in.tif: ImageJ metadata\n"
     _, told = apply("in.tif", out="out.npy")
-    assert told == "parconv: out.npy does not keep of in.tif: ImageJ metadata, resolution\n"
+    names = "ImageJ metadata, resolution in a unit of its own"
+    assert told == f"parconv: out.npy does not keep of in.tif: {names}\n"
+    tifffile.imwrite("in.tif", stack[0, 0], imagej=True, resolution=(2, 13))
+    out, told = apply("in.tif", out="out.png")
+    assert told == f"parconv: out.png does not keep of in.tif: {names}\n"
+    with Pillow.open(out) as new:
+        assert "dpi" not in new.info
 
 
 def test_ome_keeps_its_words(apply: Apply) -> None:

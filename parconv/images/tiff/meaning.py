@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import Array
-from ..picture import SAMPLES, Picture
+from ..picture import RESOLUTION, SAMPLES, UNITLESS, Picture
 from .decoding import word
 
 # PhotometricInterpretation -> what the first samples are
@@ -113,7 +113,7 @@ def upright(picture: Picture, page: Any) -> Picture:
     for name in ("geographic reference", "OME metadata"):
         if name in about:
             about[name] = None  # both are of pixels where they were
-    if turned and "resolution" in about:
-        x, y, unit = about["resolution"]
-        about["resolution"] = y, x, unit
+    for name in {RESOLUTION, UNITLESS} & about.keys() if turned else ():
+        x, y, unit = about[name]
+        about[name] = y, x, unit
     return replace(picture, pixels=np.ascontiguousarray(pixels), about=about)
