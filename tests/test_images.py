@@ -543,6 +543,19 @@ def test_a_photograph_keeps_its_words(apply: Apply) -> None:
     assert told == f"parconv: out.npy does not keep of in.jpg: {names}\n"
 
 
+def test_exif_that_cannot_be_written_is_told(apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
+    exif = Pillow.Exif()
+    exif[271] = "a camera"
+    Pillow.fromarray(pixels(H, W)).save("in.jpg", exif=exif)
+
+    def bent(self: Any, offset: int = 8) -> bytes:
+        raise TypeError("an integer is required")
+
+    monkeypatch.setattr(Pillow.Exif, "tobytes", bent)
+    told = apply("in.jpg", out="out.jpg")[1]
+    assert told == "parconv: out.jpg does not keep of in.jpg: EXIF data\n"
+
+
 def test_a_png_keeps_its_words(apply: Apply) -> None:
     from PIL.PngImagePlugin import PngInfo
 

@@ -104,10 +104,18 @@ def _about(stored: "PIL.Image.Image", upright: "PIL.Image.Image") -> dict[str, A
         x, y = (Fraction(one).limit_denominator(1000) for one in dots)
         about[RESOLUTION] = x, y, "inch"
     if exif := upright.getexif():
-        about["EXIF data"] = exif.tobytes()
+        about["EXIF data"] = _bytes(exif)
     if (pictures := getattr(stored, "n_frames", 1)) > 1:
         about[f"all pictures but the first of {pictures}"] = None
     return about | about_png(stored) if stored.format == "PNG" else about
+
+
+def _bytes(exif: "PIL.Image.Exif") -> bytes | None:
+    """None where Pillow cannot write what it has read, as cameras bend the format."""
+    try:
+        return exif.tobytes()
+    except Exception:
+        return None
 
 
 # --- writing -------------------------------------------------------------------------------------
