@@ -7,7 +7,10 @@ PALETTES = ("P", "PA")
 
 
 def check_picture(name: str, value: Any, axes: Any) -> None:
-    """Refuse numbers of colours, and colours that would be filtered as if they were columns."""
+    """Refuse numbers of colours, and colours that would be filtered as if they were columns.
+
+    ``axes`` are None where the door does not know them.
+    """
     pillow = sys.modules.get("PIL.Image")
     if pillow is None or not isinstance(value, pillow.Image):
         return
@@ -18,8 +21,9 @@ def check_picture(name: str, value: Any, axes: Any) -> None:
             f"{name}.convert('RGB')"
         )
     if len(value.getbands()) > 1 and not _are_rows_and_columns(axes):
+        mend = "numpy.asarray of it, and axes" if axes is None else "axes=(0, 1)"
         raise ValueError(
-            f"{told}, its last axis holds {', '.join(value.getbands())}: pass axes=(0, 1), or "
+            f"{told}, its last axis holds {', '.join(value.getbands())}: pass {mend}, or "
             f"{name}.convert('L')"
         )
 

@@ -108,3 +108,11 @@ def test_a_colour_picture_is_filtered_band_by_band() -> None:
     result = parconv.conv2d(picture, G, axes=(0, 1))
     for band in range(3):
         np.testing.assert_array_equal(result[..., band], oracle.expect(PIXELS[..., band], G).values)
+
+
+def test_a_stream_takes_arrays_of_colours() -> None:
+    picture = PIL.fromarray(PIXELS[..., :3])
+    with pytest.raises(ValueError, match=r"pass numpy\.asarray of it, and axes"):
+        list(parconv.stream([picture], G))
+    (result,) = parconv.stream([np.asarray(picture)], G, axes=(0, 1))
+    np.testing.assert_array_equal(result, parconv.conv2d(picture, G, axes=(0, 1)))

@@ -320,7 +320,8 @@ def test_what_pillow_would_cut_is_refused(
         raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
 
     monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", no_decoder)
-    assert "needs `pip install imagecodecs`" in refused("in.tif")
+    told = refused("in.tif")
+    assert "Pillow would cut its samples; to decode NONE by tifffile, `pip install imagec" in told
 
 
 def test_pages_that_pillow_decodes_stay_in_order(apply: Apply) -> None:
@@ -472,7 +473,13 @@ def test_imagej_keeps_axes_spacing_and_resolution(apply: Apply) -> None:
     _, told = apply("in.tif", "--dtype", "float64")
     assert told == "parconv: out.tif does not keep of in.tif: ImageJ metadata\n"
     _, told = apply("in.tif", out="out.npy")
-    assert told == "parconv: out.npy does not keep of in.tif: ImageJ metadata, resolution\n"
+    names = "ImageJ metadata, resolution in a unit of its own"
+    assert told == f"parconv: out.npy does not keep of in.tif: {names}\n"
+    tifffile.imwrite("in.tif", stack[0, 0], imagej=True, resolution=(2, 13))
+    out, told = apply("in.tif", out="out.png")
+    assert told == f"parconv: out.png does not keep of in.tif: {names}\n"
+    with Pillow.open(out) as new:
+        assert "dpi" not in new.info
 
 
 def test_ome_keeps_its_words(apply: Apply) -> None:
@@ -534,6 +541,19 @@ def test_a_photograph_keeps_its_words(apply: Apply) -> None:
     _, told = apply("in.jpg", out="out.npy")
     names = "ICC profile, comment, resolution, EXIF data"
     assert told == f"parconv: out.npy does not keep of in.jpg: {names}\n"
+
+
+def test_exif_that_cannot_be_written_is_told(apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
+    exif = Pillow.Exif()
+    exif[271] = "a camera"
+    Pillow.fromarray(pixels(H, W)).save("in.jpg", exif=exif)
+
+    def bent(self: Any, offset: int = 8) -> bytes:
+        raise TypeError("an integer is required")
+
+    monkeypatch.setattr(Pillow.Exif, "tobytes", bent)
+    told = apply("in.jpg", out="out.jpg")[1]
+    assert told == "parconv: out.jpg does not keep of in.jpg: EXIF data\n"
 
 
 def test_a_png_keeps_its_words(apply: Apply) -> None:

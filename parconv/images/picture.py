@@ -14,6 +14,8 @@ from ..dtypes import Array
 # samples of light in a pixel; those beyond them are the extra ones
 SAMPLES: Mapping[str, int] = {"gray": 1, "rgb": 3, "cmyk": 4}
 ALPHAS = ("assocalpha", "unassalpha")
+# pixels per unit along X and Y, and the unit: an inch or a centimetre, or ImageJ's own
+RESOLUTION, UNITLESS = "resolution", "resolution in a unit of its own"
 # what holds no longer where the result has another size, or another dtype
 OF_SIZE, OF_DTYPE = ("geographic reference", "OME metadata"), ("OME metadata",)
 

@@ -1,5 +1,6 @@
 """PNG and JPEG, by Pillow."""
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import numpy as np
 
 from ..dtypes import Array
 from .chunks import about_png, png_info
-from .picture import Picture
+from .picture import RESOLUTION, Picture
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -33,8 +34,8 @@ MODES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 BECOMES = {"1": "L", "P": "RGB", "PA": "RGBA", "I;16B": "I;16"}
 CLEAR = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}  # where one colour is transparent
-PNG_KEEPS = {"ICC profile", "resolution", "EXIF data", "XMP", "text", "gamma"}
-JPEG_KEEPS = {"ICC profile", "resolution", "EXIF data", "XMP", "comment"}
+PNG_KEEPS = {"ICC profile", RESOLUTION, "EXIF data", "XMP", "text", "gamma"}
+JPEG_KEEPS = {"ICC profile", RESOLUTION, "EXIF data", "XMP", "comment"}
 # Pillow's word -> ours
 INFO = {
     "icc_profile": "ICC profile",
@@ -98,14 +99,23 @@ def _as_picture(picture: "PIL.Image.Image", about: dict[str, Any]) -> Picture:
 def _about(stored: "PIL.Image.Image", upright: "PIL.Image.Image") -> dict[str, Any]:
     info = upright.info
     about = {name: info[word] for word, name in INFO.items() if info.get(word)}
-    if "dpi" in info:
-        x, y = (Fraction(float(one)).limit_denominator(1000) for one in info["dpi"])
-        about["resolution"] = x, y, "inch"
+    dots = [float(one) for one in info.get("dpi", ())]
+    if len(dots) == 2 and all(0 < one < math.inf for one in dots):
+        x, y = (Fraction(one).limit_denominator(1000) for one in dots)
+        about[RESOLUTION] = x, y, "inch"
     if exif := upright.getexif():
-        about["EXIF data"] = exif.tobytes()
+        about["EXIF data"] = _bytes(exif)
     if (pictures := getattr(stored, "n_frames", 1)) > 1:
         about[f"all pictures but the first of {pictures}"] = None
     return about | about_png(stored) if stored.format == "PNG" else about
+
+
+def _bytes(exif: "PIL.Image.Exif") -> bytes | None:
+    """None where Pillow cannot write what it has read, as cameras bend the format."""
+    try:
+        return exif.tobytes()
+    except Exception:
+        return None
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -171,8 +181,8 @@ def _options(picture: Picture, kept: Set[str]) -> dict[str, Any]:
     options = {word: about[name] for word, name in INFO.items() if about.get(name)}
     if about["EXIF data"]:
         options["exif"] = about["EXIF data"]
-    if about["resolution"]:
-        x, y, unit = about["resolution"]
+    if resolution := about[RESOLUTION]:
+        x, y, unit = resolution
         inch = Fraction(254, 100) if unit == "cm" else 1
         options["dpi"] = float(x * inch), float(y * inch)
     return options

@@ -11,10 +11,15 @@ CODECS = "imagecodecs"  # tifffile's decoders for most compressions, which it na
 MIXED = ("YCBCR",)  # colours that Pillow makes RGB
 
 
+def word(value: Any) -> str:
+    """What tifffile calls a tag's value; a number where it knows none."""
+    return str(getattr(value, "name", value))
+
+
 def samples(file: IO[bytes], block: Any) -> tuple[Array, bool]:
     """The numbers, and whether they are brightness already, whatever the page says."""
     page = block.keyframe
-    if page.photometric.name not in MIXED:
+    if word(page.photometric) not in MIXED:
         try:
             return _native(np.asarray(block.asarray())), False
         except ValueError as error:
@@ -42,15 +47,15 @@ def _by_pillow(file: IO[bytes], block: Any) -> tuple[Array, bool]:
 def _page(picture: Any, page: Any, like: Any) -> Array:
     try:
         picture.seek(page.index)
-        bits, mixed = picture.mode == "1", like.photometric.name in MIXED
+        bits, mixed = picture.mode == "1", word(like.photometric) in MIXED
         pixels = np.asarray(picture.convert("L" if bits else "RGB") if bits or mixed else picture)
     except Exception as error:
-        raise ValueError(_wanted(like)) from error
+        raise ValueError(f"{error}{_otherwise(like)}") from error
     dtype = np.uint8 if like.dtype == bool else like.dtype
     if pixels.shape != like.shape or pixels.dtype != dtype:
-        raise ValueError(_wanted(like))
+        raise ValueError(f"Pillow would cut its samples{_otherwise(like)}")
     return pixels
 
 
-def _wanted(page: Any) -> str:
-    return f"its {page.compression.name} compression needs `pip install {CODECS}`"
+def _otherwise(page: Any) -> str:
+    return f"; to decode {word(page.compression)} by tifffile, `pip install {CODECS}`"

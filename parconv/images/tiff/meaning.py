@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import Array
-from ..picture import SAMPLES, Picture
+from ..picture import RESOLUTION, SAMPLES, UNITLESS, Picture
+from .decoding import word
 
 # PhotometricInterpretation -> what the first samples are
 COLOURS = {
@@ -34,12 +35,12 @@ def with_meaning(picture: Picture, page: Any, plain: bool) -> Picture:
 
     ``plain`` numbers are brightness already.
     """
-    name = page.photometric.name
+    name = word(page.photometric)
     if name == "PALETTE":
         return _coloured(picture, page)
     if name not in COLOURS:
         raise ValueError(f"its pixels are {name}; convert it to gray or RGB")
-    picture = _named(picture, COLOURS[name], [one.name.lower() for one in page.extrasamples])
+    picture = _named(picture, COLOURS[name], [word(one).lower() for one in page.extrasamples])
     nodata = _nodata(page, picture.pixels.dtype)
     if nodata is not None:
         about = {**picture.about, "nodata value": nodata}
@@ -112,7 +113,7 @@ def upright(picture: Picture, page: Any) -> Picture:
     for name in ("geographic reference", "OME metadata"):
         if name in about:
             about[name] = None  # both are of pixels where they were
-    if turned and "resolution" in about:
-        x, y, unit = about["resolution"]
-        about["resolution"] = y, x, unit
+    for name in {RESOLUTION, UNITLESS} & about.keys() if turned else ():
+        x, y, unit = about[name]
+        about[name] = y, x, unit
     return replace(picture, pixels=np.ascontiguousarray(pixels), about=about)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import IO, Any
 
 from ..picture import Picture
-from .decoding import samples
+from .decoding import samples, word
 from .meaning import upright, with_meaning
 from .tags import about_file, about_page
 
@@ -69,7 +69,7 @@ def _picture(file: IO[bytes], block: Any, about: dict[str, Any]) -> Picture:
         note = f"pages of {pixels.shape[-1]} columns; pass --axes {block.axes[1:]}S if colours"
     else:
         note = ""
-    compression = page.compression.name.replace("NONE", "")
+    compression = word(page.compression).replace("NONE", "")
     about = {**about, **about_page(page)}
     picture = Picture(pixels, block.axes, compression=compression, about=about, note=note)
     return upright(with_meaning(picture, page, plain), page)

@@ -3,10 +3,13 @@
 from fractions import Fraction
 from typing import Any
 
+from ..picture import RESOLUTION, UNITLESS
+
 ICC, X_RESOLUTION, Y_RESOLUTION, UNIT = 34675, 282, 283, 296
 EXIF_IFDS = (34665, 34853, 40965)
 UNITS = {1: "none", 2: "inch", 3: "cm"}
 SHAPED = ('{"shape":', "shape=(")  # how tifffile's own words begin
+STORED = ("shape", "truncated")  # what they say of the old pages
 GEO = "geographic reference"
 
 # copied as they are
@@ -28,7 +31,7 @@ COPIED = {
 UNTOLD = {
     *range(254, 267), 270, 273, 274, 277, 278, 279, 280, 281, X_RESOLUTION, Y_RESOLUTION, 284, 297,
     UNIT, 305, 317, 320, 322, 323, 324, 325, 330, 332, 334, 338, 339, 340, 341, 347, 512, 513, 514,
-    519, 520, 521, 529, 530, 531, 532, ICC, 42113, 50838, 50839,
+    519, 520, 521, 529, 530, 531, 532, ICC, 32997, 32998, 42113, 50838, 50839,
 }  # fmt: skip
 
 
@@ -42,7 +45,8 @@ def about_file(tif: Any, alone: bool) -> dict[str, Any]:
     elif tif.is_imagej:
         about["ImageJ metadata"] = dict(tif.imagej_metadata) if alone else None
     elif tif.is_shaped:
-        named = {key: value for key, value in tif.shaped_metadata[0].items() if key != "shape"}
+        said = tif.shaped_metadata[0]
+        named = {key: value for key, value in said.items() if key not in STORED}
         about["axes and metadata"] = named if alone or not named else None
     generic = tif.series[0].kind == "generic"
     pages = [page for page in tif.pages if hasattr(page, "is_mask")] if generic else []
@@ -70,16 +74,16 @@ def about_page(page: Any) -> dict[str, Any]:
     own = page.is_ome or page.is_imagej or page.description.startswith(SHAPED)
     if page.description and not own:
         about["description"] = page.description
-    if resolution := _resolution(page):
-        about["resolution"] = resolution
-    return about
+    return about | _resolution(page)
 
 
-def _resolution(page: Any) -> tuple[Fraction, Fraction, str] | None:
+def _resolution(page: Any) -> dict[str, tuple[Fraction, Fraction, str]]:
     """Pixels per unit along X and Y, unless that says nothing."""
     pairs = [page.tags.valueof(code) for code in (X_RESOLUTION, Y_RESOLUTION)]
     if not all(isinstance(pair, tuple) and all(pair) for pair in pairs):
-        return None
+        return {}
     x, y = (Fraction(*pair) for pair in pairs)
     unit = UNITS.get(int(page.tags.valueof(UNIT, 2)), "none")
-    return None if unit == "none" and x == y == 1 else (x, y, unit)
+    if unit == "none":
+        return {} if x == y == 1 else {UNITLESS: (x, y, unit)}
+    return {RESOLUTION: (x, y, unit)}

@@ -4,14 +4,16 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..picture import Picture
+from ..picture import RESOLUTION, UNITLESS, Picture
 
 PHOTOMETRIC = {"gray": "minisblack", "rgb": "rgb", "cmyk": "separated"}
 CLASSIC = 2**32 - 2**25  # bytes of pixels; more need 64-bit offsets
 DEFLATE = ("", "ADOBE_DEFLATE", "DEFLATE")
 KEEPS = {
-    "ICC profile", "resolution", "description", "OME metadata", "axes and metadata", "nodata value",
+    "ICC profile", RESOLUTION, UNITLESS, "description", "OME metadata", "axes and metadata",
+    "nodata value",
 }  # fmt: skip
+PAGES = set("YXSI")  # axes that pages say without words of tifffile's own
 IMAGEJ_AXES, IMAGEJ_TYPES = "TZCYXS", ("uint8", "uint16", "float32")
 
 
@@ -71,10 +73,12 @@ def _words(picture: Picture, imagej: bool) -> dict[str, Any]:
     """What is said of them."""
     about = {name: value for name, value in picture.about.items() if value is not None}
     words: dict[str, Any] = {"extratags": _tags(picture)}
+    if set(picture.axes) <= PAGES:
+        words["metadata"] = None
     if "ICC profile" in about:
         words["iccprofile"] = about["ICC profile"]
-    if "resolution" in about:
-        x, y, unit = about["resolution"]
+    if resolution := about.get(RESOLUTION, about.get(UNITLESS)):
+        x, y, unit = resolution
         pair = [(one.numerator, one.denominator) for one in (x, y)]
         words |= {"resolution": pair, "resolutionunit": "CENTIMETER" if unit == "cm" else unit}
     for name in ("OME metadata", "description"):
