@@ -23,7 +23,7 @@ _RULES = {"nogil": True, "_nrt": False, "boundscheck": False, "error_model": "nu
 def jit(keep: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """``numba.njit`` under the project's rules, for functions that compiled code calls.
 
-    ``keep``: in our cache on disk, in place of Numba's, as whoever is called by Python may be.
+    ``keep``: what is compiled is kept in our cache on disk.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:

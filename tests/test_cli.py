@@ -24,7 +24,7 @@ from parconv.images import formats
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
 COMMANDS = (
     "demo", "apply", "explain", "race", "ceilings", "roofline", "perf", "asm", "tune", "stream",
-    "files", "doctor",
+    "files", "doctor", "warmup",
 )  # fmt: skip
 
 Run = Callable[..., tuple[int, str, str]]

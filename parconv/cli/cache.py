@@ -1,5 +1,6 @@
 """Commands about the cache of compiled kernels: cache, warmup."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,12 @@ cache = typer.Typer(help="Look at the cache of compiled kernels, or clear it.")
 app.add_typer(cache, name="cache")
 
 
+@cache.callback(invoke_without_command=True)
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 @cache.command()
 def info() -> None:
     """Tell where compiled kernels are kept, or why not, how many there are, and which are stale.
@@ -23,13 +30,14 @@ def info() -> None:
 
     found = survey()
     if found.own is not None:
-        typer.echo(_told(found.own))
+        typer.echo(f"{found.own.path}: {_size([found.own])}")
     if found.obstacle:
         use = "new kernels cannot" if found.readable else "kernels cannot"
         typer.echo(f"{use} be kept: {found.obstacle}")
         typer.echo("set NUMBA_CACHE_DIR to a directory that only you may write")
-    for part in found.stale:
-        typer.echo(f"stale, of another state of the source: {_told(part)}")
+    if found.stale:
+        states = f"{len(found.stale)} other state{'s' * (len(found.stale) > 1)} of the source"
+        typer.echo(f"stale, of {states}: {_size(found.stale)}; `parconv cache clear` removes all")
 
 
 @cache.command()
@@ -40,15 +48,12 @@ def clear() -> None:
     """
     from parconv.kernel_cache.survey import clear as remove
 
-    parts = remove()
-    for part in parts:
-        typer.echo(f"removed {_told(part)}")
-    if not parts:
-        typer.echo("nothing to remove")
+    typer.echo(f"removed {_size(remove())}")
 
 
-def _told(part: "Part") -> str:
-    return f"{part.path}: {part.entries} entries, {part.nbytes / 2**20:.1f} MiB"
+def _size(parts: Sequence["Part"]) -> str:
+    entries, nbytes = (sum(getattr(it, name) for it in parts) for name in ("entries", "nbytes"))
+    return f"{entries} entr{'y' if entries == 1 else 'ies'}, {nbytes / 2**20:.1f} MiB"
 
 
 @app.command()

@@ -189,7 +189,10 @@ def least_band(problem: Problem) -> int:
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
-    """Where the other kernel is and what it knows of a plane, as one read-only int64 array."""
+    """Where the other kernel is and what it knows of a plane, as one read-only int64 array.
+
+    The kernel stays there as long as the process does: see `jit.address`.
+    """
     (inner, question), bank = _inner(problem), bank_of(problem)
     kinds = kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
     address = inner.kernels(*kinds).address
