@@ -127,8 +127,8 @@ def test_workspace_counts_what_stands_in_for_complex_planes() -> None:
         plan = parconv.plan2d(
             ((512, 512), f), ((31, 31), g), mode="same", cval=cval, method="fft", threads=1
         )
+        size, taps = ((512, 1024), (31, 61)) if f[0] == "c" else ((512, 512), (31, 31))
         real = parconv.plan2d(
-            ((512, 1024 if f[0] == "c" else 512), "float32"), ((31, 61), "float32"),
-            mode="same", method="fft", threads=1,
-        )  # fmt: skip
+            (size, "float32"), (taps, "float32"), mode="same", method="fft", threads=1
+        )
         assert abs(plan.workspace - real.workspace - extra) < 1 << 16
