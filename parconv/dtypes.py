@@ -28,7 +28,7 @@ def check_dtype(name: str, dtype: Any) -> DType:
     """The native form of a supported dtype, or TypeError."""
     try:
         known: DType = np.dtype(dtype)
-    except TypeError as error:
+    except Exception as error:  # a stranger's class may raise anything
         raise TypeError(f"{name}={shown(dtype)} is not a dtype: pass {_SUPPORTED}") from error
     widest = 16 if known.kind == "c" else 8
     if known.kind not in "biufc" or known.itemsize > widest:

@@ -45,7 +45,7 @@ def decide(image: Any, taps: Any, found: Found, threads: Any, *question: Any) ->
     most = thread_limit(image, taps, threads)
     try:
         return _cached_plan(_types(question), image, taps, found, threads, most, *question)
-    except (TypeError, ValueError):  # a list or an array among the arguments cannot be a key
+    except Exception:  # a list or an array among the arguments, or a stranger, cannot be a key
         pass  # what is wrong raises again, and tells of one error only
     return _plan((), image, taps, found, threads, most, *question)
 
@@ -110,6 +110,8 @@ def make_plan(problem: Problem, threads: int | None, most: int, strategy: str, m
 
     By rule; where nobody names a strategy, by what `wisdom` recorded for the problem.
     """
+    _check_name("method", method, methods_for(problem))
+    _check_name("strategy", strategy, STRATEGIES)
     if 0 in problem.shape:
         return _nothing_to_do(problem, threads, strategy, method)
     advice = wisdom.recall(problem, most) if strategy == "auto" else None
@@ -122,8 +124,6 @@ def make_plan(problem: Problem, threads: int | None, most: int, strategy: str, m
 
 def _nothing_to_do(problem: Problem, threads: int | None, strategy: str, method: str) -> Plan:
     """The plan for an empty result, about which methods need not know."""
-    _known("method", method, methods_for(problem))
-    _known("strategy", strategy, STRATEGIES)
     names = ("direct" if method == "auto" else method, "serial" if strategy == "auto" else strategy)
     return Plan(problem, *names, threads, 1, (), 1)
 
@@ -160,15 +160,14 @@ def _units(problem: Problem, method: str) -> int:
     return int(module.units(question_for(problem, module)))
 
 
-def _known(name: str, value: Any, table: dict[str, Any]) -> None:
-    if value != "auto" and (not isinstance(value, str) or value not in table):
+def _check_name(name: str, value: Any, table: dict[str, Any]) -> None:
+    if not isinstance(value, str) or value not in ("auto", *table):
         raise ValueError(f"{name}={shown(value)} is unknown: pass one of auto, {', '.join(table)}")
 
 
 def _choose_method(problem: Problem, method: str) -> str:
     methods = methods_for(problem)
     seen = {name: question_for(problem, module) for name, module in methods.items()}
-    _known("method", method, methods)
     if method == "auto":
         able = {
             name: cost_of(problem, module)
@@ -184,7 +183,6 @@ def _choose_method(problem: Problem, method: str) -> str:
 
 def _choose_strategy(problem: Problem, method: str, most: int, strategy: str) -> str:
     """Ours or none: nobody waits for a thread of ours that sleeps (see `parconv.crew`)."""
-    _known("strategy", strategy, STRATEGIES)
     if strategy != "auto":
         return strategy
     work = _cost(problem, method) + PIXEL_WORK * math.prod(problem.image)

@@ -5,21 +5,17 @@ the arrays of a call against it.
 """
 
 import math
-import operator
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .arguments import (
     Pair,
-    both,
     check_axes,
     check_boundary,
     check_cval,
     check_exact,
     check_mode,
     check_origin,
-    check_pair,
     check_positive,
     check_tolerance,
     is_whole,
@@ -36,6 +32,7 @@ from .dtypes import (
     real,
     wider,
 )
+from .geometry import lead_of_part, placed
 from .lazily import lazily
 from .shown import shown
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
@@ -220,20 +217,11 @@ def describe(
     sizes = image[plane_axes[0]], image[plane_axes[1]]
     spans = holes[0] * (taps[0] - 1) + 1, holes[1] * (taps[1] - 1) + 1
     shift = check_origin(origin, spans, mode, padding)
+    lead, full = placed(mode, padding, sizes, spans, shift, reflect)
     if padding is not None:
-        lead, full = _padded(padding, mode, sizes, spans)
         mode = f"padding {shown(padding)}"
     elif mode == "valid":
-        lead, full = _valid(sizes, spans)
         borders = "constant", "constant"
-    elif mode == "same":
-        # as scipy.signal centres: an even filter reaches one pixel further on one side
-        half = [n // 2 if reflect else (n - 1) // 2 for n in spans]
-        sign = -1 if reflect else 1
-        lead, full = (half[0] + sign * shift[0], half[1] + sign * shift[1]), sizes
-    else:
-        lead = spans[0] - 1, spans[1] - 1
-        full = sizes[0] + lead[0], sizes[1] + lead[1]
     plane = -(-full[0] // steps[0]), -(-full[1] // steps[1])
     for size, border in zip(sizes, borders, strict=True):
         if size == 0 and border != "constant" and 0 not in plane:
@@ -241,7 +229,7 @@ def describe(
     part = found[0]
     wide = steps[1] == 1 and plane_axes == (len(image) - 3, len(image) - 2) and image[-1] > 0
     channels = image[-1] if wide and not bank else 1
-    lead = _lead(lead, part, taps, holes, reflect)
+    lead = lead_of_part(lead, part, taps, holes, reflect)
     holes = holes[0] * part.step[0], holes[1] * part.step[1]
     return Problem(
         image, given, part.size or taps, plane_axes, image_dtype, filter_dtype, compute, result,
@@ -263,56 +251,3 @@ def _types(
     compute, result = compute_and_result(f, weights, dtype, accumulate)
     narrow = traits.wide or not fits_float32(abs(cval))
     return (wider(compute) if narrow else compute), result
-
-
-# --- geometry ------------------------------------------------------------------------------------
-
-
-def _lead(lead: Pair, part: Part, taps: Pair, dilation: Pair, reflect: bool) -> Pair:
-    """How far the first tap of a filter's part reaches."""
-    if part.size is None:
-        return lead
-    before = part.first
-    if reflect:  # the filter's last tap meets the image first
-        last = [at + (n - 1) * s for at, n, s in zip(part.first, part.size, part.step, strict=True)]
-        before = taps[0] - 1 - last[0], taps[1] - 1 - last[1]
-    return lead[0] - before[0] * dilation[0], lead[1] - before[1] * dilation[1]
-
-
-def _padded(padding: Any, mode: str, sizes: Pair, spans: Pair) -> tuple[Pair, Pair]:
-    """(lead, output size at stride 1) for explicit padding."""
-    if mode != "valid":
-        raise ValueError(
-            f"padding={shown(padding)} and mode={shown(mode)} exclude each other: pass one"
-        )
-    outer = both(padding)
-    if len(outer) != 2:
-        raise ValueError(
-            f"padding={shown(padding)}: pass p, (py, px) or ((top, bottom), (left, right))"
-        )
-    top, left = (check_pair("padding", side) for side in outer)
-    if min(*top, *left) < 0:
-        raise ValueError(f"padding={shown(padding)}: pass integers of at least 0")
-    full = [n + sum(p) - k + 1 for n, p, k in zip(sizes, (top, left), spans, strict=True)]
-    if min(full) < 1:
-        raise ValueError(
-            f"padding={shown(padding)}: the filter spans {spans}, beyond the padded image; pad more"
-        )
-    return (top[0], left[0]), (full[0], full[1])
-
-
-def _valid(sizes: Pair, spans: Pair) -> tuple[Pair, Pair]:
-    """(lead, output size): where one operand covers the other, as in scipy.signal."""
-
-    def covers(relation: Callable[[int, int], bool]) -> bool:
-        return all(relation(n, k) for n, k in zip(sizes, spans, strict=True))
-
-    if covers(operator.ge):
-        return (0, 0), (sizes[0] - spans[0] + 1, sizes[1] - spans[1] + 1)
-    if covers(operator.le) and 0 not in sizes:
-        lead = spans[0] - sizes[0], spans[1] - sizes[1]
-        return lead, (lead[0] + 1, lead[1] + 1)
-    raise ValueError(
-        f"mode='valid': the image plane {sizes} and the filter span {spans} do not cover one "
-        "another; pass mode='same' or 'full'"
-    )

@@ -290,5 +290,14 @@ def test_a_plan_tells_of_a_layer() -> None:
     plan = parconv.plan2d(((2, 6, 17, 19), "float32"), ((8, 3, 3, 5), "float32"), groups=2)
     told = plan.explain()
     assert "8x3x3x5" in told
+    assert "8x3x3x5, reflected -> float32" in str(plan)
+    assert "what neural networks call convolution is correlate2d" in told
+    same = parconv.plan2d(
+        ((2, 6, 17, 19), "float32"), ((8, 3, 3, 5), "float32"), groups=2, correlate=True
+    )
+    bank = parconv.plan2d(((17, 19), "float32"), ((8, 3, 5), "float32"))
+    for other in (same, bank):
+        assert "reflected" not in str(other)
+        assert "neural" not in other.explain()
     assert "output     2x8x15x15 float32" in told
     assert plan.problem.flops == 2 * 3 * 15 * 2 * 8 * 15 * 15

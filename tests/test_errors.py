@@ -275,6 +275,12 @@ CALLS = {
     "threads list": bad(TypeError, "threads=[2]", threads=[2]),
     "strategy unknown": bad(ValueError, "strategy='fork' is unknown: pass", strategy="fork"),
     "strategy None": bad(ValueError, "strategy=None", strategy=None),
+    "strategy array": bad(ValueError, "strategy=array(['auto',", strategy=np.array(["auto"] * 2)),
+    "method array": bad(ValueError, "method=array([1, 2]) is unk", method=np.array([1, 2])),
+    "padding a type": bad(TypeError, "padding=<class 'int'>: pass", padding=int),
+    "boundary of arrays": same(
+        ValueError, "boundary=array([1, 1]) is unknown", boundary=(np.array([1, 1]), 1)
+    ),
     "strategy list": bad(ValueError, "strategy=['serial']", strategy=["serial"]),
     "method unknown": bad(ValueError, "method='magic' is unknown: pass", method="magic"),
     "method None": bad(ValueError, "method=None", method=None),
@@ -316,6 +322,33 @@ def test_bad_call(function: Any, name: str) -> None:
     for now, was in zip((call.f, call.g), before, strict=True):
         if isinstance(was, np.ndarray) and was.dtype != object:
             np.testing.assert_array_equal(np.asarray(now), np.asarray(was))
+
+
+class Stranger:
+    """Of which nothing can be asked."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no name")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("like nobody")
+
+    def __hash__(self) -> int:
+        raise RuntimeError("no key")
+
+
+STRANGE = (
+    "mode", "boundary", "padding", "origin", "axes", "stride", "dilation", "groups", "dtype",
+    "accumulate", "tolerance", "threads", "strategy", "method",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_stranger_is_refused_like_others(name: str) -> None:
+    for call in (parconv.conv2d, parconv.plan2d):
+        for value in (Stranger(), (Stranger(), 1)):
+            with pytest.raises((TypeError, ValueError), match=f"{name}=a "):
+                call(F, G, **{name: value})
 
 
 # What is refused for the image's values, not for its shape and dtype, makes a fine plan.

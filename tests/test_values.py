@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+from conftest import RunPython
 
 import parconv
 from parconv.methods import METHODS
@@ -302,3 +303,21 @@ def test_no_floating_point_error_is_the_callers(name: str) -> None:
         found = HARMLESS[name]()
     right = HARMLESS[name]()
     oracle.assert_same_bits(found, right, name)
+
+
+def test_nothing_is_remembered_that_would_hide_an_error(run_python: RunPython) -> None:
+    """The same of a process whose very first calls are under ``seterr(all="raise")``."""
+    run_python(
+        """
+        import numpy as np
+        np.seterr(all="raise")
+        import parconv
+        f = np.random.default_rng(0).random((64, 64)).astype("f4")
+        parconv.gaussian(f, 1, radius=15)
+        parconv.gaussian(f, 1, order=2, radius=15)
+        parconv.conv2d(f, np.full((3, 3), 1e-42))
+        parconv.conv2d(f, np.full((3, 3), 1e50))
+        parconv.conv2d(f[None], np.full((2, 1, 3, 3), 1e-42))
+        assert "sums" in parconv.plan2d(f, np.full((3, 3), 1e-42)).explain()
+        """
+    )
