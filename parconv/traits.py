@@ -67,6 +67,8 @@ class Traits(NamedTuple):
     differences : tuple of (bytes or None)
         Of a filter whose taps cancel, the places of `parconv.differences`; of a complex one those
         of its real and its imaginary part, None where that does not.
+    bank : tuple of Traits
+        Of the filters of a bank, where the taps of one cancel: nothing but ``differences``.
     """
 
     rank: int = 0
@@ -78,6 +80,7 @@ class Traits(NamedTuple):
     bits: int = 0
     support: bytes | None = None
     differences: tuple[bytes | None, ...] = ()
+    bank: tuple["Traits", ...] = ()
 
 
 Found = tuple[Part, Traits]
@@ -86,7 +89,7 @@ UNKNOWN: Found = WHOLE, PLAIN
 
 
 def traits_of(g: Array) -> Found:
-    """The part of a 2-D filter that matters, and its traits; of a bank, its ``bits`` alone.
+    """The part of a 2-D filter that matters, and its traits; of a bank its ``bits``, and ``bank``.
 
     Examples
     --------
@@ -98,7 +101,9 @@ def traits_of(g: Array) -> Found:
     if g.size == 0 or g.dtype.kind not in "biufc":
         return UNKNOWN  # refused later
     if g.ndim != 2:
-        return (WHOLE, Traits(bits=_most_bits(g))) if g.dtype.kind in "biu" else UNKNOWN
+        bits = _most_bits(g) if g.dtype.kind in "biu" else 0
+        members = _members(g.tobytes(), g.shape, g.dtype) if g.ndim == 3 else ()
+        return WHOLE, Traits(bits=bits, bank=members)
     return _found(g.tobytes(), g.shape, g.dtype)
 
 
@@ -108,6 +113,14 @@ def _found(content: bytes, shape: tuple[int, ...], dtype: DType) -> Found:
     lines = [np.flatnonzero((g != 0).any(axis)) for axis in (1, 0)]
     part = _part(lines, shape)
     return part, _traits(part.of(g))
+
+
+@lru_cache(maxsize=64)
+def _members(content: bytes, shape: tuple[int, ...], dtype: DType) -> tuple[Traits, ...]:
+    """The filters of a bank over plain images; layers sum over channels, whose sums are rounded."""
+    bank = np.frombuffer(content, dtype).reshape(shape)
+    found = tuple(Traits(differences=_differences(g)) for g in bank)
+    return found if any(one.differences for one in found) else ()
 
 
 def total(g: Array) -> int:

@@ -19,8 +19,8 @@ from .packing import packing_of
 
 MEMBERS = 3  # differences of a term at most: its weights are held in registers
 CROSSED = 2  # of a crossed one: it holds as many pixels of both kinds
-# Kinds of terms: up to `MEMBERS` the number of differences, then crossed ones, then `SUM_KINDS` more
-# than the number of pixels.
+# Kinds of terms: up to `MEMBERS` the number of differences, then crossed ones, then `SUM_KINDS` and
+# the number of pixels.
 CROSSED_KIND = SUM_KINDS = MEMBERS + 1
 
 Parts = tuple[tuple[int, int], ...]
