@@ -48,10 +48,11 @@ def conv2d(
     g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW); or Outer
         Filter; reflected, as convolution is defined.  It may be larger than the image.  Rows and
         columns of zeros around it or in regular steps, and the zeros of a sparse filter (fewer
-        than a third of its taps are not zero), are left out: NaN and infinity under them do not
-        spread.  Three axes are a bank of filters: images (..., H, W) give (..., O, H', W').  Four
-        are a layer: images (..., C, H, W) give (..., O, H', W'), summed over channels.  They are
-        reflected, too: what neural networks call convolution is `correlate2d`.
+        than a third of its taps are not zero) or of one whose taps sum to 0 (of floating-point
+        sums), are left out: NaN and infinity under them do not spread.  Three axes are a bank of
+        filters: images (..., H, W) give (..., O, H', W').  Four are a layer: images (..., C, H, W)
+        give (..., O, H', W'), summed over channels.  They are reflected, too: what neural networks
+        call convolution is `correlate2d`.
     mode : {"valid", "same", "full"}
         Which outputs: those that the data alone determine, ``(H - KH + 1, W - KW + 1)``; as many
         as the image has; or all that touch the image, ``(H + KH - 1, W + KW - 1)``.  Centring of
@@ -115,7 +116,10 @@ def conv2d(
     -------
     ndarray
         The result: ``out`` where it was given.  Bit-identical for any ``threads``, ``strategy`` and
-        layout of the arrays ("gemm": as far as BLAS gives equal bits for equal arrays).
+        layout of the arrays ("gemm": as far as BLAS gives equal bits for equal arrays).  Where all
+        pixels under it are equal, a filter whose taps sum to exactly 0, alone or in a bank, gives
+        exactly 0 by ``method="auto"``, and one of equal taps 1 / n exactly the pixel if that is a
+        whole number ("fft": where all pixels of a tile are equal).  Layers round.
 
     Raises
     ------

@@ -25,6 +25,7 @@ def as_reals(problem: Problem) -> Problem:
         filter_dtype=real(problem.filter_dtype),
         compute=real(problem.compute),
         dtype=real(problem.dtype),
+        traits=problem.traits._replace(bank=()),
     )
 
 

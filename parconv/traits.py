@@ -67,6 +67,8 @@ class Traits(NamedTuple):
     differences : tuple of (bytes or None)
         Of a filter whose taps cancel, the places of `parconv.differences`; of a complex one those
         of its real and its imaginary part, None where that does not.
+    bank : tuple of Traits
+        Of the filters of a bank, where the taps of one cancel: nothing but ``differences``.
     """
 
     rank: int = 0
@@ -82,6 +84,7 @@ class Traits(NamedTuple):
     known: bool = True
     support: bytes | None = None
     differences: tuple[bytes | None, ...] = ()
+    bank: tuple["Traits", ...] = ()
 
     def within(self, kind: DType) -> "Traits":
         """For sums in a type: of the products those as precise as that is."""
@@ -97,7 +100,7 @@ UNSEEN = "unknown: pass the filter, not its shape"
 
 
 def traits_of(g: Array) -> Found:
-    """The part of a 2-D filter that matters, and its traits; of a bank ``bits`` and ``wide`` alone.
+    """The part of a 2-D filter that matters, and its traits; of a bank bits, width and members.
 
     Examples
     --------
@@ -109,7 +112,8 @@ def traits_of(g: Array) -> Found:
     if g.size == 0 or g.ndim < 2 or g.dtype.kind not in "biufc":
         return UNKNOWN  # refused later
     if g.ndim > 2:
-        return WHOLE, Traits(bits=_most_bits(g), wide=_is_wide(g))
+        members = _members(g.tobytes(), g.shape, g.dtype) if g.ndim == 3 else ()
+        return WHOLE, Traits(bits=_most_bits(g), wide=_is_wide(g), bank=members)
     return _found(g.tobytes(), g.shape, g.dtype)
 
 
@@ -120,6 +124,14 @@ def _found(content: bytes, shape: tuple[int, ...], dtype: DType) -> Found:
     lines = [np.flatnonzero((g != 0).any(axis)) for axis in (1, 0)]
     part = part_of(lines, shape)
     return part, _traits(part.of(g))
+
+
+@lru_cache(maxsize=64)
+def _members(content: bytes, shape: tuple[int, ...], dtype: DType) -> tuple[Traits, ...]:
+    """The filters of a bank over plain images; layers sum over channels, whose sums are rounded."""
+    bank = np.frombuffer(content, dtype).reshape(shape)
+    found = tuple(Traits(differences=differences_in(g)) for g in bank)
+    return found if any(one.differences for one in found) else ()
 
 
 def total(g: Array) -> int:

@@ -3,11 +3,13 @@
 A filter bank over plain images, or a depthwise layer.  Output plane ``(b, o)`` is the image's plane
 ``(b, o // multiplier)`` under filter ``o``, so `direct` or `fft` answers it whatever the border,
 stride, dilation and types.  Wins where planes are large or filters wide.  Relies on compiled code
-that calls the other method's kernel, plane by plane.
+that calls the other method's kernel, plane by plane.  The other method is told which filter's taps
+cancel, so that their results are exactly 0 where pixels are equal.
 
 A unit is a row of an output plane, counted over all planes.
 """
 
+import itertools
 import math
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -22,17 +24,16 @@ from ..crew.record import call
 from ..dtypes import Array, DType, kernel_dtype
 from ..problem import Problem
 from . import direct, fft
-from .kernels import Kernels, Taps, rows_of_planes, signature
+from .kernels import Kernels, Taps, as_layout, rows_of_planes, signature
 from .usual import (
     bank_of,
     inputs_apart,
     obstacle,
     outputs_apart,
     sums as sums,
-    unasked as unasked,
 )
 
-ADDRESS, TAPS, OUTPUTS, MULTIPLIER, ROWS, HEADER = range(6)
+ADDRESS, TAPS, LAYOUT, OUTPUTS, MULTIPLIER, ROWS, HEADER = range(7)
 
 
 class Work(NamedTuple):
@@ -65,6 +66,11 @@ def applicable(problem: Problem) -> str | None:
     return f"each filter sums over {inputs} channels" if inputs > 1 else None
 
 
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names it gets it; None: it may be chosen."""
+    return None
+
+
 def _planes(problem: Problem, count: int) -> Problem:
     """The question of so many output planes."""
     return replace(
@@ -74,6 +80,7 @@ def _planes(problem: Problem, count: int) -> Problem:
         axes=(1, 2),
         bank=None,
         reflect=False,
+        traits=problem.traits._replace(bank=()),
     )
 
 
@@ -90,6 +97,14 @@ def _inner(problem: Problem) -> tuple[ModuleType, Problem]:
     if transformed and fft.cost(one) < direct.cost(one):
         return fft, one
     return direct, everything
+
+
+def _questions(problem: Problem) -> list[Problem]:
+    """One for each filter, where the taps of one cancel; else one for all."""
+    question, members = _inner(problem)[1], problem.traits.bank
+    if not (members and problem.rounded):
+        return [question]
+    return [replace(question, traits=traits, reflect=problem.reflect) for traits in members]
 
 
 def _count(problem: Problem) -> int:
@@ -134,19 +149,25 @@ def _packing(problem: Problem) -> int:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters one after another as the other method reads them, read-only."""
-    inner, question = _inner(problem)
-    prepared = [inner.prepare(question, taps[0]) for taps in g]
+    inner, questions = _inner(problem)[0], _questions(problem)
+    prepared = []
+    for question, (taps,) in zip(itertools.cycle(questions), g, strict=False):
+        given = taps[::-1, ::-1] if question.reflect else taps  # the bank's are turned already
+        prepared.append(inner.prepare(question, np.ascontiguousarray(given)))
     values = np.zeros((len(g), _pitch(problem)), prepared[0].values.dtype)
-    for row, taps in zip(values, prepared, strict=True):
-        row[: taps.values.size] = taps.values
+    for row, one in zip(values, prepared, strict=True):
+        row[: one.values.size] = one.values
     values.flags.writeable = False
-    limits = [taps.limit for taps in prepared if taps.limit is not None]
+    limits = [one.limit for one in prepared if one.limit is not None]
     return Taps(values.ravel(), min(limits, default=None))
 
 
 @lru_cache(maxsize=256)
 def _pitch(problem: Problem) -> int:
-    """Numbers from one prepared filter to the next: whole cache lines."""
+    """Numbers from one prepared filter to the next: whole cache lines.
+
+    Those of a plain filter: differences are fewer than taps.
+    """
     inner, question = _inner(problem)
     size = inner.prepare(question, np.zeros(problem.filter, problem.filter_dtype)).values.size
     line = machine.CACHE_LINE // problem.sums.itemsize
@@ -193,20 +214,22 @@ def layout(problem: Problem) -> Array:
 
     The kernel stays there as long as the process does: see `jit.address`.
     """
-    (inner, question), bank = _inner(problem), bank_of(problem)
+    (inner, _), bank = _inner(problem), bank_of(problem)
     kinds = kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
     address = inner.kernels(*kinds).address
     multiplier = bank.outputs // bank.channels
-    numbers = [address, _pitch(problem), bank.outputs, multiplier, problem.plane[0]]
-    result = np.concatenate([np.array(numbers, np.int64), inner.layout(question)])
-    result.flags.writeable = False
-    return result
+    layouts = [inner.layout(question) for question in _questions(problem)]
+    longest = max(map(len, layouts))
+    pitch = longest if len(layouts) > 1 else 0
+    numbers = [address, _pitch(problem), pitch, bank.outputs, multiplier, problem.plane[0]]
+    padded = [np.pad(one, (0, longest - len(one))) for one in layouts]
+    return as_layout(numbers, *padded)
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
-    method, question = _inner(problem)
-    return int(method.workspace(question))
+    method = _inner(problem)[0]
+    return max(int(method.workspace(question)) for question in _questions(problem))
 
 
 def fill(problem: Problem) -> Array:
@@ -232,6 +255,6 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         channel = o // layout[MULTIPLIER]
         call(
             layout[ADDRESS], f[b, channel : channel + 1], taps[o * pitch : (o + 1) * pitch], fill,
-            out[b, o : o + 1], layout[HEADER:], scratch, first, last,
+            out[b, o : o + 1], layout[HEADER + o * layout[LAYOUT] :], scratch, first, last,
         )  # fmt: skip
         start += last - first

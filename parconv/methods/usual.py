@@ -22,6 +22,8 @@ def obstacle(method: ModuleType, problem: Problem) -> str | None:
 
 def unasked(problem: Problem) -> str | None:
     """Why only a caller who names the method gets it; None: it may be chosen."""
+    if problem.traits.bank and problem.rounded:
+        return "the taps of a filter cancel, which it sums like all others"
     return None
 
 

@@ -1,22 +1,34 @@
-"""The register tile of sums of differences: exactly 0 where pixels are equal, whatever the weights.
+"""The register tile of filters that mean more than products: differences, and means.
 
-A difference is made of two vectors and feeds the rows of the tile that share it; `pairs` has the
-order.  Products of neighbouring pixels would leave the rounding error of one of two opposite ones.
+Sums of differences are exactly 0 where pixels are equal, whatever the weights; products would leave
+the rounding error of one of two opposite ones.  Means are scaled sums: pixels, or differences, that
+rows of the tile share are loaded once.  `pairs` has the order.  A tile of its own, so that the one
+of ordinary filters stays as fast as it is.
 """
 
 from collections.abc import Sequence
 from functools import partial
 
 from ...simd import I64, Value
-from .pairs import CROSSED, MEMBERS
-from .tile import Tile
+from .pairs import CROSSED, CROSSED_KIND, MEMBERS, SUM_KINDS
+from .tile import TABLE, Tile
 
 
 class DifferenceTile(Tile):
     """Emits tiles of one width."""
 
     name = "parconv.differences"
-    scales = False
+
+    def finished(self, sums: list[Value], taps: Value) -> list[Value]:
+        """Scaled, where the pass asks, by the number that two after the taps make together."""
+        code = self.code
+
+        def scaled() -> list[Value]:
+            most, rest = (code.splat(code.read(taps, n)) for n in range(2))
+            return [code.scaled(value, most, rest) for value in sums]
+
+        asked = self.builder.icmp_signed("!=", code.read(self.steps, TABLE), I64(0))
+        return code.when(asked, sums, scaled)
 
     def one_group(
         self, source: Value, taps: Value, group: Value, sums: Sequence[Value]
@@ -29,28 +41,28 @@ class DifferenceTile(Tile):
             )
             for at in (0, 2)
         )  # fmt: skip
-        kinds = {
-            count: partial(self.term, count, first, second, taps, sums)
-            for count in range(1, MEMBERS + 1)
-        }
-        kinds[MEMBERS + 1] = partial(self.crossed, first, second, taps, sums)
+        kinds = {CROSSED_KIND: partial(self.crossed, first, second, taps, sums)}
+        for count in range(1, MEMBERS + 1):
+            kinds[count] = partial(self.term, count, (first, second), taps, sums)
+            kinds[SUM_KINDS + count] = partial(self.term, count, (first,), taps, sums)
         taps, *sums = code.choose(code.read(group, 4), kinds)
         return [taps, code.at(group, 5), *sums]
 
     def term(
-        self, count: int, first: Value, second: Value, taps: Value, sums: Sequence[Value]
+        self, count: int, places: Sequence[Value], taps: Value, sums: Sequence[Value]
     ) -> list[Value]:
-        """Differences of ``count`` rows that the tile's rows share."""
+        """Pixels, or differences of two, of ``count`` filter rows, which the tile's rows share."""
         code, total = self.code, dict(zip(self.cells, sums, strict=True))
         weights = [code.splat(code.read(taps, member)) for member in range(count)]
         for row in range(self.rows + count - 1):
             for vector in range(self.vectors):
-                one, other = (self.pixels(pixel, row, vector) for pixel in (first, second))
-                apart = self.builder.fsub(one, other)
+                value, *other = (self.pixels(place, row, vector) for place in places)
+                if other:
+                    value = self.builder.fsub(value, other[0])
                 for member, weight in enumerate(weights):
                     cell = row - member, vector
                     if cell in total:
-                        total[cell] = code.fma(apart, weight, total[cell])
+                        total[cell] = code.fma(value, weight, total[cell])
         return [code.at(taps, count), *(total[cell] for cell in self.cells)]
 
     def crossed(

@@ -1,8 +1,9 @@
-"""The order in which a filter whose taps cancel is summed: differences of two pixels.
+"""The order in which a filter whose taps cancel, or are all equal, is summed: its terms.
 
 Pure arithmetic on places.  Neighbouring differences of the same two columns make a term: where both
 of their pixels lie a row of the output further down, the outputs of a tile share the differences;
-where one lies further down and the other further up (crossed), they share the pixels.
+where one lies further down and the other further up (crossed), they share the pixels.  Neighbouring
+equal taps of a column make a term of sums.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ from .packing import packing_of
 
 MEMBERS = 3  # differences of a term at most: its weights are held in registers
 CROSSED = 2  # of a crossed one: it holds as many pixels of both kinds
+# Kinds of terms: up to `MEMBERS` the number of differences, then crossed ones, then `SUM_KINDS` and
+# the number of pixels.
+CROSSED_KIND = SUM_KINDS = MEMBERS + 1
 
 Parts = tuple[tuple[int, int], ...]
 Pair = tuple[int, int]
@@ -26,7 +30,8 @@ Pair = tuple[int, int]
 class Term(NamedTuple):
     """Filter row and column of both pixels of the first difference, and which ones it holds.
 
-    ``ways``: in which direction the second pixels of the others lie, 1 down and -1 up.
+    ``ways``: in which direction the second pixels of the others lie, 1 down and -1 up; 0 where
+    pixels are summed, not differences.
     """
 
     first: Pair
@@ -36,8 +41,10 @@ class Term(NamedTuple):
 
     @property
     def kind(self) -> int:
-        """What the tile does with it: the number of its differences, or more of a crossed one."""
-        return len(self.members) if self.ways == 1 else MEMBERS + 1
+        """What the tile does with it."""
+        if self.ways == 0:
+            return SUM_KINDS + len(self.members)
+        return len(self.members) if self.ways == 1 else CROSSED_KIND
 
 
 def places_of(problem: Problem, part: int) -> Array:
@@ -50,9 +57,10 @@ def places_of(problem: Problem, part: int) -> Array:
 @lru_cache(maxsize=256)
 def terms_of(problem: Problem, part: int) -> list[Term]:
     """The terms of one part of the filter, in order of addition."""
+    if problem.mean:
+        return _sums(problem)
     rows, columns = np.divmod(places_of(problem, part), problem.filter[1])
-    apart = 0 if packing_of(problem).gather_rows else problem.stride[0]
-    step = apart // problem.dilation[0] if apart % problem.dilation[0] == 0 else 0
+    step = _step(problem)
     terms: list[Term] = []
     order = np.lexsort((rows[:, 0], columns[:, 1], columns[:, 0]))
     for n in order.tolist():
@@ -63,6 +71,24 @@ def terms_of(problem: Problem, part: int) -> list[Term]:
             terms.pop()
         terms.append(joined or new)
     return terms
+
+
+def _step(problem: Problem) -> int:
+    """Filter rows whose pixels lie a row of the output apart; 0 where none do."""
+    (sy, _), (dy, _) = problem.stride, problem.dilation
+    return 0 if packing_of(problem).gather_rows or sy % dy else sy // dy
+
+
+def _sums(problem: Problem) -> list[Term]:
+    """Of pixels, column by column."""
+    step, (rows, columns) = _step(problem) or problem.filter[0], problem.filter
+    runs = [list(range(phase, rows, step)) for phase in range(min(step, rows))]
+    parts = [run[n : n + MEMBERS] for run in runs for n in range(0, len(run), MEMBERS)]
+    return [
+        Term((part[0], column), (part[0], column), part, ways=0)
+        for column in range(columns)
+        for part in parts
+    ]
 
 
 def _joined(term: Term, new: Term, step: int) -> Term | None:
@@ -96,12 +122,14 @@ def weights_of(problem: Problem, g: Array, parts: Parts) -> Array:
 
 def encode_differences(
     terms: Sequence[tuple[int, Term]],
+    scaled: bool,
     row_at: Callable[[int], int],
     column_at: Callable[[int, int], int],
 ) -> list[int]:
     """The numbers of one pass, each term with its part of the image, as `tile` has those of others.
 
-    A pass of no columns: number of terms, then row and column of both pixels and the kind of each.
+    A pass of no columns: number of terms, whether the two numbers after the taps scale their sums,
+    then row and column of both pixels and the kind of each term.
     """
     numbers = [
         number
@@ -111,4 +139,4 @@ def encode_differences(
             column_at(part, term.second[1]), term.kind,
         )
     ]  # fmt: skip
-    return [0, len(terms), 0, 0, *numbers]
+    return [0, len(terms), scaled, *numbers]

@@ -129,9 +129,11 @@ def _of_mean(problem: Problem, g: Array) -> Array:
 
 def length(problem: Problem, parts: Parts) -> int:
     """How many numbers a pass reads."""
+    if problem.mean:
+        return math.prod(problem.filter) + 2
     if cancels(problem, parts):
         return sum(len(places_of(problem, part)) for _, part in parts)
-    return len(order_of(problem, parts)) + 2 * problem.mean
+    return len(order_of(problem, parts))
 
 
 def tables(problem: Problem) -> list[list[int]]:
@@ -156,14 +158,14 @@ def _table(
     row_at: Callable[[int], int],
     column_at: Callable[[int, int], int],
 ) -> list[int]:
-    if cancels(problem, parts):
+    if problem.mean or cancels(problem, parts):
         terms = [(part, term) for part, of in parts for term in terms_of(problem, of)]
-        return encode_differences(terms, row_at, column_at)
+        return encode_differences(terms, problem.mean, row_at, column_at)
     columns = [[column_at(part, n) for n in range(problem.filter[1])] for part, _ in parts]
     groups = [(row_at(rows[0]), rows) for _, rows in groups_of(problem)]
     chosen = support_of(problem)
     if chosen is None:
-        return encode_pass(np.concatenate(columns).tolist(), groups, problem.mean)
+        return encode_pass(np.concatenate(columns).tolist(), groups)
     every = np.array(columns)
     return encode_sparse_pass(
         [(at, every[:, chosen[rows[0]]].ravel().tolist()) for at, rows in groups]

@@ -75,25 +75,24 @@ def row_groups(taps: int, stride: int, dilation: int) -> list[Group]:
 
 
 # A pass is what the tile loops over, as int64 numbers:
-#   number of columns, number of steps, whether sums are scaled by the two numbers after the taps,
-#   offset of each column (one more, read but not used), then input row, kind and column of each
-#   step.  Kind n <= GROUP: all columns of n filter rows; kind
+#   number of columns, number of steps, offset of each column (one more, read but not used), then
+#   input row, kind and column of each step.  Kind n <= GROUP: all columns of n filter rows; kind
 #   GROUP + n: n neighbouring columns of one filter row.
-COLUMNS, GROUPS, SCALED, TABLE = range(4)
+COLUMNS, GROUPS, TABLE = 0, 1, 2
 
 
-def encode_pass(columns: Sequence[int], groups: Sequence[Group], scaled: bool) -> list[int]:
+def encode_pass(columns: Sequence[int], groups: Sequence[Group]) -> list[int]:
     """The numbers of one pass over groups of filter rows with taps in all ``columns``."""
     steps: list[int] = []
     for first, rows in groups:
         steps += [first, len(rows), 0] if len(rows) > 1 else _flat_steps(first, columns)
-    return [len(columns), len(steps) // 3, scaled, *columns, 0, *steps]
+    return [len(columns), len(steps) // 3, *columns, 0, *steps]
 
 
 def encode_sparse_pass(rows: Sequence[tuple[int, Sequence[int]]]) -> list[int]:
     """The numbers of one pass over filter rows: ``(input row, offsets of its taps)`` of each."""
     steps = [number for row, columns in rows for number in _flat_steps(row, columns)]
-    return [1, len(steps) // 3, 0, 0, 0, *steps]
+    return [1, len(steps) // 3, 0, 0, *steps]
 
 
 def _flat_steps(row: int, columns: Sequence[int]) -> list[int]:
@@ -134,7 +133,6 @@ class Tile:
     """Emits tiles of one width; the attributes are IR values of the function's arguments."""
 
     name = "parconv.tile"
-    scales = True  # whether sums may be scaled: integers are not
 
     def __init__(
         self, builder: Any, convert: Any, rows: int, vectors: int, *arguments: Value
@@ -148,7 +146,6 @@ class Tile:
         self.cells = [(row, vector) for row in range(rows) for vector in range(vectors)]
         self.columns = self.code.read(self.steps, COLUMNS)
         self.groups = self.code.read(self.steps, GROUPS)
-        self.scaled = builder.icmp_signed("!=", self.code.read(self.steps, SCALED), I64(0))
         self.offsets = self.code.at(self.steps, TABLE)
         self.members = self.code.at(self.offsets, self.columns, 1)
 
@@ -171,11 +168,13 @@ class Tile:
             [self.taps, self.members, *zeros],
             lambda _, taps, group, *sums: self.one_group(source, taps, group, sums),
         )
-        if self.scales and self.code.kind != I64:
-            sums = self.code.when(self.scaled, sums, lambda: self.times(taps, sums))
-        self.store(sums, left)
+        self.store(self.finished(sums, taps), left)
         with self.builder.if_then(self.asked(PREFETCH)):
             self.prefetch(self.code.at(self.ahead, left))
+
+    def finished(self, sums: list[Value], taps: Value) -> list[Value]:
+        """What the sums become before they are stored, given what follows the taps."""
+        return sums
 
     def one_group(
         self, source: Value, taps: Value, group: Value, sums: Sequence[Value]
@@ -243,11 +242,6 @@ class Tile:
                     if cell in total:
                         total[cell] = code.fma(pixels, weight, total[cell])
         return [total[cell] for cell in self.cells]
-
-    def times(self, scale: Value, sums: Sequence[Value]) -> list[Value]:
-        """The sums times a number that two make together."""
-        most, rest = (self.code.splat(self.code.read(scale, n)) for n in range(2))
-        return [self.code.scaled(value, most, rest) for value in sums]
 
     def asked(self, flag: int) -> Value:
         return self.builder.icmp_signed("!=", self.builder.and_(self.flags, I64(flag)), I64(0))

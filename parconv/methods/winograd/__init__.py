@@ -30,6 +30,7 @@ from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType, kernel_dtype
 from ...problem import Problem
+from .. import usual
 from ..direct.packing import odd_lines
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import bank_of, fill as fill, sums as sums
@@ -66,7 +67,7 @@ def unasked(problem: Problem) -> str | None:
     """Why only a caller who names this method gets it; None where its error is tolerated."""
     if problem.tolerance is None:
         return "its error is several times that of other methods: name it, or state a tolerance"
-    return None
+    return usual.unasked(problem)
 
 
 def error(problem: Problem) -> float:
