@@ -1,9 +1,10 @@
 """Memory for results: on pages, and if the user wishes used again when nobody holds it any more."""
 
 import math
-import sys
+import weakref
 from collections import deque
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from .shown import shown
 _HUGE_PAGE = 1 << 21
 _PAGE = 1 << 12
 _ADDRESSES = 1 << 62
-_IDLE = 2  # references to an array that one local name and a call's argument hold
 
 
 def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
@@ -40,39 +40,64 @@ def _from_page(raw: Array) -> Array:
     return raw[start : start + raw.size - _PAGE]
 
 
+class _Lease:
+    """Stands for memory in use: the array made from it refers to it, and so does every view.
+
+    So memory is free when its lease is gone, whatever the interpreter counts: Python 3.14 counts
+    no references that local names hold, free-threaded builds count in two places.
+    """
+
+    __slots__ = ("__array_interface__", "__weakref__", "_memory")
+
+    def __init__(self, memory: Array) -> None:
+        self._memory = memory
+        self.__array_interface__ = _from_page(memory).__array_interface__
+
+
+class _Known(NamedTuple):
+    """The memory of a result, and whether that is alive."""
+
+    memory: Array
+    lease: weakref.ref[_Lease]
+
+
 class _Kept:
     """The memory of the latest results, up to ``limit`` bytes of it.
 
-    Views of an array refer to the array that owns their memory, so memory whose owner only this
-    class refers to is free.  No locks, which an interrupt could leave locked: what one thread looks
-    at is out of the others' sight.
+    No locks, which an interrupt could leave locked, and no callbacks, which garbage collection
+    could run amid the code here: what one thread looks at is out of the others' sight.
     """
 
     def __init__(self) -> None:
         self.limit = 0
-        self._owners: deque[Array] = deque()
+        self._known: deque[_Known] = deque()
 
     def take(self, nbytes: int) -> Array:
         """Bytes on a page: those of a result of this size that is gone, or new ones."""
-        for _ in range(len(self._owners)):
+        size = nbytes + _PAGE
+        if size > self.limit:
+            return on_page(nbytes)
+        memory = self._free(size)
+        lease = _Lease(np.empty(size, np.uint8) if memory is None else memory)
+        self._known.append(_Known(lease._memory, weakref.ref(lease)))
+        self.drop()
+        return np.asarray(lease)
+
+    def _free(self, size: int) -> Array | None:
+        """Memory of this size that no result uses, forgotten here."""
+        for _ in range(len(self._known)):
             with suppress(IndexError):  # another thread was faster
-                owner = self._owners.popleft()
-                free = sys.getrefcount(owner) == _IDLE and owner.size == nbytes + _PAGE
-                result = _from_page(owner) if free else None
-                self._owners.append(owner)
-                if result is not None:
-                    return result
-        owner = np.empty(nbytes + _PAGE, np.uint8)
-        if owner.size <= self.limit:
-            self._owners.append(owner)
-            self.drop()
-        return _from_page(owner)
+                known = self._known.popleft()
+                if known.memory.size == size and known.lease() is None:
+                    return known.memory
+                self._known.append(known)
+        return None
 
     def drop(self) -> None:
         """Forget the oldest beyond the limit; what a result still uses lives on with it."""
-        while sum(owner.size for owner in tuple(self._owners)) > self.limit:
+        while sum(known.memory.size for known in tuple(self._known)) > self.limit:
             with suppress(IndexError):
-                self._owners.popleft()
+                self._known.popleft()
 
 
 _kept = _Kept()
