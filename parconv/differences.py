@@ -14,6 +14,7 @@ import numpy as np
 from .dtypes import Array, DType
 
 PLACE: DType = np.dtype(np.int32)
+KEPT_BYTES = 1 << 12  # of a filter that is remembered
 
 
 class Differences(NamedTuple):
@@ -44,13 +45,18 @@ def differences(g: Array) -> Differences | None:
     >>> differences(np.array([[1, 2, 1]])) is None
     True
     """
-    return _differences(g.tobytes(), g.shape, g.dtype)
+    if g.nbytes > KEPT_BYTES:
+        return _found(g.ravel(), g.shape)
+    return _kept(g.tobytes(), g.shape, g.dtype)
 
 
 @lru_cache(maxsize=64)
-def _differences(content: bytes, shape: tuple[int, ...], dtype: DType) -> Differences | None:
-    taps = np.frombuffer(content, dtype)
-    taps = taps.astype(np.int64) if taps.dtype.kind == "i" else taps
+def _kept(content: bytes, shape: tuple[int, ...], dtype: DType) -> Differences | None:
+    return _found(np.frombuffer(content, dtype), shape)
+
+
+def _found(taps: Array, shape: tuple[int, ...]) -> Differences | None:
+    taps = taps.astype(np.int64) if taps.dtype.kind in "bi" else taps
     if not _cancel(taps):
         return None
     first, second = _opposite(taps)
