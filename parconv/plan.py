@@ -1,7 +1,7 @@
 """The decision for one problem, a value that prints, explains and runs; `planner` makes it."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -23,6 +23,7 @@ from .prediction import Prediction, usual_seconds
 from .problem import Problem
 from .strategies import STRATEGIES
 from .strategies.work import Work
+from .traits import key_of
 from .wisdom import Wisdom
 
 KEPT_BYTES = 1 << 12  # of a prepared filter that a plan keeps: there may be hundreds of plans
@@ -65,8 +66,11 @@ class Plan:
     launch: int
     eager: bool = True
     wisdom: Wisdom | None = None
-    taps: Any = field(default=None, repr=False, compare=False)
-    _last: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
+    g: Any = field(default=None, repr=False, compare=False)  # the caller's filter, if it is known
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was decided, and the filter: compiled code and prepared taps are found again."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     # --- run ---
 
@@ -116,8 +120,18 @@ class Plan:
         return None
 
     def with_filter(self, g: Filter) -> "Plan":
-        """The plan with its filter prepared, ready to be called."""
-        return replace(self, taps=self.prepare(g))
+        """The plan with a copy of its filter, prepared: ready to be called."""
+        kept = g.copy()
+        if isinstance(kept, np.ndarray):
+            kept.flags.writeable = False
+        plan = replace(self, g=kept)
+        assert plan.taps is not None  # refused here, not in the first call, if it must be
+        return plan
+
+    @lazily
+    def taps(self) -> Any:
+        """The filter as the method's kernel reads it; None for a plan without."""
+        return None if self.g is None else self.prepare(self.g)
 
     def prepare(self, g: Filter) -> Any:
         """The filter as the method's kernel reads it; a small one is kept for the next call."""
@@ -125,7 +139,7 @@ class Plan:
             return Taps(np.empty(0))
         if self.problem.bank:
             return self._prepare_bank(banks.weights(np.asarray(g), self.problem.reflect))
-        key = g.dtype, g.tobytes()
+        key = key_of(g)
         for known, taps in self._last:
             if known == key:
                 return taps
@@ -133,6 +147,11 @@ class Plan:
         if taps.values.nbytes <= KEPT_BYTES:
             self._last[:] = [(key, taps)]
         return taps
+
+    @lazily
+    def _last(self) -> list[Any]:
+        """The filter prepared last, and its key: one pair, or none."""
+        return []
 
     @quietly
     def _prepare_one(self, g: Filter) -> Any:

@@ -133,9 +133,9 @@ def recalled(g: Array, find: Callable[[Array], Any]) -> Any:
     return _remembered(key, find(g)) if found is None else found
 
 
-def key_of(g: Array) -> Any:
-    """What tells filters apart; it keeps none alive."""
-    if g.nbytes <= KEY_BYTES:
+def key_of(g: Any) -> Any:
+    """What tells filters apart, arrays or their factors; it keeps none alive."""
+    if g.nbytes <= KEY_BYTES or not isinstance(g, np.ndarray):
         return g.dtype, g.shape, g.tobytes()
     return g.dtype, g.shape, sha256(np.ascontiguousarray(g).data).digest()
 
