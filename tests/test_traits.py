@@ -14,7 +14,9 @@ from oracle import BORDERS, MODES
 import parconv
 from parconv import traits
 from parconv.dtypes import FLOAT32, FLOAT64
+from parconv.methods import direct, fft
 from parconv.products import MOST_PRODUCTS, PRODUCT_EPSILONS, products
+from parconv.remembering import TABLE_BYTES, Remembered, nbytes, remembered
 from parconv.traits import UNKNOWN, WHOLE, traits_of
 
 RNG = np.random.default_rng(7)
@@ -307,3 +309,39 @@ def test_colour_rows_are_wider_rows() -> None:
     assert (stack.channels, stack.planes, stack.shape) == (3, 4, (4, 18, 26, 3))
     strided = parconv.plan2d(((20, 30, 3), "uint8"), np.ones((3, 5)), axes=(0, 1), stride=2)
     assert (strided.problem.channels, strided.problem.planes) == (1, 3)
+
+
+# --- what is remembered of problems --------------------------------------------------------------
+
+
+def test_tables_are_remembered_up_to_so_many_bytes() -> None:
+    calls = []
+
+    @remembered(1000)
+    def table(n: int) -> np.ndarray:
+        calls.append(n)
+        return np.zeros(n, np.uint8)
+
+    assert table(400) is table(400)
+    table(600)
+    assert table(400) is table(400)
+    table(1)  # one too many
+    table(1001)  # never kept
+    assert calls == [400, 600, 1, 1001]
+    table(400)
+    table(1001)
+    assert calls[4:] == [400, 1001]
+
+
+@pytest.mark.parametrize("method", [direct, fft])
+def test_many_shapes_of_an_image_cost_no_memory(method: Any) -> None:
+    """A filter of 200 x 200 has 40,000 taps, and a table a number for each."""
+    tables = [table for table in vars(method).values() if isinstance(table, Remembered)]
+    assert tables
+    for table in tables:
+        table.cache_clear()
+        for rows in range(300, 380):
+            table(parconv.plan2d(((rows, 300), "float32"), ((200, 200), "float32")).problem)
+        kept = sum(map(nbytes, table._known.values()))
+        assert kept <= TABLE_BYTES
+        table.cache_clear()

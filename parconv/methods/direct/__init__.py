@@ -20,6 +20,7 @@ from ...arguments import BOUNDARIES
 from ...bands import split_rows
 from ...dtypes import Array, DType, real
 from ...problem import Problem
+from ...remembering import TABLE_BYTES, remembered
 from ...traits import total
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, sums as sums, unasked as unasked
@@ -139,7 +140,7 @@ def in_place(problem: Problem) -> tuple[int, int, int, int]:
     return top, max(bottom, top), left, right
 
 
-@lru_cache(maxsize=256)
+@remembered(TABLE_BYTES)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     pack = packing_of(problem)

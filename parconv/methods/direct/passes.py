@@ -7,7 +7,6 @@ sums of products, or of differences where the taps cancel (`pairs` has their ord
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ...differences import PLACE
 from ...dtypes import Array
 from ...means import scale, unit
 from ...problem import Problem
+from ...remembering import TABLE_BYTES, remembered
 from .packing import packing_of
 from .pairs import encode_differences, places_of, terms_of, weights_of
 from .tile import Group, encode_pass, encode_sparse_pass, row_groups
@@ -86,9 +86,14 @@ def order(problem: Problem) -> Array:
     return np.concatenate([order_of(problem, parts) for parts in passes(problem)])
 
 
-@lru_cache(maxsize=256)
 def order_of(problem: Problem, parts: Parts) -> Array:
     """The same of one pass."""
+    return _order_of((problem, parts))
+
+
+@remembered(TABLE_BYTES)
+def _order_of(question: tuple[Problem, Parts]) -> Array:
+    problem, parts = question
     place = ordered(problem, np.arange(math.prod(problem.filter)).reshape(problem.filter))
     chosen = support_of(problem)
     places = []

@@ -32,6 +32,7 @@ from ...bands import split_rows
 from ...dtypes import Array, DType
 from ...means import meant
 from ...problem import Problem
+from ...remembering import TABLE_BYTES, remembered
 from .. import direct
 from ..kernels import Kernels, Taps, signature
 from ..usual import sums as sums
@@ -79,7 +80,7 @@ def cost(problem: Problem) -> float:
 # --- the filter ----------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=256)
+@remembered(TABLE_BYTES)
 def _places(problem: Problem) -> tuple[Array, Array]:
     """(row, column) of the window that each tap meets for output (0, 0), in order of addition."""
     rows, columns = np.divmod(direct.order(direct.plain(problem)), problem.filter[1])
@@ -152,7 +153,7 @@ def _passes(size: int) -> list[int]:
     return numbers
 
 
-@lru_cache(maxsize=256)
+@remembered(TABLE_BYTES)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     grid, lanes = grid_of(problem), machine.lanes(problem.compute.itemsize)
