@@ -11,12 +11,12 @@ import numpy as np
 from . import arrays, banks, ceilings, complex_planes, complexes
 from .bands import joined
 from .crew import Terms
-from .crew.floats import like
 from .dtypes import Array, DType, kernel_dtype, quietly, real
+from .excerpts import excerpt, run_band
 from .explain import explain
 from .lazily import lazily
 from .methods import methods_for
-from .methods.kernels import Taps, rows_of_planes
+from .methods.kernels import Taps
 from .outer import Filter
 from .outputs import new_output
 from .prediction import Prediction, usual_seconds
@@ -218,6 +218,7 @@ class Plan:
         work = Work(
             kernels=self.kernels,
             remote=partial(run_band, self.method, problem),
+            excerpt=partial(excerpt, self.method, problem),
             bands=self.bands,
             runs=joined(self.bands),
             table=table,
@@ -289,24 +290,3 @@ class Plan:
     def explain(self) -> str:
         """The plan in full, one fact a line."""
         return explain(self)
-
-
-def run_band(
-    name: str, problem: Problem, image: Array, taps: Array, start: int, stop: int, mode: int
-) -> list[tuple[Any, Array]]:
-    """The pieces ``(index, values)`` of a result that a band fills, in whatever process this is.
-
-    In the floating-point mode of the caller's.
-
-    The output is allocated whole but only touched where the band lies.
-    """
-    method, kind = methods_for(problem)[name], kernel_dtype(problem.dtype)
-    shape = problem.maps if problem.bank else (problem.planes, *problem.plane)
-    out = np.empty(shape, kind)
-    scratch = np.zeros(method.workspace(problem), taps.dtype)
-    compiled = method.kernels(image.dtype, problem.compute, kind).serial
-    arrays = image, taps, method.fill(problem), out, method.layout(problem)
-    with like(mode):
-        compiled(*arrays, scratch, start, stop)
-    regions = method.regions if problem.bank else rows_of_planes
-    return [(index, out[index].copy()) for index in regions(problem, start, stop)]

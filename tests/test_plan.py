@@ -16,7 +16,7 @@ from parconv.methods import METHODS
 from parconv.strategies import STRATEGIES
 
 TAPS = np.ones((3, 3), np.float32)
-ORDINARY = np.sin(np.arange(9, dtype=np.float32) ** 2).reshape(3, 3)  # nothing special about it
+ORDINARY = np.sin(np.arange(1, 10, dtype=np.float32) ** 2).reshape(3, 3)  # nothing special about it
 
 TEXTS = {
     "conv2d 64x64 float32 * 3x3 -> float32, same, constant: direct, serial, 1 band, 1 thread":

@@ -13,7 +13,8 @@ A method is a module with these names; nothing outside these tables compares the
 * ``layout(problem)``, ``fill(problem)``, ``workspace(problem)`` what else its kernel needs;
 * ``kernels(image, compute, result)`` compiled code that fills rows ``[start, stop)`` of the output;
 * ``bands(problem, parts)`` about so many bands of rows, cut where its tiles end;
-* ``least_band(problem)`` rows of a band that is worth handing to a worker.
+* ``least_band(problem)`` rows of a band that is worth handing to a worker;
+* ``grain(problem)`` rows of output that only come together, where it is not 1.
 
 A method for banks counts in units of its own instead of rows:
 

@@ -23,7 +23,7 @@ from ..bands import split_rows
 from ..crew.record import call
 from ..dtypes import Array, DType, kernel_dtype
 from ..problem import Problem
-from . import direct, fft
+from . import direct, fft, usual
 from .kernels import Kernels, Taps, as_layout, rows_of_planes, signature
 from .usual import (
     bank_of,
@@ -200,6 +200,12 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
         for plane in range(planes)
         for start, stop in inside
     )
+
+
+def grain(problem: Problem) -> int:
+    """That of the other method."""
+    method, question = _inner(problem)
+    return usual.grain(method, question)
 
 
 def least_band(problem: Problem) -> int:

@@ -20,6 +20,11 @@ def obstacle(method: ModuleType, problem: Problem) -> str | None:
     return reason
 
 
+def grain(method: ModuleType, problem: Problem) -> int:
+    """Rows of output, from the first on, that are computed from the same rows of the image."""
+    return int(method.grain(problem)) if hasattr(method, "grain") else 1
+
+
 def unasked(problem: Problem) -> str | None:
     """Why only a caller who names the method gets it; None: it may be chosen."""
     if problem.traits.bank and problem.rounded:

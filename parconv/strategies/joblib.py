@@ -71,7 +71,7 @@ def _by_threads(work: Work, arrays: Arrays, tasks: Dispatch) -> None:
 
 
 def _remotely(work: Work, arrays: Arrays, tasks: Dispatch) -> None:
-    """Bands in other processes, which send what they fill; the output is written here.
+    """Bands in other processes: they get the rows they need, and send those that they fill.
 
     After an interrupt no more are sent, and nobody waits for those that were.
     """
@@ -81,7 +81,8 @@ def _remotely(work: Work, arrays: Arrays, tasks: Dispatch) -> None:
     def orders() -> Iterator[tuple[Any, ...]]:
         with suppress(IndexError):
             while True:
-                yield image, taps, *bands.popleft(), asked
+                band = bands.popleft()
+                yield work.excerpt(image, *band), taps, *band, asked
 
     try:
         results = tasks(work.remote, orders())

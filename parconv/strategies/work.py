@@ -19,6 +19,11 @@ Arrays = tuple[Array, ...]
 Band = tuple[int, int]
 
 
+def all_of(image: Array, start: int, stop: int) -> Array:
+    """An image, whatever units are to be filled."""
+    return image
+
+
 class Work(NamedTuple):
     """What every run of one plan shares: compiled code and the bands it fills.
 
@@ -27,7 +32,7 @@ class Work(NamedTuple):
     """
 
     kernels: Any
-    remote: Callable[..., Any]  # picklable: (image, taps, start, stop, mode) -> [(index, values)]
+    remote: Callable[..., Any]  # picklable: (excerpt, taps, start, stop, mode) -> [(index, values)]
     bands: tuple[Band, ...]
     runs: tuple[Band, ...]  # the same, those that follow one another as one
     table: Array  # the bands again, (n, 2)
@@ -36,6 +41,7 @@ class Work(NamedTuple):
     terms: Terms  # on which the crew helps
     workspace: int  # elements of scratch a worker needs
     element: DType  # and their type
+    excerpt: Callable[..., Any] = all_of  # (image, start, stop) -> what `remote` reads of it
 
     def new_scratch(self, workers: int) -> Array:
         """A row for each worker, zeroed so that discarded lanes never compute on garbage.

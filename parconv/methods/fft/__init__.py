@@ -138,6 +138,11 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     return tuple(itertools.pairwise([*rows, problem.planes * height]))
 
 
+def grain(problem: Problem) -> int:
+    """Rows of a tile: all its outputs depend on all its pixels, by rounding."""
+    return grid_of(problem).step[0]
+
+
 def least_band(problem: Problem) -> int:
     """Rows of a band that is worth handing out."""
     return grid_of(problem).step[0]

@@ -106,6 +106,11 @@ def prepare(problem: Problem, g: Array) -> Taps:
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
+def grain(problem: Problem) -> int:
+    """Rows of a patch: all its outputs depend on all its pixels, by rounding."""
+    return transform_of(problem).size
+
+
 def transform_of(problem: Problem) -> Transform:
     """The fastest whose error is tolerated; F4 for who names the method and no tolerance."""
     if problem.tolerance is None:
