@@ -116,3 +116,15 @@ def test_a_stream_takes_arrays_of_colours() -> None:
         list(parconv.stream([picture], G))
     (result,) = parconv.stream([np.asarray(picture)], G, axes=(0, 1))
     np.testing.assert_array_equal(result, parconv.conv2d(picture, G, axes=(0, 1)))
+
+
+def test_a_stream_of_pictures_knows_their_axes() -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(3).integers(0, 256, (20, 30, 3), np.uint8)
+    g = np.ones((3, 3)) / 9
+    right = parconv.conv2d(pixels, g, axes=(0, 1), dtype="uint8")
+    items = [pillow.fromarray(pixels)] * 2
+    for found in parconv.stream(items, g, axes=(0, 1), dtype="uint8"):
+        np.testing.assert_array_equal(found, right)
+    with pytest.raises(ValueError, match="axes"):
+        next(iter(parconv.stream(items, g)))

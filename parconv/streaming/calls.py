@@ -100,7 +100,7 @@ def stream(
     _check_filter(g)
     limit, g = _limit(memory), as_filter(g)
     out = check_target(out) if isinstance(out, str | os.PathLike) else out
-    source = opened(source)
+    source = opened(source, question.get("axes"))
     check_apart(source, out)
     found = source_of(source, g, question)
     with ExitStack() as stack:
@@ -150,7 +150,7 @@ def plan_stream(
     if hasattr(source_or_spec, "__next__"):
         raise TypeError("source is an iterator, which a look would change: pass (shape, dtype)")
     if not planner.is_spec(source_or_spec):
-        found = source_of(opened(source_or_spec), g, question)
+        found = source_of(opened(source_or_spec, question.get("axes")), g, question)
         return plan_for(found.question, found.items, _limit(memory), whole=found.whole)
     shape, dtype = planner.check_spec("source", source_or_spec)
     asked = Question(shape, dtype, g, question)

@@ -66,8 +66,8 @@ def dtype_of(source: Any) -> DType:
     return check_dtype("source", getattr(corner, "dtype", source.dtype))
 
 
-def pixels(name: str, value: Any) -> Array:
-    """The array that a slice or an item is, if no pixel of it is missing."""
+def pixels(name: str, value: Any, axes: Any = None) -> Array:
+    """The array that a slice or an item is, if no pixel of it is missing; ``axes`` of its planes."""
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
             raise ValueError(
@@ -75,7 +75,7 @@ def pixels(name: str, value: Any) -> Array:
                 "as (part.filled(0) for part in source)"
             )
         value = value.data
-    return as_array(name, value)
+    return as_array(name, value, axes)
 
 
 def fetch(source: Any, index: Any, block: Array) -> None:

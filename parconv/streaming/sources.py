@@ -68,7 +68,7 @@ class Items:
     stamp = None
 
     def __init__(self, items: Iterable[Any], g: Any, keywords: dict[str, Any]) -> None:
-        self._rest = iter(items)
+        self._rest, self._axes = iter(items), keywords.get("axes")
         first = self._next()
         if first is None:
             raise ValueError("source has no items: pass at least one")
@@ -80,7 +80,7 @@ class Items:
 
     def _next(self) -> Array | None:
         for item in self._rest:
-            return foreign.pixels("source's item", item)
+            return foreign.pixels("source's item", item, self._axes)
         return None
 
     def read(self, chunk: Chunk) -> Part | None:
@@ -123,12 +123,12 @@ def _of_items(item: Array, g: Any, keywords: dict[str, Any]) -> Question:
     return alone
 
 
-def opened(source: Any) -> Any:
+def opened(source: Any, axes: Any) -> Any:
     """The array that a path leads to, or that NumPy makes of a tensor; everything else as it is."""
     if isinstance(source, str | os.PathLike):
         return open_source(source)
     if not foreign.is_sliced(source) and foreign.is_like_array(source):
-        return as_array("source", source)
+        return as_array("source", source, axes)
     return source
 
 
