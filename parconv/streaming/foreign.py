@@ -67,7 +67,7 @@ def dtype_of(source: Any) -> DType:
 
 
 def pixels(name: str, value: Any, axes: Any = None) -> Array:
-    """The array that a slice or an item is, if no pixel of it is missing; ``axes`` of its planes."""
+    """The array that a slice or an item is, if no pixel is missing; ``axes`` of its planes."""
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
             raise ValueError(
