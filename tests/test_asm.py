@@ -34,7 +34,7 @@ from parconv.experiments.asm import (
 from parconv.experiments.asm.cpus import DEFAULT, Core, core_of
 from parconv.experiments.asm.isa import ARM, X86, decode
 from parconv.experiments.asm.listing import Loop, hottest, innermost_loops, straight_runs
-from parconv.methods.direct import tile
+from parconv.methods.direct import rows, tile
 from parconv.simd import I64, define_once
 
 # Two taps of a 2 x 1 tile as LLVM writes them, inside a loop that is not innermost.
@@ -256,7 +256,7 @@ def _arm_tile(triple: str, cpu: str = "") -> str:
     module.triple = triple
     kinds = [I64, I64, element, I64, I64, element, number, element, I64, I64, element]
     kinds += [I64] * 3
-    define_once(module, "tile", kinds, tile._emit_rows).linkage = ""
+    define_once(module, "tile", kinds, rows._emit_rows).linkage = ""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     try:

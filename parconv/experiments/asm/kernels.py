@@ -111,7 +111,8 @@ BIGGEST = (GROUP, GROUP)  # a filter whose pass is the largest loop
 
 def loop_of(code: str, size: int, flat: bool) -> Loop:
     """The loop over whole tiles of a group of ``size`` rows, or the step of so many columns."""
-    loops = straight_runs(code) if flat else innermost_loops(code)
+    every = straight_runs(code) if flat else innermost_loops(code)
+    loops = [loop for loop in every if "tile" in loop.function]  # not those of differences
     inner = set() if not flat else {loop.instructions for loop in innermost_loops(code)}
     found = [
         loop for loop in loops if loop.fused == WHOLE * size and loop.instructions not in inner
