@@ -78,6 +78,24 @@ def test_on_another_vector_unit(
     assert any(tmp_path.rglob("*.kernel")), "compiled elsewhere"
 
 
+LONG_LINES = """
+    import sys
+    import pytest
+    from parconv import machine
+    machine.CACHE_LINE = 128
+    sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[1:]]))
+"""
+
+
+def test_cache_lines_as_long_as_apples(run_python: RunPython, tmp_path: Path) -> None:
+    """Results that left scratch in halves of a line went before the array's first element."""
+    names = ("test_widths[3-2-float32]", "test_planes_smaller_than_the_filter[3-2]")
+    tests = [f"{TESTS / 'test_depthwise.py'}::{name}" for name in names]
+    done = run_python(LONG_LINES, *tests, env={"NUMBA_CACHE_DIR": str(tmp_path)}, timeout=500)
+    assert " passed" in done.stdout
+    assert any(tmp_path.rglob("*.nbc")), "compiled elsewhere"
+
+
 @pytest.mark.parametrize("features", [None, ""])
 def test_naming_a_cpu_is_enough(
     features: str | None, run_python: RunPython, tmp_path: Path

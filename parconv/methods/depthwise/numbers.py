@@ -35,7 +35,7 @@ AHEAD_BYTES = 1 << 13
 # 1024 bytes (Zen 5, 2026-11): 32 x 32 x 112 x 112 2.4 2.4 2.8 3.0, or 2.3 2.2 2.1 2.3 where images
 # and results lie alike in their pages; 32 x 192 x 28 x 28 1.0 0.70 0.62 0.67; 32 x 144 x 56 x 56
 # with every second output 1.1 - 1.4 1.3.
-LIMIT_BYTES = {1: 256, 2: 64}
+LIMIT_BYTES = {1: 256, 2: machine.CACHE_LINE}  # a line or more: `drain` takes whole ones
 # Vectors of channels.  32 x 96 x 112 x 112, every second output, two cores: with 1, 2, 3 ahead 4.1
 # 4.2 4.1 ms, without prefetching 4.6.
 LAST_AHEAD_VECTORS = 2
