@@ -88,8 +88,9 @@ def conv2d(
         beside the rounding of a plain sum, is at most so much of the largest ``|f|`` near an output
         times the sum of ``|g|``.  By default "fft" is acceptable and "winograd" is not.  For sums
         in float32 0 refuses both, 2e-6 allows "fft", 1e-5 also "winograd" with patches of 2 x 2
-        outputs, 1e-4 also of 4 x 4; in float64 4e-15, 2e-14 and 2e-13 do.  `Plan.explain` tells
-        the error of the chosen method.
+        outputs, 1e-4 also of 4 x 4; in float64 4e-15, 2e-14 and 2e-13 do.  Where image or a single
+        filter is complex, "fft" needs twice as much.  `Plan.explain` tells the error of the chosen
+        method.
     out : ndarray, optional
         Where to put the result: any layout, the result's shape and dtype.  It may overlap ``f``.
     threads : int, optional

@@ -1,7 +1,8 @@
 """Complex images and filters as real ones, for the methods of one filter that know real ones alone.
 
 The real and imaginary parts of an image are two channels that follow its columns, as they lie in
-memory.  A complex filter is two real ones, whose results are joined.
+memory.  A complex filter is two real ones, whose results are joined.  Errors of both parts, and of
+both halves of a filter, add up to no more than `ERRORS` times those of one.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from .dtypes import Array, real
 from .methods.kernels import Taps
 from .outer import Filter
 from .problem import Problem
+
+ERRORS = 2
 
 
 def is_complex(problem: Problem) -> bool:
@@ -42,6 +45,7 @@ def as_real(problem: Problem) -> Problem:
         plane=(rows, parts * columns),
         dilation=(dy, parts * dx),
         channels=parts * problem.channels,
+        tolerance=None if problem.tolerance is None else problem.tolerance / ERRORS,
     )
 
 
@@ -59,6 +63,13 @@ def cost_of(problem: Problem, method: ModuleType) -> float:
     question = question_for(problem, method)
     times = 1 if problem.bank or question is problem else rounds(problem)
     return times * float(method.cost(question))
+
+
+def error_of(problem: Problem, method: ModuleType) -> float:
+    """What the method may err by beside the rounding of a plain sum."""
+    question = question_for(problem, method)
+    times = 1 if problem.bank or question is problem else ERRORS
+    return times * float(method.error(question))
 
 
 def _is_answered_as_real(problem: Problem, method: ModuleType) -> bool:

@@ -6,7 +6,7 @@
 from typing import Any
 
 from . import budget, crew, machine
-from .complex_planes import question_for
+from .complex_planes import error_of, question_for
 from .methods import methods_for, obstacle
 from .prediction import usual_seconds
 from .strategies import STRATEGIES
@@ -60,7 +60,8 @@ def _error(plan: Any) -> str:
     """What the method states."""
     if plan.problem.compute.kind == "i":
         return "none"
-    error = methods_for(plan.problem)[plan.method].error(plan.question) if plan.bands else 0.0
+    method = methods_for(plan.problem)[plan.method]
+    error = error_of(plan.problem, method) if plan.bands else 0.0
     plain = "of rounding each sum"
     return f"up to {error:.2g} of the largest |f| nearby times sum |g|" if error else plain
 

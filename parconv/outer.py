@@ -32,6 +32,11 @@ class Outer:
     row : array_like, shape (KW,) or (N, KW)
         Likewise, as many lines.
 
+    Attributes
+    ----------
+    columns, rows : ndarray, shape (N, KH) and (N, KW)
+        The factors, float64 or int64, read-only.
+
     Examples
     --------
     >>> import numpy as np

@@ -116,6 +116,14 @@ def test_chosen_where_it_wins() -> None:
     assert parconv.plan2d(((512, 512), "complex64"), ((3, 3), "complex64")).method == "direct"
 
 
+def test_a_tolerance_counts_both_parts() -> None:
+    def method(tolerance: float) -> str:
+        question = {"mode": "same", "tolerance": tolerance}
+        return parconv.plan2d(((512, 512), "complex64"), ((31, 31), "complex64"), **question).method
+
+    assert [method(2e-6), method(4e-6)] == ["direct", "fft"]
+
+
 def test_workspace_counts_what_stands_in_for_complex_planes() -> None:
     image_bytes = 512 * 512 * 8
     for f, g, cval, extra in (
