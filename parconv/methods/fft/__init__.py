@@ -106,9 +106,14 @@ def _prepared(problem: Problem, kind: str, content: bytes) -> Array:
     return values
 
 
+def _averages(problem: Problem) -> bool:
+    """Whether several equal taps weight pixels."""
+    return problem.traits.equal and math.prod(problem.filter) > 1
+
+
 def _total(problem: Problem, g: Array) -> float:
     """Of taps that cancel or are equal, as they are meant."""
-    return float(g.size * meant(g, problem.sums)) if problem.traits.equal else 0.0
+    return float(g.size * meant(g, problem.sums)) if _averages(problem) else 0.0
 
 
 def _on_line(count: int, kind: DType) -> Array:
@@ -171,7 +176,7 @@ def layout(problem: Problem) -> Array:
         row, window, cells, cells + column, block,
         rows.size, 2 * size**2, len(k.FIELDS) + len(table),
         table[0] if column * problem.compute.itemsize > PART_BYTES else 1, len(table) // k.PASS,
-        problem.channels, problem.traits.equal or bool(problem.differences),
+        problem.channels, _averages(problem) or bool(problem.differences),
         2 * size**2 + rows.size,
     ]  # fmt: skip
     result = np.concatenate([numbers, table, rows * row + columns]).astype(np.int64)
