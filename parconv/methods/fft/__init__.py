@@ -13,7 +13,8 @@ the two tiles that share a transform).  So it is relative to the largest pixel w
 not to an output's own neighbourhood: dark surroundings of a very bright spot lose relative
 precision.  ``method="direct"`` bounds the error by the neighbourhood.  Where taps cancel or are all
 equal, a tile's first pixel is taken from it before and given back after: a constant image gives
-exactly 0, or that constant.  The pixels of images of 8
+exactly 0, or that constant; sums by definition are there those of a plain sum, not of the direct
+method.  The pixels of images of 8
 and 16 bits are bounded by their type: with 255 or 65535 for max|f| both bounds hold everywhere, so
 "auto" takes this method for them too.
 
