@@ -5,13 +5,14 @@ whole tiles beside a strip, more than a block; every border, which continues the
 """
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import check_plan
-from oracle import BORDERS
+from oracle import BORDERS, assert_same_bits
 from scipy import ndimage
 
 import parconv
@@ -176,6 +177,31 @@ def test_filters_of_a_bank(dtype: str, correlate: bool) -> None:
                 result = call(np.full(size, value, dtype), g, mode="same", boundary="edge")
                 zero = [n for n, one in enumerate(g) if differences(one) is not None]
                 assert (result[zero] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+@pytest.mark.parametrize("name", ["sobel, down", "laplace", "no product, odd", "gaussian slope",
+                                  "3 x 3", "7 x 7"])  # fmt: skip
+def test_bits_depend_on_nothing_else(name: str, dtype: str) -> None:
+    """Bands, threads, layout, alignment, position."""
+    g, rng = {**CANCEL, **MEANS}[name], np.random.default_rng(8)
+    f = rng.standard_normal((133, 302), np.float32).view(dtype)[:, :151].copy()
+    options: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
+    plan = parconv.plan2d(f, g, threads=1, **options)
+    right = plan(f)
+    for height in (1, 7, 50):
+        edges = [*range(0, len(f), height), len(f)]
+        bands = tuple(itertools.pairwise(edges))
+        assert_same_bits(replace(plan, bands=bands)(f), right)
+    for strategy in ("threads", "prange"):
+        assert_same_bits(parconv.conv2d(f, g, threads=2, strategy=strategy, **options), right)
+    for laid in (np.asfortranarray(f), f.repeat(2, 1)[:, ::2], f[::-1].copy()[::-1]):
+        assert_same_bits(parconv.conv2d(laid, g, **options), right)
+    beside = np.empty((133, 160), dtype)[:, 3:154]
+    assert_same_bits(np.ascontiguousarray(parconv.conv2d(f, g, out=beside, **options)), right)
+    y, x = g.shape[0] // 2 + 1, g.shape[1] // 2 + 1
+    part = parconv.conv2d(f[5:77, 3:93], g, **options)
+    assert_same_bits(part[y:-y, x:-x].copy(), right[5 + y : 77 - y, 3 + x : 93 - x].copy())
 
 
 # --- means ---------------------------------------------------------------------------------------

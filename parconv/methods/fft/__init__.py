@@ -13,7 +13,8 @@ the two tiles that share a transform).  So it is relative to the largest pixel w
 not to an output's own neighbourhood: dark surroundings of a very bright spot lose relative
 precision.  ``method="direct"`` bounds the error by the neighbourhood.  Where taps cancel or are all
 equal, a tile's first pixel is taken from it before and given back after: a constant image gives
-exactly 0, or that constant.  The pixels of images of 8
+exactly 0, or that constant; sums by definition are there those of a plain sum, not of the direct
+method.  The pixels of images of 8
 and 16 bits are bounded by their type: with 255 or 65535 for max|f| both bounds hold everywhere, so
 "auto" takes this method for them too.
 
@@ -107,9 +108,14 @@ def _prepared(problem: Problem, kind: str, content: bytes) -> Array:
     return values
 
 
+def _averages(problem: Problem) -> bool:
+    """Whether several equal taps weight pixels."""
+    return problem.traits.equal and math.prod(problem.filter) > 1
+
+
 def _total(problem: Problem, g: Array) -> float:
     """Of taps that cancel or are equal, as they are meant."""
-    return float(g.size * meant(g, problem.sums)) if problem.traits.equal else 0.0
+    return float(g.size * meant(g, problem.sums)) if _averages(problem) else 0.0
 
 
 def _on_line(count: int, kind: DType) -> Array:
@@ -177,7 +183,7 @@ def layout(problem: Problem) -> Array:
         row, window, cells, cells + column, block,
         rows.size, 2 * size**2, len(k.FIELDS) + len(table),
         table[0] if column * problem.compute.itemsize > PART_BYTES else 1, len(table) // k.PASS,
-        problem.channels, problem.traits.equal or bool(problem.differences),
+        problem.channels, _averages(problem) or bool(problem.differences),
         2 * size**2 + rows.size,
     ]  # fmt: skip
     result = np.concatenate([numbers, table, rows * row + columns]).astype(np.int64)
