@@ -452,6 +452,7 @@ def test_filters_by_name() -> None:
     np.testing.assert_array_equal(filters.parse(" [[1, 0.5]]"), [[1, 0.5]])
     assert filters.parse("laplace").sum() == 0
     assert filters.parse("sharpen").sum() == 1
+    assert filters.named("gaussian:600").shape == (4801, 4801)
 
 
 def test_changing_a_named_filter_changes_no_later_one() -> None:
