@@ -4,7 +4,7 @@ import math
 import weakref
 from collections import deque
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,15 +49,15 @@ class _Lease:
 
     __slots__ = ("__array_interface__", "__weakref__", "_memory")
 
-    def __init__(self, memory: Array) -> None:
-        self._memory = memory
-        self.__array_interface__ = _from_page(memory).__array_interface__
+    def __init__(self, memory: Array, page: dict[str, Any]) -> None:
+        self._memory, self.__array_interface__ = memory, page
 
 
 class _Known(NamedTuple):
-    """The memory of a result, and whether that is alive."""
+    """The memory of a result, its part that starts on a page, and whether the result is alive."""
 
     memory: Array
+    page: dict[str, Any]
     lease: weakref.ref[_Lease]
 
 
@@ -77,19 +77,25 @@ class _Kept:
         size = nbytes + _PAGE
         if size > self.limit:
             return on_page(nbytes)
-        memory = self._free(size)
-        lease = _Lease(np.empty(size, np.uint8) if memory is None else memory)
-        self._known.append(_Known(lease._memory, weakref.ref(lease)))
-        self.drop()
+        known = self._free(size)
+        if known is None:
+            memory = np.empty(size, np.uint8)
+            page = _from_page(memory).__array_interface__
+        else:
+            memory, page, _ = known
+        lease = _Lease(memory, page)
+        self._known.append(_Known(memory, page, weakref.ref(lease)))
+        if known is None:
+            self.drop()
         return np.asarray(lease)
 
-    def _free(self, size: int) -> Array | None:
+    def _free(self, size: int) -> _Known | None:
         """Memory of this size that no result uses, forgotten here."""
         for _ in range(len(self._known)):
             with suppress(IndexError):  # another thread was faster
                 known = self._known.popleft()
                 if known.memory.size == size and known.lease() is None:
-                    return known.memory
+                    return known
                 self._known.append(known)
         return None
 
