@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import comparison, pages, runner
+from . import comparison, pages, regret, runner
 
 Commands = Any  # argparse does not name the class
 
@@ -30,6 +30,12 @@ def _compare(chosen: argparse.Namespace) -> int:
     )
     print(comparison.told(every, slower, chosen.factor))
     return 1 if slower else 0
+
+
+def _regret(chosen: argparse.Namespace) -> int:
+    rows = regret.measure(chosen.kinds.split(","), chosen.seed, chosen.number, chosen.json)
+    print(regret.told(rows))
+    return 0
 
 
 def _add_history(commands: Commands) -> None:
@@ -76,11 +82,26 @@ def _add_compare(commands: Commands) -> None:
     option("--rounds", type=int, default=comparison.ROUNDS, help=f"turns of each {default}")
 
 
+def _add_regret(commands: Commands) -> None:
+    command = commands.add_parser(
+        "regret",
+        help="how much longer auto takes than the best method, on problems drawn at random",
+        description=regret.__doc__,
+        epilog="Example: python -m benchmarks regret --number 400 --seed 7 --json regret.json",
+    )
+    command.set_defaults(run=_regret)
+    option = command.add_argument
+    option("--kinds", default="images,layers,banks", help="by turns (%(default)s)")
+    option("--number", type=int, default=400, help="how many problems (%(default)s)")
+    option("--seed", type=int, default=1, help="other problems (%(default)s)")
+    option("--json", type=Path, metavar="FILE", help="keep every method's time and cost")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 2 for a mistake, 1 if `compare` finds a slower case."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_history, _add_publish, _add_compare):
+    for add in (_add_history, _add_publish, _add_compare, _add_regret):
         add(commands)
     chosen = parser.parse_args(arguments)
     try:

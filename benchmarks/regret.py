@@ -10,28 +10,27 @@ from typing import Any
 
 import numpy as np
 
-import parconv
-from parconv.complexes import as_reals
-from parconv.methods import methods_for
-from parconv.methods.usual import obstacle
-from parconv.plan import Plan
-
-from .random_problems import Drawn, draw
+from .random_problems import KINDS, Drawn, draw
 
 LEAST, ROUNDS, SECONDS = 5, 40, 0.25  # runs of each method, at least, at most, and how long
 
 
-def candidates(drawn: Drawn) -> dict[str, Plan]:
+def candidates(drawn: Drawn) -> dict[str, Any]:
     """Plans by every method that ``auto`` may choose; the first is what it chooses."""
+    import parconv
+    from parconv.complex_planes import question_for
+    from parconv.methods import methods_for, obstacle
+
     plan = parconv.plan2d(drawn.f, drawn.g, threads=1, **drawn.options)
-    question, found = as_reals(plan.problem), {plan.method: plan}
+    found = {plan.method: plan}
     for name, module in methods_for(plan.problem).items():
+        question = question_for(plan.problem, module)
         if name not in found and not (obstacle(module, question) or module.unasked(question)):
             found[name] = parconv.plan2d(drawn.f, drawn.g, threads=1, method=name, **drawn.options)
     return found
 
 
-def _seconds(plans: dict[str, Plan], f: Any) -> dict[str, float]:
+def _seconds(plans: dict[str, Any], f: Any) -> dict[str, float]:
     """The least of several runs each, alternating."""
     out = {name: plan(f) for name, plan in plans.items()}
     found: dict[str, list[float]] = {name: [] for name in plans}
@@ -47,18 +46,15 @@ def _seconds(plans: dict[str, Plan], f: Any) -> dict[str, float]:
 
 
 def row(kind: str, seed: int, number: int) -> dict[str, Any]:
-    """One problem: every method's time and predicted cost."""
+    """One problem: every method's time, and what its plan predicts of it."""
     drawn = draw(kind, seed, number)
     plans = candidates(drawn)
     times = _seconds(plans, drawn.f)
     auto = next(iter(plans))
-    costs = {
-        name: float(methods_for(plan.problem)[name].cost(as_reals(plan.problem)))
-        for name, plan in plans.items()
-    }
     return {
         "name": drawn.name, "kind": kind, "seed": seed, "number": number, "auto": auto,
-        "regret": times[auto] / min(times.values()), "seconds": times, "costs": costs,
+        "regret": times[auto] / min(times.values()), "seconds": times,
+        "costs": {name: plan.cost for name, plan in plans.items()},
     }  # fmt: skip
 
 
@@ -75,6 +71,9 @@ def told(rows: list[dict[str, Any]]) -> str:
 
 def measure(kinds: list[str], seed: int, number: int, path: Path | None) -> list[dict[str, Any]]:
     """So many problems, of the kinds by turns; written to ``path`` as they come."""
+    unknown = set(kinds) - set(KINDS)
+    if unknown or number < 1:
+        raise ValueError(f"kinds {kinds}, number {number}: pass some of {list(KINDS)}, at least 1")
     rows = []
     for n in range(number):
         rows.append(row(kinds[n % len(kinds)], seed, n))

@@ -11,8 +11,11 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import parconv
+from benchmarks import __main__ as cli, random_problems, regret
 from parconv import budget
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
@@ -105,3 +108,35 @@ def test_rates_that_should_rise_are_no_regressions():
     rising = {name for name in tracks if any(re.match(key, f"x.{name}(1)") for key in unwatched)}
     assert rising == {"track_gflops", "track_percent_of_limit"}
     assert set(unwatched.values()) == {None}
+
+
+# --- problems drawn at random --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["images", "layers", "banks"])
+def test_problems_are_drawn_by_their_number_alone(kind):
+    """And all can be planned."""
+    drawn = [random_problems.draw(kind, 3, number) for number in range(20)]
+    assert len({one.name for one in drawn}) > 10
+    for number, one in enumerate(drawn):
+        again = random_problems.draw(kind, 3, number)
+        assert (again.name, again.options) == (one.name, one.options)
+        np.testing.assert_array_equal(again.f, one.f)
+        np.testing.assert_array_equal(again.g, one.g)
+        assert parconv.plan2d((one.f.shape, one.f.dtype), one.g, **one.options).bands
+
+
+def test_regret_is_against_the_best_method(monkeypatch, capsys):
+    small = random_problems.Drawn("small", np.ones((9, 8), np.float32), np.ones((3, 3)), {})
+    monkeypatch.setattr(regret, "draw", lambda kind, seed, number: small)
+    monkeypatch.setattr(regret, "_seconds", lambda plans, f: dict.fromkeys(plans, 2.0) | {
+        "separable": 0.5
+    })  # fmt: skip
+    monkeypatch.setattr(regret, "candidates", lambda drawn: dict.fromkeys(
+        ("direct", "separable"), parconv.plan2d(drawn.f, drawn.g)
+    ))  # fmt: skip
+    (row,) = regret.measure(["images"], 1, 1, None)
+    assert (row["auto"], row["regret"]) == ("direct", 4)
+    assert "p50 4.00" in regret.told([row])
+    assert cli.main(["regret", "--number", "0"]) == 2
+    assert "number 0" in capsys.readouterr().err

@@ -290,7 +290,7 @@ def test_a_survey_is_read_back_and_predicts() -> None:
         assert (kind.name in known["absent"]) == (row["gops"][kind.name] is None)
     assert plan.predict() is not None
     assert "limited by" in plan.explain()
-    assert "unknown" not in plan.explain()
+    assert "measures this machine" not in plan.explain()
 
 
 @pytest.mark.usefixtures("_no_launches")
