@@ -110,6 +110,13 @@ def test_of_images_that_are_converted(dtype: str, value: float, method: str) -> 
             assert (plan(f) == 0).all(), (name, size, border, plan.method)
 
 
+def test_colours_have_constants_of_their_own() -> None:
+    for name, g in CANCEL.items():
+        f = np.broadcast_to(np.float32([0.1, 200.7, 1 / 3]), (61, 83, 3)).copy()
+        plan = parconv.plan2d(f, g, axes=(0, 1), mode="same", boundary="mirror")
+        assert (plan(f) == 0).all(), (name, plan.method)
+
+
 @pytest.mark.parametrize("complex_image", [False, True])
 def test_complex_filters(complex_image: bool) -> None:
     """Of each part that cancels, beside one that does not, or is 0."""
