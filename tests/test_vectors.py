@@ -93,7 +93,7 @@ def test_cache_lines_as_long_as_apples(run_python: RunPython, tmp_path: Path) ->
     tests = [f"{TESTS / 'test_depthwise.py'}::{name}" for name in names]
     done = run_python(LONG_LINES, *tests, env={"NUMBA_CACHE_DIR": str(tmp_path)}, timeout=500)
     assert " passed" in done.stdout
-    assert any(tmp_path.rglob("*.nbc")), "compiled elsewhere"
+    assert any(tmp_path.rglob("*.kernel")), "compiled elsewhere"
 
 
 @pytest.mark.parametrize("features", [None, ""])
