@@ -217,9 +217,11 @@ def test_loads_of_two_vectors_count_twice() -> None:
 @pytest.fixture
 def _as_on_arm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors and tile of an ARM processor, whatever this one is."""
-    shape = dict(zip(("ROWS", "VECTORS", "GROUP", "FLAT"), tile._SHAPES[32], strict=True))
+    shape = dict(zip(("ROWS", "VECTORS", "GROUP", "FLAT"), tile._SHAPES[32, True], strict=True))
     for name, value in {**shape, "TALL": shape["ROWS"] * shape["VECTORS"]}.items():
-        monkeypatch.setattr(tile, name, value)
+        for module in (tile, rows):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(machine, "VECTOR_BYTES", 16)
     monkeypatch.setattr(machine, "HAS_FMA", True)
     monkeypatch.setattr(machine, "TUNED_FOR", "neoverse-n1")

@@ -9,9 +9,13 @@ of ordinary filters stays as fast as it is.
 from collections.abc import Sequence
 from functools import partial
 
+from ... import machine
 from ...simd import I64, Value
 from .pairs import CROSSED, CROSSED_KIND, MEMBERS, SUM_KINDS
-from .tile import TABLE, Tile
+from .tile import ROWS, TABLE, Tile
+
+# Rows of a tile: two pixels and three weights need registers beside its sums.
+HIGH = min(ROWS, 4) if machine.VECTOR_REGISTERS == 16 else ROWS
 
 
 class DifferenceTile(Tile):

@@ -8,7 +8,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from ...simd import I64, Code, Value, call_once, data_pointer
-from .difference import DifferenceTile
+from .difference import HIGH, DifferenceTile
 from .tile import COLUMNS, PREFETCH, ROWS, TALL, VECTORS, Conversion, Tile
 
 
@@ -44,12 +44,13 @@ def _emit_rows(
         code.loop(builder.sdiv(builder.add(height, I64(rows - 1)), I64(rows)), [], one)
 
     rest = builder.sub(vectors, done)
-    tiles(ROWS, VECTORS, I64(0), whole)
-    with builder.if_else(builder.icmp_signed(">=", height, I64(TALL))) as (tall, low):
+    high, long = (ROWS, TALL) if tile is Tile else (HIGH, HIGH * VECTORS)
+    tiles(high, VECTORS, I64(0), whole)
+    with builder.if_else(builder.icmp_signed(">=", height, I64(long))) as (tall, low):
         with tall:
-            tiles(TALL, 1, done, rest)
+            tiles(long, 1, done, rest)
         with low:
-            tiles(ROWS, 1, done, rest)
+            tiles(high, 1, done, rest)
 
 
 @intrinsic
