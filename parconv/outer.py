@@ -103,10 +103,6 @@ class Outer:
         """What tells it from others of its shape and dtype; as long as no array's."""
         return b"Outer" + self.columns.tobytes() + self.rows.tobytes()
 
-    def sum(self) -> float:
-        """Of its taps."""
-        return float((self.columns.sum(1) * self.rows.sum(1)).sum())
-
     def __reduce__(self) -> Any:
         return Outer, (self.columns, self.rows)
 

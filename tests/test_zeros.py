@@ -17,7 +17,7 @@ from scipy import ndimage
 
 import parconv
 from parconv.differences import differences
-from parconv.filters import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_taps
+from parconv.filters import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_factors, gaussian_taps
 from parconv.methods import METHODS, obstacle
 from parconv.traits import traits_of
 
@@ -108,6 +108,15 @@ def test_of_images_that_are_converted(dtype: str, value: float, method: str) -> 
         plan = plan_of(f, given, boundary=border, cval=f.flat[0].item(), method=method)
         if plan and (method != "separable" or any(plan.problem.traits.odd)):
             assert (plan(f) == 0).all(), (name, size, border, plan.method)
+
+
+def test_derivatives_too_wide_to_be_looked_at_tap_by_tap() -> None:
+    f = np.full((300, 310), 1 / 3, np.float32)
+    for sigma in (33, 40, 120):
+        assert (parconv.gaussian(f, sigma, order=(0, 1)) == 0).all(), sigma
+        wide = gaussian_factors(sigma, order=(0, 1))
+        plan = parconv.plan2d(((4096, 4096), "float32"), wide, mode="same", threads=1)
+        assert plan.method in ("separable", "passes"), sigma
 
 
 def test_colours_have_constants_of_their_own() -> None:

@@ -94,8 +94,8 @@ def _parsed(line: str) -> _Mapping:
 
     Examples
     --------
-    >>> _parsed("7f00-8f00 r--s 00001000 fe:00 42    /tmp/my file.npy\\n")
-    _Mapping(start=32512, stop=36608, offset=4096, name='/tmp/my file.npy')
+    >>> _parsed("7f00-8f00 r--s 00001000 fe:00 42    /data/my file.npy\\n")
+    _Mapping(start=32512, stop=36608, offset=4096, name='/data/my file.npy')
     """
     span, _, offset, _, _, *name = line.rstrip("\n").split(maxsplit=5)
     start, stop = (int(end, 16) for end in span.split("-"))

@@ -65,6 +65,8 @@ def unasked(problem: Problem) -> str | None:
     kind = problem.image_dtype
     if kind.kind in "iu" and kind.itemsize > 2:
         return "wide integers keep the direct method's error bound unless fft is named"
+    if any(problem.traits.odd) and problem.rounded and not problem.differences:
+        return "the taps cancel, and are too many to be matched one by one"
     if problem.channels > 1 and (problem.traits.equal or problem.differences):
         return "the taps cancel or are equal, and only one of a pixel's channels would be exact"
     return None

@@ -39,7 +39,6 @@ from .shape import (
     packs,
     panels_pay,
     shape_of,
-    staged,
     taps_of,
 )
 from .tile import PLACE, VECTORS
@@ -63,7 +62,8 @@ def sums(problem: Problem) -> DType:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    apart = inputs_apart(problem) * GATHER_CYCLES * staged(problem)
+    staged = _runs(problem) * bank_of(problem).groups * shape_of(problem).staged(problem)
+    apart = inputs_apart(problem) * GATHER_CYCLES * staged
     apart += outputs_apart(problem) * SCATTER_CYCLES * math.prod(problem.maps)
     return cycle(problem) * (cycles(problem) + apart)
 

@@ -181,13 +181,6 @@ def inside(problem: Problem) -> bool:
     return covered and problem.stride[1] == 1 and kernel_dtype(problem.image_dtype) == problem.sums
 
 
-def staged(problem: Problem) -> int:
-    """Elements that are staged for the whole problem, where it is staged."""
-    shape, (batch, _, rows, _) = shape_of(problem), problem.maps
-    runs = -(-batch // shape.images) * -(-rows // shape.rows)
-    return runs * bank_of(problem).groups * shape.staged(problem)
-
-
 def cycles(problem: Problem) -> float:
     """Of the whole problem, on one core."""
     return _cycles(problem, shape_of(problem))
