@@ -52,9 +52,9 @@ def require_threads(threads):
     # Asked first: importing Numba only to skip would double the time of a run.
     if threads <= (os.cpu_count() or 1):
         try:
-            from parconv.budget import usable_threads
+            from parconv.runtime.budget import usable_threads
         except ImportError:  # commits before there was such a module
-            from parconv.machine import usable_threads
+            from parconv.codegen.machine import usable_threads
 
         if threads <= usable_threads(threads):
             return

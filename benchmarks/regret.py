@@ -18,8 +18,8 @@ LEAST, ROUNDS, SECONDS = 5, 40, 0.25  # runs of each method, at least, at most, 
 def candidates(drawn: Drawn) -> dict[str, Any]:
     """Plans by every method that ``auto`` may choose; the first is what it chooses."""
     import parconv
-    from parconv.complex_planes import question_for
     from parconv.methods import methods_for, obstacle
+    from parconv.planner.complex_planes import question_for
 
     plan = parconv.plan2d(drawn.f, drawn.g, threads=1, **drawn.options)
     found = {plan.method: plan}

@@ -5,14 +5,14 @@ Importing it costs nothing: names load on first use, and Numba with them.
 
 from typing import TYPE_CHECKING, Any
 
-from . import apart
+from .codegen import apart
 
 if TYPE_CHECKING:
     from . import filters
     from .api import conv2d, correlate2d, plan2d
     from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
-    from .outer import Outer
-    from .outputs import recycle_outputs
+    from .problem.outer import Outer
+    from .runtime.outputs import recycle_outputs
     from .streaming import plan_stream, stream
     from .warming import warmup
 
@@ -37,8 +37,8 @@ __all__ = [
 ]
 _HOMES = {
     **dict.fromkeys(("conv2d", "correlate2d", "plan2d"), "api"),
-    "Outer": "outer",
-    "recycle_outputs": "outputs",
+    "Outer": "problem.outer",
+    "recycle_outputs": "runtime.outputs",
     **dict.fromkeys(("plan_stream", "stream"), "streaming"),
     "warmup": "warming",
 }

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from . import apart
+from .codegen import apart
 
 apart.load(f"{__package__}.planner")  # first, NumPy too, as an interrupt does not cut its import
 
 import numpy as np
 
-from .arrays import as_array
-from .dtypes import Array
-from .outer import Outer, as_filter, found_in
-from .plan import Plan
-from .planner import check_spec, decide, is_spec
-from .traits import UNKNOWN
+from .planner.choice import check_spec, decide, is_spec
+from .planner.plan import Plan
+from .problem.door import as_array
+from .problem.dtypes import Array
+from .problem.outer import Outer, as_filter, found_in
+from .problem.traits import UNKNOWN
 
 
 def conv2d(

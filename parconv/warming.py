@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .api import conv2d, correlate2d
-from .dtypes import Array, check_dtype
 from .filters import box, gaussian, laplace, sobel
+from .problem.dtypes import Array, check_dtype
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
 # Side of images: calls take serial strategies and direct methods for the first, threads and

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import settings
 
 import parconv
-from parconv import machine
+from parconv.codegen import machine
 from parconv.methods import METHODS
 from parconv.methods.direct import packing, tile
-from parconv.plan import Plan
+from parconv.planner.plan import Plan
 
 os.environ["PARCONV_WISDOM"] = "off"  # what this machine's user recorded must not decide a test
 

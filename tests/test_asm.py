@@ -15,8 +15,9 @@ import llvmlite.binding as llvm
 import pytest
 from llvmlite import ir
 
-from parconv import cli, machine
-from parconv.ceilings import Ceilings
+from parconv import cli
+from parconv.codegen import machine
+from parconv.codegen.simd import I64, define_once
 from parconv.experiments import ceilings, steadiness
 from parconv.experiments.asm import (
     clock,
@@ -35,7 +36,7 @@ from parconv.experiments.asm.cpus import DEFAULT, Core, core_of
 from parconv.experiments.asm.isa import ARM, X86, decode
 from parconv.experiments.asm.listing import Loop, hottest, innermost_loops, straight_runs
 from parconv.methods.direct import rows, tile
-from parconv.simd import I64, define_once
+from parconv.runtime.ceilings import Ceilings
 
 # Two taps of a 2 x 1 tile as LLVM writes them, inside a loop that is not innermost.
 LISTING = """

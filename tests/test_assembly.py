@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import RunPython
 
-from parconv import machine
+from parconv.codegen import machine
 from parconv.experiments.asm.isa import FMA
 from parconv.experiments.asm.listing import hottest, innermost_loops
 from parconv.methods.direct import tile

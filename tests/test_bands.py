@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from parconv.bands import split_rows
+from parconv.problem.bands import split_rows
 
 TABLE = {
     (10, 1, 1): [(0, 10)],

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 import parconv
 from parconv.methods import BANK_METHODS
-from parconv.planner import STRATEGIES
+from parconv.planner.choice import STRATEGIES
 
 SAFE = ("serial", "prange", "threads")
 

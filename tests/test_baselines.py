@@ -14,10 +14,10 @@ from conftest import RunPython
 from numpy.typing import NDArray
 
 import parconv
-from parconv import budget
 from parconv.experiments import baselines, studies
 from parconv.experiments.baselines import BASELINES, loops, ready
 from parconv.experiments.studies import STUDIES, Study
+from parconv.runtime import budget
 
 PHOTO, BANK = STUDIES["photo3x3"], STUDIES["batch28"]
 LARGE = STUDIES["image4100"]

@@ -16,7 +16,7 @@ import pytest
 
 import parconv
 from benchmarks import __main__ as cli, random_problems, regret
-from parconv import budget
+from parconv.runtime import budget
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 KINDS = ("time_", "track_", "peakmem_")

@@ -5,8 +5,8 @@ import oracle
 import pytest
 from oracle import BORDERS
 
-from parconv import borders
-from parconv.arguments import BOUNDARIES
+from parconv.codegen import borders
+from parconv.problem.arguments import BOUNDARIES
 
 RULES = {"edge": "edge", "symmetric": "symmetric", "mirror": "reflect", "wrap": "wrap"}
 

@@ -11,9 +11,9 @@ from conftest import RunPython, check_plan
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
-from parconv import machine
+from parconv.codegen import machine
 from parconv.methods import box
-from parconv.plan import Plan
+from parconv.planner.plan import Plan
 
 LANES = machine.VECTOR_BYTES // 4
 SAME: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
@@ -127,7 +127,7 @@ def test_equal_bits(taps: tuple[int, int]) -> None:
 
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("parconv.machine.STREAM_BYTES", 0)
+    monkeypatch.setattr("parconv.codegen.machine.STREAM_BYTES", 0)
     box.layout.cache_clear()
     yield
     monkeypatch.undo()

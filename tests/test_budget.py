@@ -14,13 +14,13 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from conftest import RunPython
 
-from parconv import budget
-from parconv.budget import affinity, clusters, quota, table, waiting
+from parconv.runtime import budget
+from parconv.runtime.budget import affinity, clusters, quota, table, waiting
 
 EIGHT = """
     import os, sys, threading
-    from parconv import budget
-    from parconv.budget import affinity
+    from parconv.runtime import budget
+    from parconv.runtime.budget import affinity
     affinity.count = lambda: 8
 """
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -90,7 +90,7 @@ def test_numbas_default_is_no_limit(run_python: RunPython) -> None:
     run_python(
         EIGHT
         + """
-    from parconv.budget import table
+    from parconv.runtime.budget import table
     default = table.config.NUMBA_DEFAULT_NUM_THREADS
     assert "NUMBA_NUM_THREADS" not in {row.name for row in budget.limits() if row.threads}
     table.config.NUMBA_NUM_THREADS = default + 1
@@ -132,7 +132,7 @@ PINNED = """
     import os, sys
     before = os.sched_getaffinity(0)
     if sys.argv[2] == "imported before":
-        from parconv import budget
+        from parconv.runtime import budget
     if sys.argv[1] == "torch":
         import torch
         torch.ones(4_000_000).sum()
@@ -140,7 +140,7 @@ PINNED = """
         import numpy as np
         import parconv
         parconv.conv2d(np.ones((900, 900), "f4"), np.ones((5, 5)), strategy="prange", threads=2)
-    from parconv import budget
+    from parconv.runtime import budget
     if os.sched_getaffinity(0) == before:
         print("OpenMP did not bind us")
         sys.exit()
@@ -182,7 +182,7 @@ def test_a_forked_child_counts_anew(run_python: RunPython) -> None:
     run_python(
         """
         import os
-        from parconv import budget
+        from parconv.runtime import budget
         all_of_them = budget.thread_budget()
         for cores in (os.sched_getaffinity(0), {min(os.sched_getaffinity(0))}):
             child = os.fork()
@@ -442,8 +442,8 @@ CLUSTER = (
     def ask():
         import threading
         from concurrent.futures import ThreadPoolExecutor
-        from parconv import budget
-        from parconv.budget import affinity
+        from parconv.runtime import budget
+        from parconv.runtime.budget import affinity
         affinity.count = lambda: 8
         with ThreadPoolExecutor(1) as pool:
             beside = pool.submit(budget.thread_budget).result()
@@ -499,8 +499,8 @@ def test_ray_itself(run_python: RunPython) -> None:
 
     @ray.remote
     def ask():
-        from parconv import budget
-        from parconv.budget import affinity
+        from parconv.runtime import budget
+        from parconv.runtime.budget import affinity
         affinity.count = lambda: 8
         return budget.thread_budget()
 
@@ -520,7 +520,7 @@ def test_the_first_look_may_come_late(when: str, run_python: RunPython) -> None:
     said = run_python(
         """
         import atexit, sys, threading, time
-        from parconv import budget
+        from parconv.runtime import budget
         def look():
             threading.main_thread().join()
             print(budget.thread_budget(), budget.prange_obstacle(), len(budget.limits()))
@@ -541,7 +541,7 @@ def test_the_first_look_may_come_late(when: str, run_python: RunPython) -> None:
 NO_LAYER = """
     import numpy as np
     import parconv
-    from parconv import budget
+    from parconv.runtime import budget
     f, g = np.ones((600, 700), "f4"), np.ones((5, 5), "f4")
     for strategy in ("auto", "prange", "threads", "serial", "joblib"):
         for _ in range(2):
@@ -580,8 +580,8 @@ WAITING = """
     import ctypes, os, subprocess, sys
     if sys.argv[1] == "loaded":
         ctypes.CDLL("libgomp.so.1")
-    from parconv import budget
-    from parconv.budget import waiting
+    from parconv.runtime import budget
+    from parconv.runtime.budget import waiting
     before = dict(os.environ)
     assert not waiting.applied()
     assert budget.threading_layer() == "omp"

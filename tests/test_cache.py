@@ -23,9 +23,11 @@ from numba.core import config
 from typer.testing import CliRunner
 
 import parconv
-from parconv import cli, jit, kernel_cache, records
-from parconv.kernel_cache import entries, places, private, results, survey
+from parconv import cli
+from parconv.codegen import jit, kernel_cache
+from parconv.codegen.kernel_cache import entries, places, private, results, survey
 from parconv.methods import direct, planes
+from parconv.runtime import records
 
 POSIX = hasattr(os, "geteuid")
 ROOT = POSIX and os.geteuid() == 0
@@ -45,7 +47,7 @@ BOTH = (
 )
 # Small functions go the same way as kernels: this one is compiled in a moment.
 TINY = """
-    from parconv.crew import floats
+    from parconv.runtime.crew import floats
     floats.current()
 """
 
@@ -152,8 +154,8 @@ ROUNDS = int(os.environ.get("PARCONV_CACHE_ROUNDS", "1"))  # 50 take minutes
 STORM = """
     import os, sys, time
     from numba.core import config
-    from parconv import jit
-    from parconv.kernel_cache import places
+    from parconv.codegen import jit
+    from parconv.codegen.kernel_cache import places
     import test_cache
 
     assert not test_cache.made().stats.cache_hits  # sets the compiler up, for all children
@@ -329,7 +331,7 @@ def is_deceived() -> bool:
 
 needs_modes = pytest.mark.skipif(not POSIX, reason="needs modes")
 needs_root = pytest.mark.skipif(not ROOT, reason="needs other users")
-quietly = pytest.mark.filterwarnings("ignore::parconv.kernel_cache.CacheWarning")
+quietly = pytest.mark.filterwarnings("ignore::parconv.codegen.kernel_cache.CacheWarning")
 
 
 def test_a_plant_would_deceive_where_nothing_refuses_it(home: Path) -> None:
@@ -522,9 +524,9 @@ def test_no_place_is_told_once_and_costs_no_answer(
 
 READ_ONLY = """
     import os, sys
-    from parconv import jit, kernel_cache
-    from parconv.crew import floats
-    from parconv.kernel_cache.survey import survey
+    from parconv.codegen import jit, kernel_cache
+    from parconv.runtime.crew import floats
+    from parconv.codegen.kernel_cache.survey import survey
     import numba
     assert (lambda one: jit.compiled(lambda x: x + one, (numba.int64,))(41))(1) == 42
     if os.geteuid() == 0:  # the compiler was set up: other users may not import it
@@ -573,8 +575,8 @@ WINDOWS = """
         return os.stat_result((mode, *status[1:4], 0, 0, *status[6:]))
 
     os.stat = windows
-    from parconv import jit
-    from parconv.kernel_cache import private
+    from parconv.codegen import jit
+    from parconv.codegen.kernel_cache import private
     assert not private.HAS_MODES and not private.RELATIVE
 """
 
@@ -615,15 +617,15 @@ def test_windows_replaces_no_file_that_is_read(home: Path, monkeypatch: pytest.M
 # --- sources -------------------------------------------------------------------------------------
 
 SOURCES = (
-    "simd.py", "borders.py", "machine.py", "jit.py", "methods/direct/kernel.py",
-    "methods/direct/tile.py", "methods/direct/elements.py", "methods/direct/__init__.py",
+    "codegen/simd.py", "codegen/borders.py", "codegen/jit.py", "problem/arguments.py",
+    "runtime/crew/code.py", "methods/direct/kernel.py", "methods/direct/__init__.py",
 )  # fmt: skip
-STAMP = "from parconv import jit; print(jit.__file__, jit.source_hash())"
+STAMP = "from parconv.codegen import jit; print(jit.__file__, jit.source_hash())"
 EDITS = """
 from pathlib import Path
-from parconv import jit
+from parconv.codegen import jit
 
-package, seen = Path(jit.__file__).parent, [jit.source_hash()]
+package, seen = Path(jit.__file__).parents[1], [jit.source_hash()]
 for name in sys.argv[1:]:
     jit.source_hash.cache_clear()
     assert jit.source_hash() == seen[-1]
@@ -782,8 +784,8 @@ def test_the_command_tells_that_there_is_no_place(move: Callable[[str], None]) -
 TERMINAL = """
     import os, sys
     import numba
-    from parconv import jit
-    from parconv.crew import floats
+    from parconv.codegen import jit
+    from parconv.runtime.crew import floats
 
     floats.current()
     with floats.like(0):

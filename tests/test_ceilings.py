@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 import parconv
-from parconv import ceilings, cli, machine, records
-from parconv.ceilings import Ceilings
+from parconv import cli
+from parconv.codegen import machine
 from parconv.experiments import steadiness
 from parconv.experiments.ceilings import (
     arithmetic,
@@ -28,7 +28,9 @@ from parconv.experiments.ceilings import (
 from parconv.experiments.ceilings.arithmetic import CHAINS, DOT_PRODUCTS, MULTIPLY_ADDS
 from parconv.experiments.ceilings.gate import meet, new_gate
 from parconv.experiments.ceilings.moves import STEP
-from parconv.outputs import on_page
+from parconv.runtime import ceilings, records
+from parconv.runtime.ceilings import Ceilings
+from parconv.runtime.outputs import on_page
 
 FIXED = Ceilings(1, 100.0, 50.0, 10.0)
 ABLE = [kind for kind in (*MULTIPLY_ADDS, *DOT_PRODUCTS) if not arithmetic.obstacle(kind)]

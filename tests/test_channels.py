@@ -11,8 +11,8 @@ from conftest import Poisoned
 import parconv
 from parconv.methods import channels
 from parconv.methods.channels.tile import PIXELS, VECTORS
-from parconv.problem import Problem
-from parconv.strategies import Arrays
+from parconv.problem.problem import Problem
+from parconv.runtime.strategies import Arrays
 
 TILE = PIXELS
 WIDTHS = sorted({1, 2, 5, 6, 7, 8, 13, 14, 15, 17, 19, 29, TILE - 1, TILE, TILE + 1, 2 * TILE + 1})

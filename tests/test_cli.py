@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 import parconv
-from parconv import cli, images, machine
+from parconv import cli, images
+from parconv.codegen import machine
 from parconv.experiments import filters, inputs
 from parconv.images import formats
 

@@ -9,7 +9,7 @@ from conftest import Poisoned
 from oracle import BORDERS, assert_right, assert_same_bits, compute_type, expect
 
 import parconv
-from parconv.strategies import STRATEGIES
+from parconv.runtime.strategies import STRATEGIES
 
 
 def image(shape: tuple[int, ...], dtype: Any = "complex64", seed: int = 5) -> np.ndarray:

@@ -17,12 +17,13 @@ from numba import types
 from oracle import assert_same_bits
 
 import parconv
-from parconv import budget, ceilings, crew, jit, machine, records
-from parconv.bands import split_rows
-from parconv.crew import board as b, code, floats
-from parconv.machine import IS_ARM64
-from parconv.plan import Plan
-from parconv.strategies import STRATEGIES
+from parconv.codegen import jit, machine
+from parconv.codegen.machine import IS_ARM64
+from parconv.planner.plan import Plan
+from parconv.problem.bands import split_rows
+from parconv.runtime import budget, ceilings, crew, records
+from parconv.runtime.crew import board as b, code, floats
+from parconv.runtime.strategies import STRATEGIES
 
 RNG = np.random.default_rng(7)
 F = RNG.standard_normal((900, 700), np.float32)
@@ -351,7 +352,7 @@ def test_a_system_without_threads_to_give(run_python: RunPython) -> None:
 STORM = """
     import faulthandler, os, sys, threading
     import numba, numpy as np, parconv
-    from parconv import budget
+    from parconv.runtime import budget
     faulthandler.dump_traceback_later(60, exit=True)
     callers, strategy = int(sys.argv[1]), sys.argv[2]
     f = np.random.default_rng(0).random((300, 900), np.float32)

@@ -12,13 +12,13 @@ from conftest import Poisoned, RunPython
 from oracle import Expected, assert_right, assert_same_bits, compute_type, expect
 
 import parconv
-from parconv import machine
+from parconv.codegen import machine
 from parconv.methods import depthwise
 from parconv.methods.depthwise import numbers
 from parconv.methods.depthwise.strip import KINDS, outputs
 from parconv.methods.depthwise.sweep import SIZES, STRIDES, Kind
-from parconv.plan import Plan
-from parconv.strategies import STRATEGIES
+from parconv.planner.plan import Plan
+from parconv.runtime.strategies import STRATEGIES
 
 LANES = machine.VECTOR_BYTES // 4
 MOST = max(kind.vectors for kind in KINDS)

@@ -14,11 +14,13 @@ from conftest import RunPython
 from typer.testing import CliRunner
 
 import parconv
-from parconv import budget, cli, kernel_cache, machine
-from parconv.budget import affinity, layer
-from parconv.budget.quota import Quota
+from parconv import cli
+from parconv.codegen import kernel_cache, machine
 from parconv.experiments import doctor
 from parconv.experiments.doctor import facts, hazards
+from parconv.runtime import budget
+from parconv.runtime.budget import affinity, layer
+from parconv.runtime.budget.quota import Quota
 
 COMMAND = """
     import sys
@@ -140,7 +142,7 @@ def test_several_openmp_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_quota_below_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    from parconv.budget import quota, table
+    from parconv.runtime.budget import quota, table
 
     monkeypatch.setattr(affinity, "count", lambda: 8)
     for cores, expected in ((3, True), (8, False)):

@@ -14,10 +14,11 @@ from oracle import BORDERS, MODES, assert_same_bits
 from test_vectors import host_has
 
 import parconv
-from parconv import machine, planner
+from parconv.codegen import machine
 from parconv.methods import dot
 from parconv.methods.dot.tile import GROUP, ROWS, TOGETHER, WIDTH
-from parconv.strategies import STRATEGIES
+from parconv.planner import choice as planner
+from parconv.runtime.strategies import STRATEGIES
 
 # Where the machine lacks the instruction another method answers: the same bits are due.
 METHOD = "dot" if machine.HAS_DOT else "auto"
@@ -279,7 +280,7 @@ def test_another_vector_unit(
         """
         import sys
         import pytest
-        from parconv import machine
+        from parconv.codegen import machine
         assert machine.HAS_DOT == (sys.argv[1] == "True")
         sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[2:]]))
         """,

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import parconv
-from parconv import arrays
-from parconv.bands import split_rows
-from parconv.crew.floats import current
-from parconv.excerpts import excerpt, run_band
 from parconv.methods import direct
+from parconv.planner.excerpts import excerpt, run_band
+from parconv.problem.bands import split_rows
+from parconv.runtime import arrays
+from parconv.runtime.crew.floats import current
 
 RNG = np.random.default_rng(12)
 BORDERS = ("constant", "edge", "symmetric", "mirror", "wrap")

@@ -11,12 +11,12 @@ from conftest import Poisoned, RunPython
 from oracle import BORDERS, MODES, assert_same_bits, expect
 
 import parconv
+from parconv.codegen.transposition import columns, transposed, untransposed
 from parconv.methods import fft
 from parconv.methods.fft import grid
 from parconv.methods.fft.grid import EFFICIENCY, LARGEST, grid_of
 from parconv.methods.fft.spectrum import factors, frequencies
-from parconv.methods.transposition import columns, transposed, untransposed
-from parconv.strategies import STRATEGIES
+from parconv.runtime.strategies import STRATEGIES
 
 ROUNDING = {"float32": 2.0**-24, "float64": 2.0**-53}
 SEEN = {"float32": 1e-7, "float64": 2e-16}
@@ -369,7 +369,7 @@ def test_streamed(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Results stored past the caches, at any alignment."""
     f, g = image((90, 231), dtype), image((11, 12), dtype)
     plain = conv(f, g, mode="same")
-    monkeypatch.setattr("parconv.machine.STREAM_BYTES", 0)
+    monkeypatch.setattr("parconv.codegen.machine.STREAM_BYTES", 0)
     fft.layout.cache_clear()
     try:
         for start, margin in itertools.product((0, 1, 3), (0, 5, 64)):
@@ -473,14 +473,14 @@ def test_explain_tells_what_was_considered() -> None:
 
 @pytest.mark.parametrize("cpu", ["haswell", "nehalem"])
 def test_other_vectors(cpu: str, run_python: RunPython, tmp_path: Any) -> None:
-    from parconv import machine
+    from parconv.codegen import machine
 
     if not machine.IS_X86:
         pytest.skip("not an x86-64 machine")
     run_python(
         """
         import numpy as np, parconv
-        from parconv import machine
+        from parconv.codegen import machine
         rng = np.random.default_rng(1)
         for dtype, bound in (("float32", 1e-7), ("float64", 2e-16)):
             for shape, taps in (

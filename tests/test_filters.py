@@ -18,8 +18,8 @@ import parconv
 from parconv import filters
 from parconv.filters import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_laplace_taps, gaussian_taps
 from parconv.filters.taps import REMEMBERED, REMEMBERED_BYTES
-from parconv.outer import LARGEST
-from parconv.traits import traits_of
+from parconv.problem.outer import LARGEST
+from parconv.problem.traits import traits_of
 
 BORDERS = {
     "symmetric": "reflect",

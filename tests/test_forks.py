@@ -12,7 +12,7 @@ import pytest
 from conftest import RunPython
 
 import parconv
-from parconv.strategies import STRATEGIES
+from parconv.runtime.strategies import STRATEGIES
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 PRELUDE = """
@@ -90,7 +90,7 @@ AMID_COMPILATIONS = (
     PRELUDE
     + """
     import numba, numpy as np, parconv
-    from parconv import jit
+    from parconv.codegen import jit
     f, g = np.ones((50, 60), np.float32), np.ones((3, 3), np.float32)
     parconv.conv2d(f, g, strategy="serial")
     stopped, failures = [], []
@@ -218,7 +218,7 @@ def test_an_interrupt_while_a_fork_waits(run_python: RunPython) -> None:
     done = run_python(
         PRELUDE
         + """
-    from parconv import forks
+    from parconv.codegen import forks
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     holds, ends = threading.Event(), threading.Event()
 
@@ -305,7 +305,7 @@ def test_calls_import_nothing_that_a_fork_would_not_wait_for(run_python: RunPyth
         import parconv
         convolve = parconv.conv2d
         import numpy as np
-        from parconv import forks
+        from parconv.codegen import forks
         found = []
 
         class Finder:

@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 import parconv
 from parconv.methods import gemm
 from parconv.methods.gemm import blas
-from parconv.strategies import STRATEGIES
+from parconv.runtime.strategies import STRATEGIES
 
 BLAS = ThreadpoolController().select(user_api="blas")
 F, FILTERS = numbers((3, 6, 14, 23)), numbers((10, 3, 3, 3))
@@ -46,7 +46,7 @@ def small_units(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _forget_layouts() -> None:
     gemm.layout.cache_clear()
-    parconv.planner._cached_plan.cache_clear()
+    parconv.planner.choice._cached_plan.cache_clear()
 
 
 # --- units ---------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def check_units(image: Any, filters: Any, groups: int) -> int:
     filled = np.zeros(right.shape, int)
     for unit in range(count):
         given = Poisoned(right.shape, right.dtype)
-        parconv.plan.replace(plan, bands=((unit, unit + 1),)).with_filter(g)(f, given.out)
+        parconv.planner.plan.replace(plan, bands=((unit, unit + 1),)).with_filter(g)(f, given.out)
         for place in gemm.regions(plan.problem, unit, unit + 1):
             filled[place] += 1
             assert_alike(given.out[place].copy(), right[place].copy(), f"{unit}")

@@ -12,7 +12,7 @@ SCRIPT = """
 import ctypes, faulthandler, itertools, mmap, sys
 import numpy as np
 import parconv
-from parconv import machine
+from parconv.codegen import machine
 from parconv.methods.direct import tile
 
 faulthandler.enable()

@@ -12,11 +12,11 @@ from conftest import BLOCK, LANES, PANEL, ROWS, SINGLE, Poisoned, example
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
-from parconv import machine
-from parconv.bands import split_rows
+from parconv.codegen import machine
 from parconv.methods import METHODS
 from parconv.methods.direct.packing import STRIP_ROWS
-from parconv.strategies import STRATEGIES
+from parconv.problem.bands import split_rows
+from parconv.runtime.strategies import STRATEGIES
 
 RNG = np.random.default_rng(11)
 SHAPE = 2 * BLOCK + ROWS + 1, PANEL + SINGLE + 3

@@ -16,8 +16,8 @@ from conftest import BLOCK, PANEL, ROWS, SINGLE, Poisoned, Size
 from oracle import BORDERS, MODES
 
 import parconv
-from parconv.bands import split_rows
-from parconv.strategies import STRATEGIES
+from parconv.problem.bands import split_rows
+from parconv.runtime.strategies import STRATEGIES
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 

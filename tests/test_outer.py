@@ -10,8 +10,8 @@ from oracle import assert_right, assert_same_bits, expect
 
 import parconv
 from parconv import filters
-from parconv.outer import LARGEST, Outer
-from parconv.traits import traits_of
+from parconv.problem.outer import LARGEST, Outer
+from parconv.problem.traits import traits_of
 
 RNG = np.random.default_rng(3)
 F = RNG.standard_normal((23, 31)).astype(np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import parconv
-from parconv.outputs import new_output, on_page
+from parconv.runtime.outputs import new_output, on_page
 
 SIDE = 1024  # float32: 4 MiB
 F = np.random.default_rng(0).random((SIDE, SIDE), np.float32)

@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
-from parconv import machine
+from parconv.codegen import machine
 from parconv.methods import BANK_METHODS, panel
 from parconv.methods.panel import shape, tile
 

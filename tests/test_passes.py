@@ -13,13 +13,13 @@ from conftest import check_plan
 from oracle import BORDERS, MODES, assert_right, assert_same_bits, expect
 
 import parconv
-from parconv import machine
+from parconv.codegen import machine
 from parconv.filters import box_factors, gaussian_factors, gaussian_laplace_factors
 from parconv.methods import passes
 from parconv.methods.passes import fold, shape
 from parconv.methods.separable.shape import PAIRED
-from parconv.plan import Plan
-from parconv.strategies import STRATEGIES
+from parconv.planner.plan import Plan
+from parconv.runtime.strategies import STRATEGIES
 
 LANES = machine.VECTOR_BYTES // 4
 SAME: dict[str, Any] = {"mode": "same", "boundary": "mirror"}

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import parconv
-from parconv import machine, planner
+from parconv.codegen import machine
 from parconv.methods import direct
+from parconv.planner import choice as planner
 
 LANES = machine.VECTOR_BYTES // 4
 

@@ -11,9 +11,10 @@ from conftest import RunPython, example
 from oracle import BORDERS, MODES
 
 import parconv
-from parconv import budget, machine
+from parconv.codegen import machine
 from parconv.methods import METHODS
-from parconv.strategies import STRATEGIES
+from parconv.runtime import budget
+from parconv.runtime.strategies import STRATEGIES
 
 TAPS = np.ones((3, 3), np.float32)
 ORDINARY = np.sin(np.arange(1, 10, dtype=np.float32) ** 2).reshape(3, 3)  # nothing special about it

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 import parconv
-from parconv import ceilings, planner, records, wisdom
-from parconv.ceilings import Ceilings
-from parconv.prediction import OVERHEAD, Prediction
-from parconv.strategies import STRATEGIES
-from parconv.wisdom import Wisdom
+from parconv.planner import choice as planner, wisdom
+from parconv.planner.prediction import OVERHEAD, Prediction
+from parconv.planner.wisdom import Wisdom
+from parconv.runtime import ceilings, records
+from parconv.runtime.ceilings import Ceilings
+from parconv.runtime.strategies import STRATEGIES
 
 # 1 GFLOP/s float32, half of it float64, 10 GB/s
 SLOW = Ceilings(1, 1, 0.5, 10)
@@ -173,7 +174,7 @@ def test_what_is_no_small_file_is_absent(make, run_python, tmp_path: Path):
     run_python(
         """
         import pathlib, resource, signal, sys
-        from parconv import records
+        from parconv.runtime import records
         resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
         signal.alarm(20)
         assert records.read(pathlib.Path(sys.argv[1])) is None

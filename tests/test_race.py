@@ -13,7 +13,6 @@ import pytest
 from rich.console import Console
 
 from parconv import cli, conv2d
-from parconv.ceilings import Ceilings
 from parconv.experiments import ceilings, demo, inputs
 from parconv.experiments.race import (
     PEERS,
@@ -33,6 +32,7 @@ from parconv.experiments.race import (
 from parconv.experiments.race.layers import Layer
 from parconv.experiments.race.report import FRESH, PLAIN, PLANNED, REUSED, Result, Row
 from parconv.experiments.race.timing import Timing
+from parconv.runtime.ceilings import Ceilings
 
 TINY = (
     Workload("tiny", (40, 51), (3, 3)),

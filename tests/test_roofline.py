@@ -10,12 +10,13 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from parconv import cli, records
-from parconv.ceilings import Ceilings
+from parconv import cli
 from parconv.experiments import ceilings, roofline
 from parconv.experiments.ceilings import survey
 from parconv.experiments.race import Workload, grid
 from parconv.experiments.roofline import picture
+from parconv.runtime import records
+from parconv.runtime.ceilings import Ceilings
 
 # 100 GFLOP/s in float32, half of it in float64, and 10 GB/s: the ridge is at 10 flops per byte
 ONE = Ceilings(1, 100.0, 50.0, 10.0)

@@ -12,12 +12,12 @@ from conftest import RunPython, check_plan
 from oracle import BORDERS, MODES, assert_right, assert_same_bits, expect
 
 import parconv
-from parconv import machine
+from parconv.codegen import machine
 from parconv.methods import separable
 from parconv.methods.separable.line import RUN, UNROLL
 from parconv.methods.separable.shape import PAIRED, shape_of
-from parconv.plan import Plan
-from parconv.strategies import STRATEGIES
+from parconv.planner.plan import Plan
+from parconv.runtime.strategies import STRATEGIES
 
 LANES = machine.VECTOR_BYTES // 4
 SAME: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
@@ -235,7 +235,7 @@ def test_layouts_and_views(right: np.ndarray) -> None:
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Everything counts as large, and tiles are narrow."""
-    monkeypatch.setattr("parconv.machine.STREAM_BYTES", 0)
+    monkeypatch.setattr("parconv.codegen.machine.STREAM_BYTES", 0)
     monkeypatch.setattr("parconv.methods.separable.shape.TILE_BYTES", 256)
     caches = shape_of, separable.layout
     for cached in caches:

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from conftest import RunPython
 
-from parconv import apart, forks, jit
-from parconv.strategies import STRATEGIES
+from parconv.codegen import apart, forks, jit
+from parconv.runtime.strategies import STRATEGIES
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
 PRELUDE = """
@@ -298,7 +298,7 @@ CALLS = (
     + """
     import dataclasses
     import numpy as np, parconv
-    from parconv.bands import split_rows
+    from parconv.problem.bands import split_rows
 
     f = np.random.default_rng(1).standard_normal((1200, 1200), np.float32)
     g = np.random.default_rng(2).standard_normal((11, 11), np.float32)
@@ -351,7 +351,7 @@ def test_an_interrupt_stops_sending_bands_to_processes(run_python: RunPython) ->
         + RESOURCES
         + """
     import dataclasses, joblib, numpy as np, parconv
-    from parconv.bands import split_rows
+    from parconv.problem.bands import split_rows
 
     f, g = np.ones((300, 300), np.float32), np.ones((3, 3), np.float32)
     plan = parconv.plan2d(f, g, threads=2, strategy="joblib")
@@ -440,7 +440,7 @@ def test_an_interrupt_does_not_cut_the_start_of_numbas_threads(run_python: RunPy
         PRELUDE
         + """
     from numba.np.ufunc import parallel
-    from parconv import budget
+    from parconv.runtime import budget
     start, ends = parallel._launch_threads, []
 
     def slowly():

@@ -9,7 +9,7 @@ import pytest
 from parconv.experiments import steadiness
 from parconv.experiments.ceilings.arithmetic import clock_chain
 from parconv.experiments.ceilings.gate import new_gate
-from parconv.records import STEADY
+from parconv.runtime.records import STEADY
 
 
 @pytest.fixture

@@ -407,7 +407,7 @@ def test_a_target_in_use_keeps_nothing_from_being_whole(path, monkeypatch, resum
     same_bits(np.load(beside(path, newfile.SUFFIX)), right(f))
     calls_of_plan = []
     monkeypatch.setattr(
-        "parconv.plan.Plan.__call__", lambda *rest, **more: calls_of_plan.append(rest)
+        "parconv.planner.plan.Plan.__call__", lambda *rest, **more: calls_of_plan.append(rest)
     )
     if resume:
         same_bits(streamed(f, path), right(f))

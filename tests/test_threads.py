@@ -23,10 +23,10 @@ from conftest import ROWS, Poisoned, RunPython, example
 from oracle import assert_same_bits
 
 import parconv
-from parconv import budget
 from parconv.methods import METHODS, direct
-from parconv.plan import Plan
-from parconv.strategies import STRATEGIES
+from parconv.planner.plan import Plan
+from parconv.runtime import budget
+from parconv.runtime.strategies import STRATEGIES
 
 F = np.random.default_rng(1).standard_normal((400, 500), np.float32)
 G = np.random.default_rng(2).standard_normal((5, 5), np.float32)
@@ -162,7 +162,7 @@ INTERRUPTS = (
     plan = parconv.plan2d(f, g, threads=2, strategy=strategy)
     shape = plan.problem.shape
     import dataclasses
-    from parconv.bands import split_rows
+    from parconv.problem.bands import split_rows
     plan = dataclasses.replace(plan, threads=2, bands=split_rows(shape[0], 16))
     assert right(plan(f))
     start = time.perf_counter()
@@ -191,7 +191,7 @@ INTERRUPTS = (
         time.sleep(0.002)
         assert written.tobytes() == out.tobytes(), "written after the interrupt"
     assert right(plan(f)) and right(parconv.conv2d(f, g, threads=2, strategy=strategy))
-    assert not parconv.budget.prange_gate.locked(), "an interrupt kept the gate"
+    assert not parconv.runtime.budget.prange_gate.locked(), "an interrupt kept the gate"
 """
 )
 
@@ -240,7 +240,7 @@ INTERRUPT_AGAIN = (
     PRELUDE
     + """
     import dataclasses, signal
-    from parconv.bands import split_rows
+    from parconv.problem.bands import split_rows
     big, wide = np.tile(f, (8, 8)), np.ones((15, 15), np.float32)
     plan = parconv.plan2d(big, wide, threads=2, strategy=sys.argv[1])
     plan = dataclasses.replace(plan, threads=2, bands=split_rows(plan.problem.shape[0], 6))
@@ -364,7 +364,7 @@ CALLERS = (
     [t.join() for t in threads]
     assert not wrong
     import numba
-    from parconv import budget
+    from parconv.runtime import budget
     layer = budget.threading_layer()
     assert layer == sys.argv[2] or sys.argv[2] == "any", layer
     if layer == "workqueue":
@@ -475,7 +475,7 @@ NESTED = (
         for threads, strategy, bits in parallel(delayed(inside)() for _ in range(6)):
             assert (threads, strategy) == (1, "serial")
             assert bits == answer.tobytes()
-    assert parconv.plan2d(big, g).threads == parconv.budget.thread_budget()
+    assert parconv.plan2d(big, g).threads == parconv.runtime.budget.thread_budget()
 """
 )
 
@@ -490,7 +490,7 @@ BACKENDS = (
     + """
     import dataclasses
     import joblib
-    from parconv.bands import split_rows
+    from parconv.problem.bands import split_rows
     big = np.broadcast_to(f, (3, 400, 500))
     for image, options in (
         (f, {}), (big, {"mode": "same", "boundary": "wrap"}), (f.astype("float16"), {}),

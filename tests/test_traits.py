@@ -12,12 +12,12 @@ from hypothesis import given, strategies as st
 from oracle import BORDERS, MODES
 
 import parconv
-from parconv import traits
-from parconv.dtypes import FLOAT32, FLOAT64
 from parconv.methods import direct, fft
-from parconv.products import MOST_PRODUCTS, PRODUCT_EPSILONS, products
-from parconv.remembering import TABLE_BYTES, Remembered, nbytes, remembered
-from parconv.traits import UNKNOWN, WHOLE, traits_of
+from parconv.methods.remembering import TABLE_BYTES, Remembered, nbytes, remembered
+from parconv.problem import traits
+from parconv.problem.dtypes import FLOAT32, FLOAT64
+from parconv.problem.products import MOST_PRODUCTS, PRODUCT_EPSILONS, products
+from parconv.problem.traits import UNKNOWN, WHOLE, traits_of
 
 RNG = np.random.default_rng(7)
 

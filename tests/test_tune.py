@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from parconv import budget, ceilings, cli, wisdom
+from parconv import cli
 from parconv.experiments.baselines import BASELINES
 from parconv.experiments.race import WORKLOADS, Workload
 from parconv.experiments.tune import (
@@ -35,7 +35,9 @@ from parconv.experiments.tune.journal import NAME, Journal
 from parconv.experiments.tune.search import FailedError, Search, Tally
 from parconv.experiments.tune.settings import Setting
 from parconv.experiments.tune.subjects import Subject, subjects
-from parconv.strategies import STRATEGIES
+from parconv.planner import wisdom
+from parconv.runtime import budget, ceilings
+from parconv.runtime.strategies import STRATEGIES
 
 TINY = Subject.of_workload(Workload("tiny", (150, 90), (3, 3)))
 MEDIUM = Subject.of_workload(Workload("medium", (1024, 1024), (7, 7)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import RunPython
 
-from parconv import machine
+from parconv.codegen import machine
 
 TESTS = Path(__file__).parent
 SELECTION = (
@@ -39,7 +39,7 @@ SELECTION = (
 RUN = """
     import sys
     import pytest
-    from parconv import machine
+    from parconv.codegen import machine
     assert machine.VECTOR_BYTES == int(sys.argv[1]), machine.VECTOR_BYTES
     assert machine.VECTOR_REGISTERS == 16
     assert machine.HAS_FMA == (sys.argv[2] == "True")
@@ -81,7 +81,7 @@ def test_on_another_vector_unit(
 LONG_LINES = """
     import sys
     import pytest
-    from parconv import machine
+    from parconv.codegen import machine
     machine.CACHE_LINE = 128
     sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[1:]]))
 """
@@ -112,7 +112,7 @@ def test_naming_a_cpu_is_enough(
         """
         import sys
         import numpy as np, parconv
-        from parconv import machine
+        from parconv.codegen import machine
         assert machine.VECTOR_BYTES == 16, machine.VECTOR_BYTES
         f = np.arange(400, dtype=np.float32).reshape(20, 20)
         assert (parconv.conv2d(f, [[1, -1]]) == 1).all()
@@ -144,7 +144,7 @@ def test_vectors_are_those_that_numba_compiles_for(run_python: RunPython) -> Non
         llvm.get_host_cpu_features = lambda: llvm.targets.FeatureMap(has)
         llvm.get_host_cpu_name = lambda: "icelake-server"
         from numba.core import config
-        from parconv import machine
+        from parconv.codegen import machine
         assert machine.VECTOR_BYTES < 64 and not machine.HAS_DOT, machine.VECTOR_BYTES
         config.ENABLE_AVX = 1
         assert "zmm" in machine.assembly(machine._PROBE)

@@ -14,11 +14,11 @@ from oracle import BORDERS, assert_same_bits
 from test_vectors import host_has
 
 import parconv
-from parconv import machine
+from parconv.codegen import machine
 from parconv.methods import winograd
 from parconv.methods.winograd.matrices import F2, F4, TRANSFORMS, Transform
 from parconv.methods.winograd.product import PATCHES, VECTORS
-from parconv.strategies import STRATEGIES
+from parconv.runtime.strategies import STRATEGIES
 
 LANES = machine.lanes(4)
 # As the module states: the largest sum of moduli with which a pixel and a tap enter an output, and
@@ -326,7 +326,7 @@ def test_units(image: Any, filters: Any, groups: int, transform: Transform) -> N
     filled = np.zeros(right.shape, int)
     for unit in range(count):
         given = Poisoned(right.shape, right.dtype)
-        one = parconv.plan.replace(plan, bands=((unit, unit + 1),)).with_filter(g)
+        one = parconv.planner.plan.replace(plan, bands=((unit, unit + 1),)).with_filter(g)
         one(f, given.out)
         for place in winograd.regions(plan.problem, unit, unit + 1):
             filled[place] += 1
@@ -338,7 +338,7 @@ def test_units(image: Any, filters: Any, groups: int, transform: Transform) -> N
     for parts in (1, 2, 3, 7, count):
         bands = winograd.bands(plan.problem, parts)
         assert [n for band in bands for n in range(*band)] == list(range(count))
-        whole = parconv.plan.replace(plan, bands=bands).with_filter(g)
+        whole = parconv.planner.plan.replace(plan, bands=bands).with_filter(g)
         assert_same_bits(whole(f), right, f"{parts}")
 
 
@@ -394,8 +394,8 @@ def test_only_who_names_it_gets_it() -> None:
     assert plan.method != "winograd"
     assert winograd.applicable(plan.problem) is None
     assert winograd.unasked(plan.problem)
-    assert parconv.plan2d(f, g, padding=1, tolerance=1e-9) == parconv.plan.replace(
-        plan, problem=parconv.plan.replace(plan.problem, tolerance=1e-9)
+    assert parconv.plan2d(f, g, padding=1, tolerance=1e-9) == parconv.planner.plan.replace(
+        plan, problem=parconv.planner.plan.replace(plan.problem, tolerance=1e-9)
     )
 
 
@@ -477,7 +477,7 @@ SELECTION = (
 RUN = """
     import sys
     import pytest
-    from parconv import machine
+    from parconv.codegen import machine
     assert machine.VECTOR_BYTES == int(sys.argv[1]), machine.VECTOR_BYTES
     sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[2:]]))
 """

@@ -11,11 +11,12 @@ import pytest
 from conftest import RunPython
 
 import parconv
-from parconv import budget, planner, records, wisdom
-from parconv.plan import Plan
-from parconv.problem import Problem
-from parconv.strategies import AUTOMATIC, STRATEGIES
-from parconv.wisdom import Wisdom
+from parconv.planner import choice as planner, wisdom
+from parconv.planner.plan import Plan
+from parconv.planner.wisdom import Wisdom
+from parconv.problem.problem import Problem
+from parconv.runtime import budget, records
+from parconv.runtime.strategies import AUTOMATIC, STRATEGIES
 
 IMAGE, TAPS = ((700, 640), "float32"), ((5, 5), "float32")
 FOUND = Wisdom("threads", 2, 6, 1e-3, 2e-3, "2026-11-20", "direct")
@@ -290,7 +291,8 @@ def test_writers_in_several_processes_leave_a_whole_record(run_python: RunPython
         import subprocess, sys
         write = '''
         import sys
-        from parconv import plan2d, wisdom
+        from parconv import plan2d
+        from parconv.planner import wisdom
         problem = plan2d(((700, 640), "float32"), ((5, 5), "float32"), strategy="serial").problem
         me = int(sys.argv[1])
         for turn in range(200):

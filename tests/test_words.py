@@ -8,7 +8,7 @@ import pytest
 from conftest import Poisoned
 
 import parconv
-from parconv import machine
+from parconv.codegen import machine
 from parconv.methods.panel.words import INT32
 
 RNG = np.random.default_rng(6)

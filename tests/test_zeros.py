@@ -16,10 +16,10 @@ from oracle import BORDERS, assert_same_bits
 from scipy import ndimage
 
 import parconv
-from parconv.differences import differences
 from parconv.filters import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_factors, gaussian_taps
 from parconv.methods import METHODS, obstacle
-from parconv.traits import traits_of
+from parconv.problem.differences import differences
+from parconv.problem.traits import traits_of
 
 RNG = np.random.default_rng(21)
 SCHARR = np.array([[3, 0, -3], [10, 0, -10], [3, 0, -3]])

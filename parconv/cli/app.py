@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..shown import shown
+from ..problem.shown import shown
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ import typer
 from .app import app
 
 if TYPE_CHECKING:
-    from parconv.kernel_cache.survey import Part
+    from parconv.codegen.kernel_cache.survey import Part
 
 cache = typer.Typer(help="Look at the cache of compiled kernels, or clear it.")
 app.add_typer(cache, name="cache")
@@ -26,7 +26,7 @@ def info() -> None:
 
     Example: parconv cache info
     """
-    from parconv.kernel_cache.survey import survey
+    from parconv.codegen.kernel_cache.survey import survey
 
     found = survey()
     if found.own is not None:
@@ -46,7 +46,7 @@ def clear() -> None:
 
     Example: parconv cache clear
     """
-    from parconv.kernel_cache.survey import clear as remove
+    from parconv.codegen.kernel_cache.survey import clear as remove
 
     typer.echo(f"removed {_size(remove())}")
 

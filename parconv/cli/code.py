@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..shown import shown
+from ..problem.shown import shown
 from .app import Force, app, console, progress, sizes, write_json
 
 

@@ -78,8 +78,8 @@ def apply(
     """
     import parconv
     from parconv import images
-    from parconv.dtypes import check_dtype
     from parconv.experiments import filters
+    from parconv.problem.dtypes import check_dtype
 
     wanted = None if dtype is None else check_dtype("dtype", dtype)
     wish = images.Wish(wanted, absolute, offset, nodata)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..shown import shown
+from ..problem.shown import shown
 from .app import (
     Boundary,
     Method,

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv import budget, conv2d, images, plan2d
-from parconv.ceilings import Ceilings
+from parconv import conv2d, images, plan2d
+from parconv.runtime import budget
+from parconv.runtime.ceilings import Ceilings
 
 from . import ceilings, filters
 from .ceilings import thread_counts

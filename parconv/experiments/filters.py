@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from parconv.filters import LAPLACE, SOBEL, box_factors, gaussian_factors
 from parconv.images import check_source
-from parconv.outer import Outer
-from parconv.shown import shown
+from parconv.problem.outer import Outer
+from parconv.problem.shown import shown
 
 Filter = NDArray[Any]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parconv.dtypes import Array
+from parconv.problem.dtypes import Array
 
 SIDE = 28
 INKED = 0.19  # of the pixels of MNIST

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import TypeVar
 
-from parconv.records import STEADY
+from parconv.runtime.records import STEADY
 
 from .ceilings.arithmetic import clock_chain
 from .ceilings.gate import Gate

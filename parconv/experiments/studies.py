@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parconv.dtypes import Array, DType
+from parconv.problem.dtypes import Array, DType
 
 from .inputs import mnist_bytes, photograph, study_weights
 

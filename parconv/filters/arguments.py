@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import Pair, both, check_axes, check_pair
-from ..dtypes import Array
-from ..shown import shown
+from ..problem.arguments import Pair, both, check_axes, check_pair
+from ..problem.dtypes import Array
+from ..problem.shown import shown
 
 HIGHEST = 100  # order of a derivative
 # The default of axes.  It equals that of conv2d; that it is this very tuple says that the caller

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..api import conv2d
-from ..arrays import as_array
-from ..dtypes import Array
-from ..outer import Filter
+from ..problem.door import as_array
+from ..problem.dtypes import Array
+from ..problem.outer import Filter
 from .arguments import UNSAID, check_axis, check_shift, warn_of_colours
 from .taps import LAPLACE, PREWITT, SOBEL, box_factors, gaussian_factors, gaussian_laplace_factors
 

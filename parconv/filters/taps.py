@@ -11,9 +11,9 @@ from typing import Any, TypeVar, TypeVarTuple
 
 import numpy as np
 
-from ..arguments import Pair, check_positive
-from ..dtypes import Array, quietly
-from ..outer import LARGEST, Outer
+from ..problem.arguments import Pair, check_positive
+from ..problem.dtypes import Array, quietly
+from ..problem.outer import LARGEST, Outer
 from .arguments import Reals, check_orders, check_width
 
 FAR = 1e15  # pixels: no filter gets there, and it is an integer

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..api import conv2d
-from ..dtypes import Array, DType
-from ..outer import Filter
+from ..problem.dtypes import Array, DType
+from ..problem.outer import Filter
 from .picture import Picture
 
 NODATA = ("refuse", "spread", "ignore")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import Array
+from ..problem.dtypes import Array
 
 # samples of light in a pixel; those beyond them are the extra ones
 SAMPLES: Mapping[str, int] = {"gray": 1, "rgb": 3, "cmyk": 4}

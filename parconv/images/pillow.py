@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import Array
+from ..problem.dtypes import Array
 from .chunks import about_png, png_info
 from .picture import RESOLUTION, Picture
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..outer import Filter
+from ..problem.outer import Filter
 from .filtering import Wish
 from .formats import file_format, lost
 from .picture import Picture

@@ -28,7 +28,7 @@ columns), reflected where a convolution is asked.
 
 from types import ModuleType
 
-from ..problem import Problem
+from ..problem.problem import Problem
 from . import (
     box,
     channels,

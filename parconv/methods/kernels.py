@@ -15,13 +15,14 @@ import numba
 import numpy as np
 from numba import types
 
-from .. import crew, jit
-from ..crew.floats import mode, set_mode
-from ..crew.record import call
-from ..dtypes import Array, DType
-from ..lazily import lazily
-from ..problem import Problem
-from ..simd import fetch_add
+from ..codegen import jit
+from ..codegen.simd import fetch_add
+from ..problem.dtypes import Array, DType
+from ..problem.lazily import lazily
+from ..problem.problem import Problem
+from ..runtime import crew
+from ..runtime.crew.floats import mode, set_mode
+from ..runtime.crew.record import call
 
 
 class Taps(NamedTuple):

@@ -18,20 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import machine
-from ..bands import split_rows
-from ..crew.record import call
-from ..dtypes import Array, DType, kernel_dtype
-from ..problem import Problem
+from ..codegen import machine
+from ..problem.bands import split_rows
+from ..problem.dtypes import Array, DType, kernel_dtype
+from ..problem.problem import Problem
+from ..runtime.crew.record import call
 from . import direct, fft, usual
 from .kernels import Kernels, Taps, as_layout, rows_of_planes, signature
-from .usual import (
-    bank_of,
-    inputs_apart,
-    obstacle,
-    outputs_apart,
-    sums as sums,
-)
+from .usual import bank_of, inputs_apart, obstacle, outputs_apart, sums as sums
 
 ADDRESS, TAPS, LAYOUT, OUTPUTS, MULTIPLIER, ROWS, HEADER = range(7)
 

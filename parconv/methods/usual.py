@@ -5,10 +5,10 @@ from types import ModuleType
 
 import numpy as np
 
-from .. import machine
-from ..banks import Bank
-from ..dtypes import Array, DType
-from ..problem import Problem
+from ..codegen import machine
+from ..problem.banks import Bank
+from ..problem.dtypes import Array, DType
+from ..problem.problem import Problem
 
 
 def obstacle(method: ModuleType, problem: Problem) -> str | None:

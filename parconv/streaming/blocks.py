@@ -3,8 +3,8 @@
 import itertools
 import math
 
-from ..dtypes import Array, DType
-from ..outputs import on_page
+from ..problem.dtypes import Array, DType
+from ..runtime.outputs import on_page
 
 BUFFERS = 2  # of each kind: one is filled or emptied while another computes
 

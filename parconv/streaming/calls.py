@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import planner
 from ..api import plan2d
-from ..outer import as_filter
+from ..planner import choice as planner
+from ..problem.outer import as_filter
 from .memory import usual
 from .newfile import NewFile
 from .overlap import check_apart

@@ -9,9 +9,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..arguments import BOUNDARIES
-from ..borders import source_index
-from ..problem import Problem
+from ..codegen.borders import source_index
+from ..problem.arguments import BOUNDARIES
+from ..problem.problem import Problem
 
 Range = tuple[int, int]
 

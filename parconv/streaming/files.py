@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..dtypes import Array, DType
-from ..lazily import lazily
+from ..problem.dtypes import Array, DType
+from ..problem.lazily import lazily
 
 # Bytes handed over at once: the device writes them while the next are copied.  2 GiB through a
 # 5x5 filter took 1.48 s; 1.95 where a whole chunk was copied before the device began (2026-11).

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_array
-from ..dtypes import Array, DType, check_dtype
+from ..problem.door import as_array
+from ..problem.dtypes import Array, DType, check_dtype
 
 Shape = tuple[int, ...]
 

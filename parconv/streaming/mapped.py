@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ..dtypes import Array
+from ..problem.dtypes import Array
 from .files import ArrayFile
 
 SAMPLES, SAMPLE = 16, 1 << 12  # how often, and how many bytes of a map are compared with its file

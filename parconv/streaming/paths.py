@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from ..dtypes import Array
+from ..problem.dtypes import Array
 
 # Whose files hold arrays too: what to pass in place of their names.
 _OPENED_BY = {

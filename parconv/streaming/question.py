@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from .. import planner
 from ..api import plan2d
-from ..dtypes import DType
-from ..outer import as_filter
-from ..plan import Plan
-from ..problem import Problem
+from ..planner import choice as planner
+from ..planner.plan import Plan
+from ..problem.dtypes import DType
+from ..problem.outer import as_filter
+from ..problem.problem import Problem
 from .cut import Chunk, of_rows, rows_under
 
 Shape = tuple[int, ...]

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .. import records
+from ..runtime import records
 
 
 @dataclass(frozen=True)

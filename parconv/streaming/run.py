@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__, jit
-from ..dtypes import Array
+from .. import __version__
+from ..codegen import jit
+from ..problem.dtypes import Array
 from .blocks import BUFFERS
 from .cut import Chunk
 from .helper import Helper, ahead

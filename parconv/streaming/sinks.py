@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import check_output
-from ..dtypes import Array, check_dtype
+from ..problem.dtypes import Array, check_dtype
+from ..runtime.arrays import check_output
 from .blocks import Blocks
 from .cut import Chunk
 from .files import ArrayFile

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_array
-from ..dtypes import Array, check_dtype
+from ..problem.door import as_array
+from ..problem.dtypes import Array, check_dtype
 from . import foreign
 from .blocks import Blocks
 from .cut import Chunk

@@ -7,7 +7,7 @@ machine and runs nothing.
 import re
 from dataclasses import dataclass
 
-from ...lazily import lazily
+from ...problem.lazily import lazily
 
 FMA, MULTIPLY, ADD = "fma", "multiply", "add"
 LOAD, STORE, BROADCAST, SHUFFLE, OTHER = "load", "store", "broadcast", "shuffle", "vector"

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from parconv import jit
-from parconv.dtypes import check_dtype, compute_and_result, real
+from parconv.codegen import jit
 from parconv.methods import direct
 from parconv.methods.direct import kernel
 from parconv.methods.direct.tile import FLAT, GROUP, ROWS, VECTORS, row_groups
+from parconv.problem.dtypes import check_dtype, compute_and_result, real
 
 from .listing import Loop, hottest, innermost_loops, straight_runs
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from parconv import machine, plan2d
+from parconv import plan2d
+from parconv.codegen import machine
 from parconv.methods import direct
 from parconv.methods.direct.tile import ROWS, VECTORS
-from parconv.outputs import on_page
+from parconv.runtime.outputs import on_page
 
 from . import clock, kernels
 

@@ -6,7 +6,7 @@ Needs no tool.  Knows no instruction scheduling: the slowest unit alone sets the
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from parconv import machine
+from parconv.codegen import machine
 
 from .cpus import Core
 from .isa import ADD, FMA, LOAD_CYCLES, MULTIPLY, SHUFFLE

@@ -6,7 +6,7 @@ import numpy as np
 
 from parconv.experiments import steadiness
 from parconv.experiments.race.table import milliseconds
-from parconv.records import STEADY
+from parconv.runtime.records import STEADY
 
 from .isa import BROADCAST, SHUFFLE
 from .study import LoopStudy, Study

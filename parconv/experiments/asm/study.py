@@ -12,10 +12,11 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from parconv import machine, records
+from parconv.codegen import machine
 from parconv.experiments import ceilings, steadiness
 from parconv.methods.direct import packing
 from parconv.methods.direct.tile import ROWS, VECTORS
+from parconv.runtime import records
 
 from . import clock, counter, kernels, measure, pages, ports, theory
 from .cpus import Core, core_of

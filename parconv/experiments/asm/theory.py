@@ -10,7 +10,8 @@ from statistics import median
 
 import numpy as np
 
-from parconv import machine, plan2d
+from parconv import plan2d
+from parconv.codegen import machine
 from parconv.methods.direct.tile import ROWS, VECTORS, row_groups
 
 from . import clock

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parconv.dtypes import Array
+from parconv.problem.dtypes import Array
 
 from ..studies import Study
 from . import ready

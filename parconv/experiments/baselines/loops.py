@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from parconv import jit
+from parconv.codegen import jit
 
 
 def _looped(**options: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -10,8 +10,8 @@ import numpy as np
 import threadpoolctl
 
 import parconv
-from parconv import budget
-from parconv.dtypes import Array
+from parconv.problem.dtypes import Array
+from parconv.runtime import budget
 
 from ..studies import Study
 from . import loops

@@ -15,8 +15,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from parconv import jit, machine
-from parconv.simd import I32, I64, Code, data_pointer
+from parconv.codegen import jit, machine
+from parconv.codegen.simd import I32, I64, Code, data_pointer
 
 from .gate import Gate, meet, new_gate
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv import jit
-from parconv.simd import fetch_add
+from parconv.codegen import jit
+from parconv.codegen.simd import fetch_add
 
 Gate = NDArray[np.int64]
 _add: Any = fetch_add  # called from compiled code, without the ``typing`` argument

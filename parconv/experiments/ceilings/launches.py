@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv import budget, jit
-from parconv.ceilings import ASLEEP, THREADS
-from parconv.crew import Terms
+from parconv.codegen import jit
 from parconv.methods.kernels import Kernels, as_layout, signature
-from parconv.strategies import STRATEGIES
-from parconv.strategies.work import Work
+from parconv.runtime import budget
+from parconv.runtime.ceilings import ASLEEP, THREADS
+from parconv.runtime.crew import Terms
+from parconv.runtime.strategies import STRATEGIES
+from parconv.runtime.strategies.work import Work
 
 LAYERS = {
     "omp": "the OpenMP runtime is missing: install libgomp1 (Linux) or libomp (macOS)",

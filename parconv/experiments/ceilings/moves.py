@@ -11,8 +11,8 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from parconv import jit, machine
-from parconv.simd import I64, Code, data_pointer, store_fence
+from parconv.codegen import jit, machine
+from parconv.codegen.simd import I64, Code, data_pointer, store_fence
 
 from .gate import Gate, meet
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from parconv.ceilings import Ceilings
-from parconv.outputs import on_page
+from parconv.runtime.ceilings import Ceilings
+from parconv.runtime.outputs import on_page
 
 from .arithmetic import CHAINS, FLOAT32, FLOAT64, LINKS, Arithmetic, chains, clock_chain
 from .gate import Gate, new_gate

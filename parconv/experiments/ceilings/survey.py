@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 import parconv
-from parconv import budget, ceilings, records
+from parconv.runtime import budget, ceilings, records
 
 from .. import steadiness
 from . import caches, launches, pages
@@ -47,7 +47,7 @@ def survey(
     force: bool = False,
     announce: Announce = lambda name, done, total: None,
 ) -> Record:
-    """Measure everything and record it where `parconv.ceilings.load` finds it.
+    """Measure everything and record it where `parconv.runtime.ceilings.load` finds it.
 
     Parameters
     ----------

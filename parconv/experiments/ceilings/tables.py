@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from parconv.records import Record
+from parconv.runtime.records import Record
 
 from .moves import MOVES
 

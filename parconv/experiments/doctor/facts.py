@@ -59,7 +59,7 @@ def _version_of(package: str) -> Finder:
 
 def _fingerprint(name: str) -> Finder:
     def found() -> str:
-        from parconv import records
+        from parconv.runtime import records
 
         return records.fingerprint()[name]
 
@@ -67,7 +67,7 @@ def _fingerprint(name: str) -> Finder:
 
 
 def _vectors() -> str:
-    from parconv import machine
+    from parconv.codegen import machine
 
     has = {"fused multiply-add": machine.HAS_FMA, "byte products": machine.HAS_DOT}
     told = ", ".join(f"{'' if it else 'no '}{name}" for name, it in has.items())
@@ -78,13 +78,13 @@ def _vectors() -> str:
 
 
 def _layer() -> str:
-    from parconv import budget
+    from parconv.runtime import budget
 
     return budget.layer_obstacle() or budget.threading_layer()
 
 
 def _prange() -> str:
-    from parconv import budget
+    from parconv.runtime import budget
 
     reason = budget.prange_obstacle()
     return f"runs as threads: {reason}" if reason else "may run"
@@ -92,8 +92,8 @@ def _prange() -> str:
 
 def _waiting() -> str:
     """How OpenMP's threads wait, once the layer has started them."""
-    from parconv import budget
-    from parconv.budget import waiting
+    from parconv.runtime import budget
+    from parconv.runtime.budget import waiting
 
     chosen = " ".join(f"{name}={value}" for name, value in waiting.chosen().items())
     if chosen:
@@ -114,7 +114,7 @@ def _runtimes() -> list[str]:
 
 
 def _kernels() -> str:
-    from parconv.kernel_cache.survey import survey
+    from parconv.codegen.kernel_cache.survey import survey
 
     found = survey()
     if found.own is None or (found.obstacle and not found.readable):
@@ -126,13 +126,13 @@ def _kernels() -> str:
 
 
 def _records() -> str:
-    from parconv import records
+    from parconv.runtime import records
 
     return _holding(records.home(), "*.json")
 
 
 def _wisdom() -> str:
-    from parconv import wisdom
+    from parconv.planner import wisdom
 
     path = wisdom.directory()
     return "off" if path is None else _holding(path, "*.json")
@@ -154,7 +154,7 @@ def _call() -> str:
     import numpy as np
 
     import parconv
-    from parconv.kernel_cache import CacheWarning
+    from parconv.codegen.kernel_cache import CacheWarning
 
     f, g = np.ones((9, 40), np.float32), np.ones((3, 3), np.float32)
     with warnings.catch_warnings(action="ignore", category=CacheWarning):  # it is a hazard below

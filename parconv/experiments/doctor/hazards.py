@@ -67,7 +67,7 @@ def _unlocked(found: Found) -> Iterator[Hazard]:
 
 
 def _bound(found: Found) -> Iterator[Hazard]:
-    from parconv.budget import affinity
+    from parconv.runtime.budget import affinity
 
     names = affinity.binders()
     if names:
@@ -121,7 +121,7 @@ def _runtimes(found: Found) -> Iterator[Hazard]:
 
 
 def _forked(found: Found) -> Iterator[Hazard]:
-    from parconv.budget import layer
+    from parconv.runtime.budget import layer
 
     if layer.was_forked():
         yield Hazard(
@@ -141,9 +141,9 @@ def _uncached(found: Found) -> Iterator[Hazard]:
 
 
 def _throttled(found: Found) -> Iterator[Hazard]:
-    from parconv import budget
-    from parconv.budget import affinity
-    from parconv.budget.quota import quota
+    from parconv.runtime import budget
+    from parconv.runtime.budget import affinity
+    from parconv.runtime.budget.quota import quota
 
     granted, cores = quota(), affinity.count()
     if granted and granted.cores < cores:

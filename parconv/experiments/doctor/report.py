@@ -68,13 +68,13 @@ def _text(fact: Any) -> str:
 
 
 def _limits() -> list[dict[str, Any]]:
-    from parconv import budget
+    from parconv.runtime import budget
 
     return [limit._asdict() for limit in budget.limits()]
 
 
 def _budget() -> dict[str, Any]:
-    from parconv import budget
+    from parconv.runtime import budget
 
     return {"threads": budget.thread_budget(), "decided by": budget.decisive().name}
 

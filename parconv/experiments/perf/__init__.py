@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parconv.dtypes import Array
+from parconv.problem.dtypes import Array
 
 from .. import baselines
 from ..baselines import Baseline

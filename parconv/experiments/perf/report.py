@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from parconv import records
-from parconv.machine import CACHE_LINE
+from parconv.codegen.machine import CACHE_LINE
+from parconv.runtime import records
 
 from . import simulate, usage
 from .events import EVENTS

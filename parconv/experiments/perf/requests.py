@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from parconv import jit
+from parconv.codegen import jit
 
 _BASE = ord("C") << 24 | ord("T") << 16  # callgrind's requests, from its header file
 ZERO, START, STOP = _BASE + 1, _BASE + 4, _BASE + 5

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from parconv import budget
+from parconv.runtime import budget
 
 from . import child
 from .child import Order

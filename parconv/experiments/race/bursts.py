@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from parconv import budget
-from parconv.strategies import STRATEGIES
+from parconv.runtime import budget
+from parconv.runtime.strategies import STRATEGIES
 
 from .burst_report import AUTO, PLAIN, SERIAL, THREADS, BurstReport, BurstRow, Calls, Cell
 from .busy import busy_processes

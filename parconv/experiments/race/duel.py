@@ -7,8 +7,9 @@ or more.
 import gc
 from collections.abc import Callable, Sequence
 
-from parconv import budget, plan2d
-from parconv.prediction import Prediction
+from parconv import plan2d
+from parconv.planner.prediction import Prediction
+from parconv.runtime import budget
 
 from .. import ceilings
 from .entrants import Entrant, line_up

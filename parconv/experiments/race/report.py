@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from parconv import records
-from parconv.ceilings import Ceilings
+from parconv.runtime import records
+from parconv.runtime.ceilings import Ceilings
 
-from ...lazily import lazily
+from ...problem.lazily import lazily
 from .grid import Entry
 from .peers import OURS, Peer
 from .summary import summaries
@@ -209,7 +209,7 @@ def _way_json(row: Row, way: str) -> dict[str, Any]:
 
 def machine_facts() -> dict[str, Any]:
     """The processor, and what compiles and threads for it."""
-    from parconv import budget
+    from parconv.runtime import budget
 
     return {
         **records.fingerprint(),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parconv.ceilings import Ceilings
-from parconv.prediction import OVERHEAD
-from parconv.records import Record
+from parconv.planner.prediction import OVERHEAD
+from parconv.runtime.ceilings import Ceilings
+from parconv.runtime.records import Record
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from parconv.records import Record
+from parconv.runtime.records import Record
 
 from ..ceilings import caches, survey
 from ..race import duel, grid, workloads

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from parconv import records
+from parconv.runtime import records
 
 from .search import FailedError
 from .settings import Setting

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from parconv import planner, wisdom
-from parconv.records import STEADY
+from parconv.planner import choice as planner, wisdom
+from parconv.runtime.records import STEADY
 
 from .duel import Verdict
 from .scaling import Curve, curves

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
-from parconv import ceilings
-from parconv.problem import Problem
+from parconv.problem.problem import Problem
+from parconv.runtime import ceilings
 
-from ...lazily import lazily
+from ...problem.lazily import lazily
 from . import models
 from .search import Tally
 from .settings import Setting

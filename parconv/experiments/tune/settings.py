@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parconv import budget, planner
-from parconv.plan import Plan
-from parconv.strategies import AUTOMATIC, STRATEGIES
+from parconv.planner import choice as planner
+from parconv.planner.plan import Plan
+from parconv.runtime import budget
+from parconv.runtime.strategies import AUTOMATIC, STRATEGIES
 
 from ..baselines import Baseline
 from .subjects import Subject

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from parconv import plan2d
-from parconv.dtypes import Array
-from parconv.plan import Plan
-from parconv.problem import Problem
+from parconv.planner.plan import Plan
+from parconv.problem.dtypes import Array
+from parconv.problem.problem import Problem
 
-from ...lazily import lazily
+from ...problem.lazily import lazily
 from ..race.grid import WORKLOADS
 from ..race.workloads import Workload, chosen
 from ..studies import STUDIES, Study

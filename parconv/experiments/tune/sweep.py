@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from parconv import budget, wisdom
+from parconv.planner import wisdom
+from parconv.runtime import budget
 
 from .. import baselines, steadiness
 from ..baselines import BASELINES

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from parconv import budget
-from parconv.outputs import new_output
+from parconv.runtime import budget
+from parconv.runtime.outputs import new_output
 
 from .. import baselines
 from ..race.agreement import difference, tolerance

@@ -4,7 +4,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from ...dtypes import Array
+from ...problem.dtypes import Array
 from ..pillow import opened
 
 CODECS = "imagecodecs"  # tifffile's decoders for most compressions, which it names in its errors

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dtypes import Array
+from ...problem.dtypes import Array
 from ..picture import RESOLUTION, SAMPLES, UNITLESS, Picture
 from .decoding import word
 

@@ -17,14 +17,14 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from ... import machine
-from ...arguments import BOUNDARIES
-from ...bands import split_rows
-from ...dtypes import Array, DType
-from ...means import scale
-from ...outer import Filter
-from ...problem import Problem
-from ...traits import UNSEEN
+from ...codegen import machine
+from ...problem.arguments import BOUNDARIES
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array, DType
+from ...problem.means import scale
+from ...problem.outer import Filter
+from ...problem.problem import Problem
+from ...problem.traits import UNSEEN
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k

@@ -3,11 +3,11 @@
 `layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
 """
 
-from ... import jit, machine
-from ...borders import source_index
-from ...simd import store_fence
-from ..direct.elements import read, write
-from ..direct.runs import convert_run, has_runs
+from ...codegen import jit, machine
+from ...codegen.borders import source_index
+from ...codegen.elements import read, write
+from ...codegen.runs import convert_run, has_runs
+from ...codegen.simd import store_fence
 from .window import BOTH, ENTER, LEAVE, slide, windows
 
 FIELDS = (

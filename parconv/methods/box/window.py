@@ -16,10 +16,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ... import jit, machine
-from ...simd import I64, Code, Value, data_pointer, define_once
-from ..direct.elements import converted
-from ..direct.runs import vectors_then_elements
+from ...codegen import jit, machine
+from ...codegen.elements import converted
+from ...codegen.runs import vectors_then_elements
+from ...codegen.simd import I64, Code, Value, data_pointer, define_once
 
 
 class _Windows:

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ... import machine
-from ...bands import split_rows
-from ...dtypes import Array, DType, kernel_dtype
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array, DType, kernel_dtype
+from ...problem.problem import Problem
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import (
     bank_of,

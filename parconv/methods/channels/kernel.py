@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from ... import jit, machine
+from ...codegen import jit, machine
 from . import tile as t
 
 FIELDS = (

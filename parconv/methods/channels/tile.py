@@ -19,9 +19,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ... import machine
-from ...simd import I64, Code, Value, data_pointer, define_once
-from ..transposition import columns, transposed
+from ...codegen import machine
+from ...codegen.simd import I64, Code, Value, data_pointer, define_once
+from ...codegen.transposition import columns, transposed
 
 # Pixels x `VECTORS` sums, the weights of as many vectors and one pixel fill the registers; LLVM
 # spills none of them in the loop.

@@ -19,10 +19,10 @@ from functools import cache
 
 import numpy as np
 
-from ... import machine
-from ...bands import split_rows
-from ...dtypes import FLOAT32, FLOAT64, Array, DType
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.bands import split_rows
+from ...problem.dtypes import FLOAT32, FLOAT64, Array, DType
+from ...problem.problem import Problem
 from ..kernels import Kernels, Taps, signature
 from ..usual import (
     bank_of,

@@ -15,8 +15,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ... import machine
-from ...simd import I64, Code, Value, call_once, call_one_of, data_pointer
+from ...codegen import machine
+from ...codegen.simd import I64, Code, Value, call_once, call_one_of, data_pointer
 from .sweep import KEPT, SIZES, STRIDES
 
 # Rows of output of a tile, for strides of 1 and 2: sums, taps that are kept and a pixel fit the

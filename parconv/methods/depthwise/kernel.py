@@ -9,9 +9,9 @@ side by side take `last` instead.
 `numbers` says how ``layout`` describes the problem.
 """
 
-from ... import jit, machine
-from ...simd import store_fence
-from ..direct.runs import convert_run
+from ...codegen import jit, machine
+from ...codegen.runs import convert_run
+from ...codegen.simd import store_fence
 from . import numbers as n
 from .last import all_channels, side_by_side
 from .lines import leave

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ... import jit, machine
+from ...codegen import jit, machine
 from . import numbers as n
 from .channels import MASK, STORE, STREAM, channel_tiles
 

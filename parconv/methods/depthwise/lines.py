@@ -7,8 +7,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ... import machine
-from ...simd import I64, Code, Value, data_pointer
+from ...codegen import machine
+from ...codegen.simd import I64, Code, Value, data_pointer
 
 
 def line_of(code: Code) -> int:

@@ -4,9 +4,9 @@ import itertools
 import math
 from functools import lru_cache
 
-from ... import machine
-from ...dtypes import Array
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.dtypes import Array
+from ...problem.problem import Problem
 from ..kernels import as_layout
 from ..usual import bank_of
 from .channels import TILES

@@ -14,8 +14,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ... import machine
-from ...simd import I1, I64, Code, Value, call_once, call_one_of, data_pointer
+from ...codegen import machine
+from ...codegen.simd import I1, I64, Code, Value, call_once, call_one_of, data_pointer
 from .lines import drain, line_of
 from .sweep import SIZES, STRIDES, VECTORS, Kind, Sweep
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ... import machine
-from ...simd import I64, Code, Value
+from ...codegen import machine
+from ...codegen.simd import I64, Code, Value
 
 KEPT = 3  # the largest filter whose taps stay in registers
 SIZES, STRIDES = (3, 5, 7), (1, 2)

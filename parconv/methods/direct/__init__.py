@@ -15,14 +15,14 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from ... import machine
-from ...arguments import BOUNDARIES
-from ...bands import split_rows
-from ...dtypes import Array, DType, real
-from ...problem import Problem
-from ...remembering import TABLE_BYTES, remembered
-from ...traits import total
+from ...codegen import machine
+from ...problem.arguments import BOUNDARIES
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array, DType, real
+from ...problem.problem import Problem
+from ...problem.traits import total
 from ..kernels import Kernels, Taps, as_layout, signature
+from ..remembering import TABLE_BYTES, remembered
 from ..usual import error as error, sums as sums, unasked as unasked
 from . import kernel as k
 from .packing import packing_of

@@ -9,8 +9,8 @@ of ordinary filters stays as fast as it is.
 from collections.abc import Sequence
 from functools import partial
 
-from ... import machine
-from ...simd import I64, Value
+from ...codegen import machine
+from ...codegen.simd import I64, Value
 from .pairs import CROSSED, CROSSED_KIND, MEMBERS, SUM_KINDS
 from .tile import ROWS, TABLE, Tile
 

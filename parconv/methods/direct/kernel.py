@@ -10,12 +10,10 @@ the copy.
 
 import numpy as np
 
-from ... import jit, machine
-from ...borders import source_column, source_index
-from ...simd import store_fence
-from .elements import read, write
-from .rows import tile_rows
-from .runs import (
+from ...codegen import jit, machine
+from ...codegen.borders import source_column, source_index
+from ...codegen.elements import read, write
+from ...codegen.runs import (
     convert_rows,
     convert_run,
     has_complex_runs,
@@ -24,6 +22,8 @@ from .runs import (
     lies_flat,
     split_run,
 )
+from ...codegen.simd import store_fence
+from .rows import tile_rows
 from .tile import CONVERT, PREFETCH, ROWS, STREAM
 
 FIELDS = (

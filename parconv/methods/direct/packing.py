@@ -8,9 +8,9 @@ each tap, the inputs that the block's outputs meet it with.
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ... import machine
-from ...dtypes import real
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.dtypes import real
+from ...problem.problem import Problem
 from .tile import ROWS, TALL, VECTORS
 
 # Rows and columns of output packed at a time: scratch stays in the second-level cache while the

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...differences import PLACE, differences
-from ...dtypes import Array
-from ...problem import Problem
+from ...problem.differences import PLACE, differences
+from ...problem.dtypes import Array
+from ...problem.problem import Problem
 from .packing import packing_of
 
 MEMBERS = 3  # differences of a term at most: its weights are held in registers

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...differences import PLACE
-from ...dtypes import Array
-from ...means import scale, unit
-from ...problem import Problem
-from ...remembering import TABLE_BYTES, remembered
+from ...problem.differences import PLACE
+from ...problem.dtypes import Array
+from ...problem.means import scale, unit
+from ...problem.problem import Problem
+from ..remembering import TABLE_BYTES, remembered
 from .packing import packing_of
 from .pairs import encode_differences, places_of, terms_of, weights_of
 from .tile import Group, encode_pass, encode_sparse_pass, row_groups

@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ...simd import I64, Code, Value, call_once, data_pointer
+from ...codegen.simd import I64, Code, Value, call_once, data_pointer
 from .difference import HIGH, DifferenceTile
 from .tile import COLUMNS, PREFETCH, ROWS, TALL, VECTORS, Conversion, Tile
 

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ... import machine
-from ...simd import I64, Code, Value
-from .elements import converted
+from ...codegen import machine
+from ...codegen.elements import converted
+from ...codegen.simd import I64, Code, Value
 
 # (rows, vectors, group): rows x vectors accumulators + group weights + one input vector must fit
 # the register file, and at least 8 accumulators must hide the latency of the multiply-add.

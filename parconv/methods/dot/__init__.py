@@ -13,12 +13,12 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from ... import machine
-from ...arguments import BOUNDARIES
-from ...bands import split_rows
-from ...dtypes import FLOAT32, Array, DType, kernel_dtype
-from ...problem import Problem
-from ...traits import UNSEEN
+from ...codegen import machine
+from ...problem.arguments import BOUNDARIES
+from ...problem.bands import split_rows
+from ...problem.dtypes import FLOAT32, Array, DType, kernel_dtype
+from ...problem.problem import Problem
+from ...problem.traits import UNSEEN
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import error as error, unasked as unasked
 from . import kernel as k

@@ -9,11 +9,11 @@ the rows of output that share it.
 
 import numpy as np
 
-from ... import jit
-from ...borders import source_column, source_index
-from ...simd import store_fence
-from ..direct.elements import read
-from ..direct.runs import has_runs
+from ...codegen import jit
+from ...codegen.borders import source_column, source_index
+from ...codegen.elements import read
+from ...codegen.runs import has_runs
+from ...codegen.simd import store_fence
 from .rows import copy_bytes, deliver
 from .tile import PREFETCH, STREAM, WIDTH, tile_row
 

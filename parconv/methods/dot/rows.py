@@ -7,7 +7,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ...simd import I64, Code, Value, data_pointer
+from ...codegen.simd import I64, Code, Value, data_pointer
 
 I8 = ir.IntType(8)
 

@@ -23,8 +23,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ... import machine
-from ...simd import I32, I64, Code, Value, call_one_of, data_pointer
+from ...codegen import machine
+from ...codegen.simd import I32, I64, Code, Value, call_one_of, data_pointer
 
 I8, I16 = ir.IntType(8), ir.IntType(16)
 

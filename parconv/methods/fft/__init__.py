@@ -27,15 +27,15 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from ... import machine
-from ...arguments import BOUNDARIES
-from ...bands import split_rows
-from ...dtypes import Array, DType
-from ...means import meant
-from ...problem import Problem
-from ...remembering import TABLE_BYTES, remembered
+from ...codegen import machine
+from ...problem.arguments import BOUNDARIES
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array, DType
+from ...problem.means import meant
+from ...problem.problem import Problem
 from .. import direct
 from ..kernels import Kernels, Taps, signature
+from ..remembering import TABLE_BYTES, remembered
 from ..usual import sums as sums
 from . import kernel as k
 from .grid import DIRECT_EFFICIENCY, LARGEST, LEAST_STEP, grid_of

@@ -8,7 +8,7 @@ sizes between powers of two, of which an image often wastes less.
 import math
 from collections.abc import Callable, Sequence
 
-from ...simd import Code, Value
+from ...codegen.simd import Code, Value
 
 Complex = tuple[Value, Value]  # vectors of real and of imaginary parts
 

@@ -8,10 +8,10 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ... import machine
-from ...arguments import Pair
-from ...dtypes import real
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.arguments import Pair
+from ...problem.dtypes import real
+from ...problem.problem import Problem
 
 # Operations for one pixel of a window, in and out of the transform: 0.3 ns at 272 GFLOP/s.
 PIXEL_WORK = 80

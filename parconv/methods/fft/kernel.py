@@ -5,11 +5,11 @@
 
 import numpy as np
 
-from ... import jit, machine
-from ...borders import source_column, source_index
-from ...simd import store_fence
-from ..direct.elements import read, write
-from ..direct.runs import convert_run, has_runs, lies_flat
+from ...codegen import jit, machine
+from ...codegen.borders import source_column, source_index
+from ...codegen.elements import read, write
+from ...codegen.runs import convert_run, has_runs, lies_flat
+from ...codegen.simd import store_fence
 from .passes import FIRST, FORWARD, INVERSE, LAST, MULTIPLY, TURN, TURN_BACK, run_pass
 from .rows import all_finite, correlate_window, fetch_row, stream_row
 from .spectrum import BIG

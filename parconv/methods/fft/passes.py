@@ -16,8 +16,8 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from ...simd import I64, Code, Value, data_pointer, define_once
-from ..transposition import columns, transposed, untransposed
+from ...codegen.simd import I64, Code, Value, data_pointer, define_once
+from ...codegen.transposition import columns, transposed, untransposed
 from .butterfly import Complex, dft, product, swapped
 from .spectrum import BIG, ODD, SMALL
 

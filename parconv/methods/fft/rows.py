@@ -9,8 +9,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ... import machine
-from ...simd import I64, Code, Value, data_pointer, define_once
+from ...codegen import machine
+from ...codegen.simd import I64, Code, Value, data_pointer, define_once
 
 TOGETHER = 8  # vectors summed at a time: enough to hide the latency of a multiply-add
 

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from ... import machine
-from ...dtypes import Array, DType
+from ...codegen import machine
+from ...problem.dtypes import Array, DType
 
 # The larger radix of a butterfly is also that of the last pass, beside which data are transposed:
 # twice as many vectors must fit the register file with a few to spare.

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from ... import jit, machine
-from ...arguments import BOUNDARIES
-from ...bands import split_rows
-from ...dtypes import Array, DType
-from ...lazily import lazily
-from ...problem import Problem
+from ...codegen import jit, machine
+from ...problem.arguments import BOUNDARIES
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array, DType
+from ...problem.lazily import lazily
+from ...problem.problem import Problem
 from ..direct import largest_of_bank
 from ..kernels import Taps, as_layout, rows_of_planes, signature
 from ..usual import bank_of, error as error, fill as fill, sums as sums

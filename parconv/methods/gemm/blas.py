@@ -9,7 +9,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from ... import forks
+from ...codegen import forks
 
 Threads = list[tuple[Any, int]]  # of each library
 

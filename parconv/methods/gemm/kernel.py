@@ -3,10 +3,10 @@
 `layout` describes the problem as int64 numbers, indexed by the names below.
 """
 
-from ... import jit
-from ...borders import source_index
-from ..direct.elements import read, write
-from ..direct.runs import convert_rows, convert_run, has_runs
+from ...codegen import jit
+from ...codegen.borders import source_index
+from ...codegen.elements import read, write
+from ...codegen.runs import convert_rows, convert_run, has_runs
 
 FIELDS = (
     ROWS_IN, COLUMNS_IN, ROWS_OUT, COLUMNS_OUT, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X, DILATION_Y,

@@ -15,20 +15,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from ... import machine
-from ...arguments import BOUNDARIES
-from ...dtypes import Array, DType
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.arguments import BOUNDARIES
+from ...problem.dtypes import Array, DType
+from ...problem.problem import Problem
 from ..direct import largest_of_bank
 from ..kernels import Kernels, Taps, as_layout, signature
-from ..usual import (
-    bank_of,
-    cycle,
-    error as error,
-    inputs_apart,
-    outputs_apart,
-    unasked as unasked,
-)
+from ..usual import bank_of, cycle, error as error, inputs_apart, outputs_apart, unasked as unasked
 from . import kernel as k
 from .shape import (
     BAND_BLOCKS,

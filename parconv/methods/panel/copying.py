@@ -10,9 +10,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ... import machine
-from ...simd import I32, I64, Code, Value, call_once, data_pointer
-from ..direct.elements import converted
+from ...codegen import machine
+from ...codegen.elements import converted
+from ...codegen.simd import I32, I64, Code, Value, call_once, data_pointer
 
 
 @intrinsic

@@ -9,11 +9,11 @@ narrower than a vector, and others where it pays, are packed first, panel by pan
 
 import numpy as np
 
-from ... import jit, machine
-from ...borders import CONSTANT, source_index
-from ...simd import store_fence
-from ..direct.elements import read, write
-from ..direct.runs import convert_rows, convert_run, has_runs, lies_flat
+from ...codegen import jit, machine
+from ...codegen.borders import CONSTANT, source_index
+from ...codegen.elements import read, write
+from ...codegen.runs import convert_rows, convert_run, has_runs, lies_flat
+from ...codegen.simd import store_fence
 from .copying import gather, halve_rows
 from .numbers import put
 from .tile import PARTED, PLACE, STREAM, VECTORS, tile

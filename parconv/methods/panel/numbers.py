@@ -5,7 +5,7 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from ...simd import I64, Value, data_pointer
+from ...codegen.simd import I64, Value, data_pointer
 
 
 def _place(context: Any, builder: Any, scratch: Any, array: Value, at: Value) -> Value:

@@ -9,9 +9,9 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ... import machine
-from ...dtypes import kernel_dtype
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.dtypes import kernel_dtype
+from ...problem.problem import Problem
 from ..direct.packing import odd_lines
 from ..usual import bank_of
 from .tile import ROWS, VECTORS

@@ -22,8 +22,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ... import machine
-from ...simd import I32, I64, Code, Value, data_pointer, define_once
+from ...codegen import machine
+from ...codegen.simd import I32, I64, Code, Value, data_pointer, define_once
 
 # rows x vectors accumulators + the vectors of one tap + one weight fit the register file
 _SHAPES = {32: (8, 3), 16: (6, 2)}

@@ -19,10 +19,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
-from ... import machine
-from ...dtypes import Array, DType, kernel_dtype
-from ...problem import Problem
-from ...simd import I32, I64, Code, Value, data_pointer
+from ...codegen import machine
+from ...codegen.simd import I32, I64, Code, Value, data_pointer
+from ...problem.dtypes import Array, DType, kernel_dtype
+from ...problem.problem import Problem
 from ..usual import bank_of
 
 INT32: DType = np.dtype(np.int32)

@@ -18,12 +18,12 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from ... import machine
-from ...arguments import BOUNDARIES
-from ...bands import split_rows
-from ...dtypes import Array, DType
-from ...outer import Filter
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.arguments import BOUNDARIES
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array, DType
+from ...problem.outer import Filter
+from ...problem.problem import Problem
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..separable import (
     applicable as applicable,

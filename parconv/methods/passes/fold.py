@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...dtypes import Array
-from ...problem import Problem
+from ...problem.dtypes import Array
+from ...problem.problem import Problem
 from ..separable.shape import halves_of
 
 

@@ -9,10 +9,10 @@ turned back and stored.  Rows that a dilation separates are walked one phase aft
 `layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
 """
 
-from ... import jit, machine
-from ...borders import CONSTANT, source_column, source_index
-from ..direct.elements import read, write
-from ..direct.runs import convert_run, has_runs
+from ...codegen import jit, machine
+from ...codegen.borders import CONSTANT, source_column, source_index
+from ...codegen.elements import read, write
+from ...codegen.runs import convert_run, has_runs
 from ..separable.line import RUN, line, scale_vectors
 from ..separable.turn import turn
 

@@ -6,8 +6,8 @@ Pure arithmetic: no arrays, no pixels.  Results do not depend on it.
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ... import machine
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.problem import Problem
 from ..separable.shape import PAIR_WORK, PAIRS_WORK, STORE_WORK, TAP_WORK, TURN_WORK, halves_of
 from .fold import shortened
 

@@ -7,8 +7,8 @@ once.  Relies on real floating-point sums, which hold integers exactly where the
 
 The error of an output is below ``(h + w + 3) u`` times the sum of ``|u_i| |v_j| |f|`` over its own
 neighbourhood and over the products (u, v) of the filter, where u = 2**-24 or 2**-53; added to it is
-what the products may miss the filter by (`parconv.products.Products`).  NaN keeps exactly the
-filter's footprint, and so does infinity, which several products may turn to NaN there.  Pixels
+what the products may miss the filter by (`parconv.problem.products.Products`).  NaN keeps exactly
+the filter's footprint, and so does infinity, which several products may turn to NaN there.  Pixels
 beyond half of the largest number may overflow where taps are symmetric.
 
 Start reading at `line.py` (the inner loop), then `kernel.py` (rows of output from lines).
@@ -19,14 +19,14 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from ... import machine
-from ...arguments import BOUNDARIES
-from ...bands import split_rows
-from ...dtypes import Array, DType
-from ...means import scale, unit
-from ...outer import Filter, factors_of
-from ...problem import Problem
-from ...traits import UNSEEN
+from ...codegen import machine
+from ...problem.arguments import BOUNDARIES
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array, DType
+from ...problem.means import scale, unit
+from ...problem.outer import Filter, factors_of
+from ...problem.problem import Problem
+from ...problem.traits import UNSEEN
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..usual import fill as fill, sums as sums
 from . import kernel as k

@@ -8,11 +8,11 @@ another, so that the rows of a ring are neighbours in it.
 `layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
 """
 
-from ... import jit, machine
-from ...borders import source_column, source_index
-from ...simd import store_fence
-from ..direct.elements import read, write
-from ..direct.runs import convert_run, has_runs
+from ...codegen import jit, machine
+from ...codegen.borders import source_column, source_index
+from ...codegen.elements import read, write
+from ...codegen.runs import convert_run, has_runs
+from ...codegen.simd import store_fence
 from .line import RUN, convert_rows, fetch_lines, line, scale_vectors
 from .turn import STREAM, deliver, turn
 

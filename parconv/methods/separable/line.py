@@ -19,9 +19,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ... import machine
-from ...simd import I64, Code, Value, call_once, data_pointer
-from ..direct.runs import convert_vectors
+from ...codegen import machine
+from ...codegen.runs import convert_vectors
+from ...codegen.simd import I64, Code, Value, call_once, data_pointer
 
 # Outputs of one block: sums and two windows of as many vectors must fit the register file, and
 # their number must hide the latency of a multiply-add.

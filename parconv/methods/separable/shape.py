@@ -6,9 +6,9 @@ Pure arithmetic: no arrays, no pixels.  Results do not depend on it.
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ... import machine
-from ...dtypes import kernel_dtype
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.dtypes import kernel_dtype
+from ...problem.problem import Problem
 from .line import EQUAL, OPPOSITE, PLAIN
 from .turn import pixels_of_word
 

@@ -12,10 +12,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ...dtypes import DType
-from ...simd import I64, Code, Value, data_pointer, define_once
-from ..direct.elements import converted
-from ..transposition import columns, transposed
+from ...codegen.elements import converted
+from ...codegen.simd import I64, Code, Value, data_pointer, define_once
+from ...codegen.transposition import columns, transposed
+from ...problem.dtypes import DType
 
 STREAM = 1  # as a flag: store past the caches
 

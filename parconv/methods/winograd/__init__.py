@@ -25,11 +25,11 @@ from functools import cache, lru_cache, partial
 
 import numpy as np
 
-from ... import machine
-from ...arguments import BOUNDARIES
-from ...bands import split_rows
-from ...dtypes import Array, DType, kernel_dtype
-from ...problem import Problem
+from ...codegen import machine
+from ...problem.arguments import BOUNDARIES
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array, DType, kernel_dtype
+from ...problem.problem import Problem
 from .. import usual
 from ..direct.packing import odd_lines
 from ..kernels import Kernels, Taps, as_layout, signature

@@ -8,9 +8,9 @@ group's channels, are transformed unless the unit before left them in scratch.
 
 import numpy as np
 
-from ... import jit
-from ...borders import source_index
-from ..direct.elements import write
+from ...codegen import jit
+from ...codegen.borders import source_index
+from ...codegen.elements import write
 from .product import PATCHES as PATCHES_AT_ONCE, VECTORS, multiply
 from .transforms import transform_inputs, transform_outputs
 from .turn import SQUARE_BYTES, copy_in, copy_out, same_kind, turn_in, turn_out

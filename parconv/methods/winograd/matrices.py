@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...problem import Problem
+from ...problem.problem import Problem
 from ..usual import bank_of
 
 Matrix = tuple[tuple[int, ...], ...]

@@ -6,8 +6,8 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from ... import machine
-from ...simd import I1, I64, Code, Value, data_pointer, define_once
+from ...codegen import machine
+from ...codegen.simd import I1, I64, Code, Value, data_pointer, define_once
 
 # patches x vectors of outputs + weights + a broadcast must fit the register file.  14 x 2 reaches
 # 245 GFLOP/s in cache at 64 to 512 channels on one core and spills no register in the loop

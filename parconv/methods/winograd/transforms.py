@@ -11,7 +11,7 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from ...simd import I64, Code, Value, call_one_of, data_pointer
+from ...codegen.simd import I64, Code, Value, call_one_of, data_pointer
 from .matrices import TRANSFORMS, Transform
 
 Pair = tuple[int, int]

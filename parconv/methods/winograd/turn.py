@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ...simd import I1, I64, Code, Value, data_pointer, define_once
+from ...codegen.simd import I1, I64, Code, Value, data_pointer, define_once
 
 SQUARE_BYTES = 16  # of a row
 

@@ -10,10 +10,10 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from ... import jit, machine
-from ...dtypes import Array, DType
-from ...outputs import on_page
-from ...simd import I1, I64, Code, Value, data_pointer, store_fence
+from ...codegen import jit, machine
+from ...codegen.simd import I1, I64, Code, Value, data_pointer, store_fence
+from ...problem.dtypes import Array, DType
+from ...runtime.outputs import on_page
 from .matrices import TRANSFORMS, Transform
 from .transforms import by_rows, call_transform
 from .turn import load_turned, side

@@ -1,0 +1,1 @@
+"""How it becomes machine code: what kernels are made of, and where compiled ones are kept."""

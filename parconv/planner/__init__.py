@@ -1,0 +1,1 @@
+"""How it is done: the method, the strategy, the bands and the threads of one problem."""

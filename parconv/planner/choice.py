@@ -1,0 +1,215 @@
+"""From a question to its plan, by rule and remembered; touches no data."""
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..codegen import machine
+from ..methods import methods_for, obstacle
+from ..problem.arguments import LARGEST
+from ..problem.dtypes import check_dtype
+from ..problem.problem import Problem, describe
+from ..problem.shown import shown
+from ..problem.traits import Found
+from ..runtime import budget
+from ..runtime.strategies import AUTOMATIC, STRATEGIES
+from . import wisdom
+from .complex_planes import cost_of, question_for
+from .plan import Plan
+
+# Work is counted in operations: those of the filter, and this many for moving one pixel.
+PIXEL_WORK = 64
+# Below this much work one thread is as fast as two: a launch and its guards cost 8 microseconds and
+# wake threads whose caches are cold.  Microseconds on one / two threads (Zen 5, 2026-11): 128 x 128
+# at 5x5 11 / 16, 256 x 256 at 5x5 (7.5 million) 27 / 26, 512 x 512 at 7x7 141 / 92.
+SERIAL_WORK = 10_000_000
+# Work of one thread between two looks at the signals, so that Ctrl-C is served within 0.1 s even on
+# a core a fifth as fast as its vectors suggest.  20 ms on Zen 5 (250 GFLOP/s): each launch ends in
+# a barrier, which a busy machine makes expensive.
+LAUNCH_WORK = 80_000_000 * machine.VECTOR_BYTES
+INTEGER_SLOWNESS = 8  # 64-bit integer multiplications against floating ones
+# Bands for each thread: the next free one takes the next band, so a core that the system borrows
+# for a while delays the end by a fraction of its share.  Speed-up of two threads, 4096 x 4096, with
+# 1 / 4 / 8 / 16 / 32 bands each (Zen 5, 2026-11): 7x7 1.85 1.87 1.87 1.83 1.77, 15x15 1.92 1.93
+# 1.92 1.88 1.86.
+BANDS_PER_THREAD = 4
+MOST_BANDS = 1 << 16  # however large the problem: a plan stays small
+
+
+def decide(image: Any, taps: Any, found: Found, threads: Any, *question: Any) -> Plan:
+    """The plan for an image and a filter given as ``(shape, dtype)``, and what was found in it.
+
+    ``question`` is the rest of `_plan`'s arguments, in its order.  The answer to a question that
+    was asked before comes from a cache.
+    """
+    most = thread_limit(image, taps, threads)
+    try:
+        return _cached_plan(_types(question), image, taps, found, threads, most, *question)
+    except Exception:  # a list or an array among the arguments, or a stranger, cannot be a key
+        pass  # what is wrong raises again, and tells of one error only
+    return _plan((), image, taps, found, threads, most, *question)
+
+
+def _types(question: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Types of the members of tuples, which the cache itself does not tell apart (1, True, 1.0)."""
+    return tuple([repr(value) for value in question if type(value) is tuple and value != (-2, -1)])
+
+
+def thread_limit(image: Any, taps: Any, threads: Any) -> int:
+    """Threads to plan for; cores are counted only where there is work for several."""
+    if threads is None:
+        return 1 if is_small(image[0], taps[0]) else budget.thread_budget()
+    if type(threads) is int and threads == 1:
+        return 1
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
+        raise TypeError(f"threads={shown(threads)}: pass an integer of at least 1, or None")
+    if threads < 1:
+        raise ValueError(f"threads={shown(threads)}: pass an integer of at least 1, or None")
+    return budget.usable_threads(int(threads))
+
+
+def _plan(
+    types: Any, image: Any, taps: Any, found: Found, threads: int | None, most: int,
+    strategy: str, method: str, reflect: bool, mode: str, boundary: Any, cval: complex,
+    padding: Any, origin: Any, axes: Any, stride: Any, dilation: Any, groups: int, dtype: Any,
+    accumulate: Any, tolerance: Any,
+) -> Plan:  # fmt: skip
+    problem = describe(
+        image, taps, found, reflect=reflect, mode=mode, boundary=boundary, cval=cval,
+        padding=padding, origin=origin, axes=axes, stride=stride, dilation=dilation, groups=groups,
+        dtype=dtype, accumulate=accumulate, tolerance=tolerance,
+    )  # fmt: skip
+    return make_plan(problem, threads, most, strategy, method)
+
+
+# ``typed``: True and 1.0 are not 1
+_cached_plan = lru_cache(maxsize=512, typed=True)(_plan)
+
+
+def _cost(problem: Problem, method: str) -> float:
+    return cost_of(problem, methods_for(problem)[method])
+
+
+def _work_of(problem: Problem, method: str) -> float:
+    return _cost(problem, method) + PIXEL_WORK // 8 * problem.bytes
+
+
+def _launches(problem: Problem, method: str, threads: int) -> int:
+    """How often a run of the plan looks at the signals."""
+    slowness = INTEGER_SLOWNESS if problem.sums.kind == "i" else 1
+    return max(1, math.ceil(_work_of(problem, method) * slowness / (threads * LAUNCH_WORK)))
+
+
+def is_small(image: tuple[int, ...], taps: tuple[int, ...]) -> bool:
+    """Whether one thread is enough, so that nobody need count cores."""
+    return math.prod(image) * (2 * math.prod(taps) + PIXEL_WORK) < SERIAL_WORK
+
+
+def make_plan(problem: Problem, threads: int | None, most: int, strategy: str, method: str) -> Plan:
+    """The plan for a problem: the same for the same arguments on the same machine.
+
+    By rule; where nobody names a strategy, by what `wisdom` recorded for the problem.
+    """
+    _check_name("method", method, methods_for(problem))
+    _check_name("strategy", strategy, STRATEGIES)
+    if 0 in problem.shape:
+        return _nothing_to_do(problem, threads, strategy, method)
+    advice = wisdom.recall(problem, most) if strategy == "auto" else None
+    chosen = _choose_method(problem, method)
+    if advice is None or advice.strategy not in AUTOMATIC or advice.method != chosen:
+        return by_rule(problem, threads, most, strategy, chosen)
+    used = min(advice.threads, most)
+    return arrange(problem, chosen, advice.strategy, threads, used, advice.bands, advice)
+
+
+def _nothing_to_do(problem: Problem, threads: int | None, strategy: str, method: str) -> Plan:
+    """The plan for an empty result, about which methods need not know."""
+    names = ("direct" if method == "auto" else method, "serial" if strategy == "auto" else strategy)
+    return Plan(problem, *names, threads, 1, (), 1)
+
+
+def by_rule(problem: Problem, threads: int | None, most: int, strategy: str, method: str) -> Plan:
+    """The plan for a problem where nothing was recorded."""
+    chosen = _choose_method(problem, method)
+    who = _choose_strategy(problem, chosen, most, strategy)
+    used = 1 if who == "serial" else most
+    module = methods_for(problem)[chosen]
+    most = _units(problem, chosen) // module.least_band(question_for(problem, module))
+    bands = min(used * BANDS_PER_THREAD, max(used, most)) if used > 1 else 1
+    return arrange(problem, chosen, who, threads, used, bands, eager=strategy != "auto")
+
+
+def arrange(
+    problem: Problem, method: str, strategy: str, asked: int | None, threads: int, number: int,
+    advice: wisdom.Wisdom | None = None, eager: bool = False,
+) -> Plan:  # fmt: skip
+    """The plan that runs about so many bands (more where signals must be served) on ``threads``."""
+    parts = min(max(_launches(problem, method, 1), number), MOST_BANDS)
+    module = methods_for(problem)[method]
+    cut = module.bands(question_for(problem, module), parts)
+    used = max(1, min(threads, len(cut)))
+    launch = max(used, math.ceil(len(cut) / _launches(problem, method, used)))
+    return Plan(problem, method, strategy, asked, used, cut, launch, eager, advice)
+
+
+def _units(problem: Problem, method: str) -> int:
+    """What bands are cut from: rows over all planes; a bank's methods count in their own way."""
+    if problem.bank is None:
+        return problem.planes * problem.plane[0]
+    module = methods_for(problem)[method]
+    return int(module.units(question_for(problem, module)))
+
+
+def _check_name(name: str, value: Any, table: dict[str, Any]) -> None:
+    if not isinstance(value, str) or value not in ("auto", *table):
+        raise ValueError(f"{name}={shown(value)} is unknown: pass one of auto, {', '.join(table)}")
+
+
+def _choose_method(problem: Problem, method: str) -> str:
+    methods = methods_for(problem)
+    seen = {name: question_for(problem, module) for name, module in methods.items()}
+    if method == "auto":
+        able = {
+            name: cost_of(problem, module)
+            for name, module in methods.items()
+            if not (obstacle(module, seen[name]) or module.unasked(seen[name]))
+        }
+        return min(able, key=lambda name: able[name])
+    reason = obstacle(methods[method], seen[method])
+    if reason:
+        raise ValueError(f"method={shown(method)} cannot: {reason}")
+    return method
+
+
+def _choose_strategy(problem: Problem, method: str, most: int, strategy: str) -> str:
+    """Ours or none: nobody waits for a thread of ours that sleeps (see `parconv.runtime.crew`)."""
+    if strategy != "auto":
+        return strategy
+    work = _cost(problem, method) + PIXEL_WORK * math.prod(problem.image)
+    return "serial" if most == 1 or work < SERIAL_WORK else "threads"
+
+
+# --- a shape and a dtype in place of an array ----------------------------------------------------
+
+
+def is_spec(value: Any) -> bool:
+    """Whether it is ``(shape, dtype)``."""
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and isinstance(value[0], tuple)
+        and isinstance(value[1], str | type | np.dtype)
+    )
+
+
+def check_spec(name: str, value: Any) -> tuple[tuple[int, ...], Any]:
+    """The shape and dtype, checked."""
+    shape, dtype = value
+    if not all(isinstance(n, int | np.integer) and 0 <= n <= LARGEST for n in shape):
+        raise ValueError(f"{name}={shown(value)}: a shape holds integers from 0 to {LARGEST}")
+    sizes, kind = tuple(map(int, shape)), check_dtype(name, dtype)
+    if math.prod(sizes) * kind.itemsize >= 1 << 63:
+        raise ValueError(f"{name}={shown(value)}: pass a shape that a memory can hold")
+    return sizes, kind

@@ -1,0 +1,1 @@
+"""What is asked: filters, keywords and shapes, validated; no pixels, and nothing compiled."""

@@ -1,0 +1,42 @@
+"""Arrays at the door: what a caller may pass where an array of numbers is meant."""
+
+from typing import Any
+
+import numpy as np
+
+from .dtypes import Array, check_dtype
+from .pictures import check_picture
+from .shown import cut
+
+
+def as_array(name: str, value: Any, axes: Any = None) -> Array:
+    """An ndarray of numbers, or TypeError; ``axes`` are those of an image's rows and columns."""
+    if _is_masked(value):
+        raise TypeError(
+            f"{name} is a masked array: pass {name}.filled(value), or {name}.data if no pixel is "
+            "masked"
+        )
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        if hasattr(value, "detach"):  # it requires grad, is of bfloat16, or lies on a GPU
+            raise TypeError(
+                f"{name} is a tensor that NumPy cannot read: pass {name}.detach(), on the CPU and "
+                "of a type such as float32"
+            ) from error
+        raise TypeError(f"{name} is not an array of numbers: {cut(str(error))}") from error
+    check_dtype(name, array.dtype)
+    check_picture(name, value, axes)
+    return array
+
+
+def _is_masked(value: Any, depth: int = 64) -> bool:
+    """Or a list that holds such arrays, whose masks NumPy would drop; as deep as NumPy looks."""
+    if isinstance(value, np.ma.MaskedArray):
+        return True
+    if not isinstance(value, list | tuple) or not depth:
+        return False
+    kinds = set(map(type, value))  # of a row of numbers there are few
+    if not any(issubclass(kind, np.ma.MaskedArray | list | tuple) for kind in kinds):
+        return False
+    return any(_is_masked(member, depth - 1) for member in value)

@@ -1,0 +1,1 @@
+"""Who computes it, and on what: arrays, outputs, threads."""

@@ -1,0 +1,85 @@
+"""The calling thread's floating-point mode: rounding, and what becomes of denormal numbers.
+
+Other libraries set it for the threads they know (``torch.set_flush_denormal``, code compiled with
+-ffast-math): a thread that helps takes its caller's, so that one call gives one answer.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from ...codegen import jit, machine
+from ...codegen.simd import I32, I64
+
+FLAGS = 0x3F  # of MXCSR: what has happened, which is no mode
+
+
+@intrinsic
+def mode(typing: Any) -> Any:
+    """MXCSR without its flags, or FPCR; 0 on other processors."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if machine.IS_X86:
+            place = cgutils.alloca_once(builder, I32)
+            _at(builder, "llvm.x86.sse.stmxcsr", place)
+            return builder.zext(builder.and_(builder.load(place), I32(~FLAGS & 0xFFFF)), I64)
+        if machine.IS_ARM64:
+            return _register(builder, "llvm.aarch64.get.fpcr", I64)
+        return I64(0)
+
+    return types.int64(), codegen
+
+
+@intrinsic
+def set_mode(typing: Any, value: Any) -> Any:
+    """Compute so from here on."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if machine.IS_X86:
+            place = cgutils.alloca_once(builder, I32)
+            builder.store(builder.trunc(args[0], I32), place)
+            _at(builder, "llvm.x86.sse.ldmxcsr", place)
+        elif machine.IS_ARM64:
+            _register(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+def _at(builder: Any, name: str, place: Any) -> None:
+    pointer = builder.bitcast(place, ir.IntType(8).as_pointer())
+    _register(builder, name, ir.VoidType(), pointer)
+
+
+def _register(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+
+
+def _mode():
+    return mode()
+
+
+def _set_mode(value):
+    set_mode(value)
+
+
+def current() -> int:
+    """The calling thread's mode, for `like`."""
+    return int(jit.compiled(_mode, ())())
+
+
+@contextmanager
+def like(asked: int) -> Iterator[None]:
+    """The calling thread computes in that mode meanwhile."""
+    change, before = jit.compiled(_set_mode, (types.int64,)), current()
+    change(asked)
+    try:
+        yield
+    finally:
+        change(before)
