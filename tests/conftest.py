@@ -1,6 +1,7 @@
 """Sizes chosen for reasons, outputs that show every stray write, and processes of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 import parconv
 from parconv.codegen import machine
+from parconv.codegen.jit import source_hash
 from parconv.methods import METHODS
 from parconv.methods.direct import packing, tile
 from parconv.planner.plan import Plan
@@ -136,6 +138,27 @@ def check_plan(plan: Plan, f: Any, g: Any, **options: Any) -> None:
 @pytest.fixture
 def poisoned() -> type[Poisoned]:
     return Poisoned
+
+
+@pytest.fixture
+def kernels_for(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Where kernels for a processor are kept: shared by tests, and by runs where pytest keeps any."""
+    cache = getattr(request.config, "cache", None)
+
+    def directory(cpu: str) -> Path:
+        if cache is None:
+            shared = tmp_path_factory.getbasetemp() / f"kernels-{cpu}"
+            shared.mkdir(exist_ok=True)
+        else:
+            shared = cache.mkdir(f"kernels-{cpu}")
+        for stale in shared.glob("parconv-*"):
+            if stale.name != f"parconv-{source_hash()}":
+                shutil.rmtree(stale, ignore_errors=True)
+        return Path(shared)
+
+    return directory
 
 
 class Outcome(NamedTuple):
