@@ -144,7 +144,7 @@ def poisoned() -> type[Poisoned]:
 def kernels_for(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Path]:
-    """Where kernels for a processor are kept: shared by tests, and by runs where pytest keeps any."""
+    """Where kernels for a processor are kept, for all tests and, where pytest keeps any, runs."""
     cache = getattr(request.config, "cache", None)
 
     def directory(cpu: str) -> Path:
