@@ -196,3 +196,8 @@ def run_python() -> RunPython:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest first, so that workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
