@@ -122,7 +122,7 @@ def test_the_guide_names_several_libraries() -> None:
 
 @pytest.mark.parametrize("page", [README, CONTRIBUTING], ids=name_of)
 def test_ci_runs_the_pages_test_command(page: Path) -> None:
-    found = re.search(r"python3 -m pip install (-e '\.\[test\]') && (pytest)", read(page))
+    found = re.search(r"python3 -m pip install (-e '\.\[test\]') && (pytest -n auto)", read(page))
     assert found
     install, tests = found.groups()
     script = read(ROOT / ".ci/run")
