@@ -151,7 +151,7 @@ class Plan:
             return Taps(np.empty(0))
         if self.problem.bank:
             taps = self._prepare_bank(banks.weights(np.asarray(g), self.problem.reflect))
-            return taps._replace(given=g) if self._can_tell else taps
+            return Taps(taps.values, taps.limit, g) if self._can_tell else taps
         key = key_of(g)
         for known, taps in self._last:
             if known == key:
