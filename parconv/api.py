@@ -32,6 +32,7 @@ def conv2d(
     dtype: Any = None,
     accumulate: Any = None,
     tolerance: float | None = None,
+    zero_taps: str = "skip",
     out: Array | None = None,
     threads: int | None = None,
     strategy: str = "auto",
@@ -46,13 +47,11 @@ def conv2d(
         float32, float64, complex64 or complex128.  An image of Pillow's is taken by its mode:
         one of several bands needs ``axes=(0, 1)``, one with a palette must be converted.
     g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW); or Outer
-        Filter; reflected, as convolution is defined.  It may be larger than the image.  Rows and
-        columns of zeros around it or in regular steps, and the zeros of a sparse filter (fewer
-        than a third of its taps are not zero) or of one whose taps sum to 0 (of floating-point
-        sums), are left out: NaN and infinity under them do not spread.  Three axes are a bank of
-        filters: images (..., H, W) give (..., O, H', W').  Four are a layer: images (..., C, H, W)
-        give (..., O, H', W'), summed over channels.  They are reflected, too: what neural networks
-        call convolution is `correlate2d`.
+        Filter; reflected, as convolution is defined.  It may be larger than the image.  A tap
+        that is 0 is none, see ``zero_taps``.  Three axes are a bank of filters: images (..., H, W)
+        give (..., O, H', W').  Four are a layer: images (..., C, H, W) give (..., O, H', W'),
+        summed over channels.  They are reflected, too: what neural networks call convolution is
+        `correlate2d`.
     mode : {"valid", "same", "full"}
         Which outputs: those that the data alone determine, ``(H - KH + 1, W - KW + 1)``; as many
         as the image has; or all that touch the image, ``(H + KH - 1, W + KW - 1)``.  Centring of
@@ -90,7 +89,17 @@ def conv2d(
         in float32 0 refuses both, 2e-6 allows "fft", 1e-5 also "winograd" with patches of 2 x 2
         outputs, 1e-4 also of 4 x 4; in float64 4e-15, 2e-14 and 2e-13 do.  Where image or a single
         filter is complex, "fft" needs twice as much.  `Plan.explain` tells the error of the chosen
-        method.
+        method.  Pass 0 where an exact 0 means something, as in sums of a mask's weights: "fft" is
+        sure to give it only where all pixels under the filter's rectangle are 0, and takes boolean
+        images only by name or within a tolerance.
+    zero_taps : {"skip", "keep"}
+        What taps are that are 0.  Skipped, they are none, in filters, banks and layers alike and
+        by every method: NaN and infinity under them do not spread (as in N-D functions of
+        `scipy.ndimage`).  Kept, they are multiplied: 0 times NaN is NaN (as in `scipy.signal`,
+        one-dimensional functions of `scipy.ndimage`, and torch).  Finite images give the same
+        bits by both.  Where a filter has zeros, few rows of the result are searched for what is
+        not finite, or the image if they are kept; such an image takes several times as long.
+        An `Outer` of more than 16 million taps multiplies zeros between others.
     out : ndarray, optional
         Where to put the result: any layout, the result's shape and dtype.  It may overlap ``f``.
     threads : int, optional
@@ -150,7 +159,7 @@ def conv2d(
     """
     return _run(
         _image(f, axes), g, out, threads, strategy, method, True, mode, boundary, cval, padding,
-        origin, axes, stride, dilation, groups, dtype, accumulate, tolerance,
+        origin, axes, stride, dilation, groups, dtype, accumulate, tolerance, zero_taps,
     )  # fmt: skip
 
 
@@ -170,6 +179,7 @@ def correlate2d(
     dtype: Any = None,
     accumulate: Any = None,
     tolerance: float | None = None,
+    zero_taps: str = "skip",
     out: Array | None = None,
     threads: int | None = None,
     strategy: str = "auto",
@@ -191,7 +201,7 @@ def correlate2d(
     """
     return _run(
         _image(f, axes), g, out, threads, strategy, method, False, mode, boundary, cval, padding,
-        origin, axes, stride, dilation, groups, dtype, accumulate, tolerance,
+        origin, axes, stride, dilation, groups, dtype, accumulate, tolerance, zero_taps,
     )  # fmt: skip
 
 
@@ -211,6 +221,7 @@ def plan2d(
     dtype: Any = None,
     accumulate: Any = None,
     tolerance: float | None = None,
+    zero_taps: str = "skip",
     threads: int | None = None,
     strategy: str = "auto",
     method: str = "auto",
@@ -251,7 +262,7 @@ def plan2d(
     found = UNKNOWN if is_spec(g) else found_in(g)
     plan = decide(
         image, taps, found, threads, strategy, method, not correlate, mode, boundary, cval,
-        padding, origin, axes, stride, dilation, groups, dtype, accumulate, tolerance,
+        padding, origin, axes, stride, dilation, groups, dtype, accumulate, tolerance, zero_taps,
     )  # fmt: skip
     return plan if is_spec(g) else plan.with_filter(g)
 

@@ -219,6 +219,52 @@ def test_the_bound_of_narrow_integers(dtype: str) -> None:
             assert np.abs(rounded - np.clip(right, *limits)).max() < worst
 
 
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("dtype", SEEN)
+def test_nothing_is_exactly_zero(dtype: str, border: str) -> None:
+    """Windows of zeros alone: beside others, over the edges of tiles, in tiles of nothing else."""
+    f = np.where(np.random.default_rng(5).random((3, 170, 190)) < 0.002, 1e4, 0).astype(dtype)
+    f[0, :90] = image((90, 190), dtype) + 9  # a tile without zeros, beside its partner
+    g = image((9, 14), dtype) + 9
+    options = {"mode": "same", "boundary": border, "cval": 1}
+    empty = parconv.conv2d(f != 0, np.ones(g.shape, int), **options) == 0
+    found = conv(f, g, **options)
+    assert 0.1 < empty.mean() < 0.9
+    np.testing.assert_array_equal(found == 0, empty)
+
+
+@pytest.mark.parametrize("options", [{"dilation": (3, 2)}, {"axes": (0, 1)}, {"cval": 2}], ids=str)
+def test_nothing_is_exactly_zero_under_steps_and_colours(options: dict[str, Any]) -> None:
+    shape = (170, 190, 3) if "axes" in options else (170, 190)
+    f = (np.random.default_rng(6).random(shape) < 0.004).astype(np.float32)
+    g = image((7, 9), "float32") + 9
+    empty = parconv.conv2d(f != 0, np.ones(g.shape, int), mode="full", **options) == 0
+    found = conv(f, g, mode="full", **options)
+    assert 0.1 < empty.mean() < 0.9
+    np.testing.assert_array_equal(found == 0, empty)
+
+
+def test_nothing_is_exactly_zero_beside_nan() -> None:
+    """The partner of a tile that is not transformed."""
+    f = np.zeros((140, 300), np.float32)
+    f[70, 20], f[70, 270] = np.nan, 1
+    found = conv(f, image((15, 15), "float32") + 9, mode="same")
+    assert np.isnan(found).sum() == 225
+    assert np.count_nonzero(found) == 2 * 225
+
+
+def test_masks_are_summed_plainly() -> None:
+    mask, g = np.zeros((900, 900), bool), 1 / 3 + np.eye(25)
+    mask[450:, 450:] = True
+    plan = parconv.plan2d(mask, g, mode="same")
+    assert plan.method == "direct"
+    assert "a mask" in plan.explain()
+    assert parconv.plan2d(mask.astype("uint8"), g).method == "fft"
+    assert parconv.plan2d(mask, g, tolerance=1e-3).method == "fft"
+    empty = parconv.conv2d(mask, (g != 0).astype(int), mode="same") == 0
+    np.testing.assert_array_equal(plan(mask) == 0, empty)
+
+
 @pytest.mark.parametrize("scale", [1e-30, 1e30])
 def test_scales(scale: float) -> None:
     f, g = image((80, 90)), image((12, 12))

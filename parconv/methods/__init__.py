@@ -8,6 +8,7 @@ A method is a module with these names; nothing outside these tables compares the
   |f| near an output times sum |g|;
 * ``sums(problem)`` the real type of its sums, taps and scratch;
 * ``cost(problem)`` its time, in operations of the direct method: the least is chosen;
+* ``selects(problem)`` whether it leaves out zero taps, where it does not multiply all;
 * ``prepare(problem, g)`` the filter as its kernel reads it, read-only; ``FACTORED = True`` where it
   takes an `Outer` as it is;
 * ``layout(problem)``, ``fill(problem)``, ``workspace(problem)`` what else its kernel needs;

@@ -19,6 +19,7 @@ from ..codegen import jit
 from ..codegen.simd import fetch_add
 from ..problem.dtypes import Array, DType
 from ..problem.lazily import lazily
+from ..problem.outer import Filter
 from ..problem.problem import Problem
 from ..runtime import crew
 from ..runtime.crew.floats import mode, set_mode
@@ -29,11 +30,12 @@ class Taps(NamedTuple):
     """A filter as a kernel reads it, in the type of the sums, and what it asks of the pixels.
 
     ``limit`` is the largest |pixel| for which the sums cannot overflow, where the dtype is no
-    proof.
+    proof; ``given`` the caller's filter, where pixels may tell how its zeros are treated.
     """
 
     values: Array
     limit: int | None = None
+    given: Filter | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,11 @@ def grain(method: ModuleType, problem: Problem) -> int:
     return int(method.grain(problem)) if hasattr(method, "grain") else 1
 
 
+def selects(method: ModuleType, problem: Problem) -> bool:
+    """Whether it leaves out every zero tap: NaN under them reaches no output."""
+    return hasattr(method, "selects") and bool(method.selects(problem))
+
+
 def unasked(problem: Problem) -> str | None:
     """Why only a caller who names the method gets it; None: it may be chosen."""
     if problem.traits.bank and problem.rounded:

@@ -16,7 +16,7 @@ from ..problem.traits import Found
 from ..runtime import budget
 from ..runtime.strategies import AUTOMATIC, STRATEGIES
 from . import wisdom
-from .complex_planes import cost_of, question_for
+from .complex_planes import cost_of, fastest, question_for
 from .plan import Plan
 
 # Work is counted in operations: those of the filter, and this many for moving one pixel.
@@ -74,12 +74,12 @@ def _plan(
     types: Any, image: Any, taps: Any, found: Found, threads: int | None, most: int,
     strategy: str, method: str, reflect: bool, mode: str, boundary: Any, cval: complex,
     padding: Any, origin: Any, axes: Any, stride: Any, dilation: Any, groups: int, dtype: Any,
-    accumulate: Any, tolerance: Any,
+    accumulate: Any, tolerance: Any, zero_taps: Any,
 ) -> Plan:  # fmt: skip
     problem = describe(
         image, taps, found, reflect=reflect, mode=mode, boundary=boundary, cval=cval,
         padding=padding, origin=origin, axes=axes, stride=stride, dilation=dilation, groups=groups,
-        dtype=dtype, accumulate=accumulate, tolerance=tolerance,
+        dtype=dtype, accumulate=accumulate, tolerance=tolerance, zero_taps=zero_taps,
     )  # fmt: skip
     return make_plan(problem, threads, most, strategy, method)
 
@@ -168,16 +168,10 @@ def _check_name(name: str, value: Any, table: dict[str, Any]) -> None:
 
 
 def _choose_method(problem: Problem, method: str) -> str:
-    methods = methods_for(problem)
-    seen = {name: question_for(problem, module) for name, module in methods.items()}
     if method == "auto":
-        able = {
-            name: cost_of(problem, module)
-            for name, module in methods.items()
-            if not (obstacle(module, seen[name]) or module.unasked(seen[name]))
-        }
-        return min(able, key=lambda name: able[name])
-    reason = obstacle(methods[method], seen[method])
+        return fastest(problem)
+    module = methods_for(problem)[method]
+    reason = obstacle(module, question_for(problem, module))
     if reason:
         raise ValueError(f"method={shown(method)} cannot: {reason}")
     return method

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..methods import methods_for, obstacle
 from ..methods.kernels import Taps
 from ..problem.dtypes import Array, real
 from ..problem.outer import Filter
@@ -34,6 +35,9 @@ def as_real(problem: Problem) -> Problem:
         wide = problem.channels > 1
         image = (*image[:-1], 2 * image[-1]) if wide else (*image, 2)
     (top, left), (rows, columns), (dy, dx) = problem.lead, problem.plane, problem.dilation
+    traits = problem.traits
+    if None in traits.differences:  # one half cancels, and no method may take the other for it
+        traits = traits._replace(differences=())
     return replace(
         problem,
         image=image,
@@ -45,6 +49,7 @@ def as_real(problem: Problem) -> Problem:
         plane=(rows, parts * columns),
         dilation=(dy, parts * dx),
         channels=parts * problem.channels,
+        traits=traits,
         tolerance=None if problem.tolerance is None else problem.tolerance / ERRORS,
     )
 
@@ -63,6 +68,18 @@ def cost_of(problem: Problem, method: ModuleType) -> float:
     question = question_for(problem, method)
     times = 1 if problem.bank or question is problem else rounds(problem)
     return times * float(method.cost(question))
+
+
+def fastest(problem: Problem) -> str:
+    """The method that costs least of those that may be chosen."""
+    methods = methods_for(problem)
+    seen = {name: question_for(problem, module) for name, module in methods.items()}
+    able = {
+        name: cost_of(problem, module)
+        for name, module in methods.items()
+        if not (obstacle(module, seen[name]) or module.unasked(seen[name]))
+    }
+    return min(able, key=lambda name: able[name])
 
 
 def error_of(problem: Problem, method: ModuleType) -> float:

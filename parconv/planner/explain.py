@@ -3,6 +3,7 @@
 `plan` imports this module, so a plan's type has no name here.
 """
 
+import math
 from typing import Any
 
 from ..codegen import machine
@@ -25,6 +26,7 @@ def explain(plan: Any) -> str:
         "sums in": _sums(plan),
         "method": f"{plan.method}: {_first_line(method)}",
         "error": _error(plan),
+        "zero taps": _zero_taps(plan),
         "considered": _considered(plan),
         "strategy": f"{plan.strategy}: {_first_line(strategy)}{_caveat(plan)}",
         "threads": _threads_told(plan),
@@ -64,7 +66,22 @@ def _error(plan: Any) -> str:
     method = methods_for(plan.problem)[plan.method]
     error = error_of(plan.problem, method) if plan.bands else 0.0
     plain = "of rounding each sum"
-    return f"up to {error:.2g} of the largest |f| nearby times sum |g|" if error else plain
+    if not error:
+        return plain
+    bound = f"up to {error:.2g} of the largest |f| nearby times sum |g|"
+    return f"{bound}, also where 0 is right (tolerance=0 refuses that)"
+
+
+def _zero_taps(plan: Any) -> str:
+    """What NaN and infinity under them do."""
+    problem = plan.problem
+    if problem.image_dtype.kind in "biu" and math.isfinite(problem.cval.real):
+        return "make no difference: no pixel is NaN or infinite"
+    if problem.zero_taps == "keep":
+        return "multiplied, as asked: NaN and infinity under them spread"
+    searched = plan.taps is not None and plan.taps.given is not None
+    told = ", for which the result is searched" if searched else ""
+    return f"none: NaN and infinity under them do not spread{told}"
 
 
 def _considered(plan: Any) -> str:

@@ -23,7 +23,7 @@ from ..runtime.crew import Terms
 from ..runtime.outputs import new_output
 from ..runtime.strategies import STRATEGIES
 from ..runtime.strategies.work import Work
-from . import complex_planes, complexes
+from . import complex_planes, complexes, skipping
 from .excerpts import excerpt, run_band
 from .explain import explain
 from .prediction import Prediction, usual_seconds
@@ -111,7 +111,13 @@ class Plan:
         return result
 
     def _fill(self, source: Array, taps: Taps, target: Array) -> None:
-        """Planes or maps of the result from those of the image."""
+        """Planes or maps of the result from those of the image, by the rule of zero taps."""
+        self.compute(source, taps, target)
+        if taps.given is not None and not skipping.is_in_order(self.problem, source, target):
+            skipping.mend(self, source, taps.given, target)
+
+    def compute(self, source: Array, taps: Taps, target: Array) -> None:
+        """The same as the method's kernel has it."""
         question = self.question
         if question is self.problem:
             return self._execute(source, taps.values, target)
@@ -134,22 +140,33 @@ class Plan:
     @lazily
     def taps(self) -> Any:
         """The filter as the method's kernel reads it; None for a plan without."""
-        return None if self.g is None else self.prepare(self.g)
+        if self.g is None:
+            return None
+        taps = self.prepare(self.g)
+        return taps if skipping.has_zeros(self.g) else taps._replace(given=None)
 
     def prepare(self, g: Filter) -> Any:
         """The filter as the method's kernel reads it; a small one is kept for the next call."""
         if not self.bands:
             return Taps(np.empty(0))
         if self.problem.bank:
-            return self._prepare_bank(banks.weights(np.asarray(g), self.problem.reflect))
+            taps = self._prepare_bank(banks.weights(np.asarray(g), self.problem.reflect))
+            return Taps(taps.values, taps.limit, g) if self._can_tell else taps
         key = key_of(g)
         for known, taps in self._last:
             if known == key:
                 return taps
         taps = self._prepare_one(self.problem.part.of(g))
+        if self._can_tell and skipping.has_zeros(g):
+            taps = taps._replace(given=g.copy())
         if taps.values.nbytes <= KEPT_BYTES:
             self._last[:] = [(key, taps)]
         return taps
+
+    @lazily
+    def _can_tell(self) -> bool:
+        """Whether an image may show what zero taps are; banks are searched for them afterwards."""
+        return skipping.can_tell(self.question, self._method)
 
     @lazily
     def _last(self) -> list[Any]:

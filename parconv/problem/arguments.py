@@ -15,6 +15,7 @@ from .dtypes import DType, check_dtype
 from .shown import shown
 
 MODES = ("valid", "same", "full")
+ZERO_TAPS = ("skip", "keep")
 BOUNDARIES = ("constant", "edge", "symmetric", "mirror", "wrap")
 # What others call them: scipy.ndimage, scipy.signal, scikit-image, OpenCV, torch, astropy, OpenCL.
 _ELSEWHERE = {

@@ -23,7 +23,8 @@ class Outer:
 
     Wherever the library takes a filter it takes this one, and answers as it does to the array; but
     the array is never built where a method needs the factors alone, as two passes of a wide
-    Gaussian do.  Zero taps between others count as taps: NaN under them spreads.
+    Gaussian do.  Of more than 16 million taps zeros between others count as taps: NaN under them
+    spreads.
 
     Parameters
     ----------

@@ -5,13 +5,15 @@ the arrays of a call against it.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .arguments import (
+    ZERO_TAPS,
     Pair,
     check_axes,
     check_boundary,
+    check_choice,
     check_cval,
     check_exact,
     check_mode,
@@ -70,6 +72,7 @@ class Problem:
     traits: Traits = PLAIN
     bank: Bank | None = None  # several filters, or sums over channels
     tolerance: float | None = None  # of errors, by the largest |f| nearby times sum |g|
+    zero_taps: str = "skip"  # or "keep": 0 times NaN is NaN
 
     @lazily
     def shape(self) -> Shape:
@@ -150,6 +153,17 @@ class Problem:
         return self.traits.mean and self.rounded
 
     @lazily
+    def whole(self) -> "Problem":
+        """The same with all taps of the caller's filter, those beside the part too."""
+        part, taps = self.part, (self.given[-2], self.given[-1])
+        if part.size is None:
+            return self
+        holes = self.dilation[0] // part.step[0], self.dilation[1] // part.step[1]
+        before = lead_of_part((0, 0), part, taps, holes, self.reflect)
+        lead = self.lead[0] - before[0], self.lead[1] - before[1]
+        return replace(self, filter=taps, part=WHOLE, dilation=holes, lead=lead)
+
+    @lazily
     def taps(self) -> int:
         """Those that are multiplied."""
         if self.bank:
@@ -177,6 +191,8 @@ class Problem:
         facts = [f"{taps}{reflected} -> {self.dtype}", self.mode, borders]
         if self.tolerance is not None:
             facts.append(f"within {self.tolerance:.2g}")
+        if self.zero_taps == "keep":
+            facts.append("zero taps kept")
         return f"{name} {image} {self.image_dtype} * {', '.join(facts)}"
 
 
@@ -198,6 +214,7 @@ def describe(
     dtype: Any = None,
     accumulate: Any = None,
     tolerance: Any = None,
+    zero_taps: Any = "skip",
 ) -> Problem:
     """The `Problem` for an image and a filter given as ``(shape, dtype)``, or an exception.
 
@@ -208,6 +225,7 @@ def describe(
     plane_axes = check_axes(axes, image)
     taps, bank = check_bank(given, groups, image, plane_axes)
     check_mode(mode)
+    check_choice("zero_taps", zero_taps, ZERO_TAPS)
     borders, value = check_boundary(boundary), check_cval(cval, image_dtype)
     if "constant" not in borders or (mode == "valid" and padding is None):
         value = 0  # nobody meets it
@@ -236,6 +254,7 @@ def describe(
         reflect, mode, borders, value, (lead[0], lead[1] * channels),
         (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels,
         part, found[1].within(real(compute)), bank, check_tolerance(tolerance),
+        zero_taps,
     )  # fmt: skip
 
 

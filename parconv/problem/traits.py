@@ -25,7 +25,7 @@ REMEMBERED, KEY_BYTES, FOUND_BYTES = 64, 1 << 12, 1 << 17
 class Part(NamedTuple):
     """The rows and columns of a filter that are not zero: every ``step``-th one.
 
-    Zero taps outside the part are not multiplied, so NaN and infinity under them do not spread.
+    Zero taps outside the part are not multiplied.
     """
 
     first: tuple[int, int] = (0, 0)

@@ -56,6 +56,12 @@ def applicable(problem: Problem) -> str | None:
     return None
 
 
+def selects(problem: Problem) -> bool:
+    """Whether it leaves out all zero taps: those of sparse filters, and of differences."""
+    sparse = problem.traits.support is not None
+    return sparse or all(cancels(problem, parts) for parts in passes(problem))
+
+
 def cost(problem: Problem) -> float:
     """Its floating-point operations, the unit in which methods are compared."""
     operations = 2 * sum(_taps_like(problem, parts) for parts in passes(problem))

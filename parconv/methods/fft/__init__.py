@@ -18,6 +18,10 @@ method.  The pixels of images of 8
 and 16 bits are bounded by their type: with 255 or 65535 for max|f| both bounds hold everywhere, so
 "auto" takes this method for them too.
 
+Where all pixels under the filter are 0, so is the output, exactly (zero taps within its rectangle
+count); elsewhere a sum that is 0 or nearly so may come out small and of either sign.  So masks are
+not given to it.
+
 Start reading at `passes.py` (the transform), then `kernel.py` (rows of output from tiles).
 """
 
@@ -63,6 +67,8 @@ def applicable(problem: Problem) -> str | None:
 def unasked(problem: Problem) -> str | None:
     """Why only a caller who names this method gets it; None where it may be chosen."""
     kind = problem.image_dtype
+    if kind.kind == "b" and problem.tolerance is None:
+        return "a mask's zeros should stay zeros: name it, or state a tolerance"
     if kind.kind in "iu" and kind.itemsize > 2:
         return "wide integers keep the direct method's error bound unless fft is named"
     if any(problem.traits.odd) and problem.rounded and not problem.differences:
@@ -75,6 +81,11 @@ def unasked(problem: Problem) -> str | None:
 def error(problem: Problem) -> float:
     """What it may err by, in units of the largest |f| of two tiles times sum |g|."""
     return float(np.finfo(problem.sums).eps) * math.log2(LARGEST)
+
+
+def selects(problem: Problem) -> bool:
+    """Whether it leaves out all zero taps, where pixels are not finite."""
+    return direct.plain(problem).traits.support is not None
 
 
 def cost(problem: Problem) -> float:
@@ -178,7 +189,7 @@ def layout(problem: Problem) -> Array:
     block = column + 32 * lanes
     cells = 2 * window + machine.CACHE_LINE // problem.compute.itemsize  # a vector before them
     rows, columns = _places(problem)
-    table = _passes(size)
+    counts, table = cells + column + size // lanes * block, _passes(size)
     numbers = [
         *problem.plane, *problem.plane_in, *problem.lead, *map(BOUNDARIES.index, problem.boundary),
         problem.bytes > 2 * machine.STREAM_BYTES, lanes,
@@ -188,7 +199,7 @@ def layout(problem: Problem) -> Array:
         rows.size, 2 * size**2, len(k.FIELDS) + len(table),
         table[0] if column * problem.compute.itemsize > PART_BYTES else 1, len(table) // k.PASS,
         problem.channels, _averages(problem) or bool(problem.differences),
-        2 * size**2 + rows.size,
+        2 * size**2 + rows.size, counts, *problem.filter, *problem.dilation,
     ]  # fmt: skip
     result = np.concatenate([numbers, table, rows * row + columns]).astype(np.int64)
     result.flags.writeable = False
@@ -199,7 +210,7 @@ def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     numbers = layout(problem)
     line = machine.CACHE_LINE // problem.compute.itemsize
-    return int(numbers[k.TURNED_AT] + numbers[k.GROUPS] * numbers[k.BLOCK_STEP]) + line
+    return int(numbers[k.COUNTS_AT] + 2 * numbers[k.NEEDED_Y] * numbers[k.NEEDED_X]) + line
 
 
 @lru_cache(maxsize=256)

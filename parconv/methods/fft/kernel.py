@@ -10,6 +10,7 @@ from ...codegen.borders import source_column, source_index
 from ...codegen.elements import read, write
 from ...codegen.runs import convert_run, has_runs, lies_flat
 from ...codegen.simd import store_fence
+from .empty import clear_empty, count_zeros
 from .passes import FIRST, FORWARD, INVERSE, LAST, MULTIPLY, TURN, TURN_BACK, run_pass
 from .rows import all_finite, correlate_window, fetch_row, stream_row
 from .spectrum import BIG
@@ -18,8 +19,8 @@ FIELDS = (
     ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, BORDER_Y, BORDER_X, LARGE, LANES,
     SIZE, STEP_Y, STEP_X, TILES_Y, TILES_X, TILES, NEEDED_Y, NEEDED_X, GROUPS,
     ROW_STEP, WINDOW, COLUMN_AT, TURNED_AT, BLOCK_STEP, TAPS, TAPS_AT, OFFSETS_AT, PARTS, PASSES,
-    CHANNELS, LEVEL, TOTAL_AT,
-) = range(32)  # fmt: skip
+    CHANNELS, LEVEL, TOTAL_AT, COUNTS_AT, TAPS_Y, TAPS_X, DILATION_Y, DILATION_X,
+) = range(37)  # fmt: skip
 # Then the passes but the last: radix, butterflies of a block, blocks, place of twiddle factors.
 # `_transform` and `_repair` are inlined: a function of its own would compile the passes once more.
 PASS, PASSES_AT = 4, len(FIELDS)
@@ -129,6 +130,39 @@ def _add(layout, scratch, window, rows, value):
         at = window + y * layout[ROW_STEP]
         for x in range(layout[NEEDED_X]):
             scratch[at + x] += value
+
+
+@jit.jit()
+def _geometry(layout):
+    """Distance of rows, rows and columns of a window, of the filter, and its steps."""
+    sizes = layout[NEEDED_Y], layout[NEEDED_X]
+    taps, steps = (layout[TAPS_Y], layout[TAPS_X]), (layout[DILATION_Y], layout[DILATION_X])
+    return layout[ROW_STEP], sizes, taps, steps
+
+
+@jit.jit()
+def _find_empty(layout, scratch, base, tiles):
+    """Which of two tiles may have windows of zeros alone, before a transform."""
+    row, sizes, taps, steps = _geometry(layout)
+    window, counts, room = layout[WINDOW], base + layout[COUNTS_AT], sizes[0] * sizes[1]
+    one, two = tiles[0] < layout[TILES], tiles[1] < layout[TILES]
+    if one:
+        one = count_zeros(scratch, base, counts, row, sizes, taps, steps)
+    if two:
+        two = count_zeros(scratch, base + window, counts + room, row, sizes, taps, steps)
+    return one, two
+
+
+@jit.jit()
+def _clear_empty(layout, scratch, base, empty):
+    """Their results, after the transform."""
+    row, sizes, taps, steps = _geometry(layout)
+    results = layout[STEP_Y], layout[STEP_X]
+    for side in range(2):
+        if empty[side]:
+            window = side * layout[WINDOW]
+            counts = base + layout[COUNTS_AT] + side * sizes[0] * sizes[1]
+            clear_empty(scratch, base + window, counts, row, sizes, results, taps, steps)
 
 
 @jit.jit(inline="always")
@@ -243,9 +277,11 @@ def _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop):
     if finite[0] != finite[1]:
         good = (one, none) if finite[0] else (none, two)
         _pack(f, fill, layout, scratch, base, good)
+        empty = _find_empty(layout, scratch, base, good)
         taken = _level(layout, scratch, base)
         if _transform(taps, fill, layout, scratch, base):
             _restore(taps, layout, scratch, base, taken)
+            _clear_empty(layout, scratch, base, empty)
             _deliver(out, layout, scratch, base, good, start, stop)
             one, two = (none, two) if finite[0] else (one, none)
     _pack(f, fill, layout, scratch, base, (one, two))
@@ -271,9 +307,11 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     for pair in range(first * nx // 2, (last * nx + 1) // 2):
         tiles = 2 * pair, 2 * pair + 1
         _pack(f, fill, layout, scratch, base, tiles)
+        empty = _find_empty(layout, scratch, base, tiles)
         taken = _level(layout, scratch, base)
         if _transform(taps, fill, layout, scratch, base):
             _restore(taps, layout, scratch, base, taken)
+            _clear_empty(layout, scratch, base, empty)
             _deliver(out, layout, scratch, base, tiles, start, stop)
         else:
             _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop)
