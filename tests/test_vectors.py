@@ -31,9 +31,9 @@ SELECTION = (
     "test_channels.py::test_strides_and_dilations",
     "test_channels.py::test_views",
     "test_channels.py::test_cuts_into_units",
-    "test_panel.py::test_borders",
-    "test_panel.py::test_edges_of_tiles",
-    "test_panel.py::test_any_cut_of_units",
+    "test_layer.py::test_borders",
+    "test_layer.py::test_edges_of_tiles",
+    "test_layer.py::test_any_cut_of_units",
 )
 
 RUN = """

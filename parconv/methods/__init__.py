@@ -37,7 +37,7 @@ from . import (
     dot,
     fft,
     gemm,
-    panel,
+    layer,
     passes,
     planes,
     separable,
@@ -59,7 +59,7 @@ BANK_METHODS: dict[str, ModuleType] = {
     "channels": channels,
     "winograd": winograd,
     "gemm": gemm,
-    "direct": panel,
+    "direct": layer,
 }
 
 
