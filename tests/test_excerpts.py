@@ -67,7 +67,7 @@ def test_a_band_from_its_excerpt_has_the_bits_of_the_whole(kind: str, border: st
         source = f if g.ndim != 3 else f[:, None]
         maps = arrays.planes(source, *where)
         target = arrays.planes(np.full_like(right, 7), *where)
-        for start, stop in plan._method.bands(plan.question, 7):
+        for start, stop in plan.stage.method.bands(plan.stage.inner, 7):
             given = pickle.loads(pickle.dumps(excerpt(method, problem, maps, start, stop)))
             for index, values in run_band(
                 method, problem, given, plan.taps.values, start, stop, current()

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
-from conftest import Poisoned, RunPython
+from conftest import BANK_METHODS, Poisoned, RunPython
 from hypothesis import given, strategies as st
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
 from parconv.codegen import machine
-from parconv.methods import BANK_METHODS, layer
+from parconv.methods import layer
 from parconv.methods.layer import shape, tile
 
 LANES = machine.VECTOR_BYTES // 4

@@ -33,8 +33,8 @@ OTHERS = (
 )
 BY_NAME = tuple(
     ours_as(name, strategy=name, planned=True)
-    for name in STRATEGIES
-    if name not in (SERIAL, THREADS)
+    for name, row in STRATEGIES.items()
+    if not row.automatic
 )
 
 
