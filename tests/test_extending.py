@@ -15,7 +15,7 @@ from parconv import methods
 from parconv.planner import choice
 from parconv.problem import maps
 from parconv.runtime.crew.record import MAPS, PLANES
-from parconv.runtime.strategies import STRATEGIES, Strategy
+from parconv.runtime.strategies import STRATEGIES, Strategy, automatic, is_automatic
 
 RNG = np.random.default_rng(3)
 F = RNG.integers(-9, 10, (2, 60, 71)).astype("float32")  # sums of integers have no other bits
@@ -160,6 +160,13 @@ def test_a_strategy_by_name(backwards: list[int]) -> None:
         parconv.conv2d(F, layer, strategy="backwards"), parconv.conv2d(F, layer)
     )
     assert parconv.plan2d(F, G, threads=3).strategy != "backwards"
+
+
+def test_auto_has_a_strategy_of_one_thread_and_one_of_several() -> None:
+    found = [automatic(threaded) for threaded in (False, True)]
+    assert all(map(is_automatic, found))
+    assert [STRATEGIES[name].threaded for name in found] == [False, True]
+    assert not is_automatic("backwards")
 
 
 def test_names_that_are_not_in_the_tables() -> None:

@@ -20,7 +20,7 @@ class Stage:
 
     problem: Problem
     method: ModuleType
-    errors = 1  # of how many sums an output's is made
+    errors = 1  # so many times that of the method's result may an output be off
 
     @property
     def rounds(self) -> int:
