@@ -18,14 +18,12 @@ LEAST, ROUNDS, SECONDS = 5, 40, 0.25  # runs of each method, at least, at most, 
 def candidates(drawn: Drawn) -> dict[str, Any]:
     """Plans by every method that ``auto`` may choose; the first is what it chooses."""
     import parconv
-    from parconv.methods import methods_for, obstacle
-    from parconv.planner.complex_planes import question_for
+    from parconv.planner.stages import stages
 
     plan = parconv.plan2d(drawn.f, drawn.g, threads=1, **drawn.options)
     found = {plan.method: plan}
-    for name, module in methods_for(plan.problem).items():
-        question = question_for(plan.problem, module)
-        if name not in found and not (obstacle(module, question) or module.unasked(question)):
+    for name, stage in stages(plan.problem).items():
+        if name not in found and not (stage.refusal or stage.unasked):
             found[name] = parconv.plan2d(drawn.f, drawn.g, threads=1, method=name, **drawn.options)
     return found
 

@@ -17,7 +17,7 @@ from hypothesis import settings
 import parconv
 from parconv.codegen import machine
 from parconv.codegen.jit import source_hash
-from parconv.methods import METHODS
+from parconv.methods import methods_for
 from parconv.methods.direct import packing, tile
 from parconv.planner.plan import Plan
 
@@ -26,6 +26,9 @@ os.environ["PARCONV_WISDOM"] = "off"  # what this machine's user recorded must n
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.load_profile("suite")
 
+# By name those for one filter, and those for several.
+METHODS = methods_for(parconv.plan2d(((9, 9), "float32"), ((3, 3), "float32")).problem)
+BANK_METHODS = methods_for(parconv.plan2d(((9, 9), "float32"), ((2, 3, 3), "float32")).problem)
 ROWS, TALL, GROUP = tile.ROWS, tile.TALL, tile.GROUP
 LANES = machine.VECTOR_BYTES // 4
 SINGLE, DOUBLE = tile.VECTORS * LANES, tile.VECTORS * LANES // 2
@@ -122,6 +125,19 @@ class Poisoned:
     def check_unchanged(self) -> None:
         """Nothing at all was written."""
         np.testing.assert_array_equal(self._outer.view(np.uint8), self._before.view(np.uint8))
+
+
+def check_layouts(plan: Plan, f: np.ndarray, right: np.ndarray) -> None:
+    """The same bits from an image, and into a result, of any layout; of float32, 3 axes."""
+    planes, rows, columns = f.shape
+    wide = np.zeros((planes, rows + 20, 2 * columns + 38), f.dtype)
+    view = wide[:, 7 : 7 + rows, 3 : 3 + 2 * columns : 2]
+    view[...] = f
+    for given in (np.asfortranarray(f), view, f[:, ::-1].copy()[:, ::-1], f.astype(">f4")):
+        oracle.assert_same_bits(plan(given), right)
+    for out in (np.empty_like(f, order="F"), np.zeros((planes, rows, 2 * columns), "f4")[..., ::2]):
+        plan(f, out)
+        oracle.assert_same_bits(np.ascontiguousarray(out), right)
 
 
 def check_plan(plan: Plan, f: Any, g: Any, **options: Any) -> None:

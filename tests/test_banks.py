@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import oracle
 import pytest
-from conftest import Poisoned
+from conftest import BANK_METHODS, Poisoned
 from hypothesis import given, settings, strategies as st
 
 import parconv
-from parconv.methods import BANK_METHODS
 from parconv.planner.choice import STRATEGIES
 
 SAFE = ("serial", "prange", "threads")
@@ -91,7 +90,7 @@ def plan_of(case: Layer, method: str, dtype: Any = "float32", **options: Any) ->
     f, g = numbers(case.image, dtype), numbers(case.filters, dtype, 1)
     auto = parconv.plan2d(f, g, correlate=True, **case.question)
     if method not in ("auto", auto.method):
-        reason = BANK_METHODS[method].applicable(auto.question)
+        reason = BANK_METHODS[method].applicable(auto.stage.inner)
         if reason:
             pytest.skip(f"{method}: {reason}")
     plan = parconv.plan2d(f, g, correlate=True, method=method, **case.question, **options)

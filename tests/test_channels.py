@@ -128,7 +128,7 @@ def test_other_types_are_refused() -> None:
 
 def units_alone(plan: Any, f: Any, order: Any) -> Any:
     """Every unit computed by itself; NaN where none stored."""
-    problem: Problem = plan.question
+    problem: Problem = plan.stage.inner
     kernel = channels.kernels(f.dtype, problem.compute, f.dtype).serial
     out = np.full(problem.maps, np.nan, f.dtype)
     scratch = np.zeros(channels.workspace(problem), f.dtype)
@@ -167,9 +167,9 @@ def test_three_orders_of_units() -> None:
         parconv.plan2d(((b, c, n, n), "float32"), ((o, c, 3, 3), "float32"), method="channels")
         for b, c, n, o in sizes
     ]
-    assert len({channels._order(plan.question) for plan in plans}) >= 2
+    assert len({channels._order(plan.stage.inner) for plan in plans}) >= 2
     single = parconv.plan2d(((1, 64, 56, 56), "f4"), ((64, 64, 3, 3), "f4"), method="channels")
-    assert channels.units(single.question) >= 32  # sixteen threads find work in one image
+    assert channels.units(single.stage.inner) >= 32  # sixteen threads find work in one image
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -153,3 +153,95 @@ def test_workspace_counts_what_stands_in_for_complex_planes() -> None:
             (size, "float32"), (taps, "float32"), mode="same", method="fft", threads=1
         )
         assert abs(plan.workspace - real.workspace - extra) < 1 << 16
+
+
+# --- several filters -----------------------------------------------------------------------------
+
+
+def layer(f: np.ndarray, g: np.ndarray, groups: int = 1, **options: Any) -> np.ndarray:
+    """The sum over channels of each filter, in complex128."""
+    each = len(g) // groups
+    rows = []
+    for o, taps in enumerate(g):
+        first = o // each * g.shape[1]
+        planes = [f[:, first + c] for c in range(g.shape[1])]
+        rows.append(sum(expect(p, t, **options).values for p, t in zip(planes, taps, strict=True)))
+    return np.stack(rows, 1)
+
+
+@pytest.mark.parametrize("cval", [1e6 - 3j, complex(np.nan, 1), complex(0, np.inf)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_layer_meets_the_constant_at_the_border_alone(groups: int, cval: complex) -> None:
+    f, g = image((2, 4, 11, 13)), image((6, 4 // groups, 3, 3))
+    found = parconv.conv2d(f, g, groups=groups, mode="same", cval=cval)
+    inside = parconv.conv2d(f, g, groups=groups)
+    assert_same_bits(found[..., 1:-1, 1:-1].copy(), inside)
+    if np.isfinite(cval):
+        right = layer(f, g, groups, mode="same", cval=cval)
+        np.testing.assert_allclose(found, right, rtol=1e-5, atol=1)
+    else:
+        assert not np.isfinite(found[..., 0, :]).any()
+
+
+@pytest.mark.parametrize("types", TYPES, ids="-".join)
+@pytest.mark.parametrize("order", ["first", "last"])
+def test_results_of_a_layer_in_any_memory(types: tuple[str, str], order: str) -> None:
+    """Where a result lies in one piece, its memory holds the parts before they are joined."""
+    f, g = image((3, 4, 9, 10), types[0]), image((6, 2, 3, 3), types[1])
+    question: dict[str, Any] = {"groups": 2, "mode": "same"}
+    if order == "last":
+        f, question["axes"] = np.moveaxis(f, 1, -1), (1, 2)
+    right = parconv.conv2d(f, g, **question)
+    moved = np.moveaxis(right, -1, 1) if order == "last" else right
+    if types[1] == "float32" or types[0] == "float32":
+        np.testing.assert_allclose(
+            moved, layer(np.moveaxis(f, -1, 1) if order == "last" else f, g, 2, mode="same"),
+            rtol=1e-4, atol=1e-4,
+        )  # fmt: skip
+    wide = np.full((2 * right.shape[0], *right.shape[1:-1], 3 * right.shape[-1]), 7, right.dtype)
+    for out in (np.empty_like(right), np.empty(right.shape, right.dtype, "F"), wide[::2, ..., ::3]):
+        parconv.conv2d(f, g, out=out, **question)
+        assert_same_bits(np.ascontiguousarray(out), right)
+    assert (wide[1::2] == 7).all()
+    assert (wide[..., 1::3] == 7).all()
+
+
+def test_a_layer_may_write_over_its_image() -> None:
+    f, g = image((2, 3, 8, 8)), image((3, 3, 3, 3))
+    right = parconv.conv2d(f, g, mode="same")
+    assert_same_bits(parconv.conv2d(f, g, mode="same", out=f), right)
+
+
+def test_an_empty_complex_layer() -> None:
+    g = image((2, 4, 3, 3))
+    assert parconv.conv2d(np.empty((0, 4, 9, 9), "complex64"), g).shape == (0, 2, 7, 7)
+    for f in (np.empty((1, 4, 9, 0), "complex64"), np.empty((3, 4, 0, 9))):
+        found = parconv.conv2d(f, g, mode="same")
+        assert found.shape == (len(f), 2, *f.shape[2:])
+
+
+def test_a_layer_has_memory_for_one_more_array(run_python: Any) -> None:
+    """The image's parts, or one image's results; the kernels' own scratch beside it."""
+    run_python(
+        """
+        import tracemalloc
+        import numpy as np
+        import parconv
+        f = np.ones((8, 4, 200, 200), "complex64")
+        g = np.ones((4, 4, 3, 3), "complex64")
+        plan = parconv.plan2d(f, g, mode="same", threads=1)
+        out = plan(f)
+        tracemalloc.start()
+        plan(f, out)
+        _, most = tracemalloc.get_traced_memory()
+        assert f.nbytes <= most < 1.1 * f.nbytes + (1 << 20), (most, f.nbytes)
+        assert plan.workspace < 1.1 * f.nbytes + (1 << 20)
+        """
+    )
+
+
+def test_nothing_is_said_of_what_is_not_finite(recwarn: pytest.WarningsRecorder) -> None:
+    f, g = image((40, 41)), image((31, 31))
+    f[20, 20] = complex(np.inf, -np.inf)
+    assert not np.isfinite(parconv.conv2d(f, g, mode="same", method="fft")).all()
+    assert not recwarn.list

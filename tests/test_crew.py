@@ -171,7 +171,7 @@ def test_calls_back_to_back_are_worth_together_what_one_is_not(
     _until(lambda: fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING)
     monkeypatch.setattr(b, "SPIN_NS", 10**10)  # what counts as back to back
     before = fresh.board[b.FIRST_MEMBER + b.CALLED]
-    fresh.board[b.LATE] = fresh._usual = 5 * plan._terms.takes
+    fresh.board[b.LATE] = fresh._usual = 5 * plan.terms.takes
     plan(F)
     assert fresh.board[b.FIRST_MEMBER + b.CALLED] == before
     for _ in range(6):
@@ -186,11 +186,11 @@ def test_workers_that_lose_their_cores_are_left_alone_for_a_while(fresh: crew.Cr
     named(F)
     board, slot = fresh.board, b.FIRST_SLOT
     board[b.LATE] = fresh._usual = 1
-    board[b.LOSS] = 2 * auto._terms.takes
+    board[b.LOSS] = 2 * auto.terms.takes
     board[slot + b.TAKEN] = board[slot + b.SEATS] = 0
     assert_same_bits(auto(F), RIGHT)
     assert board[slot + b.SEATS] == 0, "helped"
-    assert 0 < board[b.LOSS] < 2 * auto._terms.takes
+    assert 0 < board[b.LOSS] < 2 * auto.terms.takes
     assert_same_bits(named(F), RIGHT)
     assert board[slot + b.SEATS] == 1
     board[slot + b.SEATS] = 0
@@ -243,7 +243,7 @@ def test_a_band_under_way_for_long_is_a_loss(fresh: crew.Crew) -> None:
 def test_short_calls_start_workers_for_those_to_come(fresh: crew.Crew) -> None:
     """A crew begins without any; a call too short to wait for its first threads asks for them."""
     plan = planned("auto")
-    assert plan._terms.takes < crew.LONG_NS
+    assert plan.terms.takes < crew.LONG_NS
     fresh.board[b.LATE] = fresh._usual = 1
     assert_same_bits(plan(F), RIGHT)
     assert len(fresh._members) == 1

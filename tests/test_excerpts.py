@@ -34,8 +34,8 @@ CASES: dict[str, tuple[np.ndarray, np.ndarray, dict[str, Any]]] = {
     "box": (image((300, 40), "uint8"), np.ones((5, 5)), {}),
     "fft": (image((300, 90)), RNG.random((31, 17)), {}),
     "fft planes": (image((3, 301, 90)), RNG.random((12, 45)), {}),
-    "panel": (image((2, 3, 50, 33)), RNG.random((6, 3, 3, 3)), {}),
-    "panel groups": (image((2, 4, 40, 33)), RNG.random((6, 2, 5, 3)), {"groups": 2}),
+    "layer": (image((2, 3, 50, 33)), RNG.random((6, 3, 3, 3)), {}),
+    "layer groups": (image((2, 4, 40, 33)), RNG.random((6, 2, 5, 3)), {"groups": 2}),
     "channels": (image((2, 50, 33, 4)), RNG.random((16, 4, 3, 3)), {"axes": (1, 2)}),
     "depthwise": (image((2, 8, 20, 20)), RNG.random((8, 1, 3, 3)), {"groups": 8}),
     "planes": (image((2, 3, 150, 40)), RNG.random((6, 1, 3, 3)), {"groups": 3}),
@@ -43,7 +43,7 @@ CASES: dict[str, tuple[np.ndarray, np.ndarray, dict[str, Any]]] = {
     "winograd": (image((2, 16, 50, 41)), RNG.random((16, 16, 3, 3)), {}),
     "gemm": (image((2, 3, 50, 33)), RNG.random((6, 3, 3, 3)), {}),
 }
-NAMED = {"panel": "direct"}
+NAMED = {"layer": "direct"}
 ZEROS_BEYOND = ("channels", "depthwise")  # is all they know
 
 
@@ -67,7 +67,7 @@ def test_a_band_from_its_excerpt_has_the_bits_of_the_whole(kind: str, border: st
         source = f if g.ndim != 3 else f[:, None]
         maps = arrays.planes(source, *where)
         target = arrays.planes(np.full_like(right, 7), *where)
-        for start, stop in plan._method.bands(plan.question, 7):
+        for start, stop in plan.stage.method.bands(plan.stage.inner, 7):
             given = pickle.loads(pickle.dumps(excerpt(method, problem, maps, start, stop)))
             for index, values in run_band(
                 method, problem, given, plan.taps.values, start, stop, current()

@@ -495,8 +495,12 @@ def test_a_tolerance_allows_it_or_not() -> None:
     for dtype, tolerance in (("float32", 2e-6), ("float64", 1e-14)):
         assert planned(4096, 31, dtype, tolerance=tolerance).method == "fft"
     bank = ((1, 64, 512, 512), "float32"), ((64, 1, 31, 31), "float32")
-    error = {t: parconv.methods.planes.error(
-        parconv.plan2d(*bank, groups=64, tolerance=t).question) for t in (None, 1e-7)}  # fmt: skip
+    error = {
+        tolerance: parconv.plan2d(
+            *bank, groups=64, method="planes", tolerance=tolerance
+        ).stage.error
+        for tolerance in (None, 1e-7)
+    }
     assert error[None] > 1e-7
     assert error[1e-7] == 0
 

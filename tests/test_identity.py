@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import BLOCK, LANES, PANEL, ROWS, SINGLE, Poisoned, example
+from conftest import BLOCK, LANES, METHODS, PANEL, ROWS, SINGLE, Poisoned, example
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
 from parconv.codegen import machine
-from parconv.methods import METHODS
 from parconv.methods.direct.packing import STRIP_ROWS
 from parconv.problem.bands import split_rows
 from parconv.runtime.strategies import STRATEGIES

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import check_plan
+from conftest import check_layouts, check_plan
 from oracle import BORDERS, MODES, assert_right, assert_same_bits, expect
 
 import parconv
@@ -189,15 +189,7 @@ def test_the_bits_of_separable_where_factors_fit() -> None:
 
 
 def test_layouts_and_views(right: np.ndarray) -> None:
-    plan = plan_of(F, G, **SAME)
-    wide = np.zeros((3, 110, 300), np.float32)
-    wide[:, 7:97, 3:265:2] = F
-    for given in (np.asfortranarray(F), wide[:, 7:97, 3:265:2], F[:, ::-1].copy()[:, ::-1]):
-        assert_same_bits(plan(given), right)
-    assert_same_bits(plan(F.astype(">f4")), right)
-    for out in (np.empty_like(F, order="F"), np.zeros((3, 90, 262), np.float32)[..., ::2]):
-        plan(F, out)
-        assert_same_bits(np.ascontiguousarray(out), right)
+    check_layouts(plan_of(F, G, **SAME), F, right)
 
 
 @pytest.fixture

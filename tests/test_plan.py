@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunPython, example
+from conftest import METHODS, RunPython, example
 from oracle import BORDERS, MODES
 
 import parconv
 from parconv.codegen import machine
-from parconv.methods import METHODS
 from parconv.runtime import budget
 from parconv.runtime.strategies import STRATEGIES
 

@@ -9,7 +9,7 @@ import pytest
 
 import parconv
 from parconv.planner import choice as planner, wisdom
-from parconv.planner.prediction import OVERHEAD, Prediction
+from parconv.planner.prediction import Prediction
 from parconv.planner.wisdom import Wisdom
 from parconv.runtime import ceilings, records
 from parconv.runtime.ceilings import Ceilings
@@ -40,7 +40,7 @@ def test_seconds_are_the_sum_and_the_limit_is_the_larger_part():
     found = Prediction.of(plan().problem, "serial", SLOW)
     assert found.arithmetic == pytest.approx(2 * 25 * 1e6 / 1e9)
     assert found.memory == pytest.approx(8e6 / 1e10)
-    assert found.seconds == found.arithmetic + found.memory + OVERHEAD["serial"]
+    assert found.seconds == found.arithmetic + found.memory + STRATEGIES["serial"].overhead
     assert found.limit == found.arithmetic
 
 
@@ -66,10 +66,6 @@ def test_the_resource_that_takes_longest_is_named(side, taps, resource):
 def test_bandwidth_is_named_where_it_is_short():
     starved = Ceilings(1, 1000, 1000, 1)
     assert Prediction.of(plan().problem, "serial", starved).resource == "memory bandwidth"
-
-
-def test_every_strategy_has_an_overhead():
-    assert set(OVERHEAD) == set(STRATEGIES)
 
 
 def test_explain_without_a_survey_says_how_to_get_one():

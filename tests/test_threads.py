@@ -19,11 +19,11 @@ import joblib
 import numba
 import numpy as np
 import pytest
-from conftest import ROWS, Poisoned, RunPython, example
+from conftest import METHODS, ROWS, Poisoned, RunPython, example
 from oracle import assert_same_bits
 
 import parconv
-from parconv.methods import METHODS, direct
+from parconv.methods import direct
 from parconv.planner.plan import Plan
 from parconv.runtime import budget
 from parconv.runtime.strategies import STRATEGIES

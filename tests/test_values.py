@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
-from conftest import RunPython
+from conftest import METHODS, RunPython
 
 import parconv
-from parconv.methods import METHODS
 
 RNG = np.random.default_rng(11)
 

@@ -78,7 +78,7 @@ def check(
     found = {}
     for transform in transforms:
         plan = parconv.plan2d(f, g, **{**question, **asked(transform, f.dtype)})
-        assert winograd.transform_of(plan.question) is transform
+        assert winograd.transform_of(plan.stage.inner) is transform
         given = Poisoned(plan.problem.shape, plan.problem.dtype)
         error = abs(plan(f, given.out) - right)
         given.check()

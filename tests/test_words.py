@@ -9,7 +9,7 @@ from conftest import Poisoned
 
 import parconv
 from parconv.codegen import machine
-from parconv.methods.panel.words import INT32
+from parconv.methods.layer.words import INT32
 
 RNG = np.random.default_rng(6)
 pytestmark = pytest.mark.skipif(not machine.HAS_DOT, reason="the machine multiplies no words")

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import check_plan
+from conftest import METHODS, check_plan
 from oracle import BORDERS, assert_same_bits
 from scipy import ndimage
 
 import parconv
 from parconv.filters import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_factors, gaussian_taps
-from parconv.methods import METHODS, obstacle
+from parconv.methods import obstacle
 from parconv.problem.differences import differences
 from parconv.problem.traits import traits_of
 

@@ -1,6 +1,7 @@
 """The methods, most special first.
 
-A method is a module with these names; nothing outside these tables compares them:
+A method is a module with the names below, and nothing asks whether it has one: what most of them
+answer alike stands in `usual`, from where a module imports it under its own name.
 
 * ``applicable(problem)`` why it cannot answer the problem, or None;
 * ``unasked(problem)`` why only a caller who names it gets it, or None;
@@ -9,27 +10,25 @@ A method is a module with these names; nothing outside these tables compares the
 * ``sums(problem)`` the real type of its sums, taps and scratch;
 * ``cost(problem)`` its time, in operations of the direct method: the least is chosen;
 * ``selects(problem)`` whether it leaves out zero taps, where it does not multiply all;
-* ``prepare(problem, g)`` the filter as its kernel reads it, read-only; ``FACTORED = True`` where it
-  takes an `Outer` as it is;
+* ``prepare(problem, g)`` the filter as its kernel reads it, read-only;
 * ``layout(problem)``, ``fill(problem)``, ``workspace(problem)`` what else its kernel needs;
-* ``kernels(image, compute, result)`` compiled code that fills rows ``[start, stop)`` of the output;
-* ``bands(problem, parts)`` about so many bands of rows, cut where its tiles end;
-* ``least_band(problem)`` rows of a band that is worth handing to a worker;
-* ``grain(problem)`` rows of output that only come together, where it is not 1.
+* ``kernels(image, compute, result)`` compiled code that fills units ``[start, stop)``;
+* ``UNIT``, ``units(problem)`` what bands are cut from, in the plural, and how many there are;
+* ``regions(problem, start, stop)`` indices of what units ``[start, stop)`` fill of the result: of a
+  plane and its rows; or of an image, filters and, where it is not all of them, rows and columns;
+* ``bands(problem, parts)`` about so many bands of units, cut where its tiles end;
+* ``least_band(problem)`` units of a band that is worth handing to a worker;
+* ``grain(problem)`` rows of output that only come together.
 
-A method for banks counts in units of its own instead of rows:
-
-* ``units(problem)`` how many there are;
-* ``regions(problem, start, stop)`` indices of what units ``[start, stop)`` fill of the result's
-  maps.
-
-It sees correlations of real numbers only: ``prepare`` gets filters (filters, channels, rows,
-columns), reflected where a convolution is asked.
+It sees real numbers, but for `direct`, and of the filter what `problem.maps.filter_of` gives it.
 """
 
 from types import ModuleType
+from typing import NamedTuple
 
+from ..problem import maps
 from ..problem.problem import Problem
+from ..runtime.crew.record import MAPS, PLANES
 from . import (
     box,
     channels,
@@ -38,7 +37,7 @@ from . import (
     dot,
     fft,
     gemm,
-    panel,
+    layer,
     passes,
     planes,
     separable,
@@ -46,24 +45,32 @@ from . import (
 )
 from .usual import obstacle as obstacle
 
-METHODS: dict[str, ModuleType] = {
-    "box": box,
-    "dot": dot,
-    "separable": separable,
-    "passes": passes,
-    "fft": fft,
-    "direct": direct,
-}
-BANK_METHODS: dict[str, ModuleType] = {
-    "depthwise": depthwise,
-    "planes": planes,
-    "channels": channels,
-    "winograd": winograd,
-    "gemm": gemm,
-    "direct": panel,
-}
+
+class Row(NamedTuple):
+    """The name that callers give a method, the axes of arrays that its kernel sees, and itself."""
+
+    name: str
+    axes: int
+    method: ModuleType
+
+
+METHODS = (
+    Row("box", PLANES, box),
+    Row("dot", PLANES, dot),
+    Row("separable", PLANES, separable),
+    Row("passes", PLANES, passes),
+    Row("fft", PLANES, fft),
+    Row("direct", PLANES, direct),
+    Row("depthwise", MAPS, depthwise),
+    Row("planes", MAPS, planes),
+    Row("channels", MAPS, channels),
+    Row("winograd", MAPS, winograd),
+    Row("gemm", MAPS, gemm),
+    Row("direct", MAPS, layer),
+)
 
 
 def methods_for(problem: Problem) -> dict[str, ModuleType]:
-    """The methods that may answer: those for one filter, or for several and sums over channels."""
-    return BANK_METHODS if problem.bank else METHODS
+    """By name the methods whose kernels see what the problem is about: planes, or maps."""
+    axes = len(maps.of_result(problem))
+    return {row.name: row.method for row in METHODS if row.axes == axes}

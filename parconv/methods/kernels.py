@@ -8,7 +8,7 @@ for a bank), 1-D arrays and two integers, which fills rows (units for a bank) ``
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numba
@@ -17,13 +17,12 @@ from numba import types
 
 from ..codegen import jit
 from ..codegen.simd import fetch_add
-from ..problem.dtypes import Array, DType
+from ..problem.dtypes import Array, DType, real
 from ..problem.lazily import lazily
 from ..problem.outer import Filter
-from ..problem.problem import Problem
 from ..runtime import crew
 from ..runtime.crew.floats import mode, set_mode
-from ..runtime.crew.record import call
+from ..runtime.crew.record import PLANES, call
 
 
 class Taps(NamedTuple):
@@ -72,10 +71,22 @@ class Kernels:
         return jit.address(self.serial, self.signature)
 
 
-def signature(image: DType, element: DType, result: DType, axes: int = 3) -> tuple[Any, ...]:
+def kernels_of(
+    kernel: Callable[..., None], axes: int = PLANES
+) -> Callable[[DType, DType, DType], Kernels]:
+    """A method's ``kernels``: its kernel for dtypes as compiled code sees them, each made once."""
+
+    @cache
+    def kernels(image: DType, compute: DType, result: DType) -> Kernels:
+        return Kernels(kernel, signature(image, real(compute), result, axes))
+
+    return kernels
+
+
+def signature(image: DType, element: DType, result: DType, axes: int = PLANES) -> tuple[Any, ...]:
     """Argument types of a kernel: any layout of image and output, taps and scratch of ``element``.
 
-    ``axes``: 3 for planes, 4 for the maps of a bank.
+    ``axes``: of image and output, `PLANES` or `MAPS`.
 
     One specialisation for each set of dtypes serves every problem.
     """
@@ -98,16 +109,6 @@ def as_layout(numbers: Iterable[int], *tables: Iterable[int]) -> Array:
     result = np.array([*numbers, *itertools.chain(*tables)], np.int64)
     result.flags.writeable = False
     return result
-
-
-def rows_of_planes(problem: Problem, start: int, stop: int) -> list[tuple[int, slice]]:
-    """Where rows ``[start, stop)``, counted over all planes, lie in the planes of a result."""
-    rows = problem.plane[0]
-    first, last = start // rows, -(-stop // rows)
-    return [
-        (plane, slice(max(start - plane * rows, 0), min(stop - plane * rows, rows)))
-        for plane in range(first, last)
-    ]
 
 
 def _over_bands(kernel, f, taps, fill, out, layout, scratch, bands, first, last, counter):

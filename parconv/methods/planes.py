@@ -12,7 +12,7 @@ A unit is a row of an output plane, counted over all planes.
 import itertools
 import math
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from types import ModuleType
 from typing import NamedTuple
 
@@ -20,21 +20,36 @@ import numpy as np
 
 from ..codegen import machine
 from ..problem.bands import split_rows
-from ..problem.dtypes import Array, DType, kernel_dtype
+from ..problem.dtypes import Array, kernel_dtype
 from ..problem.problem import Problem
-from ..runtime.crew.record import call
+from ..runtime.crew.record import MAPS, call
 from . import direct, fft, usual
-from .kernels import Kernels, Taps, as_layout, rows_of_planes, signature
-from .usual import bank_of, inputs_apart, obstacle, outputs_apart, sums as sums
+from .kernels import Taps, as_layout, kernels_of
+from .usual import (
+    UNIT as UNIT,
+    bank_of,
+    inputs_apart,
+    obstacle,
+    outputs_apart,
+    selects as selects,
+    sums as sums,
+)
 
 ADDRESS, TAPS, LAYOUT, OUTPUTS, MULTIPLIER, ROWS, HEADER = range(7)
 
 
 class Work(NamedTuple):
-    """In operations: of a plane beside its own, finding it and calling the kernel; of a pixel.
+    """What is done beside the other method's work, in operations of the direct method.
 
-    Of one that direct has to pack, where columns follow one another and where a stride parts them;
-    of one that lies between other channels' and goes there.
+    Attributes
+    ----------
+    plane : int
+        Finding a plane and calling the kernel.
+    pack, strided : int
+        Packing a pixel for the direct method: where columns follow one another, and where a stride
+        parts them.
+    gather, scatter : int
+        Reading a pixel that lies between those of other channels, and writing one there.
     """
 
     plane: int
@@ -179,7 +194,7 @@ def units(problem: Problem) -> int:
 def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, int, slice]]:
     """Where rows ``[start, stop)`` lie in the result's maps."""
     outputs = bank_of(problem).outputs
-    rows = rows_of_planes(problem, start, stop)
+    rows = usual.regions(problem, start, stop)
     return [(*divmod(plane, outputs), part) for plane, part in rows]
 
 
@@ -199,7 +214,7 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
 def grain(problem: Problem) -> int:
     """That of the other method."""
     method, question = _inner(problem)
-    return usual.grain(method, question)
+    return int(method.grain(question))
 
 
 def least_band(problem: Problem) -> int:
@@ -239,12 +254,6 @@ def fill(problem: Problem) -> Array:
     return found
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(kernel, signature(image, compute, result, axes=4))
-
-
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Rows ``[start, stop)`` over all output planes, plane by plane."""
     pitch, outputs, rows = layout[TAPS], layout[OUTPUTS], layout[ROWS]
@@ -258,3 +267,6 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             out[b, o : o + 1], layout[HEADER + o * layout[LAYOUT] :], scratch, first, last,
         )  # fmt: skip
         start += last - first
+
+
+kernels = kernels_of(kernel, MAPS)

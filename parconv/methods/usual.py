@@ -1,4 +1,7 @@
-"""What most methods answer alike: a method that does imports it under its own name."""
+"""What most methods answer alike: one that does so imports it under the name that it has here.
+
+Bands are cut from rows, counted over all planes, where a method does not say otherwise.
+"""
 
 from functools import lru_cache
 from types import ModuleType
@@ -10,6 +13,8 @@ from ..problem.banks import Bank
 from ..problem.dtypes import Array, DType
 from ..problem.problem import Problem
 
+UNIT = "rows"  # what bands are cut from
+
 
 def obstacle(method: ModuleType, problem: Problem) -> str | None:
     """Why it cannot answer the problem as precisely as is asked; None where it can."""
@@ -18,16 +23,6 @@ def obstacle(method: ModuleType, problem: Problem) -> str | None:
     if reason is None and allowed is not None and method.error(problem) > allowed:
         return f"its error may be {method.error(problem):.2g}, more than tolerance={allowed:.2g}"
     return reason
-
-
-def grain(method: ModuleType, problem: Problem) -> int:
-    """Rows of output, from the first on, that are computed from the same rows of the image."""
-    return int(method.grain(problem)) if hasattr(method, "grain") else 1
-
-
-def selects(method: ModuleType, problem: Problem) -> bool:
-    """Whether it leaves out every zero tap: NaN under them reaches no output."""
-    return hasattr(method, "selects") and bool(method.selects(problem))
 
 
 def unasked(problem: Problem) -> str | None:
@@ -42,6 +37,11 @@ def error(problem: Problem) -> float:
     return 0.0
 
 
+def selects(problem: Problem) -> bool:
+    """Whether it leaves out every zero tap: NaN under them reaches no output."""
+    return False
+
+
 def sums(problem: Problem) -> DType:
     """The real type that sums are formed in."""
     return problem.sums
@@ -53,6 +53,26 @@ def fill(problem: Problem) -> Array:
     bank = problem.bank
     constants = bank.constants(problem.cval) if bank else [problem.cval.real]
     return np.array(constants).astype(problem.sums)
+
+
+def grain(problem: Problem) -> int:
+    """Rows of output, from the first on, that are computed from the same rows of the image."""
+    return 1
+
+
+def units(problem: Problem) -> int:
+    """Rows over all planes."""
+    return problem.planes * problem.plane[0]
+
+
+def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, slice]]:
+    """Planes of the result, and rows of each, that rows ``[start, stop)`` over all planes are."""
+    rows = problem.plane[0]
+    first, last = start // rows, -(-stop // rows)
+    return [
+        (plane, slice(max(start - plane * rows, 0), min(stop - plane * rows, rows)))
+        for plane in range(first, last)
+    ]
 
 
 def inputs_apart(problem: Problem) -> bool:
@@ -70,6 +90,11 @@ def outputs_apart(problem: Problem) -> bool:
 def cycle(problem: Problem) -> int:
     """Operations of a cycle, in which two vectors are multiplied and added."""
     return 4 * machine.lanes(problem.sums.itemsize)
+
+
+def from_line(problem: Problem, elements: int) -> int:
+    """Elements of scratch that hold so many from the first cache line on, wherever they begin."""
+    return int(elements) + machine.CACHE_LINE // problem.sums.itemsize
 
 
 def bank_of(problem: Problem) -> Bank:

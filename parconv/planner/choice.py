@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 
 from ..codegen import machine
-from ..methods import methods_for, obstacle
+from ..methods import methods_for
 from ..problem.arguments import LARGEST
 from ..problem.dtypes import check_dtype
 from ..problem.problem import Problem, describe
 from ..problem.shown import shown
 from ..problem.traits import Found
 from ..runtime import budget
-from ..runtime.strategies import AUTOMATIC, STRATEGIES
+from ..runtime.strategies import STRATEGIES, automatic, is_automatic
 from . import wisdom
-from .complex_planes import cost_of, fastest, question_for
 from .plan import Plan
+from .stage import Stage
+from .stages import fastest, stages
 
 # Work is counted in operations: those of the filter, and this many for moving one pixel.
 PIXEL_WORK = 64
@@ -88,18 +89,11 @@ def _plan(
 _cached_plan = lru_cache(maxsize=512, typed=True)(_plan)
 
 
-def _cost(problem: Problem, method: str) -> float:
-    return cost_of(problem, methods_for(problem)[method])
-
-
-def _work_of(problem: Problem, method: str) -> float:
-    return _cost(problem, method) + PIXEL_WORK // 8 * problem.bytes
-
-
-def _launches(problem: Problem, method: str, threads: int) -> int:
+def _launches(stage: Stage, threads: int) -> int:
     """How often a run of the plan looks at the signals."""
-    slowness = INTEGER_SLOWNESS if problem.sums.kind == "i" else 1
-    return max(1, math.ceil(_work_of(problem, method) * slowness / (threads * LAUNCH_WORK)))
+    slowness = INTEGER_SLOWNESS if stage.problem.sums.kind == "i" else 1
+    work = stage.cost + PIXEL_WORK // 8 * stage.problem.bytes
+    return max(1, math.ceil(work * slowness / (threads * LAUNCH_WORK)))
 
 
 def is_small(image: tuple[int, ...], taps: tuple[int, ...]) -> bool:
@@ -118,7 +112,7 @@ def make_plan(problem: Problem, threads: int | None, most: int, strategy: str, m
         return _nothing_to_do(problem, threads, strategy, method)
     advice = wisdom.recall(problem, most) if strategy == "auto" else None
     chosen = _choose_method(problem, method)
-    if advice is None or advice.strategy not in AUTOMATIC or advice.method != chosen:
+    if advice is None or not is_automatic(advice.strategy) or advice.method != chosen:
         return by_rule(problem, threads, most, strategy, chosen)
     used = min(advice.threads, most)
     return arrange(problem, chosen, advice.strategy, threads, used, advice.bands, advice)
@@ -126,17 +120,18 @@ def make_plan(problem: Problem, threads: int | None, most: int, strategy: str, m
 
 def _nothing_to_do(problem: Problem, threads: int | None, strategy: str, method: str) -> Plan:
     """The plan for an empty result, about which methods need not know."""
-    names = ("direct" if method == "auto" else method, "serial" if strategy == "auto" else strategy)
-    return Plan(problem, *names, threads, 1, (), 1)
+    how = "direct" if method == "auto" else method
+    who = automatic(threaded=False) if strategy == "auto" else strategy
+    return Plan(problem, how, who, threads, 1, (), 1)
 
 
 def by_rule(problem: Problem, threads: int | None, most: int, strategy: str, method: str) -> Plan:
     """The plan for a problem where nothing was recorded."""
     chosen = _choose_method(problem, method)
-    who = _choose_strategy(problem, chosen, most, strategy)
-    used = 1 if who == "serial" else most
-    module = methods_for(problem)[chosen]
-    most = _units(problem, chosen) // module.least_band(question_for(problem, module))
+    stage = stages(problem)[chosen]
+    who = _choose_strategy(stage, most) if strategy == "auto" else strategy
+    used = most if STRATEGIES[who].threaded else 1
+    most = stage.method.units(stage.inner) // stage.method.least_band(stage.inner)
     bands = min(used * BANDS_PER_THREAD, max(used, most)) if used > 1 else 1
     return arrange(problem, chosen, who, threads, used, bands, eager=strategy != "auto")
 
@@ -146,20 +141,12 @@ def arrange(
     advice: wisdom.Wisdom | None = None, eager: bool = False,
 ) -> Plan:  # fmt: skip
     """The plan that runs about so many bands (more where signals must be served) on ``threads``."""
-    parts = min(max(_launches(problem, method, 1), number), MOST_BANDS)
-    module = methods_for(problem)[method]
-    cut = module.bands(question_for(problem, module), parts)
+    stage = stages(problem)[method]
+    parts = min(max(_launches(stage, 1), number), MOST_BANDS)
+    cut = stage.method.bands(stage.inner, parts)
     used = max(1, min(threads, len(cut)))
-    launch = max(used, math.ceil(len(cut) / _launches(problem, method, used)))
+    launch = max(used, math.ceil(len(cut) / _launches(stage, used)))
     return Plan(problem, method, strategy, asked, used, cut, launch, eager, advice)
-
-
-def _units(problem: Problem, method: str) -> int:
-    """What bands are cut from: rows over all planes; a bank's methods count in their own way."""
-    if problem.bank is None:
-        return problem.planes * problem.plane[0]
-    module = methods_for(problem)[method]
-    return int(module.units(question_for(problem, module)))
 
 
 def _check_name(name: str, value: Any, table: dict[str, Any]) -> None:
@@ -170,19 +157,16 @@ def _check_name(name: str, value: Any, table: dict[str, Any]) -> None:
 def _choose_method(problem: Problem, method: str) -> str:
     if method == "auto":
         return fastest(problem)
-    module = methods_for(problem)[method]
-    reason = obstacle(module, question_for(problem, module))
+    reason = stages(problem)[method].refusal
     if reason:
         raise ValueError(f"method={shown(method)} cannot: {reason}")
     return method
 
 
-def _choose_strategy(problem: Problem, method: str, most: int, strategy: str) -> str:
-    """Ours or none: nobody waits for a thread of ours that sleeps (see `parconv.runtime.crew`)."""
-    if strategy != "auto":
-        return strategy
-    work = _cost(problem, method) + PIXEL_WORK * math.prod(problem.image)
-    return "serial" if most == 1 or work < SERIAL_WORK else "threads"
+def _choose_strategy(stage: Stage, most: int) -> str:
+    """Several threads where there is work for them and they may be had."""
+    work = stage.cost + PIXEL_WORK * math.prod(stage.problem.image)
+    return automatic(threaded=most > 1 and work >= SERIAL_WORK)
 
 
 # --- a shape and a dtype in place of an array ----------------------------------------------------

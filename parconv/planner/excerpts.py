@@ -13,8 +13,7 @@ import numpy as np
 
 from ..codegen.borders import source_index
 from ..methods import methods_for
-from ..methods.kernels import rows_of_planes
-from ..methods.usual import grain
+from ..problem import maps
 from ..problem.arguments import BOUNDARIES
 from ..problem.dtypes import Array, DType, kernel_dtype
 from ..problem.problem import Problem
@@ -41,34 +40,22 @@ class Excerpt(NamedTuple):
 
 def excerpt(name: str, problem: Problem, image: Array, start: int, stop: int) -> Excerpt:
     """What the method reads of ``image`` to fill units ``[start, stop)``."""
-    needed, step = np.zeros(image.shape[:-1], bool), grain(methods_for(problem)[name], problem)
-    for place, (first, last) in _filled(name, problem, start, stop):
+    method = methods_for(problem)[name]
+    needed, step = np.zeros(image.shape[:-1], bool), method.grain(problem)
+    place: Any
+    for region in method.regions(problem, start, stop):
+        place, (first, last) = _filled(problem, region)
         rows = _rows_under(problem, first // step * step, -(-last // step) * step)
         needed[(*place, rows)] = True
     pieces: list[Piece] = [(box, image[box]) for box in _boxes(needed)]
     return Excerpt(image.shape, image.dtype, pieces)
 
 
-def _filled(name: str, problem: Problem, start: int, stop: int) -> Iterator[tuple[Any, Lines]]:
-    """The planes (images and channels) that units read, and the rows of output they fill."""
-    bank = problem.bank
-    if not bank:
-        for plane, rows in rows_of_planes(problem, start, stop):
-            yield (slice(plane, plane + 1),), (rows.start, rows.stop)
-        return
-    for image, filters, *rest in methods_for(problem)[name].regions(problem, start, stop):
-        images = image if isinstance(image, slice) else slice(image, image + 1)
-        rows = rest[0] if rest else slice(0, problem.plane[0])
-        yield (images, _channels(problem, filters)), (rows.start, min(rows.stop, problem.plane[0]))
-
-
-def _channels(problem: Problem, filters: Any) -> slice:
-    """What these filters of a bank sum over."""
-    bank = problem.bank
-    assert bank
-    first, last = (filters.start, filters.stop) if isinstance(filters, slice) else (filters,) * 2
-    each = bank.outputs // bank.groups
-    return slice(first // each * bank.inputs, (max(last - 1, first) // each + 1) * bank.inputs)
+def _filled(problem: Problem, region: tuple[Any, ...]) -> tuple[tuple[slice, ...], Lines]:
+    """The planes (images and channels) of which a region is made, and its rows."""
+    axes, most = len(maps.of_result(problem)) - 2, problem.plane[0]
+    rows = region[axes] if len(region) > axes else slice(0, most)
+    return maps.sources(problem, *region[:axes]), (rows.start, min(rows.stop, most))
 
 
 def _rows_under(problem: Problem, start: int, stop: int) -> Array:
@@ -111,12 +98,10 @@ def run_band(
     The output is allocated whole but only touched where the band lies.
     """
     method, kind, image = methods_for(problem)[name], kernel_dtype(problem.dtype), given.whole()
-    shape = problem.maps if problem.bank else (problem.planes, *problem.plane)
-    out = np.empty(shape, kind)
+    out = np.empty(maps.of_result(problem), kind)
     scratch = np.zeros(method.workspace(problem), taps.dtype)
     compiled = method.kernels(image.dtype, problem.compute, kind).serial
     arrays = image, taps, method.fill(problem), out, method.layout(problem)
     with like(mode):
         compiled(*arrays, scratch, start, stop)
-    regions = method.regions if problem.bank else rows_of_planes
-    return [(index, out[index].copy()) for index in regions(problem, start, stop)]
+    return [(index, out[index].copy()) for index in method.regions(problem, start, stop)]

@@ -1,25 +1,24 @@
-"""A plan in words: what is computed, how, why so and how long it should take.
-
-`plan` imports this module, so a plan's type has no name here.
-"""
+"""A plan in words: what is computed, how, why so and how long it should take."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..codegen import machine
-from ..methods import methods_for, obstacle
-from ..runtime import budget, crew
+from ..methods import methods_for
+from ..problem.problem import Problem
+from ..runtime import budget
 from ..runtime.strategies import STRATEGIES
-from .complex_planes import error_of, question_for
-from .prediction import usual_seconds
+from .stages import stages
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 
-def explain(plan: Any) -> str:
+def explain(plan: "Plan") -> str:
     """The plan in full, one fact a line."""
     problem = plan.problem
-    method, strategy = methods_for(problem)[plan.method], STRATEGIES[plan.strategy]
+    method, strategy = plan.stage.method, STRATEGIES[plan.strategy]
     sizes = [stop - start for start, stop in plan.bands]
-    unit = "units" if problem.bank else "rows"
     lines = {
         "problem": f"{problem}{_reflection(problem)}",
         "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
@@ -28,9 +27,9 @@ def explain(plan: Any) -> str:
         "error": _error(plan),
         "zero taps": _zero_taps(plan),
         "considered": _considered(plan),
-        "strategy": f"{plan.strategy}: {_first_line(strategy)}{_caveat(plan)}",
+        "strategy": f"{plan.strategy}: {_first_line(strategy.run)}{_caveat(plan)}",
         "threads": _threads_told(plan),
-        "bands": f"{len(sizes)} of {min(sizes)} to {max(sizes)} {unit}" if sizes else "none",
+        "bands": f"{len(sizes)} of {min(sizes)} to {max(sizes)} {method.UNIT}" if sizes else "none",
         "chosen by": _chooser(plan),
         "work": f"{problem.flops:,} operations, {problem.bytes:,} bytes in and out "
         f"({problem.flops / max(problem.bytes, 1):.1f} operations per byte)",
@@ -46,25 +45,24 @@ def _first_line(thing: Any) -> str:
     return (thing.__doc__ or "").splitlines()[0].rstrip(".")
 
 
-def _reflection(problem: Any) -> str:
+def _reflection(problem: Problem) -> str:
     """For who knows layers from neural networks."""
-    layer = problem.reflect and problem.bank and problem.bank.summed
+    layer = problem.reflect and len(problem.given) == 4
     return " (what neural networks call convolution is correlate2d)" if layer else ""
 
 
-def _sums(plan: Any) -> str:
+def _sums(plan: "Plan") -> str:
     problem = plan.problem
     if problem.compute.kind == "i":
         return f"{plan.sums}, exactly"
     return f"{plan.sums}{', as float32 does not hold the taps' if problem.traits.wide else ''}"
 
 
-def _error(plan: Any) -> str:
+def _error(plan: "Plan") -> str:
     """What the method states."""
     if plan.problem.compute.kind == "i":
         return "none"
-    method = methods_for(plan.problem)[plan.method]
-    error = error_of(plan.problem, method) if plan.bands else 0.0
+    error = plan.stage.error if plan.bands else 0.0
     plain = "of rounding each sum"
     if not error:
         return plain
@@ -72,7 +70,7 @@ def _error(plan: Any) -> str:
     return f"{bound}, also where 0 is right (tolerance=0 refuses that)"
 
 
-def _zero_taps(plan: Any) -> str:
+def _zero_taps(plan: "Plan") -> str:
     """What NaN and infinity under them do."""
     problem = plan.problem
     if problem.image_dtype.kind in "biu" and math.isfinite(problem.cval.real):
@@ -84,38 +82,28 @@ def _zero_taps(plan: Any) -> str:
     return f"none: NaN and infinity under them do not spread{told}"
 
 
-def _considered(plan: Any) -> str:
+def _considered(plan: "Plan") -> str:
     """Every other method, and why it is not the plan's."""
     others = [name for name in methods_for(plan.problem) if name != plan.method]
     return "; ".join(f"{name}: {_why_not(plan, name)}" for name in others)
 
 
-def _why_not(plan: Any, name: str) -> str:
-    method = methods_for(plan.problem)[name]
-    question = question_for(plan.problem, method)
-    reason = obstacle(method, question) or method.unasked(question)
+def _why_not(plan: "Plan", name: str) -> str:
+    stage = stages(plan.problem)[name]
+    reason = stage.refusal or stage.unasked
     if reason:
-        return str(reason)
+        return reason
     own, its = plan.predict(), plan.predict(name)
     if own is None or its is None:
         return f"{plan.cost_of(name) / max(plan.cost, 1):.2g} times the work"
     return f"{1e3 * its.seconds:.3g} ms, {its.seconds / own.seconds:.2g} times as long"
 
 
-def _caveat(plan: Any) -> str:
-    if plan.strategy == "threads" and not plan.eager:
-        alone = usual_seconds(plan.problem, plan.cost)
-        return (
-            f" (those that sleep are woken for {1e3 * crew.patience():.2g} ms of work and more, "
-            f"of which this is about {1e3 * alone:.2g})"
-        )
-    if plan.strategy != "prange" or not plan.bands:
-        return ""
-    obstacle = plan.kernels.obstacle or budget.prange_obstacle()
-    return f" (now as threads: {obstacle})" if obstacle else ""
+def _caveat(plan: "Plan") -> str:
+    return STRATEGIES[plan.strategy].caveat(plan.kernels, plan.terms) if plan.bands else ""
 
 
-def _threads_told(plan: Any) -> str:
+def _threads_told(plan: "Plan") -> str:
     """How many, and what decided it: less work than would keep all busy uses fewer."""
     if plan.asked is not None:
         limit = budget.decisive(asked=True)
@@ -126,7 +114,7 @@ def _threads_told(plan: Any) -> str:
     return f"{plan.threads} used, the machine's budget{number} ({limit.name})"
 
 
-def _chooser(plan: Any) -> str:
+def _chooser(plan: "Plan") -> str:
     found = plan.wisdom
     if found is None:
         return "rule"

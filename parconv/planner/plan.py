@@ -1,16 +1,13 @@
 """The decision for one problem, a value that prints, explains and runs; `planner` makes it."""
 
-import math
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..methods import methods_for
 from ..methods.kernels import Taps
-from ..problem import banks
+from ..problem import maps
 from ..problem.bands import joined
 from ..problem.door import as_array
 from ..problem.dtypes import Array, DType, kernel_dtype, quietly, real
@@ -23,10 +20,12 @@ from ..runtime.crew import Terms
 from ..runtime.outputs import new_output
 from ..runtime.strategies import STRATEGIES
 from ..runtime.strategies.work import Work
-from . import complex_planes, complexes, skipping
+from . import skipping
 from .excerpts import excerpt, run_band
 from .explain import explain
 from .prediction import Prediction, usual_seconds
+from .stage import Stage
+from .stages import stages
 from .wisdom import Wisdom
 
 KEPT_BYTES = 1 << 12  # of a prepared filter that a plan keeps: there may be hundreds of plans
@@ -50,7 +49,7 @@ class Plan:
     threads : int
         Threads used at most.
     bands : tuple of (int, int)
-        Rows ``[start, stop)`` of the output, counted over all planes.
+        Rows ``[start, stop)`` of the output, counted over all planes, or the method's own units.
     launch : int
         Bands between two looks at the signals.
     eager : bool
@@ -103,10 +102,8 @@ class Plan:
         else:
             where = problem.map_axes, problem.channels
             target = arrays.writable(plain, *where)
-            source = arrays.readable(f)
-            if problem.bank and not problem.bank.summed:
-                source = np.expand_dims(source, problem.bank.axes[0])
-            self._fill(arrays.planes(source, *where), taps, target)
+            source = arrays.planes(maps.with_channels(problem, arrays.readable(f)), *where)
+            self._fill(source, taps, target)
             arrays.deliver(target, plain, *where)
         return result
 
@@ -118,15 +115,7 @@ class Plan:
 
     def compute(self, source: Array, taps: Taps, target: Array) -> None:
         """The same as the method's kernel has it."""
-        question = self.question
-        if question is self.problem:
-            return self._execute(source, taps.values, target)
-        if not self.problem.bank:
-            return complex_planes.run(self.problem, self._execute, source, taps, target)
-        parts = new_output(question.maps, question.dtype)
-        self._execute(complexes.split(self.problem, source), taps.values, parts)
-        target[...] = complexes.join(self.problem, parts)
-        return None
+        self.stage.run(self._execute, source, taps.values, target)
 
     def with_filter(self, g: Filter) -> "Plan":
         """The plan with a copy of its filter, prepared: ready to be called."""
@@ -149,14 +138,14 @@ class Plan:
         """The filter as the method's kernel reads it; a small one is kept for the next call."""
         if not self.bands:
             return Taps(np.empty(0))
-        if self.problem.bank:
-            taps = self._prepare_bank(banks.weights(np.asarray(g), self.problem.reflect))
-            return Taps(taps.values, taps.limit, g) if self._can_tell else taps
+        if g.ndim > 2:  # telling whether it is the last one takes as long
+            taps = self.stage.prepare(maps.filter_of(self.problem, g))
+            return taps._replace(given=g) if self._can_tell else taps
         key = key_of(g)
         for known, taps in self._last:
             if known == key:
                 return taps
-        taps = self._prepare_one(self.problem.part.of(g))
+        taps = self.stage.prepare(maps.filter_of(self.problem, g))
         if self._can_tell and skipping.has_zeros(g):
             taps = taps._replace(given=g.copy())
         if taps.values.nbytes <= KEPT_BYTES:
@@ -166,27 +155,12 @@ class Plan:
     @lazily
     def _can_tell(self) -> bool:
         """Whether an image may show what zero taps are; banks are searched for them afterwards."""
-        return skipping.can_tell(self.question, self._method)
+        return skipping.can_tell(self.stage.inner, self.stage.method)
 
     @lazily
     def _last(self) -> list[Any]:
         """The filter prepared last, and its key: one pair, or none."""
         return []
-
-    @quietly
-    def _prepare_one(self, g: Filter) -> Any:
-        make = partial(self._method.prepare, self.question)
-        if not getattr(self._method, "FACTORED", False):
-            g = np.asarray(g)
-        if self.question is self.problem:
-            return make(g)
-        return complex_planes.prepare(self.problem, g, make)
-
-    @quietly
-    def _prepare_bank(self, weights: Array) -> Any:
-        if self.question is not self.problem:
-            weights = complexes.weights(self.problem, weights)
-        return self._method.prepare(self.question, weights)
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
         if not self.bands:
@@ -199,32 +173,28 @@ class Plan:
         """Whether image and output are single planes of types that compiled code knows."""
         problem = self.problem
         return (
-            problem.bank is None
-            and problem.axes == (0, 1)
+            problem.map_axes == (0, 1)
             and len(problem.image) == 2
             and all(kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype))
         )
 
     @lazily
-    def _method(self) -> ModuleType:
-        return methods_for(self.problem)[self.method]
-
-    @lazily
-    def question(self) -> Problem:
-        """The problem as its method sees it: of complex numbers often one of real ones."""
-        return complex_planes.question_for(self.problem, self._method)
+    def stage(self) -> Stage:
+        """What stands between the problem and the method."""
+        return stages(self.problem)[self.method]
 
     @lazily
     def _summed(self) -> Problem:
-        """The question in the type that the method sums in."""
-        problem, kind = self.question, self._method.sums(self.question)
+        """The problem that the method sees, in the type that it sums in."""
+        problem = self.stage.inner
+        kind = self.stage.method.sums(problem)
         return problem if kind == real(problem.compute) else replace(problem, compute=kind)
 
     @lazily
     def kernels(self) -> Any:
         """The method's compiled code for the problem's types."""
         problem = self._summed
-        return self._method.kernels(
+        return self.stage.method.kernels(
             kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
         )
 
@@ -232,7 +202,7 @@ class Plan:
     @quietly
     def _shared(self) -> tuple[Any, Work, Array, Array]:
         """What every run of this plan shares."""
-        problem, method = self._summed, self._method
+        problem, method = self._summed, self.stage.method
         table = np.array(self.bands, np.int64).reshape(-1, 2)
         table.flags.writeable = False
         work = Work(
@@ -244,14 +214,15 @@ class Plan:
             table=table,
             threads=self.threads,
             launch=self.launch,
-            terms=self._terms,
+            terms=self.terms,
             workspace=method.workspace(problem),
             element=self.sums,
         )
-        return STRATEGIES[self.strategy], work, method.fill(problem), method.layout(problem)
+        return STRATEGIES[self.strategy].run, work, method.fill(problem), method.layout(problem)
 
     @property
-    def _terms(self) -> Terms:
+    def terms(self) -> Terms:
+        """On what terms sleeping threads help."""
         pace, alone = max(1, self.launch // self.threads), usual_seconds(self.problem, self.cost)
         return Terms.of(self.threads - 1, pace, alone, self.eager)
 
@@ -270,18 +241,8 @@ class Plan:
             return 0
         copies = arrays.copied_bytes(problem.image, problem.image_dtype)
         copies += arrays.copied_bytes(problem.shape, problem.dtype)
-        scratch = self._method.workspace(self._summed) * self.sums.itemsize
-        return int(scratch * self.threads + copies + self._parts)
-
-    @property
-    def _parts(self) -> int:
-        """Bytes of the real maps and planes that stand in for complex ones."""
-        if self.question is self.problem:
-            return 0
-        if not self.problem.bank:
-            return complex_planes.extra_bytes(self.problem)
-        shapes = (self.question.maps_in, self.question.maps)
-        return sum(map(math.prod, shapes)) * self.question.dtype.itemsize
+        scratch = self.stage.method.workspace(self._summed) * self.sums.itemsize
+        return int(scratch * self.threads + copies + self.stage.extra_bytes)
 
     def __str__(self) -> str:
         bands = f"{len(self.bands)} band{'s' * (len(self.bands) > 1)}"
@@ -296,8 +257,7 @@ class Plan:
 
     def cost_of(self, method: str) -> float:
         """Those of another method."""
-        module = methods_for(self.problem)[method]
-        return complex_planes.cost_of(self.problem, module) if self.bands else 0.0
+        return stages(self.problem)[method].cost if self.bands else 0.0
 
     def predict(self, method: str | None = None) -> Prediction | None:
         """The time of a run, from the machine's recorded ceilings; None where there are none.

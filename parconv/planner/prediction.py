@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from ..codegen import machine
 from ..problem.problem import Problem
 from ..runtime.ceilings import Ceilings
-
-# What a run costs beside arithmetic and memory, in seconds (2 threads, Zen 5, 2026-11).
-OVERHEAD = {"serial": 2e-6, "prange": 8e-6, "threads": 8e-6, "joblib": 10e-3}
+from ..runtime.strategies import STRATEGIES
 
 # What one thread does in a nanosecond where nobody measured the machine: operations for each byte
 # of its vectors, and bytes in and out.
@@ -43,7 +41,7 @@ class Prediction:
         return cls(
             (problem.flops if cost is None else cost) / ceilings.gflops(problem.sums) / 1e9,
             problem.bytes / ceilings.gbytes / 1e9,
-            OVERHEAD.get(strategy, 0.0),
+            STRATEGIES[strategy].overhead,
         )
 
     @property

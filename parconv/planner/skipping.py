@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..methods import methods_for
-from ..methods.usual import selects
 from ..problem.dtypes import FLOAT32, Array, quietly
 from ..problem.outer import LARGEST, Filter, Outer
 from ..problem.problem import Problem
 from ..problem.traits import PLAIN
-from .complex_planes import fastest
+from .stages import fastest
 
 SMALL = 1 << 14  # numbers that are looked at as fast as some of them
 FEW = 1 << 13  # whose squares BLAS sums in half the time, and wakes no threads of its own for
@@ -30,7 +29,7 @@ def can_tell(problem: Problem, method: Any) -> bool:
     """Whether pixels can tell what the method, which sees the problem so, does to zero taps."""
     if problem.image_dtype.kind in "biu" and np.isfinite(problem.cval):
         return False
-    return problem.zero_taps == "keep" or not selects(method, problem)
+    return problem.zero_taps == "keep" or not method.selects(problem)
 
 
 def has_zeros(g: Filter) -> bool:

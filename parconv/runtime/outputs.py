@@ -1,4 +1,8 @@
-"""Memory for results: on pages, and if the user wishes used again when nobody holds it any more."""
+"""Memory for results.
+
+Large ones start on a page.  At the user's wish the memory of a result that nobody holds any more
+serves the next of its size.
+"""
 
 import math
 import weakref

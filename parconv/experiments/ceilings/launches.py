@@ -93,7 +93,7 @@ def _pool(threads: int, bands: int, steps: int) -> Launch:
     )  # fmt: skip
     image, none = np.zeros((1, bands, 1), kind), np.zeros(0, kind)
     arrays = (image, none, none, image.copy(), as_layout([1, steps]))
-    return lambda: STRATEGIES[THREADS](work, arrays)
+    return lambda: STRATEGIES[THREADS].run(work, arrays)
 
 
 def _handing(threads: int) -> NDArray[np.float64]:

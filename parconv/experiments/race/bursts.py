@@ -11,7 +11,7 @@ from functools import partial
 from parconv.runtime import budget
 from parconv.runtime.strategies import STRATEGIES
 
-from .burst_report import AUTO, PLAIN, SERIAL, THREADS, BurstReport, BurstRow, Calls, Cell
+from .burst_report import AUTO, PLAIN, BurstReport, BurstRow, Calls, Cell
 from .busy import busy_processes
 from .entrants import LineUp, line_up
 from .grid import Entry, burst_rows
@@ -25,17 +25,19 @@ ROUNDS, LEAST_ROUNDS = 5, 3
 SHORT_PAUSE = 0.02  # seconds; up to here a cell has many calls, beyond it few
 MANY_CALLS, FEW_CALLS = 60, 20
 
+
+def _strategies(automatic: bool) -> tuple[Peer, ...]:
+    """Ours by the names of strategies: those that "auto" may take, or the others."""
+    return tuple(
+        ours_as(name, strategy=name, planned=True)
+        for name, row in STRATEGIES.items()
+        if row.automatic == automatic
+    )
+
+
 LEADER = ours_as(AUTO, strategy="auto", planned=True)
-OTHERS = (
-    ours_as(PLAIN, strategy="auto", planned=False),
-    ours_as(SERIAL, strategy="serial", planned=True),
-    ours_as(THREADS, strategy="threads", planned=True),
-)
-BY_NAME = tuple(
-    ours_as(name, strategy=name, planned=True)
-    for name in STRATEGIES
-    if name not in (SERIAL, THREADS)
-)
+OTHERS = ours_as(PLAIN, strategy="auto", planned=False), *_strategies(automatic=True)
+BY_NAME = _strategies(automatic=False)
 
 
 def rivals(names: str | None) -> tuple[Peer, ...]:

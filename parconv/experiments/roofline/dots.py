@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parconv.planner.prediction import OVERHEAD
 from parconv.runtime.ceilings import Ceilings
 from parconv.runtime.records import Record
+from parconv.runtime.strategies import STRATEGIES, automatic
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,7 +55,7 @@ class Dot:
     @property
     def resource(self) -> str:
         """What the limit is due to; of a call too short for either, its overhead."""
-        if self.flops / self.limit / 1e9 < OVERHEAD["serial"]:
+        if self.flops / self.limit / 1e9 < STRATEGIES[automatic(threaded=False)].overhead:
             return "overhead of a call"
         peak = self.ceilings.gflops(self.dtype)
         return "multiply-adds" if self.limit >= 0.999 * peak else "memory bandwidth"

@@ -11,7 +11,7 @@ from typing import Any
 from parconv.planner import choice as planner
 from parconv.planner.plan import Plan
 from parconv.runtime import budget
-from parconv.runtime.strategies import AUTOMATIC, STRATEGIES
+from parconv.runtime.strategies import STRATEGIES, is_automatic
 
 from ..baselines import Baseline
 from .subjects import Subject
@@ -66,22 +66,16 @@ def _counted(number: int, noun: str) -> str:
 
 @dataclass(frozen=True)
 class Axis:
-    """Values of one field of `Setting`, and where they mean something.
-
-    ``only`` names the strategies that it matters to, ``never`` those that it does not; elsewhere
-    the field has the value ``idle``.
-    """
+    """Values of one field of `Setting`; ``idle`` where it means nothing to our strategy."""
 
     name: str
     values: tuple[Any, ...]
-    only: tuple[str, ...] = ()
-    never: tuple[str, ...] = ()
     idle: Any = None
 
     def of(self, strategy: str) -> tuple[Any, ...]:
-        """The values for a strategy."""
-        applies = strategy in self.only if self.only else strategy not in self.never
-        return self.values if applies else (self.idle,)
+        """The values for a strategy, or for a baseline, whose table has what it needs."""
+        row = STRATEGIES.get(strategy)
+        return self.values if row is None or self.name in row.axes else (self.idle,)
 
 
 def thread_counts(cores: int) -> tuple[int, ...]:
@@ -102,9 +96,9 @@ def thread_counts(cores: int) -> tuple[int, ...]:
 def axes(threads: Sequence[int], layers: Sequence[str]) -> tuple[Axis, ...]:
     """The table of a sweep of parconv; bands depend on the plan, so `settings` adds them."""
     return (
-        Axis("threads", tuple(threads), never=("serial",), idle=1),
-        Axis("layer", tuple(layers), only=("prange",)),
-        Axis("backend", BACKENDS, only=("joblib",)),
+        Axis("threads", tuple(threads), idle=1),
+        Axis("layer", tuple(layers)),
+        Axis("backend", BACKENDS),
     )
 
 
@@ -183,4 +177,4 @@ def baseline_default(baseline: Baseline, candidates: Sequence[Setting]) -> Setti
 
 def is_usual(setting: Setting) -> bool:
     """Whether "auto" can take this setting, so that it may become wisdom."""
-    return setting.strategy in AUTOMATIC and setting.threads <= budget.thread_budget()
+    return is_automatic(setting.strategy) and setting.threads <= budget.thread_budget()

@@ -13,23 +13,33 @@ Start reading at `kernel.py` (rows of output), then `window.py` (sums of neighbo
 """
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
 from ...codegen import machine
 from ...problem.arguments import BOUNDARIES
 from ...problem.bands import split_rows
-from ...problem.dtypes import Array, DType
+from ...problem.dtypes import Array
 from ...problem.means import scale
 from ...problem.outer import Filter
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
-from ..kernels import Kernels, Taps, as_layout, signature
-from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
+from ..kernels import Taps, as_layout, kernels_of
+from ..usual import (
+    UNIT as UNIT,
+    error as error,
+    fill as fill,
+    from_line,
+    grain as grain,
+    regions as regions,
+    selects as selects,
+    sums as sums,
+    unasked as unasked,
+    units as units,
+)
 from . import kernel as k
 
-FACTORED = True
 DIGITS = {4: 24, 8: 53}  # of the integers that a floating type of so many bytes holds
 BAND_HALOS = 8  # least height of a band, in heights of the filter: its first row sums them all
 LEAST_BAND = 32
@@ -74,7 +84,7 @@ def prepare(problem: Problem, g: Filter) -> Taps:
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     """At most ``parts`` bands."""
-    return split_rows(problem.planes * problem.plane[0], parts, problem.dilation[0])
+    return split_rows(units(problem), parts, problem.dilation[0])
 
 
 def least_band(problem: Problem) -> int:
@@ -108,11 +118,8 @@ def _row(elements: int, itemsize: int) -> int:
 
 
 def workspace(problem: Problem) -> int:
-    """Elements of scratch that one worker needs, wherever it begins on a line."""
-    return int(layout(problem)[k.END]) + machine.CACHE_LINE // problem.sums.itemsize
+    """Elements of scratch that one worker needs."""
+    return from_line(problem, layout(problem)[k.END])
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.kernel, signature(image, compute, result))
+kernels = kernels_of(k.kernel)

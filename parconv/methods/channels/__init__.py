@@ -10,28 +10,32 @@ Start reading at `tile.py` (the inner loop), then `kernel.py` (tiles over the ro
 """
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from ...codegen import machine
 from ...problem.bands import split_rows
-from ...problem.dtypes import Array, DType, kernel_dtype
+from ...problem.dtypes import Array, kernel_dtype
 from ...problem.problem import Problem
-from ..kernels import Kernels, Taps, as_layout, signature
+from ...runtime.crew.record import MAPS
+from ..kernels import Taps, as_layout, kernels_of
 from ..usual import (
     bank_of,
     cycle,
     error as error,
     fill as fill,
+    grain as grain,
     outputs_apart,
+    selects as selects,
     sums as sums,
     unasked as unasked,
 )
 from . import kernel as k
 from .tile import BITS_AT, PIXELS, SEGMENT, VECTORS
 
+UNIT = "blocks of filters over rows of an image"
 LEAST_UNITS = 64  # so that sixteen threads end together
 # Of the rows of a unit: the second-level cache holds their pixels beside the weights.  % of the
 # peak with 4, 8, 16, 32, 64, one core (Zen 5, 2026-11): 1 x 1 256 -> 64 @ 56 88 89 90 90 90, with
@@ -40,22 +44,26 @@ UNIT_TILES = 16
 
 
 class Work(NamedTuple):
-    """What it costs: cycles, but for the first two, which are shares.
+    """What takes its time.
 
     Attributes
     ----------
     operation : float
-        Of the time of an operation of the direct method.
+        How long one of its operations takes, where one of the direct method takes 1.
     single : float
-        Of a block of one vector, where half of one of two takes 1.
-    tile, beside : float
-        Of a tile beside its products; more where channels lie between columns.
+        How long a block of one vector takes, where half of a block of two takes 1.
+    tile : float
+        Cycles of a tile beside its products.
+    beside : float
+        Cycles more where channels lie between columns.
     tap : float
-        Of each tap of a tile.
-    turned, rest : float
-        Of an output that is turned into rows; of one that fills no vector, channels last.
+        Cycles more of a tile for each of its taps.
+    turned : float
+        Cycles of turning an output into rows, where channels come first.
+    rest : float
+        Cycles of an output where filters fill no whole vector, and channels come last.
     unit : float
-        Of a unit.
+        Cycles of a unit beside its tiles.
     """
 
     operation: float
@@ -266,7 +274,4 @@ def workspace(problem: Problem) -> int:
     return _sums_at(problem) + PIXELS * VECTORS * _lanes(problem)
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.kernel, signature(image, compute, result, axes=4))
+kernels = kernels_of(k.kernel, MAPS)

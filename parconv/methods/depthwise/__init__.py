@@ -15,22 +15,24 @@ and `kernel.py`.
 """
 
 import math
-from functools import cache
 
 import numpy as np
 
 from ...codegen import machine
 from ...problem.bands import split_rows
-from ...problem.dtypes import FLOAT32, FLOAT64, Array, DType
+from ...problem.dtypes import FLOAT32, FLOAT64, Array
 from ...problem.problem import Problem
-from ..kernels import Kernels, Taps, signature
+from ...runtime.crew.record import MAPS
+from ..kernels import Taps, kernels_of
 from ..usual import (
     bank_of,
     cycle,
     error as error,
     fill as fill,
+    grain as grain,
     inputs_apart,
     outputs_apart,
+    selects as selects,
     sums as sums,
     unasked as unasked,
 )
@@ -39,6 +41,7 @@ from .numbers import has_pairs, kind_of, lanes_of, layout as layout, workspace a
 from .strip import outputs
 from .sweep import SIZES, STRIDES
 
+UNIT = "planes"
 # Of the time that the peak allows for the products of a vector and an input row, and the work of
 # a plane beside.  What memory takes comes on top; most of the sweep hides behind it.  Milliseconds
 # for 32 images on one core, of which memory: 144 x 56 x 56 2.2, 1.9; 240 x 14 x 14 at 5x5 0.51,
@@ -155,7 +158,4 @@ def least_band(problem: Problem) -> int:
     return -(-4096 // max(1, problem.plane[0] * problem.plane[1]))
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.kernel, signature(image, compute, result, axes=4))
+kernels = kernels_of(k.kernel, MAPS)

@@ -11,19 +11,28 @@ Start reading at `tile.py` (the inner loop), then `kernel.py` (rows of output fr
 """
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
 from ...codegen import machine
 from ...problem.arguments import BOUNDARIES
 from ...problem.bands import split_rows
-from ...problem.dtypes import Array, DType, real
+from ...problem.dtypes import Array, real
+from ...problem.outer import Filter
 from ...problem.problem import Problem
 from ...problem.traits import total
-from ..kernels import Kernels, Taps, as_layout, signature
+from ..kernels import Taps, as_layout, kernels_of
 from ..remembering import TABLE_BYTES, remembered
-from ..usual import error as error, sums as sums, unasked as unasked
+from ..usual import (
+    UNIT as UNIT,
+    error as error,
+    grain as grain,
+    regions as regions,
+    sums as sums,
+    unasked as unasked,
+    units as units,
+)
 from . import kernel as k
 from .packing import packing_of
 from .passes import (
@@ -88,10 +97,11 @@ def _pack_work(problem: Problem) -> int:
 # --- the filter ----------------------------------------------------------------------------------
 
 
-def prepare(problem: Problem, g: Array) -> Taps:
+def prepare(problem: Problem, g: Filter) -> Taps:
     """The filter in the order in which the tile reads it, read-only."""
-    limit = largest_pixel(problem, g) if problem.compute.kind == "i" else None
-    values = taps_of(problem, g)
+    taps = np.asarray(g)
+    limit = largest_pixel(problem, taps) if problem.compute.kind == "i" else None
+    values = taps_of(problem, taps)
     values.flags.writeable = False
     return Taps(values, limit)
 
@@ -118,7 +128,7 @@ def largest_of_bank(problem: Problem, g: Array) -> int | None:
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     """At most ``parts`` bands of whole tiles."""
-    return split_rows(problem.planes * problem.plane[0], parts, ROWS)
+    return split_rows(units(problem), parts, ROWS)
 
 
 def least_band(problem: Problem) -> int:
@@ -184,7 +194,4 @@ def fill(problem: Problem) -> Array:
     return np.array([value.real, value.imag]).astype(real(problem.compute))
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.kernel, signature(image, real(compute), result))
+kernels = kernels_of(k.kernel)

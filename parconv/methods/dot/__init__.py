@@ -9,7 +9,7 @@ Start reading at `tile.py` (the inner loop), then `kernel.py` (rows of output fr
 
 import itertools
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,10 +17,19 @@ from ...codegen import machine
 from ...problem.arguments import BOUNDARIES
 from ...problem.bands import split_rows
 from ...problem.dtypes import FLOAT32, Array, DType, kernel_dtype
+from ...problem.outer import Filter
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
-from ..kernels import Kernels, Taps, as_layout, signature
-from ..usual import error as error, unasked as unasked
+from ..kernels import Taps, as_layout, kernels_of
+from ..usual import (
+    UNIT as UNIT,
+    error as error,
+    grain as grain,
+    regions as regions,
+    selects as selects,
+    unasked as unasked,
+    units as units,
+)
 from . import kernel as k
 from .tile import (
     ADJACENT,
@@ -40,9 +49,10 @@ INT32: DType = np.dtype(np.int32)
 BLOCK = 8 * ROWS  # rows of output for which rows are packed: the halo is packed again
 LONGEST = 69 * machine.CACHE_LINE  # packed row: one of 4096 outputs fits
 BAND_TILES = 10  # least height of a band, in rows of tiles
-# Operations of the direct method, in float32, in the time of four products with neighbouring taps
-# (an instruction does 16 of them, and takes as long as one of 16 multiply-adds) and with others, in
-# that of a call's preparations, and rows of a group in the time of its windows.
+# In operations of the direct method in float32, which take as long: four products with neighbouring
+# taps (an instruction does 16 such, and takes as long as one of 16 multiply-adds); four with taps
+# that lie apart; what a call does before them.  A group of fewer filter rows than LEAST_ROWS takes
+# as long as one of so many, for its windows.
 # Microseconds of direct / this for uint8 to uint8, one core (Zen 5, 2026-11): 28 x 28 at 3x3
 # 2.3 / 2.4, 64 x 64 at 5x5 4.0 / 3.5, 256 x 256 at 3x3 11.1 / 8.8, 1024 x 1024 at 3x3 142 / 68,
 # 7x7 451 / 153, 11x11 1015 / 308, 9x1 135 / 102, 1x9 179 / 106; colour, 2160 x 3840 at 5x5, 2250.
@@ -141,13 +151,12 @@ def _column(taps: Array) -> Array:
     return fours.view(np.int32).ravel()
 
 
-def prepare(problem: Problem, g: Array) -> Taps:
+def prepare(problem: Problem, g: Filter) -> Taps:
     """What every sum begins with, then the taps, four in a number, as the tile reads them."""
-    if problem.reflect:
-        g = g[::-1, ::-1]
+    given = np.asarray(g)[::-1, ::-1] if problem.reflect else np.asarray(g)
     columns = TOGETHER * _fours(problem)
-    taps = np.zeros((len(g), max(columns, g.shape[1])), np.int8)
-    taps[:, : g.shape[1]] = g
+    taps = np.zeros((len(given), max(columns, given.shape[1])), np.int8)
+    taps[:, : given.shape[1]] = given
     fours = np.ascontiguousarray(taps[:, :columns]).view(np.int32)
     offset = OFFSET if problem.image_dtype.kind == "i" else 0
     words = [np.array([-offset * taps.sum(dtype=np.int64)], np.int32)]
@@ -165,7 +174,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     """At most ``parts`` bands of whole tiles."""
-    return split_rows(problem.planes * problem.plane[0], parts, _height(problem))
+    return split_rows(units(problem), parts, _height(problem))
 
 
 def least_band(problem: Problem) -> int:
@@ -219,7 +228,4 @@ def fill(problem: Problem) -> Array:
     return np.array([int(problem.cval.real) + flip, flip], INT32)
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.kernel, signature(image, INT32, result))
+kernels = kernels_of(k.kernel)

@@ -27,7 +27,7 @@ Start reading at `passes.py` (the transform), then `kernel.py` (rows of output f
 
 import itertools
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,11 +36,17 @@ from ...problem.arguments import BOUNDARIES
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType
 from ...problem.means import meant
+from ...problem.outer import Filter
 from ...problem.problem import Problem
 from .. import direct
-from ..kernels import Kernels, Taps, signature
+from ..kernels import Taps, kernels_of
 from ..remembering import TABLE_BYTES, remembered
-from ..usual import sums as sums
+from ..usual import (
+    UNIT as UNIT,
+    regions as regions,
+    sums as sums,
+    units as units,
+)
 from . import kernel as k
 from .grid import DIRECT_EFFICIENCY, LARGEST, LEAST_STEP, grid_of
 from .spectrum import factors, spectrum, twiddles
@@ -105,9 +111,10 @@ def _places(problem: Problem) -> tuple[Array, Array]:
     return rows * problem.dilation[0], columns * problem.dilation[1]
 
 
-def prepare(problem: Problem, g: Array) -> Taps:
+def prepare(problem: Problem, g: Filter) -> Taps:
     """The filter's spectrum, then the taps as the direct method reads them; read-only."""
-    return Taps(_prepared(problem, g.dtype.str, g.tobytes()))
+    taps = np.asarray(g)
+    return Taps(_prepared(problem, taps.dtype.str, taps.tobytes()))
 
 
 # A call with a filter that was used just before finds it prepared: 1 to 10 ms less.
@@ -220,7 +227,4 @@ def fill(problem: Problem) -> Array:
     return np.concatenate([constant, twiddles(grid_of(problem).size).astype(problem.compute)])
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.kernel, signature(image, compute, result))
+kernels = kernels_of(k.kernel)

@@ -24,23 +24,35 @@ from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType
 from ...problem.lazily import lazily
 from ...problem.problem import Problem
+from .. import usual
 from ..direct import largest_of_bank
-from ..kernels import Taps, as_layout, rows_of_planes, signature
-from ..usual import bank_of, error as error, fill as fill, sums as sums
+from ..kernels import Taps, as_layout, signature
+from ..usual import (
+    bank_of,
+    error as error,
+    fill as fill,
+    grain as grain,
+    selects as selects,
+    sums as sums,
+)
 from . import kernel as k
 from .blas import one_thread
 
+UNIT = "runs of rows of a group"
 # Of copied pixels for one product, at least a row of outputs.  Milliseconds of copies + products at
 # 1, 4 and 32 MiB, 64 channels of 56 x 56, batch 32, one core: 13.4 + 60.6, 11.7 + 60.1, 19.5 + 68.4
 # (Zen 5, 2026-11).
 COLUMN_BYTES = 1 << 22
 # There are at least so many units, if that leaves them so many outputs of each filter.
 UNITS, LEAST_OUTPUTS = 8, 64
-# Operations of a multiplication and addition by OpenBLAS, which has vectors of 32 bytes for most
-# processors; of a row of pixels under one tap, of each, of each where a stride parts them; of a sum
-# that is delivered, and of the calls of a unit.
+# In operations of the direct method, which take as long: a multiplication and addition by OpenBLAS,
+# which has vectors of 32 bytes for most processors;
 PRODUCT_WORK = 2.1 * max(1, machine.VECTOR_BYTES // 32)
-ROW_WORK, COPY_WORK, APART_WORK, DELIVERY_WORK, UNIT_WORK = 2600, 20, 230, 55, 700_000
+# a pixel that is copied, where those of a row lie next to each other and where a stride parts them,
+# and a row of them under one tap;
+COPY_WORK, APART_WORK, ROW_WORK = 20, 230, 2600
+# a sum that is delivered, and the calls of a unit.
+DELIVERY_WORK, UNIT_WORK = 55, 700_000
 
 
 def applicable(problem: Problem) -> str | None:
@@ -171,5 +183,5 @@ def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, slice, s
     for unit in range(start, stop):
         group, *rows = _place(numbers, unit)
         filters = slice(group * numbers[k.OUTPUTS], (group + 1) * numbers[k.OUTPUTS])
-        found += [(image, filters, part) for image, part in rows_of_planes(problem, *rows)]
+        found += [(image, filters, part) for image, part in usual.regions(problem, *rows)]
     return found

@@ -14,17 +14,17 @@ under several taps whose sum is 0 becomes NaN.
 Start reading at `fold.py` (shorter factors), then `kernel.py` (rows of output).
 """
 
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
 from ...codegen import machine
 from ...problem.arguments import BOUNDARIES
 from ...problem.bands import split_rows
-from ...problem.dtypes import Array, DType
+from ...problem.dtypes import Array
 from ...problem.outer import Filter
 from ...problem.problem import Problem
-from ..kernels import Kernels, Taps, as_layout, signature
+from ..kernels import Taps, as_layout, kernels_of
 from ..separable import (
     applicable as applicable,
     error as error,
@@ -33,12 +33,19 @@ from ..separable import (
     unasked as unasked,
 )
 from ..separable.shape import halves_of
-from ..usual import fill as fill, sums as sums
+from ..usual import (
+    UNIT as UNIT,
+    fill as fill,
+    from_line,
+    grain as grain,
+    regions as regions,
+    selects as selects,
+    sums as sums,
+    units as units,
+)
 from . import kernel as k
 from .fold import folds_of, shortened
 from .shape import Shape, shape_of, up, work_of
-
-FACTORED = True
 
 
 def cost(problem: Problem) -> float:
@@ -67,7 +74,7 @@ def prepare(problem: Problem, g: Filter) -> Taps:
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     """At most ``parts`` bands of whole strips."""
     height = machine.lanes(problem.sums.itemsize) * problem.dilation[0]
-    return split_rows(problem.planes * problem.plane[0], parts, height)
+    return split_rows(units(problem), parts, height)
 
 
 def least_band(problem: Problem) -> int:
@@ -114,12 +121,8 @@ def _places(short: Problem, shape: Shape) -> list[int]:
 
 
 def workspace(problem: Problem) -> int:
-    """Elements of scratch that one worker needs, wherever it begins on a line."""
-    line = machine.CACHE_LINE // problem.sums.itemsize
-    return int(layout(problem)[k.END]) + line
+    """Elements of scratch that one worker needs."""
+    return from_line(problem, layout(problem)[k.END])
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.kernel, signature(image, compute, result))
+kernels = kernels_of(k.kernel)

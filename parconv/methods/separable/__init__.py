@@ -15,25 +15,33 @@ Start reading at `line.py` (the inner loop), then `kernel.py` (rows of output fr
 """
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
 from ...codegen import machine
 from ...problem.arguments import BOUNDARIES
 from ...problem.bands import split_rows
-from ...problem.dtypes import Array, DType
+from ...problem.dtypes import Array
 from ...problem.means import scale, unit
 from ...problem.outer import Filter, factors_of
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
-from ..kernels import Kernels, Taps, as_layout, signature
-from ..usual import fill as fill, sums as sums
+from ..kernels import Taps, as_layout, kernels_of
+from ..usual import (
+    UNIT as UNIT,
+    fill as fill,
+    from_line,
+    grain as grain,
+    regions as regions,
+    selects as selects,
+    sums as sums,
+    units as units,
+)
 from . import kernel as k
 from .shape import Shape, halves_of, shape_of, work_of
 
 BAND_STRIPS = 4  # least height of a band
-FACTORED = True
 
 
 def applicable(problem: Problem) -> str | None:
@@ -108,7 +116,7 @@ def _tap(g: Filter) -> Array:
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     """At most ``parts`` bands of whole strips."""
     height = shape_of(problem).lanes * problem.dilation[0]
-    return split_rows(problem.planes * problem.plane[0], parts, height)
+    return split_rows(units(problem), parts, height)
 
 
 def least_band(problem: Problem) -> int:
@@ -162,12 +170,8 @@ def _places(problem: Problem, shape: Shape, itemsize: int) -> tuple[list[int], i
 
 
 def workspace(problem: Problem) -> int:
-    """Elements of scratch that one worker needs, wherever it begins on a line."""
-    line = machine.CACHE_LINE // problem.sums.itemsize
-    return int(layout(problem)[k.END]) + line
+    """Elements of scratch that one worker needs."""
+    return from_line(problem, layout(problem)[k.END])
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.kernel, signature(image, compute, result))
+kernels = kernels_of(k.kernel)

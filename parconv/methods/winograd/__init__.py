@@ -21,7 +21,7 @@ Start reading at `matrices.py`, then `product.py` (the inner loop), then `kernel
 """
 
 import math
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -30,15 +30,17 @@ from ...problem.arguments import BOUNDARIES
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType, kernel_dtype
 from ...problem.problem import Problem
+from ...runtime.crew.record import MAPS
 from .. import usual
 from ..direct.packing import odd_lines
-from ..kernels import Kernels, Taps, as_layout, signature
-from ..usual import bank_of, fill as fill, sums as sums
+from ..kernels import Taps, as_layout, kernels_of
+from ..usual import bank_of, fill as fill, selects as selects, sums as sums
 from . import kernel as k
 from .matrices import F2, F4, TRANSFORMS, Transform
 from .product import VECTORS
 from .weights import transformed
 
+UNIT = "blocks of patches for some filters"
 # Most products, and vectors of outputs, of a unit: its sums stay near, and filters stream past once
 # for many patches.  Milliseconds at 28, 56, 112, 128 patches of F(4x4), 4 vectors, batch 32, one
 # core: 64 at 56 x 56 12.0 11.8 11.8 11.8, 256 at 14 x 14 12.7 12.6 12.8 13.1 (Zen 5, 2026-11).
@@ -112,7 +114,7 @@ def grain(problem: Problem) -> int:
 
 
 def transform_of(problem: Problem) -> Transform:
-    """The fastest whose error is tolerated; F4 for who names the method and no tolerance."""
+    """The fastest whose error is tolerated; F4 where a caller names the method alone."""
     if problem.tolerance is None:
         return F4
     allowed = [one for one in TRANSFORMS if one.bound(problem) <= problem.tolerance]
@@ -170,10 +172,7 @@ def workspace(problem: Problem) -> int:
     return int(numbers[k.OUT_AT] + numbers[k.POINTS] * numbers[k.OUT_PLANE])
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.kernel, signature(image, compute, result, axes=4))
+kernels = kernels_of(k.kernel, MAPS)
 
 
 # --- units ---------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
 """Numba's own threads."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import budget
+from ..crew import Terms
 from .threads import threads
 from .work import Arrays, Work, kept_scratch
 
@@ -21,6 +24,12 @@ def prange(work: Work, arrays: Arrays) -> None:
         finally:
             budget.set_num_threads(before)
     return None
+
+
+def launches_or_not(kernels: Any, terms: Terms) -> str:
+    """Why it is not Numba's threads that compute."""
+    obstacle = kernels.obstacle or budget.prange_obstacle()
+    return f" (now as threads: {obstacle})" if obstacle else ""
 
 
 def _launch(work: Work, arrays: Arrays) -> None:

@@ -2,8 +2,9 @@
 
 import threading
 from contextlib import suppress
+from typing import Any
 
-from ..crew import ALL, NOBODY, crew
+from ..crew import ALL, NOBODY, Terms, crew, patience
 from .serial import serial, unhelped
 from .shift import Shift
 from .work import Arrays, Work, keep, taken_scratch
@@ -24,6 +25,16 @@ def threads(work: Work, arrays: Arrays) -> None:
         serial(work, arrays)
     keep(work, scratch)
     return members.rest()
+
+
+def wakes_or_not(kernels: Any, terms: Terms) -> str:
+    """Whether threads that sleep will come, which a run decides."""
+    if terms.eager:
+        return ""
+    return (
+        f" (those that sleep are woken for {1e3 * patience():.2g} ms of work and more, "
+        f"of which this is about {1e-6 * terms.takes:.2g})"
+    )
 
 
 def _by_python(work: Work, arrays: Arrays) -> None:

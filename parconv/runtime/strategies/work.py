@@ -61,8 +61,8 @@ _kept = threading.local()
 def kept_scratch(work: Work, workers: int) -> Array:
     """The calling thread's own, as the last run of the same plan left it, else zeroed.
 
-    A row for each worker.
-    A signal's handler that calls us runs between bands, where nothing in it is needed any more.
+    A row for each worker.  A signal's handler may run the same plan on the same thread, and write
+    there: it runs between two bands, and no band reads what another left.
     """
     last: tuple[Work, Array] | None = getattr(_kept, "last", None)
     if last and last[0] is work and len(last[1]) >= workers:

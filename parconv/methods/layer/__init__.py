@@ -10,7 +10,7 @@ Start reading at `tile.py` (the inner loop), then `shape.py` (what a unit is) an
 """
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -19,9 +19,19 @@ from ...codegen import machine
 from ...problem.arguments import BOUNDARIES
 from ...problem.dtypes import Array, DType
 from ...problem.problem import Problem
+from ...runtime.crew.record import MAPS
 from ..direct import largest_of_bank
-from ..kernels import Kernels, Taps, as_layout, signature
-from ..usual import bank_of, cycle, error as error, inputs_apart, outputs_apart, unasked as unasked
+from ..kernels import Taps, as_layout, kernels_of
+from ..usual import (
+    bank_of,
+    cycle,
+    error as error,
+    grain as grain,
+    inputs_apart,
+    outputs_apart,
+    selects as selects,
+    unasked as unasked,
+)
 from . import kernel as k
 from .shape import (
     BAND_BLOCKS,
@@ -37,6 +47,7 @@ from .shape import (
 from .tile import PLACE, VECTORS
 from .words import element, flip, offsets, pairs, summands, words
 
+UNIT = "blocks of filters over runs of outputs"
 NUMBER_BYTES = 8
 # To stage a pixel and to deliver an output by itself, where channels lie between columns (Zen 3,
 # 2026-11: 3.7 and 4.4 ns, where a cycle of products takes 0.55).
@@ -207,7 +218,4 @@ def workspace(problem: Problem) -> int:
     return _places(problem, shape_of(problem))[-1]
 
 
-@cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The kernel for the dtypes as compiled code sees them."""
-    return Kernels(k.kernel, signature(image, compute, result, axes=4))
+kernels = kernels_of(k.kernel, MAPS)

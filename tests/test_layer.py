@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
-from conftest import Poisoned, RunPython
+from conftest import BANK_METHODS, Poisoned, RunPython
 from hypothesis import given, strategies as st
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
 from parconv.codegen import machine
-from parconv.methods import BANK_METHODS, panel
-from parconv.methods.panel import shape, tile
+from parconv.methods import layer
+from parconv.methods.layer import shape, tile
 
 LANES = machine.VECTOR_BYTES // 4
 PANEL = tile.VECTORS * LANES
@@ -180,19 +180,19 @@ def test_any_cut_of_units(case: Any) -> None:
     size, taps, question = case
     f, g = numbers(size), numbers(taps)
     plan = plan_of(f, g, threads=1, **question)
-    right, total = plan(f), panel.units(plan.problem)
+    right, total = plan(f), layer.units(plan.problem)
     for step in (1, 2, 5, max(1, total // 2)):
         bands = tuple((n, min(n + step, total)) for n in range(0, total, step))
         assert_same_bits(replace(plan, bands=bands)(f), right, f"{step} units")
         covered = np.zeros(plan.problem.maps, int)
         for band in bands:
-            for index in panel.regions(plan.problem, *band):
+            for index in layer.regions(plan.problem, *band):
                 covered[index] += 1
         assert (covered == 1).all()
     given = Poisoned(right.shape, right.dtype)
     replace(plan, bands=((total // 3, total // 2),))(f, given.out)
     inside = np.zeros(right.shape, bool)
-    for index in panel.regions(plan.problem, total // 3, total // 2):
+    for index in layer.regions(plan.problem, total // 3, total // 2):
         inside[index] = True
     np.testing.assert_array_equal(given.out[inside], right[inside])
     assert np.isnan(given.out[~inside]).all()
@@ -232,14 +232,14 @@ def test_streamed_results(monkeypatch: pytest.MonkeyPatch) -> None:
     f, g = numbers((3, 5, 32, 48)), numbers((9, 5, 1, 1))
     right = plan_of(f, g, threads=1)(f)
     monkeypatch.setattr(machine, "STREAM_BYTES", 0)
-    panel.layout.cache_clear()
+    layer.layout.cache_clear()
     plan = plan_of(f, g, threads=1)
     raw = np.full(right.size + LANES, np.nan, np.float32)
     for shift in (0, 1):
         start = (-raw.ctypes.data // 4) % LANES + shift
         out = raw[start:][: right.size].reshape(right.shape) if shift == 0 else None
         assert_same_bits(plan(f, out), right)
-    panel.layout.cache_clear()
+    layer.layout.cache_clear()
 
 
 # --- units ---------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_outputs_of_tiles_across_images(plane: tuple[int, int]) -> None:
 
 def test_bands_hold_as_many_outputs_each() -> None:
     problem = plan_of(numbers((1, 8, 56, 56)), numbers((64, 8, 1, 1))).problem
-    regions = [panel.regions(problem, *band) for band in panel.bands(problem, 4)]
+    regions = [layer.regions(problem, *band) for band in layer.bands(problem, 4)]
     ones = np.ones(problem.maps)
     sizes = [sum(ones[index].size for index in found) for found in regions]
     assert max(sizes) <= 1.1 * min(sizes)
@@ -276,8 +276,8 @@ def test_bands_cover_all_units() -> None:
     for size, taps, question in CASES:
         problem = plan_of(numbers(size), numbers(taps), **question).problem
         for parts in (1, 2, 7, 64):
-            bands = panel.bands(problem, parts)
-            assert [n for band in bands for n in range(*band)] == list(range(panel.units(problem)))
+            bands = layer.bands(problem, parts)
+            assert [n for band in bands for n in range(*band)] == list(range(layer.units(problem)))
 
 
 # --- memory --------------------------------------------------------------------------------------
@@ -325,4 +325,4 @@ def test_nothing_beyond_the_arrays_is_touched(run_python: RunPython) -> None:
 
 
 def test_the_method_has_its_names() -> None:
-    assert BANK_METHODS["direct"] is panel
+    assert BANK_METHODS["direct"] is layer

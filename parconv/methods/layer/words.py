@@ -29,8 +29,8 @@ INT32: DType = np.dtype(np.int32)
 PAIR = 2  # channels of a lane
 BITS = 16  # of a word
 FLIP = 1 << BITS - 1
-# Taps in the time that it takes to cut an image into words and to join their sums.  Milliseconds of
-# uint8 and of int32 by floats / so, 8 images, one core (Zen 5, 2026-11): 64 -> 64 channels of
+# To cut an image into words and to join their sums takes as long as so many taps.  Milliseconds by
+# floats / by words of uint8 and of int32, 8 images, one core (Zen 5, 2026-11): 64 -> 64 channels of
 # 28 x 28 at 3x3 2.12 / 1.20, 4.09 / 2.27, at 1x1 0.33 / 0.28, 0.63 / 0.42; 3 -> 32 of 112 x 112 at
 # 3x3 1.10 / 1.21, 2.27 / 1.97.
 CUTTING = 12
