@@ -17,7 +17,8 @@ from llvmlite import ir
 
 from parconv import cli
 from parconv.codegen import machine
-from parconv.codegen.simd import I64, define_once
+from parconv.codegen.emitted import define_once
+from parconv.codegen.simd import I64
 from parconv.experiments import ceilings, steadiness
 from parconv.experiments.asm import (
     clock,

@@ -18,12 +18,11 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from . import machine
+from .emitted import Items, Value, call_once, emitted
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
-Value = Any  # llvmlite values are untyped
 _ITEMSIZE = {"float": 4, "double": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8}
 
 
@@ -290,76 +289,35 @@ class Code:
         return phis
 
 
-def data_pointer(context: Any, builder: Any, array_type: Any, array: Value, at: Value) -> Value:
-    """Pointer to element ``at`` of an array argument, counted along the last axis."""
-    pointer = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(pointer, [at])
-
-
-def define_once(module: Any, name: str, arguments: Sequence[Any], body: Callable[..., None]) -> Any:
-    """A function of the module, written by ``body(builder, *arguments)`` when first asked for.
-
-    It stays a function of its own (never inlined), so several callers share one copy.
-    """
-    kind = ir.FunctionType(ir.VoidType(), arguments)
-    function = cgutils.get_or_insert_function(module, kind, name)
-    if function.is_declaration:
-        function.linkage = "linkonce_odr"
-        function.attributes.update(("noinline", "nounwind"))
-        if machine.TUNED_FOR:  # `add` takes no attribute with a value
-            function.attributes.update([f'"tune-cpu"="{machine.TUNED_FOR}"'])
-        builder = ir.IRBuilder(function.append_basic_block("entry"))
-        body(builder, *function.args)
-        builder.ret_void()
-    return function
-
-
-def call_once(
-    builder: Any, name: str, body: Callable[..., None], arguments: Sequence[Value]
-) -> None:
-    """Call the function of that name, written when first asked for."""
-    kinds = [value.type for value in arguments]
-    builder.call(define_once(builder.module, name, kinds, body), arguments)
-
-
 def call_one_of(
     builder: Any,
     key: Value,
-    variants: Mapping[str, Callable[..., None]],
+    name: str,
+    variants: Mapping[Any, Callable[..., None]],
     arguments: Sequence[Value],
 ) -> None:
-    """Call the ``key``-th variant, each a function of that name written when first asked for."""
+    """Call the ``key``-th variant, each a function of its own (`call_once`)."""
 
-    def call(name: str, body: Callable[..., None]) -> list[Value]:
-        call_once(builder, name, body, arguments)
-        return [I64(0)]
+    def call(variant: Any, body: Callable[..., None]) -> list[Value]:
+        call_once(builder, name, body, arguments, variant)
+        return []
 
     cases = {n: partial(call, *variant) for n, variant in enumerate(variants.items())}
-    Code(builder, arguments[0].type.pointee).choose(key, cases)
+    Code(builder, I64).choose(key, cases)
 
 
-@intrinsic
-def store_fence(typing: Any) -> Any:
+@emitted()
+def store_fence(builder: Any) -> None:
     """Order non-temporal stores before later ones: once at the end of a band."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if machine.IS_X86:
-            kind = ir.FunctionType(ir.VoidType(), [])
-            fence = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.sfence")
-            builder.call(fence, [])
-        else:
-            builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    if machine.IS_X86:
+        kind = ir.FunctionType(ir.VoidType(), [])
+        fence = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.sfence")
+        builder.call(fence, [])
+    else:
+        builder.fence("seq_cst")
 
 
-@intrinsic
-def fetch_add(typing: Any, counter: Any, amount: Any) -> Any:
+@emitted(types.int64)
+def fetch_add(builder: Any, counter: Items, amount: Value) -> Value:
     """Add to ``counter[0]`` (int64) atomically; the value before."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = data_pointer(context, builder, signature.args[0], args[0], I64(0))
-        return builder.atomic_rmw("add", pointer, args[1], "monotonic")
-
-    return types.int64(counter, types.int64), codegen
+    return builder.atomic_rmw("add", counter.at(), amount, "monotonic")

@@ -19,7 +19,8 @@ import numpy as np
 
 from ...codegen import machine
 from ...codegen.elements import converted
-from ...codegen.simd import I64, Code, Value
+from ...codegen.emitted import Value
+from ...codegen.simd import I64, Code
 
 # (rows, vectors, group): rows x vectors accumulators + group weights + one input vector must fit
 # the register file, and at least 8 accumulators must hide the latency of the multiply-add.
@@ -132,7 +133,7 @@ class Conversion(NamedTuple):
 class Tile:
     """Emits tiles of one width; the attributes are IR values of the function's arguments."""
 
-    name = "parconv.tile"
+    name = "tile"
 
     def __init__(
         self, builder: Any, convert: Any, rows: int, vectors: int, *arguments: Value

@@ -21,10 +21,10 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from ...codegen import machine
-from ...codegen.simd import I32, I64, Code, Value, call_one_of, data_pointer
+from ...codegen.emitted import Items, Value, emitted
+from ...codegen.simd import I32, I64, Code, call_one_of
 
 I8, I16 = ir.IntType(8), ir.IntType(16)
 
@@ -317,14 +317,11 @@ class _Tile:
         return self.builder.call(function, arguments)
 
 
-def _emit_row(builder: Any, *arguments: Value, kind: Any, element: Any, order: str) -> None:
-    _Tile(builder, kind, element, order, *arguments[:-1]).emit(arguments[-1])
-
-
-@intrinsic
+@emitted()
 def tile_row(
-    typing, cells, taps, layout, steps_at, target, out, f, places, count, how
-):  # fmt: skip
+    builder: Any, cells: Items, taps: Items, layout: Items, steps_at: Value, target: Items,
+    out: Items, f: Items, places: Sequence[Value], count: Value, how: Sequence[Value],
+) -> None:  # fmt: skip
     """Emit a call that computes a row of ``count`` tiles side by side.
 
     ``places`` are bytes: of the source in ``cells`` or ``f`` and from row to row of it, of
@@ -332,36 +329,15 @@ def tile_row(
     those.  Results have the type of ``out``, whatever the target's.  ``how`` = the order of taps,
     the flags, and whether the source is ``f``.
     """
-    signature = types.void(
-        cells, taps, layout, types.int64, target, out, f, types.UniTuple(types.int64, 6),
-        types.int64, types.UniTuple(types.int64, 3),
-    )  # fmt: skip
+    source_at, row_step, out_at, out_row, ahead_at, ahead_row = places
+    order, flags, direct = how
+    direct = builder.icmp_signed("!=", direct, I64(0))
+    source = builder.select(direct, f.at(source_at, I8), cells.at(source_at, I8))
+    values = [source, row_step, taps.at(), layout.at(steps_at), target.at(out_at, I8), out_row,
+              f.at(ahead_at, I8), ahead_row, flags, count]  # fmt: skip
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        source_at, row_step, out_at, out_row, ahead_at, ahead_row = (
-            builder.extract_value(args[7], n) for n in range(6)
-        )
+    def emit(name: str, inner: Any, *values: Value) -> None:
+        _Tile(inner, out.dtype, out.element, name, *values[:-1]).emit(values[-1])
 
-        def place(array: int, at: Value) -> Value:
-            start = data_pointer(context, builder, kinds[array], args[array], I64(0))
-            return builder.gep(builder.bitcast(start, I8.as_pointer()), [at])
-
-        order, flags, direct = (builder.extract_value(args[9], n) for n in range(3))
-        direct = builder.icmp_signed("!=", direct, I64(0))
-        source = builder.select(direct, place(6, source_at), place(0, source_at))
-        taps = data_pointer(context, builder, kinds[1], args[1], I64(0))
-        steps = data_pointer(context, builder, kinds[2], args[2], args[3])
-        values = [source, row_step, taps, steps, place(4, out_at), out_row,
-                  place(6, ahead_at), ahead_row, flags, args[8]]  # fmt: skip
-        element = context.get_data_type(out.dtype)
-        variants = {
-            f"parconv.dot.{name}.{out.dtype}": partial(
-                _emit_row, kind=out.dtype, element=element, order=name
-            )
-            for name in ORDERS
-        }
-        call_one_of(builder, order, variants, values)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    variants = {(name, out.dtype): partial(emit, name) for name in ORDERS}
+    call_one_of(builder, order, "dot", variants, values)
