@@ -1,7 +1,7 @@
 """Element types at the edge of a kernel: read any, compute in one, store any.
 
-Each function emits what its dtypes need and nothing else; the type computed in
-is that of the array ``scratch`` (float32, float64 or int64).
+Each function emits what its dtypes need and nothing else; the type computed in is that of the array
+``scratch`` (float32, float64 or int64).
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
-from .emitted import Items, Value, emitted
+from .emitted import Items, Value, emitted, instruction
 
 
 def converted(builder: Any, value: Value, source: Any, target: Any) -> Value:
@@ -74,13 +73,13 @@ def _saturated(builder: Any, value: Value, kind: Any, result: Any) -> Value:
         if width:
             return _clamped(builder, value, kind, result)
         suffix = f"f{kind.bitwidth}"
-        value = _call(builder, f"llvm.rint.{suffix}", value.type, value)
+        value = instruction(builder, f"llvm.rint.{suffix}", value.type, value)
         sign = "s" if result.signed else "u"
         name = f"llvm.fpto{sign}i.sat.i{result.bitwidth}.{suffix}"
-        return _call(builder, name, integer, value)
+        return instruction(builder, name, integer, value)
     for name, limit in (("smax", result.minval), ("smin", min(result.maxval, types.int64.maxval))):
         bound = ir.Constant(value.type, [limit] * value.type.count if width else limit)
-        value = _call(builder, f"llvm.{name}.{width}i64", value.type, value, bound)
+        value = instruction(builder, f"llvm.{name}.{width}i64", value.type, value, bound)
     return builder.trunc(value, integer) if result.bitwidth < 64 else value
 
 
@@ -113,9 +112,9 @@ def _rounded(builder: Any, value: Value, kind: Any, result: Any) -> Value:
     integer = _shaped(value, ir.IntType(result.bitwidth))
     if result.bitwidth < 32 or result == types.int32:  # one instruction rounds and converts
         whole = _shaped(value, ir.IntType(32))
-        value = _call(builder, f"llvm.lrint.v{value.type.count}i32.{suffix}", whole, value)
+        value = instruction(builder, f"llvm.lrint.v{value.type.count}i32.{suffix}", whole, value)
         return value if result == types.int32 else builder.trunc(value, integer)
-    value = _call(builder, f"llvm.rint.{suffix}", value.type, value)
+    value = instruction(builder, f"llvm.rint.{suffix}", value.type, value)
     return (builder.fptosi if result.signed else builder.fptoui)(value, integer)
 
 
@@ -123,8 +122,3 @@ def _shaped(value: Value, kind: Any) -> Any:
     """The type of as many elements of ``kind`` as ``value`` has."""
     vector = isinstance(value.type, ir.VectorType)
     return ir.VectorType(kind, value.type.count) if vector else kind
-
-
-def _call(builder: Any, name: str, result: Any, *args: Value) -> Value:
-    kind = ir.FunctionType(result, [arg.type for arg in args])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)

@@ -109,6 +109,13 @@ def _argument(context: Any, builder: Any, kind: Any, value: Value) -> Any:
     return kind.literal_value if isinstance(kind, types.Literal) else value
 
 
+def instruction(builder: Any, name: str, result: Any, *arguments: Value) -> Value:
+    """What LLVM knows by that name."""
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(function, arguments)
+
+
 def call_once(
     builder: Any,
     name: str,

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numpy.typing import NDArray
 
 from parconv.codegen import jit, machine
-from parconv.codegen.emitted import Items, Value, emitted
+from parconv.codegen.emitted import Items, Value, emitted, instruction
 from parconv.codegen.simd import I32, I64, Code
 
 from .gate import Gate, meet, new_gate
@@ -24,7 +23,7 @@ Bytes = NDArray[np.uint8]
 
 # Independent chains hide the latency of an FMA (4 cycles x 2 to 4 pipes = 8 to 16) and still
 # leave registers for the two operands.
-CHAINS = 12 if machine.VECTOR_REGISTERS == 16 else 16
+CHAINS = machine.ISA.choose({32: 16, 16: 12})
 LINKS = 64  # one-cycle operations in one step of the clock's chain
 
 FLOAT, DOUBLE, I8, I16 = ir.FloatType(), ir.DoubleType(), ir.IntType(8), ir.IntType(16)
@@ -65,9 +64,7 @@ class Arithmetic:
     def emit(self, code: Code, a: Value, m: Value, k: Value) -> Value:
         builder = code.builder
         if self.instruction:
-            kind = ir.FunctionType(a.type, [a.type, m.type, k.type])
-            found = cgutils.get_or_insert_function(builder.module, kind, self.instruction)
-            return builder.call(found, [a, m, k])
+            return instruction(builder, self.instruction, a.type, a, m, k)
         if self.total in (FLOAT, DOUBLE):
             return Code(builder, self.total).fma(a, m, k)
         return builder.add(builder.mul(a, m), k)

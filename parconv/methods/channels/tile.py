@@ -24,7 +24,7 @@ from ...codegen.transposition import columns, transposed
 
 # Pixels x `VECTORS` sums, the weights of as many vectors and one pixel fill the registers; LLVM
 # spills none of them in the loop.
-PIXELS = {32: 14, 16: 6}[machine.VECTOR_REGISTERS]
+PIXELS = machine.ISA.choose({32: 14, 16: 6})
 VECTORS = 2
 EVERY = (1 << PIXELS) - 1  # all pixels of a tile, as bits
 # Channels by which weights are fetched early: the steps between pixels of few rows and columns

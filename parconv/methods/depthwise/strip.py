@@ -18,7 +18,7 @@ from .lines import drain, line_of
 from .sweep import SIZES, STRIDES, VECTORS, Kind, Sweep
 
 # Whether vectors are loaded and stored under masks, which keep them inside the rows.
-MASKED = machine.IS_X86 and machine.VECTOR_BYTES == 64
+MASKED = machine.ISA.masks
 NEVER = 1 << 62  # elements that scratch never holds
 KINDS = [
     Kind(size, stride, vectors) for size in SIZES for stride in STRIDES for vectors in VECTORS[size]

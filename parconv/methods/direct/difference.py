@@ -16,7 +16,7 @@ from .pairs import CROSSED, CROSSED_KIND, MEMBERS, SUM_KINDS
 from .tile import ROWS, TABLE, Tile
 
 # Rows of a tile: two pixels and three weights need registers beside its sums.
-HIGH = min(ROWS, 4) if machine.VECTOR_REGISTERS == 16 else ROWS
+HIGH = machine.ISA.choose({32: ROWS, 16: min(ROWS, 4)})
 
 
 class DifferenceTile(Tile):

@@ -25,8 +25,7 @@ from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I32, I64, Code
 
 # rows x vectors accumulators + the vectors of one tap + one weight fit the register file
-_SHAPES = {32: (8, 3), 16: (6, 2)}
-ROWS, VECTORS = _SHAPES[machine.VECTOR_REGISTERS]
+ROWS, VECTORS = machine.ISA.choose({32: (8, 3), 16: (6, 2)})
 
 I8 = ir.IntType(8)
 

@@ -23,7 +23,7 @@ from ...codegen.simd import I64, Code
 
 # Outputs of one block: sums and two windows of as many vectors must fit the register file, and
 # their number must hide the latency of a multiply-add.
-RUN = 8 if machine.VECTOR_REGISTERS == 32 else 4
+RUN = machine.ISA.choose({32: 8, 16: 4})
 # Taps of one turn of the loop, after which the window is where it was but for moves of registers.
 UNROLL = 4
 PLAIN, EQUAL, OPPOSITE = range(3)  # halves of a factor's taps

@@ -13,7 +13,7 @@ from ...codegen.simd import I1, I64, Code
 # (AVX-512, Zen 5, 2026-11).  A block shares its patches out evenly over tiles, so every height has
 # its code.
 VECTORS = 2
-PATCHES = {32: 14, 16: 6}[machine.VECTOR_REGISTERS]
+PATCHES = machine.ISA.choose({32: 14, 16: 6})
 
 
 def _emit_tile(

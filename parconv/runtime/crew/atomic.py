@@ -11,7 +11,7 @@ from numba import types
 from numba.core import cgutils
 
 from ...codegen import machine
-from ...codegen.emitted import Items, Value, emitted
+from ...codegen.emitted import Items, Value, emitted, instruction
 from ...codegen.simd import I32, I64
 
 ORDER = "seq_cst"
@@ -52,14 +52,9 @@ def address(builder: Any, board: Items, at: Value) -> Value:
 def pause(builder: Any) -> None:
     """One turn of a loop that waits for another core, which it tells the processor."""
     if machine.IS_X86:
-        _instruction(builder, "llvm.x86.sse2.pause")
+        instruction(builder, "llvm.x86.sse2.pause", ir.VoidType())
     elif machine.IS_ARM64:
-        _instruction(builder, "llvm.aarch64.hint", I32(SPIN_HINT))
-
-
-def _instruction(builder: Any, name: str, *arguments: Any) -> Any:
-    kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+        instruction(builder, "llvm.aarch64.hint", ir.VoidType(), I32(SPIN_HINT))
 
 
 def _ask(builder: Any, function: Value, *arguments: Value) -> Value:

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 
 from ...codegen import jit, machine
-from ...codegen.emitted import Value, emitted
+from ...codegen.emitted import Value, emitted, instruction
 from ...codegen.simd import I32, I64
 
 FLAGS = 0x3F  # of MXCSR: what has happened, which is no mode
@@ -27,7 +27,7 @@ def mode(builder: Any) -> Value:
         _at(builder, "llvm.x86.sse.stmxcsr", place)
         return builder.zext(builder.and_(builder.load(place), I32(~FLAGS & 0xFFFF)), I64)
     if machine.IS_ARM64:
-        return _register(builder, "llvm.aarch64.get.fpcr", I64)
+        return instruction(builder, "llvm.aarch64.get.fpcr", I64)
     return I64(0)
 
 
@@ -39,17 +39,12 @@ def set_mode(builder: Any, value: Value) -> None:
         builder.store(builder.trunc(value, I32), place)
         _at(builder, "llvm.x86.sse.ldmxcsr", place)
     elif machine.IS_ARM64:
-        _register(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), value)
+        instruction(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), value)
 
 
 def _at(builder: Any, name: str, place: Any) -> None:
     pointer = builder.bitcast(place, ir.IntType(8).as_pointer())
-    _register(builder, name, ir.VoidType(), pointer)
-
-
-def _register(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
-    kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+    instruction(builder, name, ir.VoidType(), pointer)
 
 
 def _mode():
