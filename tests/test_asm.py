@@ -17,7 +17,8 @@ from llvmlite import ir
 
 from parconv import cli
 from parconv.codegen import machine
-from parconv.codegen.simd import I64, define_once
+from parconv.codegen.emitted import define_once
+from parconv.codegen.simd import I64
 from parconv.experiments import ceilings, steadiness
 from parconv.experiments.asm import (
     clock,
@@ -218,7 +219,7 @@ def test_loads_of_two_vectors_count_twice() -> None:
 @pytest.fixture
 def _as_on_arm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors and tile of an ARM processor, whatever this one is."""
-    shape = dict(zip(("ROWS", "VECTORS", "GROUP", "FLAT"), tile._SHAPES[32, True], strict=True))
+    shape = dict(zip(("ROWS", "VECTORS", "GROUP", "FLAT"), tile.SHAPES[32], strict=True))
     for name, value in {**shape, "TALL": shape["ROWS"] * shape["VECTORS"]}.items():
         for module in (tile, rows):
             if hasattr(module, name):

@@ -1,17 +1,16 @@
 """Element types at the edge of a kernel: read any, compute in one, store any.
 
-Each function is an intrinsic that emits what its dtypes need and nothing else; the type computed in
-is that of the array ``scratch`` (float32, float64 or int64).
+Each function emits what its dtypes need and nothing else; the type computed in is that of the array
+``scratch`` (float32, float64 or int64).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from .simd import Value
+from .emitted import Items, Value, emitted, instruction
 
 
 def converted(builder: Any, value: Value, source: Any, target: Any) -> Value:
@@ -31,56 +30,39 @@ def converted(builder: Any, value: Value, source: Any, target: Any) -> Value:
     return _saturated(builder, value, source, target)
 
 
-def _pixel(context: Any, builder: Any, kind: Any, array: Value, indices: Value) -> Value:
-    """Pointer to ``array[indices]`` in any layout."""
-    fields = context.make_array(kind)(context, builder, array)
-    return cgutils.get_item_pointer(
-        context, builder, kind, fields, cgutils.unpack_tuple(builder, indices)
-    )
+def _kind(value: Value) -> Any:
+    """The type of a sum."""
+    return {"float": types.float32, "double": types.float64}.get(str(value.type), types.int64)
 
 
-def _indices(array: Any) -> Any:
-    return types.UniTuple(types.int64, array.ndim)
-
-
-@intrinsic
-def read(typing: Any, f: Any, index: Any, part: Any, scratch: Any) -> Any:
+@emitted(lambda f, index, part, scratch: scratch.dtype)
+def read(builder: Any, f: Items, index: Sequence[Value], part: Value, scratch: Items) -> Value:
     """One pixel in the type computed in: its real (part 0) or imaginary (part 1) part."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _pixel(context, builder, f, args[0], args[1])
-        value = context.unpack_value(builder, f.dtype, pointer)
-        if not isinstance(f.dtype, types.Complex):
-            return context.cast(builder, value, f.dtype, scratch.dtype)
-        imaginary = builder.icmp_signed("!=", args[2], args[2].type(0))
-        value = builder.select(
-            imaginary, builder.extract_value(value, 1), builder.extract_value(value, 0)
-        )
-        return context.cast(builder, value, f.dtype.underlying_float, scratch.dtype)
-
-    return scratch.dtype(f, _indices(f), types.int64, scratch), codegen
+    kind = f.dtype
+    value = f.context.unpack_value(builder, kind, f.item(index))
+    if isinstance(kind, types.Complex):
+        imaginary = builder.icmp_signed("!=", part, part.type(0))
+        parts = (builder.extract_value(value, n) for n in (1, 0))
+        kind, value = kind.underlying_float, builder.select(imaginary, *parts)
+    return f.context.cast(builder, value, kind, scratch.dtype)
 
 
-@intrinsic
-def write(typing: Any, out: Any, index: Any, real: Any, imaginary: Any) -> Any:
+@emitted()
+def write(builder: Any, out: Items, index: Sequence[Value], real: Value, imaginary: Value) -> None:
     """Store one result: integers round half to even and saturate, NaN becomes 0."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if isinstance(out.dtype, types.Complex):
-            kind = out.dtype.underlying_float
-            parts = context.make_complex(builder, out.dtype)
-            parts.real = context.cast(builder, args[2], real, kind)
-            parts.imag = context.cast(builder, args[3], real, kind)
-            value = parts._getvalue()
-        elif isinstance(out.dtype, types.Float):
-            value = context.cast(builder, args[2], real, out.dtype)
-        else:
-            value = _saturated(builder, args[2], real, out.dtype)
-        pointer = _pixel(context, builder, out, args[0], args[1])
-        context.pack_value(builder, out.dtype, value, pointer)
-        return context.get_dummy_value()
-
-    return types.void(out, _indices(out), real, real), codegen
+    context, kind = out.context, out.dtype
+    if isinstance(kind, types.Complex):
+        parts = context.make_complex(builder, kind)
+        parts.real, parts.imag = (
+            context.cast(builder, part, _kind(part), kind.underlying_float)
+            for part in (real, imaginary)
+        )
+        value = parts._getvalue()
+    elif isinstance(kind, types.Float):
+        value = context.cast(builder, real, _kind(real), kind)
+    else:
+        value = _saturated(builder, real, _kind(real), kind)
+    context.pack_value(builder, kind, value, out.item(index))
 
 
 def _saturated(builder: Any, value: Value, kind: Any, result: Any) -> Value:
@@ -91,13 +73,13 @@ def _saturated(builder: Any, value: Value, kind: Any, result: Any) -> Value:
         if width:
             return _clamped(builder, value, kind, result)
         suffix = f"f{kind.bitwidth}"
-        value = _call(builder, f"llvm.rint.{suffix}", value.type, value)
+        value = instruction(builder, f"llvm.rint.{suffix}", value.type, value)
         sign = "s" if result.signed else "u"
         name = f"llvm.fpto{sign}i.sat.i{result.bitwidth}.{suffix}"
-        return _call(builder, name, integer, value)
+        return instruction(builder, name, integer, value)
     for name, limit in (("smax", result.minval), ("smin", min(result.maxval, types.int64.maxval))):
         bound = ir.Constant(value.type, [limit] * value.type.count if width else limit)
-        value = _call(builder, f"llvm.{name}.{width}i64", value.type, value, bound)
+        value = instruction(builder, f"llvm.{name}.{width}i64", value.type, value, bound)
     return builder.trunc(value, integer) if result.bitwidth < 64 else value
 
 
@@ -130,9 +112,9 @@ def _rounded(builder: Any, value: Value, kind: Any, result: Any) -> Value:
     integer = _shaped(value, ir.IntType(result.bitwidth))
     if result.bitwidth < 32 or result == types.int32:  # one instruction rounds and converts
         whole = _shaped(value, ir.IntType(32))
-        value = _call(builder, f"llvm.lrint.v{value.type.count}i32.{suffix}", whole, value)
+        value = instruction(builder, f"llvm.lrint.v{value.type.count}i32.{suffix}", whole, value)
         return value if result == types.int32 else builder.trunc(value, integer)
-    value = _call(builder, f"llvm.rint.{suffix}", value.type, value)
+    value = instruction(builder, f"llvm.rint.{suffix}", value.type, value)
     return (builder.fptosi if result.signed else builder.fptoui)(value, integer)
 
 
@@ -140,8 +122,3 @@ def _shaped(value: Value, kind: Any) -> Any:
     """The type of as many elements of ``kind`` as ``value`` has."""
     vector = isinstance(value.type, ir.VectorType)
     return ir.VectorType(kind, value.type.count) if vector else kind
-
-
-def _call(builder: Any, name: str, result: Any, *args: Value) -> Value:
-    kind = ir.FunctionType(result, [arg.type for arg in args])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)

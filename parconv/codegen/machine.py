@@ -5,6 +5,8 @@ import sys
 import llvmlite.binding as llvm
 from numba.core import codegen, config
 
+from . import isa
+
 # --- the processor that Numba compiles for -------------------------------------------------------
 
 # Processors whose timing LLVM 22 knows in part only: it aborts the process as it orders the
@@ -61,17 +63,21 @@ def assembly(source: str) -> str:
     return str(target.emit_assembly(llvm.parse_assembly(source)))
 
 
-_ASSEMBLY = assembly(_PROBE)
-IS_X86 = "mm" in _ASSEMBLY
+def row() -> isa.ISA:
+    """That of the CPU Numba compiles for."""
+    return isa.found(assembly(_PROBE) + (config.CPU_FEATURES or ""))
+
+
+ISA = row()
+IS_X86 = llvm.get_process_triple().startswith(("x86_64", "i386", "i686"))
 IS_ARM64 = llvm.get_process_triple().startswith(("aarch64", "arm64"))
-VECTOR_BYTES = 64 if "zmm" in _ASSEMBLY else 32 if "ymm" in _ASSEMBLY else 16
-VECTOR_REGISTERS = 16 if IS_X86 and VECTOR_BYTES < 64 else 32
-HAS_FMA = "vfmadd" in _ASSEMBLY or "fmla" in _ASSEMBLY
+VECTOR_BYTES, VECTOR_REGISTERS = ISA.vector_bytes, ISA.registers
+HAS_FMA = ISA.fma
+HAS_DOT = ISA.dots  # products of four bytes each, or of two words, added to int32
 # Whose timing the emitted functions are ordered by, or None: the host's own.  As LLVM 22 orders
 # them for newer ARM processors, the direct tile spills 31 to 46 vectors in its hot loop
 # (neoverse-v1, cortex-x2 to x925, ampere1); ordered for neoverse-n1 none, on any of them.
 TUNED_FOR = "neoverse-n1" if IS_ARM64 else None
-HAS_DOT = "vpdpbusd" in _ASSEMBLY  # products of four bytes each, added to int32
 
 
 def lanes(itemsize: int) -> int:

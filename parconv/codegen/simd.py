@@ -17,13 +17,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from . import machine
+from .emitted import Items, Value, call_once, emitted, instruction
+from .operations import operation
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
-Value = Any  # llvmlite values are untyped
 _ITEMSIZE = {"float": 4, "double": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8}
 
 
@@ -122,9 +121,7 @@ class Code:
         lanes = arguments[-1].type.count if what == "store" else result.count
         letter = "i" if self.kind in (I32, I64) else "f"
         name = f"llvm.masked.{what}.v{lanes}{letter}{8 * self.itemsize}.p0"
-        kind = ir.FunctionType(result, [argument.type for argument in arguments])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, arguments)
+        return instruction(self.builder, name, result, *arguments)
 
     def lanes_of(self, bits: Value, lanes: int = 0) -> Value:
         """The lowest bits of an integer, a lane each; of a whole vector, or so many."""
@@ -170,14 +167,9 @@ class Code:
         return value if value.type == kind else self.builder.trunc(value, kind)
 
     def lookup(self, first: Value, order: Value, second: Value) -> Value:
-        """Lanes of two vectors, counted through both by a vector of integers (AVX-512)."""
-        kind = {4: "ps", 8: "pd"}[self.itemsize]
-        arguments = [first, order, second]
-        function = ir.FunctionType(self.vector, [value.type for value in arguments])
-        name = f"llvm.x86.avx512.vpermi2var.{kind}.512"
-        return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, function, name), arguments
-        )
+        """Lanes of two vectors, counted through both by a vector of integers."""
+        name = f"lookup{self.itemsize}"
+        return operation(self.builder, name, self.vector, first, order, second)
 
     def piece(self, vector: Value, first: int, count: int) -> Value:
         """Some neighbouring lanes."""
@@ -202,30 +194,22 @@ class Code:
         return self.builder.bitcast(self.builder.shuffle_vector(*pair, order), self.vector)
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:
-        """``a * b + c``, rounded once where the machine has the instruction."""
+        """``a * b + c``, rounded once where the machine has the instruction.
+
+        In lanes of int32, the products of both 16-bit words.
+        """
         if self.kind == I64:
             return self.builder.add(self.builder.mul(a, b), c)
         if self.kind == I32:
-            return self.pairs(a, b, c)
+            return operation(self.builder, "dot2", self.vector, c, a, b)
         if not machine.HAS_FMA:  # llvm.fma would call libm, lane by lane
             return self.builder.fadd(self.builder.fmul(a, b), c)
         name = f"llvm.fma.v{self.lanes}f{8 * self.itemsize}"
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
-        )
+        return instruction(self.builder, name, self.vector, a, b, c)
 
     def scaled(self, value: Value, most: Value, rest: Value) -> Value:
         """``value * (most + rest)``, nearly as if rounded once."""
         return self.fma(value, most, self.builder.fmul(value, rest))
-
-    def pairs(self, a: Value, b: Value, c: Value) -> Value:
-        """The products of both 16-bit words of each lane, added to its int32."""
-        name = f"llvm.x86.avx512.vpdpwssd.{8 * machine.VECTOR_BYTES}"  # serves AVX-VNNI too
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, kind, name), [c, a, b]
-        )
 
     def opaque(self, value: Value) -> Value:
         """The same value, of which the optimiser knows nothing."""
@@ -235,10 +219,9 @@ class Code:
     def prefetch(self, pointer: Value, level: int = 2) -> None:
         """Ask the cache of that level for the line at ``pointer``, which may be anywhere."""
         byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
-        call = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
         read, near, data = I32(0), I32(4 - level), I32(1)
-        self.builder.call(call, [self.builder.bitcast(pointer, byte), read, near, data])
+        pointer = self.builder.bitcast(pointer, byte)
+        instruction(self.builder, "llvm.prefetch.p0", ir.VoidType(), pointer, read, near, data)
 
     # --- control flow with values carried in registers ---
 
@@ -320,76 +303,30 @@ class Code:
         return phis
 
 
-def data_pointer(context: Any, builder: Any, array_type: Any, array: Value, at: Value) -> Value:
-    """Pointer to element ``at`` of an array argument, counted along the last axis."""
-    pointer = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(pointer, [at])
-
-
-def define_once(module: Any, name: str, arguments: Sequence[Any], body: Callable[..., None]) -> Any:
-    """A function of the module, written by ``body(builder, *arguments)`` when first asked for.
-
-    It stays a function of its own (never inlined), so several callers share one copy.
-    """
-    kind = ir.FunctionType(ir.VoidType(), arguments)
-    function = cgutils.get_or_insert_function(module, kind, name)
-    if function.is_declaration:
-        function.linkage = "linkonce_odr"
-        function.attributes.update(("noinline", "nounwind"))
-        if machine.TUNED_FOR:  # `add` takes no attribute with a value
-            function.attributes.update([f'"tune-cpu"="{machine.TUNED_FOR}"'])
-        builder = ir.IRBuilder(function.append_basic_block("entry"))
-        body(builder, *function.args)
-        builder.ret_void()
-    return function
-
-
-def call_once(
-    builder: Any, name: str, body: Callable[..., None], arguments: Sequence[Value]
-) -> None:
-    """Call the function of that name, written when first asked for."""
-    kinds = [value.type for value in arguments]
-    builder.call(define_once(builder.module, name, kinds, body), arguments)
-
-
 def call_one_of(
     builder: Any,
     key: Value,
-    variants: Mapping[str, Callable[..., None]],
+    name: str,
+    variants: Mapping[Any, Callable[..., None]],
     arguments: Sequence[Value],
 ) -> None:
-    """Call the ``key``-th variant, each a function of that name written when first asked for."""
+    """Call the ``key``-th variant, each a function of its own (`call_once`)."""
 
-    def call(name: str, body: Callable[..., None]) -> list[Value]:
-        call_once(builder, name, body, arguments)
-        return [I64(0)]
+    def call(variant: Any, body: Callable[..., None]) -> list[Value]:
+        call_once(builder, name, body, arguments, variant)
+        return []
 
     cases = {n: partial(call, *variant) for n, variant in enumerate(variants.items())}
-    Code(builder, arguments[0].type.pointee).choose(key, cases)
+    Code(builder, I64).choose(key, cases)
 
 
-@intrinsic
-def store_fence(typing: Any) -> Any:
+@emitted()
+def store_fence(builder: Any) -> None:
     """Order non-temporal stores before later ones: once at the end of a band."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if machine.IS_X86:
-            kind = ir.FunctionType(ir.VoidType(), [])
-            fence = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.sfence")
-            builder.call(fence, [])
-        else:
-            builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    operation(builder, "fence", ir.VoidType())
 
 
-@intrinsic
-def fetch_add(typing: Any, counter: Any, amount: Any) -> Any:
+@emitted(types.int64)
+def fetch_add(builder: Any, counter: Items, amount: Value) -> Value:
     """Add to ``counter[0]`` (int64) atomically; the value before."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = data_pointer(context, builder, signature.args[0], args[0], I64(0))
-        return builder.atomic_rmw("add", pointer, args[1], "monotonic")
-
-    return types.int64(counter, types.int64), codegen
+    return builder.atomic_rmw("add", counter.at(), amount, "monotonic")

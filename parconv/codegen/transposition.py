@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from .simd import Code, Value
+from .emitted import Value
+from .simd import Code
 
 # Shuffles inside parts of this many bytes, and of whole parts, take one instruction with every
 # vector extension of x86.

@@ -63,10 +63,10 @@ class Work(NamedTuple):
 # for 56 x 56; with every second output 0.8 for 14 x 14, 2.1 for 28 x 28, 6.8 for 56 x 56.  For 16
 # registers as 95 layers drawn at random have it; a pixel that lies apart takes 7 cycles, and 2.7
 # to go there (Zen 3, AVX2, 2026-11).
-WORK = {
+WORK = machine.ISA.choose({
     32: Work(90_000, 160, 580, 450, 170),
     16: Work(11_000, 110, 200, 225, 85),
-}[machine.VECTOR_REGISTERS]
+})  # fmt: skip
 
 
 def applicable(problem: Problem) -> str | None:

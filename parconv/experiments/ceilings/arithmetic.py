@@ -11,21 +11,19 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from parconv.codegen import jit, machine
-from parconv.codegen.simd import I32, I64, Code, data_pointer
+from parconv.codegen.emitted import Items, Value, emitted, instruction
+from parconv.codegen.simd import I32, I64, Code
 
 from .gate import Gate, meet, new_gate
 
 Bytes = NDArray[np.uint8]
-Value = Any  # llvmlite values are untyped
 
 # Independent chains hide the latency of an FMA (4 cycles x 2 to 4 pipes = 8 to 16) and still
 # leave registers for the two operands.
-CHAINS = 12 if machine.VECTOR_REGISTERS == 16 else 16
+CHAINS = machine.ISA.choose({32: 16, 16: 12})
 LINKS = 64  # one-cycle operations in one step of the clock's chain
 
 FLOAT, DOUBLE, I8, I16 = ir.FloatType(), ir.DoubleType(), ir.IntType(8), ir.IntType(16)
@@ -66,9 +64,7 @@ class Arithmetic:
     def emit(self, code: Code, a: Value, m: Value, k: Value) -> Value:
         builder = code.builder
         if self.instruction:
-            kind = ir.FunctionType(a.type, [a.type, m.type, k.type])
-            found = cgutils.get_or_insert_function(builder.module, kind, self.instruction)
-            return builder.call(found, [a, m, k])
+            return instruction(builder, self.instruction, a.type, a, m, k)
         if self.total in (FLOAT, DOUBLE):
             return Code(builder, self.total).fma(a, m, k)
         return builder.add(builder.mul(a, m), k)
@@ -126,28 +122,22 @@ def chains(kind: Arithmetic) -> Callable[[Gate, Bytes, int], None]:
     away.
     """
 
-    def emit(typing: Any, operands: Any, steps: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            code = Code(builder, I64)
-            pointer = data_pointer(context, builder, operands, args[0], I64(0))
-            factors, totals = _vector_of(kind.factor), _vector_of(kind.total)
-            m, k = (
-                builder.load(builder.bitcast(at, factors.as_pointer()), align=1)
-                for at in (pointer, code.at(pointer, machine.VECTOR_BYTES))
-            )
-            zeros = [ir.Constant(totals, [0] * totals.count)] * CHAINS
-            first, *others = code.loop(
-                args[1], zeros, lambda _, *carried: [kind.emit(code, a, m, k) for a in carried]
-            )
-            add = builder.fadd if kind.total in (FLOAT, DOUBLE) else builder.add
-            for other in others:
-                first = add(first, other)
-            builder.store(first, builder.bitcast(pointer, totals.as_pointer()), align=1)
-            return context.get_dummy_value()
-
-        return types.void(operands, types.int64), codegen
-
-    repeat: Any = intrinsic(emit)  # Any: called from compiled code, without ``typing``
+    @emitted()
+    def repeat(builder: Any, operands: Items, steps: Value) -> None:
+        code, pointer = Code(builder, I64), operands.at()
+        factors, totals = _vector_of(kind.factor), _vector_of(kind.total)
+        m, k = (
+            builder.load(builder.bitcast(at, factors.as_pointer()), align=1)
+            for at in (pointer, code.at(pointer, machine.VECTOR_BYTES))
+        )
+        zeros = [ir.Constant(totals, [0] * totals.count)] * CHAINS
+        first, *others = code.loop(
+            steps, zeros, lambda _, *carried: [kind.emit(code, a, m, k) for a in carried]
+        )
+        add = builder.fadd if kind.total in (FLOAT, DOUBLE) else builder.add
+        for other in others:
+            first = add(first, other)
+        builder.store(first, builder.bitcast(pointer, totals.as_pointer()), align=1)
 
     @jit.jit()
     def loop(gate: Gate, operands: Bytes, steps: int) -> None:
@@ -163,17 +153,15 @@ def _vector_of(kind: Any) -> Any:
     return ir.VectorType(kind, _BITS // bits)
 
 
-def _emit_links(typing: Any, value: Any, mask: Any, steps: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        def body(_: Any, value: Value) -> list[Value]:
-            for _ in range(LINKS // 2):
-                value = builder.add(builder.xor(value, args[1]), args[1])
-            return [value]
+@emitted(types.int64)
+def _links(builder: Any, value: Value, mask: Value, steps: Value) -> Value:
+    def body(_: Any, value: Value) -> list[Value]:
+        for _ in range(LINKS // 2):
+            value = builder.add(builder.xor(value, mask), mask)
+        return [value]
 
-        (value,) = Code(builder, I64).loop(args[2], [args[0]], body)
-        return value
-
-    return types.int64(types.int64, types.int64, types.int64), codegen
+    (value,) = Code(builder, I64).loop(steps, [value], body)
+    return value
 
 
 @cache
@@ -182,12 +170,11 @@ def clock_chain() -> Callable[[Gate, int, int, int], int]:
 
     Additions alone would not do: some processors add constants while they rename registers.
     """
-    links: Any = intrinsic(_emit_links)
 
     @jit.jit()
     def loop(gate: Gate, value: int, mask: int, steps: int) -> int:
         meet(gate)
-        return links(value, mask, steps)  # type: ignore[no-any-return]
+        return _links(value, mask, steps)  # type: ignore[no-any-return]
 
     loop(new_gate(1), 1, 3, 1)
     return loop  # type: ignore[no-any-return]

@@ -10,9 +10,10 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from parconv.codegen import jit
+from parconv.codegen.emitted import Value, emitted
+from parconv.codegen.simd import I64
 
 _BASE = ord("C") << 24 | ord("T") << 16  # callgrind's requests, from its header file
 ZERO, START, STOP = _BASE + 1, _BASE + 4, _BASE + 5
@@ -21,23 +22,17 @@ ZERO, START, STOP = _BASE + 1, _BASE + 4, _BASE + 5
 # them, they change nothing, and valgrind reads the request at the address in RAX.
 _MAGIC = "rolq $$3, %rdi; rolq $$13, %rdi; rolq $$61, %rdi; rolq $$51, %rdi; xchgq %rbx, %rbx"
 llvm.initialize_native_asmparser()  # Numba leaves it out, and LLVM aborts without it
-_I64 = ir.IntType(64)
 _WORDS = 6  # the request and five arguments
 
 
-def _emit(typing: Any, code: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        words = cgutils.alloca_once(builder, ir.ArrayType(_I64, _WORDS), zfill=True)
-        builder.store(args[0], builder.bitcast(words, _I64.as_pointer()))
-        address = builder.ptrtoint(words, _I64)
-        kind = ir.FunctionType(_I64, [_I64, _I64])
-        magic = ir.InlineAsm(kind, _MAGIC, "={dx},{ax},0,~{cc},~{memory}", side_effect=True)
-        return builder.call(magic, [address, _I64(0)])
-
-    return types.int64(types.int64), codegen
-
-
-_send: Any = intrinsic(_emit)
+@emitted(types.int64)
+def _send(builder: Any, code: Value) -> Value:
+    words = cgutils.alloca_once(builder, ir.ArrayType(I64, _WORDS), zfill=True)
+    builder.store(code, builder.bitcast(words, I64.as_pointer()))
+    address = builder.ptrtoint(words, I64)
+    kind = ir.FunctionType(I64, [I64, I64])
+    magic = ir.InlineAsm(kind, _MAGIC, "={dx},{ax},0,~{cc},~{memory}", side_effect=True)
+    return builder.call(magic, [address, I64(0)])
 
 
 @jit.jit(keep=True)

@@ -14,12 +14,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from ...codegen import jit, machine
 from ...codegen.elements import converted
+from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.runs import vectors_then_elements
-from ...codegen.simd import I64, Code, Value, data_pointer, define_once
+from ...codegen.simd import I64, Code
 
 
 class _Windows:
@@ -120,39 +120,30 @@ def vectors_of_line(lanes: int, result: Any) -> int:
     return max(1, machine.CACHE_LINE * 8 // (int(result.bitwidth) * lanes))
 
 
-def _call(builder: Any, name: str, kinds: Sequence[Any], arguments: list[Value]) -> None:
-    function = define_once(
-        builder.module,
-        ".".join(["parconv.window", name, *map(str, kinds)]),
-        [argument.type for argument in arguments],
-        lambda inner, *values: getattr(_Windows(kinds, inner, *values), name)(),
-    )
-    builder.call(function, arguments)
+def _call(name: str, builder: Any, kinds: Sequence[Any], *arguments: Value) -> None:
+    def body(inner: Any, *values: Value) -> None:
+        getattr(_Windows(kinds, inner, *values), name)()
+
+    call_once(builder, f"window.{name}", body, arguments, kinds)
 
 
 def _step(name: str) -> Any:
-    def emitted(typing, scratch, at, sums, out, target, lines, taps, more, most, rest):  # fmt: skip
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            place = partial(data_pointer, context, builder, scratch, args[0])
-            arguments = [place(args[1]), place(args[2]), place(args[2]), *args[5:]]
-            past_caches = builder.icmp_signed(">=", args[4], I64(0))
-            with builder.if_else(past_caches) as (as_results, as_sums):
-                with as_results:
-                    if not isinstance(out.dtype, types.Complex):  # else never reached
-                        end = data_pointer(context, builder, out, args[3], args[4])
-                        _call(
-                            builder, name, [scratch.dtype, out.dtype],
-                            [*arguments[:2], end, *arguments[3:]],
-                        )  # fmt: skip
-                with as_sums:
-                    _call(builder, name, [scratch.dtype], arguments)
-            return context.get_dummy_value()
+    @emitted()
+    def step(
+        builder: Any, scratch: Items, at: Value, sums: Value, out: Items, target: Value,
+        lines: Value, taps: Value, more: Value, most: Value, rest: Value,
+    ) -> None:  # fmt: skip
+        source, place, numbers = scratch.at(at), scratch.at(sums), (lines, taps, more, most, rest)
+        past_caches = builder.icmp_signed(">=", target, I64(0))
+        with builder.if_else(past_caches) as (as_results, as_sums):
+            with as_results:
+                if not isinstance(out.dtype, types.Complex):  # else never reached
+                    kinds = scratch.dtype, out.dtype
+                    _call(name, builder, kinds, source, place, out.at(target), *numbers)
+            with as_sums:
+                _call(name, builder, [scratch.dtype], source, place, place, *numbers)
 
-        return types.void(
-            scratch, *[types.int64] * 2, out, *[types.int64] * 4, scratch.dtype, scratch.dtype
-        ), codegen
-
-    return intrinsic(emitted)
+    return step
 
 
 _begin, _widen = _step("begin"), _step("widen")
@@ -216,23 +207,19 @@ def _emit_slide(builder: Any, kinds: Sequence[Any], how: int, *arguments: Value)
     vectors_then_elements(builder, count, code.lanes, one)
 
 
-@intrinsic
-def slide(typing, f, entering, leaving, scratch, sums, count, how):  # fmt: skip
+@emitted()
+def slide(
+    builder: Any, f: Items, entering: Value, leaving: Value, scratch: Items, sums: Value,
+    count: Value, how: Value,
+) -> None:  # fmt: skip
     """Add the pixels of a row of ``f`` to sums, take those of another away, or both."""
+    if not isinstance(f.dtype, types.Integer):  # never reached
+        return
+    arguments = f.at(entering), f.at(leaving), scratch.at(sums), count
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = f.dtype, scratch.dtype
-        if not isinstance(f.dtype, types.Integer):  # never reached
-            return context.get_dummy_value()
-        rows = [data_pointer(context, builder, f, args[0], place) for place in args[1:3]]
-        target = data_pointer(context, builder, scratch, args[3], args[4])
+    def case(how: int) -> Sequence[Value]:
+        _emit_slide(builder, (f.dtype, scratch.dtype), how, *arguments)
+        return []
 
-        def case(how: int) -> Sequence[Value]:
-            _emit_slide(builder, kinds, how, *rows, target, args[5])
-            return []
-
-        code = Code(builder, target.type.pointee)
-        code.choose(args[6], {how: partial(case, how) for how in (ENTER, LEAVE, BOTH)})
-        return context.get_dummy_value()
-
-    return types.void(f, *[types.int64] * 2, scratch, *[types.int64] * 3), codegen
+    code = Code(builder, scratch.element)
+    code.choose(how, {how: partial(case, how) for how in (ENTER, LEAVE, BOTH)})

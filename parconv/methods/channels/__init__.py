@@ -81,10 +81,10 @@ class Work(NamedTuple):
 # 512 @ 7 0.69, 16 -> 32 @ 28 0.86, 64 -> 16 @ 28 0.93, 64 -> 8 @ 28 1.31, 4 -> 16 @ 56 1.22; 1x1
 # 256 -> 64 @ 56 0.82, 64 -> 64 @ 28 0.88, 16 -> 64 @ 28 1.02, 8 -> 64 @ 28 1.11.  For 16 registers
 # as 240 layers drawn at random have it, the middle 90 % within 0.6 and 1.4 (Zen 3, AVX2, 2026-11).
-WORK = {
+WORK = machine.ISA.choose({
     32: Work(1.04, 1.2, 56, 0, 7, 0, 0, 0),
     16: Work(0.95, 1.2, 32, 56, 6.8, 1.1, 1.1, 480),
-}[machine.VECTOR_REGISTERS]
+})  # fmt: skip
 
 
 def applicable(problem: Problem) -> str | None:

@@ -16,16 +16,15 @@ from functools import partial
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from ...codegen import machine
-from ...codegen.simd import I64, Code, Value, data_pointer, define_once
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I64, Code
 from ...codegen.transposition import columns, transposed
 
 # Pixels x `VECTORS` sums, the weights of as many vectors and one pixel fill the registers; LLVM
 # spills none of them in the loop.
-PIXELS = {32: 14, 16: 6}[machine.VECTOR_REGISTERS]
+PIXELS = machine.ISA.choose({32: 14, 16: 6})
 VECTORS = 2
 EVERY = (1 << PIXELS) - 1  # all pixels of a tile, as bits
 # Channels by which weights are fetched early: the steps between pixels of few rows and columns
@@ -225,49 +224,24 @@ class _Tile:
         code.loop(self.number(SEGMENTS), [], one, rolled=True)
 
 
-def _emit(builder: Any, *arguments: Value, vectors: int) -> None:
-    _Tile(builder, vectors, *arguments).emit()
-
-
-def _bytes(context: Any, builder: Any, kind: Any, array: Value, at: Value) -> Value:
-    """Pointer to byte ``at`` of an array."""
-    start = context.make_array(kind)(context, builder, array).data
-    return builder.gep(builder.bitcast(start, I8.as_pointer()), [at])
-
-
-@intrinsic
-def tile(typing, source, source_at, taps, taps_at, table, out, out_at, vectors):
+@emitted()
+def tile(
+    builder: Any, source: Items, source_at: Value, taps: Items, taps_at: Value, table: Items,
+    out: Items, out_at: Value, vectors: Value,
+) -> None:  # fmt: skip
     """Compute the tile of some vectors that ``table`` describes; it begins at bytes of the arrays.
 
     At its first pixel under the first tap and channel, at its weights, and in the result at the
     first row and column of its first channel.
     """
-    numbers = [types.int64] * 4
-    signature = types.void(source, numbers[0], taps, numbers[1], table, out, numbers[2], numbers[3])
+    pointers = [source.at(source_at, I8), taps.at(taps_at), table.at(), out.at(out_at, I8)]
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        kind = context.get_data_type(kinds[2].dtype)
-        byte = I8.as_pointer()
-        pointers = [
-            _bytes(context, builder, kinds[0], args[0], args[1]),
-            data_pointer(context, builder, kinds[2], args[2], args[3]),
-            data_pointer(context, builder, kinds[4], args[4], I64(0)),
-            _bytes(context, builder, kinds[5], args[5], args[6]),
-        ]
-        code = Code(builder, kind)
+    def call(vectors: int) -> list[Value]:
+        def body(inner: Any, *values: Value) -> None:
+            _Tile(inner, vectors, *values).emit()
 
-        def call(vectors: int) -> list[Value]:
-            function = define_once(
-                builder.module,
-                f"parconv.channels.{kind}.{vectors}",
-                [byte, kind.as_pointer(), I64.as_pointer(), byte],
-                partial(_emit, vectors=vectors),
-            )
-            builder.call(function, pointers)
-            return []
+        call_once(builder, "channels", body, pointers, (taps.element, vectors))
+        return []
 
-        code.choose(args[7], {n: partial(call, n) for n in range(1, VECTORS + 1)})
-        return context.get_dummy_value()
-
-    return signature, codegen
+    cases = {n: partial(call, n) for n in range(1, VECTORS + 1)}
+    Code(builder, taps.element).choose(vectors, cases)

@@ -48,20 +48,20 @@ UNIT = "planes"
 # 0.20; 96 x 28 x 28 at 7x7 1.34, 0.33 (Zen 5, 2026-11).  For 16 registers as 73 layers drawn at
 # random have it, the middle 90 % within 0.6 and 1.3 (Zen 3, AVX2, 2026-11): many taps and sums do
 # not fit there.
-VECTOR_SHARE = {
+VECTOR_SHARE = machine.ISA.choose({
     32: {3: 0.4, 5: 0.7, 7: 0.8}, 16: {3: 2.3, 5: 1.25, 7: 1.1},
-}[machine.VECTOR_REGISTERS]  # fmt: skip
-PLANE_WORK = {32: 300, 16: 3900}[machine.VECTOR_REGISTERS]
+})  # fmt: skip
+PLANE_WORK = machine.ISA.choose({32: 300, 16: 3900})
 # Cycles of a vector of channels of one output, where channels lie side by side.
-SIDE_CYCLES = {
+SIDE_CYCLES = machine.ISA.choose({
     32: {3: 5.0, 5: 18.0, 7: 40.0}, 16: {3: 11.5, 5: 38.0, 7: 75.0},
-}[machine.VECTOR_REGISTERS]  # fmt: skip
+})  # fmt: skip
 # Of a pixel that is read, and an output that is written, by itself (1.4 and 1.1 ns there).
 GATHER_CYCLES, SCATTER_CYCLES = 2.5, 1.9
 # The same where several filters share an image: little is read that the sweep could hide behind.
 # Milliseconds for 512 images of 28 x 28 under 32 filters, and predicted without / so: 5x5 3.5,
 # 2.3 / 3.6; 7x7 6.6, 4.0 / 6.5 (Zen 5, 2026-11).
-SHARED = {32: 1.75, 16: 1.0}[machine.VECTOR_REGISTERS]
+SHARED = machine.ISA.choose({32: 1.75, 16: 1.0})
 FEW = 4  # of the bands that are asked for one is enough
 WIDEST = 16  # vectors in a row of output
 

@@ -11,20 +11,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
-
 from ...codegen import machine
-from ...codegen.simd import I64, Code, Value, call_once, call_one_of, data_pointer
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I64, Code, call_one_of
 from .sweep import KEPT, SIZES, STRIDES
 
 # Rows of output of a tile, for strides of 1 and 2: sums, taps that are kept and a pixel fit the
 # registers.  Of every second output 32 x 144 x 56 x 56 with 2, 3, 4 rows: 2.3 2.1 2.05 ms.
-HIGH = {
+HIGH = machine.ISA.choose({
     32: {3: (7, 4), 5: (4, 4), 7: (2, 2)},
     16: {3: (3, 2), 5: (2, 2), 7: (1, 1)},
-}[machine.VECTOR_REGISTERS]
+})  # fmt: skip
 STORE, STREAM, MASK = range(3)  # all lanes, past the caches, some lanes
 
 
@@ -163,20 +160,21 @@ class _Tiles:
         code.choose(self.mode, {key: partial(put, how) for key, how in ways.items()})
 
 
-def _emit(builder: Any, name: str, key: Value, *arguments: Value) -> None:
+def _emit(builder: Any, key: Value, *arguments: Value) -> None:
     """A function that chooses among tiles, each a function of its own."""
 
     def body(tile: Tile) -> Callable[..., None]:
         return lambda inner, *values: _Tiles(inner, tile, *values).emit()
 
-    variants = {f"{name}.{'.'.join(map(str, map(int, tile)))}": body(tile) for tile in TILES}
-    call_one_of(builder, key, variants, arguments)
+    call_one_of(builder, key, "maps", {tile: body(tile) for tile in TILES}, arguments)
 
 
-@intrinsic
+@emitted()
 def channel_tiles(
-    typing, key, f, at, image, scratch, zeros, taps, filters, out, result, ahead, count,
-):  # fmt: skip
+    builder: Any, key: Value, f: Items, at: Value, image: Sequence[Value], scratch: Items,
+    zeros: Value, taps: Items, filters: Sequence[Value], out: Items, result: Sequence[Value],
+    ahead: Sequence[Value], count: Value,
+) -> None:  # fmt: skip
     """Emit a call that computes a tile's rows of pixels for ``count`` vectors of channels.
 
     ``key`` counts through `TILES`.  ``at`` is where the first output meets the first row;
@@ -186,23 +184,10 @@ def channel_tiles(
     row and from one pixel to the next, how to store, and the lanes to store.  ``ahead`` = how many
     vectors of channels on to prefetch, and elements from there to where the next tiles begin.
     """
-    signature = types.void(
-        key, f, at, image, scratch, zeros, taps, filters, out, result, ahead, count
-    )
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        def pointer(array: int, at: Value) -> Value:
-            return data_pointer(context, builder, signature.args[array], args[array], at)
-
-        image, filters, result, ahead = (
-            cgutils.unpack_tuple(builder, args[n]) for n in (3, 7, 9, 10)
-        )
-        arguments = [
-            args[0], pointer(1, args[2]), *image, pointer(4, args[5]), pointer(6, filters[0]),
-            filters[1], *result[:2], pointer(8, result[2]), *result[3:], *ahead, args[11],
-        ]  # fmt: skip
-        name = f"parconv.channels.{arguments[1].type.pointee}"
-        call_once(builder, name, lambda inner, *values: _emit(inner, name, *values), arguments)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    first, step = filters
+    rows, pixels, target, *ways = result
+    arguments = [
+        key, f.at(at), *image, scratch.at(zeros), taps.at(first), step, rows, pixels,
+        out.at(target), *ways, *ahead, count,
+    ]  # fmt: skip
+    call_once(builder, "maps", _emit, arguments)

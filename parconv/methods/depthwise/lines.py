@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from ...codegen import machine
-from ...codegen.simd import I64, Code, Value, data_pointer
+from ...codegen.emitted import Items, Value, emitted
+from ...codegen.simd import I64, Code
 
 
 def line_of(code: Code) -> int:
@@ -55,17 +54,12 @@ def _move(code: Code, source: Value, target: Value, store: Callable[..., None]) 
         store(code.load(code.at(source, lane)), code.at(target, lane))
 
 
-@intrinsic
-def leave(typing: Any, scratch: Any, base: Any, out: Any, run: Any, place: Any, large: Any) -> Any:
+@emitted()
+def leave(
+    builder: Any, scratch: Items, base: Value, out: Items, run: Value, place: Sequence[Value],
+    large: Value,
+) -> None:  # fmt: skip
     """Emit `drain` of ``place`` = elements, and how many are not ours, to element ``run``."""
-    signature = types.void(scratch, types.int64, out, types.int64, place, types.int64)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        start = data_pointer(context, builder, signature.args[0], args[0], args[1])
-        target = data_pointer(context, builder, signature.args[2], args[2], args[3])
-        filled, skip = cgutils.unpack_tuple(builder, args[4])
-        code = Code(builder, start.type.pointee)
-        drain(code, start, args[5], [filled, target, skip])
-        return context.get_dummy_value()
-
-    return signature, codegen
+    filled, skip = place
+    code = Code(builder, scratch.element)
+    drain(code, scratch.at(base), large, [filled, out.at(run), skip])

@@ -10,17 +10,15 @@ from functools import partial
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from ...codegen import machine
-from ...codegen.simd import I1, I64, Code, Value, call_once, call_one_of, data_pointer
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I1, I64, Code, call_one_of
 from .lines import drain, line_of
 from .sweep import SIZES, STRIDES, VECTORS, Kind, Sweep
 
 # Whether vectors are loaded and stored under masks, which keep them inside the rows.
-MASKED = machine.IS_X86 and machine.VECTOR_BYTES == 64
+MASKED = machine.ISA.masks
 NEVER = 1 << 62  # elements that scratch never holds
 KINDS = [
     Kind(size, stride, vectors) for size in SIZES for stride in STRIDES for vectors in VECTORS[size]
@@ -221,21 +219,22 @@ def _order(code: Code) -> list[int]:
     ]
 
 
-def _emit(builder: Any, name: str, key: Value, *arguments: Value) -> None:
+def _emit(builder: Any, key: Value, *arguments: Value) -> None:
     """A function that chooses among the kinds, each a function of its own."""
 
     def body(kind: Kind) -> Callable[..., None]:
         made = _Strip if kind.planes == 1 else _Pair
         return lambda inner, *values: made(inner, kind, *values).emit()
 
-    variants = {f"{name}.{kind.name}": body(kind) for kind in KINDS}
-    call_one_of(builder, key, variants, arguments)
+    call_one_of(builder, key, "strip", {kind: body(kind) for kind in KINDS}, arguments)
 
 
-@intrinsic
+@emitted()
 def sweep_strip(
-    typing, key, f, scratch, image, taps, taps_at, size, layout, strip, out, result
-):  # fmt: skip
+    builder: Any, key: Value, f: Items, scratch: Items, image: Sequence[Value], taps: Items,
+    taps_at: Value, size: Sequence[Value], layout: Items, strip: Sequence[Value], out: Items,
+    result: Sequence[Value],
+) -> None:  # fmt: skip
     """Emit a call that computes ``size`` = rows of one strip and planes, which follow one another.
 
     ``key`` counts through `KINDS`.  ``image`` = whether it is ``f`` (else in scratch), where the
@@ -246,29 +245,16 @@ def sweep_strip(
     base, how many elements leave it together, for which element of ``out``, how many of them are
     not ours, and whether they go past the caches.
     """
-    signature = types.void(key, f, scratch, image, taps, taps_at, size, layout, strip, out, result)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        def pointer(array: int, at: Value) -> Value:
-            return data_pointer(context, builder, signature.args[array], args[array], at)
-
-        in_place, at, plane, row, first, rows, ahead = cgutils.unpack_tuple(builder, args[3])
-        direct, to, out_row, out_plane, base, limit, run, skip, large = cgutils.unpack_tuple(
-            builder, args[10]
-        )
-        table, last = cgutils.unpack_tuple(builder, args[8])
-        source = builder.select(_true(builder, in_place), pointer(1, at), pointer(2, at))
-        outs = builder.select(_true(builder, direct), pointer(9, I64(0)), pointer(2, base))
-        arguments = [
-            args[0], source, plane, row, first, rows, ahead, pointer(4, args[5]),
-            *cgutils.unpack_tuple(builder, args[6]), pointer(7, table), last, outs, to, out_row,
-            out_plane, limit, pointer(9, run), skip, large,
-        ]  # fmt: skip
-        name = f"parconv.strip.{source.type.pointee}"
-        call_once(builder, name, lambda inner, *values: _emit(inner, name, *values), arguments)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    in_place, at, *steps = image
+    direct, to, out_row, out_plane, base, limit, run, skip, large = result
+    table, last = strip
+    source = builder.select(_true(builder, in_place), f.at(at), scratch.at(at))
+    outs = builder.select(_true(builder, direct), out.at(), scratch.at(base))
+    arguments = [
+        key, source, *steps, taps.at(taps_at), *size, layout.at(table), last, outs, to, out_row,
+        out_plane, limit, out.at(run), skip, large,
+    ]  # fmt: skip
+    call_once(builder, "strip", _emit, arguments)
 
 
 def _true(builder: Any, number: Value) -> Value:

@@ -13,15 +13,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ...codegen import machine
-from ...codegen.simd import I64, Code, Value
+from ...codegen.emitted import Value
+from ...codegen.simd import I64, Code
 
 KEPT = 3  # the largest filter whose taps stay in registers
 SIZES, STRIDES = (3, 5, 7), (1, 2)
 # Sums under way, pixels and taps fit the registers: 3, 5, 7 taps a side.
-VECTORS = {
+VECTORS: dict[int, tuple[int, ...]] = machine.ISA.choose({
     32: {3: (1, 2, 3, 4, 7), 5: (1, 2, 4), 7: (1, 2)},
     16: {3: (1, 2, 4), 5: (1, 2), 7: (1,)},
-}[machine.VECTOR_REGISTERS]
+})  # fmt: skip
 
 
 class Kind(NamedTuple):
@@ -39,10 +40,6 @@ class Kind(NamedTuple):
     def under_way(self) -> int:
         """Rows of outputs that one input row may add to."""
         return -(-self.size // self.stride)
-
-    @property
-    def name(self) -> str:
-        return ".".join(map(str, map(int, self)))
 
 
 class Sweep:

@@ -10,18 +10,19 @@ from collections.abc import Sequence
 from functools import partial
 
 from ...codegen import machine
-from ...codegen.simd import I64, Value
+from ...codegen.emitted import Value
+from ...codegen.simd import I64
 from .pairs import CROSSED, CROSSED_KIND, MEMBERS, SUM_KINDS
 from .tile import ROWS, TABLE, Tile
 
 # Rows of a tile: two pixels and three weights need registers beside its sums.
-HIGH = min(ROWS, 4) if machine.VECTOR_REGISTERS == 16 else ROWS
+HIGH = machine.ISA.choose({32: ROWS, 16: min(ROWS, 4)})
 
 
 class DifferenceTile(Tile):
     """Emits tiles of one width."""
 
-    name = "parconv.differences"
+    name = "differences"
 
     def finished(self, sums: list[Value], taps: Value) -> list[Value]:
         """Scaled, where the pass asks, by the number that two after the taps make together."""

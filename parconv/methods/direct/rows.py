@@ -1,13 +1,14 @@
 """Rows of tiles: what the kernel calls, for sums of products or of differences."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from ...codegen.simd import I64, Code, Value, call_once, data_pointer
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I64, Code
 from .difference import HIGH, DifferenceTile
 from .tile import COLUMNS, PREFETCH, ROWS, TALL, VECTORS, Conversion, Tile
 
@@ -53,11 +54,12 @@ def _emit_rows(
             tiles(high, 1, done, rest)
 
 
-@intrinsic
+@emitted()
 def tile_rows(
-    typing, source, at, rows, taps, taps_at, layout, steps_at, target, target_at, image, ahead,
-    size, out,
-):  # fmt: skip
+    builder: Any, source: Items, at: Value, rows: Sequence[Value], taps: Items, taps_at: Value,
+    layout: Items, steps_at: Value, target: Items, target_at: Value, image: Items,
+    ahead: Sequence[Value], size: Sequence[Value], out: Items,
+) -> None:  # fmt: skip
     """Emit a call that computes ``size`` = (rows, at least `ROWS`; vector columns) of outputs.
 
     ``rows`` = elements from one source row to the next, the same times the stride, elements from
@@ -66,58 +68,39 @@ def tile_rows(
     of results, whatever the target: one function serves both.  Emits nothing where source and taps
     differ in type: such a call is never reached.
     """
-    signature = types.void(
-        source, at, rows, taps, taps_at, layout, steps_at, target, target_at, image, ahead,
-        size, out,
-    )  # fmt: skip
+    sums = taps.dtype
+    if source.dtype != sums or isinstance(target.dtype, types.Complex):
+        return
+    convert, variant = None, []
+    if out.dtype != sums and not isinstance(out.dtype, types.Complex):
+        convert = Conversion((sums, out.dtype), out.element)
+        variant.append(out.dtype)
+    row, step, out_row, flags = rows
+    ahead_at, *ahead_steps = ahead
+    start = fetched = source.at(at)
+    if isinstance(image.dtype, types.Complex):
+        flags = builder.and_(flags, I64(~PREFETCH))
+    else:
+        fetched = image.at(ahead_at)
+        variant.append(image.dtype)
+    steps = layout.at(steps_at)
+    arguments = [
+        *size, start, row, step, taps.at(taps_at), steps,
+        builder.bitcast(target.at(target_at), taps.element.as_pointer()), out_row,
+        builder.mul(out_row, I64(target.itemsize)), fetched, *ahead_steps, flags,
+    ]  # fmt: skip
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        sum_kind, target_kind, result = kinds[3].dtype, kinds[7].dtype, kinds[12].dtype
-        if kinds[0].dtype != sum_kind or isinstance(target_kind, types.Complex):
-            return context.get_dummy_value()
-        kind = context.get_data_type(sum_kind)
-        element = kind.as_pointer()
-        convert, name = None, str(kind)
-        if result != sum_kind and not isinstance(result, types.Complex):
-            convert = Conversion((sum_kind, result), context.get_data_type(result))
-            name += f".{result}"
+    def call(tile: Any) -> None:
+        body = partial(_emit_rows, convert=convert, tile=tile)
+        call_once(builder, tile.name, body, arguments, variant)
 
-        def pointer(array: int, at: Value) -> Value:
-            return data_pointer(context, builder, kinds[array], args[array], at)
-
-        row, step, out_row, flags = (builder.extract_value(args[2], i) for i in range(4))
-        ahead_at, ahead_row, ahead_step = (builder.extract_value(args[10], i) for i in range(3))
-        height, vectors = (builder.extract_value(args[11], i) for i in range(2))
-        size = context.get_abi_sizeof(context.get_data_type(target_kind))
-        out_bytes = builder.mul(out_row, I64(size))
-        start = pointer(0, args[1])
-        ahead, pixel = start, kinds[9].dtype
-        if isinstance(pixel, types.Complex):
-            flags = builder.and_(flags, I64(~PREFETCH))
-        else:
-            ahead = pointer(9, ahead_at)
-            name += f".{pixel}"
-        arguments = [
-            height, vectors, start, row, step, pointer(3, args[4]), pointer(5, args[6]),
-            builder.bitcast(pointer(7, args[8]), element), out_row, out_bytes, ahead, ahead_row,
-            ahead_step, flags,
-        ]  # fmt: skip
-
-        def call(tile: Any) -> None:
-            body = partial(_emit_rows, convert=convert, tile=tile)
-            call_once(builder, f"{tile.name}.{name}", body, arguments)
-
-        if kind == I64:  # exact in any order
+    if taps.element == I64:  # exact in any order
+        call(Tile)
+        return
+    columns = builder.load(builder.gep(steps, [I64(COLUMNS)]))
+    products = builder.icmp_signed(">", columns, I64(0))
+    with builder.if_else(products) as (of_products, of_differences):
+        with of_products:
             call(Tile)
-            return context.get_dummy_value()
-        columns = builder.load(builder.gep(arguments[6], [I64(COLUMNS)]))
-        products = builder.icmp_signed(">", columns, I64(0))
-        with builder.if_else(products) as (of_products, of_differences):
-            with of_products:
-                call(Tile)
-            with of_differences:
-                call(DifferenceTile)
-        return context.get_dummy_value()
-
-    return signature, codegen
+        with of_differences:
+            call(DifferenceTile)

@@ -19,7 +19,8 @@ import numpy as np
 
 from ...codegen import machine
 from ...codegen.elements import converted
-from ...codegen.simd import I64, Code, Value
+from ...codegen.emitted import Value
+from ...codegen.simd import I64, Code
 
 # (rows, vectors, group): rows x vectors accumulators + group weights + one input vector must fit
 # the register file, and at least 8 accumulators must hide the latency of the multiply-add.
@@ -33,11 +34,14 @@ from ...codegen.simd import I64, Code, Value
 # 65 / 70, 7x7 79 / 79, 15x15 87 / 95, 1x15 43 / 40, 1x31 49 / 43; with 2 columns of a single row
 # 1x15 35, 1x31 38, though weights spill with 5.  Rows 4 KiB apart share the sets of a cache of
 # 32 KiB: 2048 x 2048 at 3x3 40 / 33, at 7x7 61 / 58.  Without FMA products need registers, too.
-_SHAPES = {
-    (32, True): (6, 3, 7, 5), (32, False): (6, 3, 7, 5),
-    (16, True): (6, 2, 3, 5), (16, False): (4, 2, 4, 4),
-}  # fmt: skip
-ROWS, VECTORS, GROUP, FLAT = _SHAPES[machine.VECTOR_REGISTERS, machine.HAS_FMA]
+_LOW = (4, 2, 4, 4)
+SHAPES: dict[int | str, tuple[int, int, int, int]] = {
+    32: (6, 3, 7, 5),
+    16: (6, 2, 3, 5),
+    "AVX": _LOW,
+    "SSE": _LOW,
+}
+ROWS, VECTORS, GROUP, FLAT = machine.ISA.choose(SHAPES)
 # Rows of a tile that is one vector wide: as many sums, to hide the latency.  Microseconds at 3x3,
 # with lower ones alone and so: 256 x 256 12.0 -> 11.5, 258 x 290 9.8 -> 9.3 (Zen 5, 2026-11).
 TALL = ROWS * VECTORS
@@ -132,7 +136,7 @@ class Conversion(NamedTuple):
 class Tile:
     """Emits tiles of one width; the attributes are IR values of the function's arguments."""
 
-    name = "parconv.tile"
+    name = "tile"
 
     def __init__(
         self, builder: Any, convert: Any, rows: int, vectors: int, *arguments: Value

@@ -20,11 +20,11 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from ...codegen import machine
-from ...codegen.simd import I32, I64, Code, Value, call_one_of, data_pointer
+from ...codegen.emitted import Items, Value, emitted, instruction
+from ...codegen.operations import operation
+from ...codegen.simd import I32, I64, Code, call_one_of
 
 I8, I16 = ir.IntType(8), ir.IntType(16)
 
@@ -32,14 +32,14 @@ I8, I16 = ir.IntType(8), ir.IntType(16)
 # AVX-512, Zen 5, 2026-11, one core, in cache, GMAC/s of those used at 3x3 / 5x5 / 7x7 / 11x11 of a
 # peak of 527: 6x7 332/464/470/479, 5x7 300/459/467/456, 4x8 293/432/464/471, 6x4 343/383/459/470;
 # no vector register is spilled in any of them.
-ROWS, GROUP = {32: (6, 7), 16: (2, 4)}[machine.VECTOR_REGISTERS]
+ROWS, GROUP = machine.ISA.choose({32: (6, 7), 16: (2, 4)})
 CROSSED_ROWS = 4  # of a tile that also holds four columns; with 6 it spills
 TOGETHER = 4  # taps that one instruction multiplies
 WIDTH = machine.VECTOR_BYTES  # outputs of a row of a tile
 WIDEST_STEP = 4  # bytes between taps: the windows of four outputs then span 16
 # Taps of a row side by side, or apart; side by side and those of the last column one below another.
 ADJACENT, APART, CROSSED = "adjacent", "apart", "crossed"
-ORDERS = (ADJACENT, APART, CROSSED) if machine.VECTOR_REGISTERS == 32 else (ADJACENT, APART)
+ORDERS = (ADJACENT, APART, CROSSED)[: machine.ISA.choose({32: 3, 16: 2})]
 STREAM, PREFETCH = 1, 2  # as flags: store past the caches, fetch rows of the image
 
 # What the tile loops over, as int64 numbers: fours of columns, bytes from a tap to the next, number
@@ -222,13 +222,11 @@ class _Tile:
             return self.builder.bitcast(found, self.code.vector)
         found = self.bytes.load(self.code.at(pixel, TOGETHER * n))
         places = self.builder.bitcast(self.places, found.type)
-        found = self.instruction("pshuf.b", found.type, found, places)
+        found = operation(self.builder, "bytes", found.type, found, places)
         return self.builder.bitcast(found, self.code.vector)
 
     def dot(self, total: Value, window: Value, weight: Value) -> Value:
-        # this name serves AVX-VNNI too; LLVM before 22 knows no vectors of bytes here
-        name = f"llvm.x86.avx512.vpdpbusd.{8 * machine.VECTOR_BYTES}"
-        return self.call(name, total.type, total, window, weight)
+        return operation(self.builder, "dot4", total.type, total, window, weight)
 
     # --- results ---
 
@@ -261,9 +259,9 @@ class _Tile:
         first, second, third, fourth = sums
         pairs = ((first, third), (second, fourth)) if self.adjacent else (sums[:2], sums[2:])
         words = ir.VectorType(I16, 2 * self.code.lanes)
-        halves = [self.instruction("packssdw", words, *pair) for pair in pairs]
-        sign = "s" if self.kind.signed else "u"
-        found = self.instruction(f"pack{sign}swb", self.bytes.vector, *halves)
+        halves = [operation(self.builder, "words", words, *pair) for pair in pairs]
+        name = "signed" if self.kind.signed else "unsigned"
+        found = operation(self.builder, name, self.bytes.vector, *halves)
         if not self.adjacent:
             return found
         order = [n // 16 * 16 + (0, 8, 4, 12)[n % 4] + n % 16 // 4 for n in range(WIDTH)]
@@ -297,34 +295,18 @@ class _Tile:
         for name, limit in (("smax", kind.minval), ("smin", kind.maxval)):
             if types.int32.minval < limit < types.int32.maxval:
                 bound = ir.Constant(value.type, [limit] * count)
-                value = self.call(f"llvm.{name}.v{count}i32", value.type, value, bound)
+                value = instruction(builder, f"llvm.{name}.v{count}i32", value.type, value, bound)
         if kind.bitwidth == 32:
             return value
         vector = ir.VectorType(ir.IntType(kind.bitwidth), count)
         return (builder.trunc if kind.bitwidth < 32 else builder.sext)(value, vector)
 
-    # --- instructions ---
 
-    def instruction(self, name: str, result: Any, *arguments: Value) -> Value:
-        """One that shuffles within 16 bytes; its name depends on the width of the vectors."""
-        wide = machine.VECTOR_BYTES == 64
-        full = f"llvm.x86.avx512.{name}.512" if wide else f"llvm.x86.avx2.{name}"
-        return self.call(full, result, *arguments)
-
-    def call(self, name: str, result: Any, *arguments: Value) -> Value:
-        kind = ir.FunctionType(result, [argument.type for argument in arguments])
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        return self.builder.call(function, arguments)
-
-
-def _emit_row(builder: Any, *arguments: Value, kind: Any, element: Any, order: str) -> None:
-    _Tile(builder, kind, element, order, *arguments[:-1]).emit(arguments[-1])
-
-
-@intrinsic
+@emitted()
 def tile_row(
-    typing, cells, taps, layout, steps_at, target, out, f, places, count, how
-):  # fmt: skip
+    builder: Any, cells: Items, taps: Items, layout: Items, steps_at: Value, target: Items,
+    out: Items, f: Items, places: Sequence[Value], count: Value, how: Sequence[Value],
+) -> None:  # fmt: skip
     """Emit a call that computes a row of ``count`` tiles side by side.
 
     ``places`` are bytes: of the source in ``cells`` or ``f`` and from row to row of it, of
@@ -332,36 +314,15 @@ def tile_row(
     those.  Results have the type of ``out``, whatever the target's.  ``how`` = the order of taps,
     the flags, and whether the source is ``f``.
     """
-    signature = types.void(
-        cells, taps, layout, types.int64, target, out, f, types.UniTuple(types.int64, 6),
-        types.int64, types.UniTuple(types.int64, 3),
-    )  # fmt: skip
+    source_at, row_step, out_at, out_row, ahead_at, ahead_row = places
+    order, flags, direct = how
+    direct = builder.icmp_signed("!=", direct, I64(0))
+    source = builder.select(direct, f.at(source_at, I8), cells.at(source_at, I8))
+    values = [source, row_step, taps.at(), layout.at(steps_at), target.at(out_at, I8), out_row,
+              f.at(ahead_at, I8), ahead_row, flags, count]  # fmt: skip
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        source_at, row_step, out_at, out_row, ahead_at, ahead_row = (
-            builder.extract_value(args[7], n) for n in range(6)
-        )
+    def emit(name: str, inner: Any, *values: Value) -> None:
+        _Tile(inner, out.dtype, out.element, name, *values[:-1]).emit(values[-1])
 
-        def place(array: int, at: Value) -> Value:
-            start = data_pointer(context, builder, kinds[array], args[array], I64(0))
-            return builder.gep(builder.bitcast(start, I8.as_pointer()), [at])
-
-        order, flags, direct = (builder.extract_value(args[9], n) for n in range(3))
-        direct = builder.icmp_signed("!=", direct, I64(0))
-        source = builder.select(direct, place(6, source_at), place(0, source_at))
-        taps = data_pointer(context, builder, kinds[1], args[1], I64(0))
-        steps = data_pointer(context, builder, kinds[2], args[2], args[3])
-        values = [source, row_step, taps, steps, place(4, out_at), out_row,
-                  place(6, ahead_at), ahead_row, flags, args[8]]  # fmt: skip
-        element = context.get_data_type(out.dtype)
-        variants = {
-            f"parconv.dot.{name}.{out.dtype}": partial(
-                _emit_row, kind=out.dtype, element=element, order=name
-            )
-            for name in ORDERS
-        }
-        call_one_of(builder, order, variants, values)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    variants = {(name, out.dtype): partial(emit, name) for name in ORDERS}
+    call_one_of(builder, order, "dot", variants, values)

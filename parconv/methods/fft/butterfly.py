@@ -8,7 +8,8 @@ sizes between powers of two, of which an image often wastes less.
 import math
 from collections.abc import Callable, Sequence
 
-from ...codegen.simd import Code, Value
+from ...codegen.emitted import Value
+from ...codegen.simd import Code
 
 Complex = tuple[Value, Value]  # vectors of real and of imaginary parts
 

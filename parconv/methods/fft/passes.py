@@ -11,12 +11,11 @@ that take their sizes at run time: one compilation serves transforms of every si
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from numba import types
-from numba.extending import intrinsic
-
-from ...codegen.simd import I64, Code, Value, data_pointer, define_once
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I64, Code
 from ...codegen.transposition import columns, transposed, untransposed
 from .butterfly import Complex, dft, product, swapped
 from .spectrum import BIG, ODD, SMALL
@@ -249,40 +248,23 @@ _RADICES = {
 }  # fmt: skip
 
 
-def _call_pass(builder: Any, name: str, radix: int, arguments: Sequence[Value]) -> None:
-    kind = arguments[0].type.pointee
-    function = define_once(
-        builder.module,
-        f"parconv.fft.{name}{radix}.{kind}",
-        [argument.type for argument in arguments],
-        lambda inner, *values: getattr(_Pass(radix, inner, *values), name)(),
-    )
-    builder.call(function, arguments)
-
-
-@intrinsic(prefer_literal=True)
-def run_pass(typing, which, radix, scratch, source, target, constants, table, sizes):  # fmt: skip
+@emitted(known=["which"])
+def run_pass(
+    builder: Any, which: int, radix: Value, scratch: Items, source: Value, target: Value,
+    constants: Items, table: Value, sizes: Sequence[Value],
+) -> None:  # fmt: skip
     """Emit a call of the pass ``which``, from and to places in ``scratch``.
 
     ``table`` = place in ``constants`` of twiddle factors, or of a spectrum; ``sizes`` are four
     numbers, which the passes explain.
     """
-    name = _BODIES[which.literal_value]
-    signature = types.void(which, radix, scratch, source, target, constants, table, sizes)
+    name = _BODIES[which]
+    arguments = [scratch.at(source), scratch.at(target), constants.at(table), *sizes]
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        pointers = [
-            data_pointer(context, builder, kinds[2], args[2], args[3]),
-            data_pointer(context, builder, kinds[2], args[2], args[4]),
-            data_pointer(context, builder, kinds[5], args[5], args[6]),
-        ]
-        numbers = [builder.extract_value(args[7], n) for n in range(4)]
-        arguments = [*pointers, *numbers]
-        for radix in _RADICES.get(name, (BIG,)):
-            asked = builder.icmp_signed("==", args[1], args[1].type(radix))
-            with builder.if_then(asked):
-                _call_pass(builder, name, radix, arguments)
-        return context.get_dummy_value()
+    def emit(radix: int, inner: Any, *values: Value) -> None:
+        getattr(_Pass(radix, inner, *values), name)()
 
-    return signature, codegen
+    for one in _RADICES.get(name, (BIG,)):
+        asked = builder.icmp_signed("==", radix, I64(one))
+        with builder.if_then(asked):
+            call_once(builder, f"fft.{name}", partial(emit, one), arguments, [one])

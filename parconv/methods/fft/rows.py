@@ -7,10 +7,10 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from ...codegen import machine
-from ...codegen.simd import I64, Code, Value, data_pointer, define_once
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I64, Code
 
 TOGETHER = 8  # vectors summed at a time: enough to hide the latency of a multiply-add
 
@@ -21,97 +21,87 @@ def _each(code: Code, count: Value, body: Callable[[Value], None]) -> None:
         body(loop.index)
 
 
-@intrinsic
-def all_finite(typing, scratch, at, row, rows, columns):  # fmt: skip
+@emitted(types.boolean)
+def all_finite(
+    builder: Any, scratch: Items, at: Value, row: Value, rows: Value, columns: Value
+) -> Value:
     """Whether ``rows`` x ``columns`` numbers (whole vectors) hold neither NaN nor infinity."""
-    signature = types.boolean(scratch, *[types.int64] * 4)
+    code, start = Code(builder, scratch.element), scratch.at(at)
+    total = cgutils.alloca_once_value(builder, code.zero)
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        code = Code(builder, context.get_data_type(scratch.dtype))
-        start = data_pointer(context, builder, scratch, args[0], args[1])
-        total = cgutils.alloca_once_value(builder, code.zero)
+    def one_row(index: Value) -> None:
+        base = code.at(start, builder.mul(index, row))
 
-        def one_row(index: Value) -> None:
-            base = code.at(start, builder.mul(index, args[2]))
+        def one_vector(n: Value) -> None:
+            value = code.load(code.at(base, builder.mul(n, I64(code.lanes))))
+            # 0 times a finite number is 0, times anything else NaN, which stays
+            builder.store(code.fma(value, code.zero, builder.load(total)), total)
 
-            def one_vector(n: Value) -> None:
-                value = code.load(code.at(base, builder.mul(n, I64(code.lanes))))
-                # 0 times a finite number is 0, times anything else NaN, which stays
-                builder.store(code.fma(value, code.zero, builder.load(total)), total)
+        _each(code, vectors, one_vector)
 
-            _each(code, vectors, one_vector)
-
-        vectors = builder.udiv(builder.add(args[4], I64(code.lanes - 1)), I64(code.lanes))
-        _each(code, args[3], one_row)
-        found = builder.load(total)
-        lanes = builder.fcmp_ordered("ord", found, found)
-        bits = builder.bitcast(lanes, ir.IntType(code.lanes))
-        return builder.icmp_signed("==", bits, bits.type(-1))
-
-    return signature, codegen
+    vectors = builder.udiv(builder.add(columns, I64(code.lanes - 1)), I64(code.lanes))
+    _each(code, rows, one_row)
+    found = builder.load(total)
+    lanes = builder.fcmp_ordered("ord", found, found)
+    bits = builder.bitcast(lanes, ir.IntType(code.lanes))
+    return builder.icmp_signed("==", bits, bits.type(-1))
 
 
-@intrinsic
-def fetch_row(typing, f, at, count):  # fmt: skip
+@emitted()
+def fetch_row(builder: Any, f: Items, at: Value, count: Value) -> None:
     """Ask for the lines of ``count`` elements, which may lie anywhere."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        code = Code(builder, ir.FloatType())
-        start = data_pointer(context, builder, f, args[0], args[1])
-        line = machine.CACHE_LINE // context.get_abi_sizeof(context.get_data_type(f.dtype))
-        lines = builder.sdiv(builder.add(args[2], I64(line - 1)), I64(line))
-        _each(code, lines, lambda n: code.prefetch(code.at(start, builder.mul(n, I64(line)))))
-        return context.get_dummy_value()
-
-    return types.void(f, types.int64, types.int64), codegen
+    code, start = Code(builder, ir.FloatType()), f.at(at)
+    line = machine.CACHE_LINE // f.itemsize
+    lines = builder.sdiv(builder.add(count, I64(line - 1)), I64(line))
+    _each(code, lines, lambda n: code.prefetch(code.at(start, builder.mul(n, I64(line)))))
 
 
-@intrinsic
-def stream_row(typing, scratch, at, out, out_at, count, ahead):  # fmt: skip
+@emitted()
+def stream_row(
+    builder: Any,
+    scratch: Items,
+    at: Value,
+    out: Items,
+    out_at: Value,
+    count: Value,
+    ahead: Value,
+) -> None:
     """``count`` numbers past the caches, whole lines of them; the ends, in parts of lines, not.
 
     Those wait for their line: the line that a row ``ahead`` elements further on shares with its
     neighbour is fetched now.  4096 x 4096 float32 at 15x15 into an array that begins within a line,
     as NumPy's do: 20.0 ms without, 17.4 with; 15.1 where rows begin on lines (Zen 5, 2026-11).
     """
-    signature = types.void(scratch, types.int64, out, *[types.int64] * 3)
+    if out.dtype != scratch.dtype:  # never reached
+        return
+    code, source, target = Code(builder, scratch.element), scratch.at(at), out.at(out_at)
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if out.dtype != scratch.dtype:  # never reached
-            return context.get_dummy_value()
-        code = Code(builder, context.get_data_type(scratch.dtype))
-        source = data_pointer(context, builder, scratch, args[0], args[1])
-        target = data_pointer(context, builder, out, args[2], args[3])
+    def part(start: Value, count: Value) -> None:
+        """Less than a line, in vectors of 8, 4, 2 and 1, as the bits of ``count`` say."""
+        for bit in reversed(range(int(math.log2(code.lanes)))):
+            lanes = 1 << bit
+            held = builder.and_(count, I64(lanes))
+            with builder.if_then(builder.icmp_signed("!=", held, I64(0))):
+                code.store(code.load(code.at(source, start), lanes), code.at(target, start))
+            start = builder.add(start, held)
 
-        def part(start: Value, count: Value) -> None:
-            """Less than a line, in vectors of 8, 4, 2 and 1, as the bits of ``count`` say."""
-            for bit in reversed(range(int(math.log2(code.lanes)))):
-                lanes = 1 << bit
-                held = builder.and_(count, I64(lanes))
-                with builder.if_then(builder.icmp_signed("!=", held, I64(0))):
-                    code.store(code.load(code.at(source, start), lanes), code.at(target, start))
-                start = builder.add(start, held)
+    address = builder.udiv(builder.ptrtoint(target, I64), I64(code.itemsize))
+    head = builder.and_(builder.neg(address), I64(code.lanes - 1))
+    head = builder.select(builder.icmp_signed("<", head, count), head, count)
+    rest = builder.sub(count, head)
+    tail = builder.and_(rest, I64(code.lanes - 1))
+    later = code.at(target, ahead)
+    for length, place in ((head, later), (tail, code.at(later, count))):
+        with builder.if_then(builder.icmp_signed("!=", length, I64(0))):
+            code.prefetch(place)
 
-        address = builder.udiv(builder.ptrtoint(target, I64), I64(code.itemsize))
-        head = builder.and_(builder.neg(address), I64(code.lanes - 1))
-        head = builder.select(builder.icmp_signed("<", head, args[4]), head, args[4])
-        rest = builder.sub(args[4], head)
-        tail = builder.and_(rest, I64(code.lanes - 1))
-        later = code.at(target, args[5])
-        for length, place in ((head, later), (tail, code.at(later, args[4]))):
-            with builder.if_then(builder.icmp_signed("!=", length, I64(0))):
-                code.prefetch(place)
+    def line(n: Value) -> None:
+        at = builder.add(head, builder.mul(n, I64(code.lanes)))
+        code.stream(code.load(code.at(source, at)), code.at(target, at))
 
-        def line(n: Value) -> None:
-            at = builder.add(head, builder.mul(n, I64(code.lanes)))
-            code.stream(code.load(code.at(source, at)), code.at(target, at))
-
-        part(I64(0), head)
-        _each(code, builder.udiv(rest, I64(code.lanes)), line)
-        part(builder.sub(args[4], tail), tail)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    part(I64(0), head)
+    _each(code, builder.udiv(rest, I64(code.lanes)), line)
+    part(builder.sub(count, tail), tail)
 
 
 class _Sums:
@@ -157,28 +147,15 @@ class _Sums:
         return code.loop(self.count, [code.zero] * len(places), one_tap)
 
 
-@intrinsic
-def correlate_window(typing, scratch, at, taps, taps_at, layout, offsets_at, sizes):  # fmt: skip
+@emitted()
+def correlate_window(
+    builder: Any, scratch: Items, at: Value, taps: Items, taps_at: Value, layout: Items,
+    offsets_at: Value, sizes: Sequence[Value],
+) -> None:  # fmt: skip
     """Replace the window at ``at`` by its correlation, tap after tap in the order given.
 
     ``sizes`` = taps, elements from row to row, rows and vectors of output.  In place: an output
     replaces the first pixel it is made from, which no later output wants.
     """
-    signature = types.void(scratch, at, taps, taps_at, layout, offsets_at, sizes)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        pointers = [
-            data_pointer(context, builder, kinds[n], args[n], args[n + 1]) for n in (0, 2, 4)
-        ]
-        arguments = [*pointers, *(builder.extract_value(args[6], n) for n in range(4))]
-        function = define_once(
-            builder.module,
-            f"parconv.fft.sums.{context.get_data_type(scratch.dtype)}",
-            [argument.type for argument in arguments],
-            lambda inner, *values: _Sums(inner, *values).emit(),
-        )
-        builder.call(function, arguments)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    arguments = [scratch.at(at), taps.at(taps_at), layout.at(offsets_at), *sizes]
+    call_once(builder, "fft.sums", lambda *values: _Sums(*values).emit(), arguments)

@@ -14,7 +14,7 @@ from ...problem.dtypes import Array, DType
 # twice as many vectors must fit the register file with a few to spare.
 # A radix of 16 does not: 128 instead of 190 GFLOP/s for 128 x 128 (Zen 5, 2026-11).
 # Sizes that are no power of two have one pass of radix `ODD`, the second.
-BIG, SMALL, ODD = (8, 4, 10) if machine.VECTOR_REGISTERS == 32 else (4, 2, 5)
+BIG, SMALL, ODD = machine.ISA.choose({32: (8, 4, 10), 16: (4, 2, 5)})
 
 
 def factors(size: int) -> tuple[int, ...]:

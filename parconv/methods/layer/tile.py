@@ -19,15 +19,13 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from ...codegen import machine
-from ...codegen.simd import I32, I64, Code, Value, data_pointer, define_once
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I32, I64, Code
 
 # rows x vectors accumulators + the vectors of one tap + one weight fit the register file
-_SHAPES = {32: (8, 3), 16: (6, 2)}
-ROWS, VECTORS = _SHAPES[machine.VECTOR_REGISTERS]
+ROWS, VECTORS = machine.ISA.choose({32: (8, 3), 16: (6, 2)})
 
 I8 = ir.IntType(8)
 
@@ -155,15 +153,12 @@ class _Tile:
         return []
 
 
-def _emit(builder: Any, *arguments: Value, shape: Shape) -> None:
-    _Tile(builder, shape, *arguments).emit()
-
-
-@intrinsic
+@emitted()
 def tile(
-    typing, f, scratch, in_place, source, numbers, taps, taps_at, count, out, direct, target, how,
-    ahead,
-):  # fmt: skip
+    builder: Any, f: Items, scratch: Items, in_place: Value, source: Sequence[Value],
+    numbers: Sequence[Value], taps: Items, taps_at: Value, count: Value, out: Items, direct: Value,
+    target: Sequence[Value], how: Sequence[Value], ahead: Sequence[Value],
+) -> None:  # fmt: skip
     """Emit a call that computes tiles of the same pixels, one under another.
 
     ``source`` = element of ``f``, where ``in_place``, or of ``scratch``, and elements from tap to
@@ -175,58 +170,33 @@ def tile(
     ``ahead`` = what to fetch for later: first byte of ``f``, bytes from row to row, rows for each
     tile, at least one, and lines of a row.
     """
-    signature = types.void(
-        f, scratch, in_place, types.UniTuple(types.int64, 2), types.UniTuple(types.int64, 2), taps,
-        types.int64, types.int64, out, direct, types.UniTuple(types.int64, 3),
-        types.UniTuple(types.int64, 7), types.UniTuple(types.int64, 4),
-    )  # fmt: skip
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds, element = signature.args, scratch.dtype
+    def chosen(array: Items, condition: Value, at: Value) -> Value:
+        """In that array where the condition holds, else in scratch."""
+        here = scratch.at(at)
+        alike = array.dtype == scratch.dtype
+        return builder.select(condition, array.at(at), here) if alike else here
 
-        def place(array: int, at: Value) -> Value:
-            return data_pointer(context, builder, kinds[array], args[array], at)
+    (source_at, *steps), (target_at, *jumps), (fetched, *fetches) = source, target, ahead
+    rows, vectors, pieces, *others = how
+    values = [
+        chosen(f, in_place, source_at), *steps, *(scratch.at(at, I64) for at in numbers),
+        taps.at(taps_at), count, chosen(out, direct, target_at), *jumps, *others,
+        f.at(fetched, I8), *fetches,
+    ]  # fmt: skip
+    many, two = (
+        builder.zext(builder.icmp_signed(">", number, I64(1)), I64) for number in (vectors, pieces)
+    )
+    key = builder.add(builder.mul(rows, I64(4)), builder.add(builder.mul(many, I64(2)), two))
 
-        def chosen(array: int, condition: Value, at: Value) -> Value:
-            """In that array where the condition holds, else in scratch."""
-            here = place(1, at)
-            if kinds[array].dtype != element:
-                return here
-            return builder.select(condition, place(array, at), here)
+    def emit(shape: Shape, inner: Any, *values: Value) -> None:
+        _Tile(inner, shape, *values).emit()
 
-        (source_at, step), (offsets_at, places_at), (target_at, row, jump) = (
-            [builder.extract_value(args[n], i) for i in range(size)]
-            for n, size in ((3, 2), (4, 2), (10, 3))
-        )
-        rows, vectors, pieces, *how = (builder.extract_value(args[11], n) for n in range(7))
-        table = builder.bitcast(place(1, I64(0)), I64.as_pointer())
-        fetched = [builder.extract_value(args[12], n) for n in range(4)]
-        bytes_of_f = builder.bitcast(place(0, I64(0)), I8.as_pointer())
-        values = [
-            chosen(0, args[2], source_at), step, builder.gep(table, [offsets_at]),
-            builder.gep(table, [places_at]), place(5, args[6]), args[7],
-            chosen(8, args[9], target_at), row, jump, *how,
-            builder.gep(bytes_of_f, fetched[:1]), *fetched[1:],
-        ]  # fmt: skip
-        many = builder.zext(builder.icmp_signed(">", vectors, I64(1)), I64)
-        two = builder.zext(builder.icmp_signed(">", pieces, I64(1)), I64)
-        key = builder.add(builder.mul(rows, I64(4)), builder.add(builder.mul(many, I64(2)), two))
+    def call(shape: Shape) -> list[Value]:
+        # LLVM would unroll the loops and copy them for every flag: 1.9 s for all versions of the
+        # tile, 0.7 so, equally fast (Zen 5, 2026-11)
+        call_once(builder, "layer", partial(emit, shape), values, shape, ["optsize"])
+        return []
 
-        def call(shape: Shape) -> list[Value]:
-            name = f"parconv.layer.{values[0].type.pointee}.{'x'.join(map(str, shape))}"
-            function = define_once(
-                builder.module, name, [v.type for v in values], partial(_emit, shape=shape)
-            )
-            # LLVM would unroll the loops and copy them for every flag: 1.9 s for all versions of
-            # the tile, 0.7 so, equally fast (Zen 5, 2026-11)
-            function.attributes.add("optsize")
-            builder.call(function, values)
-            return []
-
-        cases = {
-            4 * s.rows + 2 * (s.vectors > 1) + (s.pieces > 1): partial(call, s) for s in SHAPES
-        }
-        Code(builder, context.get_data_type(element)).choose(key, cases)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    cases = {4 * s.rows + 2 * (s.vectors > 1) + (s.pieces > 1): partial(call, s) for s in SHAPES}
+    Code(builder, scratch.element).choose(key, cases)

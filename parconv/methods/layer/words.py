@@ -16,11 +16,11 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 from ...codegen import machine
-from ...codegen.simd import I32, I64, Code, Value, data_pointer
+from ...codegen.emitted import Items, Value, emitted
+from ...codegen.simd import I32, I64, Code
 from ...problem.dtypes import Array, DType, kernel_dtype
 from ...problem.problem import Problem
 from ..usual import bank_of
@@ -90,88 +90,78 @@ def offsets(problem: Problem, rows: Array) -> Array:
 # --- compiled code: emits nothing for scratch of another type, where it is never reached ---------
 
 
-@intrinsic
-def pair(typing, scratch, first, second, target, high, count, flipped):  # fmt: skip
+@emitted()
+def pair(
+    builder: Any, scratch: Items, first: Value, second: Value, target: Value, high: Value,
+    count: Value, flipped: Value,
+) -> None:  # fmt: skip
     """The words of ``count`` pixels of two channels, as many as fill vectors.
 
     Low ones to ``target``; to ``high``, unless it is 0, high ones.  ``flipped`` = what is added to
     low ones.
     """
-    signature = types.void(scratch, *[types.int64] * 6)
+    if scratch.dtype != types.int32:
+        return
+    code = Code(builder, I32)
+    places = [scratch.at(place) for place in (first, second, target, high)]
+    low, shift = code.constant(2**BITS - 1), code.constant(BITS)
+    bits = builder.trunc(flipped, I32)
+    bits = code.splat(builder.or_(bits, builder.shl(bits, I32(BITS))))
+    two = builder.icmp_signed("!=", high, I64(0))
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if scratch.dtype != types.int32:
-            return context.get_dummy_value()
-        code = Code(builder, I32)
-        places = [data_pointer(context, builder, scratch, args[0], at) for at in args[1:5]]
-        low, shift = code.constant(2**BITS - 1), code.constant(BITS)
-        bits = builder.trunc(args[6], I32)
-        bits = code.splat(builder.or_(bits, builder.shl(bits, I32(BITS))))
-        two = builder.icmp_signed("!=", args[4], I64(0))
+    def one(index: Value) -> list[Value]:
+        at = builder.mul(index, I64(code.lanes))
+        a, b = (code.load(code.at(place, at)) for place in places[:2])
+        words = builder.or_(builder.and_(a, low), builder.shl(b, shift))
+        code.store(builder.xor(words, bits), code.at(places[2], at))
+        with builder.if_then(two):
+            words = builder.or_(builder.lshr(a, shift), builder.and_(b, builder.not_(low)))
+            code.store(words, code.at(places[3], at))
+        return []
 
-        def one(index: Value) -> list[Value]:
-            at = builder.mul(index, I64(code.lanes))
-            a, b = (code.load(code.at(place, at)) for place in places[:2])
-            words = builder.or_(builder.and_(a, low), builder.shl(b, shift))
-            code.store(builder.xor(words, bits), code.at(places[2], at))
-            with builder.if_then(two):
-                words = builder.or_(builder.lshr(a, shift), builder.and_(b, builder.not_(low)))
-                code.store(words, code.at(places[3], at))
-            return []
-
-        code.loop(builder.sdiv(args[5], I64(code.lanes)), [], one)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    code.loop(builder.sdiv(count, I64(code.lanes)), [], one)
 
 
-@intrinsic
-def join(typing, scratch, low, high, target, count, offset):  # fmt: skip
+@emitted()
+def join(
+    builder: Any, scratch: Items, low: Value, high: Value, target: Value, count: Value,
+    offset: Value,
+) -> None:  # fmt: skip
     """``count`` sums, as many as fill vectors, in int64: of low words, of high ones unless at 0."""
-    signature = types.void(scratch, *[types.int64] * 5)
+    if scratch.dtype != types.int32:
+        return
+    code = Code(builder, I32)
+    wide = ir.VectorType(I64, code.lanes)
+    places = [scratch.at(place) for place in (low, high, target)]
+    undefined = ir.Constant(wide, ir.Undefined)
+    offset = builder.insert_element(undefined, offset, I32(0))
+    offset = code.shuffle(offset, offset, [0] * code.lanes)
+    shift, zeros = (ir.Constant(wide, [number] * code.lanes) for number in (BITS, 0))
+    two = builder.icmp_signed("!=", high, I64(0))
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if scratch.dtype != types.int32:
-            return context.get_dummy_value()
-        code = Code(builder, I32)
-        wide = ir.VectorType(I64, code.lanes)
-        places = [data_pointer(context, builder, scratch, args[0], at) for at in args[1:4]]
-        undefined = ir.Constant(wide, ir.Undefined)
-        offset = builder.insert_element(undefined, args[5], I32(0))
-        offset = code.shuffle(offset, offset, [0] * code.lanes)
-        shift = ir.Constant(wide, [BITS] * code.lanes)
+    def one(index: Value) -> list[Value]:
+        at = builder.mul(index, I64(code.lanes))
+        low, high = (builder.sext(code.load(code.at(p, at)), wide) for p in places[:2])
+        high = builder.select(two, high, zeros)
+        total = builder.add(builder.add(low, offset), builder.shl(high, shift))
+        place = code.at(places[2], builder.mul(at, I64(2)))
+        builder.store(total, builder.bitcast(place, wide.as_pointer()), align=8)
+        return []
 
-        def one(index: Value) -> list[Value]:
-            at = builder.mul(index, I64(code.lanes))
-            low, high = (builder.sext(code.load(code.at(p, at)), wide) for p in places[:2])
-            zeros = ir.Constant(wide, [0] * code.lanes)
-            high = builder.select(builder.icmp_signed("!=", args[2], I64(0)), high, zeros)
-            total = builder.add(builder.add(low, offset), builder.shl(high, shift))
-            place = code.at(places[2], builder.mul(at, I64(2)))
-            builder.store(total, builder.bitcast(place, wide.as_pointer()), align=8)
-            return []
-
-        code.loop(builder.sdiv(args[4], I64(code.lanes)), [], one)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    code.loop(builder.sdiv(count, I64(code.lanes)), [], one)
 
 
-@intrinsic
-def widened(typing: Any, scratch: Any) -> Any:
+WIDE = types.int64[::1]
+
+
+@emitted(lambda scratch: WIDE if scratch.dtype == types.int32 else scratch)
+def widened(builder: Any, scratch: Items) -> Value:
     """Scratch as the numbers that are delivered: int64 where words are summed."""
     if scratch.dtype != types.int32:
-        return scratch(scratch), lambda context, builder, signature, args: args[0]
-    wide = types.int64[::1]
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        given = context.make_array(scratch)(context, builder, args[0])
-        found = context.make_array(wide)(context, builder)
-        (count,) = cgutils.unpack_tuple(builder, given.shape)
-        populate_array(
-            found, builder.bitcast(given.data, I64.as_pointer()),
-            [builder.sdiv(count, I64(2))], [I64(8)], I64(8), None,
-        )  # fmt: skip
-        return found._getvalue()
-
-    return wide(scratch), codegen
+        return scratch.value
+    found = scratch.context.make_array(WIDE)(scratch.context, builder)
+    (count,) = cgutils.unpack_tuple(builder, scratch.fields.shape)
+    populate_array(
+        found, scratch.at(0, I64), [builder.sdiv(count, I64(2))], [I64(8)], I64(8), None
+    )  # fmt: skip
+    return found._getvalue()

@@ -11,9 +11,9 @@ another, so that the rows of a ring are neighbours in it.
 from ...codegen import jit, machine
 from ...codegen.borders import source_column, source_index
 from ...codegen.elements import read, write
-from ...codegen.runs import convert_run, has_runs
+from ...codegen.runs import convert_rows, convert_run, has_runs
 from ...codegen.simd import store_fence
-from .line import RUN, convert_rows, fetch_lines, line, scale_vectors
+from .line import RUN, fetch_lines, line, scale_vectors
 from .turn import STREAM, deliver, turn
 
 FIELDS = (

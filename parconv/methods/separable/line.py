@@ -15,17 +15,15 @@ from functools import partial
 from typing import Any
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from ...codegen import machine
-from ...codegen.runs import convert_vectors
-from ...codegen.simd import I64, Code, Value, call_once, data_pointer
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I64, Code
 
 # Outputs of one block: sums and two windows of as many vectors must fit the register file, and
 # their number must hide the latency of a multiply-add.
-RUN = 8 if machine.VECTOR_REGISTERS == 32 else 4
+RUN = machine.ISA.choose({32: 8, 16: 4})
 # Taps of one turn of the loop, after which the window is where it was but for moves of registers.
 UNROLL = 4
 PLAIN, EQUAL, OPPOSITE = range(3)  # halves of a factor's taps
@@ -193,101 +191,58 @@ class _Line:
         self.store(self.slide(others, carried, move)[3 + 2 * run :])
 
 
-def _call_line(builder: Any, name: str, opposite: bool, arguments: Sequence[Value]) -> list[Value]:
-    def body(inner: Any, *values: Value) -> None:
-        line = _Line(inner, opposite, *values)
-        line.emit(getattr(line, name))
-
-    whole = f"parconv.line.{'opposite.' * opposite}{name}.{arguments[0].type.pointee}"
-    call_once(builder, whole, body, arguments)
-    return []
+# By what the two halves of the taps are to each other, then by whether their number is odd.
+LINES = (
+    ("plain", False), ("plain", False), ("even", False), ("odd", False), ("even", True),
+    ("odd", True),
+)  # fmt: skip
 
 
-@intrinsic
+@emitted()
 def line(
-    typing, scratch, at, step, taps, factor, target, target_step, onto, blocks
-):  # fmt: skip
+    builder: Any, scratch: Items, at: Value, step: Value, taps: Items, factor: Sequence[Value],
+    target: Value, target_step: Value, onto: Value, blocks: Value,
+) -> None:  # fmt: skip
     """Emit a call that sums so many blocks of neighbours, from and to places in ``scratch``.
 
     ``step`` and ``target_step`` are elements from one output, and from one tap, to the next;
     ``factor`` = place in ``taps``, number of taps, and `PLAIN`, `EQUAL` or `OPPOSITE`: what the two
     halves of the taps are to each other.  ``onto``: the sums begin with the numbers at the target.
     """
-    signature = types.void(scratch, at, step, taps, factor, target, target_step, onto, blocks)
+    taps_at, count, halves = factor
+    arguments = [
+        scratch.at(at), step, taps.at(taps_at), count, scratch.at(target), target_step, onto, blocks
+    ]  # fmt: skip
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kinds = signature.args
-        source, target = (
-            data_pointer(context, builder, kinds[0], args[0], place) for place in (args[1], args[5])
-        )
-        taps_at, count, halves = (builder.extract_value(args[4], n) for n in range(3))
-        weights = data_pointer(context, builder, kinds[3], args[3], taps_at)
-        arguments = [source, args[2], weights, count, target, *args[6:]]
-        single = builder.and_(count, I64(1))
-        which = builder.add(builder.shl(halves, I64(1)), single)
-        names = (
-            ("plain", False), ("plain", False), ("even", False), ("odd", False), ("even", True),
-            ("odd", True),
-        )  # fmt: skip
-        cases = {n: partial(_call_line, builder, *name, arguments) for n, name in enumerate(names)}
-        Code(builder, weights.type.pointee).choose(which, cases)
-        return context.get_dummy_value()
+    def emit(name: str, opposite: bool, inner: Any, *values: Value) -> None:
+        line = _Line(inner, opposite, *values)
+        line.emit(getattr(line, name))
 
-    return signature, codegen
+    def call(name: str, opposite: bool) -> list[Value]:
+        variant = name, *["opposite"] * opposite
+        call_once(builder, "line", partial(emit, name, opposite), arguments, variant)
+        return []
+
+    which = builder.add(builder.shl(halves, I64(1)), builder.and_(count, I64(1)))
+    cases = {n: partial(call, *kind) for n, kind in enumerate(LINES)}
+    Code(builder, taps.element).choose(which, cases)
 
 
-@intrinsic
-def scale_vectors(typing, scratch, at, count, taps, place):  # fmt: skip
+@emitted()
+def scale_vectors(
+    builder: Any, scratch: Items, at: Value, count: Value, taps: Items, place: Value
+) -> None:
     """Vectors of scratch times the number that two in ``taps`` make together."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        start = data_pointer(context, builder, scratch, args[0], args[1])
-        factors = data_pointer(context, builder, taps, args[3], args[4])
-        code = Code(builder, factors.type.pointee)
-        most, rest = (code.splat(code.read(factors, n)) for n in range(2))
-        with cgutils.for_range(builder, args[2], intp=I64) as loop:
-            pointer = code.at(start, builder.mul(loop.index, I64(code.lanes)))
-            code.store(code.scaled(code.load(pointer), most, rest), pointer)
-        return context.get_dummy_value()
-
-    return types.void(scratch, *[types.int64] * 2, taps, types.int64), codegen
+    start, factors, code = scratch.at(at), taps.at(place), Code(builder, taps.element)
+    most, rest = (code.splat(code.read(factors, n)) for n in range(2))
+    with cgutils.for_range(builder, count, intp=I64) as loop:
+        pointer = code.at(start, builder.mul(loop.index, I64(code.lanes)))
+        code.store(code.scaled(code.load(pointer), most, rest), pointer)
 
 
-@intrinsic
-def convert_rows(typing, f, at, step, scratch, target, target_step, rows, columns):  # fmt: skip
-    """Convert rows of neighbouring elements.
-
-    Vector by vector even where nothing is converted: 4096 x 4096 float32 with 9 x 9 taps, one core:
-    7.1 ms with calls of memcpy, 6.4 so (Zen 5, 2026-11).
-    """
-    signature = types.void(f, *[types.int64] * 2, scratch, *[types.int64] * 4)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if isinstance(f.dtype, types.Complex):  # never reached
-            return context.get_dummy_value()
-        start = data_pointer(context, builder, f, args[0], args[1])
-        end = data_pointer(context, builder, scratch, args[3], args[4])
-        kinds = f.dtype, scratch.dtype
-        with cgutils.for_range(builder, args[6], intp=I64) as loop:
-            row, target = (
-                builder.gep(pointer, [builder.mul(loop.index, step)])
-                for pointer, step in ((start, args[2]), (end, args[5]))
-            )
-            convert_vectors(context, builder, kinds, row, target, args[7])
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
-def fetch_lines(typing, f, at, step, count):  # fmt: skip
+@emitted()
+def fetch_lines(builder: Any, f: Items, at: Value, step: Value, count: Value) -> None:
     """Ask for the lines of ``count`` elements of ``f``, ``step`` apart, which may lie anywhere."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        start = data_pointer(context, builder, f, args[0], args[1])
-        code = Code(builder, ir.FloatType())
-        with cgutils.for_range(builder, args[3], intp=I64) as loop:
-            code.prefetch(code.at(start, builder.mul(loop.index, args[2])))
-        return context.get_dummy_value()
-
-    return types.void(f, *[types.int64] * 3), codegen
+    start, code = f.at(at), Code(builder, ir.FloatType())
+    with cgutils.for_range(builder, count, intp=I64) as loop:
+        code.prefetch(code.at(start, builder.mul(loop.index, step)))

@@ -5,15 +5,14 @@ before they are turned: those of neighbouring columns are joined to words as wid
 the same turn moves several pixels with every lane and stores whole vectors of them.
 """
 
-from functools import partial
 from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from ...codegen.elements import converted
-from ...codegen.simd import I64, Code, Value, data_pointer, define_once
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I64, Code
 from ...codegen.transposition import columns, transposed
 from ...problem.dtypes import DType
 
@@ -71,40 +70,31 @@ class _Turn:
         return builder.bitcast(joined, code.vector)
 
 
-def _call_turn(builder: Any, kinds: Any, arguments: list[Value]) -> None:
-    name = f"parconv.turn.{arguments[0].type.pointee}"
-    function = define_once(
-        builder.module,
-        f"{name}.{kinds[1]}" if kinds else name,
-        [argument.type for argument in arguments],
-        lambda inner, *values: _Turn(inner, kinds, *values).emit(),
-    )
-    builder.call(function, arguments)
+def _call_turn(builder: Any, kinds: Any, *arguments: Value) -> None:
+    def emit(inner: Any, *values: Value) -> None:
+        _Turn(inner, kinds, *values).emit()
+
+    call_once(builder, "turn", emit, arguments, kinds[1:] if kinds else ())
 
 
-@intrinsic
-def turn(typing, scratch, at, target, step):  # fmt: skip
+@emitted()
+def turn(builder: Any, scratch: Items, at: Value, target: Value, step: Value) -> None:
     """Turn the block at ``at`` to rows of scratch ``step`` elements apart."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = partial(data_pointer, context, builder, scratch, args[0])
-        _call_turn(builder, None, [place(args[1]), place(args[2]), args[3], I64(0)])
-        return context.get_dummy_value()
-
-    return types.void(scratch, *[types.int64] * 3), codegen
+    _call_turn(builder, None, scratch.at(at), scratch.at(target), step, I64(0))
 
 
-@intrinsic
-def deliver(typing, scratch, at, out, target, step, flags):  # fmt: skip
+@emitted()
+def deliver(
+    builder: Any,
+    scratch: Items,
+    at: Value,
+    out: Items,
+    target: Value,
+    step: Value,
+    flags: Value,
+) -> None:
     """Turn the block at ``at`` to rows of results; emits nothing where it cannot store them."""
     kinds = scratch.dtype, out.dtype
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        narrow = isinstance(out.dtype, types.Integer) and out.dtype.bitwidth < 32
-        if kinds[0] == kinds[1] or (narrow and kinds[0] == types.float32):
-            source = data_pointer(context, builder, scratch, args[0], args[1])
-            target = data_pointer(context, builder, out, args[2], args[3])
-            _call_turn(builder, kinds, [source, target, args[4], args[5]])
-        return context.get_dummy_value()
-
-    return types.void(scratch, types.int64, out, *[types.int64] * 3), codegen
+    narrow = isinstance(out.dtype, types.Integer) and out.dtype.bitwidth < 32
+    if kinds[0] == kinds[1] or (narrow and kinds[0] == types.float32):
+        _call_turn(builder, kinds, scratch.at(at), out.at(target), step, flags)

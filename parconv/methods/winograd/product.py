@@ -1,20 +1,19 @@
 """The register tile: patches x vectors of outputs, while every channel passes by."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from numba import types
-from numba.extending import intrinsic
-
 from ...codegen import machine
-from ...codegen.simd import I1, I64, Code, Value, data_pointer, define_once
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I1, I64, Code
 
 # patches x vectors of outputs + weights + a broadcast must fit the register file.  14 x 2 reaches
 # 245 GFLOP/s in cache at 64 to 512 channels on one core and spills no register in the loop
 # (AVX-512, Zen 5, 2026-11).  A block shares its patches out evenly over tiles, so every height has
 # its code.
 VECTORS = 2
-PATCHES = {32: 14, 16: 6}[machine.VECTOR_REGISTERS]
+PATCHES = machine.ISA.choose({32: 14, 16: 6})
 
 
 def _emit_tile(
@@ -64,10 +63,11 @@ def _emit(vectors: int, builder: Any, patches: Value, *arguments: Value) -> None
     code.choose(patches, {n: partial(_emit_tile, n, vectors, code, *arguments) for n in heights})
 
 
-@intrinsic
+@emitted()
 def multiply(
-    typing, scratch, values_at, taps, taps_at, ahead_at, target_at, steps, shape, fetch
-):  # fmt: skip
+    builder: Any, scratch: Items, values_at: Value, taps: Items, taps_at: Value, ahead_at: Value,
+    target_at: Value, steps: Sequence[Value], shape: Sequence[Value], fetch: Value,
+) -> None:  # fmt: skip
     """Emit a call that multiplies ``shape`` = (patches, vectors of outputs, channels).
 
     ``values_at`` = the first patch, a vector for every patch and as many channels as it has lanes;
@@ -75,33 +75,13 @@ def multiply(
     ``steps`` = elements to the next channels' values, to the next vector's weights, to its sums.
     ``ahead_at`` = weights to fetch, as many as one vector's, if ``fetch``.
     """
-    number, three = types.int64, types.UniTuple(types.int64, 3)
-    signature = types.void(
-        scratch, number, taps, number, number, number, three, three, types.boolean
-    )
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        def pointer(array: int, at: int) -> Value:
-            return data_pointer(context, builder, signature.args[array], args[array], args[at])
-
-        patches, vectors, channels = (builder.extract_value(args[7], n) for n in range(3))
-        steps = [builder.extract_value(args[6], n) for n in range(3)]
-        arrays = [pointer(0, 1), pointer(2, 3), pointer(2, 4), pointer(0, 5)]
-        values = [patches, channels, *arrays, *steps, builder.trunc(args[8], I1)]
-        kind = arrays[0].type.pointee
-
-        def call(vectors: int) -> None:
-            function = define_once(
-                builder.module, f"parconv.winograd.product.{vectors}.{kind}",
-                [value.type for value in values], partial(_emit, vectors),
-            )  # fmt: skip
-            builder.call(function, values)
-
-        with builder.if_else(builder.icmp_signed("==", vectors, I64(1))) as (one, several):
-            with one:
-                call(1)
-            with several:
-                call(VECTORS)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    patches, vectors, channels = shape
+    values = [
+        patches, channels, scratch.at(values_at), taps.at(taps_at), taps.at(ahead_at),
+        scratch.at(target_at), *steps, builder.trunc(fetch, I1),
+    ]  # fmt: skip
+    single = builder.icmp_signed("==", vectors, I64(1))
+    with builder.if_else(single) as branches:
+        for branch, count in zip(branches, (1, VECTORS), strict=True):
+            with branch:
+                call_once(builder, "winograd.product", partial(_emit, count), values, [count])

@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from numba import types
-from numba.extending import intrinsic
-
-from ...codegen.simd import I64, Code, Value, call_one_of, data_pointer
+from ...codegen.emitted import Items, Value, emitted
+from ...codegen.simd import I64, Code, call_one_of
 from .matrices import TRANSFORMS, Transform
 
 Pair = tuple[int, int]
@@ -152,39 +150,29 @@ def call_transform(
     builder: Any, which: Value, name: str, emit: Callable[..., None], arguments: Sequence[Value]
 ) -> None:
     """Call what ``emit(transform, builder, *arguments)`` writes for one of `TRANSFORMS`."""
-    kind = arguments[0].type.pointee
-    variants = {
-        f"parconv.winograd.{name}.{transform.size}.{kind}": partial(emit, transform)
-        for transform in TRANSFORMS
-    }
-    call_one_of(builder, which, variants, arguments)
+    variants = {(transform.size,): partial(emit, transform) for transform in TRANSFORMS}
+    call_one_of(builder, which, f"winograd.{name}", variants, arguments)
 
 
-_WRITTEN = {"inputs": _emit_inputs, "outputs": _emit_outputs}
+@emitted()
+def transform_inputs(
+    builder: Any, which: Value, scratch: Items, cells_at: Value, row: Value, at: Value,
+    plane: Value, count: Value,
+) -> None:  # fmt: skip
+    """Transform ``count`` patches in a row, by ``which`` of `TRANSFORMS`.
 
-
-def _transform(name: str) -> Any:
-    """An intrinsic that transforms ``count`` patches in a row.
-
-    ``which`` of `TRANSFORMS`; ``cells_at`` = the first pixel of `cells`, ``row`` = elements from a
-    row of cells to the next, ``at`` = the first patch of the first plane of points, ``plane`` =
-    elements to the next plane.
+    ``cells_at`` = the first pixel of `cells`, ``row`` = elements from a row of cells to the next,
+    ``at`` = the first patch of the first plane of points, ``plane`` = elements to the next plane.
     """
-
-    def transform(typing, which, scratch, cells_at, row, at, plane, count):  # fmt: skip
-        signature = types.void(types.int64, scratch, *[types.int64] * 5)
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            cells, points = (
-                data_pointer(context, builder, scratch, args[1], args[n]) for n in (2, 4)
-            )
-            values = [cells, args[6], args[3], points, args[5]]
-            call_transform(builder, args[0], name, _WRITTEN[name], values)
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return intrinsic(transform)
+    arguments = [scratch.at(cells_at), count, row, scratch.at(at), plane]
+    call_transform(builder, which, "inputs", _emit_inputs, arguments)
 
 
-transform_inputs, transform_outputs = _transform("inputs"), _transform("outputs")
+@emitted()
+def transform_outputs(
+    builder: Any, which: Value, scratch: Items, cells_at: Value, row: Value, at: Value,
+    plane: Value, count: Value,
+) -> None:  # fmt: skip
+    """The way back."""
+    arguments = [scratch.at(cells_at), count, row, scratch.at(at), plane]
+    call_transform(builder, which, "outputs", _emit_outputs, arguments)

@@ -12,9 +12,9 @@ from typing import Any
 
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from ...codegen.simd import I1, I64, Code, Value, data_pointer, define_once
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I1, I64, Code
 
 SQUARE_BYTES = 16  # of a row
 
@@ -167,53 +167,30 @@ def _emit_copy_out(builder: Any, count: Value, target: Value, step: Value, sourc
     code.loop(count, [], pixel)
 
 
-_WRITTEN = {
-    "turn.in": _emit_turn_in,
-    "turn.out": _emit_turn_out,
-    "copy.in": _emit_copy_in,
-    "copy.out": _emit_copy_out,
-}
+def _mover(name: str, emit: Callable[..., None]) -> Any:
+    @emitted()
+    def move(
+        builder: Any, array: Items, at: Value, step: Value, count: Value, scratch: Items,
+        scratch_at: Value,
+    ) -> None:  # fmt: skip
+        """Move ``count`` pixels of ``array`` from or to as many vectors of ``scratch``.
+
+        ``step`` = elements from a channel to the next where pixels are neighbours (turn), from a
+        pixel to the next where channels are (copy).  Emits nothing where the types differ: never
+        reached.
+        """
+        if array.dtype == scratch.dtype:
+            arguments = [count, array.at(at), step, scratch.at(scratch_at)]
+            call_once(builder, f"winograd.{name}", emit, arguments)
+
+    return move
 
 
-def _mover(name: str) -> Any:
-    """An intrinsic between ``count`` pixels of ``array`` and as many vectors of ``scratch``.
-
-    ``step`` = elements from a channel to the next where pixels are neighbours (turn), from a pixel
-    to the next where channels are (copy).  Emits nothing where the types differ: never reached.
-    """
-
-    def move(typing, array, at, step, count, scratch, scratch_at):  # fmt: skip
-        number = types.int64
-        signature = types.void(array, number, number, number, scratch, number)
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            if array.dtype != scratch.dtype:
-                return context.get_dummy_value()
-            kind = context.get_data_type(array.dtype)
-            pixels = data_pointer(context, builder, array, args[0], args[1])
-            vectors = data_pointer(context, builder, scratch, args[4], args[5])
-            element = kind.as_pointer()
-            function = define_once(
-                builder.module, f"parconv.winograd.{name}.{kind}", [I64, element, I64, element],
-                _WRITTEN[name],
-            )  # fmt: skip
-            builder.call(function, [args[3], pixels, args[2], vectors])
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return intrinsic(move)
+turn_in, turn_out = _mover("turn.in", _emit_turn_in), _mover("turn.out", _emit_turn_out)
+copy_in, copy_out = _mover("copy.in", _emit_copy_in), _mover("copy.out", _emit_copy_out)
 
 
-turn_in, turn_out = _mover("turn.in"), _mover("turn.out")
-copy_in, copy_out = _mover("copy.in"), _mover("copy.out")
-
-
-@intrinsic
-def same_kind(typing: Any, array: Any, scratch: Any) -> Any:
+@emitted(types.boolean)
+def same_kind(_: Any, array: Items, scratch: Items) -> Value:
     """Whether two arrays hold elements of one type."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return I1(array.dtype == scratch.dtype)
-
-    return types.boolean(array, scratch), codegen
+    return I1(array.dtype == scratch.dtype)

@@ -8,10 +8,10 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
-from numba.extending import intrinsic
 
 from ...codegen import jit, machine
-from ...codegen.simd import I1, I64, Code, Value, data_pointer, store_fence
+from ...codegen.emitted import Items, Value, emitted
+from ...codegen.simd import I1, I64, Code, store_fence
 from ...problem.dtypes import Array, DType
 from ...runtime.outputs import on_page
 from .matrices import TRANSFORMS, Transform
@@ -52,23 +52,15 @@ def _emit_filters(
             code.loop(channels, [], lambda index: channel(code.store, index))
 
 
-@intrinsic
+@emitted()
 def _transform_filters(
-    typing, which, g, at, step, channels, values, values_at, plane, stream
-):  # fmt: skip
+    builder: Any, which: Value, g: Items, at: Value, step: Value, channels: Value, values: Items,
+    values_at: Value, plane: Value, stream: Value,
+) -> None:  # fmt: skip
     """Emit a call of the above for ``which`` of `TRANSFORMS`; ``stream``: past the caches."""
-    number = types.int64
-    signature = types.void(number, g, number, number, number, values, number, number, types.boolean)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        source = data_pointer(context, builder, g, args[1], args[2])
-        target = data_pointer(context, builder, values, args[5], args[6])
-        flag = builder.trunc(args[8], I1)
-        arguments = [source, args[4], args[3], target, args[7], flag]
-        call_transform(builder, args[0], "filters", _emit_filters, arguments)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    flag = builder.trunc(stream, I1)
+    arguments = [g.at(at), channels, step, values.at(values_at), plane, flag]
+    call_transform(builder, which, "filters", _emit_filters, arguments)
 
 
 def _transform(g, values, which, lanes, channels, pitch, plane, stream):

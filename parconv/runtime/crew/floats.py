@@ -11,54 +11,40 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from ...codegen import jit, machine
+from ...codegen.emitted import Value, emitted, instruction
 from ...codegen.simd import I32, I64
 
 FLAGS = 0x3F  # of MXCSR: what has happened, which is no mode
 
 
-@intrinsic
-def mode(typing: Any) -> Any:
+@emitted(types.int64)
+def mode(builder: Any) -> Value:
     """MXCSR without its flags, or FPCR; 0 on other processors."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if machine.IS_X86:
-            place = cgutils.alloca_once(builder, I32)
-            _at(builder, "llvm.x86.sse.stmxcsr", place)
-            return builder.zext(builder.and_(builder.load(place), I32(~FLAGS & 0xFFFF)), I64)
-        if machine.IS_ARM64:
-            return _register(builder, "llvm.aarch64.get.fpcr", I64)
-        return I64(0)
-
-    return types.int64(), codegen
+    if machine.IS_X86:
+        place = cgutils.alloca_once(builder, I32)
+        _at(builder, "llvm.x86.sse.stmxcsr", place)
+        return builder.zext(builder.and_(builder.load(place), I32(~FLAGS & 0xFFFF)), I64)
+    if machine.IS_ARM64:
+        return instruction(builder, "llvm.aarch64.get.fpcr", I64)
+    return I64(0)
 
 
-@intrinsic
-def set_mode(typing: Any, value: Any) -> Any:
+@emitted()
+def set_mode(builder: Any, value: Value) -> None:
     """Compute so from here on."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if machine.IS_X86:
-            place = cgutils.alloca_once(builder, I32)
-            builder.store(builder.trunc(args[0], I32), place)
-            _at(builder, "llvm.x86.sse.ldmxcsr", place)
-        elif machine.IS_ARM64:
-            _register(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), args[0])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), codegen
+    if machine.IS_X86:
+        place = cgutils.alloca_once(builder, I32)
+        builder.store(builder.trunc(value, I32), place)
+        _at(builder, "llvm.x86.sse.ldmxcsr", place)
+    elif machine.IS_ARM64:
+        instruction(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), value)
 
 
 def _at(builder: Any, name: str, place: Any) -> None:
     pointer = builder.bitcast(place, ir.IntType(8).as_pointer())
-    _register(builder, name, ir.VoidType(), pointer)
-
-
-def _register(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
-    kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+    instruction(builder, name, ir.VoidType(), pointer)
 
 
 def _mode():

@@ -8,9 +8,9 @@ from typing import Any
 
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from ...codegen.simd import I64, data_pointer
+from ...codegen.emitted import Items, Value, emitted
+from ...codegen.simd import I64
 
 BYTES = types.uint8  # stands for any element
 FIELDS = 5  # of an array, before sizes and strides: owner, parent, elements, their bytes, data
@@ -28,59 +28,52 @@ def _places(axes: int) -> list[int]:
     return places[:-1]
 
 
-@intrinsic
-def call(typing, address, f, taps, fill, out, layout, scratch, start, stop):  # fmt: skip
+@emitted()
+def call(
+    builder: Any, address: Value, f: Items, taps: Items, fill: Items, out: Items, layout: Items,
+    scratch: Items, start: Value, stop: Value,
+) -> None:  # fmt: skip
     """Run the compiled kernel at ``address``."""
-    signature = types.void(address, f, taps, fill, out, layout, scratch, start, stop)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _call(context, builder, signature.args[1:], args)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    arrays = f, taps, fill, out, layout, scratch
+    kinds = [array.kind for array in arrays]
+    values = [array.value for array in arrays]
+    _call(f.context, builder, kinds, address, *values, start, stop)
 
 
-def _call(context: Any, builder: Any, kinds: Any, args: Any) -> None:
-    """The kernel at the address that comes first, with the rest."""
+def _call(context: Any, builder: Any, arrays: Any, address: Value, *values: Value) -> None:
+    """The kernel at the address, with arrays of those types and two integers."""
+    kinds = (*arrays, types.int64, types.int64)
     function = context.call_conv.get_function_type(types.void, kinds).as_pointer()
-    kernel = builder.inttoptr(args[0], function)
-    context.call_conv.call_function(builder, kernel, types.void, kinds, args[1:])
+    kernel = builder.inttoptr(address, function)
+    context.call_conv.call_function(builder, kernel, types.void, kinds, values)
 
 
-@intrinsic
-def write(typing, board, at, f, taps, fill, out, layout, scratch, bands):  # fmt: skip
+@emitted()
+def write(
+    builder: Any, board: Items, at: Value, f: Items, taps: Items, fill: Items, out: Items,
+    layout: Items, scratch: Items, bands: Items,
+) -> None:  # fmt: skip
     """Put down the arrays at place ``at`` of the board."""
-    signature = types.void(board, types.intp, f, taps, fill, out, layout, scratch, bands)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        for place, array in zip(_places(signature.args[2].ndim), args[2:], strict=True):
-            where = builder.add(args[1], I64(place))
-            pointer = data_pointer(context, builder, signature.args[0], args[0], where)
-            builder.store(array, builder.bitcast(pointer, array.type.as_pointer()), align=8)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    arrays = f, taps, fill, out, layout, scratch, bands
+    for place, array in zip(_places(f.kind.ndim), arrays, strict=True):
+        where = board.at(builder.add(at, I64(place)), array.value.type)
+        builder.store(array.value, where, align=8)
 
 
-def _run(axes: int, board: Any) -> Any:
-    """The signature and code of a call with the arrays that `write` put down."""
-    arrays = [types.Array(BYTES, count, "A") for count in AXES[axes]]
-    kinds = (*arrays[:5], BYTES[::1], types.int64, types.int64)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        board, at, kernel, worker, band = args
-        values = []
-        for place, kind in zip(_places(axes), arrays, strict=True):
-            where = builder.add(at, I64(place))
-            pointer = data_pointer(context, builder, signature.args[0], board, where)
-            struct = context.get_value_type(kind)
-            values.append(builder.load(builder.bitcast(pointer, struct.as_pointer()), align=8))
-        *values, scratch, bands = values
-        row = _row(context, builder, scratch, worker)
-        _call(context, builder, kinds, [kernel, *values, row, *_ends(builder, bands, band)])
-        return context.get_dummy_value()
-
-    return types.void(board, *[types.int64] * 4), codegen
+def _run(
+    axes: int, builder: Any, board: Items, at: Value, kernel: Value, worker: Value, band: Value
+) -> None:
+    """A call with the arrays that `write` put down."""
+    context = board.context
+    kinds = [types.Array(BYTES, count, "A") for count in AXES[axes]]
+    values = []
+    for place, kind in zip(_places(axes), kinds, strict=True):
+        where = board.at(builder.add(at, I64(place)), context.get_value_type(kind))
+        values.append(builder.load(where, align=8))
+    *values, scratch, bands = values
+    row = _row(context, builder, scratch, worker)
+    ends = _ends(builder, bands, band)
+    _call(context, builder, [*kinds[:5], BYTES[::1]], kernel, *values, row, *ends)
 
 
 DATA, SHAPE, STRIDES = 4, 5, 6  # of an array's fields
@@ -106,13 +99,17 @@ def _row(context: Any, builder: Any, scratch: Any, worker: Any) -> Any:
     return row._getvalue()
 
 
-@intrinsic
-def run_planes(typing, board, at, kernel, worker, band):
+@emitted()
+def run_planes(
+    builder: Any, board: Items, at: Value, kernel: Value, worker: Value, band: Value
+) -> None:
     """Fill that band by the kernel and the arrays put down at ``at``, with the worker's scratch."""
-    return _run(PLANES, board)
+    _run(PLANES, builder, board, at, kernel, worker, band)
 
 
-@intrinsic
-def run_maps(typing, board, at, kernel, worker, band):
+@emitted()
+def run_maps(
+    builder: Any, board: Items, at: Value, kernel: Value, worker: Value, band: Value
+) -> None:
     """The same where image and output have four axes."""
-    return _run(MAPS, board)
+    _run(MAPS, builder, board, at, kernel, worker, band)

@@ -1,0 +1,186 @@
+"""Distrusts the table of instruction sets: which row holds, and that a new one needs a row only."""
+
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from conftest import RunPython
+from llvmlite import ir
+
+from parconv.codegen import isa, machine
+from parconv.codegen.emitted import Items, Value, emitted
+from parconv.codegen.operations import GENERIC, operation
+
+TESTS = Path(__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("cpu", "features", "name"),
+    [("nehalem", "", "SSE"), ("sandybridge", "", "AVX"), ("haswell", "", "AVX2"),
+     ("alderlake", "", "AVX-VNNI"), ("skylake-avx512", "", "AVX-512"),
+     ("icelake-server", "", "AVX-512 VNNI"),
+     ("skylake-avx512", "+prefer-256-bit", "AVX-512, 256 bits"),
+     ("icelake-server", "+prefer-256-bit", "AVX-512 VNNI, 256 bits")],
+)  # fmt: skip
+def test_the_row_of_a_processor(
+    cpu: str, features: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not machine.IS_X86:
+        pytest.skip("not an x86-64 machine")
+    monkeypatch.setattr(machine.config, "CPU_NAME", cpu)
+    monkeypatch.setattr(machine.config, "CPU_FEATURES", features)
+    assert machine.row().name == name
+
+
+def test_other_processors() -> None:
+    assert isa.found("\tfmla\tv0.4s, v1.4s, v2.4s") is isa.NEON
+    assert isa.found("\tvfmacc.vv\tv8, v9, v10") is isa.OTHER
+
+
+def test_choose() -> None:
+    table: dict[int | str, str] = {32: "many", 16: "few", "SSE": "named"}
+    names = {row.name: row.choose(table) for row in isa.ISAS}
+    assert names["SSE"] == "named"
+    assert {row.choose(table) for row in isa.ISAS if row.registers == 32} == {"many"}
+    assert names["AVX"] == names["AVX2"] == "few"
+    for registers, expected in ((8, "few"), (24, "few"), (64, "many")):
+        assert isa.ISA("another", (), 16, registers).choose(table) == expected
+
+
+def test_rows_name_operations() -> None:
+    """A misspelt one would be written with several instructions, slowly."""
+    assert {name for row in isa.ISAS for name in row.instructions} <= set(GENERIC)
+
+
+# --- operations ----------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(11)
+BYTES = machine.VECTOR_BYTES
+
+
+def operands(name: str) -> tuple[np.ndarray, ...]:
+    def some(kind: Any) -> np.ndarray:
+        return RNG.integers(0, 256, BYTES, np.uint8).view(kind)
+
+    if name.startswith("dot"):
+        return some(np.int32) >> 2, some(np.int32), some(np.int32)
+    if name.startswith("lookup"):
+        size = int(name[-1])
+        first, second = RNG.random((2, BYTES // size)).astype(f"f{size}")
+        return first, RNG.permutation(2 * len(first))[: len(first)].astype(f"i{size}"), second
+    if name == "bytes":
+        return some(np.uint8), some(np.uint8) % 16
+    kind = np.int32 if name == "words" else np.int16
+    return some(kind), some(kind) >> (np.int32(12) if name == "words" else np.int16(7))
+
+
+def expected(name: str, *given: np.ndarray) -> np.ndarray:
+    if name.startswith("dot"):
+        total, first, second = given
+        a, b = (first.view(np.uint8), second.view(np.int8)) if name == "dot4" else (
+            first.view(np.int16), second.view(np.int16))  # fmt: skip
+        products = a.astype(np.int64) * b
+        return (total + products.reshape(len(total), -1).sum(1)).astype(np.int32)
+    if name.startswith("lookup"):
+        first, order, second = given
+        return np.concatenate([first, second])[order]
+    if name == "bytes":
+        values, places = (value.reshape(-1, 16) for value in given)
+        return np.take_along_axis(values, places, 1).ravel()
+    kind = {"words": np.int16, "signed": np.int8, "unsigned": np.uint8}[name]
+    limits = np.iinfo(kind)
+    parts = [np.clip(value, limits.min, limits.max).astype(kind).view(np.int64) for value in given]
+    return np.stack(parts, 1).ravel().view(kind)
+
+
+@pytest.mark.parametrize("how", ["generic", "instruction"])
+@pytest.mark.parametrize("name", sorted(set(GENERIC) - {"fence"}))
+def test_operations(name: str, how: str) -> None:
+    if how == "instruction" and name not in machine.ISA.instructions:
+        pytest.skip("the machine has none")
+
+    @emitted()
+    def apply(builder: Any, out: Items, first: Items, second: Items, third: Items) -> None:
+        def vector(array: Items) -> Value:
+            kind = ir.VectorType(array.element, BYTES // array.itemsize)
+            return builder.bitcast(array.at(), kind.as_pointer())
+
+        values = [builder.load(vector(a), align=1) for a in (first, second, third)[: len(given)]]
+        kind = ir.VectorType(out.element, BYTES // out.itemsize)
+        found = (
+            GENERIC[name](builder, *values)
+            if how == "generic"
+            else operation(builder, name, kind, *values)
+        )
+        builder.store(found, vector(out), align=1)
+
+    @numba.njit
+    def run(out: Any, first: Any, second: Any, third: Any) -> None:
+        apply(out, first, second, third)
+
+    for _ in range(5):
+        given = operands(name)
+        right = expected(name, *given)
+        out = np.zeros_like(right)
+        run(out, *given, *given[: 3 - len(given)])
+        np.testing.assert_array_equal(out, right)
+
+
+# --- other rows ----------------------------------------------------------------------------------
+
+ANOTHER = """
+    import sys
+    import pytest
+    from parconv.codegen import isa
+    isa.ISAS.insert(0, isa.ISA("another", (), vector_bytes=16, registers=32, dots=True))
+    from parconv.codegen import machine
+    assert (machine.ISA.name, machine.HAS_FMA, machine.HAS_DOT) == ("another", False, True)
+    sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[1:]]))
+"""
+SELECTION = (
+    "test_methods.py::test_filters_of_every_shape",
+    "test_separable.py::test_sizes",
+    "test_panel.py::test_edges_of_tiles",
+    "test_dot.py::test_results[uint8]",
+    "test_dot.py::test_results[int32]",
+    "test_dot.py::test_taps_apart",
+    "test_words.py::test_couples_of_channels",
+)
+
+
+def test_a_row_is_all_that_another_needs(run_python: RunPython, tmp_path: Path) -> None:
+    """Of no machine that is: narrow vectors, many of them, no multiply-add, dots by hand."""
+    env = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    tests = [str(TESTS / name) for name in SELECTION]
+    done = run_python(ANOTHER, *tests, env=env, timeout=500)
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
+
+
+def test_many_short_vectors(run_python: RunPython, tmp_path: Path) -> None:
+    """AVX-512 with vectors of 256 bits: its tile is as large as with those of 512, unspilt."""
+    if not machine.IS_X86:
+        pytest.skip("not an x86-64 machine")
+    env = {
+        "NUMBA_CPU_NAME": "skylake-avx512",
+        "NUMBA_CPU_FEATURES": "+prefer-256-bit",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    run_python(
+        """
+        import numpy as np
+        from parconv.codegen import machine
+        from parconv.experiments.asm.listing import hottest, innermost_loops
+        from parconv.methods import direct
+        from parconv.methods.direct import tile
+        assert machine.ISA.name == "AVX-512, 256 bits"
+        kind = np.dtype(np.float32)
+        code, = direct.kernels(kind, kind, kind).serial.inspect_asm().values()
+        loop = hottest(innermost_loops(code))
+        assert loop.fused == 6 * 3 * tile.GROUP == 126
+        assert not loop.spills and "%ymm31" in code and "%zmm" not in code
+        """,
+        env=env,
+    )
