@@ -93,7 +93,7 @@ class Code:
         A masked store of AVX2 takes 18 operations of the processor, and waits for the memory: the
         two last of 162 channels of 14,040 pixels took 1.2 ms so, 0.2 by pieces (Zen 3, 2026-11).
         """
-        if machine.VECTOR_REGISTERS == 32:
+        if machine.ISA.masks:
             return self.store_some(value, pointer, self.first_lanes(count))
         pointer = self.builder.bitcast(pointer, self.kind.as_pointer())
         whole = self.builder.icmp_signed(">=", count, I64(self.lanes))

@@ -27,7 +27,7 @@ PAIRED = 12
 PACK_WORK, TURN_WORK, STORE_WORK, TAP_WORK, PAIRS_WORK, PAIR_WORK = 14, 4, 18, 2.5, 10, 3
 # All of that, by vector registers.  Regret of 234 random images by 1, 1.1 and 1.2: 99th percentile
 # 1.57, 1.33, 1.65 (Zen 3, AVX2, 2026-11).
-ALL_WORK = {32: 1, 16: 1.1}[machine.VECTOR_REGISTERS]
+ALL_WORK = machine.ISA.choose({32: 1.0, 16: 1.1})
 
 
 def _up(number: int, multiple: int) -> int:
