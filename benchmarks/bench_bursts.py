@@ -25,7 +25,7 @@ def _planned(case, strategy):
 
 
 def _microseconds(convolution, pause):
-    """Of single calls."""
+    """Times of single calls."""
     time.sleep(BETWEEN)
     for _ in range(UNTIMED):
         convolution.plan(convolution.f, out=convolution.out)

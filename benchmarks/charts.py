@@ -32,9 +32,9 @@ def chart(
     lines : mapping
         Name to points; points without a tick are left out.
     ticks : sequence
-        Of the x axis, evenly spaced.
+        Values of the x axis, evenly spaced.
     labels : tuple of str
-        Of the x and the y axis.
+        Names of the x and the y axis.
     """
     import matplotlib
     from matplotlib.figure import Figure

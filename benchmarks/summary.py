@@ -1,17 +1,16 @@
 """The summary: one page with the race, the roofline, the scaling over threads and the history."""
 
 import base64
-import html
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from .charts import Line, chart
 from .results import Commit, commits
 
 HERE = Path(__file__).parent
+Shown = dict[str, str]  # a picture, or a note that says why there is none
 SCALING = "bench_scaling.Scaling.time_scaling"
 BIG = "bench_big.Big.time_reused_output"
 NO_MATPLOTLIB = "No chart: Matplotlib is missing (python3 -m pip install 'parconv[cli]')."
@@ -37,31 +36,37 @@ def page(results: Path, races: Path = HERE / "race", pictures: Path = HERE / "pi
         raise ValueError(f"results is {results}: nothing was recorded there")
     newest = history[-1]
     history = [commit for commit in history if commit.machine == newest.machine]
-    note, table = _race(sorted(races.glob("*.json")))
-    template = Template((HERE / "summary.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        race_note=note,
-        race=table,
+    return _template().render(
+        race=_race(sorted(races.glob("*.json"))),
         roofline=_roofline(pictures / "roofline.png"),
         newest=newest.commit[:8],
-        machine=html.escape(newest.machine),
+        machine=newest.machine,
         scaling=_scaling(newest),
         commits=len(history),
         history=_over_commits(history),
     )
 
 
-def _note(text: str) -> str:
-    return f'<p class="note">{html.escape(text)}</p>'
+def _template() -> Any:
+    try:
+        import jinja2
+    except ImportError:
+        raise ValueError("jinja2 is not installed: python3 -m pip install -e '.[test]'") from None
+    loader = jinja2.FileSystemLoader(HERE)
+    known = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    return known.get_template("summary.html")
 
 
 # --- the race ------------------------------------------------------------------------------------
 
 
-def _race(reports: Sequence[Path]) -> tuple[str, str]:
+def _race(reports: Sequence[Path]) -> dict[str, Any]:
     """What was raced where, and the table."""
     if not reports:
-        return "No report yet: parconv race --json benchmarks/race/DATE-MACHINE.json", ""
+        note = "No report yet: parconv race --json benchmarks/race/DATE-MACHINE.json"
+        return {"note": note, "rows": []}
     report = json.loads(reports[-1].read_text(encoding="utf-8"))
     names = [name for name in report["versions"] if _raced(report["rows"], name)]
     counts = sorted({row["threads"] for row in report["rows"]})
@@ -73,7 +78,7 @@ def _race(reports: Sequence[Path]) -> tuple[str, str]:
         f"the limit is what FMA peak and stream bandwidth allow, measured beside each row."
         f"{_together(report)}"
     )
-    return html.escape(note), _table(_race_rows(report["rows"], names))
+    return {"note": note, "rows": list(_race_rows(report["rows"], names))}
 
 
 def _together(report: dict[str, Any]) -> str:
@@ -93,7 +98,7 @@ def _raced(rows: Sequence[dict[str, Any]], name: str) -> bool:
 
 
 def _milliseconds(row: dict[str, Any], name: str) -> str:
-    """Of the fastest function of a library: its name is the first part of theirs."""
+    """Time of a library's fastest function; the library's name begins those of its functions."""
     times = [
         result["reused"]["median"]
         for result in row["results"]
@@ -126,40 +131,26 @@ def _side_by_side(cells: Sequence[str]) -> str:
     return " / ".join(cell or "–" for cell in cells) if any(cells) else "–"
 
 
-def _table(rows: Iterable[list[str]]) -> str:
-    heading, *lines = ([html.escape(cell) for cell in row] for row in rows)
-    body = "\n".join(f"<tr>{_cells(line)}</tr>" for line in lines)
-    head = "".join(f"<th>{cell}</th>" for cell in heading)
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-
-
-def _cells(line: Sequence[str]) -> str:
-    first, ours, *others = line
-    return f'<td>{first}</td><td class="ours">{ours}</td>' + "".join(
-        f"<td>{cell}</td>" for cell in others
-    )
-
-
 # --- pictures ------------------------------------------------------------------------------------
 
 
-def _roofline(path: Path) -> str:
+def _roofline(path: Path) -> Shown:
     if not path.is_file():
-        return _note("No picture yet: parconv roofline makes benchmarks/pictures/roofline.png.")
+        note = "No picture yet: parconv roofline makes benchmarks/pictures/roofline.png."
+        return {"note": note}
     data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return (
-        f'<img alt="Every row of the race under the ceilings" src="data:image/png;base64,{data}">'
-    )
+    words = "Every row of the race under the ceilings"
+    return {"picture": f'<img alt="{words}" src="data:image/png;base64,{data}">'}
 
 
-def _drawn(*arguments: Any) -> str:
+def _drawn(*arguments: Any) -> Shown:
     try:
-        return chart(*arguments)
+        return {"picture": chart(*arguments)}
     except ImportError:
-        return _note(NO_MATPLOTLIB)
+        return {"note": NO_MATPLOTLIB}
 
 
-def _scaling(commit: Commit) -> str:
+def _scaling(commit: Commit) -> Shown:
     """Speed-up over threads of each strategy and filter."""
     times: dict[str, dict[int, float]] = {}
     for (threads, strategy, kernel), seconds in commit.series(SCALING):
@@ -170,13 +161,13 @@ def _scaling(commit: Commit) -> str:
         if 1 in series
     }
     if not lines:
-        return _note(f"Commit {commit.commit[:8]} has no results of {SCALING}.")
+        return {"note": f"Commit {commit.commit[:8]} has no results of {SCALING}."}
     counts = sorted(set().union(*lines.values()))
     lines["ideal"] = {threads: float(threads) for threads in counts}
     return _drawn("speed-up over threads", lines, counts, ("threads", "speed-up"))
 
 
-def _over_commits(history: Sequence[Commit]) -> str:
+def _over_commits(history: Sequence[Commit]) -> Shown:
     """Time of each filter over the commits."""
     lines: dict[str, Line] = {}
     for kernel in sorted({params[1] for params, _ in history[-1].series(BIG)}, key=_size):
@@ -190,7 +181,7 @@ def _over_commits(history: Sequence[Commit]) -> str:
             first = next(iter(points.values()))
             lines[kernel] = {name: seconds / first for name, seconds in points.items()}
     if not lines:
-        return _note(f"No results of {BIG}.")
+        return {"note": f"No results of {BIG}."}
     ticks = [commit.commit[:8] for commit in history]
     return _drawn("time over commits", lines, ticks, ("commit", "time / first commit's"))
 

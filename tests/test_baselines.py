@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,14 @@ LARGE = STUDIES["image4100"]
 
 # why each is here: integers, filters in a bank, planes, borders of odd and even filters
 SMALL = (
-    dataclasses.replace(PHOTO, shape=(40, 37)),
-    dataclasses.replace(PHOTO, shape=(3, 3)),
-    dataclasses.replace(BANK, shape=(3, 12, 13), taps=(4, 5, 5)),
-    dataclasses.replace(BANK, shape=(1, 5, 5), taps=(2, 5, 5)),
-    dataclasses.replace(STUDIES["batch516"], shape=(2, 20, 23)),
-    dataclasses.replace(LARGE, shape=(50, 41)),
+    dataclasses.replace(PHOTO, image=(40, 37)),
+    dataclasses.replace(PHOTO, image=(3, 3)),
+    dataclasses.replace(BANK, image=(3, 12, 13), taps=(4, 5, 5)),
+    dataclasses.replace(BANK, image=(1, 5, 5), taps=(2, 5, 5)),
+    dataclasses.replace(STUDIES["batch516"], image=(2, 20, 23)),
+    dataclasses.replace(LARGE, image=(50, 41)),
     *(
-        dataclasses.replace(LARGE, shape=(21, 19), taps=taps, mode=mode, boundary=boundary)
+        dataclasses.replace(LARGE, image=(21, 19), taps=taps, mode=mode, boundary=boundary)
         for taps, mode, boundary in [
             ((7, 7), "same", "mirror"),
             ((4, 6), "same", "edge"),
@@ -44,12 +45,12 @@ SMALL = (
 
 
 def label(study: Study) -> str:
-    return f"{study.name}-{study.shape}-{study.taps}-{study.mode}"
+    return f"{study.name}-{study.image}-{study.taps}-{study.mode}"
 
 
 def answer(study: Study, f: NDArray[Any], g: NDArray[Any]) -> list[tuple[Any, oracle.Expected]]:
     """The right planes, filter by filter, and where they stand in the output."""
-    if not study.bank:
+    if len(study.taps) < 3:
         return [(..., oracle.expect(f, g, mode=study.mode, boundary=study.boundary))]
     return [((slice(None), o), oracle.expect(f, taps)) for o, taps in enumerate(g)]
 
@@ -61,16 +62,16 @@ def test_right(threads: int, study: Study, name: str) -> None:
     baseline = BASELINES[name]
     if threads > 1 and not baseline.threaded:
         return
-    f, g = study.make()
+    f, g = study.arrays()
     run = baseline.prepare(study, f, g, threads)
     if run is None:
         assert name in ("gather", "scatter")
         assert study.taps != (3, 3)
         return
     result = run()
-    assert result.shape == study.output
+    assert result.shape == study.problem.shape
     for where, expected in answer(study, f, g):
-        oracle.assert_right(result[where], expected, study.result, np.float32, name)
+        oracle.assert_right(result[where], expected, study.problem.dtype, np.float32, name)
 
 
 def test_a_bank_is_one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +82,7 @@ def test_a_bank_is_one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
         parconv, "plan2d", lambda f, g, **options: asked.append(g.shape) or plan2d(f, g, **options)
     )
     study = SMALL[2]
-    f, g = study.make()
+    f, g = study.arrays()
     run = ready.ours(study, f, g, 1)
     assert asked == [study.taps]
     oracle.assert_same_bits(run(), parconv.conv2d(f, g), "bank")
@@ -91,7 +92,7 @@ def test_a_bank_is_one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_integers_round_and_saturate(name: str) -> None:
     sharpen = np.array([[0, -2, 0], [-2, 9.5, -2], [0, -2, 0]], np.float32)
     study = dataclasses.replace(SMALL[0], filter=lambda taps: sharpen)
-    f = np.random.default_rng(3).integers(0, 256, study.shape, np.uint8)
+    f = np.random.default_rng(3).integers(0, 256, study.image, np.uint8)
     run = BASELINES[name].prepare(study, f, sharpen, 1)
     assert run is not None
     expected = parconv.conv2d(f, sharpen, dtype="uint8")
@@ -102,7 +103,7 @@ def test_integers_round_and_saturate(name: str) -> None:
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_second_call_gives_the_same_bits(name: str) -> None:
     study = SMALL[0]
-    run = BASELINES[name].prepare(study, *study.make(), 2)
+    run = BASELINES[name].prepare(study, *study.arrays(), 2)
     assert run is not None
     oracle.assert_same_bits(run().copy(), run(), name)
 
@@ -110,12 +111,12 @@ def test_a_second_call_gives_the_same_bits(name: str) -> None:
 @pytest.mark.parametrize("study", SMALL[:6], ids=label)
 def test_check_passes(study: Study) -> None:
     able = [baseline for baseline in BASELINES.values() if baseline.obstacle(study) is None]
-    baselines.check(study, *study.make(), able, threads=2)
+    baselines.check(study, *study.arrays(), able, threads=2)
 
 
 @pytest.mark.parametrize("study", [SMALL[0], SMALL[2]], ids=label)
 def test_check_finds_what_differs(study: Study) -> None:
-    f, g = study.make()
+    f, g = study.arrays()
     right = ready.naive(study, f, g, 1)()
     for wrong in (right + right.dtype.type(1), right.astype("float64"), right[..., :-1]):
         liar = baselines.Baseline("liar", "", lambda *_, wrong=wrong: lambda: wrong)
@@ -126,7 +127,7 @@ def test_check_finds_what_differs(study: Study) -> None:
 def test_check_names_what_cannot() -> None:
     study = SMALL[2]
     with pytest.raises(ValueError, match=r"scatter cannot run batch28: .*3x12x13 and 4x5x5"):
-        baselines.check(study, *study.make(), baselines.chosen(["scatter"]))
+        baselines.check(study, *study.arrays(), baselines.chosen(["scatter"]))
 
 
 def test_reasons() -> None:
@@ -148,16 +149,16 @@ def test_unknown_names() -> None:
 def test_columns_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last block is shorter than the others."""
     for study, rows in itertools.product([SMALL[2], SMALL[5]], [1, 3]):
-        bytes_of_rows = rows * study.output[-1] * 25 * 4
+        bytes_of_rows = rows * study.problem.shape[-1] * 25 * 4
         monkeypatch.setattr(ready, "COLUMN_BYTES", bytes_of_rows)
-        baselines.check(study, *study.make(), [BASELINES["im2col"]])
+        baselines.check(study, *study.arrays(), [BASELINES["im2col"]])
 
 
 def test_thread_limits_are_restored() -> None:
     study = SMALL[0]
     before = threadpoolctl.threadpool_info(), budget.get_num_threads()
     for name in ("im2col", "segments"):
-        run = BASELINES[name].prepare(study, *study.make(), 1)
+        run = BASELINES[name].prepare(study, *study.arrays(), 1)
         assert run is not None
         run()
     assert (threadpoolctl.threadpool_info(), budget.get_num_threads()) == before
@@ -190,25 +191,15 @@ def test_an_edited_loop_never_runs_stale(run_python: RunPython, tmp_path: Path) 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=lambda study: study.name)
 def test_studies_describe_their_arrays(study: Study) -> None:
-    filters = study.taps[0] if study.bank else 1
-    plan = parconv.plan2d(
-        (study.shape, study.image_dtype), (study.taps[-2:], "float32"),
-        mode=study.mode, boundary=study.boundary, dtype=study.dtype,
-    )  # fmt: skip
-    problem = plan.problem
-    assert (*problem.shape[:-2], *problem.plane) == (*study.shape[:-2], *study.output[-2:])
-    assert problem.dtype == study.result
-    assert study.flops == problem.flops * filters
-    image = int(np.prod(study.shape)) * np.dtype(study.image_dtype).itemsize
-    assert study.nbytes == image + filters * (problem.bytes - image)
+    assert study.problem.flops == 2 * math.prod(study.taps[-2:]) * math.prod(study.problem.shape)
     small = study.shortened(1)
-    f, g = small.make()
-    assert (f.shape, f.dtype, g.shape) == (small.shape, study.image_dtype, study.taps)
-    assert np.array_equal(f, small.make()[0])
+    f, g = small.arrays()
+    assert (f.shape, f.dtype, g.shape) == (small.image, study.dtype, study.taps)
+    assert np.array_equal(f, small.arrays()[0])
 
 
 def test_the_photograph_is_exact() -> None:
-    f, g = SMALL[0].make()
+    f, g = SMALL[0].arrays()
     assert len(np.unique(f)) > 10
     assert g.sum() == 1
     assert np.array_equal(g * 16, np.outer([1, 2, 1], [1, 2, 1]))
@@ -216,8 +207,8 @@ def test_the_photograph_is_exact() -> None:
 
 def test_shortened() -> None:
     assert PHOTO.shortened(1e12) == PHOTO
-    assert PHOTO.shortened(0).shape == (12, 1024)
-    half = BANK.shortened(BANK.flops / 2)
-    assert half.shape == (256, 28, 28)
-    assert half.flops == BANK.flops / 2
-    assert LARGE.shortened(1e7).flops <= 1e7
+    assert PHOTO.shortened(0).image == (12, 1024)
+    half = BANK.shortened(BANK.problem.flops / 2)
+    assert half.image == (256, 28, 28)
+    assert half.problem.flops == BANK.problem.flops / 2
+    assert LARGE.shortened(1e7).problem.flops <= 1e7

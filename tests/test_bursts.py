@@ -19,6 +19,7 @@ import pytest
 from rich.console import Console
 
 from parconv import cli
+from parconv.experiments import timing
 from parconv.experiments.race import (
     Peer,
     Workload,
@@ -29,7 +30,6 @@ from parconv.experiments.race import (
     grid,
     peers,
     race_bursts,
-    timing,
 )
 from parconv.experiments.race.burst_report import (
     BurstReport,

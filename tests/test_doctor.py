@@ -14,10 +14,9 @@ from conftest import RunPython
 from typer.testing import CliRunner
 
 import parconv
-from parconv import cli
+from parconv import cli, doctor
 from parconv.codegen import kernel_cache, machine
-from parconv.experiments import doctor
-from parconv.experiments.doctor import facts, hazards
+from parconv.doctor import facts, hazards
 from parconv.runtime import budget
 from parconv.runtime.budget import affinity, layer
 from parconv.runtime.budget.quota import Quota

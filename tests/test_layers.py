@@ -22,7 +22,7 @@ LAYERS = (
     {"api"},
     {"filters", "streaming"},
     {"images"},
-    {"experiments", "warming"},
+    {"doctor", "experiments", "warming"},
     {"cli"},
     {"__main__"},
 )
@@ -77,7 +77,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_needs_few_packages(path: Path) -> None:
-    if part(path) in ("images", "experiments", "cli", "__main__"):
+    if part(path) in ("doctor", "images", "experiments", "cli", "__main__"):
         return
     others = {name.split(".")[0] for name in imports(path)} - {"parconv"}
     assert others <= THIRD_PARTY | set(sys.stdlib_module_names)

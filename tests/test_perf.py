@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import math
 import os
 import shutil
 import stat as modes
@@ -17,12 +18,13 @@ import pytest
 from rich.console import Console
 
 from parconv import cli
-from parconv.experiments import baselines, perf
+from parconv.experiments import baselines, perf, processes
 from parconv.experiments.perf import child, events, report, rounds, simulate, stat, usage
 from parconv.experiments.perf.report import Spread, Work
 from parconv.experiments.studies import STUDIES
 
-SMALL = dataclasses.replace(STUDIES["photo3x3"], shape=(40, 37))
+SMALL = dataclasses.replace(STUDIES["photo3x3"], image=(40, 37))
+PIXELS = math.prod(SMALL.problem.shape)
 BOTH = baselines.chosen(["gather", "scatter"])
 LINUX = sys.platform == "linux"
 linux = pytest.mark.skipif(not LINUX, reason="perf and valgrind are looked for on Linux only")
@@ -207,7 +209,9 @@ def test_hardware_counters(install: Install, hidden: Path) -> None:
     assert first.counters["cycles"].repeats == 2
     rates = found.to_json()["results"][0]["derived"]
     assert rates["instructions per cycle"] == 3
-    assert rates["bytes per flop (LLC-load-misses)"] == pytest.approx(7 / 3 * 64 / SMALL.flops)
+    assert rates["bytes per flop (LLC-load-misses)"] == pytest.approx(
+        7 / 3 * 64 / SMALL.problem.flops
+    )
     assert set(found.missing) == {"L2-misses", "iTLB-loads:u", "iTLB-loads:k"}
     assert found.missing["iTLB-loads:u"] == "perf could not schedule it"
     assert "iTLB-loads" not in first.counters
@@ -411,7 +415,7 @@ def test_simulated(install: Install, hidden: Path, x86: None) -> None:
     }  # fmt: skip
     assert scatter["data accesses"] == 300
     rates = found.to_json()["results"][1]["derived_simulated"]
-    assert rates["instructions per output pixel"] == 2700 / SMALL.pixels
+    assert rates["instructions per output pixel"] == 2700 / PIXELS
     assert ["instructions", "900", "2.7", "k", "3.00"] in map(str.split, printed(found).split("\n"))
     assert nothing_left(hidden)
 
@@ -460,9 +464,9 @@ def test_simulated_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         (tmp_path / f"index{n}").mkdir()
         for name, text in zip(names, row, strict=True):
             (tmp_path / f"index{n}" / name).write_text(f"{text}\n")
-    monkeypatch.setattr(simulate, "CACHES", tmp_path)
+    monkeypatch.setattr(simulate, "SYSFS", tmp_path)
     assert simulate.caches() == ["--I1=32768,8,64", "--D1=49152,12,64", "--LL=25165824,12,64"]
-    monkeypatch.setattr(simulate, "CACHES", tmp_path / "absent")
+    monkeypatch.setattr(simulate, "SYSFS", tmp_path / "absent")
     assert simulate.caches() == []
 
 
@@ -471,10 +475,11 @@ def test_real_simulation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     """Python's own instructions, some hundred millions to start, must not be among the counts."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(rounds.stat, "probe", lambda: stat.Counters({}, {}))
-    study = dataclasses.replace(SMALL, shape=(120, 120))
+    study = dataclasses.replace(SMALL, image=(120, 120))
     found = perf.measure(study, BOTH, repeats=1, calls=1, simulated=True)
+    pixels = math.prod(study.problem.shape)
     gather, scatter = (result.simulated for result in found.results)
-    assert study.pixels < gather["instructions"] < 60 * study.pixels
+    assert pixels < gather["instructions"] < 60 * pixels
     assert scatter["instructions"] > 1.5 * gather["instructions"]
     assert scatter["data accesses"] > 2 * gather["data accesses"]
     assert not list(tmp_path.iterdir())
@@ -502,7 +507,7 @@ def test_interrupted(hidden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_child_that_fails(tmp_path: Path) -> None:
     order = child.Order(str(tmp_path), "photo3x3", "gather", 1, str(tmp_path / "answer.json"))
     done = subprocess.run(
-        order.command(), env=child.environment(), capture_output=True, text=True, check=False
+        order.command(), env=processes.environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert "f.npy" in done.stderr

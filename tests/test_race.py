@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from parconv import cli, conv2d
-from parconv.experiments import ceilings, demo, inputs
+from parconv.experiments import ceilings, demo, inputs, screen, timing
 from parconv.experiments.race import (
     PEERS,
     WORKLOADS,
@@ -26,12 +26,11 @@ from parconv.experiments.race import (
     peers,
     summary,
     table,
-    timing,
     workloads,
 )
 from parconv.experiments.race.layers import Layer
 from parconv.experiments.race.report import FRESH, PLAIN, PLANNED, REUSED, Result, Row
-from parconv.experiments.race.timing import Timing
+from parconv.experiments.timing import Timing
 from parconv.runtime.ceilings import Ceilings
 
 TINY = (
@@ -278,7 +277,7 @@ def test_timing_takes_quartiles_of_rounds() -> None:
     ("seconds", "text"), [(2.5e-6, "0.00250"), (0.0123, "12.3"), (0.25, "250"), (2.5, "2500")]
 )
 def test_milliseconds(seconds: float, text: str) -> None:
-    assert table.milliseconds(seconds) == text
+    assert screen.milliseconds(seconds) == text
 
 
 def test_slow_peers_get_few_rounds_and_one_regime(monkeypatch: pytest.MonkeyPatch) -> None:

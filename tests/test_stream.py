@@ -741,7 +741,7 @@ def test_the_experiment_streams_under_a_limit(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
 def test_the_experiments_limit_is_one(tmp_path):
-    with pytest.raises(ChildProcessError, match=r"(?s)failed.*"):
+    with pytest.raises(ChildProcessError, match="plain ended with status"):
         streaming.measure(16 << 20, 64 << 20, 1 << 20, tmp_path, rounds=1)
 
 

@@ -21,10 +21,10 @@ def doctor(
 
     Example: parconv doctor --json doctor.json
     """
-    from parconv.experiments import doctor as experiment
+    from parconv.doctor import examine
 
     to_screen = json_file == Path("-")
-    found = experiment.examine()
+    found = examine()
     if to_screen:
         typer.echo(json.dumps(found.to_json(), indent=1))
         return found.status

@@ -78,14 +78,14 @@ def apply(
     """
     import parconv
     from parconv import images
-    from parconv.experiments import filters
+    from parconv.images import filter_text
     from parconv.problem.dtypes import check_dtype
 
     wanted = None if dtype is None else check_dtype("dtype", dtype)
     wish = images.Wish(wanted, absolute, offset, nodata)
     images.check_target(target)
     images.file_format(target)
-    g = images.scaled(filters.named(kernel), scale)
+    g = images.scaled(filter_text.named(kernel), scale)
     pictures = images.read(source, axes)
     images.check_writable(target, [wish.preview(picture) for picture in pictures])
     run = partial(

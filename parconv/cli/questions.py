@@ -56,11 +56,11 @@ def explain(
     Example: parconv explain --shape 4096x4096 --kernel 7x7 --dtype float32
     """
     import parconv
-    from parconv.experiments import filters
+    from parconv.images import filter_text
 
     image = sizes(shape, "shape"), dtype
     seen = not kernel[:1].isdigit()
-    taps = filters.parse(kernel) if seen else (sizes(kernel, "kernel"), dtype)
+    taps = filter_text.parse(kernel) if seen else (sizes(kernel, "kernel"), dtype)
     plan: Any = parconv.plan2d
     if stream is not None:
         plan = partial(parconv.plan_stream, memory=stream * 2**20)

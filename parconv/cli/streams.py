@@ -34,11 +34,11 @@ def stream(
     Example: parconv stream frames.npy smooth.npy --kernel gaussian:2 --memory 512
     """
     import parconv
-    from parconv.experiments import filters
+    from parconv.images import filter_text
 
     with progress() as announce:
         parconv.stream(
-            source, filters.named(kernel), target,
+            source, filter_text.named(kernel), target,
             memory=None if memory is None else memory * MIB,
             progress=lambda done, total: announce(source.name, done, total or 0),
             mode=mode, boundary=boundary, dtype=dtype, threads=threads, method=method,

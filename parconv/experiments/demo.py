@@ -3,9 +3,9 @@
 The reference is a shift-and-add in float64 that shares no code with the library.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parconv import conv2d, images, plan2d
+from parconv.images import filter_text
 from parconv.runtime import budget
 from parconv.runtime.ceilings import Ceilings
 
-from . import ceilings, filters
+from . import ceilings, screen
 from .ceilings import thread_counts
 from .inputs import photograph
 from .race.peers import NDIMAGE, OPENCV, Peer
 from .race.workloads import Workload
+from .screen import Announce, silent
+from .timing import Run, seconds_per_call
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -68,7 +71,7 @@ class Demo:
 def run(
     size: int = 4096,
     output: Path = Path("parconv-demo.png"),
-    announce: Callable[[str, int, int], None] = lambda name, done, total: None,
+    announce: Announce = silent,
 ) -> Demo:
     """Convolve the photograph with every filter and every number of threads; write the picture.
 
@@ -95,7 +98,7 @@ def run(
     shown = {"photograph": _corner(f)}
     for done, name in enumerate(FILTERS, 1):
         announce(name, done, len(FILTERS) + 1)
-        g = filters.parse(name).astype(np.float32)
+        g = filter_text.parse(name).astype(np.float32)
         out = conv2d(f, g, mode="same", boundary=BORDER)
         lines += _lines(name, f, g, out, limits)
         shown[name] = _corner(out)
@@ -113,7 +116,7 @@ def _lines(
     for threads, limit in limits.items():
         plan = plan2d(f, g, mode="same", boundary=BORDER, threads=threads)
         out.fill(np.nan)  # so that the check sees what this plan wrote, not the last one
-        seconds = _median_seconds(lambda plan=plan: plan(f, out=out), ROUNDS)  # type: ignore[misc]
+        seconds = _median_seconds(partial(plan, f), out, ROUNDS)
         alone = alone or seconds
         gflops = plan.problem.flops / seconds / 1e9
         opencv_seconds = _peer_seconds(OPENCV, f, g, threads)
@@ -130,15 +133,9 @@ def _lines(
         )
 
 
-def _median_seconds(work: Callable[[], Any], rounds: int) -> float:
-    work()
-    return median(_seconds(work) for _ in range(rounds))
-
-
-def _seconds(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def _median_seconds(run: Run, out: Image, rounds: int) -> float:
+    run(out)
+    return median(seconds_per_call(run, out, 1) for _ in range(rounds))
 
 
 def _peer_seconds(peer: Peer, f: Image, g: Image, threads: int) -> float | None:
@@ -147,9 +144,8 @@ def _peer_seconds(peer: Peer, f: Image, g: Image, threads: int) -> float | None:
         return None
     rows, columns = f.shape
     workload = Workload("demo", (rows, columns), (g.shape[0], g.shape[1]), boundary=BORDER)
-    work = peer.prepare(workload, f, g, threads)
-    out = np.empty_like(f)
-    return work and _median_seconds(lambda: work(out), PEER_ROUNDS)
+    run = peer.prepare(workload, f, g, threads)
+    return run and _median_seconds(run, np.empty_like(f), PEER_ROUNDS)
 
 
 def check(f: Image, g: Image, out: Image, name: str) -> float:
@@ -209,17 +205,13 @@ def _save_picture(output: Path, shown: Mapping[str, Image]) -> None:
 
 def table(demo: Demo) -> "Table":
     """The lines for a terminal of at least 80 columns."""
-    from rich.table import Table
-
     scaled = f", timed on {SCIPY_SIDE}² and scaled by area" if demo.size > SCIPY_SIDE else ""
-    result = Table(
-        title=f"photograph {demo.size} x {demo.size} float32, border {BORDER} "
+    title = (
+        f"photograph {demo.size} x {demo.size} float32, border {BORDER} "
         f"(scipy.ndimage on 1 thread{scaled}; OpenCV on as many as ours)"
     )
     headings = ("threads", "ms", "speed-up", "GFLOP/s", "% FMA\npeak", "×\nscipy", "×\nOpenCV")
-    for heading in ("filter", *headings):
-        left = heading == "filter"
-        result.add_column(heading, justify="left" if left else "right", no_wrap=True)
+    result = screen.table(("filter", *headings), ("filter",), title=title)
     for line in demo.lines:
         rates = (f"{line.speedup:.2f}", f"{line.gflops:.0f}", f"{line.percent_of_peak:.0f}")
         ratios = [f"{r:.1f}" if r else "" for r in (line.scipy_ratio, line.opencv_ratio)]

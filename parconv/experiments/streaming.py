@@ -7,11 +7,9 @@ differ in what overlaps and in the convolution.
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +19,18 @@ from typing import Any
 import numpy as np
 
 import parconv
-from parconv.streaming import rates
+from parconv.streaming import files, rates
+
+from . import processes
+from .screen import Announce, silent
 
 MODULE = "parconv.experiments.streaming"  # not __name__, which is __main__ in a child
 SIDE = 1024  # of an image
 KEYWORDS: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
 SPARE = 1 << 30  # bytes to leave free on the disk
 WAYS = ("plain", "stream")
+DROP = "POSIX_FADV_DONTNEED"  # from what the system keeps of a file in memory
 
-Announce = Callable[[str, int, int], None]
 Record = dict[str, Any]
 
 
@@ -75,22 +76,22 @@ class Found:
 
 def measure(
     nbytes: int, memory: int, limit: int, folder: Path | None = None, rounds: int = 3,
-    announce: Announce = lambda name, done, total: None,
+    announce: Announce = silent,
 ) -> Found:  # fmt: skip
     """Stream ``nbytes`` of float32 images through a 5x5 filter, beside the plain loop.
 
     Parameters
     ----------
     nbytes : int
-        Of the source, and of the result.
+        Size of the source, and of the result.
     memory : int
-        Of the stream's buffers.
+        Bytes that the stream's buffers may take.
     limit : int
-        Of all that the process allocates, enforced where the system can (RLIMIT_DATA).
+        Bytes that the process may allocate in all, enforced where the system can (RLIMIT_DATA).
     folder : Path, optional
         Where the files go for the time being; by default where temporary files go.
     rounds : int
-        Of each way; medians count.
+        How often each way is timed; medians count.
     announce : callable
         Told what runs next, the steps done, and their number.
     """
@@ -149,14 +150,8 @@ def _check(place: Path) -> None:
 
 
 def _child(way: str, place: Path, memory: int, limit: int) -> Record:
-    order = json.dumps([way, str(place), memory, limit])
-    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", MODULE, order], capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-    )  # fmt: skip
-    if done.returncode:
-        raise ChildProcessError(f"{way} failed: {done.stderr.strip()[-500:]}")
+    done = processes.run(MODULE, [way, str(place), memory, limit])
+    processes.check_status(way, done.returncode, done.stderr)
     answer: Record = json.loads(done.stdout)
     return answer
 
@@ -198,10 +193,9 @@ def _peak() -> int | None:
 
 def _forget(path: Path) -> None:
     """Have the system read the file from the device the next time."""
-    if hasattr(os, "posix_fadvise"):
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    with open(path, "rb", buffering=0) as file:
+        os.fsync(file.fileno())
+        files.advise(file, DROP, 0, 0)
 
 
 def _plain(folder: Path, block: int) -> dict[str, float]:
@@ -214,21 +208,16 @@ def _plain(folder: Path, block: int) -> dict[str, float]:
         while True:
             start = time.perf_counter()
             count = source.readinto(buffer)
-            _drop(source, at, count)
+            files.advise(source, DROP, at, count)
             middle = time.perf_counter()
             if not count:
                 return times
             target.write(buffer[:count])
             os.fsync(target.fileno())
-            _drop(target, at, count)
+            files.advise(target, DROP, at, count)
             times["read"] += middle - start
             times["write"] += time.perf_counter() - middle
             at += count
-
-
-def _drop(file: Any, at: int, count: int) -> None:
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file.fileno(), at, count, os.POSIX_FADV_DONTNEED)
 
 
 if __name__ == "__main__":

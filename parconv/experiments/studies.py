@@ -6,10 +6,14 @@ Describes and makes arrays; runs nothing.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from parconv.problem.dtypes import Array, DType
+from parconv import plan2d
+from parconv.problem.dtypes import Array
+from parconv.problem.lazily import lazily
+from parconv.problem.problem import Problem
 
 from .inputs import mnist_bytes, photograph, study_weights
 
@@ -23,80 +27,62 @@ class Study:
     Attributes
     ----------
     name, summary : str
-        Of the table `STUDIES`, and one line for people.
-    shape, taps : tuple of int
-        Of the image or the stack ``(B, H, W)``, and of the filter; ``(O, KH, KW)`` is a bank.
-    image_dtype : str
+        Its key in `STUDIES`, and one line for people.
+    image, taps : tuple of int
+        Shapes of the image or stack ``(B, H, W)``, and of the filter or bank ``(O, KH, KW)``.
+    dtype : str
         The image is of this type; the filter is float32.
     source, filter : callable
         Make an array of a shape.
-    mode, boundary, dtype
-        As in `parconv.conv2d`.
+    mode, boundary, result
+        As ``mode``, ``boundary`` and ``dtype`` of `parconv.conv2d`.
     """
 
     name: str
     summary: str
-    shape: Shape
+    image: Shape
     taps: Shape
     source: Callable[[Shape], Array]
     filter: Callable[[Shape], Array]
-    image_dtype: str = "float32"
+    dtype: str = "float32"
     mode: str = "valid"
     boundary: str = "constant"
-    dtype: str | None = None
+    result: str | None = None
+    correlation = False
 
-    def make(self) -> tuple[Array, Array]:
+    def arrays(self) -> tuple[Array, Array]:
         """The image and the filter, the same on every call.
 
         Examples
         --------
-        >>> f, g = STUDIES["batch28"].make()
+        >>> f, g = STUDIES["batch28"].arrays()
         >>> f.shape, g.shape
         ((512, 28, 28), (32, 5, 5))
         """
-        return self.source(self.shape).astype(self.image_dtype, copy=False), self.filter(self.taps)
+        return self.source(self.image).astype(self.dtype, copy=False), self.weighting()
+
+    def weighting(self) -> Array:
+        """The filter alone."""
+        return self.filter(self.taps)
 
     @property
-    def bank(self) -> bool:
-        """Whether every plane is convolved with several filters: ``(B, O, H', W')`` comes out."""
-        return len(self.taps) == 3
+    def question(self) -> dict[str, Any]:
+        """Keywords of `parconv.plan2d`."""
+        return {"mode": self.mode, "boundary": self.boundary, "dtype": self.result}
 
-    @property
-    def result(self) -> DType:
-        """The element type of the output."""
-        return np.dtype(self.dtype or self.image_dtype)
-
-    @property
-    def output(self) -> Shape:
-        """The shape of the output."""
-        grow = {"valid": -1, "same": 0, "full": 1}[self.mode]
-        plane = (n + grow * (k - 1) for n, k in zip(self.shape[-2:], self.taps[-2:], strict=True))
-        return (*self.shape[:-2], *self.taps[:-2], *plane)
-
-    @property
-    def pixels(self) -> int:
-        """Of the output, in all planes."""
-        return math.prod(self.output)
-
-    @property
-    def flops(self) -> int:
-        """Multiplications and additions."""
-        return 2 * math.prod(self.taps[-2:]) * self.pixels
-
-    @property
-    def nbytes(self) -> int:
-        """Of the image read once and the result written once."""
-        size_in = math.prod(self.shape) * np.dtype(self.image_dtype).itemsize
-        return size_in + self.pixels * self.result.itemsize
+    @lazily
+    def problem(self) -> Problem:
+        """What parconv makes of it: shape, type and operations of the result."""
+        return plan2d((self.image, self.dtype), (self.taps, "float32"), **self.question).problem
 
     def shortened(self, flops: float) -> "Study":
         """The study on the first planes, or rows of a plane, that need at most so many flops.
 
         At least one plane, or as many rows as give ten rows of output.
         """
-        least = 1 if len(self.shape) > 2 else self.taps[-2] + 9
-        first = max(least, int(self.shape[0] * min(1.0, flops / self.flops)))
-        return replace(self, shape=(min(first, self.shape[0]), *self.shape[1:]))
+        least = 1 if len(self.image) > 2 else self.taps[-2] + 9
+        first = max(least, int(self.image[0] * min(1.0, flops / self.problem.flops)))
+        return replace(self, image=(min(first, self.image[0]), *self.image[1:]))
 
 
 def _photograph(shape: Shape) -> Array:
@@ -114,7 +100,7 @@ def _binomial(shape: Shape) -> Array:
 _ROWS = (
     Study(
         "photo3x3", "1024x1024 uint8 photograph, 3x3 binomial filter, uint8 out",
-        (1024, 1024), (3, 3), _photograph, _binomial, image_dtype="uint8", dtype="uint8",
+        (1024, 1024), (3, 3), _photograph, _binomial, dtype="uint8", result="uint8",
     ),
     Study(
         "batch28", "512 images 28x28 float32, 32 filters 5x5",
@@ -141,7 +127,7 @@ def chosen(name: str) -> Study:
 
     Examples
     --------
-    >>> chosen("image4100").output
+    >>> chosen("image4100").problem.shape
     (4096, 4096)
     """
     if name not in STUDIES:

@@ -5,10 +5,11 @@ light; a writer takes it, and `lost` tells what the new file will not say.  Star
 `picture`, then `formats`.
 """
 
+from ..runtime.replacing import replacing
 from .filtering import Wish, filtered, scaled
 from .formats import check_writable, file_format, lost, read, write
 from .picture import Picture
-from .places import check_png, check_source, check_target, replacing
+from .places import check_png, check_source, check_target
 from .remarks import remarks
 
 __all__ = [

@@ -44,7 +44,7 @@ class Wish:
             raise ValueError(f"nodata={self.nodata!r} is unknown: pass one of {', '.join(NODATA)}")
 
     def dtype_of(self, picture: Picture) -> DType | None:
-        """Of the result; None leaves it to the convolution."""
+        """Element type of the result; None leaves it to the convolution."""
         own = picture.pixels.dtype
         return self.dtype or (own if own.kind in "ui" else None)
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from ..runtime.replacing import replacing
 from . import npy, pillow, tiff
 from .picture import Picture
-from .places import check_source, replacing
+from .places import check_source
 
 Pictures = tuple[Picture, ...]
 

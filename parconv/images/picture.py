@@ -38,7 +38,7 @@ class Picture:
     nodata : number, optional
         The value of pixels that nobody measured.
     compression : str
-        Of a TIFF; "" for none.
+        How a TIFF is compressed; "" where it is not.
     about : mapping
         All else, by the name a user knows it by; None for what the reader could not keep.
     note : str

@@ -1,12 +1,7 @@
-"""Where files come from and go to: regular files only, written whole or not at all."""
+"""Where files come from and go to: regular files only."""
 
-import os
-import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 
 def check_source(path: Path) -> None:
@@ -30,16 +25,3 @@ def check_png(path: Path) -> None:
     check_target(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"output {path} will be a PNG: pass a name that ends in .png")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A temporary file in the directory of ``path`` that takes its place if nothing is raised."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "x+b") as file:
-            yield file
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -13,7 +13,6 @@ import os
 import platform
 import stat
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import numba
 from numba.core import config
 
 from ..codegen import kernel_cache, machine
+from .replacing import replacing
 
 Record = dict[str, Any]
 
@@ -131,12 +131,5 @@ def write(path: Path, record: Record) -> None:
     """Replace the record at once: a reader sees the old one or the new one, whole."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = json.dumps({"fingerprint": fingerprint(), **record}, indent=1)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+    with replacing(path) as file:
+        file.write(content.encode())

@@ -59,7 +59,7 @@ class ArrayFile:
         if self._inode not in (None, os.fstat(file.fileno()).st_ino):
             file.close()
             self._refuse()
-        _advise(file, "POSIX_FADV_SEQUENTIAL", 0, 0)
+        advise(file, "POSIX_FADV_SEQUENTIAL", 0, 0)
         return file
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class ArrayFile:
         if self._written:
             _sync(self._file.fileno())
         for start, nbytes in self._written:
-            _advise(self._file, "POSIX_FADV_DONTNEED", start, nbytes)
+            advise(self._file, "POSIX_FADV_DONTNEED", start, nbytes)
         self._written.clear()
 
     def holds(self, index: Any) -> bool:
@@ -127,14 +127,14 @@ class ArrayFile:
                 told = f"the file ends {len(view):,} bytes early"
                 raise OSError(errno.EIO, told, str(self.path))
             view = view[count:]
-        _advise(self._file, "POSIX_FADV_DONTNEED", part.ctypes.data - self._origin, block.nbytes)
+        advise(self._file, "POSIX_FADV_DONTNEED", part.ctypes.data - self._origin, block.nbytes)
 
     def _write(self, part: Array, block: Array) -> None:
         view, start = self._seek(part, block), part.ctypes.data - self._origin
         self._written.append((start, block.nbytes))
         while view:
             count = self._file.write(view[:PIECE]) or 0
-            _advise(self._file, "POSIX_FADV_DONTNEED", start, count)  # which writes them out first
+            advise(self._file, "POSIX_FADV_DONTNEED", start, count)  # which writes them out first
             view, start = view[count:], start + count
 
     def _seek(self, part: Array, block: Array) -> memoryview:
@@ -142,7 +142,7 @@ class ArrayFile:
         return block.reshape(-1).view(np.uint8).data
 
 
-def _advise(file: FileIO, advice: str, start: int, nbytes: int) -> None:
+def advise(file: FileIO, advice: str, start: int, nbytes: int) -> None:
     """Tell the system, where it listens."""
     if hasattr(os, "posix_fadvise"):
         with suppress(OSError):

@@ -1,10 +1,13 @@
 """The clock of the core that runs this thread, now."""
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from parconv.experiments.ceilings.arithmetic import LINKS, clock_chain
 from parconv.experiments.ceilings.gate import new_gate
 
+Found = TypeVar("Found")
 STEPS = 8_000  # 0.1 ms
 
 
@@ -19,3 +22,10 @@ def gigahertz(steps: int = STEPS) -> float:
 def best(samples: int) -> float:
     """The highest of some measurements: an interruption can only lower one."""
     return max(gigahertz() for _ in range(samples))
+
+
+def around(samples: int, task: Callable[[], Found]) -> tuple[Found, float]:
+    """What the task finds, and the mean of the clock before it and after it."""
+    before = best(samples)
+    found = task()
+    return found, (before + best(samples)) / 2

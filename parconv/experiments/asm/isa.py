@@ -14,9 +14,6 @@ LOAD, STORE, BROADCAST, SHUFFLE, OTHER = "load", "store", "broadcast", "shuffle"
 SCALAR, JUMP = "scalar", "jump"
 ARITHMETIC = (FMA, MULTIPLY, ADD)
 
-# Latencies in cycles that vary little between processors; those of multiply-adds are `cpus`'.
-SCALAR_CYCLES, LOAD_CYCLES, SHUFFLE_CYCLES = 1, 5, 3
-
 
 @dataclass(frozen=True)
 class Dialect:
@@ -25,7 +22,6 @@ class Dialect:
     name: str
     comment: re.Pattern[str]
     vector: re.Pattern[str]  # a vector register
-    register: re.Pattern[str]  # any register
     memory: re.Pattern[str]
     jump: re.Pattern[str]  # a jump to a label, which it captures
     frame: re.Pattern[str]  # the instruction that makes the frame pointer point into the stack
@@ -47,7 +43,6 @@ X86 = Dialect(
     name="x86",
     comment=re.compile("#"),
     vector=re.compile(r"%[xyz]mm(\d+)"),
-    register=re.compile(r"%([a-z]\w*)"),
     memory=re.compile(r"\("),
     jump=re.compile(r"^\s+j\w+\s+(\.?[\w$]+)$"),
     frame=re.compile(r"^\s+movq\s+%rsp, *%rbp$"),
@@ -66,7 +61,6 @@ ARM = Dialect(
     name="ARM",
     comment=re.compile("//|;"),
     vector=re.compile(r"\b[vqz](\d+)\b"),
-    register=re.compile(r"\b([vqzxwds]\d+|sp|fp)\b"),
     memory=re.compile(r"\["),
     jump=re.compile(r"^\s+(?:b(?:\.\w+)?|cbn?z\s+\w+,|tbn?z\s+\w+,.*,)\s+(\.?[\w$]+)$"),
     frame=re.compile(r"^\s+(mov|add)\s+x29, *sp\b"),
@@ -118,40 +112,10 @@ class Instruction:
 
     @property
     def target(self) -> str | None:
-        """The register it writes."""
-        if not self.operands or self.kind in (STORE, JUMP):
-            return None
-        if self.mnemonic.startswith(("cmp", "test", "tst", "prefetch")):
-            return None
+        """The vector register it writes, where it computes."""
         operand = self.operands[-1 if self.dialect.target_last else 0]
-        return None if self.dialect.memory.search(operand) else self._registers(operand)[0]
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The registers it waits for."""
-        at = len(self.operands) - 1 if self.dialect.target_last else 0
-        read = [o for n, o in enumerate(self.operands) if n != at or self._updates]
-        return tuple(name for operand in read for name in self._registers(operand))
-
-    @property
-    def _updates(self) -> bool:
-        """Whether what it writes depends on what was there."""
-        if self.target is None or self.kind == FMA:
-            return True
-        if not self.dialect.target_last:
-            return False
-        moves = self.mnemonic.startswith(("v", "mov", "lea", "pop", "set"))
-        return not moves and len(self.operands) <= 2
-
-    def _registers(self, operand: str) -> list[str]:
-        vectors = [f"v{number}" for number in self.dialect.vector.findall(operand)]
-        return vectors or self.dialect.register.findall(operand) or [operand]
-
-    def cycles(self, arithmetic: int) -> int:
-        """From operands to result, where multiply-adds take ``arithmetic``; no load included."""
-        if self.kind in ARITHMETIC:
-            return arithmetic
-        return SHUFFLE_CYCLES if self.kind == SHUFFLE else SCALAR_CYCLES
+        register = self.dialect.vector.search(operand) if self.kind in ARITHMETIC else None
+        return register[1] if register else None
 
 
 def operands_of(text: str) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ class Pass:
 
     @property
     def passes(self) -> int:
-        """Of one tile under `taps`."""
+        """How many passes a tile takes under `taps`."""
         return self.taps[1] // self.groups[0] if self.flat else self.taps[1]
 
     @property

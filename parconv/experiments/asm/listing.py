@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .isa import (
+    ADD,
     ARITHMETIC,
     ARM,
     FMA,
     JUMP,
     MULTIPLY,
-    SCALAR,
     STORE,
     X86,
     Dialect,
@@ -34,6 +34,10 @@ class Loop:
 
     instructions: tuple[Instruction, ...]
     function: str = ""
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.instructions[0].dialect
 
     @property
     def counts(self) -> Counter[str]:
@@ -82,7 +86,7 @@ class Loop:
         return max((width(text) for text in arithmetic), default=0)
 
     def flops(self, itemsize: int) -> int:
-        """Of one pass: two for each lane of a multiply-add, one of any other operation."""
+        """In one pass: two for each lane of a multiply-add, one for each of other operations."""
         counts, lanes = self.counts, self.bits // 8 // itemsize
         return lanes * sum(counts[kind] * (2 if kind == FMA else 1) for kind in ARITHMETIC)
 
@@ -91,26 +95,14 @@ class Loop:
         """Multiply-adds among all instructions."""
         return self.fused / len(self.instructions)
 
-    def chain(self, arithmetic: int, load: int) -> int:
-        """Cycles from a register's value to the same register's next one, at the longest.
+    def chain(self, latency: int) -> int:
+        """Cycles that no processor falls below: additions to one accumulator wait for one another.
 
-        No processor repeats the loop faster: additions to one accumulator wait for one another.
+        Such a chain is all that the tiles' loops carry beyond an address or two, which take a cycle
+        each; OSACA and llvm-mca follow every register.
         """
-        names = {i.target for i in self.instructions} - {None}
-        return max((self._round_trip(name, arithmetic, load) for name in names), default=0)
-
-    def _round_trip(self, name: str | None, arithmetic: int, load: int) -> int:
-        ready: dict[str, int] = {str(name): 0}
-        for instruction in self.instructions:
-            target = instruction.target
-            if target is None:
-                continue
-            waits = [ready[source] for source in instruction.sources if source in ready]
-            ready.pop(target, None)
-            if waits:
-                extra = load if instruction.kind == SCALAR and instruction.reads_memory else 0
-                ready[target] = max(waits) + instruction.cycles(arithmetic) + extra
-        return ready.get(str(name), 0)
+        additions = (i.target for i in self.instructions if i.kind in (FMA, ADD))
+        return latency * max(Counter(additions).values(), default=0)
 
     def text(self) -> str:
         """Instructions as an assembler takes them: every jump leads back to the beginning."""

@@ -2,11 +2,10 @@
 
 import re
 from collections import Counter
-from functools import cache, partial
+from functools import cache
 
-from .isa import X86, Dialect
 from .listing import Loop
-from .tools import Forecast, Model, choose, newest, run
+from .tools import PROBE_LINES, Forecast, Tool, probe, run
 
 MISSING = (
     "llvm-mca is not installed (in the packages llvm of Linux, brew install llvm): no scheduler's "
@@ -27,24 +26,7 @@ STAND_INS = {
     ),
     "ARM": ("neoverse-v2", "neoverse-n2", "neoverse-n1", "apple-m1", "cortex-a72"),
 }
-PROBE_LINES = 8
 BUSY = 50  # % of the cycles: a port that holds the loop up
-
-
-def find() -> str | None:
-    """The newest llvm-mca on the path."""
-    return newest("llvm-mca")
-
-
-def probe(like: str, dialect: Dialect) -> str:
-    """Independent multiply-adds, each written as ``like`` but on a register of its own."""
-    return "".join(f"\t{_on_register(number, like, dialect)}\n" for number in range(PROBE_LINES))
-
-
-def _on_register(number: int, like: str, dialect: Dialect) -> str:
-    """The instruction with its target in that register and other sources."""
-    registers = iter((14, 15, number) if dialect.target_last else (number, 14, 15))
-    return dialect.vector.sub(lambda m: m[0].replace(m[1], str(next(registers))), like)
 
 
 @cache
@@ -59,25 +41,11 @@ def _number(name: str, told: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def rate(tool: str, like: str, dialect: Dialect, processor: str) -> float | None:
+def rate(tool: str, processor: str, loop: Loop) -> float | None:
     """Multiply-adds in a cycle by the model of a processor."""
-    told = _simulate(tool, processor, probe(like, dialect))
+    told = _simulate(tool, processor, probe(loop))
     cycles = _number("Block RThroughput", told) if told else 0.0
     return PROBE_LINES / cycles if cycles else None
-
-
-def model(tool: str, host: str, loop: Loop, measured: float) -> Model | str:
-    """The processor to simulate; a line that says why where there is none."""
-    like, dialect = example(loop), loop.instructions[0].dialect
-    stand_ins = STAND_INS["x86" if dialect is X86 else "ARM"]
-    return choose(tool, host, stand_ins, partial(rate, tool, like, dialect), measured)
-
-
-def example(loop: Loop) -> str:
-    """A multiply-add of the loop, its memory operand replaced by a register."""
-    plain = [i for i in loop.instructions if i.kind in ("fma", "multiply") and not i.loads]
-    found = plain or [i for i in loop.instructions if i.kind in ("fma", "multiply")]
-    return found[0].text
 
 
 def forecast(tool: str, processor: str, loop: Loop) -> Forecast | None:
@@ -118,3 +86,6 @@ def _bottleneck(told: str) -> str:
     ]
     busy = [name for name, share in shares.items() if " " not in name and share >= BUSY]
     return ", ".join(words) + (f" ({', '.join(busy)})" if busy else "")
+
+
+TOOL = Tool("llvm-mca", MISSING, STAND_INS, rate, forecast)

@@ -5,8 +5,6 @@ time inside the loop, whatever a call, a tile and its stores cost.  The clock is
 after each pair.
 """
 
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +16,7 @@ from parconv.methods import direct
 from parconv.methods.direct.tile import ROWS, VECTORS
 from parconv.runtime.outputs import on_page
 
+from ..timing import Run, Timing, seconds_per_call
 from . import clock, kernels
 
 OUTPUT_ROWS = 256 // ROWS * ROWS
@@ -28,26 +27,12 @@ BEST_OF = 4  # samples: whatever interrupts one makes it longer, never shorter
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Median and quartiles."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, samples: Sequence[float]) -> "Spread":
-        low, middle, high = (float(q) for q in np.percentile(samples, (25, 50, 75)))
-        return cls(middle, low, high)
-
-
-@dataclass(frozen=True)
 class Measured:
     """Cycles of one pass of a tile, of a whole tile with all that surrounds its passes, and GHz."""
 
-    cycles: Spread
-    tile: Spread
-    gigahertz: Spread
+    cycles: Timing
+    tile: Timing
+    gigahertz: Timing
     passes: int
     image: tuple[int, int]
 
@@ -73,21 +58,13 @@ class Bench:
         layout, fill = direct.layout(problem), direct.fill(problem)
         values = direct.prepare(problem, g).values
         serial: Any = kernels.compiled(dtype)
-        self.run: Callable[[], None] = lambda: serial(
-            f[None], values, fill, out, layout, scratch, 0, rows
-        )
-        self.run()
-        self.calls = max(1, round(SAMPLE_SECONDS / self._sample(3)))
-
-    def _sample(self, calls: int) -> float:
-        start = time.perf_counter()
-        for _ in range(calls):
-            self.run()
-        return (time.perf_counter() - start) / calls
+        self.run: Run = lambda _: serial(f[None], values, fill, out, layout, scratch, 0, rows)
+        self.run(None)
+        self.calls = max(1, round(SAMPLE_SECONDS / seconds_per_call(self.run, None, 3)))
 
     def seconds(self) -> float:
-        """Of one call, at best."""
-        return min(self._sample(self.calls) for _ in range(BEST_OF))
+        """The least time of a call."""
+        return min(seconds_per_call(self.run, None, self.calls) for _ in range(BEST_OF))
 
 
 def measure(dtype: str, one: kernels.Pass) -> Measured:
@@ -98,14 +75,12 @@ def measure(dtype: str, one: kernels.Pass) -> Measured:
     pitch = (-(-columns // line) | 1) * line  # an odd number of lines: rows in different sets
     short, long = Bench(dtype, one.taps, pitch), Bench(dtype, one.longer, pitch)
     samples = [_round(short, long, one.more) for _ in range(ROUNDS)]
-    cycles, tile, clocks = (Spread.of(column) for column in zip(*samples, strict=True))
+    cycles, tile, clocks = (Timing.of(column, BEST_OF) for column in zip(*samples, strict=True))
     return Measured(cycles, tile, clocks, one.passes, short.image)
 
 
 def _round(short: Bench, long: Bench, more: int) -> tuple[float, float, float]:
     """(cycles of a pass, cycles of a whole tile, GHz)."""
-    before = clock.best(BEST_OF)
-    few, many = short.seconds(), long.seconds()
-    hertz = 1e9 * (before + clock.best(BEST_OF)) / 2
-    per_tile = hertz / short.tiles
-    return (many - few) * per_tile / more, few * per_tile, hertz / 1e9
+    (few, many), gigahertz = clock.around(BEST_OF, lambda: (short.seconds(), long.seconds()))
+    per_tile = 1e9 * gigahertz / short.tiles
+    return (many - few) * per_tile / more, few * per_tile, gigahertz

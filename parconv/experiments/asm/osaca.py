@@ -1,12 +1,10 @@
 """Cycles of a loop by OSACA, an analysis of port pressure and dependencies."""
 
 import re
-from functools import cache, partial
+from functools import cache
 
-from .isa import X86
 from .listing import Loop
-from .mca import PROBE_LINES, example, probe
-from .tools import Forecast, Model, choose, newest, run
+from .tools import PROBE_LINES, Forecast, Tool, probe, run
 
 MISSING = (
     "OSACA is not installed (pip install osaca): no second opinion; the rest of the page stands"
@@ -21,11 +19,6 @@ NAMES = {
 STAND_INS = {"x86": ("SPR", "SKX", "ZEN3", "HSW"), "ARM": ("V2", "N1", "A72")}
 
 
-def find() -> str | None:
-    """OSACA's command."""
-    return newest("osaca")
-
-
 @cache
 def _analyse(tool: str, processor: str, text: str) -> tuple[float, float, float] | None:
     """(busiest port, critical path of one pass, longest loop-carried dependency) in cycles."""
@@ -38,16 +31,10 @@ def _analyse(tool: str, processor: str, text: str) -> tuple[float, float, float]
     return max(ports, default=0.0), critical, carried
 
 
-def rate(tool: str, loop: Loop, processor: str) -> float | None:
+def rate(tool: str, processor: str, loop: Loop) -> float | None:
     """Multiply-adds in a cycle by the model of a processor."""
-    found = _analyse(tool, processor, probe(example(loop), loop.instructions[0].dialect))
+    found = _analyse(tool, processor, probe(loop))
     return PROBE_LINES / found[0] if found and found[0] else None
-
-
-def model(tool: str, host: str, loop: Loop, measured: float) -> Model | str:
-    """The processor to analyse for; a line that says why where there is none."""
-    stand_ins = STAND_INS["x86" if loop.instructions[0].dialect is X86 else "ARM"]
-    return choose(tool, NAMES.get(host, host), stand_ins, partial(rate, tool, loop), measured)
 
 
 def forecast(tool: str, processor: str, loop: Loop) -> Forecast | None:
@@ -60,3 +47,6 @@ def forecast(tool: str, processor: str, loop: Loop) -> Forecast | None:
     limit = "dependencies" if carried > ports else "ports"
     words = f"{carried:.0f} cycles carried by the loop, {critical:.0f} through one pass"
     return Forecast(cycles, len(loop.instructions) / cycles, limit, words)
+
+
+TOOL = Tool("osaca", MISSING, STAND_INS, rate, forecast, NAMES)

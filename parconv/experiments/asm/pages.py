@@ -4,6 +4,7 @@ Pure arithmetic on sizes; the tile's shape and the block that packing copies are
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 SMALL, LARGE = 1 << 12, 1 << 21
 SIZES = {"4 KiB": SMALL, "2 MiB": LARGE}
@@ -64,7 +65,7 @@ class Sweep:
         return -(-self.width // self.tile)
 
     def pages(self, rows: int, width: int, page: int) -> int:
-        """Of ``rows`` rows of output and of the image rows they need."""
+        """Pages of so many rows of output and of the image rows that these need."""
         image = Area(rows + self.taps - 1, width, self.source)
         return image.pages(page) + Area(rows, width, self.target).pages(page)
 
@@ -107,32 +108,19 @@ class Sweep:
         return visits * visit + scratch * (1 if kept else visits)
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """What the model says of one band and one page size."""
-
-    name: str
-    touched: int
-    in_flight: int
-    strip: int
-    first_level: int
-    walks: int
-    packed_walks: int
-
-
 def forecast(
     sweep: Sweep, first: dict[str, int], second: int, block: int, panel: int
-) -> list[Forecast]:
-    """Both page sizes; ``first``: entries of the first level for each."""
+) -> list[dict[str, Any]]:
+    """What the model says of a band for both page sizes; ``first``: first-level entries of each."""
     return [
-        Forecast(
-            name,
-            sweep.touched(page),
-            sweep.in_flight(page),
-            sweep.strip(page),
-            sweep.misses(page, first[name]),
-            sweep.misses(page, second),
-            sweep.packed_misses(page, second, block, panel),
-        )
+        {
+            "name": name,
+            "touched": sweep.touched(page),
+            "in_flight": sweep.in_flight(page),
+            "strip": sweep.strip(page),
+            "first_level": sweep.misses(page, first[name]),
+            "walks": sweep.misses(page, second),
+            "packed_walks": sweep.packed_misses(page, second, block, panel),
+        }
         for name, page in SIZES.items()
     ]

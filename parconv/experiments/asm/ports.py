@@ -3,35 +3,14 @@
 Needs no tool.  Knows no instruction scheduling: the slowest unit alone sets the pace.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from parconv.codegen import machine
 
 from .cpus import Core
-from .isa import ADD, FMA, LOAD_CYCLES, MULTIPLY, SHUFFLE
+from .isa import ADD, FMA, MULTIPLY, SHUFFLE
 from .listing import Loop
+from .tools import Forecast
 
-
-@dataclass(frozen=True)
-class Ports:
-    """Cycles of one pass through a loop that each unit needs by itself."""
-
-    bounds: Mapping[str, float]
-    instructions: int
-
-    @property
-    def cycles(self) -> float:
-        return max(self.bounds.values())
-
-    @property
-    def limit(self) -> str:
-        """The unit that sets the pace."""
-        return max(self.bounds, key=lambda name: self.bounds[name])
-
-    @property
-    def ipc(self) -> float:
-        return self.instructions / self.cycles
+NAME = "port model"
 
 
 def straddling(itemsize: int) -> float:
@@ -49,18 +28,22 @@ def straddling(itemsize: int) -> float:
     return (machine.lanes(itemsize) - 1) * itemsize / machine.CACHE_LINE
 
 
-def predict(loop: Loop, core: Core, itemsize: int, fma: float) -> Ports:
-    """Cycles of one pass where the core does ``fma`` multiply-adds in one."""
+def forecast(loop: Loop, core: Core, itemsize: int, fma: float) -> Forecast:
+    """One pass through the loop where the core does ``fma`` multiply-adds in a cycle."""
     counts = loop.counts
     # where there is no fused instruction, `fma` counts pairs of a product and a sum
     arithmetic = counts[FMA] + max(counts[MULTIPLY], counts[ADD])
     slots = loop.loads * (1 + straddling(itemsize)) + loop.scalar_loads
-    bounds = {
+    units = {
         "multiply-adds": arithmetic / fma,
         "loads": slots / core.loads,
         "stores": loop.stores / core.stores,
         "shuffles": counts[SHUFFLE] / core.shuffles,
         "instructions": len(loop.instructions) / core.issue,
-        "latency": float(loop.chain(core.latency, LOAD_CYCLES)),
+        "latency": float(loop.chain(core.latency)),
     }
-    return Ports(bounds, len(loop.instructions))
+    limit = max(units, key=lambda name: units[name])
+    carried = f"{units['latency']:.0f} cycles carried by a loop"
+    return Forecast(
+        units[limit], len(loop.instructions) / units[limit], limit, carried, units=units
+    )

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parconv.experiments import steadiness
-from parconv.experiments.race.table import milliseconds
 from parconv.runtime.records import STEADY
 
+from .. import steadiness
+from ..screen import by, milliseconds, say, table
+from . import ports
 from .isa import BROADCAST, SHUFFLE
 from .study import LoopStudy, Study
 from .theory import TAPS
@@ -20,21 +21,13 @@ if TYPE_CHECKING:
 
 def show(study: Study, console: "Console", source: bool = False) -> None:
     """Print the study; with ``source`` every instruction of its loops."""
-
-    def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    say(_heading(study))
+    say(console, [_heading(study)])
     if source:
-        for part in study.loops:
-            say(_source(part, study.one.flat))
-    console.print(_loops(study))
-    console.print(_cycles(study))
-    for line in _notes(study):
-        say(line)
-    console.print(_maxima(study))
-    console.print(_pages(study))
-    say(_walks(study))
+        say(console, (_source(part, study.one.flat) for part in study.loops))
+    console.print(_loops(study), _cycles(study))
+    say(console, _notes(study))
+    console.print(_maxima(study), _pages(study))
+    say(console, [_walks(study)])
 
 
 def _heading(study: Study) -> str:
@@ -45,8 +38,8 @@ def _heading(study: Study) -> str:
         f"{facts['cpu']} ({study.host}{known}{target}), {facts['vector_bits']}-bit vectors, "
         f"{study.rate:.2f} multiply-adds a cycle measured, "
         f"{study.measured.gigahertz.median:.2f} GHz\n"
-        f"the loop of a {_by(study.asked)} filter in the {study.dtype} kernel: {study.one}, "
-        f"{study.one.passes} passes a tile of {_by(study.one.taps)} taps"
+        f"the loop of a {by(study.asked)} filter in the {study.dtype} kernel: {study.one}, "
+        f"{study.one.passes} passes a tile of {by(study.one.taps)} taps"
         f"{_forced(study.spread)}"
     )
 
@@ -54,10 +47,6 @@ def _heading(study: Study) -> str:
 def _forced(spread: float) -> str:
     busy = spread > STEADY
     return f"\nmeasured on a busy machine, by force: {steadiness.told(spread)}" if busy else ""
-
-
-def _by(sizes: tuple[int, int]) -> str:
-    return "x".join(map(str, sizes))
 
 
 def _name(part: LoopStudy, flat: bool) -> str:
@@ -75,21 +64,13 @@ def _source(part: LoopStudy, flat: bool) -> str:
     return "\n".join([f"loop of {_name(part, flat)} (* on llvm-mca's critical path)", *lines])
 
 
-def _table(title: str, *headings: str) -> "Table":
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=number == 0)
-    return table
-
-
 def _loops(study: Study) -> "Table":
-    table = _table(
-        "instructions of one pass through the loop", "loop", "times", "all", "FMA", "loads",
+    headings = (
+        "loop", "times", "all", "FMA", "loads",
         "folded in FMA", "broadcasts", "shuffles", "stores", "spills", "scalar", "bits",
         "flops/instruction", "FMA share",
     )  # fmt: skip
+    result = table(headings, ("loop",), title="instructions of one pass through the loop")
     itemsize = np.dtype(study.dtype).itemsize
     for part in study.loops:
         loop, counts = part.loop, part.loop.counts
@@ -98,23 +79,22 @@ def _loops(study: Study) -> "Table":
             part.times, size, loop.fused, loop.loads, loop.folded, counts[BROADCAST],
             counts[SHUFFLE], loop.stores, len(loop.spills), loop.scalars, loop.bits,
         )  # fmt: skip
-        table.add_row(
+        result.add_row(
             _name(part, study.one.flat),
             *map(str, numbers),
             f"{loop.flops(itemsize) / size:.1f}",
             f"{100 * loop.share:.0f} %",
         )
-    return table
+    return result
 
 
 def _cycles(study: Study) -> "Table":
     measured, passes = study.measured, study.one.passes
-    table = _table(
-        "cycles", "source", "a pass", "a tile", "IPC", "against measured", "limited by",
-        "critical path",
-    )  # fmt: skip
+    words = ("source", "limited by", "critical path")
+    headings = ("source", "a pass", "a tile", "IPC", "against measured", *words[1:])
+    result = table(headings, words, title="cycles")
     for one in study.predictions:
-        table.add_row(
+        result.add_row(
             one.source,
             f"{one.cycles:.1f}",
             f"{passes * one.cycles:.0f}",
@@ -124,21 +104,23 @@ def _cycles(study: Study) -> "Table":
             one.critical,
         )
     cycles = measured.cycles
-    table.add_row(
+    result.add_row(
         "measured",
-        f"{cycles.median:.1f} ({cycles.low:.1f} to {cycles.high:.1f})",
+        f"{cycles.median:.1f} ({cycles.quartile1:.1f} to {cycles.quartile3:.1f})",
         f"{measured.tile.median:.0f}",
         f"{study.instructions / cycles.median:.2f}",
     )
-    return table
+    return result
 
 
 def _notes(study: Study) -> list[str]:
     measured, first = study.measured, study.loops[0]
-    units = ", ".join(f"{name} {cycles:.1f}" for name, cycles in first.ports.bounds.items())
+    units = ", ".join(
+        f"{name} {cycles:.1f}" for name, cycles in first.forecasts[ports.NAME].units.items()
+    )
     lines = [
-        f"measured: median and quartiles in the cache ({_by(measured.image)}, one thread), a pass "
-        f"from the difference of {_by(study.one.taps)} and {_by(study.one.longer)}; "
+        f"measured: median and quartiles in the cache ({by(measured.image)}, one thread), a pass "
+        f"from the difference of {by(study.one.taps)} and {by(study.one.longer)}; "
         f"{100 * measured.outside:.0f} % of a tile's time is outside the loop.",
         f"port model, cycles in the loop of {_name(first, study.one.flat)}: {units}.",
     ]  # fmt: skip
@@ -150,13 +132,12 @@ def _notes(study: Study) -> list[str]:
 
 def _maxima(study: Study) -> "Table":
     names = list(dict.fromkeys(name for row in study.maxima for name in row.bounds))
-    table = _table(
-        f"theoretical maximum: cycles an image, {_by(TAPS)} filter, one thread", "image", *names,
-        "bound", "measured", "ms", "% of bound",
-    )  # fmt: skip
+    headings = ("image", *names, "bound", "measured", "ms", "% of bound")
+    title = f"theoretical maximum: cycles an image, {by(TAPS)} filter, one thread"
+    result = table(headings, ("image",), title=title)
     for row in study.maxima:
         bounds = (f"{row.bounds[n]:,.0f}" if n in row.bounds else "in cache" for n in names)
-        table.add_row(
+        result.add_row(
             f"{row.side}x{row.side}",
             *bounds,
             row.limit,
@@ -164,24 +145,25 @@ def _maxima(study: Study) -> "Table":
             milliseconds(row.milliseconds / 1e3),
             f"{row.percent:.0f}",
         )
-    return table
+    return result
 
 
 def _pages(study: Study) -> "Table":
     core = study.core
-    table = _table(
-        f"pages of one band, {_by(TAPS)} filter (dTLB: {core.small} and {core.large} entries, "
-        f"second level {core.second})",
+    title = (
+        f"pages of one band, {by(TAPS)} filter (dTLB: {core.small} and {core.large} entries, "
+        f"second level {core.second})"
+    )
+    headings = (
         "image", "page", "touched", "a tile's", "a strip's", "first-level misses", "walks",
         "walks if packed",
     )  # fmt: skip
+    result = table(headings, ("image",), title=title)
     for side, rows in study.pages.items():
         for row in rows:
-            numbers = (
-                row.touched, row.in_flight, row.strip, row.first_level, row.walks, row.packed_walks,
-            )  # fmt: skip
-            table.add_row(f"{side}x{side}", row.name, *(f"{n:,}" for n in numbers))
-    return table
+            page, *numbers = row.values()
+            result.add_row(by((side, side)), page, *(f"{number:,}" for number in numbers))
+    return result
 
 
 def _walks(study: Study) -> str:

@@ -4,7 +4,7 @@ Shows nothing; `show` prints it.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,16 +18,15 @@ from parconv.methods.direct import packing
 from parconv.methods.direct.tile import ROWS, VECTORS
 from parconv.runtime import records
 
-from . import clock, counter, kernels, measure, pages, ports, theory
+from ..screen import Announce, silent
+from . import clock, counter, kernels, mca, measure, osaca, pages, ports, theory
 from .cpus import Core, core_of
 from .kernels import Pass
 from .listing import Loop, hottest
 from .measure import Measured
-from .models import TOOLS, forecasts, model_of
-from .ports import Ports
-from .tools import Forecast, Model
+from .tools import Forecast, Model, Tool
 
-Announce = Callable[[str, int, int], None]
+TOOLS: Mapping[str, Tool] = {"llvm-mca": mca.TOOL, "OSACA": osaca.TOOL}
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,6 @@ class LoopStudy:
     size: int
     times: int  # in one pass
     loop: Loop
-    ports: Ports
     forecasts: Mapping[str, Forecast]
 
 
@@ -76,33 +74,23 @@ class Study:
     models: Mapping[str, Model | str]
     measured: Measured
     maxima: tuple[theory.Maximum, ...]
-    pages: Mapping[int, list[pages.Forecast]]
+    pages: Mapping[int, list[dict[str, Any]]]
     walks: float | str
     spread: float  # of the machine, while it was measured
 
     @property
     def instructions(self) -> int:
-        """Of one pass."""
+        """How many instructions one pass takes."""
         return sum(part.times * len(part.loop.instructions) for part in self.loops)
 
     @property
     def predictions(self) -> list[Prediction]:
         """Port model first, then every tool that has a model."""
-        chain = max(part.ports.bounds["latency"] for part in self.loops)
-        slowest = max(self.loops, key=lambda part: part.times * part.ports.cycles)
-        own = Prediction(
-            "port model",
-            sum(part.times * part.ports.cycles for part in self.loops),
-            self.instructions,
-            slowest.ports.limit,
-            f"{chain:.0f} cycles carried by a loop",
-        )
-        return [own, *(self._forecast(name) for name in TOOLS if self._complete(name))]
+        sources = [set(part.forecasts) for part in self.loops]
+        names = (ports.NAME, *TOOLS)
+        return [self._predicted(name) for name in names if all(name in found for found in sources)]
 
-    def _complete(self, name: str) -> bool:
-        return all(name in part.forecasts for part in self.loops)
-
-    def _forecast(self, name: str) -> Prediction:
+    def _predicted(self, name: str) -> Prediction:
         cycles = sum(part.times * part.forecasts[name].cycles for part in self.loops)
         longest = max(self.loops, key=lambda part: part.forecasts[name].cycles).forecasts[name]
         return Prediction(name, cycles, self.instructions, longest.limit, longest.critical)
@@ -134,10 +122,7 @@ class Study:
                 {**dataclasses.asdict(m), "bound": m.bound, "limit": m.limit, "percent": m.percent}
                 for m in self.maxima
             ],
-            "pages": {
-                str(side): [dataclasses.asdict(row) for row in rows]
-                for side, rows in self.pages.items()
-            },
+            "pages": {str(side): rows for side, rows in self.pages.items()},
             "spread": self.spread,
             "dtlb_load_misses": self.walks if isinstance(self.walks, float) else None,
             "dtlb_note": self.walks if isinstance(self.walks, str) else None,
@@ -160,7 +145,6 @@ def _loop_json(part: LoopStudy, itemsize: int) -> dict[str, Any]:
         "vector_bits": loop.bits,
         "flops_per_instruction": loop.flops(itemsize) / len(loop.instructions),
         "multiply_add_share": loop.share,
-        "ports": {**part.ports.bounds, "cycles": part.ports.cycles, "limit": part.ports.limit},
         "forecasts": {name: dataclasses.asdict(f) for name, f in part.forecasts.items()},
         "source": [{"text": i.text, "class": i.label} for i in loop.instructions],
     }
@@ -171,14 +155,14 @@ def study(
     taps: tuple[int, int] = kernels.BIGGEST,
     processor: str | None = None,
     force: bool = False,
-    announce: Announce = lambda name, done, total: None,
+    announce: Announce = silent,
 ) -> Study:
     """Take the kernel for ``dtype`` apart and measure it.
 
     Parameters
     ----------
     dtype : str
-        Of image and filter.
+        Element type of image and filter.
     taps : (int, int)
         The filter whose loop is looked at; by default one that runs the biggest.
     processor : str, optional
@@ -202,13 +186,13 @@ def study(
     announce("predicting", 1, 4)
     found = {size: kernels.loop_of(code, size, one.flat) for size in dict.fromkeys(one.groups)}
     models = {
-        name: model_of(name, host, hottest(list(found.values())), rate, asked)
-        for name, asked in zip(TOOLS, (processor, None), strict=True)
+        name: tool.model(host, hottest(list(found.values())), rate, asked)
+        for (name, tool), asked in zip(TOOLS.items(), (processor, None), strict=True)
     }
     loops = tuple(
         LoopStudy(
-            size, one.groups.count(size), loop, ports.predict(loop, core, itemsize, fma),
-            forecasts(models, loop),
+            size, one.groups.count(size), loop,
+            {ports.NAME: ports.forecast(loop, core, itemsize, fma), **forecasts(models, loop)},
         )
         for size, loop in found.items()
     )  # fmt: skip
@@ -223,16 +207,24 @@ def study(
     )  # fmt: skip
 
 
+def forecasts(models: Mapping[str, Model | str], loop: Loop) -> dict[str, Forecast]:
+    """What every tool with a model says of a loop."""
+    found = {
+        name: TOOLS[name].forecast(model.tool, model.processor, loop)
+        for name, model in models.items()
+        if isinstance(model, Model)
+    }
+    return {name: forecast for name, forecast in found.items() if forecast is not None}
+
+
 def rates(dtype: str) -> tuple[float, float]:
     """(vector multiply-adds, bytes to and from memory) in a cycle of one core."""
-    before = clock.best(9)
-    found = ceilings.measure(1)
-    hertz = (before + clock.best(9)) / 2
+    found, hertz = clock.around(9, partial(ceilings.measure, 1))
     lanes = machine.lanes(np.dtype(dtype).itemsize)
     return found.gflops(dtype) / (2 * lanes * hertz), found.gbytes / hertz
 
 
-def page_forecasts(itemsize: int, core: Core) -> dict[int, list[pages.Forecast]]:
+def page_forecasts(itemsize: int, core: Core) -> dict[int, list[dict[str, Any]]]:
     """The page model for the images of the studies, computed as one band."""
     first = {"4 KiB": core.small, "2 MiB": core.large}
     found = {}

@@ -3,9 +3,9 @@
 Pure arithmetic on the shape of the tile and on a core's rates; `measured` alone runs anything.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -14,6 +14,7 @@ from parconv import plan2d
 from parconv.codegen import machine
 from parconv.methods.direct.tile import ROWS, VECTORS, row_groups
 
+from ..timing import seconds_per_call
 from . import clock
 from .cpus import Core
 from .ports import straddling
@@ -46,7 +47,7 @@ class Maximum:
 
     @property
     def percent(self) -> float:
-        """Of the bound: 100 would be the theoretical maximum."""
+        """How near the time came to the bound: 100 would be the theoretical maximum."""
         return 100 * self.bound / self.cycles
 
 
@@ -85,19 +86,15 @@ def measured(side: int, taps: tuple[int, int], dtype: str) -> tuple[float, float
     f = np.random.default_rng(0).random((planes, side, side), np.float32).astype(dtype)
     plan = plan2d(f, np.ones(taps, dtype), threads=1, strategy="serial", method="direct")
     out = plan(f)
-    seconds, cycles = [], []
-    calls = 1
-    for turn in range(ROUNDS + 1):
-        before = clock.best(2)
-        start = time.perf_counter()
-        for _ in range(calls):
-            plan(f, out)
-        seconds.append((time.perf_counter() - start) / calls / planes)
-        cycles.append(seconds[-1] * 1e9 * (before + clock.best(2)) / 2)
-        if turn == 0:
-            calls = max(1, round(SAMPLE_SECONDS / (seconds.pop() * planes)))
-            cycles.pop()
-    return 1e3 * median(seconds), median(cycles)
+    calls = max(1, round(SAMPLE_SECONDS / seconds_per_call(partial(plan, f), out, 1)))
+    samples = []
+    for _ in range(ROUNDS):
+        seconds, gigahertz = clock.around(
+            2, partial(seconds_per_call, partial(plan, f), out, calls)
+        )
+        samples.append((1e3 * seconds / planes, 1e9 * seconds / planes * gigahertz))
+    milliseconds, cycles = map(median, zip(*samples, strict=True))
+    return milliseconds, cycles
 
 
 def table(dtype: str, core: Core, fma: float, bytes_per_cycle: float) -> list[Maximum]:

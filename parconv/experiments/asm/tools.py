@@ -5,11 +5,15 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from .isa import FMA, MULTIPLY, Dialect
+from .listing import Loop
+
 SECONDS = 30  # no analysis takes longer
+PROBE_LINES = 8
 TOLERANCE = 0.25  # between the multiply-add rate of a model and the measured one
 
 
@@ -30,7 +34,8 @@ class Forecast:
     """What a tool says of one pass through a loop.
 
     ``limit`` is what holds it up; ``critical`` the critical path in words, and ``path`` the
-    instructions on it, where the tool names them.
+    instructions on it, where the tool names them.  ``units`` are the cycles that each unit of the
+    core needs by itself, where it tells them.
     """
 
     cycles: float
@@ -38,6 +43,7 @@ class Forecast:
     limit: str
     critical: str
     path: tuple[int, ...] = ()
+    units: Mapping[str, float] = field(default_factory=dict)
 
 
 def run(command: Sequence[str], text: str | None = None) -> str | None:
@@ -99,3 +105,50 @@ def choose(
     return f"no model does the {measured:.2f} multiply-adds a cycle measured here: " + ", ".join(
         tried
     )
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program that predicts cycles.
+
+    ``stand_ins`` are processors by dialect, in the order tried, and ``names`` its own for LLVM's.
+    ``rate`` and ``forecast`` are asked with the program's path, a processor and a loop, and answer
+    None where it has no model or cannot read the loop.
+    """
+
+    program: str
+    missing: str
+    stand_ins: Mapping[str, Sequence[str]]
+    rate: Callable[[str, str, Loop], float | None]
+    forecast: Callable[[str, str, Loop], Forecast | None]
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def model(self, host: str, loop: Loop, measured: float, asked: str | None) -> Model | str:
+        """The processor that is asked for, or one that fits; a line that says why there is none."""
+        path = newest(self.program)
+        if path is None:
+            return self.missing
+        if asked is None:
+            others = self.stand_ins[loop.dialect.name]
+            host = self.names.get(host, host)
+            return choose(path, host, others, lambda name: self.rate(path, name, loop), measured)
+        if self.forecast(path, asked, loop) is None:
+            raise ValueError(
+                f"cpu is {asked!r}: {self.program} has no model of it; "
+                f"`{path} -mcpu=help` lists all"
+            )
+        return Model(path, asked, "as asked")
+
+
+def probe(loop: Loop) -> str:
+    """Independent multiply-adds, as the loop has one, each on a register of its own."""
+    sums = [i for i in loop.instructions if i.kind in (FMA, MULTIPLY)]
+    like = min(sums, key=lambda i: i.loads).text  # one without an operand in memory
+    lines = (_on_register(number, like, loop.dialect) for number in range(PROBE_LINES))
+    return "".join(f"\t{line}\n" for line in lines)
+
+
+def _on_register(number: int, like: str, dialect: Dialect) -> str:
+    """The instruction with its target in that register and other sources."""
+    registers = iter((14, 15, number) if dialect.target_last else (number, 14, 15))
+    return dialect.vector.sub(lambda m: m[0].replace(m[1], str(next(registers))), like)

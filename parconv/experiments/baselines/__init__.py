@@ -7,8 +7,6 @@ the same output.  Times nothing.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from parconv.problem.dtypes import Array
 
 from ..studies import Study
@@ -23,9 +21,9 @@ def _no_obstacle(study: Study) -> str | None:
 
 
 def _one_3x3(study: Study) -> str | None:
-    if study.taps == (3, 3) and len(study.shape) == 2:
+    if study.taps == (3, 3) and len(study.image) == 2:
         return None
-    sizes = ("x".join(map(str, sizes)) for sizes in (study.shape, study.taps))
+    sizes = ("x".join(map(str, sizes)) for sizes in (study.image, study.taps))
     return "it is written for one image and one 3x3 filter, not for {} and {}".format(*sizes)
 
 
@@ -36,7 +34,7 @@ class Baseline:
     Attributes
     ----------
     name, summary : str
-        Of the table `BASELINES`, and one line for people.
+        Its key in `BASELINES`, and one line for people.
     start : callable
         What `prepare` calls once it is known that there is no obstacle.
     obstacle : callable
@@ -59,7 +57,7 @@ class Baseline:
         --------
         >>> from parconv.experiments import studies
         >>> study = studies.chosen("photo3x3")
-        >>> BASELINES["gather"].prepare(study, *study.make(), threads=1)().shape
+        >>> BASELINES["gather"].prepare(study, *study.arrays(), threads=1)().shape
         (1022, 1022)
         """
         return None if self.obstacle(study) else self.start(study, f, g, threads)
@@ -105,10 +103,10 @@ def check(
     Bit for bit where the result is of integers, else within the rounding errors of any order of
     additions.  A ValueError names the implementation that cannot answer the study, and why.
     """
-    from ..race.agreement import difference
+    from ..race.agreement import difference, tolerance
 
     expected = ready.ours(study, f, g, threads)()
-    allowed = 0.0 if study.result.kind in "iu" else _rounding(study, f, g)
+    allowed = 0.0 if expected.dtype.kind in "iu" else tolerance(f, g)
     for baseline in baselines:
         run = baseline.prepare(study, f, g, threads)
         if run is None:
@@ -119,10 +117,3 @@ def check(
                 f"{baseline.name} differs from parconv on {study.name} by {error:.3g}, "
                 f"more than {allowed:.3g}"
             )
-
-
-def _rounding(study: Study, f: Array, g: Array) -> float:
-    """What two correct sums may differ by."""
-    taps = g.reshape(-1, *g.shape[-2:])
-    scale = np.abs(f).max() * np.abs(taps).sum(axis=(1, 2), dtype=np.float64).max()
-    return float(np.finfo(study.result).eps * (taps[0].size + 16) * scale)

@@ -23,9 +23,8 @@ Run = Callable[[], Array]
 
 def ours(study: Study, f: Array, g: Array, threads: int) -> Run:
     """One plan, for a bank of filters too."""
-    out = np.empty(study.output, study.result)
-    asked: Any = {"mode": study.mode, "boundary": study.boundary, "dtype": study.dtype}
-    plan = parconv.plan2d(f, g, threads=threads, **asked)
+    plan = parconv.plan2d(f, g, threads=threads, **study.question)
+    out = np.empty(plan.problem.shape, plan.problem.dtype)
     return lambda: plan(f, out=out)
 
 
@@ -51,12 +50,13 @@ def _operands(study: Study, f: Array, g: Array) -> tuple[Array, Array, Array]:
     compute = f.dtype if f.dtype.kind == "f" else np.dtype(np.float64)
     w = g.reshape(-1, *g.shape[-2:])[:, ::-1, ::-1].astype(compute, order="C")
     planes = _extended(study, f)
-    return planes, w, np.empty((len(planes), len(w), *study.output[-2:]), study.result)
+    plane, result = study.problem.shape[-2:], study.problem.dtype
+    return planes, w, np.empty((len(planes), len(w), *plane), result)
 
 
 def _run(study: Study, out: Array, fill: Callable[..., None], *arguments: Any) -> Run:
     """Calls ``fill`` on its arguments and returns the output in the study's shape."""
-    result = out.reshape(study.output)
+    result = out.reshape(study.problem.shape)
 
     def run() -> Array:
         fill(*arguments)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,22 +43,32 @@ def sizes() -> tuple[tuple[Cache, ...], str | None]:
     return FALLBACK, f"the system does not tell the sizes of its caches: {levels} assumed"
 
 
+def listed(root: Path, *names: str) -> Iterator[tuple[str, ...]]:
+    """What these files say of each cache, the highest level last; whatever is hidden is left out.
+
+    Empty where the kernel, a container or another system shows none.
+    """
+    for path in sorted(root.glob("index*")):
+        with contextlib.suppress(OSError):
+            yield tuple((path / name).read_text(encoding="ascii").strip() for name in names)
+
+
+def bytes_of(size: str) -> int:
+    """Bytes of a size such as 48K."""
+    return int(size[:-1]) * _UNITS[size[-1]]
+
+
 def _from_sysfs(root: Path) -> tuple[Cache, ...]:
-    """Empty where the kernel, a container or another system does not show them."""
     found = []
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        for path in sorted(root.glob("index*")):
-            level, kind, size, cpus = (
-                (path / name).read_text(encoding="ascii").strip()
-                for name in ("level", "type", "size", "shared_cpu_list")
-            )
+    with contextlib.suppress(ValueError, KeyError):
+        for level, kind, size, cpus in listed(root, "level", "type", "size", "shared_cpu_list"):
             if kind != "Instruction":
-                found.append(Cache(f"L{level}", int(size[:-1]) * _UNITS[size[-1]], _count(cpus)))
+                found.append(Cache(f"L{level}", bytes_of(size), _count(cpus)))
     return tuple(sorted(found, key=lambda cache: cache.level))
 
 
 def _count(cpus: str) -> int:
-    """Of processors in a list such as 0-3,8."""
+    """How many processors a list such as 0-3,8 names."""
     ranges = (part.split("-") for part in cpus.split(","))
     return sum(int(part[-1]) - int(part[0]) + 1 for part in ranges)
 

@@ -1,11 +1,10 @@
 """What it costs to hand work to threads and to get the answer: each way in a process of its own.
 
 A process can start only one of Numba's threading layers, and a pool of processes should not outlive
-its measurement.  ``python -m parconv.experiments.ceilings.launches NAME THREADS`` is that process.
+its measurement: ``python -m parconv.experiments.ceilings.launches '[NAME, THREADS]'`` is that one.
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -22,6 +21,8 @@ from parconv.runtime.ceilings import ASLEEP, THREADS
 from parconv.runtime.crew import Terms
 from parconv.runtime.strategies import STRATEGIES
 from parconv.runtime.strategies.work import Work
+
+from .. import processes
 
 LAYERS = {
     "omp": "the OpenMP runtime is missing: install libgomp1 (Linux) or libomp (macOS)",
@@ -40,13 +41,9 @@ Launch = Callable[[], Any]
 
 def measure(name: str, threads: int) -> dict[str, Any]:
     """Median and 90th percentile in µs, or the reason why there are none."""
-    command = [sys.executable, "-m", __name__, name, str(threads)]
     layer = {"NUMBA_THREADING_LAYER": name} if name in LAYERS else {}
     try:
-        done = subprocess.run(
-            command, env={**os.environ, **layer}, capture_output=True, text=True, timeout=TIMEOUT,
-            check=False,
-        )  # fmt: skip
+        done = processes.run(__name__, [name, threads], layer, TIMEOUT)
     except subprocess.TimeoutExpired:
         return {"absent": f"no answer within {TIMEOUT:.0f} s"}
     if done.returncode == 0:
@@ -117,7 +114,7 @@ def _joblib(threads: int, backend: str) -> Launch:
 
 
 def _microseconds(name: str, threads: int) -> NDArray[np.float64]:
-    """Of launches; the work done in them does not count."""
+    """Times of launches; the work done in them does not count."""
     if name in LAYERS:
         return _sample(_prange(threads))
     if name == THREADS:
@@ -149,4 +146,4 @@ def _main(name: str, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]))
+    _main(*json.loads(sys.argv[1]))

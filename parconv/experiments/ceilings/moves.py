@@ -63,6 +63,19 @@ def _write(builder: Any, x: Items, out: Items, steps: Value, doubled: int, strea
     code.loop(steps, [], body)
 
 
+def _written(doubled: int, streaming: int) -> Any:
+    """``out = x + x`` where ``doubled`` is 1, else the first vector of x, so many times."""
+
+    @jit.jit()
+    def write(gate: Gate, x: Floats, out: Floats, steps: int, passes: int) -> None:
+        meet(gate)
+        for _ in range(passes):
+            _write(x, out, steps, doubled, streaming)
+        store_fence()  # of nothing, where no store went past the caches
+
+    return write
+
+
 @jit.jit()
 def load(gate: Gate, x: Floats, out: Floats, steps: int, passes: int) -> None:
     """Read ``steps`` STEPs of x, ``passes`` times."""
@@ -71,30 +84,6 @@ def load(gate: Gate, x: Floats, out: Floats, steps: int, passes: int) -> None:
         _read(x, out, steps)
 
 
-@jit.jit()
-def store(gate: Gate, x: Floats, out: Floats, steps: int, passes: int) -> None:
-    """Fill out with the first vector of x."""
-    meet(gate)
-    for _ in range(passes):
-        _write(x, out, steps, 0, 0)
-
-
-@jit.jit()
-def copy(gate: Gate, x: Floats, out: Floats, steps: int, passes: int) -> None:
-    """``out = x + x``."""
-    meet(gate)
-    for _ in range(passes):
-        _write(x, out, steps, 1, 0)
-
-
-@jit.jit()
-def stream(gate: Gate, x: Floats, out: Floats, steps: int, passes: int) -> None:
-    """``out = x + x`` past the caches; out begins on a vector."""
-    meet(gate)
-    for _ in range(passes):
-        _write(x, out, steps, 1, 1)
-    store_fence()
-
-
+store, copy, stream = _written(0, 0), _written(1, 0), _written(1, 1)
 # the loop, and how many of its two arrays it touches
 MOVES = {"load": (load, 1), "store": (store, 1), "copy": (copy, 2), "stream": (stream, 2)}

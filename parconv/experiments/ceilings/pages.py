@@ -29,7 +29,7 @@ ALLOCATORS: dict[str, Callable[[int], Buffer]] = {
 
 
 def measure(nbytes: int = NBYTES) -> dict[str, dict[str, float]]:
-    """For each way to allocate: GB/s of filling fresh and reused memory, and ns per page."""
+    """GB/s of filling fresh and reused memory, and ns per page, by the way to allocate."""
     return {name: _compare(allocate, nbytes) for name, allocate in ALLOCATORS.items()}
 
 

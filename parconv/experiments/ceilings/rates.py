@@ -82,7 +82,7 @@ class Arrays:
     ----------
     crew : Team
     nbytes : int
-        Of each array, all pieces together.
+        Size of each array, all pieces together.
     """
 
     def __init__(self, crew: Team, nbytes: int) -> None:

@@ -4,17 +4,14 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from importlib.metadata import version
 from typing import Any
-
-import joblib
-import llvmlite
-import numba
-import numpy as np
 
 import parconv
 from parconv.runtime import budget, ceilings, records
 
 from .. import steadiness
+from ..screen import Announce, silent
 from . import caches, launches, pages
 from .arithmetic import DOT_PRODUCTS, FLOAT32, MULTIPLY_ADDS, obstacle
 from .caches import Cache
@@ -30,7 +27,6 @@ LAUNCHES = (*launches.LAYERS, *launches.POOLS)
 # threads reached 60 or 105 GB/s, for some tens of milliseconds at a time; Zen 5, 2026-11).
 LOOKS = 3
 
-Announce = Callable[[str, int, int], None]
 Record = records.Record
 
 
@@ -45,7 +41,7 @@ def survey(
     steps: int = STEPS,
     nbytes: int | None = None,
     force: bool = False,
-    announce: Announce = lambda name, done, total: None,
+    announce: Announce = silent,
 ) -> Record:
     """Measure everything and record it where `parconv.runtime.ceilings.load` finds it.
 
@@ -133,9 +129,8 @@ def _forced(spread: float) -> Iterator[str]:
 
 
 def _versions() -> dict[str, str]:
-    libraries = (parconv, np, numba, llvmlite, joblib)
-    versions = {library.__name__: str(library.__version__) for library in libraries}
-    return {"python": platform.python_version(), **versions}
+    libraries = {name: version(name) for name in ("numpy", "numba", "llvmlite", "joblib")}
+    return {"python": platform.python_version(), "parconv": parconv.__version__, **libraries}
 
 
 def row(
@@ -161,7 +156,7 @@ def row(
 
 
 def memory_bytes(levels: Sequence[Cache]) -> int:
-    """Of an array that lies in memory: four times the last cache."""
+    """Size of an array that lies in memory: four times the last cache."""
     return min(max(LEAST_BYTES, 4 * levels[-1].nbytes), MOST_BYTES)
 
 

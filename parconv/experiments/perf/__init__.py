@@ -6,7 +6,7 @@ instructions and cache misses on any x86-64 Linux.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +15,16 @@ from parconv.problem.dtypes import Array
 
 from .. import baselines
 from ..baselines import Baseline
+from ..screen import Announce, silent
 from ..studies import Study
 from . import rounds, simulate
 from .child import Order
 from .report import Report, Work
-from .rounds import Announce
 from .subjects import Command, Implementation
 
 # A simulated call of more flops is shortened: callgrind runs 30 million instructions a second
 # (Zen 5, 2026-11), and the naive loops need two for a flop.
 SIMULATED_FLOPS = 5e7
-
-
-def _silent(name: str, done: int, total: int) -> None:
-    """Announce nothing."""
 
 
 def measure(
@@ -39,7 +35,7 @@ def measure(
     calls: int | None = None,
     repeats: int = 3,
     simulated: bool = False,
-    announce: Announce = _silent,
+    announce: Announce = silent,
 ) -> Report:
     """Time and count implementations of one study, once their results are known to be equal.
 
@@ -49,9 +45,9 @@ def measure(
     implementations : sequence of Baseline
         The ratios are to the first one.
     threads : int
-        For those that use several.
+        How many those implementations use that use several.
     calls : int, optional
-        Of one process; by default as many as last a quarter of a second.
+        Calls of each process; by default as many as last a quarter of a second.
     repeats : int
         Processes for each group of counters.
     simulated : bool
@@ -65,28 +61,19 @@ def measure(
     >>> measure(studies.chosen("photo3x3"), baselines.chosen(["gather"]))  # doctest: +SKIP
     """
     _check(repeats, simulated, threads=threads, calls=1 if calls is None else calls)
-    f, g = study.make()
+    f, g = study.arrays()
     baselines.check(study, f, g, implementations, threads)
+    short = study.shortened(SIMULATED_FLOPS)
     with tempfile.TemporaryDirectory(prefix="parconv-perf-") as name:
-        orders = _orders(Path(name), study, f, g, implementations, threads, calls)
+        folder = Path(name)
+        orders = _orders(folder, study, f, g, implementations, threads, calls)
         found = rounds.run([Implementation(order) for order in orders], repeats, announce)
-        short = study.shortened(SIMULATED_FLOPS)
-        counts: Sequence[Mapping[str, float]] = [{}] * len(orders)
         if simulated:
             announce("simulating", 0, 1)
-            np.save(Path(name) / "f.npy", f[: short.shape[0]])
-            counts = simulate.implementations(orders, Path(name))
-    return Report(
-        title=f"{study.name}, {study.summary}",
-        threads=threads,
-        rung=found.rung,
-        results=found.results(counts),
-        missing=found.missing(),
-        notes=found.notes(simulated),
-        work=Work(study.flops, study.pixels),
-        simulated_work=Work(short.flops, short.pixels),
-        simulation=_what(study, short) if simulated else "",
-    )
+            np.save(folder / "f.npy", f[: short.image[0]])
+        counts = simulate.implementations(orders, folder) if simulated else None
+    what, works = f"{study.name}, {study.summary}", (Work.of(study.problem), Work.of(short.problem))
+    return found.report(what, threads, counts, _what(study, short), works)
 
 
 def measure_command(
@@ -94,7 +81,7 @@ def measure_command(
     *,
     repeats: int = 3,
     simulated: bool = False,
-    announce: Announce = _silent,
+    announce: Announce = silent,
 ) -> Report:
     """Time and count any command from its start to its end.
 
@@ -104,21 +91,13 @@ def measure_command(
     1
     """
     _check(repeats, simulated)
-    found = rounds.run([Command(arguments)], repeats, announce)
-    counts: Sequence[Mapping[str, float]] = [{}]
+    found, counts = rounds.run([Command(arguments)], repeats, announce), None
     if simulated:
         announce("simulating", 0, 1)
         with tempfile.TemporaryDirectory(prefix="parconv-perf-") as name:
             counts = [simulate.command(arguments, Path(name))]
-    return Report(
-        title=" ".join(arguments),
-        threads=None,
-        rung=found.rung,
-        results=found.results(counts),
-        missing=found.missing(),
-        notes=found.notes(simulated),
-        simulation="AVX2, from start to end, without child processes" if simulated else "",
-    )
+    what = "AVX2, from start to end, without child processes"
+    return found.report(" ".join(arguments), None, counts, what)
 
 
 def _check(repeats: int, simulated: bool, **counts: int) -> None:
@@ -158,7 +137,7 @@ def _orders(
 def _what(study: Study, short: Study) -> str:
     """What was simulated."""
     part = ""
-    if short.shape != study.shape:
-        unit = "planes" if len(study.shape) > 2 else "rows"
-        part = f" on {short.shape[0]} of {study.shape[0]} {unit}"
+    if short.image != study.image:
+        unit = "planes" if len(study.image) > 2 else "rows"
+        part = f" on {short.image[0]} of {study.image[0]} {unit}"
     return f"AVX2, 1 thread, per call{part}"

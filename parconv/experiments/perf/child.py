@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import baselines, studies
+from .. import baselines, processes, studies
 from . import usage
 
 MODULE = "parconv.experiments.perf.child"  # not __name__, which is __main__ when it runs
@@ -43,20 +43,14 @@ class Order:
 
     def command(self) -> list[str]:
         """The command line that carries it out."""
-        return [sys.executable, "-P", "-m", MODULE, json.dumps(asdict(self))]
-
-
-def environment() -> dict[str, str]:
-    """Of a process that finds this very parconv, installed or not."""
-    paths = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        return processes.command(MODULE, asdict(self))
 
 
 def main(order: Order) -> None:
     """Prepare, warm up, measure, answer."""
     directory = Path(order.directory)
     f, g = (np.load(directory / f"{name}.npy") for name in "fg")
-    study = replace(studies.chosen(order.study), shape=f.shape)
+    study = replace(studies.chosen(order.study), image=f.shape)
     baseline = baselines.BASELINES[order.implementation]
     run = baseline.prepare(study, f, g, order.threads)
     if run is None:

@@ -1,14 +1,17 @@
 """What was counted: medians, ratios, JSON and the table.  Counts nothing itself."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from parconv.codegen.machine import CACHE_LINE
+from parconv.problem.problem import Problem
 from parconv.runtime import records
 
+from ..screen import say, table as new_table
 from . import simulate, usage
 from .events import EVENTS
 
@@ -68,6 +71,10 @@ class Work:
 
     flops: int
     pixels: int
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Work":
+        return cls(problem.flops, math.prod(problem.shape))
 
 
 @dataclass(frozen=True)
@@ -144,12 +151,11 @@ def _medians(result: Result) -> dict[str, float]:
 
 def show(report: Report, console: "Console") -> None:
     """Print the tables, then which counters they hold and which they lack."""
-    console.print(report.title, highlight=False, soft_wrap=True)
+    say(console, [report.title])
     console.print(_measured(report))
     if report.simulation:
         console.print(_simulated(report))
-    for line in (f"counters: {RUNGS[report.rung]}", *_lacking(report.missing), *report.notes):
-        console.print(line, highlight=False, soft_wrap=True)
+    say(console, (f"counters: {RUNGS[report.rung]}", *_lacking(report.missing), *report.notes))
 
 
 def _lacking(missing: Mapping[str, str]) -> list[str]:
@@ -179,16 +185,10 @@ def _simulated(report: Report) -> "Table":
 
 def _table(title: str, results: Sequence[Result]) -> "Table":
     from rich import box
-    from rich.table import Table
 
-    first = results[0].name
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("")
-    for n, result in enumerate(results):
-        table.add_column(result.name, justify="right")
-        if n:
-            table.add_column(f"/ {first}", justify="right")
-    return table
+    first, *others = (result.name for result in results)
+    headings = ("", first, *(cell for name in others for cell in (name, f"/ {first}")))
+    return new_table(headings, ("",), title=title, box=box.SIMPLE_HEAD)
 
 
 def _derived(table: "Table", found: Sequence[Mapping[str, float]]) -> "Table":

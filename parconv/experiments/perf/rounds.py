@@ -1,14 +1,15 @@
 """Subjects measured in turns, round after round: a drift of the machine meets all of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..screen import Announce
 from . import simulate, stat, usage
-from .report import Result, Spread
+from .report import Report, Result, Spread, Work
 from .stat import Counters
 from .subjects import Subject
 
-Announce = Callable[[str, int, int], None]
+Counts = Sequence[Mapping[str, float]]
 
 
 @dataclass
@@ -65,10 +66,25 @@ class Rounds:
     def _counted(self) -> dict[str, list[float]]:
         return {name: values for tally in self.tallies for name, values in tally.values.items()}
 
-    def results(self, simulated: Sequence[Mapping[str, float]]) -> list[Result]:
-        """In the order of the subjects."""
-        pairs = zip(self.tallies, simulated, strict=True)
-        return [tally.result(counts) for tally, counts in pairs]
+    def report(
+        self, title: str, threads: int | None, simulated: Counts | None, simulation: str,
+        works: tuple[Work | None, Work | None] = (None, None),
+    ) -> Report:  # fmt: skip
+        """All of it, in the order of the subjects; ``works`` of a call, and of a simulated one."""
+        counts = simulated or [{}] * len(self.tallies)
+        return Report(
+            title=title,
+            threads=threads,
+            rung=self.rung,
+            results=[
+                tally.result(found) for tally, found in zip(self.tallies, counts, strict=True)
+            ],
+            missing=self.missing(),
+            notes=self.notes(simulated is not None),
+            work=works[0],
+            simulated_work=works[1],
+            simulation="" if simulated is None else simulation,
+        )
 
     def missing(self) -> dict[str, str]:
         """Why a counter has no number, for every one that has none."""

@@ -4,20 +4,20 @@ An AVX2 machine with this one's caches is simulated, whatever the real one is; v
 AVX-512.  Counts are exact and repeat; times of a simulation mean nothing, so none are kept.
 """
 
+import contextlib
 import platform
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from parconv.runtime import budget
 
-from . import child
+from .. import processes
+from ..ceilings.caches import SYSFS, bytes_of, listed
 from .child import Order
-from .stat import check_status
 
-CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 CPU = "haswell"
 FEATURES = "avx avx2 bmi bmi2 cx16 f16c fma lzcnt movbe popcnt sse sse2 sse3 ssse3 sse4.1 sse4.2"
 # callgrind's names, by ours; a sum where there are several
@@ -43,10 +43,10 @@ def obstacle() -> str | None:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Of a process that compiles for AVX2, on one thread, into a cache of its own."""
+    """Variables with which a process compiles for AVX2, on one thread, into its own cache."""
     one = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {
-        **child.environment(),
+        **processes.environment(),
         **dict.fromkeys(one, "1"),
         "NUMBA_CPU_NAME": CPU,
         "NUMBA_CPU_FEATURES": ",".join(f"+{name}" for name in FEATURES.split()),
@@ -62,7 +62,7 @@ def implementations(orders: Sequence[Order], directory: Path) -> list[dict[str, 
     once = [replace(order, calls=1, threads=1, control=None, simulated=True) for order in orders]
     variables = environment(directory)
     commands = [order.command() for order in once]
-    _run(commands, directory, variables)
+    _run(commands, variables)
     return _callgrind(commands, directory, variables, from_start=False)
 
 
@@ -86,36 +86,18 @@ def _callgrind(
         ["valgrind", *options, f"--callgrind-out-file={file}", *command]
         for file, command in zip(files, commands, strict=True)
     ]
-    _run(valgrind, directory, variables)
+    _run(valgrind, variables)
     return [parse(file.read_text(encoding="utf-8")) for file in files]
 
 
-def _run(commands: Sequence[Sequence[str]], directory: Path, variables: Mapping[str, str]) -> None:
+def _run(commands: Sequence[Sequence[str]], variables: Mapping[str, str]) -> None:
     """Run them, as many at the same time as there are cores."""
-    at_once = budget.thread_budget()
-    for start in range(0, len(commands), at_once):
-        _run_together(commands[start : start + at_once], directory, variables)
 
+    def finish(command: Sequence[str]) -> None:
+        processes.finish("a process to simulate", command, variables)
 
-def _run_together(
-    commands: Sequence[Sequence[str]], directory: Path, variables: Mapping[str, str]
-) -> None:
-    errors = [directory / f"errors.{n}" for n in range(len(commands))]
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        for command, path in zip(commands, errors, strict=True):
-            with open(path, "wb") as file:
-                processes.append(
-                    subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=file)
-                )
-        for process, path in zip(processes, errors, strict=True):
-            status = process.wait()
-            text = path.read_text(encoding="utf-8", errors="replace")
-            check_status("a process to simulate", status, text)
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+    with ThreadPoolExecutor(budget.thread_budget()) as pool:
+        list(pool.map(finish, commands))
 
 
 def parse(text: str) -> dict[str, float]:
@@ -144,25 +126,12 @@ def caches() -> list[str]:
 
     Under a hypervisor valgrind itself misreads the last level (384 MiB for 32, Zen 5, 2026-11).
     """
+    names = ("level", "type", "ways_of_associativity", "coherency_line_size", "size")
     found = {}
-    for path in sorted(CACHES.glob("index*")):  # the highest level comes last
-        try:
-            name, option = _cache(path)
-        except (OSError, ValueError, ZeroDivisionError):  # hidden, or fully associative
-            continue
-        found[name] = option
+    for level, kind, *sizes, size in listed(SYSFS, *names):
+        name = {"1Data": "D1", "1Instruction": "I1"}.get(level + kind, "LL")
+        with contextlib.suppress(ValueError, ZeroDivisionError):  # of no size, fully associative
+            ways, line = map(int, sizes)
+            sets = 1 << (bytes_of(size) // (ways * line)).bit_length() - 1  # powers of two only
+            found[name] = f"--{name}={sets * ways * line},{ways},{line}"
     return [found[name] for name in ("I1", "D1", "LL") if name in found]
-
-
-def _cache(path: Path) -> tuple[str, str]:
-    """Which of valgrind's caches it is, and the option that describes it."""
-
-    def read(name: str) -> str:
-        return (path / name).read_text(encoding="utf-8").strip()
-
-    kinds = {"Data": "D1", "Instruction": "I1"}
-    name = kinds.get(read("type"), "LL") if read("level") == "1" else "LL"
-    ways, line = int(read("ways_of_associativity")), int(read("coherency_line_size"))
-    sets = int(read("size").removesuffix("K")) * 1024 // (ways * line)
-    sets = 1 << sets.bit_length() - 1  # valgrind simulates powers of two only
-    return name, f"--{name}={sets * ways * line},{ways},{line}"

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import child, events
+from .. import processes
+from . import events
 from .events import EVENTS, Event, Reading
 
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
@@ -44,15 +45,15 @@ def rung(names: Iterable[str]) -> str | None:
     return None if not kinds else "hardware" if True in kinds else "software"
 
 
-def probe() -> Counters:
-    """Ask ``perf`` for every event once, around a command that does nothing."""
-    if sys.platform != "linux":
-        return _none("perf exists on Linux only")
-    if shutil.which("perf") is None:
-        return _none("perf is not installed: the package linux-perf or linux-tools brings it")
+def probe(wanted: Iterable[Event] | None = None) -> Counters:
+    """Ask ``perf`` for some events, or all, once, around a command that does nothing."""
+    asked = EVENTS if wanted is None else tuple(wanted)
+    reason = obstacle()
+    if reason:
+        return Counters({}, {event.name: reason for event in asked})
     found: dict[str, str] = {}
     missing: dict[str, str] = {}
-    for event in EVENTS:
+    for event in asked:
         for modifier in event.modifiers:
             name, reason = _first_counted(event, modifier)
             if name:
@@ -62,8 +63,13 @@ def probe() -> Counters:
     return Counters(found, _merged(missing))
 
 
-def _none(reason: str) -> Counters:
-    return Counters({}, {event.name: reason for event in EVENTS})
+def obstacle() -> str | None:
+    """Why there is no ``perf``, or None."""
+    if sys.platform != "linux":
+        return "perf exists on Linux only"
+    if shutil.which("perf") is None:
+        return "perf is not installed: the package linux-perf or linux-tools brings it"
+    return None
 
 
 def _first_counted(event: Event, modifier: str) -> tuple[str | None, str]:
@@ -126,19 +132,12 @@ def count(
     asked = [counters.names[name] for name in names]
     control = (*os.pipe(), *os.pipe()) if controlled else None
     done, readings = _run(asked, command(control), control)
-    check_status("the process under perf stat", done.returncode, done.stderr)
+    processes.check_status("the process under perf stat", done.returncode, done.stderr)
     return {
         ours: readings[theirs]
         for ours, theirs in zip(names, asked, strict=True)
         if theirs in readings
     }
-
-
-def check_status(name: str, status: int, errors: str) -> None:
-    """Raise ChildProcessError with the last line of its messages unless a process succeeded."""
-    if status:
-        last = (errors.strip().splitlines() or ["it said nothing"])[-1]
-        raise ChildProcessError(f"{name} ended with status {status}: {last}")
 
 
 def _run(
@@ -156,7 +155,7 @@ def _run(
         try:
             process = subprocess.Popen(
                 [*perf, *command],
-                env={**child.environment(), **_LOCALE},
+                env={**processes.environment(), **_LOCALE},
                 pass_fds=ends,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -1,14 +1,14 @@
 """What can be measured, each time in a process of its own: an implementation, or any command."""
 
 import json
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from . import child, stat, usage
+from .. import processes
+from . import stat, usage
 from .child import Order
 from .events import Reading
 from .report import TIME
@@ -44,7 +44,7 @@ class Implementation:
         return self.order.calls or 1
 
     def timed(self) -> dict[str, float]:
-        _checked(self.name, self.order.command(), child.environment())
+        processes.finish(self.name, self.order.command(), processes.environment())
         answer = json.loads(Path(self.order.answer).read_bytes())
         self.order = replace(self.order, calls=answer["calls"])
         return {TIME: answer["seconds"], **answer["usage"]}
@@ -69,22 +69,9 @@ class Command:
 
     def timed(self) -> dict[str, float]:
         before, start = usage.read(children=True), time.perf_counter()
-        _checked(self.name, self.arguments)
+        processes.finish(self.name, self.arguments)
         seconds = time.perf_counter() - start
         return {TIME: seconds, **usage.since(before, usage.read(children=True))}
 
     def counted(self, counters: Counters, names: Sequence[str]) -> dict[str, Reading]:
         return stat.count(counters, names, lambda _: self.arguments, controlled=False)
-
-
-def _checked(name: str, command: Sequence[str], env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(
-        command,
-        env=env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    stat.check_status(name, done.returncode, done.stderr)

@@ -1,7 +1,7 @@
 """``parconv race``: this library against every installed peer and against the machine's limit.
 
 A workload (`workloads`, `grid`) is answered by every competitor (`peers`), verified (`agreement`,
-`entrants`) and timed (`duel`, `timing`); `report` does the arithmetic, `summary` that of many rows,
+`entrants`) and timed (`duel`); `report` does the arithmetic, `summary` that of many rows,
 `table` prints them.  `bursts` times single calls after pauses and beside other processes (`busy`),
 `burst_report` judges and `burst_table` prints them.
 """

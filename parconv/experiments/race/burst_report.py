@@ -173,7 +173,7 @@ class Standing:
 
 
 def standings(cells: Sequence[Cell]) -> list[Standing]:
-    """Of every criterion that is asked of any cell."""
+    """How every criterion fares that any cell is asked."""
     found: dict[str, list[tuple[Verdict, Cell]]] = {}
     for cell in cells:
         for verdict in verdicts(cell):

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from ..screen import milliseconds, say, table
 from .burst_report import CRITERIA, BurstReport, BurstRow, Calls, Cell, verdicts
 from .report import Result
-from .table import OWN_OUTPUT, differs, milliseconds, show_facts
+from .table import OWN_OUTPUT, differs, show_facts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,9 +24,8 @@ def show(report: BurstReport, console: "Console") -> None:
     show_facts(report, console)
     for row in report.rows:
         console.print(_cells(row))
-        for line in _absences(row):
-            console.print(line, highlight=False, soft_wrap=True)
-    console.print(LEGEND, highlight=False, soft_wrap=True)
+        say(console, _absences(row))
+    say(console, [LEGEND])
     console.print(_standings(report))
 
 
@@ -33,15 +33,12 @@ def show(report: BurstReport, console: "Console") -> None:
 
 
 def _cells(row: BurstRow) -> "Table":
-    from rich.table import Table
-
-    table = Table(title=row.label)
     names = [calls.name + OWN_OUTPUT * calls.own_output for calls in row.cells[0].calls]
-    for heading in ("pause", "busy", *names, *(criterion.name for criterion in CRITERIA)):
-        table.add_column(heading, justify="right")
+    criteria = [criterion.name for criterion in CRITERIA]
+    result = table(("pause", "busy", *names, *criteria), title=row.label)
     for cell in row.cells:
-        table.add_row(*_line(cell))
-    return table
+        result.add_row(*_line(cell))
+    return result
 
 
 def _line(cell: Cell) -> list[str]:
@@ -73,18 +70,15 @@ def _absence(result: Result, row: str) -> str:
 
 
 def _standings(report: BurstReport) -> "Table":
-    from rich.table import Table
-
-    table = Table(title="cells that hold each criterion")
-    for heading in ("", "asked", "limit", "cells", "held", "worst", "worst cell"):
-        words = heading in ("", "asked", "worst cell")
-        table.add_column(heading, justify="left" if words else "right", overflow="fold")
+    headings = ("", "asked", "limit", "cells", "held", "worst", "worst cell")
+    title = "cells that hold each criterion"
+    result = table(headings, ("", "asked", "worst cell"), title=title)
     known = {criterion.name: criterion for criterion in CRITERIA}
     for found in report.standings:
         criterion = known[found.name]
         sign = "<" if criterion.below else "<="
-        table.add_row(
+        result.add_row(
             found.name, criterion.words, f"{sign} {found.limit:g}", str(found.cells),
             str(found.held), f"{found.worst:.2f}", found.worst_cell,
         )  # fmt: skip
-    return table
+    return result

@@ -11,15 +11,14 @@ from functools import partial
 from parconv.runtime import budget
 from parconv.runtime.strategies import STRATEGIES
 
+from ..screen import Announce, silent
+from ..timing import BETWEEN_SECONDS, in_turn, single_calls
 from .burst_report import AUTO, PLAIN, BurstReport, BurstRow, Calls, Cell
 from .busy import busy_processes
 from .entrants import LineUp, line_up
 from .grid import Entry, burst_rows
 from .peers import OPENCV, PEERS, Peer, chosen, ours_as
 from .report import Facts
-from .timing import BETWEEN_SECONDS, in_turn, single_calls
-
-Announce = Callable[[str, int, int], None]
 
 ROUNDS, LEAST_ROUNDS = 5, 3
 SHORT_PAUSE = 0.02  # seconds; up to here a cell has many calls, beyond it few
@@ -52,7 +51,7 @@ def race_bursts(
     threads: Sequence[int] | None = None,
     others: Sequence[Peer] = (OPENCV,),
     calls: int | None = None,
-    announce: Announce = lambda name, done, total: None,
+    announce: Announce = silent,
 ) -> BurstReport:
     """Time single calls of parconv and of ``others`` in every cell: a row, a pause, a load.
 

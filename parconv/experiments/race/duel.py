@@ -5,19 +5,20 @@ or more.
 """
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from parconv import plan2d
 from parconv.planner.prediction import Prediction
 from parconv.runtime import budget
 
 from .. import ceilings
+from ..screen import Announce, silent
+from ..timing import SAMPLE_SECONDS, in_turn, sample
 from .entrants import Entrant, line_up
 from .grid import Entry, rows as all_rows
 from .memory import warm
 from .peers import OURS, PEERS, Peer, ours_as
 from .report import FRESH, PLAIN, PLANNED, REUSED, Facts, Report, Row
-from .timing import SAMPLE_SECONDS, in_turn, sample
 from .workloads import Array
 
 REGIME_SECONDS = 0.5  # quick rows get more rounds, up to MOST_ROUNDS
@@ -29,7 +30,7 @@ def race(
     threads: Sequence[int] | None = None,
     peers: Sequence[Peer] = PEERS,
     repeats: int = 7,
-    announce: Callable[[str, int, int], None] = lambda name, done, total: None,
+    announce: Announce = silent,
 ) -> Report:
     """Race parconv against ``peers`` on every workload at every thread count.
 

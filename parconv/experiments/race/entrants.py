@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..timing import Timing, calls_of, sample_seconds
 from .agreement import Difference
 from .grid import Entry
 from .memory import warm
 from .peers import Peer, Run
 from .report import FRESH, REUSED, Result
-from .timing import Timing, calls_of, sample_seconds
 from .workloads import Array
 
 SLOW_SECONDS = 0.3  # a peer this slow gets SLOW_ROUNDS rounds, with a reused output only

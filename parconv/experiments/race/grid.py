@@ -6,7 +6,7 @@ History and wisdom know a row by its name: add rows, change none.
 from collections.abc import Sequence
 from typing import Any
 
-from .. import filters
+from ...images import filter_text
 from .layers import Layer, Maps
 from .workloads import Pair, Workload, chosen, matches
 
@@ -22,7 +22,7 @@ def _squares(group: str, shape: Pair, sizes: Sequence[int], **options: Any) -> l
 
 def _named(texts: Sequence[str], **options: Any) -> list[Workload]:
     """The workloads with filters of those names: outer products of a column and a row."""
-    shapes = [filters.parse(text).shape for text in texts]
+    shapes = [filter_text.parse(text).shape for text in texts]
     return [
         Workload("separable", BIG, (rows, columns), filter=text, **options)
         for text, (rows, columns) in zip(texts, shapes, strict=True)

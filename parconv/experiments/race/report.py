@@ -12,10 +12,10 @@ from parconv.runtime import records
 from parconv.runtime.ceilings import Ceilings
 
 from ...problem.lazily import lazily
+from ..timing import Timing
 from .grid import Entry
 from .peers import OURS, Peer
 from .summary import summaries
-from .timing import Timing
 
 REUSED, FRESH = "reused", "fresh"
 PLANNED, PLAIN = "planned", "plain"  # the two ways to call this library
@@ -162,7 +162,7 @@ class Report(Facts):
 
     @lazily
     def _fewest(self) -> dict[str, Row]:
-        """Of each workload the row with the fewest threads."""
+        """The row of each workload that has the fewest threads."""
         rows = sorted(self.rows, key=lambda row: -row.threads)
         return {row.workload.name: row for row in rows}
 

@@ -102,7 +102,7 @@ def _share(verdicts: Iterable[bool]) -> float | None:
 
 
 def summaries(report: "Report") -> dict[str, Summary]:
-    """Of all rows, of each number of threads, and of each group, as far as these differ."""
+    """A summary of all rows, one of each number of threads, and one of each group."""
     rows = report.rows
     counts = dict.fromkeys(row.threads for row in rows)
     groups = dict.fromkeys(row.workload.group for row in rows)

@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from parconv.runtime.ceilings import Ceilings
+
+from ..screen import milliseconds, say, table
 from .report import FRESH, PLAIN, PLANNED, REUSED, Facts, Report, Result, Row
 from .summary import Least, Summary, is_near, summaries
 
@@ -29,45 +32,40 @@ LEGEND = (
 def show(report: Report, console: "Console") -> None:
     """Print the report."""
     show_facts(report, console)
-    for ceiling in report.ceilings:
-        console.print(
-            f"ceilings at best, threads {ceiling.threads}: {ceiling.gflops32:.0f} GFLOP/s float32, "
-            f"{ceiling.gflops64:.0f} float64, {ceiling.gbytes:.0f} GB/s",
-            highlight=False,
-        )
+    say(console, map(_ceiling, report.ceilings))
     console.print(_rows(report))
-    console.print(LEGEND, highlight=False, soft_wrap=True)
-    for line in _differing(report):
-        console.print(line, highlight=False, soft_wrap=True)
+    say(console, [LEGEND, *_differing(report)])
     console.print(_summary(report))
+
+
+def _ceiling(found: Ceilings) -> str:
+    return (
+        f"ceilings at best, threads {found.threads}: {found.gflops32:.0f} GFLOP/s float32, "
+        f"{found.gflops64:.0f} float64, {found.gbytes:.0f} GB/s"
+    )
 
 
 def show_facts(report: Facts, console: "Console") -> None:
     """The machine, the versions, and what is not installed."""
-    facts = ", ".join(f"{name} {value}" for name, value in report.machine.items())
-    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    console.print(f"{facts}\n{versions}", highlight=False, soft_wrap=True)
+    for facts in (report.machine, report.versions):
+        say(console, [", ".join(f"{name} {value}" for name, value in facts.items())])
     if report.missing:
-        console.print(f"not installed: {', '.join(report.missing)}", highlight=False)
+        say(console, [f"not installed: {', '.join(report.missing)}"])
 
 
 # --- rows ----------------------------------------------------------------------------------------
 
 
 def _rows(report: Report) -> "Table":
-    from rich.table import Table
-
-    table = Table(title="times in ms")
-    table.add_column("workload", overflow="fold")
     reused = ("threads", "method", "planned", "plain", "best peer", "peer")
     ratios = ("ratio, planned", "plain")
     ours = ("% limit", "predicted", "speed-up")
-    for heading in (*reused, *ratios, *ours, "fresh: ours", "best peer", "ratio", "others"):
-        words = heading in ("method", "best peer", "others")
-        table.add_column(heading, justify="left" if words else "right")
+    fresh = ("fresh: ours", "best peer", "ratio", "others")
+    words = ("workload", "method", "best peer", "others")
+    result = table(("workload", *reused, *ratios, *ours, *fresh), words, title="times in ms")
     for row in report.rows:
-        table.add_row(*_cells(report, row))
-    return table
+        result.add_row(*_cells(report, row))
+    return result
 
 
 def _cells(report: Report, row: Row) -> list[str]:
@@ -118,12 +116,6 @@ def label(result: Result) -> str:
     return result.name + OWN_OUTPUT * result.own_output + SLOW * result.slow
 
 
-def milliseconds(seconds: float) -> str:
-    """Three significant digits, no exponent."""
-    value = 1e3 * seconds
-    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
-
-
 def _differing(report: Report) -> list[str]:
     return [
         differs(result, row.label)
@@ -145,17 +137,13 @@ def differs(result: Result, row: str) -> str:
 
 
 def _summary(report: Report) -> "Table":
-    from rich.table import Table
-
-    table = Table(title="rows together, outputs reused")
-    table.add_column("", no_wrap=True)
-    ratios = ("mean ratio", "planned", "plain", "least ratio")
-    figures = (">= 80 % of the limit", "predicted ± 1.5×")
-    for heading in ("rows", *ratios, *figures, "least speed-up, not bound by memory"):
-        table.add_column(heading, justify="left" if "least" in heading else "right")
+    least = ("least ratio", "least speed-up, not bound by memory")
+    ratios = ("rows", "mean ratio", "planned", "plain", least[0])
+    headings = ("", *ratios, ">= 80 % of the limit", "predicted ± 1.5×", least[1])
+    result = table(headings, ("", *least), title="rows together, outputs reused")
     for name, found in summaries(report).items():
-        table.add_row(name, *_figures(found))
-    return table
+        result.add_row(name, *_figures(found))
+    return result
 
 
 def _figures(found: Summary) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import filters
+from ...images import filter_text
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -71,7 +71,7 @@ class Workload:
 
     @property
     def filter_dtype(self) -> str:
-        """Of the weights: the image's own, as far as they are fractions."""
+        """The type of the weights: the image's own where that holds fractions."""
         if self.filter == "int8":
             return "int8"
         return self.dtype if np.dtype(self.dtype).kind in "fc" else "float32"
@@ -121,7 +121,7 @@ class Workload:
         if self.filter == "int8":
             return _integers(rng, self.taps).astype(dtype)
         if self.filter != "random":
-            named: Array = filters.parse(self.filter).astype(dtype)
+            named: Array = filter_text.parse(self.filter).astype(dtype)
             return named
         if self.dtype != self.filter_dtype:  # an integer image
             g = rng.random(self.taps)
@@ -142,7 +142,7 @@ def _normal(rng: np.random.Generator, taps: Pair, dtype: np.dtype[Any]) -> Array
 
 
 def _integers(rng: np.random.Generator, taps: Pair) -> Array:
-    """Of -3 to 3 without 0, but for one in the middle that makes their sum one."""
+    """Integers from -3 to 3, none of them 0; the one in the middle makes their sum one."""
     g: Array = rng.integers(1, 4, taps) * rng.choice([-1, 1], taps)
     middle = taps[0] // 2, taps[1] // 2
     g[middle] += 1 - g.sum()

@@ -13,6 +13,8 @@ from parconv.runtime.ceilings import Ceilings
 from parconv.runtime.records import Record
 from parconv.runtime.strategies import STRATEGIES, automatic
 
+from .. import screen
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -156,12 +158,8 @@ _COLUMNS: dict[str, Callable[[Dot], Any]] = {
 
 def table(found: Sequence[Dot]) -> "Table":
     """For the terminal; the limit is that of the ceilings measured with the row."""
-    from rich.table import Table
-
-    result = Table(title="rows of the race under the ceilings measured with each")
-    for heading in _COLUMNS:
-        words = heading in ("row", "limited by")
-        result.add_column(heading, justify="left" if words else "right", no_wrap=True)
+    title = "rows of the race under the ceilings measured with each"
+    result = screen.table(_COLUMNS, ("row", "limited by"), title=title)
     for dot in found:
         result.add_row(*(str(cell(dot)) for cell in _COLUMNS.values()))
     return result

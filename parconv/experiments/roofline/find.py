@@ -1,6 +1,6 @@
 """Where a roofline's rows come from: a file of a race, or a race of our own rows, now."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +8,8 @@ from parconv.runtime.records import Record
 
 from ..ceilings import caches, survey
 from ..race import duel, grid, workloads
+from ..screen import Announce, silent
 from .dots import Dot, Roof, dots, read, roofs, same_machine
-
-Announce = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ def find(
     path: Path | None,
     only: str | None = None,
     threads: Sequence[int] | None = None,
-    announce: Announce = lambda name, done, total: None,
+    announce: Announce = silent,
 ) -> Roofline:
     """The chosen rows of the race in a file, or of one that is held now, without peers.
 

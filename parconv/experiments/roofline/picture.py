@@ -5,6 +5,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..screen import counted
 from .dots import Dot, Roof
 
 COLOURS = ("#1f6fb4", "#d1495b", "#2a9d5c", "#8d5bb5", "#c98a1b", "#5b6570")
@@ -77,7 +78,7 @@ def _draw_roof(axes: Any, roof: Roof, colour: str) -> None:
     peaks = (("float32", top, "-", 4), ("float64", roof.ceilings.gflops64, "--", -11))
     for name, peak, style, offset in peaks:
         axes.plot([peak / best, right], [peak, peak], style, color=colour, linewidth=1.5)
-        text = f"{name} {peak:.0f} GFLOP/s, {_threads(roof.ceilings.threads)}"
+        text = f"{name} {peak:.0f} GFLOP/s, {counted(roof.ceilings.threads, 'thread')}"
         axes.annotate(text, (right, peak), (-5, offset), textcoords="offset points", ha="right",
                       fontsize=8, color=colour)  # fmt: skip
     axes.plot([left, top / best], [left * best, top], color=colour, linewidth=1.5)
@@ -108,10 +109,6 @@ def _along(axes: Any, text: str, rate: float, top: float, colour: str) -> None:
               rotation_mode="anchor", fontsize=8, color=colour)  # fmt: skip
 
 
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' * (count > 1)}"
-
-
 # --- dots ----------------------------------------------------------------------------------------
 
 
@@ -125,7 +122,7 @@ def _draw_dots(axes: Any, dots: Sequence[Dot], colours: dict[int, str]) -> None:
                   alpha=0.85, zorder=3)  # fmt: skip
     _name_far(axes, dots)
     handles = [
-        *(_handle("o", colour, _threads(count)) for count, colour in colours.items()),
+        *(_handle("o", colour, counted(count, "thread")) for count, colour in colours.items()),
         *(
             _handle(markers[group], "#555555", f"{group}: {_shapes(dots, group)}")
             for group in groups

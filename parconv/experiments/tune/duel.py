@@ -37,7 +37,7 @@ class Verdict:
 
     @property
     def seconds(self) -> float:
-        """Of the one that is to be used."""
+        """Time of the setting that is to be used."""
         return self.rival_seconds if self.better else self.default_seconds
 
     @classmethod

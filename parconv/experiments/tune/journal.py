@@ -8,7 +8,6 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 from parconv.runtime import records
@@ -53,10 +52,7 @@ class Journal:
             self._append(self._head)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def __exit__(self, *error: object) -> None:
         if self._file is not None:
             self._file.close()
 

@@ -13,6 +13,7 @@ from typing import Any
 from parconv.planner import choice as planner, wisdom
 from parconv.runtime.records import STEADY
 
+from ..timing import Timing
 from .duel import Verdict
 from .scaling import Curve, curves
 from .search import Tally
@@ -116,23 +117,12 @@ def summary(tally: Tally) -> dict[str, Any]:
     row: dict[str, Any] = {**asdict(tally.setting), "samples": len(tally.samples)}
     row |= dict.fromkeys(("median", "quartile1", "quartile3", "mad"))
     if tally.samples:
-        middle = statistics.median(tally.samples)
-        low, _, high = _quartiles(tally.samples)
-        mad = statistics.median(abs(value - middle) for value in tally.samples)
-        row |= {"median": middle, "quartile1": low, "quartile3": high, "mad": mad}
-    return {**row, "status": _status(tally), "note": tally.note}
-
-
-def _quartiles(samples: Sequence[float]) -> list[float]:
-    if len(samples) == 1:
-        return [samples[0]] * 3
-    return statistics.quantiles(samples, n=4, method="inclusive")
-
-
-def _status(tally: Tally) -> str:
-    if tally.failed:
-        return "failed"
-    return "measured" if tally.samples else "not run"
+        found = Timing.of(tally.samples, 1)
+        mad = statistics.median(abs(value - found.median) for value in tally.samples)
+        quartiles = {"quartile1": found.quartile1, "quartile3": found.quartile3}
+        row |= {"median": found.median, **quartiles, "mad": mad}
+    status = "failed" if tally.failed else "measured" if tally.samples else "not run"
+    return {**row, "status": status, "note": tally.note}
 
 
 def to_csv(outcomes: Sequence[Outcome]) -> str:

@@ -16,7 +16,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from .search import FailedError
@@ -162,29 +161,22 @@ class Pool:
         self.absent: dict[str, str] = {}
 
     def __enter__(self) -> "Pool":
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.close)
             for layer in self._layers:  # all start at the same time
                 self._workers[layer] = self._new(layer)
             for layer in self._layers:
                 self._greet(layer)
-        except BaseException:
-            self.close()
-            raise
+            stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        while self._workers:
-            _, worker = self._workers.popitem()
-            try:
-                worker.close()
-            finally:
-                self.close()
+        with contextlib.ExitStack() as stack:
+            while self._workers:
+                stack.callback(self._workers.popitem()[1].close)
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ... import images
 from .. import steadiness
 from ..race.report import machine_facts
-from ..race.table import milliseconds
+from ..screen import counted, milliseconds, say, table
 from . import outcome as outcomes
 from .outcome import Outcome, seconds_of
 from .scaling import fullest
@@ -74,20 +74,15 @@ def show(sweep: Sweep, console: "Console") -> None:
     """Print a table and the verdict for each workload."""
     for outcome in sweep.outcomes:
         console.print(_table(outcome))
-        for line in _lines(outcome):
-            console.print(line, highlight=False, soft_wrap=True)
-    for layer, reason in sweep.absent.items():
-        console.print(
-            f"not swept: threading layer {layer}: {reason}", highlight=False, soft_wrap=True
-        )
+        say(console, _lines(outcome))
+    absent = sweep.absent.items()
+    say(console, (f"not swept: threading layer {layer}: {reason}" for layer, reason in absent))
 
 
 def _table(outcome: Outcome) -> "Table":
-    from rich.table import Table
-
-    table = Table(title=f"{outcome.subject.name}: {outcome.implementation}")
-    for heading in ("setting", "ms", "quartiles", "runs", "default / it"):
-        table.add_column(heading, justify="left" if heading == "setting" else "right")
+    headings = ("setting", "ms", "quartiles", "runs", "default / it")
+    title = f"{outcome.subject.name}: {outcome.implementation}"
+    result = table(headings, ("setting",), title=title)
     default = seconds_of(outcome.tallies[outcome.default])
     for setting in dict.fromkeys([*outcome.ranking[:SHOWN], outcome.default]):
         row = outcomes.summary(outcome.tallies[setting])
@@ -97,8 +92,8 @@ def _table(outcome: Outcome) -> "Table":
             ratio = f"{default / middle:.2f}"
             mark = " (default)" * (setting == outcome.default)
             cells = (milliseconds(middle), f"{low} to {high}", str(row["samples"]), ratio)
-            table.add_row(f"{setting}{mark}", *cells)
-    return table
+            result.add_row(f"{setting}{mark}", *cells)
+    return result
 
 
 def _lines(outcome: Outcome) -> Iterator[str]:
@@ -115,12 +110,8 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     best = fullest(outcome.curves)
     if best is not None:
         curve = ", ".join(f"{n}: {milliseconds(t)}" for n, t in best.seconds.items())
-        yield f"{best.label}, ms for threads {curve}; up to {_cores(best.cores)}:"
+        yield f"{best.label}, ms for threads {curve}; up to {counted(best.cores, 'core')}:"
         yield from (f"  {law.text}" for law in best.laws(outcome.subject.problem))
-
-
-def _cores(number: int) -> str:
-    return "1 core" if number == 1 else f"{number} cores"
 
 
 def _verdict(outcome: Outcome) -> str:

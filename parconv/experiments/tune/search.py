@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..screen import Announce, silent
 from .settings import Setting
 
 SHARE = 4  # racing runs at most this part of the exhaustive sweep's settings x repeats ...
@@ -55,7 +56,7 @@ class Search:
     measure : callable
         Seconds per call of one run of a setting; raises `FailedError`.
     seed : int
-        Of the order.
+        Decides the random order.
     announce : callable
         Told a name, the runs done and their expected number.
     seconds : float, optional
@@ -70,7 +71,7 @@ class Search:
         measure: Callable[[Setting], float],
         *,
         seed: int = 0,
-        announce: Callable[[str, int, int], None] = lambda name, done, total: None,
+        announce: Announce = silent,
         seconds: float | None = None,
     ) -> None:
         self.tallies = {setting: Tally(setting) for setting in (default, *settings)}

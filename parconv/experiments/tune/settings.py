@@ -1,9 +1,8 @@
-"""The axes of a sweep, in one table, and the settings that they span.
+"""The axes of a sweep, and the settings that they span.
 
 Knows which combinations mean something; measures nothing.
 """
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +13,7 @@ from parconv.runtime import budget
 from parconv.runtime.strategies import STRATEGIES, is_automatic
 
 from ..baselines import Baseline
+from ..screen import counted
 from .subjects import Subject
 
 LAYERS = ("omp", "tbb", "workqueue")
@@ -28,7 +28,7 @@ class Setting:
     Attributes
     ----------
     strategy : str
-        Of parconv, or the name of a baseline.
+        One of parconv's, or the name of a baseline.
     threads, bands : int
         How many threads, and into how many bands the rows are cut.
     layer, backend : str
@@ -55,27 +55,9 @@ class Setting:
         return " ".join(filter(None, (self.strategy, self.layer, self.backend)))
 
     def __str__(self) -> str:
-        bands = [_counted(self.bands, "band")] if self.bands else []
+        bands = [counted(self.bands, "band")] if self.bands else []
         limit = [f"BLAS limit {self.blas}"] if self.blas else []
-        return ", ".join([self.label, _counted(self.threads, "thread"), *bands, *limit])
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number > 1)}"
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Values of one field of `Setting`; ``idle`` where it means nothing to our strategy."""
-
-    name: str
-    values: tuple[Any, ...]
-    idle: Any = None
-
-    def of(self, strategy: str) -> tuple[Any, ...]:
-        """The values for a strategy, or for a baseline, whose table has what it needs."""
-        row = STRATEGIES.get(strategy)
-        return self.values if row is None or self.name in row.axes else (self.idle,)
+        return ", ".join([self.label, counted(self.threads, "thread"), *bands, *limit])
 
 
 def thread_counts(cores: int) -> tuple[int, ...]:
@@ -93,52 +75,37 @@ def thread_counts(cores: int) -> tuple[int, ...]:
     return tuple(sorted(n for n in counts if n <= 2 * cores))
 
 
-def axes(threads: Sequence[int], layers: Sequence[str]) -> tuple[Axis, ...]:
-    """The table of a sweep of parconv; bands depend on the plan, so `settings` adds them."""
-    return (
-        Axis("threads", tuple(threads), idle=1),
-        Axis("layer", tuple(layers)),
-        Axis("backend", BACKENDS),
-    )
+def settings(
+    subject: Subject, threads: Sequence[int], layers: Sequence[str]
+) -> tuple[Setting, ...]:
+    """Every setting of parconv, none of which is the same plan as another."""
+    every = (setting for way in STRATEGIES for setting in _combined(way, threads, layers))
+    return tuple(dict.fromkeys(cut for setting in every for cut in _banded(subject, setting)))
 
 
-def baseline_axes(
+def _combined(strategy: str, threads: Sequence[int], layers: Sequence[str]) -> Iterator[Setting]:
+    """Threads, and what else means something to a strategy: a layer, or a backend."""
+    axes = STRATEGIES[strategy].axes
+    named: dict[str, Sequence[str]] = {"layer": layers, "backend": BACKENDS}
+    each = [{name: value} for name in axes if name in named for value in named[name]]
+    others: list[dict[str, Any]] = each or [{}]
+    for count in threads if "threads" in axes else (1,):
+        yield from (Setting(strategy, count, **other) for other in others)
+
+
+def baseline_settings(
     baseline: Baseline, threads: Sequence[int], layers: Sequence[str]
-) -> tuple[Axis, ...]:
-    """The table of a sweep of a baseline, which cuts its work itself.
+) -> tuple[Setting, ...]:
+    """Every setting of a baseline, which cuts its work itself.
 
     BLAS takes any number of threads; the baselines on Numba's threads take no more than the cores.
     """
-    here = budget.usable_threads(max(threads))
-    compiled = baseline.threaded and not baseline.blas
-    counts = tuple(n for n in threads if baseline.blas or n <= here)
-    return (
-        Axis("threads", counts if baseline.threaded else (1,)),
-        Axis("layer", tuple(layers) if compiled else (None,)),
-    )
-
-
-def settings(subject: Subject, table: Sequence[Axis]) -> tuple[Setting, ...]:
-    """Every setting of parconv that the axes allow, none of which is the same plan as another."""
-    found = (
-        cut
-        for strategy in STRATEGIES
-        for setting in _combined(strategy, table)
-        for cut in _banded(subject, setting)
-    )
-    return tuple(dict.fromkeys(found))
-
-
-def baseline_settings(baseline: Baseline, table: Sequence[Axis]) -> tuple[Setting, ...]:
-    """Every setting of a baseline; where it computes through BLAS, its threads are BLAS's."""
-    found = _combined(baseline.name, table)
-    return tuple(replace(s, blas=s.threads) if baseline.blas else s for s in found)
-
-
-def _combined(strategy: str, table: Sequence[Axis]) -> Iterator[Setting]:
-    for values in itertools.product(*(axis.of(strategy) for axis in table)):
-        chosen = dict(zip((axis.name for axis in table), values, strict=True))
-        yield Setting(strategy, **chosen)
+    if not baseline.threaded:
+        return (Setting(baseline.name, 1),)
+    if baseline.blas:
+        return tuple(Setting(baseline.name, count, blas=count) for count in threads)
+    here = [count for count in threads if count <= budget.usable_threads(max(threads))]
+    return tuple(Setting(baseline.name, count, layer=layer) for count in here for layer in layers)
 
 
 def _banded(subject: Subject, setting: Setting) -> Iterator[Setting]:

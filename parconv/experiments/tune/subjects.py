@@ -3,13 +3,12 @@
 Runs nothing.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from parconv import plan2d
 from parconv.planner.plan import Plan
-from parconv.problem.dtypes import Array
 from parconv.problem.problem import Problem
 
 from ...problem.lazily import lazily
@@ -22,50 +21,40 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Subject:
-    """One convolution to tune for.
+    """One convolution to tune for: a row of the race or a study."""
 
-    ``options`` are keywords of `parconv.plan2d`; ``make`` gives image and filter, ``filter`` the
-    latter alone; ``record`` is the subject as JSON, for a worker.
-    """
+    row: Workload | Study
 
-    name: str
-    shape: tuple[int, ...]
-    taps: tuple[int, ...]
-    dtype: str
-    options: Mapping[str, Any]
-    make: Callable[[], tuple[Array, Array]]
-    filter: Callable[[], Array]
-    record: Record
+    @property
+    def name(self) -> str:
+        return self.row.name
 
-    @classmethod
-    def of_workload(cls, row: Workload) -> "Subject":
-        options = {**row.question, "correlate": row.correlation}
-        record, make = {"workload": asdict(row)}, (row.arrays, row.weighting)
-        return cls(row.name, row.image, row.taps, row.dtype, options, *make, record)
-
-    @classmethod
-    def of_study(cls, study: Study) -> "Subject":
-        options = {"mode": study.mode, "boundary": study.boundary, "dtype": study.dtype}
-        record = {"study": study.name}
-        shapes, make = (study.shape, study.taps), (study.make, lambda: study.filter(study.taps))
-        return cls(study.name, *shapes, study.image_dtype, options, *make, record)
+    @property
+    def record(self) -> Record:
+        """As JSON, for a worker."""
+        if isinstance(self.row, Study):
+            return {"study": self.name}
+        return {"workload": asdict(self.row)}
 
     @classmethod
     def of_record(cls, record: Record) -> "Subject":
         """The subject that a worker was told of."""
         if "study" in record:
-            return cls.of_study(STUDIES[record["study"]])
+            return cls(STUDIES[record["study"]])
         fields: Any = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in record["workload"].items()
         }
-        return cls.of_workload(Workload(**fields))
+        return cls(Workload(**fields))
 
     @lazily
     def plan(self) -> Plan:
         """The plan for one thread, with its problem and its method, which the filter decides."""
-        image = self.shape, self.dtype
-        return plan2d(image, self.filter(), threads=1, strategy="serial", **self.options)
+        row = self.row
+        return plan2d(
+            (row.image, row.dtype), row.weighting(), correlate=row.correlation, threads=1,
+            strategy="serial", **row.question,
+        )  # fmt: skip
 
     @property
     def problem(self) -> Problem:
@@ -74,14 +63,14 @@ class Subject:
     @property
     def study(self) -> Study:
         """The subject as the baselines of the studies are told it."""
-        if "study" in self.record:
-            return STUDIES[self.record["study"]]
-        if "axes" in self.options:
+        row = self.row
+        if isinstance(row, Study):
+            return row
+        if row.channels:
             raise ValueError(f"{self.name} is colour, which the studies' implementations lack")
         return Study(
-            self.name, self.name, self.shape, self.taps, lambda shape: self.make()[0],
-            lambda shape: self.make()[1], self.dtype, self.problem.mode,
-            self.problem.boundary[0], self.options.get("dtype"),
+            self.name, self.name, row.image, row.taps, lambda shape: row.arrays()[0],
+            lambda shape: row.weighting(), row.dtype, row.mode, row.boundary, row.result,
         )  # fmt: skip
 
 
@@ -99,9 +88,9 @@ def subjects(patterns: Sequence[str]) -> tuple[Subject, ...]:
 
 def _matching(pattern: str) -> Iterator[Subject]:
     if pattern in STUDIES:
-        yield Subject.of_study(STUDIES[pattern])
+        yield Subject(STUDIES[pattern])
         return
     exact = [row for row in WORKLOADS if row.name == pattern]
     usual = tuple(row for row in WORKLOADS if row.strategy == "auto" and not row.planned)
     for row in exact or chosen(usual, pattern):
-        yield Subject.of_workload(row)
+        yield Subject(row)

@@ -1,7 +1,7 @@
 """A sweep: settings, processes, journal and search joined, one workload after another."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from parconv.runtime import budget
 
 from .. import baselines, steadiness
 from ..baselines import BASELINES
+from ..screen import Announce, silent
 from . import search as searches, settings as axes
 from .duel import duel
 from .journal import Journal
@@ -19,7 +20,6 @@ from .settings import LAYERS, Setting
 from .subjects import Subject
 
 OURS = "parconv"
-Announce = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Options:
     repeats : int
         Runs of each setting in an exhaustive sweep; a race takes a quarter of these runs.
     seed : int
-        Of the order.
+        Decides the random order.
     exhaustive : bool
         Run everything.
     seconds : float, optional
@@ -75,7 +75,7 @@ def sweep(
     options: Options,
     directory: Path,
     resume: bool = False,
-    announce: Announce = lambda name, done, total: None,
+    announce: Announce = silent,
 ) -> Sweep:
     """Tune for each subject; samples go to a journal in ``directory`` as they come.
 
@@ -148,9 +148,8 @@ def _candidates(
 ) -> tuple[tuple[Setting, ...], Setting]:
     """All settings, and the default among them."""
     if options.implementation == OURS:
-        table = axes.axes(options.counts, layers)
-        return axes.settings(subject, table), axes.default_setting(subject)
+        found = axes.settings(subject, options.counts, layers)
+        return found, axes.default_setting(subject)
     baseline = BASELINES[options.implementation]
-    table = axes.baseline_axes(baseline, options.counts, layers)
-    found = axes.baseline_settings(baseline, table)
+    found = axes.baseline_settings(baseline, options.counts, layers)
     return found, axes.baseline_default(baseline, found)

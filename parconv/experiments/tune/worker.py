@@ -19,7 +19,7 @@ from parconv.runtime.outputs import new_output
 from .. import baselines
 from ..race.agreement import difference, tolerance
 from ..race.peers import Run
-from ..race.timing import SETTLE_SECONDS, sample_seconds
+from ..timing import SETTLE_SECONDS, sample_seconds
 from .settings import Setting, plan_of
 from .subjects import Subject
 
@@ -31,7 +31,8 @@ class Bench:
 
     def __init__(self, subject: Subject, implementation: str) -> None:
         self._subject, self._implementation = subject, implementation
-        self._f, self._g = subject.make()
+        f, g = subject.row.arrays()
+        self._f, self._g = f, g
         self._out = new_output(subject.problem.shape, subject.problem.dtype)
         self._expected = subject.plan.with_filter(self._g)(self._f)
         self._runs: dict[Setting, Run] = {}

@@ -79,7 +79,7 @@ def fftconvolve(workload: Workload, f: Array, g: Array, threads: int) -> Run | N
 
 
 def _transformed(name: str, workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
-    """Of the image with its border already around it, which those functions do not know."""
+    """A transform of the image with its border around it, as those functions know no border."""
     function: Any = getattr(importlib.import_module("scipy.signal"), name)
     fft: Any = importlib.import_module("scipy.fft")
     large = g.size >= LEAST_TAPS or f.dtype.kind == "c"

@@ -33,7 +33,7 @@ class Report:
 
     @property
     def status(self) -> int:
-        """Of the command: 1 where calls fail."""
+        """Exit status of the command: 1 where calls fail."""
         return _FAILED if any(hazard.fails for hazard in self.hazards) else 0
 
     def to_json(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Report:
         return {**self.facts, "limits": self.limits, "budget": self.budget, "hazards": hazards}
 
     def lines(self) -> Iterator[str]:
-        """For people."""
+        """The report as people read it."""
         for section, found in self.facts.items():
             yield from _section(section, {name: _text(fact) for name, fact in found.items()})
         yield from _section("limits of threads", self._limits())
@@ -84,8 +84,8 @@ def examine() -> Report:
 
     Examples
     --------
-    >>> from parconv.experiments import doctor
-    >>> print(*doctor.examine().lines(), sep="\\n")  # doctest: +SKIP
+    >>> from parconv.doctor import examine
+    >>> print(*examine().lines(), sep="\\n")  # doctest: +SKIP
     """
     found = {
         section: {name: facts.find(finder) for name, finder in finders.items()}

@@ -4,14 +4,15 @@ import contextlib
 import gc
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from .peers import Run
-from .workloads import Array
+from parconv.problem.dtypes import Array
+
+Run = Callable[[Array | None], object]
 
 SAMPLE_SECONDS = 5e-3  # calls are batched until a sample lasts this long
 # OpenMP workers spin for a few milliseconds after a parallel region: the next competitor must not
@@ -78,7 +79,7 @@ def sample_seconds(run: Run, out: Array) -> float:
 
 
 def seconds_per_call(run: Run, out: Array | None, calls: int) -> float:
-    """Of so many calls together."""
+    """Mean time of a call, of so many together."""
     start = time.perf_counter()
     for _ in range(calls):
         run(out)

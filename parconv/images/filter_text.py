@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parconv.filters import LAPLACE, SOBEL, box_factors, gaussian_factors
-from parconv.images import check_source
-from parconv.problem.outer import Outer
-from parconv.problem.shown import shown
+from ..filters import LAPLACE, SOBEL, box_factors, gaussian_factors
+from ..problem.outer import Outer
+from ..problem.shown import shown
+from .places import check_source
 
 Filter = NDArray[Any]
 
@@ -23,36 +23,19 @@ LARGEST = 4095  # taps along one axis: a slip of the pen must not ask for gigaby
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
 
 
-def gaussian(sigma: float) -> Outer:
-    """Normalised Gaussian cut off at four sigma, as in scipy.ndimage."""
-    if not 0 < sigma < np.inf:
-        raise ValueError(f"sigma is {sigma:g}: pass more than 0, and finite")
-    return gaussian_factors(sigma)
-
-
-def box(size: int) -> Outer:
-    """The mean of ``size`` x ``size`` pixels."""
-    return box_factors(size)
-
-
 def random(size: int) -> Filter:
     """The same normally distributed weights on every call, absolute values summing to one."""
-    weights = np.random.default_rng(size).standard_normal((checked_size(size),) * 2)
+    if not 1 <= size <= LARGEST:
+        raise ValueError(f"size is {size}: pass 1 to {LARGEST}")
+    weights = np.random.default_rng(size).standard_normal((size, size))
     scale: float = np.abs(weights).sum()
     return weights / scale
 
 
-def checked_size(size: int) -> int:
-    """The size, if it is one."""
-    if not 1 <= size <= LARGEST:
-        raise ValueError(f"size is {size}: pass 1 to {LARGEST}")
-    return size
-
-
 # name -> (maker of one number, type of that number)
 SIZED: Mapping[str, tuple[Callable[[Any], Filter | Outer], type]] = {
-    "gaussian": (gaussian, float),
-    "box": (box, int),
+    "gaussian": (gaussian_factors, float),
+    "box": (box_factors, int),
     "random": (random, int),
 }
 FIXED: Mapping[str, Filter] = {
