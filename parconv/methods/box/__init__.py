@@ -18,16 +18,17 @@ from functools import cache, lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType
 from ...problem.means import scale
 from ...problem.outer import Filter
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
-from ..kernels import Kernels, Taps, as_layout, signature
+from ..kernels import Kernels, Taps, signature
 from ..usual import error as error, fill as fill, sums as sums, unasked as unasked
 from . import kernel as k
+from .kernel import L
 
 FACTORED = True
 DIGITS = {4: 24, 8: 53}  # of the integers that a floating type of so many bytes holds
@@ -93,12 +94,14 @@ def layout(problem: Problem) -> Array:
     results = _row(width + 4 * lanes, itemsize)
     columns = _row(width + problem.plane_in[1] + abs(problem.lead[1]) + 5 * lanes, itemsize)
     sums_at = 2 * results + k.PAGE // itemsize
-    numbers = [
-        *problem.plane, *problem.plane_in, *problem.lead, *map(BOUNDARIES.index, problem.boundary),
-        problem.dilation[0], *problem.filter, problem.bytes > 2 * machine.STREAM_BYTES, lanes,
-        results, sums_at, columns, sums_at + 2 * columns,
-    ]  # fmt: skip
-    return as_layout(numbers)
+    return L.pack(
+        geometry(problem),
+        lanes=lanes,
+        rows_at=results,
+        sums_at=sums_at,
+        sums_step=columns,
+        end=sums_at + 2 * columns,
+    )
 
 
 def _row(elements: int, itemsize: int) -> int:
@@ -109,7 +112,7 @@ def _row(elements: int, itemsize: int) -> int:
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs, wherever it begins on a line."""
-    return int(layout(problem)[k.END]) + machine.CACHE_LINE // problem.sums.itemsize
+    return int(layout(problem)[L.end]) + machine.CACHE_LINE // problem.sums.itemsize
 
 
 @cache

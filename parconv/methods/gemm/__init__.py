@@ -19,16 +19,17 @@ import numpy as np
 from numba import types
 
 from ...codegen import jit, machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType
 from ...problem.lazily import lazily
 from ...problem.problem import Problem
 from ..direct import largest_of_bank
-from ..kernels import Taps, as_layout, rows_of_planes, signature
+from ..kernels import Taps, rows_of_planes, signature
 from ..usual import bank_of, error as error, fill as fill, sums as sums
 from . import kernel as k
 from .blas import one_thread
+from .kernel import L
 
 # Of copied pixels for one product, at least a row of outputs.  Milliseconds of copies + products at
 # 1, 4 and 32 MiB, 64 channels of 56 x 56, batch 32, one core: 13.4 + 60.6, 11.7 + 60.1, 19.5 + 68.4
@@ -38,7 +39,8 @@ COLUMN_BYTES = 1 << 22
 UNITS, LEAST_OUTPUTS = 8, 64
 # Operations of a multiplication and addition by OpenBLAS, which has vectors of 32 bytes for most
 # processors; of a row of pixels under one tap, of each, of each where a stride parts them; of a sum
-# that is delivered, and of the calls of a unit.
+# that is delivered, and of the calls of a unit.  The timings that they were fitted to (Zen 5,
+# 2026-11) were not kept, and nobody measured them elsewhere.
 PRODUCT_WORK = 2.1 * max(1, machine.VECTOR_BYTES // 32)
 ROW_WORK, COPY_WORK, APART_WORK, DELIVERY_WORK, UNIT_WORK = 2600, 20, 230, 55, 700_000
 
@@ -80,19 +82,20 @@ def layout(problem: Problem) -> Array:
     most = max(1, COLUMN_BYTES // (row * problem.sums.itemsize))
     wanted = min(-(-UNITS // bank.groups), rows * width // LEAST_OUTPUTS)
     runs = max(-(-rows // most), wanted)
-    run = -(-rows // min(runs, rows))
-    numbers = [
-        *problem.plane_in, *problem.plane, *problem.lead, *problem.stride, *problem.dilation,
-        *problem.filter, *map(BOUNDARIES.index, problem.boundary), bank.groups, bank.inputs,
-        outputs // bank.groups, rows, run,
-    ]  # fmt: skip
-    return as_layout(numbers)
+    return L.pack(
+        geometry(problem),
+        groups=bank.groups,
+        inputs=bank.inputs,
+        outputs=outputs // bank.groups,
+        rows=rows,
+        run=-(-rows // min(runs, rows)),
+    )
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs: the columns, then the sums."""
     numbers = layout(problem).tolist()
-    return int((problem.taps + numbers[k.OUTPUTS]) * numbers[k.RUN] * numbers[k.COLUMNS_OUT])
+    return int((problem.taps + numbers[L.outputs]) * numbers[L.run] * numbers[L.columns_out])
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,13 +127,13 @@ def _multiply(
 ) -> None:  # fmt: skip
     """Fill units ``[start, stop)`` of ``out``, and nothing else."""
     numbers = layout.tolist()
-    groups, outputs = numbers[k.GROUPS], numbers[k.OUTPUTS]
+    groups, outputs = numbers[L.groups], numbers[L.outputs]
     filters = taps.reshape(groups, outputs, -1)
     count = filters.shape[2]
     with one_thread(), np.errstate(all="ignore"):
         for unit in range(start, stop):
             group, first, last = _place(numbers, unit)
-            width = (last - first) * numbers[k.COLUMNS_OUT]
+            width = (last - first) * numbers[L.columns_out]
             pixels = scratch[: count * width]
             sums = scratch[count * width : (count + outputs) * width]
             columns(f, fill, layout, pixels, group, first, last)
@@ -144,15 +147,15 @@ def _multiply(
 
 def _place(numbers: list[int], unit: int) -> tuple[int, int, int]:
     """(group, first row, last row) of a unit."""
-    run, group = divmod(unit, numbers[k.GROUPS])
-    first = run * numbers[k.RUN]
-    return group, first, min(first + numbers[k.RUN], numbers[k.ROWS])
+    run, group = divmod(unit, numbers[L.groups])
+    first = run * numbers[L.run]
+    return group, first, min(first + numbers[L.run], numbers[L.rows])
 
 
 def units(problem: Problem) -> int:
     """How many there are."""
     numbers = layout(problem).tolist()
-    return int(-(-numbers[k.ROWS] // numbers[k.RUN]) * numbers[k.GROUPS])
+    return int(-(-numbers[L.rows] // numbers[L.run]) * numbers[L.groups])
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
@@ -170,6 +173,6 @@ def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, slice, s
     numbers, found = layout(problem).tolist(), []
     for unit in range(start, stop):
         group, *rows = _place(numbers, unit)
-        filters = slice(group * numbers[k.OUTPUTS], (group + 1) * numbers[k.OUTPUTS])
+        filters = slice(group * numbers[L.outputs], (group + 1) * numbers[L.outputs])
         found += [(image, filters, part) for image, part in rows_of_planes(problem, *rows)]
     return found
