@@ -33,6 +33,8 @@ RUNS, FEWEST_VECTORS, MOST_VECTORS = 16, 8 * VECTORS, 64 * VECTORS
 # of the batch for so many workers.  17 x 17, 48 -> 72 channels, batch 16, by 1 and 4 images: 85 and
 # 88 % of the peak, two threads 80 and 83 (Zen 5, 2026-11).
 JOINED_VECTORS, SHARES = 26 * VECTORS, 4
+# Cycles of the model by which a unit's size is chosen, from timings that were not kept (Zen 5,
+# 2026-11).
 STAGE_CYCLES = 12  # to stage a vector
 PIECE_CYCLES = 2  # to pack a piece of a vector
 # To begin and to deliver one filter's row of a tile, beside its products: sums of one channel and
