@@ -14,7 +14,6 @@ import numpy as np
 
 from ..methods.kernels import Taps
 from ..problem.dtypes import Array, real
-from ..problem.outer import Filter
 from ..problem.problem import Problem
 from . import complexes
 
@@ -96,7 +95,7 @@ def extra_bytes(problem: Problem) -> int:
     return result // (1 if is_complex(problem) else 2) if rounds(problem) == 2 else 0
 
 
-def prepare(problem: Problem, g: Filter, make: Callable[[Filter], Taps]) -> Taps:
+def prepare(problem: Problem, g: Any, make: Callable[[Any], Taps]) -> Taps:
     """The filter's halves as the method reads them, a line each."""
     halves = [g]
     if rounds(problem) == 2:

@@ -1,25 +1,38 @@
-"""A plan in words: what is computed, how, why so and how long it should take.
+"""A plan in words: what is computed, how, why so and how long it should take."""
 
-`plan` imports this module, so a plan's type has no name here.
-"""
-
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from ..codegen import machine
 from ..methods import methods_for, obstacle
+from ..problem.problem import Problem
 from ..runtime import budget, crew
 from ..runtime.strategies import STRATEGIES
 from .complex_planes import error_of, question_for
 from .prediction import usual_seconds
 
+if TYPE_CHECKING:
+    from .plan import Plan
 
-def explain(plan: Any) -> str:
-    """The plan in full, one fact a line."""
+
+def as_text(facts: dict[str, str]) -> str:
+    """One fact a line."""
+    return "\n".join(f"{name:<10} {text}" for name, text in facts.items())
+
+
+def as_table(facts: dict[str, str]) -> str:
+    """One fact a row, as HTML."""
+    rows = (f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in facts.items())
+    return f"<table>{''.join(rows)}</table>"
+
+
+def facts(plan: "Plan") -> dict[str, str]:
+    """The plan in full."""
     problem = plan.problem
     method, strategy = methods_for(problem)[plan.method], STRATEGIES[plan.strategy]
     sizes = [stop - start for start, stop in plan.bands]
     unit = "units" if problem.bank else "rows"
-    lines = {
+    return {
         "problem": f"{problem}{_reflection(problem)}",
         "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
         "sums in": _sums(plan),
@@ -37,27 +50,26 @@ def explain(plan: Any) -> str:
         "machine": f"{8 * machine.VECTOR_BYTES}-bit vectors, {machine.VECTOR_REGISTERS} of them"
         f"{'' if machine.HAS_FMA else ', no fused multiply-add'}",
     }
-    return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
 
 
 def _first_line(thing: Any) -> str:
     return (thing.__doc__ or "").splitlines()[0].rstrip(".")
 
 
-def _reflection(problem: Any) -> str:
+def _reflection(problem: Problem) -> str:
     """For who knows layers from neural networks."""
     layer = problem.reflect and problem.bank and problem.bank.summed
     return " (what neural networks call convolution is correlate2d)" if layer else ""
 
 
-def _sums(plan: Any) -> str:
+def _sums(plan: "Plan") -> str:
     problem = plan.problem
     if problem.compute.kind == "i":
         return f"{plan.sums}, exactly"
     return f"{plan.sums}{', as float32 does not hold the taps' if problem.traits.wide else ''}"
 
 
-def _error(plan: Any) -> str:
+def _error(plan: "Plan") -> str:
     """What the method states."""
     if plan.problem.compute.kind == "i":
         return "none"
@@ -67,13 +79,13 @@ def _error(plan: Any) -> str:
     return f"up to {error:.2g} of the largest |f| nearby times sum |g|" if error else plain
 
 
-def _considered(plan: Any) -> str:
+def _considered(plan: "Plan") -> str:
     """Every other method, and why it is not the plan's."""
     others = [name for name in methods_for(plan.problem) if name != plan.method]
     return "; ".join(f"{name}: {_why_not(plan, name)}" for name in others)
 
 
-def _why_not(plan: Any, name: str) -> str:
+def _why_not(plan: "Plan", name: str) -> str:
     method = methods_for(plan.problem)[name]
     question = question_for(plan.problem, method)
     reason = obstacle(method, question) or method.unasked(question)
@@ -85,7 +97,7 @@ def _why_not(plan: Any, name: str) -> str:
     return f"{1e3 * its.seconds:.3g} ms, {its.seconds / own.seconds:.2g} times as long"
 
 
-def _caveat(plan: Any) -> str:
+def _caveat(plan: "Plan") -> str:
     if plan.strategy == "threads" and not plan.eager:
         alone = usual_seconds(plan.problem, plan.cost)
         return (
@@ -98,7 +110,7 @@ def _caveat(plan: Any) -> str:
     return f" (now as threads: {obstacle})" if obstacle else ""
 
 
-def _threads_told(plan: Any) -> str:
+def _threads_told(plan: "Plan") -> str:
     """How many, and what decided it: less work than would keep all busy uses fewer."""
     if plan.asked is not None:
         limit = budget.decisive(asked=True)
@@ -109,7 +121,7 @@ def _threads_told(plan: Any) -> str:
     return f"{plan.threads} used, the machine's budget{number} ({limit.name})"
 
 
-def _chooser(plan: Any) -> str:
+def _chooser(plan: "Plan") -> str:
     found = plan.wisdom
     if found is None:
         return "rule"

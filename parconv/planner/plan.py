@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..methods import methods_for
 from ..methods.kernels import Taps
@@ -14,30 +15,28 @@ from ..problem import banks
 from ..problem.bands import joined
 from ..problem.door import as_array
 from ..problem.dtypes import Array, DType, kernel_dtype, quietly, real
+from ..problem.filter import Filter, filter_of
 from ..problem.lazily import lazily
-from ..problem.outer import Filter
 from ..problem.problem import Problem
-from ..problem.traits import key_of
 from ..runtime import arrays, ceilings
 from ..runtime.crew import Terms
 from ..runtime.outputs import new_output
 from ..runtime.strategies import STRATEGIES
 from ..runtime.strategies.work import Work
 from . import complex_planes, complexes
+from .bound import Bound
 from .excerpts import excerpt, run_band
-from .explain import explain
+from .explain import as_table, as_text, facts
 from .prediction import Prediction, usual_seconds
 from .wisdom import Wisdom
 
-KEPT_BYTES = 1 << 12  # of a prepared filter that a plan keeps: there may be hundreds of plans
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """How one convolution is computed.
 
-    Made by `parconv.plan2d`; ``plan(f)`` runs it, ``print(plan)`` is one line, ``plan.explain()``
-    tells all.
+    Made by `parconv.plan2d`; ``plan(f)`` runs it, ``plan.bind(f, out)`` is a call without
+    arguments, ``print(plan)`` one line, ``plan.explain()`` tells all.
 
     Attributes
     ----------
@@ -69,7 +68,7 @@ class Plan:
     launch: int
     eager: bool = True
     wisdom: Wisdom | None = None
-    g: Any = field(default=None, repr=False, compare=False)  # the caller's filter, if it is known
+    filter: Filter | None = field(default=None, repr=False, compare=False)  # where it is known
 
     def __getstate__(self) -> dict[str, Any]:
         """What was decided, and the filter: compiled code and prepared taps are found again."""
@@ -77,17 +76,66 @@ class Plan:
 
     # --- run ---
 
-    def __call__(self, f: Any, out: Array | None = None) -> Array:
+    def __call__(self, f: ArrayLike, out: Array | None = None) -> Array:
         """Convolve ``f``, an image of the planned shape and dtype, with the plan's filter."""
-        if self.taps is None:
+        taps = self.taps
+        if taps is None:
             raise ValueError("the plan was made from a filter's shape: pass the filter to plan2d")
         return self.run(
-            f if type(f) is np.ndarray else as_array("f", f, self.problem.axes),
-            self.taps,
-            out,
+            f if type(f) is np.ndarray else as_array("f", f, self.problem.axes), taps, out
         )
 
-    def run(self, f: Array, taps: Any, out: Array | None) -> Array:
+    def bind(self, f: Array, out: Array) -> Bound:
+        """The call ``plan(f, out)`` without arguments, for one that is made again and again.
+
+        Parameters
+        ----------
+        f : ndarray
+            An image of the planned shape and dtype.  Each call reads what it holds by then.
+        out : ndarray
+            Where each call puts the result.
+
+        Returns
+        -------
+        callable
+            ``bound()`` fills ``out`` and returns it.  Arrays are checked here, once: it keeps both
+            alive, and neither may change its shape, strides or dtype.  As a plan it may be called
+            by several threads, all of which fill ``out``; it cannot be pickled.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import parconv
+        >>> f, out = np.ones((4, 4), np.float32), np.empty((2, 2), np.float32)
+        >>> call = parconv.plan2d(f, np.ones((3, 3))).bind(f, out)
+        >>> float(call().sum())
+        36.0
+        >>> f *= 2
+        >>> float(call().sum())
+        72.0
+        """
+        if self.taps is None:
+            raise ValueError("the plan was made from a filter's shape: pass the filter to plan2d")
+        if not isinstance(f, np.ndarray):
+            raise TypeError(
+                f"f is a {type(f).__name__}: pass a numpy array, whose changes are seen"
+            )
+        image = as_array("f", f, self.problem.axes)
+        again = partial(self.run, image, self.taps, out)
+        if image.dtype != self.problem.image_dtype or image.shape != self.problem.image:
+            arrays.check_image(image, self.problem.image, self.problem.image_dtype)
+            return Bound(again, image, out)
+        seen, plain = arrays.check_output(out, image, self.problem.shape, self.problem.dtype)
+        lift = self._lift
+        easy = lift is not None and self.taps.limit is None and arrays.is_plain(image, plain)
+        if not easy or seen is not image:
+            return Bound(again, image, out)
+        run, work, fill, layout = self._shared
+        where = (*(lift or ()), ...)  # views, whose shapes nobody else changes
+        given = image[where], self.taps.values, fill, plain[where], layout
+        return Bound(partial(run, work, given), image, out)
+
+    def run(self, f: Array, taps: Taps, out: Array | None) -> Array:
         """Check the arrays against the problem, then let the strategy fill the output."""
         problem = self.problem
         if f.shape != problem.image or f.dtype != problem.image_dtype:
@@ -98,17 +146,25 @@ class Plan:
             result, (f, plain) = out, arrays.check_output(out, f, problem.shape, problem.dtype)
         if taps.limit is not None:
             arrays.check_range(f, taps.limit)
-        if self._planar and arrays.is_plain(f, plain):
-            self._fill(f[None], taps, plain[None])
-        else:
-            where = problem.map_axes, problem.channels
-            target = arrays.writable(plain, *where)
-            source = arrays.readable(f)
-            if problem.bank and not problem.bank.summed:
-                source = np.expand_dims(source, problem.bank.axes[0])
-            self._fill(arrays.planes(source, *where), taps, target)
-            arrays.deliver(target, plain, *where)
+        lift = self._lift
+        if lift is not None and arrays.is_plain(f, plain):
+            run, work, fill, layout = self._shared
+            if lift:
+                f, plain = f[lift], plain[lift]
+            run(work, (f, taps.values, fill, plain, layout))
+        elif self.bands:
+            self._convert(f, taps, plain)
         return result
+
+    def _convert(self, f: Array, taps: Taps, out: Array) -> None:
+        """Run on what the kernel can see of the arrays, or on copies."""
+        problem = self.problem
+        where = problem.map_axes, problem.channels
+        target, source = arrays.writable(out, *where), arrays.readable(f)
+        if problem.bank and not problem.bank.summed:
+            source = np.expand_dims(source, problem.bank.axes[0])
+        self._fill(arrays.planes(source, *where), taps, target)
+        arrays.deliver(target, out, *where)
 
     def _fill(self, source: Array, taps: Taps, target: Array) -> None:
         """Planes or maps of the result from those of the image."""
@@ -122,71 +178,60 @@ class Plan:
         target[...] = complexes.join(self.problem, parts)
         return None
 
-    def with_filter(self, g: Filter) -> "Plan":
-        """The plan with a copy of its filter, prepared: ready to be called."""
-        kept = g.copy()
-        if isinstance(kept, np.ndarray):
-            kept.flags.writeable = False
-        plan = replace(self, g=kept)
+    def with_filter(self, g: Any) -> "Plan":
+        """The plan with its filter, prepared: ready to be called."""
+        plan = replace(self, filter=filter_of(g))
         assert plan.taps is not None  # refused here, not in the first call, if it must be
         return plan
 
     @lazily
-    def taps(self) -> Any:
+    def taps(self) -> Taps | None:
         """The filter as the method's kernel reads it; None for a plan without."""
-        return None if self.g is None else self.prepare(self.g)
+        return None if self.filter is None else self.prepare(self.filter)
 
-    def prepare(self, g: Filter) -> Any:
-        """The filter as the method's kernel reads it; a small one is kept for the next call."""
+    def prepare(self, g: Any) -> Taps:
+        """A filter as the method's kernel reads it, once for all plans of one problem."""
         if not self.bands:
             return Taps(np.empty(0))
-        if self.problem.bank:
-            return self._prepare_bank(banks.weights(np.asarray(g), self.problem.reflect))
-        key = key_of(g)
-        for known, taps in self._last:
-            if known == key:
-                return taps
-        taps = self._prepare_one(self.problem.part.of(g))
-        if taps.values.nbytes <= KEPT_BYTES:
-            self._last[:] = [(key, taps)]
-        return taps
-
-    @lazily
-    def _last(self) -> list[Any]:
-        """The filter prepared last, and its key: one pair, or none."""
-        return []
+        found = filter_of(g)
+        return found.form((self.method, self.problem), partial(self._prepare, found))
 
     @quietly
-    def _prepare_one(self, g: Filter) -> Any:
-        make = partial(self._method.prepare, self.question)
+    def _prepare(self, g: Filter) -> Taps:
+        problem, make = self.problem, partial[Taps](self._method.prepare, self.question)
+        if problem.bank:
+            weights = banks.weights(np.asarray(g), problem.reflect)
+            return make(
+                weights if self.question is problem else complexes.weights(problem, weights)
+            )
+        part = problem.part.of(g)
         if not getattr(self._method, "FACTORED", False):
-            g = np.asarray(g)
-        if self.question is self.problem:
-            return make(g)
-        return complex_planes.prepare(self.problem, g, make)
-
-    @quietly
-    def _prepare_bank(self, weights: Array) -> Any:
-        if self.question is not self.problem:
-            weights = complexes.weights(self.problem, weights)
-        return self._method.prepare(self.question, weights)
+            part = np.asarray(part)
+        if self.question is problem:
+            return make(part)
+        return complex_planes.prepare(problem, part, make)
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
-        if not self.bands:
-            return
         run, work, fill, layout = self._shared
         run(work, (source, taps, fill, target, layout))
 
     @lazily
-    def _planar(self) -> bool:
-        """Whether image and output are single planes of types that compiled code knows."""
+    def _lift(self) -> tuple[None, ...] | None:
+        """Axes to add before image and output are what the kernel takes; None: it takes others.
+
+        One before a single plane, none before planes or maps in order; of types that compiled code
+        knows.
+        """
         problem = self.problem
-        return (
-            problem.bank is None
-            and problem.axes == (0, 1)
-            and len(problem.image) == 2
-            and all(kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype))
-        )
+        kinds = problem.image_dtype, problem.dtype
+        if self.question is not problem or any(kernel_dtype(kind) is not kind for kind in kinds):
+            return None
+        if not self.bands or (problem.bank and not problem.bank.summed):
+            return None
+        if problem.bank is None and problem.axes == (0, 1) and len(problem.image) == 2:
+            return (None,)
+        whole = problem.map_axes == tuple(range(1, len(problem.image)))
+        return () if whole and problem.channels == 1 else None
 
     @lazily
     def _method(self) -> ModuleType:
@@ -266,6 +311,13 @@ class Plan:
         shapes = (self.question.maps_in, self.question.maps)
         return sum(map(math.prod, shapes)) * self.question.dtype.itemsize
 
+    def __repr__(self) -> str:
+        return f"<Plan: {self}>"
+
+    def _repr_html_(self) -> str:
+        """A table of what `explain` tells, for notebooks."""
+        return as_table(facts(self))
+
     def __str__(self) -> str:
         bands = f"{len(self.bands)} band{'s' * (len(self.bands) > 1)}"
         threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
@@ -292,4 +344,4 @@ class Plan:
 
     def explain(self) -> str:
         """The plan in full, one fact a line."""
-        return explain(self)
+        return as_text(facts(self))

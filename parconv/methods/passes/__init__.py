@@ -22,7 +22,7 @@ from ...codegen import machine
 from ...problem.arguments import BOUNDARIES
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType
-from ...problem.outer import Filter
+from ...problem.filter import Filter
 from ...problem.problem import Problem
 from ..kernels import Kernels, Taps, as_layout, signature
 from ..separable import (
