@@ -16,7 +16,7 @@ from ..problem.lazily import lazily
 from ..problem.problem import Problem
 from ..runtime import arrays, ceilings
 from ..runtime.crew import Terms
-from ..runtime.outputs import new_output
+from ..runtime.outputs import outputs_of
 from . import ready
 from .bound import Bound
 from .explain import as_table, as_text, facts
@@ -113,17 +113,21 @@ class Plan:
 
     def run(self, f: Array, taps: Taps, out: Array | None) -> Array:
         """Check the arrays against the problem, then let the strategy fill the output."""
-        problem = self.problem
-        if f.shape != problem.image or f.dtype != problem.image_dtype:
-            f = arrays.check_image(f, problem.image, problem.image_dtype)
+        shape, kind, new, out_shape, out_kind, lift = self._ends
+        if f.shape != shape or f.dtype != kind:
+            f = arrays.check_image(f, shape, kind)
         if out is None:
-            result = plain = new_output(problem.shape, problem.dtype)
+            result: Array = new()
+            plain = result
+            easy = f.flags.aligned
+        elif arrays.are_easy(f, out, out_shape, out_kind):
+            result, plain, easy = out, out, True
         else:
-            result, (f, plain) = out, arrays.check_output(out, f, problem.shape, problem.dtype)
+            result, (f, plain) = out, arrays.check_output(out, f, out_shape, out_kind)
+            easy = arrays.is_plain(f, plain)
         if taps.limit is not None:
             arrays.check_range(f, taps.limit)
-        lift = self._lift
-        if lift is not None and arrays.is_plain(f, plain):
+        if easy and lift is not None:
             run, work, fill, layout = self.shared
             if lift:
                 f, plain = f[lift], plain[lift]
@@ -165,6 +169,14 @@ class Plan:
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
         run, work, fill, layout = self.shared
         run(work, (source, taps, fill, target, layout))
+
+    @lazily
+    def _ends(self) -> tuple[Any, ...]:
+        """What a run asks: of the image, for an output, of one that is given; axes to add."""
+        problem = self.problem
+        new = outputs_of(problem.shape, problem.dtype)
+        given, taken = (problem.image, problem.image_dtype), (problem.shape, problem.dtype)
+        return *given, new, *taken, self._lift
 
     @lazily
     def _lift(self) -> tuple[None, ...] | None:

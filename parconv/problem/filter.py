@@ -72,12 +72,12 @@ class Filter:
         return Filter, (self._taps,)
 
     def is_of(self, g: Array) -> bool:
-        """Whether these are its taps, of its shape and dtype and in order, bit for bit.
+        """Whether these are its taps, of its shape and dtype, bit for bit.
 
         By ``memcmp``, which Python offers for no other type: 4 MB in 0.11 ms, 9 in 0.8 (Zen 3 VM,
         2026-11).
         """
-        return bytearray.__eq__(self._content, g.data)
+        return bytearray.__eq__(self._content, np.ascontiguousarray(g).data)
 
     @lazily
     def found(self) -> Found:
@@ -135,14 +135,11 @@ def filter_of(g: Any, lasting: bool = False) -> Filter:
             return g
         g = as_array("g", g)
     small = g.nbytes <= SMALL_BYTES
-    key = g.dtype, g.shape, g.tobytes() if small else None
-    known = _known.get(key)
-    if known is None:
-        return _new(g, key, lasting)
-    if small:
-        return known[0]
-    g = np.ascontiguousarray(g)
-    return next((each for each in known if each.is_of(g)), None) or _new(g, key, lasting)
+    key = g.tobytes() if small else (g.shape, g.dtype)
+    for each in _known.get(key, ()):
+        if each.shape == g.shape and each.dtype == g.dtype and (small or each.is_of(g)):
+            return each
+    return _new(g, key, lasting)
 
 
 def _new(g: Array, key: Hashable, lasting: bool) -> Filter:

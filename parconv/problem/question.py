@@ -126,12 +126,10 @@ def told(options: Mapping[str, Any]) -> tuple[Any, ...]:
     >>> told({"stride": (1, 2)}) == told({"stride": (True, 2)})
     False
     """
-    return tuple(
-        [
-            (name, value, repr(value) if type(value) is tuple else type(value))
-            for name, value in options.items()
-        ]
-    )
+    kinds: tuple[Any, ...] = tuple(map(type, options.values()))
+    if tuple in kinds:
+        kinds += tuple([repr(value) for value in options.values() if type(value) is tuple])
+    return *options.items(), kinds
 
 
 def check_keywords(options: Mapping[str, Any], known: Iterable[str]) -> None:

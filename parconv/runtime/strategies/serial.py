@@ -7,7 +7,7 @@ LOOK_NS = 20_000_000  # a call that takes no longer need not look at the signals
 
 def serial(work: Work, arrays: Arrays, bands: tuple[Band, ...] | None = None) -> None:
     """Bands in order, on the calling thread."""
-    scratch, kernel = kept_scratch(work, work.threads)[0], work.kernels.serial
+    kernel, scratch = work.kernels.serial, kept_scratch(work, work.threads)[0]
     for start, stop in bands or work.bands:
         kernel(*arrays, scratch, start, stop)
 
