@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import comparison, pages, regret, runner
+from . import comparison, pages, regret, runner, tables
 
 Commands = Any  # argparse does not name the class
 
@@ -35,6 +35,12 @@ def _compare(chosen: argparse.Namespace) -> int:
 def _regret(chosen: argparse.Namespace) -> int:
     rows = regret.measure(chosen.kinds.split(","), chosen.seed, chosen.number, chosen.json)
     print(regret.told(rows))
+    return 0
+
+
+def _tables(chosen: argparse.Namespace) -> int:
+    page = tables.filled(chosen.page.read_text(encoding="utf-8"))
+    chosen.page.write_text(page, encoding="utf-8")
     return 0
 
 
@@ -97,11 +103,23 @@ def _add_regret(commands: Commands) -> None:
     option("--json", type=Path, metavar="FILE", help="keep every method's time and cost")
 
 
+def _add_tables(commands: Commands) -> None:
+    command = commands.add_parser(
+        "tables",
+        help="write the records' figures into the page on speed",
+        description=tables.__doc__,
+        epilog="Example: python -m benchmarks tables && git diff docs/performance.md",
+    )
+    command.set_defaults(run=_tables)
+    option = command.add_argument
+    option("--page", type=Path, default=tables.PAGE, help="the page to change (%(default)s)")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 2 for a mistake, 1 if `compare` finds a slower case."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_history, _add_publish, _add_compare, _add_regret):
+    for add in (_add_history, _add_publish, _add_compare, _add_regret, _add_tables):
         add(commands)
     chosen = parser.parse_args(arguments)
     try:

@@ -1,6 +1,7 @@
 """Sizes chosen for reasons, outputs that show every stray write, and processes of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 import parconv
 from parconv.codegen import machine
+from parconv.codegen.jit import source_hash
 from parconv.methods import methods_for
 from parconv.methods.direct import packing, tile
 from parconv.planner.plan import Plan
@@ -154,6 +156,27 @@ def poisoned() -> type[Poisoned]:
     return Poisoned
 
 
+@pytest.fixture
+def kernels_for(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Where kernels for a processor are kept, for all tests and, where pytest keeps any, runs."""
+    cache = getattr(request.config, "cache", None)
+
+    def directory(cpu: str) -> Path:
+        if cache is None:
+            shared = tmp_path_factory.getbasetemp() / f"kernels-{cpu}"
+            shared.mkdir(exist_ok=True)
+        else:
+            shared = cache.mkdir(f"kernels-{cpu}")
+        for stale in shared.glob("parconv-*"):
+            if stale.name != f"parconv-{source_hash()}":
+                shutil.rmtree(stale, ignore_errors=True)
+        return Path(shared)
+
+    return directory
+
+
 class Outcome(NamedTuple):
     status: int
     stdout: str
@@ -189,3 +212,8 @@ def run_python() -> RunPython:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest first, so that workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -3,15 +3,13 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import oracle
 import pytest
-from conftest import Poisoned, RunPython
+from conftest import Poisoned
 from oracle import BORDERS, MODES, assert_same_bits
-from test_vectors import host_has
 
 import parconv
 from parconv.codegen import machine
@@ -262,29 +260,3 @@ def test_a_machine_without_the_instruction(monkeypatch: pytest.MonkeyPatch) -> N
         assert_same_bits(plan(F), RIGHT)
     finally:
         planner.forget()
-
-
-@pytest.mark.parametrize(
-    ("cpu", "needs", "has"), [("alderlake", "avxvnni", True), ("haswell", "avx2", False)]
-)
-def test_another_vector_unit(
-    cpu: str, needs: str, has: bool, run_python: RunPython, tmp_path: Path
-) -> None:
-    if not host_has(needs):
-        pytest.skip(f"this machine has no {needs}")
-    env = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
-    names = ["test_results[uint8]", "test_filters", "test_reasons"]
-    if has:
-        names += ["test_results[None]", "test_sizes", "test_taps_apart", "test_extreme_values"]
-    done = run_python(
-        """
-        import sys
-        import pytest
-        from parconv.codegen import machine
-        assert machine.HAS_DOT == (sys.argv[1] == "True")
-        sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[2:]]))
-        """,
-        has, *(f"{__file__}::{name}" for name in names), env=env, timeout=500,
-    )  # fmt: skip
-    assert " passed" in done.stdout
-    assert "skipped" not in done.stdout

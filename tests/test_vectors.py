@@ -1,7 +1,9 @@
 """Distrusts the code for other machines: AVX2 and SSE, compiled and run in other processes."""
 
 import platform
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from conftest import RunPython
@@ -23,6 +25,9 @@ SELECTION = (
     "test_identity.py::test_alignment[float32]",
     "test_identity.py::test_a_crop_has_the_bits_of_the_whole[float32]",
     "test_identity.py::test_streamed_results",
+    "test_separable.py::test_every_vector_unit",
+    "test_box.py::test_every_vector_unit",
+    "test_fft.py::test_every_vector_unit",
     "test_depthwise.py::test_widths",
     "test_depthwise.py::test_channels_last",
     "test_depthwise.py::test_any_cut",
@@ -34,17 +39,53 @@ SELECTION = (
     "test_layer.py::test_borders",
     "test_layer.py::test_edges_of_tiles",
     "test_layer.py::test_any_cut_of_units",
+    "test_winograd.py::test_the_error_is_as_stated[16-17-float32]",
+    "test_winograd.py::test_sizes[9]",
+    "test_winograd.py::test_every_height_of_a_tile",
+    "test_winograd.py::test_channels_and_outputs[19-float32]",
+    "test_winograd.py::test_groups",
+    "test_winograd.py::test_layouts",
+    "test_winograd.py::test_units",
+)
+# The images' methods where bytes are multiplied, and what answers where they are not.
+BYTES = ("test_results[uint8]", "test_filters", "test_reasons")
+MORE_BYTES = ("test_results[None]", "test_sizes", "test_taps_apart", "test_extreme_values")
+
+
+class Unit(NamedTuple):
+    """A processor that Numba compiles for, what it has, and the tests that are run on it."""
+
+    cpu: str
+    needs: str
+    width: int
+    fma: bool
+    dot: bool
+    tests: tuple[str, ...]
+
+    @property
+    def is_this_machine(self) -> bool:
+        here = machine.VECTOR_BYTES, machine.VECTOR_REGISTERS, machine.HAS_FMA, machine.HAS_DOT
+        return here == (self.width, 16, self.fma, self.dot)
+
+
+def of_dot(*names: str) -> tuple[str, ...]:
+    return tuple(f"test_dot.py::{name}" for name in names)
+
+
+UNITS = (
+    Unit("haswell", "avx2", 32, True, False, SELECTION + of_dot(*BYTES)),
+    Unit("nehalem", "sse4.2", 16, False, False, SELECTION + of_dot(*BYTES)),
+    Unit("alderlake", "avxvnni", 32, True, True, of_dot(*BYTES, *MORE_BYTES)),
 )
 
 RUN = """
     import sys
     import pytest
     from parconv.codegen import machine
-    assert machine.VECTOR_BYTES == int(sys.argv[1]), machine.VECTOR_BYTES
-    assert machine.VECTOR_REGISTERS == 16
-    assert machine.HAS_FMA == (sys.argv[2] == "True")
-    no_dot = ["-k", "not dot"]  # these machines multiply no bytes
-    sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *no_dot, *sys.argv[3:]]))
+    found = machine.VECTOR_BYTES, machine.VECTOR_REGISTERS, machine.HAS_FMA, machine.HAS_DOT
+    assert str(found) == sys.argv[1], found
+    no_dot = [] if machine.HAS_DOT else ["-k", "not dot- and not -dot and not [dot"]
+    sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *no_dot, *sys.argv[2:]]))
 """
 
 
@@ -56,26 +97,26 @@ def host_has(feature: str) -> bool:
     return bool(llvm.get_host_cpu_features().get(feature))
 
 
-@pytest.mark.parametrize(
-    ("cpu", "needs", "width", "fma"),
-    [("haswell", "avx2", 32, True), ("nehalem", "sse4.2", 16, False)],
-    ids=["haswell", "nehalem"],
-)
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.cpu)
 def test_on_another_vector_unit(
-    cpu: str, needs: str, width: int, fma: bool, run_python: RunPython, tmp_path: Path
+    unit: Unit, run_python: RunPython, kernels_for: Callable[[str], Path]
 ) -> None:
-    if not host_has(needs):
-        pytest.skip(f"this machine has no {needs}")
+    """One process for each, that runs the tests of all methods."""
+    if not host_has(unit.needs):
+        pytest.skip(f"this machine has no {unit.needs}")
+    if unit.is_this_machine:
+        pytest.skip("the tests by themselves run on such a unit here")
+    kernels = kernels_for(unit.cpu)
     env = {
-        "NUMBA_CPU_NAME": cpu,
-        "NUMBA_CPU_FEATURES": "",
-        "NUMBA_CACHE_DIR": str(tmp_path),
-    }
-    tests = [str(TESTS / name) for name in SELECTION]
-    done = run_python(RUN, width, fma, *tests, env=env, timeout=500)
+        "NUMBA_CPU_NAME": unit.cpu, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(kernels),
+    }  # fmt: skip
+    found = str((unit.width, 16, unit.fma, unit.dot))
+    done = run_python(RUN, found, *(TESTS / name for name in unit.tests), env=env, timeout=1700)
     assert " passed" in done.stdout
     assert "skipped" not in done.stdout
-    assert any(tmp_path.rglob("*.kernel")), "compiled elsewhere"
+    assert any(kernels.rglob("*.kernel")), "compiled elsewhere"
 
 
 LONG_LINES = """

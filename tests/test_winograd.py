@@ -3,7 +3,6 @@
 import itertools
 import sys
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import oracle
 import pytest
 from conftest import Poisoned, RunPython
 from oracle import BORDERS, assert_same_bits
-from test_vectors import host_has
 
 import parconv
 from parconv.codegen import machine
@@ -468,34 +466,6 @@ def test_nan_and_infinity_spread_over_patches(
 
 
 # --- other machines, and memory ------------------------------------------------------------------
-
-SELECTION = (
-    "test_the_error_is_as_stated[16-17-float32]", "test_sizes[9]", "test_every_height_of_a_tile",
-    "test_channels_and_outputs[19-float32]", "test_groups", "test_layouts", "test_units",
-)  # fmt: skip
-
-RUN = """
-    import sys
-    import pytest
-    from parconv.codegen import machine
-    assert machine.VECTOR_BYTES == int(sys.argv[1]), machine.VECTOR_BYTES
-    sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[2:]]))
-"""
-
-
-@pytest.mark.parametrize(
-    ("cpu", "needs", "width"), [("haswell", "avx2", 32), ("nehalem", "sse4.2", 16)]
-)
-def test_on_another_vector_unit(
-    cpu: str, needs: str, width: int, run_python: RunPython, tmp_path: Path
-) -> None:
-    if not host_has(needs):
-        pytest.skip(f"this machine has no {needs}")
-    env = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
-    done = run_python(RUN, width, *[f"{__file__}::{name}" for name in SELECTION], env=env)
-    assert " passed" in done.stdout
-    assert "skipped" not in done.stdout
-
 
 GUARDED = """
     import ctypes, faulthandler, itertools, mmap

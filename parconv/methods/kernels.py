@@ -5,14 +5,12 @@ for a bank), 1-D arrays and two integers, which fills rows (units for a bank) ``
 ``out`` and never mentions threads.
 """
 
-import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numba
-import numpy as np
 from numba import types
 
 from ..codegen import jit
@@ -108,13 +106,6 @@ def signature(image: DType, element: DType, result: DType, axes: int = PLANES) -
         types.int64,
         types.int64,
     )
-
-
-def as_layout(numbers: Iterable[int], *tables: Iterable[int]) -> Array:
-    """What a kernel knows of a problem: numbers, then tables of them, in one read-only array."""
-    result = np.array([*numbers, *itertools.chain(*tables)], np.int64)
-    result.flags.writeable = False
-    return result
 
 
 def _over_bands(kernel, f, taps, fill, out, layout, scratch, bands, first, last, counter):

@@ -19,15 +19,18 @@ from typing import NamedTuple
 import numpy as np
 
 from ..codegen import machine
+from ..codegen.layout import Layout
 from ..problem.bands import split_rows
 from ..problem.dtypes import Array, kernel_dtype
 from ..problem.problem import Problem
 from ..runtime.crew.record import MAPS, call
 from . import direct, fft, usual
-from .kernels import Taps, as_layout, kernels_of
+from .kernels import Taps, kernels_of
 from .usual import UNIT as UNIT, bank_of, inputs_apart, obstacle, outputs_apart, sums as sums
 
-ADDRESS, TAPS, LAYOUT, OUTPUTS, MULTIPLIER, ROWS, HEADER = range(7)
+L = Layout(
+    "address", "taps", "pitch", "outputs", "multiplier", "rows", tables=("layouts",)
+)  # fmt: skip
 
 
 class Work(NamedTuple):
@@ -228,9 +231,16 @@ def layout(problem: Problem) -> Array:
     layouts = [inner.layout(question) for question in _questions(problem)]
     longest = max(map(len, layouts))
     pitch = longest if len(layouts) > 1 else 0
-    numbers = [address, _pitch(problem), pitch, bank.outputs, multiplier, problem.plane[0]]
     padded = [np.pad(one, (0, longest - len(one))) for one in layouts]
-    return as_layout(numbers, *padded)
+    return L.pack(
+        address=address,
+        taps=_pitch(problem),
+        pitch=pitch,
+        outputs=bank.outputs,
+        multiplier=multiplier,
+        rows=problem.plane[0],
+        layouts=np.concatenate(padded),
+    )
 
 
 def workspace(problem: Problem) -> int:
@@ -248,15 +258,15 @@ def fill(problem: Problem) -> Array:
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Rows ``[start, stop)`` over all output planes, plane by plane."""
-    pitch, outputs, rows = layout[TAPS], layout[OUTPUTS], layout[ROWS]
+    pitch, outputs, rows = layout[L.taps], layout[L.outputs], layout[L.rows]
     while start < stop:
         plane, first = start // rows, start % rows
         last = min(rows, first + stop - start)
         b, o = plane // outputs, plane % outputs
-        channel = o // layout[MULTIPLIER]
+        channel = o // layout[L.multiplier]
         call(
-            layout[ADDRESS], f[b, channel : channel + 1], taps[o * pitch : (o + 1) * pitch], fill,
-            out[b, o : o + 1], layout[HEADER + o * layout[LAYOUT] :], scratch, first, last,
+            layout[L.address], f[b, channel : channel + 1], taps[o * pitch : (o + 1) * pitch], fill,
+            out[b, o : o + 1], layout[L.length + o * layout[L.pitch] :], scratch, first, last,
         )  # fmt: skip
         start += last - first
 

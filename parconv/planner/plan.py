@@ -16,7 +16,6 @@ from ..problem.lazily import lazily
 from ..problem.problem import Problem
 from ..runtime import arrays, ceilings
 from ..runtime.crew import Terms
-from ..runtime.outputs import outputs_of
 from . import ready
 from .bound import Bound
 from .explain import as_table, as_text, facts
@@ -161,10 +160,8 @@ class Plan:
         if not self.bands:
             return Taps(np.empty(0))
         found = filter_of(g)
-        return found.form((self.method, self.problem), partial(self._prepare, found))
-
-    def _prepare(self, g: Filter) -> Taps:
-        return self.stage.prepare(maps.filter_of(self.problem, g))
+        part = partial(maps.filter_of, self.problem, found)
+        return found.form((self.method, self.problem), lambda: self.stage.prepare(part()))
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
         run, work, fill, layout = self.shared
@@ -172,15 +169,7 @@ class Plan:
 
     @lazily
     def _ends(self) -> tuple[Any, ...]:
-        """What a run asks: of the image, for an output, of one that is given; axes to add."""
-        problem = self.problem
-        new = outputs_of(problem.shape, problem.dtype)
-        given, taken = (problem.image, problem.image_dtype), (problem.shape, problem.dtype)
-        return *given, new, *taken, self._lift
-
-    @lazily
-    def _lift(self) -> tuple[None, ...] | None:
-        return ready.lift(self)
+        return ready.ends(self)
 
     @lazily
     def stage(self) -> Stage:

@@ -10,6 +10,7 @@ from ..problem.bands import joined
 from ..problem.door import as_array
 from ..problem.dtypes import Array, kernel_dtype
 from ..runtime import arrays
+from ..runtime.outputs import outputs_of
 from ..runtime.strategies import STRATEGIES
 from ..runtime.strategies.work import Work
 from .bound import Bound
@@ -56,6 +57,14 @@ def lift(plan: "Plan") -> tuple[None, ...] | None:
     last = tuple(range(axes - len(problem.map_axes), axes))
     known = all(kernel_dtype(kind) is kind for kind in kinds)
     return (None,) * missing if known and problem.map_axes == last and missing in (0, 1) else None
+
+
+def ends(plan: "Plan") -> tuple[Any, ...]:
+    """What a run asks: of the image, for an output, of one that is given; axes to add."""
+    problem = plan.problem
+    new = outputs_of(problem.shape, problem.dtype)
+    given, taken = (problem.image, problem.image_dtype), (problem.shape, problem.dtype)
+    return *given, new, *taken, lift(plan)
 
 
 def bind(plan: "Plan", f: Array, out: Array) -> Bound:

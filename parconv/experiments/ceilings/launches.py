@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parconv.codegen import jit
-from parconv.methods.kernels import Kernels, as_layout, signature
+from parconv.codegen.layout import Layout
+from parconv.methods.kernels import Kernels, signature
 from parconv.runtime import budget
 from parconv.runtime.ceilings import ASLEEP, THREADS
 from parconv.runtime.crew import Terms
@@ -57,6 +58,9 @@ def measure(name: str, threads: int) -> dict[str, Any]:
     return {"absent": (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]}
 
 
+L = Layout("first", "steps")  # of a kernel that takes a while: where it begins, and how long
+
+
 def _prange(threads: int) -> Launch:
     from numba import prange
 
@@ -73,8 +77,8 @@ def _prange(threads: int) -> Launch:
 def _chain(f, taps, fill, out, layout, scratch, start, stop):  # type: ignore[no-untyped-def]
     """A kernel whose rows take a while: operations that wait for one another."""
     for row in range(start, stop):
-        value = layout[0]
-        for _ in range(layout[1]):
+        value = layout[L.first]
+        for _ in range(layout[L.steps]):
             value = (value ^ 3) + 3
         out[0, row, 0] = value
 
@@ -92,7 +96,7 @@ def _pool(threads: int, bands: int, steps: int) -> Launch:
         workspace=0, element=kind,
     )  # fmt: skip
     image, none = np.zeros((1, bands, 1), kind), np.zeros(0, kind)
-    arrays = (image, none, none, image.copy(), as_layout([1, steps]))
+    arrays = (image, none, none, image.copy(), L.pack(first=1, steps=steps))
     return lambda: STRATEGIES[THREADS].run(work, arrays)
 
 

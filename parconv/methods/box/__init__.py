@@ -18,14 +18,14 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
 from ...problem.means import scale
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
-from ..kernels import Taps, as_layout, kernels_of
+from ..kernels import Taps, kernels_of
 from ..usual import (
     UNIT as UNIT,
     error as error,
@@ -38,6 +38,7 @@ from ..usual import (
     units as units,
 )
 from . import kernel as k
+from .kernel import L
 
 DIGITS = {4: 24, 8: 53}  # of the integers that a floating type of so many bytes holds
 BAND_HALOS = 8  # least height of a band, in heights of the filter: its first row sums them all
@@ -102,12 +103,14 @@ def layout(problem: Problem) -> Array:
     results = _row(width + 4 * lanes, itemsize)
     columns = _row(width + problem.plane_in[1] + abs(problem.lead[1]) + 5 * lanes, itemsize)
     sums_at = 2 * results + k.PAGE // itemsize
-    numbers = [
-        *problem.plane, *problem.plane_in, *problem.lead, *map(BOUNDARIES.index, problem.boundary),
-        problem.dilation[0], *problem.filter, problem.bytes > 2 * machine.STREAM_BYTES, lanes,
-        results, sums_at, columns, sums_at + 2 * columns,
-    ]  # fmt: skip
-    return as_layout(numbers)
+    return L.pack(
+        geometry(problem),
+        lanes=lanes,
+        rows_at=results,
+        sums_at=sums_at,
+        sums_step=columns,
+        end=sums_at + 2 * columns,
+    )
 
 
 def _row(elements: int, itemsize: int) -> int:
@@ -118,7 +121,7 @@ def _row(elements: int, itemsize: int) -> int:
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
-    return from_line(problem, layout(problem)[k.END])
+    return from_line(problem, layout(problem)[L.end])
 
 
 kernels = kernels_of(k.kernel)

@@ -1,19 +1,21 @@
 """The kernel of the box method: rows of output, each from the sums of columns above it.
 
-`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+`layout` describes the problem as numbers, whose names are below.
 """
 
 from ...codegen import jit, machine
 from ...codegen.borders import source_index
 from ...codegen.elements import read, write
+from ...codegen.layout import Layout
 from ...codegen.runs import convert_run, has_runs
 from ...codegen.simd import store_fence
 from .window import BOTH, ENTER, LEAVE, slide, windows
 
-FIELDS = (
-    ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, BORDER_Y, BORDER_X, DILATION_Y,
-    TAPS_Y, TAPS_X, LARGE, LANES, ROWS_AT, SUMS_AT, SUMS_STEP, END,
-) = range(17)  # fmt: skip
+L = Layout(
+    "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "border_y",
+    "border_x", "dilation_y", "taps_y", "taps_x", "large", "lanes", "rows_at", "sums_at",
+    "sums_step", "end",
+)  # fmt: skip
 
 # A load waits for an earlier store to an address that is equal in the bits below a page's size:
 # windows are stored where they are loaded, or as far into a page (4096 x 4096 uint8 at 15x15, one
@@ -25,14 +27,14 @@ OUTSIDE, ABSENT = -1, -2  # rows that are the constant, that do not count
 @jit.jit()
 def _deliver(out, taps, layout, scratch, base, source, plane, row):
     """Windows of the row of sums at ``source``, scaled, converted and stored."""
-    flat, lanes, width = has_runs(out), layout[LANES], layout[COLUMNS_OUT]
-    spare = base + layout[ROWS_AT]
+    flat, lanes, width = has_runs(out), layout[L.lanes], layout[L.columns_out]
+    spare = base + layout[L.rows_at]
     sums = spare + (source - spare) % (PAGE // scratch.itemsize)
     lines_at = machine.CACHE_LINE // out.itemsize
     line = max(lanes, lines_at)
     target = plane * (out.strides[0] // out.itemsize) + row * (out.strides[1] // out.itemsize)
     begin, end = 0, 0
-    if flat and layout[LARGE]:
+    if flat and layout[L.large]:
         begin = min(-(out.ctypes.data // out.itemsize + target) % lines_at, width)
         end = begin + (width - begin) // line * line
     # Edges come last, since their stores wait for memory: 15x15 10 ms the other way round, 8 so.
@@ -40,7 +42,7 @@ def _deliver(out, taps, layout, scratch, base, source, plane, row):
         if first == last:
             continue
         windows(
-            scratch, source + first, sums + first, last - first, layout[TAPS_X], lanes, taps,
+            scratch, source + first, sums + first, last - first, layout[L.taps_x], lanes, taps,
             out, past, (last - first) // line,
         )  # fmt: skip
         if past >= 0:
@@ -56,7 +58,7 @@ def _deliver(out, taps, layout, scratch, base, source, plane, row):
 @jit.jit()
 def _slide(f, fill, layout, scratch, sums, plane, entering, leaving):
     """Move sums of columns one row on: add a row, take one away; `ABSENT` where there is none."""
-    size, f_at = layout[COLUMNS_IN], plane * (f.strides[0] // f.itemsize)
+    size, f_at = layout[L.columns_in], plane * (f.strides[0] // f.itemsize)
     image_row, flat = f.strides[1] // f.itemsize, has_runs(f)
     enters, leaves = f_at + entering * image_row, f_at + leaving * image_row
     if flat and entering >= 0 and leaving >= 0:
@@ -81,28 +83,28 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     and kept in scratch, as numbers of the type of the sums.
     """
     base = -(scratch.ctypes.data // scratch.itemsize) % (machine.CACHE_LINE // scratch.itemsize)
-    size, step, left = layout[COLUMNS_IN], layout[DILATION_Y], -layout[LEAD_X]
-    halo, zero = (layout[TAPS_Y] - 1) * step, scratch.dtype.type(0)
+    size, step, left = layout[L.columns_in], layout[L.dilation_y], -layout[L.lead_x]
+    halo, zero = (layout[L.taps_y] - 1) * step, scratch.dtype.type(0)
     first = min(left, 0)
-    last = max(size, left + layout[COLUMNS_OUT] + layout[TAPS_X] - 1)
-    sums = base + layout[SUMS_AT] + -(first // layout[LANES]) * layout[LANES]  # on a line
-    sources = sums + layout[SUMS_STEP]
+    last = max(size, left + layout[L.columns_out] + layout[L.taps_x] - 1)
+    sums = base + layout[L.sums_at] + -(first // layout[L.lanes]) * layout[L.lanes]  # on a line
+    sources = sums + layout[L.sums_step]
     for column in range(first, last):
-        scratch[sources + column] = source_index(column, size, layout[BORDER_X])
-    constant = fill[0] * layout[TAPS_Y]
+        scratch[sources + column] = source_index(column, size, layout[L.border_x])
+    constant = fill[0] * layout[L.taps_y]
     while start < stop:
-        plane, top = start // layout[ROWS_OUT], start % layout[ROWS_OUT]
-        bottom = min(layout[ROWS_OUT], top + stop - start)
+        plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
+        bottom = min(layout[L.rows_out], top + stop - start)
         start += bottom - top
         for y in range(top, min(top + step, bottom)):
             for column in range(first, last):
                 scratch[sums + column] = zero
             for row in range(y - halo, bottom, step):
-                enters, leaves = row + halo - layout[LEAD_Y], row - step - layout[LEAD_Y]
-                entering = source_index(enters, layout[ROWS_IN], layout[BORDER_Y])
+                enters, leaves = row + halo - layout[L.lead_y], row - step - layout[L.lead_y]
+                entering = source_index(enters, layout[L.rows_in], layout[L.border_y])
                 leaving = ABSENT
                 if row > y:
-                    leaving = source_index(leaves, layout[ROWS_IN], layout[BORDER_Y])
+                    leaving = source_index(leaves, layout[L.rows_in], layout[L.border_y])
                 _slide(f, fill, layout, scratch, sums, plane, entering, leaving)
                 if row < y:
                     continue

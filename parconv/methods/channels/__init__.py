@@ -16,11 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ...codegen import machine
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, kernel_dtype
 from ...problem.problem import Problem
 from ...runtime.crew.record import MAPS
-from ..kernels import Taps, as_layout, kernels_of
+from ..kernels import Taps, kernels_of
 from ..usual import (
     bank_of,
     cycle,
@@ -32,6 +33,7 @@ from ..usual import (
     unasked as unasked,
 )
 from . import kernel as k
+from .kernel import L
 from .tile import BITS_AT, PIXELS, SEGMENT, VECTORS
 
 UNIT = "blocks of filters over rows of an image"
@@ -250,15 +252,22 @@ def _met(problem: Problem, axis: int) -> list[int]:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    tables = [_sizes(problem), _order(problem), _met(problem, 0), _met(problem, 1)]
-    ends = np.cumsum([len(k.FIELDS), *map(len, tables)]).tolist()
     blocks, lanes = _blocks(problem), _lanes(problem)
-    numbers = [
-        *problem.plane, *problem.lead, *problem.stride, *problem.dilation, *problem.filter,
-        bank_of(problem).inputs, _filters(problem), len(blocks), problem.taps * VECTORS * lanes,
-        problem.taps * sum(blocks), lanes, _height(problem), *ends[:-1], _sums_at(problem),
-    ]  # fmt: skip
-    return as_layout(numbers, *tables)
+    return L.pack(
+        geometry(problem),
+        channels=bank_of(problem).inputs,
+        filters=_filters(problem),
+        group_blocks=len(blocks),
+        block_taps=problem.taps * VECTORS * lanes,
+        group_taps=problem.taps * sum(blocks),
+        lanes=lanes,
+        height=_height(problem),
+        sums_at=_sums_at(problem),
+        sizes=_sizes(problem),
+        order=_order(problem),
+        rows=_met(problem, 0),
+        columns=_met(problem, 1),
+    )
 
 
 def _sums_at(problem: Problem) -> int:

@@ -1,18 +1,20 @@
 """The kernel of the method of channel lanes: tiles of a block of outputs over a part of an image.
 
-`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+`layout` describes the problem as numbers, whose names are below.
 """
 
 import numpy as np
 
 from ...codegen import jit, machine
+from ...codegen.layout import Layout
 from . import tile as t
 
-FIELDS = (
-    ROWS_OUT, COLUMNS_OUT, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X, DILATION_Y, DILATION_X,
-    TAPS_Y, TAPS_X, CHANNELS, FILTERS, GROUP_BLOCKS, BLOCK_TAPS, GROUP_TAPS, LANES,
-    HEIGHT, SIZES_AT, ORDER_AT, ROWS_AT, COLUMNS_AT, SUMS_AT,
-) = range(22)  # fmt: skip
+L = Layout(
+    "rows_out", "columns_out", "lead_y", "lead_x", "stride_y", "stride_x", "dilation_y",
+    "dilation_x", "taps_y", "taps_x", "channels", "filters", "group_blocks", "block_taps",
+    "group_taps", "lanes", "height", "sums_at",
+    tables=("sizes", "order", "rows", "columns"),
+)  # fmt: skip
 BLOCK, IMAGE, PART = range(3)  # what a unit is one of
 # Rows of the image by which pixels are fetched early.  % of the peak with 0, 1, 2, 3 of them, one
 # core (Zen 5, 2026-11): 1 x 1 256 -> 64 @ 56 69 93 92 92, 1024 -> 256 @ 14 88 88 100 98, 3 x 3
@@ -25,8 +27,8 @@ def _unit(layout, unit):
     """(block, image, part) of a unit."""
     block, image, part = 0, 0, 0
     for place in range(2, -1, -1):
-        axis = layout[layout[ORDER_AT] + place]
-        size = layout[layout[SIZES_AT] + axis]
+        axis = layout[layout[L.order] + place]
+        size = layout[layout[L.sizes] + axis]
         index, unit = unit % size, unit // size
         if axis == BLOCK:
             block = index
@@ -50,8 +52,8 @@ def _pitch(f, layout):
 
     Tiles then go across the ends of rows, and skip the few pixels in between.
     """
-    across, down = layout[STRIDE_X] * f.strides[3], layout[STRIDE_Y] * f.strides[2]
-    width = layout[COLUMNS_OUT]
+    across, down = layout[L.stride_x] * f.strides[3], layout[L.stride_y] * f.strides[2]
+    width = layout[L.columns_out]
     if across > 0 and down % across == 0 and width <= down // across < width + t.PIXELS // 2:
         return down // across
     return width + t.PIXELS
@@ -61,19 +63,19 @@ def _pitch(f, layout):
 def _describe(table, f, out, layout):
     """What all tiles of a call share; whether their sums can be stored at once."""
     size, line = out.itemsize, machine.CACHE_LINE
-    table[t.TAPS_Y], table[t.TAPS_X] = layout[TAPS_Y], layout[TAPS_X]
-    table[t.CHANNELS], table[t.STEP_CHANNEL] = layout[CHANNELS], f.strides[1]
-    table[t.STEP_Y] = layout[DILATION_Y] * f.strides[2]
-    table[t.STEP_X] = layout[DILATION_X] * f.strides[3]
-    table[t.STEP_PIXEL] = layout[STRIDE_X] * f.strides[3]
+    table[t.TAPS_Y], table[t.TAPS_X] = layout[L.taps_y], layout[L.taps_x]
+    table[t.CHANNELS], table[t.STEP_CHANNEL] = layout[L.channels], f.strides[1]
+    table[t.STEP_Y] = layout[L.dilation_y] * f.strides[2]
+    table[t.STEP_X] = layout[L.dilation_x] * f.strides[3]
+    table[t.STEP_PIXEL] = layout[L.stride_x] * f.strides[3]
     # for each channel the lines of a tile, which follow one another where channels are neighbours
     lines = (t.PIXELS * size + line - 1) // line * line
     table[t.AHEAD] = ROWS_AHEAD * f.strides[2]
     table[t.AHEAD_STEP] = lines if f.strides[1] == size else f.strides[1]
-    table[t.SEGMENTS_AT] = t.BITS_AT + layout[TAPS_Y] + layout[TAPS_X]
+    table[t.SEGMENTS_AT] = t.BITS_AT + layout[L.taps_y] + layout[L.taps_x]
     stored = out.strides[1] == size or out.strides[3] == size
     table[t.OUT_CHANNEL] = out.strides[1] if stored else size
-    table[t.OUT_PIXEL] = out.strides[3] if stored else t.VECTORS * layout[LANES] * size
+    table[t.OUT_PIXEL] = out.strides[3] if stored else t.VECTORS * layout[L.lanes] * size
     return stored
 
 
@@ -84,9 +86,9 @@ def _place(table, out, layout, y, stop, x, pitch, pixels, stored):
 
     Bits of filter rows and columns, and the rows of output that the tile has pixels of.
     """
-    rows, columns, width = layout[TAPS_Y], layout[TAPS_X], layout[COLUMNS_OUT]
+    rows, columns, width = layout[L.taps_y], layout[L.taps_x], layout[L.columns_out]
     for row in range(rows):
-        at = layout[ROWS_AT] + 2 * row
+        at = layout[L.rows] + 2 * row
         first, last = (layout[at] - y) * pitch - x, (layout[at + 1] - y) * pitch - x
         table[t.BITS_AT + row] = _bits(first, last, pixels)
     columns_at, segment = t.BITS_AT + rows, table[t.SEGMENTS_AT]
@@ -99,7 +101,7 @@ def _place(table, out, layout, y, stop, x, pitch, pixels, stored):
             table[segment + 1] = stored * (y * out.strides[2] - begin * out.strides[3])
             segment += t.SEGMENT
             for column in range(columns):
-                at = layout[COLUMNS_AT] + 2 * column
+                at = layout[L.columns] + 2 * column
                 bits = _bits(begin + layout[at], begin + layout[at + 1], pixels)
                 table[columns_at + column] |= bits
         y, begin = y + 1, begin + pitch
@@ -108,8 +110,8 @@ def _place(table, out, layout, y, stop, x, pitch, pixels, stored):
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill units ``[start, stop)`` of ``out``, and nothing else."""
-    table, width, size = scratch.view(np.int64), layout[COLUMNS_OUT], out.itemsize
-    wide, sums_at = t.VECTORS * layout[LANES], layout[SUMS_AT]
+    table, width, size = scratch.view(np.int64), layout[L.columns_out], out.itemsize
+    wide, sums_at = t.VECTORS * layout[L.lanes], layout[L.sums_at]
     stored, pitch = _describe(table, f, out, layout), _pitch(f, layout)
     pixels = np.int64(t.PIXELS)
     if pitch == width + pixels:  # rows apart are cut into equal tiles
@@ -118,20 +120,20 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     while start < stop:
         block, image, part = _unit(layout, start)
         start += 1
-        group, inside = block // layout[GROUP_BLOCKS], block % layout[GROUP_BLOCKS]
-        filters = min(layout[FILTERS] - inside * wide, wide)
+        group, inside = block // layout[L.group_blocks], block % layout[L.group_blocks]
+        filters = min(layout[L.filters] - inside * wide, wide)
         table[t.OUTPUTS] = filters
-        channel = group * layout[FILTERS] + inside * wide
-        taps_at = group * layout[GROUP_TAPS] + inside * layout[BLOCK_TAPS]
-        f_at = image * f.strides[0] + group * layout[CHANNELS] * f.strides[1]
-        f_at -= layout[LEAD_Y] * f.strides[2] + layout[LEAD_X] * f.strides[3]
+        channel = group * layout[L.filters] + inside * wide
+        taps_at = group * layout[L.group_taps] + inside * layout[L.block_taps]
+        f_at = image * f.strides[0] + group * layout[L.channels] * f.strides[1]
+        f_at -= layout[L.lead_y] * f.strides[2] + layout[L.lead_x] * f.strides[3]
         out_at = image * out.strides[0] + channel * out.strides[1]
-        y, x = part * layout[HEIGHT], np.int64(0)
-        y_stop = min(y + layout[HEIGHT], layout[ROWS_OUT])
+        y, x = part * layout[L.height], np.int64(0)
+        y_stop = min(y + layout[L.height], layout[L.rows_out])
         while y < y_stop:
             _place(table, out, layout, y, y_stop, x, pitch, pixels, stored)
-            source = f_at + y * layout[STRIDE_Y] * f.strides[2] + x * table[t.STEP_PIXEL]
-            vectors = 1 if filters <= layout[LANES] else t.VECTORS
+            source = f_at + y * layout[L.stride_y] * f.strides[2] + x * table[t.STEP_PIXEL]
+            vectors = 1 if filters <= layout[L.lanes] else t.VECTORS
             if stored:
                 t.tile(f, source, taps, taps_at, table, out, out_at, vectors)
             else:

@@ -218,11 +218,8 @@ class _Tile:
                     place = code.at(out, builder.mul(self.number(OUT_PIXEL), I64(pixel)))
                     for vector in range(self.vectors):
                         left = builder.sub(self.number(OUTPUTS), I64(vector * code.lanes))
-                        code.store_some(
-                            sums[pixel, vector],
-                            code.at(place, vector * machine.VECTOR_BYTES),
-                            code.first_lanes(left),
-                        )
+                        at = code.at(place, vector * machine.VECTOR_BYTES)
+                        code.store_first(sums[pixel, vector], at, left)
             return []
 
         code.loop(self.number(SEGMENTS), [], one, rolled=True)

@@ -12,9 +12,9 @@ side by side take `last` instead.
 from ...codegen import jit, machine
 from ...codegen.runs import convert_run
 from ...codegen.simd import store_fence
-from . import numbers as n
 from .last import all_channels, side_by_side
 from .lines import leave
+from .numbers import STRIP, L
 from .strip import MASKED, NEVER, sweep_strip
 
 
@@ -41,8 +41,8 @@ def _dense(out):
 def _ways(f, out, layout):
     """Whether images are read in place, results written in place or in lines, planes as a whole."""
     in_place, dense = MASKED and _flat(f), _dense(out)
-    direct = MASKED and _flat(out) and not (dense and layout[n.LARGE])
-    whole = in_place and layout[n.STRIPS] == 1 and (direct or dense)
+    direct = MASKED and _flat(out) and not (dense and layout[L.past_caches])
+    whole = in_place and layout[L.strip_count] == 1 and (direct or dense)
     return in_place, direct, dense and not direct, whole
 
 
@@ -55,14 +55,14 @@ def _element(array, b, c, y):
 @jit.jit()
 def _copy(f, layout, scratch, base, b, c, y, height):
     """The rows that results from ``y`` on need, as far as they exist, between zeros."""
-    flat, first = _flat(f), y * layout[n.STRIDE] - layout[n.LEAD_Y]
-    stop = min(first + (height - 1) * layout[n.STRIDE] + layout[n.SIZE], layout[n.ROWS_IN])
+    flat, first = _flat(f), y * layout[L.stride] - layout[L.lead_y]
+    stop = min(first + (height - 1) * layout[L.stride] + layout[L.size], layout[L.rows_in])
     for row in range(max(first, 0), stop):
-        target = base + layout[n.COPY_AT] + (row - first) * layout[n.COPY_ROW] + layout[n.COPY_LEAD]
+        target = base + layout[L.copy_at] + (row - first) * layout[L.copy_row] + layout[L.copy_lead]
         if flat:
-            convert_run(f, _element(f, b, c, row), scratch, target, layout[n.COLUMNS_IN])
+            convert_run(f, _element(f, b, c, row), scratch, target, layout[L.columns_in])
         else:
-            for x in range(layout[n.COLUMNS_IN]):
+            for x in range(layout[L.columns_in]):
                 scratch[target + x] = f[b, c, row, x]
 
 
@@ -70,29 +70,29 @@ def _copy(f, layout, scratch, base, b, c, y, height):
 def _sweep(f, taps, out, layout, scratch, ways, base, waits, where, size):
     """Strip after strip of ``size`` = rows and planes, from ``where`` on."""
     (in_place, direct, in_lines, _), (run, waiting, others) = ways, waits
-    (b, o, y), (height, planes), columns = where, size, layout[n.COLUMNS]
-    c, first = o // layout[n.MULTIPLIER], y * layout[n.STRIDE] - layout[n.LEAD_Y]
+    (b, o, y), (height, planes), columns = where, size, layout[L.columns_out]
+    c, first = o // layout[L.multiplier], y * layout[L.stride] - layout[L.lead_y]
     if in_place:
         source, image_row = _element(f, b, c, 0), f.strides[2] // f.itemsize
     else:
-        image_row = layout[n.COPY_ROW]
-        source = base + layout[n.COPY_AT] + layout[n.COPY_LEAD] - first * image_row
+        image_row = layout[L.copy_row]
+        source = base + layout[L.copy_at] + layout[L.copy_lead] - first * image_row
     if direct:
         target = _element(out, b, o, y)
         steps = out.strides[2] // out.itemsize, out.strides[1] // out.itemsize
     else:
         target, steps = waiting, (columns, height * columns)
-    limit = layout[n.LIMIT] if in_lines and layout[n.STRIPS] == 1 else NEVER
-    for index in range(layout[n.STRIPS]):
-        strip = layout[n.PAIR] if layout[n.PAIR] and planes > 1 else n.HEADER + index * n.STRIP
-        left = layout[strip + n.LEFT]
-        rows = f.strides[1] // f.itemsize, image_row, first, layout[n.ROWS_IN]
+    limit = layout[L.limit] if in_lines and layout[L.strip_count] == 1 else NEVER
+    for index in range(layout[L.strip_count]):
+        strip = layout[L.pair] if layout[L.pair] and planes > 1 else L.length + index * STRIP.length
+        left = layout[strip + STRIP.left]
+        rows = f.strides[1] // f.itemsize, image_row, first, layout[L.rows_in]
         sweep_strip(
-            layout[strip + n.KIND], f, scratch,
-            (in_place, source + layout[strip + n.COLUMN], *rows, layout[n.AHEAD]),
-            taps, o * layout[n.SIZE] ** 2, size,
-            layout, (layout[strip + n.TABLE], layout[strip + n.LAST] - left), out,
-            (direct, target + left, *steps, base, limit, run, others, layout[n.LARGE]),
+            layout[strip + STRIP.kind], f, scratch,
+            (in_place, source + layout[strip + STRIP.column], *rows, layout[L.ahead]),
+            taps, o * layout[L.size] ** 2, size,
+            layout, (layout[strip + STRIP.table], layout[strip + STRIP.last] - left), out,
+            (direct, target + left, *steps, base, limit, run, others, layout[L.past_caches]),
         )  # fmt: skip
 
 
@@ -104,8 +104,8 @@ def _after(out, layout, scratch, base, waits, count):
     line = machine.CACHE_LINE // out.itemsize
     if waiting < line:
         return run, waiting, others
-    if layout[n.STRIPS] > 1:  # else the sweep itself has seen to it
-        leave(scratch, base, out, run, (waiting, others), layout[n.LARGE])
+    if layout[L.strip_count] > 1:  # else the sweep itself has seen to it
+        leave(scratch, base, out, run, (waiting, others), layout[L.past_caches])
     return run + waiting // line * line, waiting % line, 0
 
 
@@ -121,7 +121,7 @@ def _spread(scratch, base, out, b, o, y, height):
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Planes ``[start, stop)``, counted over all images."""
-    if layout[n.MULTIPLIER] == 1 and side_by_side(f, layout) and side_by_side(out, layout):
+    if layout[L.multiplier] == 1 and side_by_side(f, layout) and side_by_side(out, layout):
         all_channels(f, taps, out, layout, scratch, start, stop)
         store_fence()
         return
@@ -129,25 +129,25 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     in_place, direct, in_lines, whole = ways
     line = machine.CACHE_LINE // out.itemsize
     base = -(scratch.ctypes.data // out.itemsize) % line
-    high = layout[n.ROWS] if whole else layout[n.BLOCK]
+    high = layout[L.rows_out] if whole else layout[L.block]
     # which run of `out` elements from the base on wait for, how many they are, and how many of them
     # are not ours; the base stands for a line of `out`
-    run = start * layout[n.ROWS] * layout[n.COLUMNS]
+    run = start * layout[L.rows_out] * layout[L.columns_out]
     others = (out.ctypes.data // out.itemsize + run) % line if in_lines else 0
     waits = run - others, others, others
     unit = start
     while unit < stop:
-        b, o = unit // layout[n.OUTPUTS], unit % layout[n.OUTPUTS]
-        together = whole and layout[n.MULTIPLIER] == 1
-        planes = min(stop - unit, layout[n.OUTPUTS] - o) if together else 1
-        for y in range(0, layout[n.ROWS], high):
-            height = min(high, layout[n.ROWS] - y)
+        b, o = unit // layout[L.outputs], unit % layout[L.outputs]
+        together = whole and layout[L.multiplier] == 1
+        planes = min(stop - unit, layout[L.outputs] - o) if together else 1
+        for y in range(0, layout[L.rows_out], high):
+            height = min(high, layout[L.rows_out] - y)
             if not in_place:
-                _copy(f, layout, scratch, base, b, o // layout[n.MULTIPLIER], y, height)
+                _copy(f, layout, scratch, base, b, o // layout[L.multiplier], y, height)
             where, size = (b, o, y), (height, planes)
             _sweep(f, taps, out, layout, scratch, ways, base, waits, where, size)
             if in_lines:
-                count = planes * height * layout[n.COLUMNS]
+                count = planes * height * layout[L.columns_out]
                 waits = _after(out, layout, scratch, base, waits, count)
             elif not direct:
                 _spread(scratch, base, out, b, o, y, height)

@@ -1,27 +1,27 @@
-"""What compiled code knows of a problem: int64 numbers, indexed by the names below."""
+"""What compiled code knows of a problem."""
 
 import itertools
 import math
 from functools import lru_cache
 
 from ...codegen import machine
+from ...codegen.layout import Layout, geometry
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
-from ..kernels import as_layout
 from ..usual import bank_of
 from .channels import TILES
 from .strip import KINDS, MASKED, loads, outputs
 from .sweep import Kind
 
-FIELDS = (
-    OUTPUTS, MULTIPLIER, ROWS, COLUMNS, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, SIZE, STRIDE, BLOCK,
-    LARGE, AHEAD, LIMIT, COPY_AT, COPY_ROW, COPY_LEAD, STRIPS, PAIR,
-    TAPS_AT, TILE, BORDER_TILE, HIGH, LAST_AHEAD,
-) = range(24)  # fmt: skip
-HEADER = len(FIELDS)
+L = Layout(
+    "outputs", "multiplier", "rows_out", "columns_out", "rows_in", "columns_in", "lead_y",
+    "lead_x", "size", "stride", "block", "past_caches", "ahead", "limit", "copy_at", "copy_row",
+    "copy_lead", "strip_count", "pair", "taps_at", "tile", "border_tile", "high", "last_ahead",
+    tables=("strips", "masks"),
+)  # fmt: skip
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
 # vector begins, and where its masks are.
-KIND, LEFT, COLUMN, LAST, TABLE, STRIP = range(6)
+STRIP = Layout("kind", "left", "column", "last", "table")
 
 # Rows at a time where they are copied, or where several strips read them: so many bytes of output.
 BLOCK_BYTES = 1 << 13
@@ -182,23 +182,37 @@ def _tables(problem: Problem) -> tuple[list[tuple[int, int, int, int]], list[lis
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     bank, kind, itemsize = bank_of(problem), kind_of(problem), problem.sums.itemsize
-    numbers, tables = _tables(problem)
-    first = HEADER + len(numbers) * STRIP
-    starts = itertools.accumulate(map(len, tables), initial=first)
+    numbers, masks = _tables(problem)
+    first = L.length + len(numbers) * STRIP.length
+    starts = itertools.accumulate(map(len, masks), initial=first)
     table = [(*strip, at) for strip, at in zip(numbers, starts, strict=False)]
     count = len(numbers) - has_pairs(problem)
     large = problem.bytes > RESIDENT * machine.STREAM_BYTES
     tiles = [tile for tile in TILES if tile[:2] == kind[:2]]
     ahead = AHEAD_BYTES * (kind.stride if large else 1)
-    header = [
-        bank.outputs, bank.outputs // bank.channels, *problem.plane, *problem.plane_in,
-        *problem.lead, kind.size, kind.stride, _block(problem), large,
-        ahead // itemsize, LIMIT_BYTES[kind.stride] // itemsize,
-        _buffer(problem), _copy_row(problem), 0 if MASKED else problem.lead[1],
-        count, HEADER + count * STRIP if has_pairs(problem) else 0, bank.outputs * kind.size**2,
-        TILES.index(tiles[0]), TILES.index(tiles[-1]), tiles[0].high, LAST_AHEAD_VECTORS,
-    ]  # fmt: skip
-    return as_layout(header, *table, *tables)
+    return L.pack(
+        geometry(problem),
+        outputs=bank.outputs,
+        multiplier=bank.outputs // bank.channels,
+        size=kind.size,
+        stride=kind.stride,
+        block=_block(problem),
+        past_caches=large,
+        ahead=ahead // itemsize,
+        limit=LIMIT_BYTES[kind.stride] // itemsize,
+        copy_at=_buffer(problem),
+        copy_row=_copy_row(problem),
+        copy_lead=0 if MASKED else problem.lead[1],
+        strip_count=count,
+        pair=L.length + count * STRIP.length if has_pairs(problem) else 0,
+        taps_at=bank.outputs * kind.size**2,
+        tile=TILES.index(tiles[0]),
+        border_tile=TILES.index(tiles[-1]),
+        high=tiles[0].high,
+        last_ahead=LAST_AHEAD_VECTORS,
+        strips=itertools.chain(*table),
+        masks=itertools.chain(*masks),
+    )
 
 
 def workspace(problem: Problem) -> int:

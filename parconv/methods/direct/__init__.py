@@ -16,13 +16,13 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, real
 from ...problem.filter import Filter
 from ...problem.problem import Problem
 from ...problem.traits import total
-from ..kernels import Taps, as_layout, kernels_of
+from ..kernels import Taps, kernels_of
 from ..remembering import TABLE_BYTES, remembered
 from ..usual import (
     UNIT as UNIT,
@@ -34,6 +34,7 @@ from ..usual import (
     units as units,
 )
 from . import kernel as k
+from .kernel import L
 from .packing import packing_of
 from .passes import (
     Parts,
@@ -153,32 +154,45 @@ def in_place(problem: Problem) -> tuple[int, int, int, int]:
 @remembered(TABLE_BYTES)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    pack = packing_of(problem)
-    (sy, sx), (dy, dx), (span_y, span_x) = problem.stride, problem.dilation, problem.span
-    every = tables(problem)
-    starts = np.cumsum([len(k.FIELDS), *map(len, every)]).tolist()
-    count = len(every) - 1
-    second = length(problem, passes(problem)[0]) if count > 1 else 0
-    inside, vector = in_place(problem), machine.lanes(real(problem.compute).itemsize)
-    beside = max(inside[2], problem.plane[1] - inside[3]) + vector
-    numbers = [
-        *problem.plane, *problem.plane_in, *problem.lead, sy, sx, dy, dx, span_y, span_x,
-        *problem.filter, *map(BOUNDARIES.index, problem.boundary), *inside,
-        problem.bytes > 2 * machine.STREAM_BYTES,
-        2 if problem.image_dtype.kind == "c" else 1,
-        pack.block, pack.panel, pack.gather_rows, pack.gather_columns, vector,
-        pack.phase_step, pack.part_step, pack.row_step, pack.rows * pack.row_step,
-        span_y - 1 + 2 * ROWS * sy, count, starts[count], problem.channels,
-        *pack.strip(beside, problem),
-        starts[0], 0, starts[count - 1], second,
-    ]  # fmt: skip
-    return as_layout(numbers, *every)
+    pack, (*packed, in_place_steps) = packing_of(problem), tables(problem)
+    two = len(packed) > 1
+    (top, bottom, left, right), sy = in_place(problem), problem.stride[0]
+    vector = machine.lanes(real(problem.compute).itemsize)
+    beside = max(left, problem.plane[1] - right) + vector
+    strip_block, strip_step = pack.strip(beside, problem)
+    return L.pack(
+        geometry(problem),
+        channels=problem.channels,
+        parts=2 if problem.image_dtype.kind == "c" else 1,
+        passes=len(packed),
+        lanes=vector,
+        top=top,
+        bottom=bottom,
+        left=left,
+        right=right,
+        block=pack.block,
+        panel=pack.panel,
+        gather_rows=pack.gather_rows,
+        gather_columns=pack.gather_columns,
+        phase_step=pack.phase_step,
+        part_step=pack.part_step,
+        row_step=pack.row_step,
+        strip_block=strip_block,
+        strip_step=strip_step,
+        results_at=pack.rows * pack.row_step,
+        ahead=problem.span[0] - 1 + 2 * ROWS * sy,
+        taps_at=0,
+        second_taps_at=length(problem, passes(problem)[0]) if two else 0,
+        steps=packed[0],
+        second_steps=packed[1] if two else (),
+        in_place_steps=in_place_steps,
+    )
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch (of the real type computed in) that one worker needs."""
     numbers = layout(problem)
-    return int(numbers[k.RESULTS_AT] + numbers[k.PASSES] * ROWS * numbers[k.PANEL])
+    return int(numbers[L.results_at] + numbers[L.passes] * ROWS * numbers[L.panel])
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ element types and layouts, column strides) is packed first: a block of rows is c
 worker's scratch with the border applied and the element type converted, and the same tile runs over
 the copy.
 
-`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+`layout` describes the problem as numbers, whose names are below.
 """
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from ...codegen import jit, machine
 from ...codegen.borders import source_column, source_index
 from ...codegen.elements import read, write
+from ...codegen.layout import Layout
 from ...codegen.runs import (
     convert_rows,
     convert_run,
@@ -26,13 +27,15 @@ from ...codegen.simd import store_fence
 from .rows import tile_rows
 from .tile import CONVERT, PREFETCH, ROWS, STREAM
 
-FIELDS = (
-    ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
-    DILATION_Y, DILATION_X, SPAN_Y, SPAN_X, TAPS_Y, TAPS_X, BORDER_Y, BORDER_X,
-    TOP, BOTTOM, LEFT, RIGHT, LARGE, PARTS, BLOCK, PANEL, GATHER_ROWS, GATHER_COLUMNS, LANES,
-    PHASE_STEP, PART_STEP, ROW_STEP, RESULTS_AT, AHEAD, PASSES, IN_PLACE_STEPS_AT,
-    CHANNELS, STRIP_BLOCK, STRIP_STEP, STEPS_AT, TAPS_AT, SECOND_STEPS_AT, SECOND_TAPS_AT,
-) = range(41)  # fmt: skip
+L = Layout(
+    "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "stride_y",
+    "stride_x", "dilation_y", "dilation_x", "span_y", "span_x", "taps_y", "taps_x", "border_y",
+    "border_x", "top", "bottom", "left", "right", "large", "parts", "block", "panel",
+    "gather_rows", "gather_columns", "lanes", "phase_step", "part_step", "row_step",
+    "results_at", "ahead", "passes", "channels", "strip_block", "strip_step", "taps_at",
+    "second_taps_at",
+    tables=("steps", "second_steps", "in_place_steps"),
+)  # fmt: skip
 
 
 @jit.jit()
@@ -51,12 +54,12 @@ def _packed_index(n, gathered, outputs, taken, stride, dilation):
 def _packed_row(layout, n, y, height):
     """Image row that the n-th packed row holds: -1 for the constant, -2 where none is wanted."""
     index = _packed_index(
-        n, layout[GATHER_ROWS], layout[BLOCK], height, layout[STRIDE_Y], layout[DILATION_Y]
+        n, layout[L.gather_rows], layout[L.block], height, layout[L.stride_y], layout[L.dilation_y]
     )
     if index < 0:
         return -2
-    top = y * layout[STRIDE_Y] - layout[LEAD_Y]
-    return source_index(top + index, layout[ROWS_IN], layout[BORDER_Y])
+    top = y * layout[L.stride_y] - layout[L.lead_y]
+    return source_index(top + index, layout[L.rows_in], layout[L.border_y])
 
 
 @jit.jit()
@@ -68,22 +71,22 @@ def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
     Densely packed with a column stride s, a row is s phases (every s-th pixel), each contiguous;
     of a complex image come first all real parts, then all imaginary ones.
     """
-    size, stride, phase = layout[COLUMNS_IN], layout[STRIDE_X], layout[PHASE_STEP]
-    left = x * stride - layout[LEAD_X]
-    scattered = layout[GATHER_COLUMNS]
-    rows = (height - 1) * layout[STRIDE_Y] + layout[SPAN_Y]
-    if layout[GATHER_ROWS]:
-        rows = layout[TAPS_Y] * layout[BLOCK]
-    columns = (width - 1) * stride + layout[SPAN_X]
+    size, stride, phase = layout[L.columns_in], layout[L.stride_x], layout[L.phase_step]
+    left = x * stride - layout[L.lead_x]
+    scattered = layout[L.gather_columns]
+    rows = (height - 1) * layout[L.stride_y] + layout[L.span_y]
+    if layout[L.gather_rows]:
+        rows = layout[L.taps_y] * layout[L.block]
+    columns = (width - 1) * stride + layout[L.span_x]
     first = min(max(-left, 0), columns)
     last = max(min(size - left, columns), first)
     if scattered:
-        columns, first, last = layout[TAPS_X] * layout[PANEL], 0, 0
+        columns, first, last = layout[L.taps_x] * layout[L.panel], 0, 0
         stride = 1
     flat, parted = stride == 1 and has_runs(f), stride == 1 and has_complex_runs(f)
     plane_at, image_row = plane * (f.strides[0] // f.itemsize), f.strides[1] // f.itemsize
-    top, parts = y * layout[STRIDE_Y] - layout[LEAD_Y], layout[PARTS]
-    plain = layout[GATHER_ROWS] == 0 and top >= 0 and top + rows <= layout[ROWS_IN]
+    top, parts = y * layout[L.stride_y] - layout[L.lead_y], layout[L.parts]
+    plain = layout[L.gather_rows] == 0 and top >= 0 and top + rows <= layout[L.rows_in]
     if plain and flat:
         source = plane_at + top * image_row + left + first
         convert_rows(f, source, image_row, scratch, first, step, rows, last - first)
@@ -93,10 +96,10 @@ def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
             continue
         if parted and row >= 0 and last > first:
             source, at = plane_at + row * image_row + left + first, y_in * step + first
-            split_run(f, source, scratch, at, at + layout[PART_STEP], last - first)
+            split_run(f, source, scratch, at, at + layout[L.part_step], last - first)
             continue
         for part in range(parts):
-            at = part * layout[PART_STEP] + y_in * step
+            at = part * layout[L.part_step] + y_in * step
             if row < 0:
                 for column in range(columns):
                     scratch[at + column // stride + column % stride * phase] = fill[part]
@@ -111,11 +114,11 @@ def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
     for outside in range(columns - (last - first)):
         column = outside if outside < first else outside + last - first
         index = _packed_index(
-            column, scattered, layout[PANEL], width, layout[STRIDE_X], layout[DILATION_X]
+            column, scattered, layout[L.panel], width, layout[L.stride_x], layout[L.dilation_x]
         )
         if index < 0:
             continue
-        pixel = source_column(left + index, size, layout[CHANNELS], layout[BORDER_X])
+        pixel = source_column(left + index, size, layout[L.channels], layout[L.border_x])
         at = column // stride + column % stride * phase
         if plain and parts == 1:
             for y_in in range(rows):
@@ -127,7 +130,7 @@ def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
             if row == -2:
                 continue
             for part in range(parts):
-                target = part * layout[PART_STEP] + at + y_in * step
+                target = part * layout[L.part_step] + at + y_in * step
                 if row >= 0 and pixel >= 0:
                     scratch[target] = read(f, (plane, row, pixel), part, scratch)
                 else:
@@ -137,12 +140,12 @@ def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
 @jit.jit()
 def _finish(out, layout, scratch, plane, y, height, x, width):
     """Convert and store results that tiles left in scratch."""
-    flat = layout[PASSES] == 1 and has_runs(out)
-    paired = layout[PASSES] == 2 and has_complex_runs(out)
-    second = ROWS * layout[PANEL] * (layout[PASSES] - 1)
+    flat = layout[L.passes] == 1 and has_runs(out)
+    paired = layout[L.passes] == 2 and has_complex_runs(out)
+    second = ROWS * layout[L.panel] * (layout[L.passes] - 1)
     out_at, out_row = plane * (out.strides[0] // out.itemsize) + x, out.strides[1] // out.itemsize
     for row in range(height):
-        at = layout[RESULTS_AT] + row * layout[PANEL]
+        at = layout[L.results_at] + row * layout[L.panel]
         if flat:
             convert_run(scratch, at, out, out_at + (y + row) * out_row, width)
         elif paired:
@@ -161,26 +164,26 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     One flat function: each function compiled separately costs Numba 0.1 s, and each level of calls
     above the tile compiles the tile again.
     """
-    columns, lanes = layout[COLUMNS_OUT], layout[LANES]
+    columns, lanes = layout[L.columns_out], layout[L.lanes]
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
-    step_y, step_x = layout[STRIDE_Y], layout[STRIDE_X]
-    out_flat = layout[PASSES] == 1 and has_runs(out)
+    step_y, step_x = layout[L.stride_y], layout[L.stride_x]
+    out_flat = layout[L.passes] == 1 and has_runs(out)
     both_flat = out_flat and lies_flat(f, scratch)
-    prefetch = PREFETCH if layout[LARGE] else 0
+    prefetch = PREFETCH if layout[L.large] else 0
     convert = 0 if lies_flat(out, scratch) else CONVERT
     # columns [left, right) are read in place; aligned stores begin `skip` columns further on, where
     # a strip is packed anyway or they bypass the caches.  Microseconds with / without (Zen 5,
     # 2026-11): 48 x 102 at 7x7 2.4, 1.8; 1024 x 1024 at 3x3 142, 142, with a border 154, 180.
-    left, right = layout[LEFT], layout[RIGHT]
+    left, right = layout[L.left], layout[L.right]
     rows_alike = (
         out.strides[0] % machine.VECTOR_BYTES == 0 and out.strides[1] % machine.VECTOR_BYTES == 0
     ) and out.itemsize >= scratch.itemsize  # narrower results fill no vector
     whole = machine.VECTOR_BYTES // out.itemsize
-    aligns = rows_alike and (left > 0 or layout[LARGE])
+    aligns = rows_alike and (left > 0 or layout[L.large])
     misaligned = (out.ctypes.data // out.itemsize + left) % whole if aligns else 0
     skip = whole - misaligned if misaligned else 0
     into_caches = prefetch + convert
-    streams = layout[LARGE] and rows_alike and machine.FILLS_LINES
+    streams = layout[L.large] and rows_alike and machine.FILLS_LINES
     flags = into_caches + STREAM if streams else into_caches
     begin, vectors = left + skip, (right - left - skip) // lanes
     if vectors < 1:
@@ -193,33 +196,33 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     if right < columns:
         to_right = min(begin + vectors * lanes, columns - lanes)
     while start < stop:
-        plane, y = start // layout[ROWS_OUT], start % layout[ROWS_OUT]
-        y_stop = min(layout[ROWS_OUT], y + stop - start)
+        plane, y = start // layout[L.rows_out], start % layout[L.rows_out]
+        y_stop = min(layout[L.rows_out], y + stop - start)
         start += y_stop - y
-        f_at = plane * (f.strides[0] // f.itemsize) - layout[LEAD_X]
+        f_at = plane * (f.strides[0] // f.itemsize) - layout[L.lead_x]
         out_at = plane * (out.strides[0] // out.itemsize)
         # rows [top, bottom) of columns [left, right) are read in place
-        top, bottom = max(y, layout[TOP]), min(y_stop, layout[BOTTOM])
+        top, bottom = max(y, layout[L.top]), min(y_stop, layout[L.bottom])
         if not both_flat or bottom - top < ROWS:
             top = bottom = y_stop
         while y < y_stop:
             inner = top <= y < bottom
-            block = layout[STRIP_BLOCK] if inner else layout[BLOCK]
+            block = layout[L.strip_block] if inner else layout[L.block]
             height = min(block, (top if y < top else bottom if inner else y_stop) - y)
-            packed_row = layout[STRIP_STEP] if inner else layout[ROW_STEP]
-            packed_step = packed_row if layout[GATHER_ROWS] else step_y * packed_row
+            packed_row = layout[L.strip_step] if inner else layout[L.row_step]
+            packed_step = packed_row if layout[L.gather_rows] else step_y * packed_row
             x = np.int64(0)
             while x < columns:
                 if inner and from_left <= x < to_right:
                     # the last tiles are pulled back to end at the edge: the same bits again
                     row = min(y, bottom - ROWS)
                     rows = y + height - row
-                    source = f_at + (row * step_y - layout[LEAD_Y]) * image_row
-                    ahead = source + layout[AHEAD] * image_row
+                    source = f_at + (row * step_y - layout[L.lead_y]) * image_row
+                    ahead = source + layout[L.ahead] * image_row
                     target = out_at + row * out_row
                     tile_rows(
                         f, source + begin, (image_row, step_y * image_row, out_row, flags),
-                        taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT], out,
+                        taps, layout[L.taps_at], layout, layout[L.in_place_steps], out,
                         target + begin, f, (ahead + begin, image_row, step_y * image_row),
                         (rows, vectors), out,
                     )  # fmt: skip
@@ -229,27 +232,27 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             tile_rows(
                                 f, source + edge,
                                 (image_row, step_y * image_row, out_row, convert),
-                                taps, layout[TAPS_AT], layout, layout[IN_PLACE_STEPS_AT], out,
+                                taps, layout[L.taps_at], layout, layout[L.in_place_steps], out,
                                 target + edge, f, (ahead + edge, image_row, step_y * image_row),
                                 (rows, np.int64(1)), out,
                             )  # fmt: skip
                     x = to_right
                     continue
-                step = min(layout[PANEL], (from_left if inner and x < from_left else columns) - x)
+                step = min(layout[L.panel], (from_left if inner and x < from_left else columns) - x)
                 width = max(step, lanes) if inner else step
                 packed_flags = flags if (misaligned + x - left) % whole == 0 else into_caches
                 # tiles fetch what the panel on the right will want, or the block below
-                later = layout[PANEL] * step_x
+                later = layout[L.panel] * step_x
                 if x + width >= columns:
                     later = block * step_y * image_row - x * step_x
                 _pack(f, fill, layout, scratch, packed_row, plane, y, height, x, width)
-                ahead = f_at + (y * step_y - layout[LEAD_Y] + layout[SPAN_Y] - 1) * image_row
+                ahead = f_at + (y * step_y - layout[L.lead_y] + layout[L.span_y] - 1) * image_row
                 ahead += x * step_x + later
                 if out_flat and height >= ROWS and width >= lanes:
                     target = out_at + y * out_row + x
                     tile_rows(
                         scratch, np.int64(0), (packed_row, packed_step, out_row, packed_flags),
-                        taps, layout[TAPS_AT], layout, layout[STEPS_AT],
+                        taps, layout[L.taps_at], layout, layout[L.steps],
                         out, target, f, (ahead, image_row, step_y * image_row),
                         (height, width // lanes), out,
                     )  # fmt: skip
@@ -257,20 +260,20 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         edge = width - lanes
                         tile_rows(
                             scratch, edge, (packed_row, packed_step, out_row, convert),
-                            taps, layout[TAPS_AT], layout, layout[STEPS_AT],
+                            taps, layout[L.taps_at], layout, layout[L.steps],
                             out, target + edge, f, (ahead, image_row, step_y * image_row),
                             (height, np.int64(1)), out,
                         )  # fmt: skip
                 else:
                     for first in range(0, height, ROWS):
                         row = min(first, max(height - ROWS, 0))  # the last ones pulled back
-                        for part in range(layout[PASSES]):
+                        for part in range(layout[L.passes]):
                             tile_rows(
                                 scratch, row * packed_step,
-                                (packed_row, packed_step, layout[PANEL], prefetch),
-                                taps, layout[TAPS_AT + 2 * part],
-                                layout, layout[STEPS_AT + 2 * part],
-                                scratch, layout[RESULTS_AT] + part * ROWS * layout[PANEL],
+                                (packed_row, packed_step, layout[L.panel], prefetch),
+                                taps, layout[L.second_taps_at if part else L.taps_at],
+                                layout, layout[L.second_steps if part else L.steps],
+                                scratch, layout[L.results_at] + part * ROWS * layout[L.panel],
                                 f, (ahead + row * step_y * image_row, image_row, np.int64(0)),
                                 (np.int64(ROWS), (width + lanes - 1) // lanes), out,
                             )  # fmt: skip

@@ -14,13 +14,13 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import FLOAT32, Array, DType, kernel_dtype
 from ...problem.filter import Filter
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
-from ..kernels import Taps, as_layout, kernels_of
+from ..kernels import Taps, kernels_of
 from ..usual import (
     UNIT as UNIT,
     error as error,
@@ -30,6 +30,7 @@ from ..usual import (
     units as units,
 )
 from . import kernel as k
+from .kernel import L
 from .tile import (
     ADJACENT,
     APART,
@@ -200,24 +201,27 @@ def layout(problem: Problem) -> Array:
     # an odd number of cache lines, so that packed rows spread over the sets of the cache
     row = (-(-(panel + _beyond(problem)) // machine.CACHE_LINE) | 1) * machine.CACHE_LINE
     block = min(BLOCK, -(-problem.plane[0] // ROWS) * ROWS)
-    packed = (max(block, ROWS) + problem.span[0] - 1) * row
     places = [(group[0] * problem.dilation[0], len(group)) for group in groups]
-    numbers = [
-        *problem.plane, *problem.plane_in, *problem.lead, *problem.span,
-        *map(BOUNDARIES.index, problem.boundary), problem.channels,
-        problem.bytes > 2 * machine.STREAM_BYTES,
-        block, panel, ORDERS.index(_order(problem)), _height(problem), packed, row,
-        problem.plane_in[1] + problem.lead[1] - _beyond(problem),
-        _fours(problem), _tap_step(problem), len(groups), *itertools.chain(*places),
-    ]  # fmt: skip
-    return as_layout(numbers)
+    sizes = _fours(problem), _tap_step(problem), len(groups)
+    return L.pack(
+        geometry(problem),
+        channels=problem.channels,
+        block=block,
+        panel=panel,
+        order=ORDERS.index(_order(problem)),
+        height=_height(problem),
+        results_at=(max(block, ROWS) + problem.span[0] - 1) * row,
+        row_step=row,
+        right=problem.plane_in[1] + problem.lead[1] - _beyond(problem),
+        steps=[*sizes, *itertools.chain(*places)],
+    )
 
 
 def workspace(problem: Problem) -> int:
     """Numbers of scratch that one worker needs."""
     numbers = layout(problem)
-    results = ROWS * numbers[k.PANEL] * kernel_dtype(problem.dtype).itemsize
-    return int(numbers[k.RESULTS_AT] + results) // INT32.itemsize
+    results = ROWS * numbers[L.panel] * kernel_dtype(problem.dtype).itemsize
+    return int(numbers[L.results_at] + results) // INT32.itemsize
 
 
 @lru_cache(maxsize=256)

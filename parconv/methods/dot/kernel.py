@@ -4,7 +4,7 @@ Tiles read the image itself where all their taps lie within it.  Elsewhere every
 copied into the worker's scratch, border applied, shortly before it is needed, and stays there for
 the rows of output that share it.
 
-`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+`layout` describes the problem as numbers, whose names are below.
 """
 
 import numpy as np
@@ -12,17 +12,18 @@ import numpy as np
 from ...codegen import jit
 from ...codegen.borders import source_column, source_index
 from ...codegen.elements import read
+from ...codegen.layout import Layout
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
 from .rows import copy_bytes, deliver
 from .tile import PREFETCH, STREAM, WIDTH, tile_row
 
-FIELDS = (
-    ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, SPAN_Y, SPAN_X, BORDER_Y, BORDER_X,
-    CHANNELS, LARGE, BLOCK, PANEL, ORDER, HEIGHT, RESULTS_AT, ROW_STEP, RIGHT,
-) = range(19)  # fmt: skip
-# Then what the tile loops over.
-STEPS_AT = len(FIELDS)
+L = Layout(
+    "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "span_y", "span_x",
+    "border_y", "border_x", "channels", "large", "block", "panel", "order", "height",
+    "results_at", "row_step", "right",
+    tables=("steps",),
+)  # fmt: skip
 CONSTANT, FLIP = 0, 1  # in `fill`, as bytes
 # Rows so many bytes apart share a set of the first-level cache, which holds so many of their lines
 # (Zen 4 and 5, Intel since 2019).  Milliseconds for 4096 x 4096 at 15x15 from the image itself 9.6,
@@ -34,9 +35,9 @@ NARROW = 512  # columns whose rows are packed all at once, long before tiles rea
 @jit.jit()
 def _inner(f, fill, layout, skip):
     """Columns ``[left, right)`` whose tiles may read the image itself, from ``skip`` on."""
-    left = skip + max(layout[LEAD_X] - skip + WIDTH - 1, 0) // WIDTH * WIDTH
-    right = left + (min(layout[RIGHT], layout[COLUMNS_OUT]) - left) // WIDTH * WIDTH
-    crowded = f.strides[1] % ALIAS == 0 and layout[HEIGHT] + layout[SPAN_Y] - 1 > WAYS
+    left = skip + max(layout[L.lead_x] - skip + WIDTH - 1, 0) // WIDTH * WIDTH
+    right = left + (min(layout[L.right], layout[L.columns_out]) - left) // WIDTH * WIDTH
+    crowded = f.strides[1] % ALIAS == 0 and layout[L.height] + layout[L.span_y] - 1 > WAYS
     if right <= left or crowded or fill[FLIP] or not has_runs(f):
         return 0, 0
     return left, right
@@ -45,16 +46,16 @@ def _inner(f, fill, layout, skip):
 @jit.jit()
 def _pack(f, fill, layout, cells, plane, y, first, last, x, width):
     """Rows ``[first, last)`` of those under outputs from (y, x) on, ``width`` of them a row."""
-    size, border, rows = layout[COLUMNS_IN], layout[BORDER_X], layout[ROWS_IN]
-    top, left = y - layout[LEAD_Y], x - layout[LEAD_X]
-    columns = width + layout[SPAN_X] - 1
+    size, border, rows = layout[L.columns_in], layout[L.border_x], layout[L.rows_in]
+    top, left = y - layout[L.lead_y], x - layout[L.lead_x]
+    columns = width + layout[L.span_x] - 1
     begin = min(max(-left, 0), columns)
     end = max(min(size - left, columns), begin)
     constant, flip = np.uint8(fill[CONSTANT]), np.uint8(fill[FLIP])
-    image_row, flat, step = f.strides[1] // f.itemsize, has_runs(f), layout[ROW_STEP]
+    image_row, flat, step = f.strides[1] // f.itemsize, has_runs(f), layout[L.row_step]
     plane_at = plane * (f.strides[0] // f.itemsize) + left + begin
     for n in range(first, last):
-        at, row = n * step, source_index(top + n, rows, layout[BORDER_Y])
+        at, row = n * step, source_index(top + n, rows, layout[L.border_y])
         if row < 0:
             cells[at : at + columns] = constant
         elif flat:
@@ -66,9 +67,9 @@ def _pack(f, fill, layout, cells, plane, y, first, last, x, width):
     # column by column: where a pixel comes from is the same in all rows
     for outside in range(columns - (end - begin)):
         column = outside if outside < begin else outside + end - begin
-        pixel = source_column(left + column, size, layout[CHANNELS], border)
+        pixel = source_column(left + column, size, layout[L.channels], border)
         for n in range(first, last):
-            row = source_index(top + n, rows, layout[BORDER_Y])
+            row = source_index(top + n, rows, layout[L.border_y])
             if row >= 0:
                 value = read(f, (plane, row, max(pixel, 0)), 0, cells) ^ flip
                 cells[n * step + column] = value if pixel >= 0 else constant
@@ -76,29 +77,29 @@ def _pack(f, fill, layout, cells, plane, y, first, last, x, width):
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
-    columns, order, results = layout[COLUMNS_OUT], layout[ORDER], layout[RESULTS_AT]
-    tile_rows, row_step, halo = layout[HEIGHT], layout[ROW_STEP], layout[SPAN_Y] - 1
-    lead_y, lead_x, image_row = layout[LEAD_Y], layout[LEAD_X], f.strides[1]
+    columns, order, results = layout[L.columns_out], layout[L.order], layout[L.results_at]
+    tile_rows, row_step, halo = layout[L.height], layout[L.row_step], layout[L.span_y] - 1
+    lead_y, lead_x, image_row = layout[L.lead_y], layout[L.lead_x], f.strides[1]
     cells, flat, size, line = scratch.view(np.uint8), has_runs(out), out.itemsize, WIDTH
-    plane_bytes, row_bytes, panel_bytes = out.strides[0], out.strides[1], layout[PANEL] * size
+    plane_bytes, row_bytes, panel_bytes = out.strides[0], out.strides[1], layout[L.panel] * size
     # aligned stores begin `skip` columns further on
     alike = plane_bytes % line == 0 and row_bytes % line == 0
-    stream = STREAM if layout[LARGE] and alike else 0
-    prefetch = PREFETCH if layout[LARGE] else 0
+    stream = STREAM if layout[L.large] and alike else 0
+    prefetch = PREFETCH if layout[L.large] else 0
     misaligned = out.ctypes.data % line // size if stream else 0
     skip = line // size - misaligned if misaligned else 0
     left, right = _inner(f, fill, layout, skip) if flat else (0, 0)
     while start < stop:
-        plane, y = start // layout[ROWS_OUT], start % layout[ROWS_OUT]
-        y_stop = min(layout[ROWS_OUT], y + stop - start)
+        plane, y = start // layout[L.rows_out], start % layout[L.rows_out]
+        y_stop = min(layout[L.rows_out], y + stop - start)
         start += y_stop - y
         while y < y_stop:
-            height, x = min(layout[BLOCK], y_stop - y), np.int64(0)
+            height, x = min(layout[L.block], y_stop - y), np.int64(0)
             while x < columns:
                 # panels but the first begin where stores are aligned; inner ones hold whole tiles
                 inner = left <= x < right
                 limit = right if inner else left if x < left else columns
-                width = min(layout[PANEL] - (0 if x else misaligned), limit - x)
+                width = min(layout[L.panel] - (0 if x else misaligned), limit - x)
                 begin, packed = (0 if x else skip), np.int64(0)
                 tiles = max(width - begin, 0) // WIDTH if flat and height >= tile_rows else 0
                 end = begin + tiles * WIDTH if tiles else 0
@@ -107,7 +108,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     row, rows = min(first, max(height - tile_rows, 0)), min(tile_rows, height)
                     needed, source = row + rows + halo, row * row_step
                     top, bottom = y + row - lead_y, y + needed - lead_y
-                    direct = inner and tiles and top >= 0 and bottom <= layout[ROWS_IN]
+                    direct = inner and tiles and top >= 0 and bottom <= layout[L.rows_in]
                     if not direct and packed < needed:
                         ready = height + halo if width <= NARROW else needed
                         packed = max(packed, row)
@@ -118,7 +119,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         pixel = plane * f.strides[0] + (x + begin - lead_x) * f.itemsize
                         ahead, origin = pixel + bottom * image_row, pixel + top * image_row
                         tile_row(
-                            cells, taps, layout, STEPS_AT, out, out, f,
+                            cells, taps, layout, L.length, out, out, f,
                             (origin if direct else source + begin,
                              image_row if direct else row_step,
                              target, row_bytes, ahead, image_row),
@@ -128,7 +129,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     for at, stop_at in ((0, begin if tiles else 0), (end, width)):
                         if at < stop_at:
                             tile_row(
-                                cells, taps, layout, STEPS_AT, cells, out, f,
+                                cells, taps, layout, L.length, cells, out, f,
                                 (source + at, row_step, results, panel_bytes, 0, 0),
                                 (stop_at - at + WIDTH - 1) // WIDTH, (order, 0, 0),
                             )  # fmt: skip

@@ -28,7 +28,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType
 from ...problem.filter import Filter
@@ -45,6 +45,7 @@ from ..usual import (
 )
 from . import kernel as k
 from .grid import DIRECT_EFFICIENCY, LARGEST, LEAST_STEP, grid_of
+from .kernel import L
 from .spectrum import factors, spectrum, twiddles
 
 # A transform larger than the nearest cache goes through its passes part by part.  In parts
@@ -182,31 +183,43 @@ def layout(problem: Problem) -> Array:
     size, (step_y, step_x), (span_y, span_x) = grid.size, grid.step, problem.span
     row = size + lanes  # not a power of two, which would share few sets of the cache
     window, column = size * row, 2 * size * lanes
-    block = column + 32 * lanes
     cells = 2 * window + machine.CACHE_LINE // problem.compute.itemsize  # a vector before them
     rows, columns = _places(problem)
     table = _passes(size)
-    numbers = [
-        *problem.plane, *problem.plane_in, *problem.lead, *map(BOUNDARIES.index, problem.boundary),
-        problem.bytes > 2 * machine.STREAM_BYTES, lanes,
-        size, step_y, step_x, *grid.tiles, problem.planes * grid.tiles[0] * grid.tiles[1],
-        step_y + span_y - 1, max(step_x + span_x - 1, -(-step_x // lanes) * lanes), size // lanes,
-        row, window, cells, cells + column, block,
-        rows.size, 2 * size**2, len(k.FIELDS) + len(table),
-        table[0] if column * problem.compute.itemsize > PART_BYTES else 1, len(table) // k.PASS,
-        problem.channels, _averages(problem) or bool(problem.differences),
-        2 * size**2 + rows.size,
-    ]  # fmt: skip
-    result = np.concatenate([numbers, table, rows * row + columns]).astype(np.int64)
-    result.flags.writeable = False
-    return result
+    return L.pack(
+        geometry(problem),
+        channels=problem.channels,
+        lanes=lanes,
+        size=size,
+        step_y=step_y,
+        step_x=step_x,
+        tiles_y=grid.tiles[0],
+        tiles_x=grid.tiles[1],
+        tiles=problem.planes * math.prod(grid.tiles),
+        needed_y=step_y + span_y - 1,
+        needed_x=max(step_x + span_x - 1, -(-step_x // lanes) * lanes),
+        groups=size // lanes,
+        row_step=row,
+        window=window,
+        column_at=cells,
+        turned_at=cells + column,
+        block_step=column + 32 * lanes,
+        taps=rows.size,
+        taps_at=2 * size**2,
+        total_at=2 * size**2 + rows.size,
+        parts=table[0] if column * problem.compute.itemsize > PART_BYTES else 1,
+        pass_count=len(table) // k.PASS,
+        level=_averages(problem) or bool(problem.differences),
+        passes=table,
+        offsets=rows * row + columns,
+    )
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     numbers = layout(problem)
     line = machine.CACHE_LINE // problem.compute.itemsize
-    return int(numbers[k.TURNED_AT] + numbers[k.GROUPS] * numbers[k.BLOCK_STEP]) + line
+    return int(numbers[L.turned_at] + numbers[L.groups] * numbers[L.block_step]) + line
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,6 @@
 """The kernel of the FFT method: rows of output from pairs of transformed windows.
 
-`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+`layout` describes the problem as numbers, whose names are below.
 """
 
 import numpy as np
@@ -8,21 +8,23 @@ import numpy as np
 from ...codegen import jit, machine
 from ...codegen.borders import source_column, source_index
 from ...codegen.elements import read, write
+from ...codegen.layout import Layout
 from ...codegen.runs import convert_run, has_runs, lies_flat
 from ...codegen.simd import store_fence
 from .passes import FIRST, FORWARD, INVERSE, LAST, MULTIPLY, TURN, TURN_BACK, run_pass
 from .rows import all_finite, correlate_window, fetch_row, stream_row
 from .spectrum import BIG
 
-FIELDS = (
-    ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, BORDER_Y, BORDER_X, LARGE, LANES,
-    SIZE, STEP_Y, STEP_X, TILES_Y, TILES_X, TILES, NEEDED_Y, NEEDED_X, GROUPS,
-    ROW_STEP, WINDOW, COLUMN_AT, TURNED_AT, BLOCK_STEP, TAPS, TAPS_AT, OFFSETS_AT, PARTS, PASSES,
-    CHANNELS, LEVEL, TOTAL_AT,
-) = range(32)  # fmt: skip
+L = Layout(
+    "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "border_y",
+    "border_x", "large", "lanes", "size", "step_y", "step_x", "tiles_y", "tiles_x", "tiles",
+    "needed_y", "needed_x", "groups", "row_step", "window", "column_at", "turned_at",
+    "block_step", "taps", "taps_at", "parts", "pass_count", "channels", "level", "total_at",
+    tables=("passes", "offsets"),
+)  # fmt: skip
 # Then the passes but the last: radix, butterflies of a block, blocks, place of twiddle factors.
 # `_transform` and `_repair` are inlined: a function of its own would compile the passes once more.
-PASS, PASSES_AT = 4, len(FIELDS)
+PASS, PASSES_AT = 4, L.length
 # Rows at a time: fetched ahead of the one that is copied, which hardware does not foresee in short
 # runs, and bordered.
 AHEAD = 8
@@ -34,12 +36,12 @@ def _place(layout, tile):
 
     Row and column count from the image's first pixel, which the window may not hold.
     """
-    nx, ny, columns = layout[TILES_X], layout[TILES_Y], layout[NEEDED_X]
+    nx, ny, columns = layout[L.tiles_x], layout[L.tiles_y], layout[L.needed_x]
     row = tile // nx
-    left = tile % nx * layout[STEP_X] - layout[LEAD_X]
+    left = tile % nx * layout[L.step_x] - layout[L.lead_x]
     first = min(max(-left, 0), columns)
-    last = max(min(layout[COLUMNS_IN] - left, columns), first)
-    return row // ny, row % ny * layout[STEP_Y] - layout[LEAD_Y], left, first, last
+    last = max(min(layout[L.columns_in] - left, columns), first)
+    return row // ny, row % ny * layout[L.step_y] - layout[L.lead_y], left, first, last
 
 
 @jit.jit()
@@ -48,30 +50,30 @@ def _pack(f, fill, layout, scratch, base, tiles):
 
     Row by row of both, as they mostly lie side by side: so memory is read in longer runs.
     """
-    rows, columns, flat = layout[NEEDED_Y], layout[NEEDED_X], has_runs(f)
+    rows, columns, flat = layout[L.needed_y], layout[L.needed_x], has_runs(f)
     image_plane, image_row = f.strides[0] // f.itemsize, f.strides[1] // f.itemsize
     places = _place(layout, tiles[0]), _place(layout, tiles[1])
     for y in range(rows):
         for side in range(2):
-            at = base + side * layout[WINDOW] + y * layout[ROW_STEP]
+            at = base + side * layout[L.window] + y * layout[L.row_step]
             plane, top, left, first, last = places[side]
-            exists = tiles[side] < layout[TILES]
-            row = source_index(top + y, layout[ROWS_IN], layout[BORDER_Y]) if exists else -1
+            exists = tiles[side] < layout[L.tiles]
+            row = source_index(top + y, layout[L.rows_in], layout[L.border_y]) if exists else -1
             if row < 0:
                 value = fill[0] if exists else scratch.dtype.type(0)
                 for x in range(columns):
                     scratch[at + x] = value
             elif flat:
                 source = plane * image_plane + row * image_row + left + first
-                if layout[LARGE]:
+                if layout[L.large]:
                     fetch_row(f, source + AHEAD * image_row, last - first)
                 convert_run(f, source, scratch, at + first, last - first)
             else:
                 for x in range(first, last):
                     scratch[at + x] = read(f, (plane, row, left + x), 0, scratch)
     for side in range(2):
-        if tiles[side] < layout[TILES]:
-            _pack_sides(f, fill, layout, scratch, base + side * layout[WINDOW], places[side])
+        if tiles[side] < layout[L.tiles]:
+            _pack_sides(f, fill, layout, scratch, base + side * layout[L.window], places[side])
 
 
 @jit.jit()
@@ -81,12 +83,13 @@ def _pack_sides(f, fill, layout, scratch, window, place):
     Column by column of a few rows: one look at the border's rule serves them all.
     """
     plane, top, left, first, last = place
-    row_step, outside = layout[ROW_STEP], layout[NEEDED_X] - (last - first)
-    for start in range(0, layout[NEEDED_Y] if outside else 0, AHEAD):
-        stop = min(start + AHEAD, layout[NEEDED_Y])
+    row_step, outside = layout[L.row_step], layout[L.needed_x] - (last - first)
+    size, border = layout[L.columns_in], layout[L.border_x]
+    for start in range(0, layout[L.needed_y] if outside else 0, AHEAD):
+        stop = min(start + AHEAD, layout[L.needed_y])
         for n in range(outside):
             x = n if n < first else n + last - first
-            pixel = source_column(left + x, layout[COLUMNS_IN], layout[CHANNELS], layout[BORDER_X])
+            pixel = source_column(left + x, size, layout[L.channels], border)
             inside = first <= pixel - left < last
             for y in range(start, stop):
                 at = window + y * row_step
@@ -95,7 +98,7 @@ def _pack_sides(f, fill, layout, scratch, window, place):
                 elif inside:
                     scratch[at + x] = scratch[at + pixel - left]
                 else:
-                    row = source_index(top + y, layout[ROWS_IN], layout[BORDER_Y])
+                    row = source_index(top + y, layout[L.rows_in], layout[L.border_y])
                     if row >= 0:
                         scratch[at + x] = read(f, (plane, row, pixel), 0, scratch)
 
@@ -107,27 +110,27 @@ def _level(layout, scratch, base):
     The transform of zeros is zeros.
     """
     zero = scratch.dtype.type(0)
-    first, second = scratch[base], scratch[base + layout[WINDOW]]
-    first = first if layout[LEVEL] and first - first == 0 else zero  # not infinity, not NaN
-    second = second if layout[LEVEL] and second - second == 0 else zero
-    _add(layout, scratch, base, layout[NEEDED_Y], -first)
-    _add(layout, scratch, base + layout[WINDOW], layout[NEEDED_Y], -second)
+    first, second = scratch[base], scratch[base + layout[L.window]]
+    first = first if layout[L.level] and first - first == 0 else zero  # not infinity, not NaN
+    second = second if layout[L.level] and second - second == 0 else zero
+    _add(layout, scratch, base, layout[L.needed_y], -first)
+    _add(layout, scratch, base + layout[L.window], layout[L.needed_y], -second)
     return first, second
 
 
 @jit.jit()
 def _restore(taps, layout, scratch, base, taken):
     """Add to both results what the pixels that were taken make of them."""
-    total = taps[layout[TOTAL_AT]]
-    _add(layout, scratch, base, layout[STEP_Y], total * taken[0])
-    _add(layout, scratch, base + layout[WINDOW], layout[STEP_Y], total * taken[1])
+    total = taps[layout[L.total_at]]
+    _add(layout, scratch, base, layout[L.step_y], total * taken[0])
+    _add(layout, scratch, base + layout[L.window], layout[L.step_y], total * taken[1])
 
 
 @jit.jit()
 def _add(layout, scratch, window, rows, value):
     for y in range(rows if value != 0 else 0):
-        at = window + y * layout[ROW_STEP]
-        for x in range(layout[NEEDED_X]):
+        at = window + y * layout[L.row_step]
+        for x in range(layout[L.needed_x]):
             scratch[at + x] += value
 
 
@@ -141,12 +144,13 @@ def _transform(taps, fill, layout, scratch, base):
     False where a result is NaN or infinite: it is, whatever the frequency, if a pixel or a sum on
     the way was.
     """
-    size, groups, row, window = layout[SIZE], layout[GROUPS], layout[ROW_STEP], layout[WINDOW]
-    lanes, block, cells = layout[LANES], layout[BLOCK_STEP], base + layout[COLUMN_AT]
-    turned, cell, none = base + layout[TURNED_AT], 2 * layout[LANES], np.int64(0)
+    size, groups = layout[L.size], layout[L.groups]
+    row, window = layout[L.row_step], layout[L.window]
+    lanes, block, cells = layout[L.lanes], layout[L.block_step], base + layout[L.column_at]
+    turned, cell, none = base + layout[L.turned_at], 2 * layout[L.lanes], np.int64(0)
     radix, count, table = layout[PASSES_AT], layout[PASSES_AT + 1], layout[PASSES_AT + 3]
-    second, end = PASSES_AT + PASS, PASSES_AT + PASS * layout[PASSES]
-    parts = layout[PARTS]
+    second, end = PASSES_AT + PASS, PASSES_AT + PASS * layout[L.pass_count]
+    parts = layout[L.parts]
     part = size // parts
     for group in range(groups):
         strip, target = base + group * lanes, turned + group * lanes * cell
@@ -174,7 +178,7 @@ def _transform(taps, fill, layout, scratch, base):
         run_pass(INVERSE, radix, scratch, start, start, fill, table, whole)
     for lane in range(lanes):
         scratch[cells - lanes + lane] = 0
-    for group in range((layout[STEP_X] + lanes - 1) // lanes):
+    for group in range((layout[L.step_x] + lanes - 1) // lanes):
         strip, source = base + group * lanes, turned + group * lanes * cell
         for first in range(0, size, part):
             at = cells + first * cell
@@ -182,7 +186,7 @@ def _transform(taps, fill, layout, scratch, base):
             for n in range(end - PASS, second - 1, -PASS):
                 sizes = (layout[n + 1], layout[n + 2] // parts, none, none)
                 run_pass(INVERSE, layout[n], scratch, at, at, fill, layout[n + 3], sizes)
-        sizes = (count, row, window, layout[STEP_Y])
+        sizes = (count, row, window, layout[L.step_y])
         run_pass(LAST, radix, scratch, cells, strip, fill, table, sizes)
     return all_finite(scratch, cells - lanes, lanes, 1, lanes)
 
@@ -190,28 +194,29 @@ def _transform(taps, fill, layout, scratch, base):
 @jit.jit()
 def _share(out, layout, tile, start, stop):
     """Where a tile's results go: plane, row, column, columns, and which of its rows are wanted."""
-    nx, ny, height = layout[TILES_X], layout[TILES_Y], layout[STEP_Y]
+    nx, ny, height = layout[L.tiles_x], layout[L.tiles_y], layout[L.step_y]
     row = tile // nx
-    plane, y, x = row // ny, row % ny * height, tile % nx * layout[STEP_X]
-    above = plane * layout[ROWS_OUT] + y
-    last = min(height, layout[ROWS_OUT] - y, stop - above) if tile < layout[TILES] else 0
-    return plane, y, x, min(layout[STEP_X], layout[COLUMNS_OUT] - x), max(start - above, 0), last
+    plane, y, x = row // ny, row % ny * height, tile % nx * layout[L.step_x]
+    above = plane * layout[L.rows_out] + y
+    last = min(height, layout[L.rows_out] - y, stop - above) if tile < layout[L.tiles] else 0
+    width = min(layout[L.step_x], layout[L.columns_out] - x)
+    return plane, y, x, width, max(start - above, 0), last
 
 
 @jit.jit()
 def _deliver(out, layout, scratch, base, tiles, start, stop):
     """The rows of two tiles' results that lie in the band, row by row of both."""
     out_plane, out_row = out.strides[0] // out.itemsize, out.strides[1] // out.itemsize
-    runs, stream = has_runs(out), layout[LARGE] != 0 and lies_flat(out, scratch)
+    runs, stream = has_runs(out), layout[L.large] != 0 and lies_flat(out, scratch)
     shares = (
         _share(out, layout, tiles[0], start, stop), _share(out, layout, tiles[1], start, stop)
     )  # fmt: skip
-    for index in range(layout[STEP_Y]):
+    for index in range(layout[L.step_y]):
         for side in range(2):
             plane, y, x, width, first, last = shares[side]
             if not first <= index < last:
                 continue
-            at = base + side * layout[WINDOW] + index * layout[ROW_STEP]
+            at = base + side * layout[L.window] + index * layout[L.row_step]
             target = plane * out_plane + (y + index) * out_row + x
             if stream:
                 stream_row(scratch, at, out, target, width, AHEAD * out_row)
@@ -225,7 +230,7 @@ def _deliver(out, layout, scratch, base, tiles, start, stop):
 
 @jit.jit()
 def _is_finite(layout, scratch, window):
-    return all_finite(scratch, window, layout[ROW_STEP], layout[NEEDED_Y], layout[NEEDED_X])
+    return all_finite(scratch, window, layout[L.row_step], layout[L.needed_y], layout[L.needed_x])
 
 
 @jit.jit(inline="always")
@@ -235,8 +240,8 @@ def _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop):
     A window that holds NaN or infinity is correlated by definition, in the direct method's order
     of additions, and its partner transformed beside zeros.
     """
-    window, none = layout[WINDOW], layout[TILES]
-    vectors = (layout[STEP_X] + layout[LANES] - 1) // layout[LANES]
+    window, none = layout[L.window], layout[L.tiles]
+    vectors = (layout[L.step_x] + layout[L.lanes] - 1) // layout[L.lanes]
     one, two = 2 * pair, 2 * pair + 1
     _pack(f, fill, layout, scratch, base, (one, two))
     finite = _is_finite(layout, scratch, base), _is_finite(layout, scratch, base + window)
@@ -252,8 +257,8 @@ def _repair(f, taps, fill, out, layout, scratch, base, pair, start, stop):
     for side in range(2):
         if (one, two)[side] < none:
             correlate_window(
-                scratch, base + side * window, taps, layout[TAPS_AT], layout, layout[OFFSETS_AT],
-                (layout[TAPS], layout[ROW_STEP], layout[STEP_Y], vectors),
+                scratch, base + side * window, taps, layout[L.taps_at], layout, layout[L.offsets],
+                (layout[L.taps], layout[L.row_step], layout[L.step_y], vectors),
             )  # fmt: skip
     _deliver(out, layout, scratch, base, (one, two), start, stop)
 
@@ -265,9 +270,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     the band.
     """
     base = -(scratch.ctypes.data // scratch.itemsize) % (machine.CACHE_LINE // scratch.itemsize)
-    rows, nx, ny = layout[ROWS_OUT], layout[TILES_X], layout[TILES_Y]
-    first = start // rows * ny + start % rows // layout[STEP_Y]
-    last = (stop - 1) // rows * ny + (stop - 1) % rows // layout[STEP_Y] + 1
+    rows, nx, ny = layout[L.rows_out], layout[L.tiles_x], layout[L.tiles_y]
+    first = start // rows * ny + start % rows // layout[L.step_y]
+    last = (stop - 1) // rows * ny + (stop - 1) % rows // layout[L.step_y] + 1
     for pair in range(first * nx // 2, (last * nx + 1) // 2):
         tiles = 2 * pair, 2 * pair + 1
         _pack(f, fill, layout, scratch, base, tiles)

@@ -19,14 +19,14 @@ import numpy as np
 from numba import types
 
 from ...codegen import jit, machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType
 from ...problem.lazily import lazily
 from ...problem.problem import Problem
 from .. import usual
 from ..direct import largest_of_bank
-from ..kernels import Taps, as_layout, signature
+from ..kernels import Taps, signature
 from ..usual import (
     bank_of,
     error as error,
@@ -36,6 +36,7 @@ from ..usual import (
 )
 from . import kernel as k
 from .blas import one_thread
+from .kernel import L
 
 UNIT = "runs of rows of a group"
 # Of copied pixels for one product, at least a row of outputs.  Milliseconds of copies + products at
@@ -45,7 +46,8 @@ COLUMN_BYTES = 1 << 22
 # There are at least so many units, if that leaves them so many outputs of each filter.
 UNITS, LEAST_OUTPUTS = 8, 64
 # In operations of the direct method, which take as long: a multiplication and addition by OpenBLAS,
-# which has vectors of 32 bytes for most processors;
+# which has vectors of 32 bytes for most processors; (the timings that these were fitted to, Zen 5,
+# 2026-11, were not kept, and nobody measured them elsewhere)
 PRODUCT_WORK = 2.1 * max(1, machine.VECTOR_BYTES // 32)
 # a pixel that is copied, where those of a row lie next to each other and where a stride parts them,
 # and a row of them under one tap;
@@ -91,19 +93,20 @@ def layout(problem: Problem) -> Array:
     most = max(1, COLUMN_BYTES // (row * problem.sums.itemsize))
     wanted = min(-(-UNITS // bank.groups), rows * width // LEAST_OUTPUTS)
     runs = max(-(-rows // most), wanted)
-    run = -(-rows // min(runs, rows))
-    numbers = [
-        *problem.plane_in, *problem.plane, *problem.lead, *problem.stride, *problem.dilation,
-        *problem.filter, *map(BOUNDARIES.index, problem.boundary), bank.groups, bank.inputs,
-        outputs // bank.groups, rows, run,
-    ]  # fmt: skip
-    return as_layout(numbers)
+    return L.pack(
+        geometry(problem),
+        groups=bank.groups,
+        inputs=bank.inputs,
+        outputs=outputs // bank.groups,
+        rows=rows,
+        run=-(-rows // min(runs, rows)),
+    )
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs: the columns, then the sums."""
     numbers = layout(problem).tolist()
-    return int((problem.taps + numbers[k.OUTPUTS]) * numbers[k.RUN] * numbers[k.COLUMNS_OUT])
+    return int((problem.taps + numbers[L.outputs]) * numbers[L.run] * numbers[L.columns_out])
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,13 +138,13 @@ def _multiply(
 ) -> None:  # fmt: skip
     """Fill units ``[start, stop)`` of ``out``, and nothing else."""
     numbers = layout.tolist()
-    groups, outputs = numbers[k.GROUPS], numbers[k.OUTPUTS]
+    groups, outputs = numbers[L.groups], numbers[L.outputs]
     filters = taps.reshape(groups, outputs, -1)
     count = filters.shape[2]
     with one_thread(), np.errstate(all="ignore"):
         for unit in range(start, stop):
             group, first, last = _place(numbers, unit)
-            width = (last - first) * numbers[k.COLUMNS_OUT]
+            width = (last - first) * numbers[L.columns_out]
             pixels = scratch[: count * width]
             sums = scratch[count * width : (count + outputs) * width]
             columns(f, fill, layout, pixels, group, first, last)
@@ -155,15 +158,15 @@ def _multiply(
 
 def _place(numbers: list[int], unit: int) -> tuple[int, int, int]:
     """(group, first row, last row) of a unit."""
-    run, group = divmod(unit, numbers[k.GROUPS])
-    first = run * numbers[k.RUN]
-    return group, first, min(first + numbers[k.RUN], numbers[k.ROWS])
+    run, group = divmod(unit, numbers[L.groups])
+    first = run * numbers[L.run]
+    return group, first, min(first + numbers[L.run], numbers[L.rows])
 
 
 def units(problem: Problem) -> int:
     """How many there are."""
     numbers = layout(problem).tolist()
-    return int(-(-numbers[k.ROWS] // numbers[k.RUN]) * numbers[k.GROUPS])
+    return int(-(-numbers[L.rows] // numbers[L.run]) * numbers[L.groups])
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
@@ -181,6 +184,6 @@ def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, slice, s
     numbers, found = layout(problem).tolist(), []
     for unit in range(start, stop):
         group, *rows = _place(numbers, unit)
-        filters = slice(group * numbers[k.OUTPUTS], (group + 1) * numbers[k.OUTPUTS])
+        filters = slice(group * numbers[L.outputs], (group + 1) * numbers[L.outputs])
         found += [(image, filters, part) for image, part in usual.regions(problem, *rows)]
     return found

@@ -1,17 +1,19 @@
 """Compiled ends of the product: pixels into columns, and sums into the output.
 
-`layout` describes the problem as int64 numbers, indexed by the names below.
+`layout` describes the problem as numbers, whose names are below.
 """
 
 from ...codegen import jit
 from ...codegen.borders import source_index
 from ...codegen.elements import read, write
+from ...codegen.layout import Layout
 from ...codegen.runs import convert_rows, convert_run, has_runs
 
-FIELDS = (
-    ROWS_IN, COLUMNS_IN, ROWS_OUT, COLUMNS_OUT, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X, DILATION_Y,
-    DILATION_X, TAPS_Y, TAPS_X, BORDER_Y, BORDER_X, GROUPS, INPUTS, OUTPUTS, ROWS, RUN,
-) = range(19)  # fmt: skip
+L = Layout(
+    "rows_in", "columns_in", "rows_out", "columns_out", "lead_y", "lead_x", "stride_y",
+    "stride_x", "dilation_y", "dilation_x", "taps_y", "taps_x", "border_y", "border_x",
+    "groups", "inputs", "outputs", "rows", "run",
+)  # fmt: skip
 
 
 @jit.jit()
@@ -24,8 +26,8 @@ def _inside(first, step, count, size):
 @jit.jit()
 def _pixel(f, fill, layout, scratch, image, channel, row, column):
     """Of the extended image."""
-    row = source_index(row, layout[ROWS_IN], layout[BORDER_Y])
-    column = source_index(column, layout[COLUMNS_IN], layout[BORDER_X])
+    row = source_index(row, layout[L.rows_in], layout[L.border_y])
+    column = source_index(column, layout[L.columns_in], layout[L.border_x])
     if row < 0 or column < 0:
         return fill[channel]
     return read(f, (image, channel, row, column), 0, scratch)
@@ -34,9 +36,9 @@ def _pixel(f, fill, layout, scratch, image, channel, row, column):
 @jit.jit()
 def _plane(f, fill, layout, scratch, image, channel, top, left, rows, at):
     """The pixels of one channel that some rows of outputs meet under one tap."""
-    width, step_y, step_x = layout[COLUMNS_OUT], layout[STRIDE_Y], layout[STRIDE_X]
-    above, below = _inside(top, step_y, rows, layout[ROWS_IN])
-    begin, end = _inside(left, step_x, width, layout[COLUMNS_IN])
+    width, step_y, step_x = layout[L.columns_out], layout[L.stride_y], layout[L.stride_x]
+    above, below = _inside(top, step_y, rows, layout[L.rows_in])
+    begin, end = _inside(left, step_x, width, layout[L.columns_in])
     if step_x == 1 and has_runs(f):
         first = top + above * step_y, left + begin
         start = image * f.strides[0] + channel * f.strides[1] + first[0] * f.strides[2]
@@ -66,26 +68,26 @@ def columns(f, fill, layout, scratch, group, first, last):
     Rows ``[first, last)`` are counted over all images.
     """
     at = 0
-    for channel in range(group * layout[INPUTS], (group + 1) * layout[INPUTS]):
-        for tap in range(layout[TAPS_Y] * layout[TAPS_X]):
-            top = tap // layout[TAPS_X] * layout[DILATION_Y] - layout[LEAD_Y]
-            left = tap % layout[TAPS_X] * layout[DILATION_X] - layout[LEAD_X]
+    for channel in range(group * layout[L.inputs], (group + 1) * layout[L.inputs]):
+        for tap in range(layout[L.taps_y] * layout[L.taps_x]):
+            top = tap // layout[L.taps_x] * layout[L.dilation_y] - layout[L.lead_y]
+            left = tap % layout[L.taps_x] * layout[L.dilation_x] - layout[L.lead_x]
             line = first
             while line < last:
-                image, y = line // layout[ROWS_OUT], line % layout[ROWS_OUT]
-                rows = min(layout[ROWS_OUT] - y, last - line)
-                y = top + y * layout[STRIDE_Y]
+                image, y = line // layout[L.rows_out], line % layout[L.rows_out]
+                rows = min(layout[L.rows_out] - y, last - line)
+                y = top + y * layout[L.stride_y]
                 _plane(f, fill, layout, scratch, image, channel, y, left, rows, at)
-                at += rows * layout[COLUMNS_OUT]
+                at += rows * layout[L.columns_out]
                 line += rows
 
 
 def deliver(out, layout, sums, group, first, last):
     """Store a group's sums, filter by filter, for the same rows."""
-    at, width = 0, layout[COLUMNS_OUT]
-    for output in range(group * layout[OUTPUTS], (group + 1) * layout[OUTPUTS]):
+    at, width = 0, layout[L.columns_out]
+    for output in range(group * layout[L.outputs], (group + 1) * layout[L.outputs]):
         for line in range(first, last):
-            image, row = line // layout[ROWS_OUT], line % layout[ROWS_OUT]
+            image, row = line // layout[L.rows_out], line % layout[L.rows_out]
             if has_runs(out):
                 start = image * out.strides[0] + output * out.strides[1] + row * out.strides[2]
                 convert_run(sums, at, out, start // out.itemsize, width)

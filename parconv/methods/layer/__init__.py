@@ -16,12 +16,12 @@ from itertools import pairwise
 import numpy as np
 
 from ...codegen import machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.dtypes import Array, DType
 from ...problem.problem import Problem
 from ...runtime.crew.record import MAPS
 from ..direct import largest_of_bank
-from ..kernels import Taps, as_layout, kernels_of
+from ..kernels import Taps, kernels_of
 from ..usual import (
     bank_of,
     cycle,
@@ -32,6 +32,7 @@ from ..usual import (
     unasked as unasked,
 )
 from . import kernel as k
+from .kernel import L
 from .shape import (
     BAND_BLOCKS,
     BAND_RUNS,
@@ -197,19 +198,39 @@ def _places(problem: Problem, shape: Shape) -> tuple[int, ...]:
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     shape, bank = shape_of(problem), bank_of(problem)
-    tables = [shape.y.starts, shape.y.places, shape.x.starts, shape.x.places]
-    ends = np.cumsum([len(k.FIELDS), *map(len, tables)]).tolist()
-    numbers = [
-        problem.maps[0], *problem.plane_in, *problem.plane, *problem.lead, *problem.stride,
-        *problem.dilation, *problem.filter, *map(BOUNDARIES.index, problem.boundary), bank.inputs,
-        bank.groups, bank.outputs // bank.groups, shape.blocks, shape.filters, shape.whole,
-        machine.lanes(element(problem).itemsize), problem.bytes > 2 * machine.STREAM_BYTES,
-        inside(problem), -(-problem.plane[0] // shape.rows), shape.images, shape.rows,
-        shape.y.length, len(shape.y.starts), shape.x.length, len(shape.x.starts),
-        shape.channel_step, panels_pay(shape), summands(problem), words(problem),
-        flip(problem), *_places(problem, shape)[:-1], *ends[:-1],
-    ]  # fmt: skip
-    return as_layout(numbers, *tables)
+    stage_at, panel_at, results_at, wide_at, _ = _places(problem, shape)
+    return L.pack(
+        geometry(problem),
+        batch=problem.maps[0],
+        inputs=bank.inputs,
+        groups=bank.groups,
+        group_outputs=bank.outputs // bank.groups,
+        blocks=shape.blocks,
+        block_filters=shape.filters,
+        whole_blocks=shape.whole,
+        lanes=machine.lanes(element(problem).itemsize),
+        inside=inside(problem),
+        parts=-(-problem.plane[0] // shape.rows),
+        images=shape.images,
+        unit_rows=shape.rows,
+        length_y=shape.y.length,
+        tracks_y=len(shape.y.starts),
+        length_x=shape.x.length,
+        tracks_x=len(shape.x.starts),
+        channel_step=shape.channel_step,
+        packed=panels_pay(shape),
+        channels=summands(problem),
+        words=words(problem),
+        flip=flip(problem),
+        stage_at=stage_at,
+        panel_at=panel_at,
+        results_at=results_at,
+        wide_at=wide_at,
+        starts_y=shape.y.starts,
+        places_y=shape.y.places,
+        starts_x=shape.x.starts,
+        places_x=shape.x.places,
+    )
 
 
 def workspace(problem: Problem) -> int:

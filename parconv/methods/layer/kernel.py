@@ -4,7 +4,7 @@ The maps that a unit reads are staged in the worker's scratch, with the border a
 element type converted, or read in place where they can be.  Tiles read pixels there; those of rows
 narrower than a vector, and others where it pays, are packed first, panel by panel.
 
-`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+`layout` describes the problem as numbers, whose names are below.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from ...codegen import jit, machine
 from ...codegen.borders import CONSTANT, source_index
 from ...codegen.elements import read, write
+from ...codegen.layout import Layout
 from ...codegen.runs import convert_rows, convert_run, has_runs, lies_flat
 from ...codegen.simd import store_fence
 from .copying import gather, halve_rows
@@ -19,14 +20,15 @@ from .numbers import put
 from .tile import PARTED, PLACE, STREAM, VECTORS, tile
 from .words import PAIR, join, pair, widened
 
-FIELDS = (
-    BATCH, ROWS_IN, COLUMNS_IN, ROWS_OUT, COLUMNS_OUT, LEAD_Y, LEAD_X, STRIDE_Y, STRIDE_X,
-    DILATION_Y, DILATION_X, TAPS_Y, TAPS_X, BORDER_Y, BORDER_X, INPUTS, GROUPS, GROUP_OUTPUTS,
-    BLOCKS, BLOCK_FILTERS, WHOLE_BLOCKS, LANES, LARGE, INSIDE, PARTS, IMAGES,
-    UNIT_ROWS, LENGTH_Y, TRACKS_Y, LENGTH_X, TRACKS_X, CHANNEL_STEP,
-    PACKED, CHANNELS, WORDS, FLIP, STAGE_AT, PANEL_AT, RESULTS_AT, WIDE_AT,
-    STARTS_Y, PLACES_Y, STARTS_X, PLACES_X,
-) = range(44)  # fmt: skip
+L = Layout(
+    "batch", "rows_in", "columns_in", "rows_out", "columns_out", "lead_y", "lead_x", "stride_y",
+    "stride_x", "dilation_y", "dilation_x", "taps_y", "taps_x", "border_y", "border_x",
+    "inputs", "groups", "group_outputs", "blocks", "block_filters", "whole_blocks", "lanes",
+    "large", "inside", "parts", "images", "unit_rows", "length_y", "tracks_y", "length_x",
+    "tracks_x", "channel_step", "packed", "channels", "words", "flip", "stage_at", "panel_at",
+    "results_at", "wide_at",
+    tables=("starts_y", "places_y", "starts_x", "places_x"),
+)  # fmt: skip
 
 PACKED_TAPS = 128  # at a time: their part of a panel stays in the first-level cache
 
@@ -34,7 +36,7 @@ PACKED_TAPS = 128  # at a time: their part of a panel stays in the first-level c
 @jit.jit()
 def _bordered(f, fill, layout, scratch, image, channel, row, column):
     """A pixel of the extended image."""
-    column = source_index(column, layout[COLUMNS_IN], layout[BORDER_X])
+    column = source_index(column, layout[L.columns_in], layout[L.border_x])
     if column < 0:
         return fill[channel]
     return read(f, (image, channel, row, column), 0, scratch)
@@ -46,27 +48,27 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
 
     ``rim``: whether columns outside the image are to be written, which a constant needs only once.
     """
-    channels, sy, sx = layout[INPUTS], layout[STRIDE_Y], layout[STRIDE_X]
-    length, row_step = layout[LENGTH_X], layout[LENGTH_X] * layout[TRACKS_X]
-    rows = layout[LENGTH_Y] - layout[UNIT_ROWS] + height
+    channels, sy, sx = layout[L.inputs], layout[L.stride_y], layout[L.stride_x]
+    length, row_step = layout[L.length_x], layout[L.length_x] * layout[L.tracks_x]
+    rows = layout[L.length_y] - layout[L.unit_rows] + height
     flat, f_row = has_runs(f), f.strides[2] // f.itemsize
     for slot in range(images * channels):
         b, c = image + slot // channels, channel + slot % channels
-        for track in range(layout[TRACKS_X] * layout[TRACKS_Y]):
-            track_x, track_y = track // layout[TRACKS_Y], track % layout[TRACKS_Y]
-            top = y * sy + layout[layout[STARTS_Y] + track_y] - layout[LEAD_Y]
-            left = layout[layout[STARTS_X] + track_x] - layout[LEAD_X]
+        for track in range(layout[L.tracks_x] * layout[L.tracks_y]):
+            track_x, track_y = track // layout[L.tracks_y], track % layout[L.tracks_y]
+            top = y * sy + layout[layout[L.starts_y] + track_y] - layout[L.lead_y]
+            left = layout[layout[L.starts_x] + track_x] - layout[L.lead_x]
             # rows [above, below) and columns [first, last) of the track lie in the image
             above = min(max(-(top // sy), 0), rows)
-            below = min(max((layout[ROWS_IN] - top + sy - 1) // sy, above), rows)
+            below = min(max((layout[L.rows_in] - top + sy - 1) // sy, above), rows)
             first = min(max(-(left // sx), 0), length)
-            last = min(max((layout[COLUMNS_IN] - left + sx - 1) // sx, first), length)
-            at = layout[STAGE_AT] + slot * layout[CHANNEL_STEP] + track_x * length
-            at += track_y * layout[LENGTH_Y] * row_step
+            last = min(max((layout[L.columns_in] - left + sx - 1) // sx, first), length)
+            at = layout[L.stage_at] + slot * layout[L.channel_step] + track_x * length
+            at += track_y * layout[L.length_y] * row_step
             inside, source = at + above * row_step + first, left + first * sx
             source += b * (f.strides[0] // f.itemsize) + c * (f.strides[1] // f.itemsize)
             source += (top + above * sy) * f_row
-            plain = flat and (sx == 1 or (sx == 2 and last - first > layout[LANES]))
+            plain = flat and (sx == 1 or (sx == 2 and last - first > layout[L.lanes]))
             if plain and sx == 1:
                 convert_rows(
                     f, source, sy * f_row, scratch, inside, row_step, below - above, last - first
@@ -79,7 +81,7 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
                 skipped = last - first if plain and above <= n < below else 0
                 if skipped and not rim:
                     continue
-                row = source_index(top + n * sy, layout[ROWS_IN], layout[BORDER_Y])
+                row = source_index(top + n * sy, layout[L.rows_in], layout[L.border_y])
                 if row < 0:
                     begin = at + n * row_step
                     scratch[begin : begin + length] = fill[c]
@@ -98,16 +100,16 @@ def _cut(layout, scratch, images):
     The words of two channels share their lanes, the low ones first, the high ones a map later.
     Where channels are odd, the last has a neighbour that is not its image's, whose weights are 0.
     """
-    inputs, step, words = layout[INPUTS], layout[CHANNEL_STEP], layout[WORDS]
+    inputs, step, words = layout[L.inputs], layout[L.channel_step], layout[L.words]
     if words == 0:
-        return layout[STAGE_AT], step
-    begin = layout[STAGE_AT] + layout[IMAGES] * inputs * step
+        return layout[L.stage_at], step
+    begin = layout[L.stage_at] + layout[L.images] * inputs * step
     target = begin
     for image in range(images):
         for channel in range(0, inputs, PAIR):
-            source = layout[STAGE_AT] + (image * inputs + channel) * step
+            source = layout[L.stage_at] + (image * inputs + channel) * step
             high = target + step if words > 1 else np.int64(0)
-            pair(scratch, source, source + step, target, high, step, layout[FLIP])
+            pair(scratch, source, source + step, target, high, step, layout[L.flip])
             target += words * step
     return begin, words * step
 
@@ -120,16 +122,16 @@ def _chart(layout, scratch, in_place, steps, images, height):
     between rows of outputs.
     """
     image_step, channel_step, tap_step, row_step = steps
-    width, lanes = layout[COLUMNS_OUT], layout[LANES]
+    width, lanes = layout[L.columns_out], layout[L.lanes]
     at = 0
-    for c in range(layout[CHANNELS]):
-        for row in range(layout[TAPS_Y]):
-            for column in range(layout[TAPS_X]):
+    for c in range(layout[L.channels]):
+        for row in range(layout[L.taps_y]):
+            for column in range(layout[L.taps_x]):
                 if in_place:
-                    place = row * layout[DILATION_Y] * tap_step + column * layout[DILATION_X]
+                    place = row * layout[L.dilation_y] * tap_step + column * layout[L.dilation_x]
                 else:
-                    place = layout[layout[PLACES_Y] + row] * tap_step
-                    place += layout[layout[PLACES_X] + column]
+                    place = layout[layout[L.places_y] + row] * tap_step
+                    place += layout[layout[L.places_x] + column]
                 put(scratch, at, c * channel_step + place)
                 at += 1
     # a run of outputs is a row, or a plane whose rows follow one another
@@ -156,8 +158,8 @@ def _pack(f, layout, scratch, in_place, source, panel, steps, pixel, size, run, 
 
     Outputs come in runs that meet neighbouring pixels, ``runs`` in an image.
     """
-    lanes, pitch = layout[LANES], VECTORS * layout[LANES]
-    count = layout[CHANNELS] * layout[TAPS_Y] * layout[TAPS_X]
+    lanes, pitch = layout[L.lanes], VECTORS * layout[L.lanes]
+    count = layout[L.channels] * layout[L.taps_y] * layout[L.taps_x]
     for tap in range(0, count, PACKED_TAPS):
         taps, target = min(PACKED_TAPS, count - tap), panel + tap * pitch
         line, x = pixel // run, pixel % run
@@ -178,9 +180,9 @@ def _pack(f, layout, scratch, in_place, source, panel, steps, pixel, size, run, 
 @jit.jit()
 def _join(taps, layout, scratch, offsets_at, filters, count):
     """The sums of words that tiles left in scratch, if any, as those of some filters in int64."""
-    pitch, low, wide = VECTORS * layout[LANES], layout[RESULTS_AT], layout[WIDE_AT]
-    high = low + filters * pitch if layout[WORDS] > 1 else np.int64(0)
-    for n in range(filters if layout[WORDS] else 0):
+    pitch, low, wide = VECTORS * layout[L.lanes], layout[L.results_at], layout[L.wide_at]
+    high = low + filters * pitch if layout[L.words] > 1 else np.int64(0)
+    for n in range(filters if layout[L.words] else 0):
         join(scratch, low, high, wide, count, np.int64(taps[offsets_at + n]))
         low, wide = low + pitch, wide + 2 * pitch
         high += pitch if high else np.int64(0)
@@ -193,9 +195,9 @@ def _deliver(out, layout, results, b, o, filters, y, height, first, count):
     They are ``count`` outputs of some filters from the ``first`` of those of image ``b``'s rows
     ``[y, y + height)``, and of the next images'.
     """
-    width, pitch = layout[COLUMNS_OUT], VECTORS * layout[LANES]
+    width, pitch = layout[L.columns_out], VECTORS * layout[L.lanes]
     plane, flat = height * width, has_runs(out)
-    begin = layout[WIDE_AT] // 2 if layout[WORDS] else layout[RESULTS_AT]
+    begin = layout[L.wide_at] // 2 if layout[L.words] else layout[L.results_at]
     run = plane if out.strides[2] == width * out.itemsize else width
     strides = (
         out.strides[0] // out.itemsize, out.strides[1] // out.itemsize,
@@ -224,8 +226,8 @@ def _lies_apart(f, layout):
 
     So whatever lies a vector behind a row's end of any image but the last is the array's, too.
     """
-    row = layout[COLUMNS_IN] * f.itemsize
-    channel = (layout[ROWS_IN] - 1) * f.strides[2] + row
+    row = layout[L.columns_in] * f.itemsize
+    channel = (layout[L.rows_in] - 1) * f.strides[2] + row
     image = (f.shape[1] - 1) * f.strides[1] + channel
     return f.strides[2] >= row and f.strides[1] >= channel and f.strides[0] >= image
 
@@ -236,10 +238,10 @@ def _spare(layout, f_row, top, height):
 
     Rows ``height`` from row ``top`` of the image on, where all taps meet the image.
     """
-    width, lanes = layout[COLUMNS_OUT], layout[LANES]
-    row = top + (height - 1) * layout[STRIDE_Y] + (layout[TAPS_Y] - 1) * layout[DILATION_Y]
-    column = width - layout[LEAD_X] + (layout[TAPS_X] - 1) * layout[DILATION_X]
-    behind = (layout[ROWS_IN] - 1 - row) * f_row + layout[COLUMNS_IN] - column
+    width, lanes = layout[L.columns_out], layout[L.lanes]
+    row = top + (height - 1) * layout[L.stride_y] + (layout[L.taps_y] - 1) * layout[L.dilation_y]
+    column = width - layout[L.lead_x] + (layout[L.taps_x] - 1) * layout[L.dilation_x]
+    behind = (layout[L.rows_in] - 1 - row) * f_row + layout[L.columns_in] - column
     return behind - (-height * width) % lanes
 
 
@@ -249,73 +251,73 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     A unit is a block of filters, counted over the groups and then over the runs of outputs.
     """
     lanes, width, blocks, groups, parts, unit_rows = (
-        layout[LANES], layout[COLUMNS_OUT], layout[BLOCKS], layout[GROUPS], layout[PARTS],
-        layout[UNIT_ROWS],
+        layout[L.lanes], layout[L.columns_out], layout[L.blocks], layout[L.groups], layout[L.parts],
+        layout[L.unit_rows],
     )  # fmt: skip
-    channels, pitch, words = layout[INPUTS], VECTORS * lanes, layout[WORDS]
-    count = layout[CHANNELS] * layout[TAPS_Y] * layout[TAPS_X]
-    offsets_at = layout[GROUPS] * layout[GROUP_OUTPUTS] * count
+    channels, pitch, words = layout[L.inputs], VECTORS * lanes, layout[L.words]
+    count = layout[L.channels] * layout[L.taps_y] * layout[L.taps_x]
+    offsets_at = layout[L.groups] * layout[L.group_outputs] * count
     f_image, f_channel, f_row = (
         f.strides[0] // f.itemsize, f.strides[1] // f.itemsize, f.strides[2] // f.itemsize
     )  # fmt: skip
     out_image, out_filter = out.strides[0] // out.itemsize, out.strides[1] // out.itemsize
     # a run of outputs in place is a row, or the rows of a unit where they follow one another
-    least = layout[ROWS_OUT] - (parts - 1) * unit_rows
-    least = least * width if layout[STRIDE_Y] * f_row == width else width
-    readable = layout[INSIDE] != 0 and lies_flat(f, scratch) and _lies_apart(f, layout)
+    least = layout[L.rows_out] - (parts - 1) * unit_rows
+    least = least * width if layout[L.stride_y] * f_row == width else width
+    readable = layout[L.inside] != 0 and lies_flat(f, scratch) and _lies_apart(f, layout)
     readable = readable and least >= lanes
     writable = words == 0 and lies_flat(out, scratch) and out.strides[2] == width * out.itemsize
     streams = (
-        layout[LARGE] != 0
+        layout[L.large] != 0
         and machine.FILLS_LINES
         and out.ctypes.data % machine.VECTOR_BYTES == 0
         and out.strides[0] % machine.VECTOR_BYTES == 0
         and out.strides[1] % machine.VECTOR_BYTES == 0
     )
-    dense = has_runs(f) and f.strides[2] <= 2 * layout[COLUMNS_IN] * f.itemsize
+    dense = has_runs(f) and f.strides[2] <= 2 * layout[L.columns_in] * f.itemsize
     # % of the peak without / so, images in the last-level cache, one core (Zen 5, 2026-11): 3x3 64
     # -> 64 of 28 x 28 86 / 94, with a border 81 / 86, 1x1 64 -> 64 of 28 x 48 60 / 88
-    fetches = layout[IMAGES] == 1 and dense
+    fetches = layout[L.images] == 1 and dense
     rimmed, charted = np.int64(0), (False, np.int64(-1), np.int64(-1))
     while start < stop:
         unit, first_block = start // blocks, start % blocks
         part, group = unit // groups, unit % groups
         last_block = min(blocks, first_block + stop - start)
         start += last_block - first_block
-        image, y = part // parts * layout[IMAGES], part % parts * unit_rows
-        height = min(layout[ROWS_OUT] - y, unit_rows)
-        images = min(layout[BATCH] - image, layout[IMAGES])
-        top = y * layout[STRIDE_Y] - layout[LEAD_Y]
+        image, y = part // parts * layout[L.images], part % parts * unit_rows
+        height = min(layout[L.rows_out] - y, unit_rows)
+        images = min(layout[L.batch] - image, layout[L.images])
+        top = y * layout[L.stride_y] - layout[L.lead_y]
         in_place = readable and (
-            layout[PACKED] != 0
-            or image + images < layout[BATCH]
+            layout[L.packed] != 0
+            or image + images < layout[L.batch]
             or _spare(layout, f_row, top, height) >= 0
         )
         if in_place:
-            source = image * f_image + group * channels * f_channel - layout[LEAD_X] + top * f_row
-            steps = f_image, f_channel, f_row, layout[STRIDE_Y] * f_row
+            source = image * f_image + group * channels * f_channel - layout[L.lead_x] + top * f_row
+            steps = f_image, f_channel, f_row, layout[L.stride_y] * f_row
         else:
-            rim = layout[BORDER_X] != CONSTANT or images * height > rimmed
+            rim = layout[L.border_x] != CONSTANT or images * height > rimmed
             rimmed = max(rimmed, images * height)
             _stage(f, fill, layout, scratch, image, images, group * channels, y, height, rim)
             source, step = _cut(layout, scratch, images)
-            row_step = layout[LENGTH_X] * layout[TRACKS_X]
-            steps = layout[CHANNELS] * step, step, row_step, row_step
+            row_step = layout[L.length_x] * layout[L.tracks_x]
+            steps = layout[L.channels] * step, step, row_step, row_step
         if charted != (in_place, images, height):
             _chart(layout, scratch, in_place, steps, images, height)
             charted = in_place, images, height
         plane, left = height * width, images * height * width
         run = plane if steps[3] == width else width
-        packed = run < lanes or layout[PACKED] != 0
+        packed = run < lanes or layout[L.packed] != 0
         # whether vectors of one tap lie one after another, and all taps equally far apart
-        even = not packed and images == 1 and run == plane and count == layout[CHANNELS]
+        even = not packed and images == 1 and run == plane and count == layout[L.channels]
         # each tile fetches a part of what the next unit of the band will read
         fetched, rows_ahead, lines_ahead = np.int64(0), np.int64(1), np.int64(0)
         if fetches and start < stop:
             unit = start // blocks
-            row = unit // groups % parts * unit_rows * layout[STRIDE_Y] - layout[LEAD_Y]
-            row = min(max(row, 0), layout[ROWS_IN])
-            rows = min(layout[ROWS_IN] - row, unit_rows * layout[STRIDE_Y])
+            row = unit // groups % parts * unit_rows * layout[L.stride_y] - layout[L.lead_y]
+            row = min(max(row, 0), layout[L.rows_in])
+            rows = min(layout[L.rows_in] - row, unit_rows * layout[L.stride_y])
             fetched = unit // groups // parts * f.strides[0]
             fetched += unit % groups * channels * f.strides[1] + row * f.strides[2]
             rows_ahead = -(-channels // (last_block - first_block))
@@ -328,8 +330,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             size = min(left, vectors * lanes)
             for word in range(max(words, 1) if packed else 0):
                 _pack(
-                    f, layout, scratch, in_place, source + word * layout[CHANNEL_STEP],
-                    layout[PANEL_AT] + word * count * pitch, steps, vector * lanes, size, run,
+                    f, layout, scratch, in_place, source + word * layout[L.channel_step],
+                    layout[L.panel_at] + word * count * pitch, steps, vector * lanes, size, run,
                     plane // run,
                 )  # fmt: skip
             near = min(size, plane - inside)
@@ -339,18 +341,18 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             direct = writable and (flags != PARTED or parted)
             flags = flags if direct else 0
             at, step = source + vector * lanes if even else source, steps[1]
-            following = layout[CHANNEL_STEP]
+            following = layout[L.channel_step]
             if packed:
-                at, step, following = layout[PANEL_AT], pitch, count * pitch
+                at, step, following = layout[L.panel_at], pitch, count * pitch
             block = first_block
             while block < last_block:
-                whole = block < layout[WHOLE_BLOCKS]
-                filters = layout[BLOCK_FILTERS] if whole else layout[BLOCK_FILTERS] - 1
-                tiles = min(last_block, layout[WHOLE_BLOCKS] if whole else blocks) - block
+                whole = block < layout[L.whole_blocks]
+                filters = layout[L.block_filters] if whole else layout[L.block_filters] - 1
+                tiles = min(last_block, layout[L.whole_blocks] if whole else blocks) - block
                 tiles = tiles if direct else 1
-                first = block * layout[BLOCK_FILTERS] - max(block - layout[WHOLE_BLOCKS], 0)
-                first += group * layout[GROUP_OUTPUTS]
-                target_at, target_step = layout[RESULTS_AT], pitch
+                first = block * layout[L.block_filters] - max(block - layout[L.whole_blocks], 0)
+                first += group * layout[L.group_outputs]
+                target_at, target_step = layout[L.results_at], pitch
                 if direct:
                     target_at, target_step = target + inside + first * out_filter, out_filter
                 for word in range(max(words, 1)):

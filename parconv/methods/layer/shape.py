@@ -33,8 +33,14 @@ RUNS, FEWEST_VECTORS, MOST_VECTORS = 16, 8 * VECTORS, 64 * VECTORS
 # of the batch for so many workers.  17 x 17, 48 -> 72 channels, batch 16, by 1 and 4 images: 85 and
 # 88 % of the peak, two threads 80 and 83 (Zen 5, 2026-11).
 JOINED_VECTORS, SHARES = 26 * VECTORS, 4
+# Cycles of the model by which a unit's size is chosen, from timings that were not kept (Zen 5,
+# 2026-11).
 STAGE_CYCLES = 12  # to stage a vector
 PIECE_CYCLES = 2  # to pack a piece of a vector
+# To begin and to deliver one filter's row of a tile, beside its products: sums of one channel and
+# few taps show it.  Regret of 133 random banks by 0, 8 and 16 cycles: 99th percentile 1.61, 1.46,
+# 1.39, 90th 1.29, 1.07, 1.11 (Zen 3, 2026-11).
+ROW_CYCLES = 8
 UNIT_CYCLES = 400  # to begin a run
 LATENCY = 8  # of a multiply-add, in multiply-adds
 SINGLE_COST = 1.4  # of a tile of one vector, in those of a vector of a whole tile
@@ -160,6 +166,7 @@ def _cycles(problem: Problem, shape: Shape) -> float:
     products = shape.blocks * taps * tap / VECTORS
     if packs(problem, shape):
         products += taps * PIECE_CYCLES * (lanes / min(columns, lanes) + 1)
+    products += bank.groups * shape.blocks * shape.filters * ROW_CYCLES / VECTORS
     staging = 0 if inside(problem) else shape.staged(problem) / lanes * STAGE_CYCLES
     total = 0.0
     for pixels, count in (unit for unit in units if unit[0]):

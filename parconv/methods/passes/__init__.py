@@ -19,12 +19,12 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
 from ...problem.problem import Problem
-from ..kernels import Taps, as_layout, kernels_of
+from ..kernels import Taps, kernels_of
 from ..separable import (
     applicable as applicable,
     error as error,
@@ -44,6 +44,7 @@ from ..usual import (
 )
 from . import kernel as k
 from .fold import folds_of, shortened
+from .kernel import L
 from .shape import Shape, shape_of, up, work_of
 
 
@@ -86,17 +87,29 @@ def least_band(problem: Problem) -> int:
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     shape, short, halves = shape_of(problem), shortened(problem), halves_of(problem)
-    kept = ((n + 1) // 2 if half else n for n, half in zip(short.filter, halves, strict=True))
-    numbers = [
-        *problem.plane, *problem.plane_in, *short.lead, *problem.dilation, *short.filter,
-        *map(BOUNDARIES.index, problem.boundary), problem.channels, problem.traits.rank, *halves,
-        *kept, problem.mean, shape.lanes, shape.block, shape.tile, shape.chunk, shape.before,
-        shape.after, *_places(short, shape),
-    ]  # fmt: skip
-    return as_layout(numbers)
+    kept_y, kept_x = (
+        (n + 1) // 2 if half else n for n, half in zip(short.filter, halves, strict=True)
+    )
+    return L.pack(
+        geometry(short),
+        channels=problem.channels,
+        products=problem.traits.rank,
+        halves_y=halves[0],
+        halves_x=halves[1],
+        kept_y=kept_y,
+        kept_x=kept_x,
+        scaled=problem.mean,
+        lanes=shape.lanes,
+        block=shape.block,
+        tile=shape.tile,
+        chunk=shape.chunk,
+        before=shape.before,
+        after=shape.after,
+        **_places(short, shape),
+    )
 
 
-def _places(short: Problem, shape: Shape) -> list[int]:
+def _places(short: Problem, shape: Shape) -> dict[str, int]:
     """Where the parts of scratch begin and how long their rows are; where they end.
 
     Rows that are walked down take an odd number of cache lines, so that they spread over the sets
@@ -112,16 +125,17 @@ def _places(short: Problem, shape: Shape) -> list[int]:
     turned_at = panel_at + (short.filter[0] - 1 + shape.block) * panel_step
     product_step = shape.room * lanes
     strip_step = rank * product_step
-    end = turned_at + shape.strips * strip_step
-    return [
-        0, block_at, sums_at, rows_at, rows_step, panel_at, panel_step, turned_at, strip_step,
-        product_step, end,
-    ]  # fmt: skip
+    return {
+        "constants_at": 0, "block_at": block_at, "sums_at": sums_at, "rows_at": rows_at,
+        "rows_step": rows_step, "panel_at": panel_at, "panel_step": panel_step,
+        "turned_at": turned_at, "strip_step": strip_step, "product_step": product_step,
+        "end": turned_at + shape.strips * strip_step,
+    }  # fmt: skip
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
-    return from_line(problem, layout(problem)[k.END])
+    return from_line(problem, layout(problem)[L.end])
 
 
 kernels = kernels_of(k.kernel)

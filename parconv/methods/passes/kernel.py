@@ -6,22 +6,24 @@ lanes, turned so that a strip's column is a vector.  What lies left and right of
 from those columns, as the border says; then the row factors run along the strips, whose sums are
 turned back and stored.  Rows that a dilation separates are walked one phase after another.
 
-`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+`layout` describes the problem as numbers, whose names are below.
 """
 
 from ...codegen import jit, machine
 from ...codegen.borders import CONSTANT, source_column, source_index
 from ...codegen.elements import read, write
+from ...codegen.layout import Layout
 from ...codegen.runs import convert_run, has_runs
 from ..separable.line import RUN, line, scale_vectors
 from ..separable.turn import turn
 
-FIELDS = (
-    ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X, DILATION_Y, DILATION_X, TAPS_Y,
-    TAPS_X, BORDER_Y, BORDER_X, CHANNELS, PRODUCTS, HALVES_Y, HALVES_X, KEPT_Y, KEPT_X, SCALED,
-    LANES, BLOCK, TILE, CHUNK, BEFORE, AFTER, CONSTANTS_AT, BLOCK_AT, SUMS_AT, ROWS_AT, ROWS_STEP,
-    PANEL_AT, PANEL_STEP, TURNED_AT, STRIP_STEP, PRODUCT_STEP, END,
-) = range(36)  # fmt: skip
+L = Layout(
+    "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
+    "dilation_x", "taps_y", "taps_x", "border_y", "border_x", "channels", "products",
+    "halves_y", "halves_x", "kept_y", "kept_x", "scaled", "lanes", "block", "tile", "chunk",
+    "before", "after", "constants_at", "block_at", "sums_at", "rows_at", "rows_step",
+    "panel_at", "panel_step", "turned_at", "strip_step", "product_step", "end",
+)  # fmt: skip
 
 
 @jit.jit()
@@ -30,8 +32,8 @@ def _pack(f, fill, layout, scratch, at, plane, y, rows, x, columns):
     flat, image_row = has_runs(f), f.strides[1] // f.itemsize
     first = plane * (f.strides[0] // f.itemsize) + x
     for n in range(rows):
-        row = source_index(y + n * layout[DILATION_Y], layout[ROWS_IN], layout[BORDER_Y])
-        target = at + n * layout[PANEL_STEP]
+        row = source_index(y + n * layout[L.dilation_y], layout[L.rows_in], layout[L.border_y])
+        target = at + n * layout[L.panel_step]
         if row < 0:
             for column in range(columns):
                 scratch[target + column] = fill[0]
@@ -45,39 +47,39 @@ def _pack(f, fill, layout, scratch, at, plane, y, rows, x, columns):
 @jit.jit()
 def _column_sums(taps, layout, scratch, at, product, target):
     """The column factor of a product over a strip of one vector's columns."""
-    lanes, both = layout[LANES], layout[KEPT_Y] + layout[KEPT_X]
-    factor = product * both, layout[TAPS_Y], layout[HALVES_Y]
+    lanes, both = layout[L.lanes], layout[L.kept_y] + layout[L.kept_x]
+    factor = product * both, layout[L.taps_y], layout[L.halves_y]
     blocks = lanes // min(RUN, lanes)
-    line(scratch, at, layout[PANEL_STEP], taps, factor, target, lanes, 0, blocks)
+    line(scratch, at, layout[L.panel_step], taps, factor, target, lanes, 0, blocks)
 
 
 @jit.jit()
 def _set_constants(taps, fill, layout, scratch, base):
     """What the column factors make of the border's constant, wherever it lies."""
-    panel, block = base + layout[PANEL_AT], base + layout[BLOCK_AT]
-    for n in range(layout[TAPS_Y] - 1 + layout[LANES]):
-        for lane in range(layout[LANES]):
-            scratch[panel + n * layout[PANEL_STEP] + lane] = fill[0]
-    for product in range(layout[PRODUCTS]):
+    panel, block = base + layout[L.panel_at], base + layout[L.block_at]
+    for n in range(layout[L.taps_y] - 1 + layout[L.lanes]):
+        for lane in range(layout[L.lanes]):
+            scratch[panel + n * layout[L.panel_step] + lane] = fill[0]
+    for product in range(layout[L.products]):
         _column_sums(taps, layout, scratch, panel, product, block)
-        scratch[base + layout[CONSTANTS_AT] + product] = scratch[block]
+        scratch[base + layout[L.constants_at] + product] = scratch[block]
 
 
 @jit.jit()
 def _down(f, taps, fill, layout, scratch, base, plane, y, height):
     """The column factors over ``height`` rows of all columns, turned."""
-    lanes = layout[LANES]
-    block, panel = base + layout[BLOCK_AT], base + layout[PANEL_AT]
-    first = base + layout[TURNED_AT] + layout[BEFORE] * lanes
-    rows = height + layout[TAPS_Y] - 1
-    for x in range(0, layout[COLUMNS_IN], layout[TILE]):
-        columns = min(layout[TILE], layout[COLUMNS_IN] - x)
-        _pack(f, fill, layout, scratch, panel, plane, y - layout[LEAD_Y], rows, x, columns)
+    lanes = layout[L.lanes]
+    block, panel = base + layout[L.block_at], base + layout[L.panel_at]
+    first = base + layout[L.turned_at] + layout[L.before] * lanes
+    rows = height + layout[L.taps_y] - 1
+    for x in range(0, layout[L.columns_in], layout[L.tile]):
+        columns = min(layout[L.tile], layout[L.columns_in] - x)
+        _pack(f, fill, layout, scratch, panel, plane, y - layout[L.lead_y], rows, x, columns)
         for column in range(0, columns, lanes):
             for strip in range((height + lanes - 1) // lanes):
-                for product in range(layout[PRODUCTS]):
-                    at = panel + strip * lanes * layout[PANEL_STEP] + column
-                    target = first + strip * layout[STRIP_STEP] + product * layout[PRODUCT_STEP]
+                for product in range(layout[L.products]):
+                    at = panel + strip * lanes * layout[L.panel_step] + column
+                    target = first + strip * layout[L.strip_step] + product * layout[L.product_step]
                     _column_sums(taps, layout, scratch, at, product, block)
                     turn(scratch, block, target + (x + column) * lanes, lanes)
 
@@ -85,54 +87,54 @@ def _down(f, taps, fill, layout, scratch, base, plane, y, height):
 @jit.jit()
 def _around(layout, scratch, base, height):
     """What lies left and right of the image, of each strip and product."""
-    lanes, size = layout[LANES], layout[COLUMNS_IN]
+    lanes, size, border = layout[L.lanes], layout[L.columns_in], layout[L.border_x]
     strips = (height + lanes - 1) // lanes
-    for outside in range(layout[BEFORE] + layout[AFTER]):
-        place = outside if outside < layout[BEFORE] else outside + size
-        column = source_column(place - layout[BEFORE], size, layout[CHANNELS], layout[BORDER_X])
-        for product in range(layout[PRODUCTS]):
-            constant = scratch[base + layout[CONSTANTS_AT] + product]
+    for outside in range(layout[L.before] + layout[L.after]):
+        place = outside if outside < layout[L.before] else outside + size
+        column = source_column(place - layout[L.before], size, layout[L.channels], border)
+        for product in range(layout[L.products]):
+            constant = scratch[base + layout[L.constants_at] + product]
             for strip in range(strips):
-                at = base + layout[TURNED_AT] + strip * layout[STRIP_STEP]
-                at += product * layout[PRODUCT_STEP]
+                at = base + layout[L.turned_at] + strip * layout[L.strip_step]
+                at += product * layout[L.product_step]
                 if column < 0:
                     for lane in range(lanes):
                         scratch[at + place * lanes + lane] = constant
                 else:
-                    source = at + (layout[BEFORE] + column) * lanes
+                    source = at + (layout[L.before] + column) * lanes
                     convert_run(scratch, source, scratch, at + place * lanes, lanes)
 
 
 @jit.jit()
 def _across(taps, layout, scratch, base, strip):
     """The row factors over a strip, turned back to rows."""
-    lanes, chunk, spread = layout[LANES], layout[CHUNK], layout[DILATION_X]
-    sums, rows = base + layout[SUMS_AT], base + layout[ROWS_AT]
-    both, blocks = layout[KEPT_Y] + layout[KEPT_X], lanes // min(RUN, lanes)
-    first = base + layout[TURNED_AT] + strip * layout[STRIP_STEP]
-    first += (layout[BEFORE] - layout[LEAD_X]) * lanes
-    for column in range(0, layout[COLUMNS_OUT], chunk):
+    lanes, chunk, spread = layout[L.lanes], layout[L.chunk], layout[L.dilation_x]
+    sums, rows = base + layout[L.sums_at], base + layout[L.rows_at]
+    both, blocks = layout[L.kept_y] + layout[L.kept_x], lanes // min(RUN, lanes)
+    first = base + layout[L.turned_at] + strip * layout[L.strip_step]
+    first += (layout[L.before] - layout[L.lead_x]) * lanes
+    for column in range(0, layout[L.columns_out], chunk):
         for phase in range(spread):
-            for product in range(layout[PRODUCTS]):
-                source = first + product * layout[PRODUCT_STEP] + (column + phase) * lanes
+            for product in range(layout[L.products]):
+                source = first + product * layout[L.product_step] + (column + phase) * lanes
                 line(
                     scratch, source, spread * lanes, taps,
-                    (product * both + layout[KEPT_Y], layout[TAPS_X], layout[HALVES_X]),
+                    (product * both + layout[L.kept_y], layout[L.taps_x], layout[L.halves_x]),
                     sums + phase * lanes, spread * lanes, product, blocks,
                 )  # fmt: skip
-        if layout[SCALED]:
-            scale_vectors(scratch, sums, chunk, taps, layout[PRODUCTS] * both)
+        if layout[L.scaled]:
+            scale_vectors(scratch, sums, chunk, taps, layout[L.products] * both)
         for part in range(0, chunk, lanes):
-            turn(scratch, sums + part * lanes, rows + column + part, layout[ROWS_STEP])
+            turn(scratch, sums + part * lanes, rows + column + part, layout[L.rows_step])
 
 
 @jit.jit()
 def _store(out, layout, scratch, base, plane, y, height):
     """Convert and store rows of sums."""
-    flat, width = has_runs(out), layout[COLUMNS_OUT]
+    flat, width = has_runs(out), layout[L.columns_out]
     first, out_row = plane * (out.strides[0] // out.itemsize), out.strides[1] // out.itemsize
     for n in range(height):
-        at, row = base + layout[ROWS_AT] + n * layout[ROWS_STEP], y + n * layout[DILATION_Y]
+        at, row = base + layout[L.rows_at] + n * layout[L.rows_step], y + n * layout[L.dilation_y]
         if flat:
             convert_run(scratch, at, out, first + row * out_row, width)
         else:
@@ -144,16 +146,16 @@ def _store(out, layout, scratch, base, plane, y, height):
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
     base = -(scratch.ctypes.data // scratch.itemsize) % (machine.CACHE_LINE // scratch.itemsize)
-    lanes, step = layout[LANES], layout[DILATION_Y]
-    if layout[BORDER_X] == CONSTANT:
+    lanes, step = layout[L.lanes], layout[L.dilation_y]
+    if layout[L.border_x] == CONSTANT:
         _set_constants(taps, fill, layout, scratch, base)
     while start < stop:
-        plane, top = start // layout[ROWS_OUT], start % layout[ROWS_OUT]
-        bottom = min(layout[ROWS_OUT], top + stop - start)
+        plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
+        bottom = min(layout[L.rows_out], top + stop - start)
         start += bottom - top
         for phase in range(top, min(top + step, bottom)):
-            for y in range(phase, bottom, layout[BLOCK] * step):
-                height = min(layout[BLOCK], (bottom - y + step - 1) // step)
+            for y in range(phase, bottom, layout[L.block] * step):
+                height = min(layout[L.block], (bottom - y + step - 1) // step)
                 _down(f, taps, fill, layout, scratch, base, plane, y, height)
                 _around(layout, scratch, base, height)
                 for strip in range((height + lanes - 1) // lanes):

@@ -20,14 +20,14 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
 from ...problem.means import scale, unit
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
-from ..kernels import Taps, as_layout, kernels_of
+from ..kernels import Taps, kernels_of
 from ..usual import (
     UNIT as UNIT,
     fill as fill,
@@ -38,6 +38,7 @@ from ..usual import (
     units as units,
 )
 from . import kernel as k
+from .kernel import L
 from .shape import Shape, halves_of, shape_of, work_of
 
 BAND_STRIPS = 4  # least height of a band
@@ -130,30 +131,36 @@ def least_band(problem: Problem) -> int:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    shape, itemsize = shape_of(problem), problem.sums.itemsize
-    lanes, halves = shape.lanes, halves_of(problem)
-    taps_y, taps_x = problem.filter
+    shape, halves = shape_of(problem), halves_of(problem)
     kept_y, kept_x = (
         (n + 1) // 2 if half else n for n, half in zip(problem.filter, halves, strict=True)
     )
-    places, end = _places(problem, shape, itemsize)
-    numbers = [
-        *problem.plane, *problem.plane_in, *problem.lead, *problem.dilation, taps_y, taps_x,
-        problem.span[1], *map(BOUNDARIES.index, problem.boundary), problem.channels,
-        problem.bytes > 2 * machine.STREAM_BYTES, problem.traits.rank, *halves, kept_y, kept_x,
-        problem.mean,
-        lanes, shape.pixels, shape.group, shape.chunk, shape.tile, shape.strips * lanes,
-        shape.fetched, *places, end,
-    ]  # fmt: skip
-    return as_layout(numbers)
+    return L.pack(
+        geometry(problem),
+        channels=problem.channels,
+        products=problem.traits.rank,
+        halves_y=halves[0],
+        halves_x=halves[1],
+        kept_y=kept_y,
+        kept_x=kept_x,
+        scaled=problem.mean,
+        lanes=shape.lanes,
+        pixels=shape.pixels,
+        group=shape.group,
+        chunk=shape.chunk,
+        tile=shape.tile,
+        ring=shape.strips * shape.lanes,
+        fetched=shape.fetched,
+        **_places(problem, shape),
+    )
 
 
-def _places(problem: Problem, shape: Shape, itemsize: int) -> tuple[list[int], int]:
+def _places(problem: Problem, shape: Shape) -> dict[str, int]:
     """Where the parts of scratch begin and how long their rows are; where they end.
 
     Rows take an odd number of cache lines, so that they spread over the sets of the caches.
     """
-    line, lanes = machine.CACHE_LINE // itemsize, shape.lanes
+    line, lanes = machine.CACHE_LINE // problem.sums.itemsize, shape.lanes
 
     def row(elements: int) -> int:
         return (-(-elements // line) | 1) * line
@@ -162,18 +169,20 @@ def _places(problem: Problem, shape: Shape, itemsize: int) -> tuple[list[int], i
     ring_step, rows_step = row(shape.tile + halo + lanes), row(shape.padded)
     turned_step = (shape.padded + halo + lanes) * lanes
     ring_rows = problem.filter[0] - 1 + shape.strips * lanes
-    block_at = 0
     sums_at = max(lanes * lanes, line)
     rows_at = sums_at + shape.chunk * lanes
     turned_at = rows_at + lanes * rows_step
     ring_at = turned_at + problem.traits.rank * turned_step
-    places = [block_at, sums_at, rows_at, rows_step, turned_at, turned_step, ring_at, ring_step]
-    return places, ring_at + ring_rows * ring_step
+    return {
+        "block_at": 0, "sums_at": sums_at, "rows_at": rows_at, "rows_step": rows_step,
+        "turned_at": turned_at, "turned_step": turned_step, "ring_at": ring_at,
+        "ring_step": ring_step, "end": ring_at + ring_rows * ring_step,
+    }  # fmt: skip
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
-    return from_line(problem, layout(problem)[k.END])
+    return from_line(problem, layout(problem)[L.end])
 
 
 kernels = kernels_of(k.kernel)

@@ -26,16 +26,17 @@ from functools import lru_cache, partial
 import numpy as np
 
 from ...codegen import machine
-from ...problem.arguments import BOUNDARIES
+from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType, kernel_dtype
 from ...problem.problem import Problem
 from ...runtime.crew.record import MAPS
 from .. import usual
 from ..direct.packing import odd_lines
-from ..kernels import Taps, as_layout, kernels_of
+from ..kernels import Taps, kernels_of
 from ..usual import bank_of, fill as fill, sums as sums
 from . import kernel as k
+from .kernel import L
 from .matrices import F2, F4, TRANSFORMS, Transform
 from .product import VECTORS
 from .weights import transformed
@@ -101,7 +102,7 @@ def _apart(channels: int, kind: DType, problem: Problem) -> int:
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters, transformed; read-only."""
     g = np.asarray(g, problem.sums)
-    plane = int(layout(problem)[k.TAPS_PLANE])
+    plane = int(layout(problem)[L.taps_plane])
     return Taps(transformed(g, bank_of(problem).groups, transform_of(problem), plane))
 
 
@@ -154,22 +155,39 @@ def layout(problem: Problem) -> Array:
     longest = min(LONGEST // side, wide)
     row = (side * (longest - 1) + inputs) * lanes
     in_plane = odd_lines(-(-bank.inputs // lanes) * block * lanes, size)
-    out_plane = odd_lines(split * block * lanes, size)
     in_at = odd_lines(inputs * row, size)
-    numbers = [
-        TRANSFORMS.index(transform), side, inputs, points, *problem.plane, *problem.plane_in,
-        *problem.lead, *map(BOUNDARIES.index, problem.boundary), bank.groups, bank.inputs, outputs,
-        tall, wide, patches, blocks, block, longest, -(-vectors // split), split, lanes, row,
-        block * lanes, in_plane, out_plane, odd_lines(bank.inputs * lanes, size), in_at,
-        in_at + points * in_plane,
-    ]  # fmt: skip
-    return as_layout(numbers)
+    return L.pack(
+        geometry(problem),
+        which=TRANSFORMS.index(transform),
+        outputs=side,
+        inputs=inputs,
+        points=points,
+        groups=bank.groups,
+        channels=bank.inputs,
+        outputs_each=outputs,
+        patches_y=tall,
+        patches_x=wide,
+        patches=patches,
+        blocks=blocks,
+        block=block,
+        longest=longest,
+        splits=-(-vectors // split),
+        split=split,
+        lanes=lanes,
+        row=row,
+        step=block * lanes,
+        in_plane=in_plane,
+        out_plane=odd_lines(split * block * lanes, size),
+        taps_plane=odd_lines(bank.inputs * lanes, size),
+        in_at=in_at,
+        out_at=in_at + points * in_plane,
+    )
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     numbers = layout(problem)
-    return int(numbers[k.OUT_AT] + numbers[k.POINTS] * numbers[k.OUT_PLANE])
+    return int(numbers[L.out_at] + numbers[L.points] * numbers[L.out_plane])
 
 
 kernels = kernels_of(k.kernel, MAPS)
@@ -181,30 +199,30 @@ kernels = kernels_of(k.kernel, MAPS)
 def units(problem: Problem) -> int:
     """How many there are: of every block every group, of every group some vectors of outputs."""
     numbers = layout(problem)
-    return int(numbers[k.BLOCKS] * numbers[k.GROUPS] * numbers[k.SPLITS])
+    return int(numbers[L.blocks] * numbers[L.groups] * numbers[L.splits])
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     """At most ``parts`` bands; one that begins inside a group transforms its inputs again."""
-    count, whole = units(problem), int(layout(problem)[k.SPLITS])
+    count, whole = units(problem), int(layout(problem)[L.splits])
     return split_rows(count, parts, whole if count >= parts * whole else 1)
 
 
 def least_band(problem: Problem) -> int:
     """Units of a band that is worth handing out."""
     numbers = layout(problem)
-    products = 2 * numbers[k.POINTS] * numbers[k.SPLIT] * numbers[k.LANES]
+    products = 2 * numbers[L.points] * numbers[L.split] * numbers[L.lanes]
     work = transform_of(problem).work
-    return int(min(numbers[k.SPLITS], -(-work // (REPEATED * products))))
+    return int(min(numbers[L.splits], -(-work // (REPEATED * products))))
 
 
 def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice, slice]]:
     """Where units ``[start, stop)`` lie in the output: rows of patches."""
     numbers, found = layout(problem).tolist(), []
-    each, lanes, split = (numbers[n] for n in (k.OUTPUTS_EACH, k.LANES, k.SPLIT))
+    each, lanes, split = (numbers[n] for n in (L.outputs_each, L.lanes, L.split))
     for unit in range(start, stop):
-        part, first = divmod(unit, numbers[k.SPLITS])
-        block, group = divmod(part, numbers[k.GROUPS])
+        part, first = divmod(unit, numbers[L.splits])
+        block, group = divmod(part, numbers[L.groups])
         output = group * each + first * split * lanes
         outputs = slice(output, min(output + split * lanes, (group + 1) * each))
         found += [(*place[:1], outputs, *place[1:]) for place in _rows(numbers, block)]
@@ -213,13 +231,13 @@ def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, slice, s
 
 def _rows(numbers: list[int], block: int) -> list[tuple[int, slice, slice]]:
     """(image, rows, columns) of each row of a block's patches."""
-    wide, tall, size = (numbers[n] for n in (k.PATCHES_X, k.PATCHES_Y, k.BLOCK))
-    side = numbers[k.OUTPUTS]
-    patch, last, found = block * size, min((block + 1) * size, numbers[k.PATCHES]), []
+    wide, tall, size = (numbers[n] for n in (L.patches_x, L.patches_y, L.block))
+    side = numbers[L.outputs]
+    patch, last, found = block * size, min((block + 1) * size, numbers[L.patches]), []
     while patch < last:
         row, x = divmod(patch, wide)
         count = min(wide - x, last - patch)
-        (image, y), ends = divmod(row, tall), (numbers[k.ROWS_OUT], numbers[k.COLUMNS_OUT])
+        (image, y), ends = divmod(row, tall), (numbers[L.rows_out], numbers[L.columns_out])
         rows, columns = (
             slice(side * first, min(side * (first + n), end))
             for first, n, end in zip((y, x), (1, count), ends, strict=True)

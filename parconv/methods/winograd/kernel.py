@@ -3,7 +3,7 @@
 A unit is a block of patches of one group, for some vectors of its outputs.  Its inputs, of all the
 group's channels, are transformed unless the unit before left them in scratch.
 
-`layout` describes the problem to compiled code as int64 numbers, indexed by the names below.
+`layout` describes the problem as numbers, whose names are below.
 """
 
 import numpy as np
@@ -11,15 +11,17 @@ import numpy as np
 from ...codegen import jit
 from ...codegen.borders import source_index
 from ...codegen.elements import write
+from ...codegen.layout import Layout
 from .product import PATCHES as PATCHES_AT_ONCE, VECTORS, multiply
 from .transforms import transform_inputs, transform_outputs
 from .turn import SQUARE_BYTES, copy_in, copy_out, same_kind, turn_in, turn_out
 
-FIELDS = (
-    WHICH, OUTPUTS, INPUTS, POINTS, ROWS_OUT, COLUMNS_OUT, ROWS_IN, COLUMNS_IN, LEAD_Y, LEAD_X,
-    BORDER_Y, BORDER_X, GROUPS, CHANNELS, OUTPUTS_EACH, PATCHES_Y, PATCHES_X, PATCHES, BLOCKS,
-    BLOCK, LONGEST, SPLITS, SPLIT, LANES, ROW, STEP, IN_PLANE, OUT_PLANE, TAPS_PLANE, IN_AT, OUT_AT,
-) = range(31)  # fmt: skip
+L = Layout(
+    "which", "outputs", "inputs", "points", "rows_out", "columns_out", "rows_in", "columns_in",
+    "lead_y", "lead_x", "border_y", "border_x", "groups", "channels", "outputs_each",
+    "patches_y", "patches_x", "patches", "blocks", "block", "longest", "splits", "split",
+    "lanes", "row", "step", "in_plane", "out_plane", "taps_plane", "in_at", "out_at",
+)  # fmt: skip
 APART, TURN, COPY = range(3)  # how vectors of channels are moved: one by one, or as in `turn`
 
 
@@ -51,16 +53,16 @@ def _place(array, image, channel, row, column):
 def _pack(f, fill, layout, scratch, way, place, channel, used, count):
     """The inputs of ``count`` patches side by side, ``used`` channels a vector, border applied."""
     image, y, x = place
-    lanes, size, patch = layout[LANES], layout[COLUMNS_IN], layout[OUTPUTS]
-    top, left = patch * y - layout[LEAD_Y], patch * x - layout[LEAD_X]
-    width = patch * (count - 1) + layout[INPUTS]
+    lanes, size, patch = layout[L.lanes], layout[L.columns_in], layout[L.outputs]
+    top, left = patch * y - layout[L.lead_y], patch * x - layout[L.lead_x]
+    width = patch * (count - 1) + layout[L.inputs]
     begin = min(max(-left, 0), width)
     end = max(min(size - left, width), begin)
     quick = used == lanes and (
         way == COPY or (way == TURN and end - begin >= SQUARE_BYTES // scratch.itemsize)
     )
-    for n in range(layout[INPUTS]):
-        row, at = source_index(top + n, layout[ROWS_IN], layout[BORDER_Y]), n * layout[ROW]
+    for n in range(layout[L.inputs]):
+        row, at = source_index(top + n, layout[L.rows_in], layout[L.border_y]), n * layout[L.row]
         if row < 0:
             for column in range(width):
                 for lane in range(used):
@@ -77,7 +79,7 @@ def _pack(f, fill, layout, scratch, way, place, channel, used, count):
         for column in range(width):
             if quick and begin <= column < end:
                 continue
-            pixel = source_index(left + column, size, layout[BORDER_X])
+            pixel = source_index(left + column, size, layout[L.border_x])
             to = at + column * lanes
             for lane in range(used):
                 if pixel < 0:
@@ -90,13 +92,13 @@ def _pack(f, fill, layout, scratch, way, place, channel, used, count):
 def _deliver(out, layout, scratch, way, place, output, used, count):
     """The outputs of ``count`` patches side by side, of ``used`` channels."""
     image, y, x = place
-    lanes, patch = layout[LANES], layout[OUTPUTS]
-    width = min(patch * count, layout[COLUMNS_OUT] - patch * x)
+    lanes, patch = layout[L.lanes], layout[L.outputs]
+    width = min(patch * count, layout[L.columns_out] - patch * x)
     quick = used == lanes and (
         way == COPY or (way == TURN and width >= SQUARE_BYTES // scratch.itemsize)
     )
-    for n in range(min(patch, layout[ROWS_OUT] - patch * y)):
-        row, at = patch * y + n, n * layout[ROW]
+    for n in range(min(patch, layout[L.rows_out] - patch * y)):
+        row, at = patch * y + n, n * layout[L.row]
         target = _place(out, image, output, row, patch * x)
         if quick and way == TURN:
             turn_out(out, target, out.strides[1] // out.itemsize, width, scratch, at)
@@ -112,37 +114,38 @@ def _deliver(out, layout, scratch, way, place, output, used, count):
 @jit.jit()
 def _run(layout, patch, last):
     """Where a patch lies, (image, row, column of patches), and how many go by together from it."""
-    row, x = patch // layout[PATCHES_X], patch % layout[PATCHES_X]
-    count = min(min(layout[PATCHES_X] - x, last - patch), layout[LONGEST])
-    return (row // layout[PATCHES_Y], row % layout[PATCHES_Y], x), count
+    row, x = patch // layout[L.patches_x], patch % layout[L.patches_x]
+    count = min(min(layout[L.patches_x] - x, last - patch), layout[L.longest])
+    return (row // layout[L.patches_y], row % layout[L.patches_y], x), count
 
 
 @jit.jit()
 def _inputs(f, fill, layout, scratch, group, first, last):
     """Transform the inputs of patches ``[first, last)``, all channels of a group."""
-    lanes, channels, way = layout[LANES], layout[CHANNELS], _way(f, scratch)
+    lanes, channels, way = layout[L.lanes], layout[L.channels], _way(f, scratch)
+    which = layout[L.which]
     for channel in range(0, channels, lanes):
         used = min(lanes, channels - channel)
-        target, patch = layout[IN_AT] + channel // lanes * layout[STEP], first
+        target, patch = layout[L.in_at] + channel // lanes * layout[L.step], first
         while patch < last:
             place, count = _run(layout, patch, last)
             _pack(f, fill, layout, scratch, way, place, group * channels + channel, used, count)
             at = target + (patch - first) * lanes
-            transform_inputs(layout[WHICH], scratch, 0, layout[ROW], at, layout[IN_PLANE], count)
+            transform_inputs(which, scratch, 0, layout[L.row], at, layout[L.in_plane], count)
             patch += count
 
 
 @jit.jit()
 def _outputs(out, layout, scratch, output, outputs, first, last):
     """Transform sums back and store so many outputs of patches ``[first, last)``."""
-    lanes, way = layout[LANES], _way(out, scratch)
+    lanes, which, way = layout[L.lanes], layout[L.which], _way(out, scratch)
     for done in range(0, outputs, lanes):
         used = min(lanes, outputs - done)
-        source, patch = layout[OUT_AT] + done // lanes * layout[STEP], first
+        source, patch = layout[L.out_at] + done // lanes * layout[L.step], first
         while patch < last:
             place, count = _run(layout, patch, last)
             at = source + (patch - first) * lanes
-            transform_outputs(layout[WHICH], scratch, 0, layout[ROW], at, layout[OUT_PLANE], count)
+            transform_outputs(which, scratch, 0, layout[L.row], at, layout[L.out_plane], count)
             _deliver(out, layout, scratch, way, place, output + done, used, count)
             patch += count
 
@@ -152,22 +155,22 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
 
     The register tile is called from here: each level of calls above it would compile it again.
     """
-    lanes, each, step = layout[LANES], layout[OUTPUTS_EACH], layout[STEP]
+    lanes, each, step = layout[L.lanes], layout[L.outputs_each], layout[L.step]
     vectors, ready = (each + lanes - 1) // lanes, np.int64(-1)
-    plane, vector_step = layout[TAPS_PLANE], layout[POINTS] * layout[TAPS_PLANE]
+    plane, vector_step = layout[L.taps_plane], layout[L.points] * layout[L.taps_plane]
     for unit in range(start, stop):
-        part, begin = unit // layout[SPLITS], unit % layout[SPLITS] * layout[SPLIT]
-        group, first = part % layout[GROUPS], part // layout[GROUPS] * layout[BLOCK]
-        last = min(first + layout[BLOCK], layout[PATCHES])
+        part, begin = unit // layout[L.splits], unit % layout[L.splits] * layout[L.split]
+        group, first = part % layout[L.groups], part // layout[L.groups] * layout[L.block]
+        last = min(first + layout[L.block], layout[L.patches])
         if part != ready:
             _inputs(f, fill, layout, scratch, group, first, last)
             ready = part
-        wanted, patches = min(layout[SPLIT], vectors - begin), last - first
+        wanted, patches = min(layout[L.split], vectors - begin), last - first
         tiles = (patches + PATCHES_AT_ONCE - 1) // PATCHES_AT_ONCE
         tall = (patches + tiles - 1) // tiles
-        for point in range(layout[POINTS]):
-            source = layout[IN_AT] + point * layout[IN_PLANE]
-            target = layout[OUT_AT] + point * layout[OUT_PLANE]
+        for point in range(layout[L.points]):
+            source = layout[L.in_at] + point * layout[L.in_plane]
+            target = layout[L.out_at] + point * layout[L.out_plane]
             weights = (group * vectors + begin) * vector_step + point * plane
             for vector in range(0, wanted, VECTORS):
                 # the first tiles fetch the weights of the next ones, a vector each
@@ -180,7 +183,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         scratch, source + patch * lanes, taps, weights + vector * vector_step,
                         ahead + fetched * vector_step, target + vector * step + patch * lanes,
                         (step, vector_step, step),
-                        (min(tall, patches - patch), wanted - vector, layout[CHANNELS]),
+                        (min(tall, patches - patch), wanted - vector, layout[L.channels]),
                         fetched < VECTORS,
                     )  # fmt: skip
         outputs = min(wanted * lanes, each - begin * lanes)

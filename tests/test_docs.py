@@ -1,0 +1,255 @@
+"""Distrusts the pages: their examples, links, commands, tables and rules are those of the code."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_layers import LAYERS
+
+import parconv
+from benchmarks import tables
+from benchmarks.__main__ import main
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+PAGES = (README, CONTRIBUTING, *sorted(DOCS.glob("*.md")))
+LINK = re.compile(r"\[[^]]+\]\(([^)\s]+)\)")
+
+
+def read(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", read(page), flags=re.M | re.S)
+
+
+def run(page: Path) -> dict[str, Any]:
+    """The names that a page's examples leave, run one after the other in one session."""
+    names: dict[str, Any] = {}
+    for code in blocks(page, "python"):
+        exec(compile(code, name_of(page), "exec"), names)
+    return names
+
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+
+# --- examples ------------------------------------------------------------------------------------
+
+
+def test_the_readmes_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
+    names = run(README)
+    assert "direct" in capsys.readouterr().out
+    assert names["smooth"].shape == names["f"].shape
+    assert names["smooth"].dtype == np.float32
+    assert names["exact"].dtype == np.int64
+    assert names["out"].tobytes() == names["smooth"].tobytes()
+    assert names["slope"].dtype == np.int64
+    assert names["blurred"].shape == names["photo"].shape
+    assert names["blurred"].dtype == np.uint8
+    assert names["maps"].shape == (64, 32, 28, 28)
+
+
+def test_the_guides_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
+    names = run(DOCS / "guide.md")
+    assert "direct" in capsys.readouterr().out
+    assert names["smooth"].dtype == np.float32
+    assert names["exact"].dtype == np.int64
+    assert names["out"].tobytes() == names["smooth"].tobytes()
+    assert names["slope"].dtype == np.int64
+    assert names["blurred"].dtype == np.uint8
+    assert names["blobs"].dtype == np.float32
+    assert names["wide"].shape == names["f"].shape
+    assert names["maps"].shape == (64, 32, 24, 24)
+    assert names["deeper"].shape == (64, 48, 12, 12)
+    np.testing.assert_allclose(names["same"].transpose(0, 3, 1, 2), names["deeper"], atol=1e-3)
+    assert names["each"].shape == (64, 32, 22, 22)
+    assert names["again"].tobytes() == parconv.gaussian(names["f"], 2).tobytes()
+
+
+def test_the_streams_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
+    names = run(DOCS / "streaming.md")
+    assert "chunks" in capsys.readouterr().out
+    right = parconv.conv2d(names["images"], names["g"], mode="same")
+    assert names["whole"].tobytes() == right.tobytes()
+    assert names["largest"] == right[-1].max()
+
+
+def test_no_other_page_has_examples() -> None:
+    """Which nobody would run."""
+    ours = {README, DOCS / "guide.md", DOCS / "streaming.md"}
+    assert {page for page in PAGES if blocks(page, "python")} == ours
+
+
+def calls() -> list[tuple[str, str]]:
+    """Another library's call and ours, as the guide has them side by side."""
+    pattern = r"^\| `((?:scipy|cv2|torch)\.[^`]+)` \| `([^`]+)`"
+    return re.findall(pattern, read(DOCS / "guide.md"), flags=re.M)
+
+
+@pytest.mark.parametrize(("theirs", "ours"), calls())
+def test_what_other_calls_become(theirs: str, ours: str) -> None:
+    library = theirs.partition(".")[0]
+    top = pytest.importorskip(library)
+    for part in ("signal", "ndimage") if library == "scipy" else ():
+        import_module(f"scipy.{part}")
+    rng = np.random.default_rng(3)
+    f, g = rng.random((40, 50), np.float32), rng.standard_normal((3, 5)).astype(np.float32)
+    x, w = rng.random((2, 3, 9, 8), np.float32), rng.standard_normal((4, 3, 3, 3), np.float32)
+    given = {"f": f, "g": g, "x": x, "w": w}
+    foreign = given if library != "torch" else {k: top.from_numpy(v) for k, v in given.items()}
+    right = np.asarray(eval(theirs, {library: top, **foreign}))
+    found = eval(ours, {**{name: getattr(parconv, name) for name in parconv.__all__}, **given})
+    np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)
+
+
+def test_the_guide_names_several_libraries() -> None:
+    assert {theirs.partition(".")[0] for theirs, _ in calls()} == {"scipy", "cv2", "torch"}
+
+
+# --- what is told to type ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [README, CONTRIBUTING], ids=name_of)
+def test_ci_runs_the_pages_test_command(page: Path) -> None:
+    found = re.search(r"python3 -m pip install (-e '\.\[test\]') && (pytest -n auto)", read(page))
+    assert found
+    install, tests = found.groups()
+    script = read(ROOT / ".ci/run")
+    assert f"{install}\n" in script
+    assert script.rstrip().endswith(tests)
+
+
+def typed() -> set[tuple[str, str]]:
+    """Commands that pages tell to type: their names, and the rest of the line."""
+    lines = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
+    lines += [code for page in PAGES for code in re.findall(r"`(parconv [^`]+)`", read(page))]
+    return {found for line in lines for found in re.findall(r"(?:^|&& )parconv (\w+)(.*)", line)}
+
+
+def test_commands_and_their_options_exist() -> None:
+    from typer.main import get_command
+
+    from parconv.cli import app
+
+    commands: dict[str, Any] = vars(get_command(app))["commands"]
+    told = typed()
+    assert {"demo", "apply", "race", "doctor", "asm"} <= {name for name, _ in told}
+    for name, rest in told:
+        assert name in commands
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z]+", rest.partition("#")[0])) <= known, name
+
+
+# --- links ---------------------------------------------------------------------------------------
+
+
+def heading(line: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w -]", "", line.lower()).strip().replace(" ", "-")
+
+
+@every_page
+def test_links_lead_somewhere(page: Path) -> None:
+    """To files of this repository, and to their headings; pictures too."""
+    links = [link for link in LINK.findall(read(page)) if "://" not in link]
+    assert links
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), link
+        headings = re.findall(r"^#+ (.*)$", read(target), flags=re.M) if anchor else ()
+        assert not anchor or anchor in map(heading, headings), link
+
+
+def test_the_pictures_are_shown() -> None:
+    shown = {Path(link).name for page in PAGES for link in LINK.findall(read(page))}
+    pictures = {path.name for path in (ROOT / "benchmarks/pictures").glob("*.png")}
+    assert pictures
+    assert pictures <= shown
+
+
+def test_every_page_is_reached() -> None:
+    for index in (README, DOCS / "index.md"):
+        linked = {(index.parent / link).resolve() for link in LINK.findall(read(index))}
+        assert {page for page in PAGES if page not in (README, DOCS / "index.md")} <= linked
+
+
+@every_page
+def test_files_that_pages_name_exist(page: Path) -> None:
+    """Or, of a path with a blank in capitals, nothing is said."""
+    pattern = r"`((?:parconv|tests|benchmarks|docs|\.ci)/[\w./-]+)`"
+    for path in re.findall(pattern, read(page)):
+        if not re.search(r"NAME|DATE", path):
+            assert (ROOT / path).exists(), path
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def test_the_tables_of_speed_are_those_of_the_records() -> None:
+    page = read(DOCS / "performance.md")
+    assert tables.filled(page) == page
+    for table in tables.TABLES.values():
+        assert f"`benchmarks/{table.record}`" in page
+
+
+def test_the_command_writes_the_tables(tmp_path: Path) -> None:
+    page = read(DOCS / "performance.md")
+    empty = re.sub(r"(<!-- table: \w+ -->\n).*?(<!-- end -->)", r"\1\2", page, flags=re.S)
+    assert len(empty) < len(page) // 2
+    (tmp_path / "page.md").write_text(empty, encoding="utf-8")
+    assert main(["tables", "--page", str(tmp_path / "page.md")]) == 0
+    assert read(tmp_path / "page.md") == page
+    (tmp_path / "page.md").write_text("no place for a table", encoding="utf-8")
+    assert main(["tables", "--page", str(tmp_path / "page.md")]) == 2
+
+
+def test_the_readmes_rows_are_those_of_the_records() -> None:
+    races = [table for table in tables.TABLES.values() if table.record.startswith("race/")]
+    known = {
+        tables.line(cells) for table in races for cells in tables.short(tables.record_of(table))
+    }
+    rows = re.findall(r"^\| \d.*\|$", read(README), flags=re.M)
+    assert set(rows) <= known
+    assert 5 <= len(rows) <= 10
+    slower = [row for row in rows if re.search(r"\| 0\.\d\d[^|]*\|$", row)]
+    assert len(slower) >= 3, "where parconv is slower is told, too"
+
+
+def test_the_layers_are_those_of_the_rule() -> None:
+    page = read(DOCS / "architecture.md")
+    rows = [set(re.findall(r"`(\w+)`", row)) for row in re.findall(r"^\| (`[^|]+) \|", page, re.M)]
+    assert rows == [layer for layer in LAYERS if layer != {"__main__"}]
+
+
+@pytest.mark.parametrize("table", ["METHODS", "BANK_METHODS", "STRATEGIES"])
+def test_methods_and_strategies_are_explained(table: str) -> None:
+    home = "parconv.runtime.strategies" if table == "STRATEGIES" else "parconv.methods"
+    explained = re.findall(r"^\| `(\w+)` \|", read(DOCS / "semantics.md"), flags=re.M)
+    assert set(getattr(import_module(home), table)) <= set(explained)
+
+
+# --- size ----------------------------------------------------------------------------------------
+
+
+def test_the_readme_is_short() -> None:
+    assert README.stat().st_size <= 10_000
+
+
+def test_the_source_distribution_holds_the_pages() -> None:
+    import tomllib
+
+    project = tomllib.loads(read(ROOT / "pyproject.toml"))
+    included = set(project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"])
+    assert {"docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"} <= included
