@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from . import filters
     from .api import conv2d, correlate2d, plan2d
     from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
+    from .planner.plan import Plan
     from .problem.outer import Outer
     from .runtime.outputs import recycle_outputs
-    from .streaming import plan_stream, stream
+    from .streaming import StreamPlan, plan_stream, stream
     from .warming import warmup
 
 __version__ = "0.1.0"
 __all__ = [
     "Outer",
+    "Plan",
+    "StreamPlan",
     "__version__",
     "box",
     "conv2d",
@@ -38,8 +41,9 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("conv2d", "correlate2d", "plan2d"), "api"),
     "Outer": "problem.outer",
+    "Plan": "planner.plan",
     "recycle_outputs": "runtime.outputs",
-    **dict.fromkeys(("plan_stream", "stream"), "streaming"),
+    **dict.fromkeys(("StreamPlan", "plan_stream", "stream"), "streaming"),
     "warmup": "warming",
 }
 

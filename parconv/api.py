@@ -1,43 +1,27 @@
 """The front door: describe the problem, plan it, run it."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Unpack
 
 from .codegen import apart
 
 apart.load(f"{__package__}.planner")  # first, NumPy too, as an interrupt does not cut its import
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .planner.choice import check_spec, decide, is_spec
+from .planner.choice import answer, check_spec, decide, is_spec
 from .planner.plan import Plan
 from .problem.door import as_array
-from .problem.dtypes import Array
-from .problem.outer import Outer, as_filter, found_in
+from .problem.filter import filter_of
+from .problem.question import Options, Question, spelled
 from .problem.traits import UNKNOWN
 
 
+@spelled()
 def conv2d(
-    f: Any,
-    g: Any,
-    *,
-    mode: str = "valid",
-    boundary: Any = "constant",
-    cval: complex = 0,
-    padding: Any = None,
-    origin: Any = 0,
-    axes: Any = (-2, -1),
-    stride: Any = 1,
-    dilation: Any = 1,
-    groups: int = 1,
-    dtype: Any = None,
-    accumulate: Any = None,
-    tolerance: float | None = None,
-    zero_taps: str = "skip",
-    out: Array | None = None,
-    threads: int | None = None,
-    strategy: str = "auto",
-    method: str = "auto",
-) -> Array:
+    f: ArrayLike, g: ArrayLike, *, out: NDArray[Any] | None = None, **options: Unpack[Options]
+) -> NDArray[Any]:
     """Convolve an image, a stack of images or a network's maps with a filter or several.
 
     Parameters
@@ -157,34 +141,13 @@ def conv2d(
     >>> parconv.conv2d(f, np.ones((3, 3)) / 9, mode="same", boundary="mirror").shape
     (3, 4)
     """
-    return _run(
-        _image(f, axes), g, out, threads, strategy, method, True, mode, boundary, cval, padding,
-        origin, axes, stride, dilation, groups, dtype, accumulate, tolerance, zero_taps,
-    )  # fmt: skip
+    return _run(f, g, out, options, False)
 
 
+@spelled()
 def correlate2d(
-    f: Any,
-    g: Any,
-    *,
-    mode: str = "valid",
-    boundary: Any = "constant",
-    cval: complex = 0,
-    padding: Any = None,
-    origin: Any = 0,
-    axes: Any = (-2, -1),
-    stride: Any = 1,
-    dilation: Any = 1,
-    groups: int = 1,
-    dtype: Any = None,
-    accumulate: Any = None,
-    tolerance: float | None = None,
-    zero_taps: str = "skip",
-    out: Array | None = None,
-    threads: int | None = None,
-    strategy: str = "auto",
-    method: str = "auto",
-) -> Array:
+    f: ArrayLike, g: ArrayLike, *, out: NDArray[Any] | None = None, **options: Unpack[Options]
+) -> NDArray[Any]:
     """Correlate an image, or every plane of a stack, with a filter: `conv2d` without reflection.
 
     A complex filter is conjugated (but not a layer's), and even filters are centred, as in
@@ -199,33 +162,26 @@ def correlate2d(
     >>> parconv.correlate2d(np.array([[1, 2, 3, 4]]), np.array([[0, 1]]))
     array([[2, 3, 4]])
     """
-    return _run(
-        _image(f, axes), g, out, threads, strategy, method, False, mode, boundary, cval, padding,
-        origin, axes, stride, dilation, groups, dtype, accumulate, tolerance, zero_taps,
-    )  # fmt: skip
+    return _run(f, g, out, options, True)
 
 
+def _run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -> NDArray[Any]:
+    if type(f) is not np.ndarray:
+        f = as_array("f", f, options.get("axes"))
+    plan, taps = answer(f, filter_of(g), options, correlate)
+    return plan.run(f, taps, out)
+
+
+Spec = tuple[tuple[int, ...], DTypeLike]  # shape and dtype
+
+
+@spelled()
 def plan2d(
-    f_or_spec: Any,
-    g: Any,
+    f_or_spec: ArrayLike | Spec,
+    g: ArrayLike | Spec,
     *,
-    mode: str = "valid",
-    boundary: Any = "constant",
-    cval: complex = 0,
-    padding: Any = None,
-    origin: Any = 0,
-    axes: Any = (-2, -1),
-    stride: Any = 1,
-    dilation: Any = 1,
-    groups: int = 1,
-    dtype: Any = None,
-    accumulate: Any = None,
-    tolerance: float | None = None,
-    zero_taps: str = "skip",
-    threads: int | None = None,
-    strategy: str = "auto",
-    method: str = "auto",
     correlate: bool = False,
+    **options: Unpack[Options],
 ) -> Plan:
     """Decide how a convolution would be computed, without computing it.
 
@@ -256,31 +212,16 @@ def plan2d(
     >>> plan(np.ones((64, 64), np.float32))[0, :3]
     array([4., 6., 6.], dtype=float32)
     """
-    if not is_spec(g):
-        g = as_filter(g)
-    image, taps = _spec("f", f_or_spec, axes), _spec("g", g)
-    found = UNKNOWN if is_spec(g) else found_in(g)
-    plan = decide(
-        image, taps, found, threads, strategy, method, not correlate, mode, boundary, cval,
-        padding, origin, axes, stride, dilation, groups, dtype, accumulate, tolerance, zero_taps,
-    )  # fmt: skip
-    return plan if is_spec(g) else plan.with_filter(g)
+    question = Question.of(options, correlate)
+    image = _spec("f", f_or_spec, question.axes)
+    if is_spec(g):
+        return decide(image, check_spec("g", g), UNKNOWN, question)
+    known = filter_of(g)
+    return decide(image, (known.shape, known.dtype), known.found, question).with_filter(known)
 
 
-def _image(f: Any, axes: Any) -> Array:
-    return f if type(f) is np.ndarray else as_array("f", f, axes)
-
-
-def _run(f: Array, g: Any, out: Array | None, *question: Any) -> Array:
-    if type(g) is not np.ndarray:
-        g = as_filter(g)
-    plan = decide((f.shape, f.dtype), (g.shape, g.dtype), found_in(g), *question)
-    return plan.run(f, plan.prepare(g), out)
-
-
-def _spec(name: str, value: Any, axes: Any = None) -> tuple[tuple[int, ...], Any]:
+def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:
     if is_spec(value):
         return check_spec(name, value)
-    if not isinstance(value, Outer):
-        value = as_array(name, value, axes)
-    return value.shape, value.dtype
+    array = as_array(name, value, axes)
+    return array.shape, array.dtype

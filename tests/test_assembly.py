@@ -22,7 +22,7 @@ DUMP = """
     code = {}
     for name in ("float32", "float64"):
         kind = np.dtype(name)
-        code[name], = direct.kernels(kind, kind, kind).serial.inspect_asm().values()
+        code[name], = direct.kernels(kind, kind, kind).compiled.inspect_asm().values()
     print(json.dumps(code))
 """
 

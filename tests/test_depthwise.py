@@ -196,7 +196,7 @@ def test_any_cut(shape: tuple[int, ...], last: bool) -> None:
     """Bands from any unit to any other, and what `regions` says of them."""
     f, g = image(shape), image((shape[1] * (1 if last else 2), 1, 3, 3))
     plan = plan_of(f, g, padding=1)
-    _, work, fill, layout = plan._shared
+    _, work, fill, layout = plan.shared
     whole, problem = plan(f), plan.problem
     units = depthwise.units(problem)
     for start in range(units):

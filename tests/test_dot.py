@@ -192,10 +192,10 @@ def always_stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small images are stored as if they were larger than the caches."""
     monkeypatch.setattr(machine, "STREAM_BYTES", -1)
     dot.layout.cache_clear()
-    planner._cached_plan.cache_clear()
+    planner.forget()
     yield
     dot.layout.cache_clear()
-    planner._cached_plan.cache_clear()
+    planner.forget()
 
 
 @pytest.mark.parametrize("columns", [WIDTH - 1, 2 * WIDTH, 4 * WIDTH, dot.LONGEST + 2 * WIDTH])
@@ -250,7 +250,7 @@ def test_auto_takes_it_where_it_is_faster() -> None:
 
 def test_a_machine_without_the_instruction(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "HAS_DOT", False)
-    planner._cached_plan.cache_clear()
+    planner.forget()
     try:
         with pytest.raises(ValueError, match="no dot products of bytes"):
             parconv.conv2d(F, G, method="dot")
@@ -259,4 +259,4 @@ def test_a_machine_without_the_instruction(monkeypatch: pytest.MonkeyPatch) -> N
         assert "dot: the machine has no dot products" in plan.explain()
         assert_same_bits(plan(F), RIGHT)
     finally:
-        planner._cached_plan.cache_clear()
+        planner.forget()

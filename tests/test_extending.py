@@ -26,12 +26,15 @@ PLAINLY = '''
 
     import numpy as np
 
+    from ...codegen.layout import Layout
     from ...problem.bands import split_rows
-    from ..kernels import Taps, as_layout, kernels_of
+    from ..kernels import Taps, kernels_of
     from ..usual import (
         UNIT as UNIT, error as error, fill as fill, grain as grain, regions as regions,
         sums as sums, unasked as unasked, units as units,
     )
+
+    L = Layout("rows", "columns", "taps_y", "taps_x")
 
 
     def applicable(problem):
@@ -55,7 +58,8 @@ PLAINLY = '''
 
     def layout(problem):
         """Everything the kernel knows of the problem."""
-        return as_layout([*problem.plane, *problem.filter])
+        (rows, columns), (taps_y, taps_x) = problem.plane, problem.filter
+        return L.pack(rows=rows, columns=columns, taps_y=taps_y, taps_x=taps_x)
 
 
     def workspace(problem):
@@ -76,11 +80,11 @@ PLAINLY = '''
     def kernel(f, taps, fill, out, layout, scratch, start, stop):
         """Rows ``[start, stop)`` over all planes."""
         for row in range(start, stop):
-            plane, y = row // layout[0], row % layout[0]
-            for x in range(layout[1]):
+            plane, y = row // layout[L.rows], row % layout[L.rows]
+            for x in range(layout[L.columns]):
                 scratch[0] = 0
-                for tap in range(layout[2] * layout[3]):
-                    pixel = f[plane, y + tap // layout[3], x + tap % layout[3]]
+                for tap in range(layout[L.taps_y] * layout[L.taps_x]):
+                    pixel = f[plane, y + tap // layout[L.taps_x], x + tap % layout[L.taps_x]]
                     scratch[0] += taps[tap] * pixel
                 out[plane, y, x] = scratch[0]
 

@@ -17,7 +17,8 @@ from scipy import ndimage, special
 import parconv
 from parconv import filters
 from parconv.filters import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_laplace_taps, gaussian_taps
-from parconv.filters.taps import REMEMBERED, REMEMBERED_BYTES
+from parconv.filters.taps import KEPT_BYTES
+from parconv.problem.filter import MOST_FILTERS
 from parconv.problem.outer import LARGEST
 from parconv.problem.traits import traits_of
 
@@ -404,12 +405,12 @@ def test_small_filters_are_shared_and_large_ones_forgotten() -> None:
         with pytest.raises(ValueError, match="read-only"):
             g[0, 0] = 1
     large = gaussian_taps(30)
-    assert large.nbytes > REMEMBERED_BYTES
-    seen = [weakref.ref(large), *(weakref.ref(gaussian_taps(1 + n / 999)) for n in range(300))]
+    assert large.nbytes > KEPT_BYTES
+    seen = [weakref.ref(large), *(weakref.ref(gaussian_taps(1 + n / 999)) for n in range(600))]
     del large
     gc.collect()
     assert seen[0]() is None
-    assert sum(one() is not None for one in seen) <= REMEMBERED
+    assert sum(one() is not None for one in seen) <= MOST_FILTERS
 
 
 def test_a_narrow_gaussian_is_no_filter() -> None:

@@ -46,7 +46,7 @@ def small_units(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _forget_layouts() -> None:
     gemm.layout.cache_clear()
-    parconv.planner.choice._cached_plan.cache_clear()
+    parconv.planner.choice.forget()
 
 
 # --- units ---------------------------------------------------------------------------------------

@@ -142,7 +142,7 @@ ANOTHER = """
 SELECTION = (
     "test_methods.py::test_filters_of_every_shape",
     "test_separable.py::test_sizes",
-    "test_panel.py::test_edges_of_tiles",
+    "test_layer.py::test_edges_of_tiles",
     "test_dot.py::test_results[uint8]",
     "test_dot.py::test_results[int32]",
     "test_dot.py::test_taps_apart",

@@ -19,10 +19,10 @@ def always_stream(monkeypatch):
     """Small images are stored as if they were larger than the caches."""
     monkeypatch.setattr(machine, "STREAM_BYTES", -1)
     direct.layout.cache_clear()
-    planner._cached_plan.cache_clear()
+    planner.forget()
     yield
     direct.layout.cache_clear()
-    planner._cached_plan.cache_clear()
+    planner.forget()
 
 
 def _at_offset(shape, dtype, elements):
@@ -50,7 +50,7 @@ def test_same_bits_at_every_offset(dtype, mode, columns, width, always_stream):
         direct.layout.cache_clear()
         expected = parconv.conv2d(f, g, mode=mode, boundary="mirror")
     direct.layout.cache_clear()
-    planner._cached_plan.cache_clear()
+    planner.forget()
     for offset in range(machine.CACHE_LINE // np.dtype(dtype).itemsize):
         out = _at_offset(problem.shape, dtype, offset)
         parconv.conv2d(f, g, mode=mode, boundary="mirror", out=out)

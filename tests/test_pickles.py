@@ -45,7 +45,7 @@ def test_a_plan_that_ran_is_copied(kind: str) -> None:
     fresh, right = len(pickle.dumps(plan)), plan(f)
     assert plan.explain()
     assert len(pickle.dumps(plan)) <= fresh + 400  # what the problem knows of itself
-    assert fresh <= plan.g.nbytes + ALLOWED
+    assert fresh <= plan.filter.nbytes + ALLOWED
     for way, of in WAYS.items():
         other = of(plan)
         assert other == plan, way

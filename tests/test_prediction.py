@@ -116,7 +116,7 @@ def test_no_survey_breaks_an_explanation(name, value):
 @pytest.mark.parametrize("value", [10**400, 1e308, 5e-324, 1], ids=lambda value: str(value)[:9])
 def test_no_wisdom_breaks_an_explanation(value, tmp_path, monkeypatch):
     monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path))
-    planner._cached_plan.cache_clear()
+    planner.forget()
     for name in ("seconds", "default_seconds", "threads", "bands"):
         times = {"seconds": 1e-3, "default_seconds": 1e-3, "threads": 1, "bands": 3}
         good = Wisdom("serial", *(times[key] for key in ("threads", "bands", "seconds",
@@ -125,9 +125,9 @@ def test_no_wisdom_breaks_an_explanation(value, tmp_path, monkeypatch):
         record = json.loads(path.read_text())
         record["wisdom"][name] = value
         path.write_text(json.dumps(record))
-        planner._cached_plan.cache_clear()
+        planner.forget()
         assert "chosen by" in plan().explain()
-    planner._cached_plan.cache_clear()
+    planner.forget()
 
 
 # --- records -------------------------------------------------------------------------------------

@@ -356,7 +356,7 @@ def test_an_interrupt_stops_sending_bands_to_processes(run_python: RunPython) ->
     f, g = np.ones((300, 300), np.float32), np.ones((3, 3), np.float32)
     plan = parconv.plan2d(f, g, threads=2, strategy="joblib")
     plan = dataclasses.replace(plan, threads=2, bands=split_rows(298, 40))
-    run, work, fill, layout = plan._shared
+    run, work, fill, layout = plan.shared
     sent = []
 
     class Slow:

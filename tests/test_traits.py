@@ -1,7 +1,6 @@
 """Distrusts what is found in a filter's values, and every shortcut taken because of it."""
 
 import itertools
-import pickle
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from oracle import BORDERS, MODES
 import parconv
 from parconv.methods import direct, fft
 from parconv.methods.remembering import TABLE_BYTES, Remembered, nbytes, remembered
-from parconv.problem import traits
 from parconv.problem.dtypes import FLOAT32, FLOAT64
 from parconv.problem.products import MOST_PRODUCTS, PRODUCT_EPSILONS, products
 from parconv.problem.traits import UNKNOWN, WHOLE, traits_of
@@ -137,33 +135,6 @@ def test_a_whole_filter_is_not_copied() -> None:
     assert traits_of(g)[0] is WHOLE
     assert WHOLE.of(g) is g
     assert traits_of(np.zeros((0, 3))) == traits_of(np.zeros(3)) == UNKNOWN
-
-
-def test_filters_are_not_kept_alive() -> None:
-    """Large ones by a digest, small ones by their bytes, and not all that ever were."""
-    traits._known.clear()
-    for seed in range(2 * traits.REMEMBERED):
-        traits_of(np.random.default_rng(seed).random((70, 80)))
-    sizes = [len(pickle.dumps(known)) for known in traits._known.items()]
-    assert len(sizes) <= traits.REMEMBERED
-    assert max(sizes) < 1000 < traits.KEY_BYTES < 70 * 80 * 8
-    sparse = np.zeros((3000, 3000), np.int8)
-    sparse[::1499, ::7] = 1
-    sparse[5, 5] = 1
-    assert traits_of(sparse)[1].support is not None
-    assert traits.key_of(sparse) not in [key for _, key in traits._known]
-
-
-def test_what_is_known_is_of_the_same_filter() -> None:
-    """Keys tell types, shapes and every value apart, whatever the layout."""
-    g = np.arange(6400.0).reshape(80, 80)
-    other = g.copy()
-    other[79, 78] += 1
-    keys = [
-        traits.key_of(a) for a in (g, other, g.view("i8"), g.reshape(40, 160), g.T, g[:20, :20])
-    ]
-    assert len(set(keys)) == len(keys)
-    assert traits.key_of(np.asfortranarray(g)) == traits.key_of(g)
 
 
 # --- and its use ---------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ FOUND = Wisdom("threads", 2, 6, 1e-3, 2e-3, "2026-11-20", "direct")
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory of wisdom for each test, and no plans from tests before."""
     monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path / "wisdom"))
-    planner._cached_plan.cache_clear()
+    planner.forget()
     return tmp_path / "wisdom"
 
 
@@ -271,7 +271,7 @@ def test_the_bits_are_those_of_the_default(strategy: str) -> None:
     for bands in (1, 2, 7, 64):
         tuned = Wisdom(strategy, 2, bands, 1e-3, 2e-3, "2026-11-20", "direct")
         wisdom.remember(problem(), budget.thread_budget(), tuned)
-        planner._cached_plan.cache_clear()
+        planner.forget()
         found = parconv.plan2d(f, g)
         assert found.wisdom == tuned
         np.testing.assert_array_equal(found(f), by_rule)
@@ -282,7 +282,7 @@ def test_a_process_keeps_the_plans_it_made() -> None:
     wisdom.remember(problem(), 1, Wisdom("serial", 1, 3, 1e-3, 2e-3, "2026-11-20", "direct"))
     assert parconv.plan2d(IMAGE, TAPS, threads=1) == before
     assert parconv.plan2d(IMAGE, TAPS, threads=1, mode="same").wisdom is None
-    planner._cached_plan.cache_clear()
+    planner.forget()
     assert parconv.plan2d(IMAGE, TAPS, threads=1).wisdom
 
 

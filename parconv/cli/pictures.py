@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -88,16 +88,11 @@ def apply(
     g = images.scaled(filter_text.named(kernel), scale)
     pictures = images.read(source, axes)
     images.check_writable(target, [wish.preview(picture) for picture in pictures])
-    run = partial(
-        parconv.correlate2d if correlate else parconv.conv2d,
-        g=g,
-        mode=mode,
-        boundary=boundary,
-        cval=cval,
-        threads=threads,
-        strategy=strategy,
-        method=method,
-    )
+    options: dict[str, Any] = {
+        "mode": mode, "boundary": boundary, "cval": cval, "threads": threads,
+        "strategy": strategy, "method": method,
+    }  # fmt: skip
+    run = partial(parconv.correlate2d if correlate else parconv.conv2d, g=g, **options)
     results = tuple(images.filtered(picture, run, wish) for picture in pictures)
     images.write(target, results)
     for told in images.remarks(source, pictures, target, results, wish, g):

@@ -1,7 +1,7 @@
 """Commands about what does not fit in memory: stream, files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,12 +36,15 @@ def stream(
     import parconv
     from parconv.images import filter_text
 
+    options: dict[str, Any] = {
+        "mode": mode, "boundary": boundary, "dtype": dtype, "threads": threads, "method": method,
+    }  # fmt: skip
     with progress() as announce:
         parconv.stream(
             source, filter_text.named(kernel), target,
             memory=None if memory is None else memory * MIB,
             progress=lambda done, total: announce(source.name, done, total or 0),
-            mode=mode, boundary=boundary, dtype=dtype, threads=threads, method=method,
+            **options,
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from parconv import conv2d, images, plan2d
 from parconv.images import filter_text
+from parconv.problem.question import Boundary
 from parconv.runtime import budget
 from parconv.runtime.ceilings import Ceilings
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 FILTERS = ("box:5", "gaussian:2", "sobel-x", "random:15")
-BORDER = "mirror"
+BORDER: Boundary = "mirror"
 ROUNDS = 7
 PEER_ROUNDS = 3
 SCIPY_SIDE = 1024  # scipy would need seconds for the whole photograph

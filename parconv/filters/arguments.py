@@ -16,9 +16,6 @@ from ..problem.dtypes import Array
 from ..problem.shown import shown
 
 HIGHEST = 100  # order of a derivative
-# The default of axes.  It equals that of conv2d; that it is this very tuple says that the caller
-# left it (made while running: Python may share constants).
-UNSAID = tuple(range(-2, 0))
 COLOURS = (3, 4)  # samples of a pixel
 
 Reals = tuple[float, float]
@@ -28,9 +25,9 @@ class ColourWarning(UserWarning):
     """An image whose last axis is as long as colours are went in without a word about ``axes``."""
 
 
-def warn_of_colours(f: Array, axes: Any, level: int) -> None:
+def warn_of_colours(f: Array, level: int) -> None:
     """Say, at the caller's line, that columns are filtered where colours may be meant."""
-    if axes is UNSAID and f.ndim > 2 and f.shape[-1] in COLOURS:
+    if f.ndim > 2 and f.shape[-1] in COLOURS:
         planes = f.ndim - 3, f.ndim - 2
         warnings.warn(
             f"f has shape {f.shape}, and its last two axes are filtered: pass axes={planes} if the "

@@ -5,24 +5,24 @@ They equal the functions of scipy.ndimage named in their docstrings, by the rule
 image; SciPy continues what its first pass leaves: derivatives differ where ``cval`` is not 0.
 """
 
-from typing import Any
+from typing import Any, Unpack, cast
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..api import conv2d
 from ..problem.door import as_array
 from ..problem.dtypes import Array
-from ..problem.outer import Filter
-from .arguments import UNSAID, check_axis, check_shift, warn_of_colours
+from ..problem.question import DEFAULTS, FILTERS, FilterOptions, Options, check_keywords, spelled
+from .arguments import check_axis, check_shift, warn_of_colours
 from .taps import LAPLACE, PREWITT, SOBEL, box_factors, gaussian_factors, gaussian_laplace_factors
 
 
+@spelled(boundary="symmetric")
 def gaussian(
-    f: Any, sigma: Any, *, order: Any = 0, truncate: float = 4.0, radius: Any = None,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
-    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
-    strategy: str = "auto", method: str = "auto",
-) -> Array:  # fmt: skip
+    f: ArrayLike, sigma: Any, *, order: Any = 0, truncate: float = 4.0, radius: Any = None,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
     """Smooth an image, or every plane of a stack, with a Gaussian or a derivative of one.
 
     Parameters
@@ -81,15 +81,14 @@ def gaussian(
            [15, 24, 15]], dtype=uint8)
     """
     g = gaussian_factors(sigma, order=order, truncate=truncate, radius=radius)
-    return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
+    return _same(f, g, out, options)
 
 
+@spelled(boundary="symmetric")
 def box(
-    f: Any, size: Any, *, normalize: bool = True, origin: Any = 0,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
-    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
-    strategy: str = "auto", method: str = "auto",
-) -> Array:  # fmt: skip
+    f: ArrayLike, size: Any, *, normalize: bool = True, origin: Any = 0,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
     """Mean, or sum, of the pixels in a rectangle around each pixel.
 
     Parameters
@@ -124,17 +123,14 @@ def box(
     """
     g = box_factors(size, normalize=normalize)
     shift = check_shift(origin, g.shape) if type(origin) is not int or origin else 0
-    return _same(
-        f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method, shift
-    )  # fmt: skip
+    return _same(f, g, out, options, shift)
 
 
+@spelled(boundary="symmetric")
 def sobel(
-    f: Any, axis: int = -1, *,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
-    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
-    strategy: str = "auto", method: str = "auto",
-) -> Array:  # fmt: skip
+    f: ArrayLike, axis: int = -1, *,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
     """Slope along one axis by the Sobel filter: ``[-1, 0, 1]``, times ``[1, 2, 1]`` across it.
 
     Parameters
@@ -164,17 +160,16 @@ def sobel(
     >>> parconv.sobel([[0, 0, 1, 2]])
     array([[0, 4, 8, 4]])
     """
-    f = as_array("f", f, axes)
+    f, axes = _image(f, options), options.get("axes", DEFAULTS["axes"])
     g = SOBEL if check_axis(axis, axes, f.shape) else SOBEL.T
-    return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
+    return _same(f, g, out, options)
 
 
+@spelled(boundary="symmetric")
 def prewitt(
-    f: Any, axis: int = -1, *,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
-    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
-    strategy: str = "auto", method: str = "auto",
-) -> Array:  # fmt: skip
+    f: ArrayLike, axis: int = -1, *,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
     """Slope along one axis by the Prewitt filter: ``[-1, 0, 1]``, times ``[1, 1, 1]`` across it.
 
     Six times the slope per pixel.  Parameters, result and errors are those of `sobel`; it equals
@@ -188,17 +183,16 @@ def prewitt(
            [9],
            [6]])
     """
-    f = as_array("f", f, axes)
+    f, axes = _image(f, options), options.get("axes", DEFAULTS["axes"])
     g = PREWITT if check_axis(axis, axes, f.shape) else PREWITT.T
-    return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
+    return _same(f, g, out, options)
 
 
+@spelled(boundary="symmetric")
 def laplace(
-    f: Any, *,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
-    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
-    strategy: str = "auto", method: str = "auto",
-) -> Array:  # fmt: skip
+    f: ArrayLike, *,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
     """Sum of the second differences ``[1, -2, 1]`` along both axes.
 
     Parameters
@@ -223,17 +217,14 @@ def laplace(
     >>> parconv.laplace([[1, 1, 1, 4, 1]])
     array([[ 0,  0,  3, -6,  3]])
     """
-    return _same(
-        f, LAPLACE, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
-    )  # fmt: skip
+    return _same(f, LAPLACE, out, options)
 
 
+@spelled(boundary="symmetric")
 def gaussian_laplace(
-    f: Any, sigma: Any, *, truncate: float = 4.0, radius: Any = None,
-    boundary: Any = "symmetric", cval: complex = 0, axes: Any = UNSAID, dtype: Any = None,
-    accumulate: Any = None, out: Array | None = None, threads: int | None = None,
-    strategy: str = "auto", method: str = "auto",
-) -> Array:  # fmt: skip
+    f: ArrayLike, sigma: Any, *, truncate: float = 4.0, radius: Any = None,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
     """Laplacian of the image smoothed with a Gaussian: blobs, and edges where it changes sign.
 
     Parameters, result and errors are those of `gaussian`, with ``sigma`` above 0 on both axes.  It
@@ -248,17 +239,19 @@ def gaussian_laplace(
     4.0
     """
     g = gaussian_laplace_factors(sigma, truncate=truncate, radius=radius)
-    return _same(f, g, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method)
+    return _same(f, g, out, options)
+
+
+def _image(f: ArrayLike, options: FilterOptions) -> Array:
+    return f if type(f) is np.ndarray else as_array("f", f, options.get("axes"))
 
 
 def _same(
-    f: Any, g: Filter, boundary: Any, cval: complex, axes: Any, dtype: Any, accumulate: Any,
-    out: Array | None, threads: int | None, strategy: str, method: str, origin: Any = 0,
-) -> Array:  # fmt: skip
-    if type(f) is not np.ndarray:
-        f = as_array("f", f, axes)
-    warn_of_colours(f, axes, level=4)
-    return conv2d(
-        f, g, mode="same", boundary=boundary, cval=cval, origin=origin, axes=axes, dtype=dtype,
-        accumulate=accumulate, out=out, threads=threads, strategy=strategy, method=method,
-    )  # fmt: skip
+    f: ArrayLike, g: ArrayLike, out: Array | None, options: FilterOptions, origin: Any = 0
+) -> NDArray[Any]:
+    image = _image(f, options)
+    if "axes" not in options:
+        warn_of_colours(image, level=4)
+    check_keywords(options, FILTERS)
+    asked = cast(Options, {"mode": "same", "boundary": "symmetric", "origin": origin, **options})
+    return conv2d(image, g, out=out, **asked)

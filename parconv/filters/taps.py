@@ -5,25 +5,21 @@ last bit: the planner sees what a faster method may use.  Does not convolve anyt
 """
 
 import math
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any
 
 import numpy as np
 
 from ..problem.arguments import Pair, check_positive
 from ..problem.dtypes import Array, quietly
+from ..problem.filter import recalled
 from ..problem.outer import LARGEST, Outer
 from .arguments import Reals, check_orders, check_width
 
 FAR = 1e15  # pixels: no filter gets there, and it is an integer
 NO_SIGMA = 1e-15  # up to here an axis is not smoothed, as in scipy.ndimage
-# Of a filter that is remembered, and how many are: 8 MiB at most of each kind.  Building a larger
-# one takes nothing beside filtering with it.
-REMEMBERED_BYTES, REMEMBERED = 1 << 17, 64
-
-Numbers = TypeVarTuple("Numbers")
-Made = TypeVar("Made", Array, Outer)
+# Of an array that is kept with its factors.  Building a larger one takes nothing beside filtering
+# with it.
+KEPT_BYTES = 1 << 17
 
 
 def _constant(rows: list[list[int]]) -> Array:
@@ -52,8 +48,7 @@ def gaussian_taps(
     >>> gaussian_taps(2) is gaussian_taps(2)
     True
     """
-    question = *check_width(sigma, truncate, radius), check_orders(order)
-    return _gaussian_taps(*question)
+    return _as_array(gaussian_factors(sigma, order=order, truncate=truncate, radius=radius))
 
 
 def gaussian_factors(
@@ -68,7 +63,8 @@ def gaussian_factors(
     >>> gaussian_factors(1000).shape
     (8001, 8001)
     """
-    return _gaussian(*check_width(sigma, truncate, radius), check_orders(order))
+    asked = *check_width(sigma, truncate, radius), check_orders(order)
+    return recalled((_gaussian, *asked), lambda: _gaussian(*asked))
 
 
 def gaussian_laplace_taps(sigma: Any, *, truncate: float = 4.0, radius: Any = None) -> Array:
@@ -83,7 +79,7 @@ def gaussian_laplace_taps(sigma: Any, *, truncate: float = 4.0, radius: Any = No
            [-0.124, -0.408, -0.124],
            [ 0.   , -0.124,  0.   ]])
     """
-    return _gaussian_laplace_taps(*check_width(sigma, truncate, radius))
+    return _as_array(gaussian_laplace_factors(sigma, truncate=truncate, radius=radius))
 
 
 def gaussian_laplace_factors(sigma: Any, *, truncate: float = 4.0, radius: Any = None) -> Outer:
@@ -96,7 +92,8 @@ def gaussian_laplace_factors(sigma: Any, *, truncate: float = 4.0, radius: Any =
     >>> len(gaussian_laplace_factors(1).columns)
     2
     """
-    return _gaussian_laplace(*check_width(sigma, truncate, radius))
+    asked = check_width(sigma, truncate, radius)
+    return recalled((_gaussian_laplace, *asked), lambda: _gaussian_laplace(*asked))
 
 
 def box_taps(size: Any, *, normalize: bool = True) -> Array:
@@ -109,7 +106,7 @@ def box_taps(size: Any, *, normalize: bool = True) -> Array:
     >>> box_taps((1, 4))
     array([[0.25, 0.25, 0.25, 0.25]])
     """
-    return _box_taps(check_positive("size", size), bool(normalize))
+    return _as_array(box_factors(size, normalize=normalize))
 
 
 def box_factors(size: Any, *, normalize: bool = True) -> Outer:
@@ -122,53 +119,26 @@ def box_factors(size: Any, *, normalize: bool = True) -> Outer:
     >>> box_factors((2, 4)).columns
     array([[0.125, 0.125]])
     """
-    return _box(check_positive("size", size), bool(normalize))
+    asked = check_positive("size", size), bool(normalize)
+    return recalled((_box, *asked), lambda: _box(*asked))
 
 
-# --- building ------------------------------------------------------------------------------------
+# --- building: far from the centre weights become 0, as they should -------------------------------
 
 
-def _remembered(make: Callable[[*Numbers], Made]) -> Callable[[*Numbers], Made]:
-    """``make``, whose small filters are kept.
-
-    Far from the centre weights become 0, as they should.
-    """
-    known: dict[Any, Made] = {}
-
-    @wraps(make)
-    def recall(*key: *Numbers) -> Made:
-        g = known.get(key)
-        if g is None:
-            g = quietly(make)(*key)
-            if g.nbytes <= REMEMBERED_BYTES:
-                if len(known) >= REMEMBERED:
-                    known.clear()
-                known[key] = g
-        return g
-
-    return recall
-
-
-def _as_taps(make: Callable[[*Numbers], Outer]) -> Callable[[*Numbers], Array]:
+def _as_array(g: Outer) -> Array:
     """The same filter in two dimensions."""
-
-    def taps(*key: *Numbers) -> Array:
-        g = make(*key)
-        _check_count(g.shape)
-        found = np.asarray(g)
-        found.flags.writeable = False
-        return found
-
-    return _remembered(taps)
+    _check_count(g.shape)
+    return g.taps if math.prod(g.shape) * g.dtype.itemsize <= KEPT_BYTES else g.new_taps()
 
 
-@_remembered
+@quietly
 def _gaussian(sigmas: Reals, truncate: float, radii: Pair | None, orders: Pair) -> Outer:
     reach = _reach(sigmas, truncate, radii)
     return Outer(*map(_profile, sigmas, reach, orders))
 
 
-@_remembered
+@quietly
 def _gaussian_laplace(sigmas: Reals, truncate: float, radii: Pair | None) -> Outer:
     reach = _reach(sigmas, truncate, radii)
     column, row = map(_profile, sigmas, reach, (0, 0))
@@ -176,15 +146,10 @@ def _gaussian_laplace(sigmas: Reals, truncate: float, radii: Pair | None) -> Out
     return Outer([bent_column, column], [row, bent_row])
 
 
-@_remembered
+@quietly
 def _box(size: Pair, normalize: bool) -> Outer:
     _check_length(f"size={size!r}", size)
     return Outer(np.full(size[0], 1 / math.prod(size) if normalize else 1), np.ones(size[1], int))
-
-
-_gaussian_taps = _as_taps(_gaussian)
-_gaussian_laplace_taps = _as_taps(_gaussian_laplace)
-_box_taps = _as_taps(_box)
 
 
 def _reach(sigmas: Reals, truncate: float, radii: Pair | None) -> Pair:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..api import conv2d
 from ..problem.dtypes import Array, DType
-from ..problem.outer import Filter
+from ..problem.outer import Outer
 from .picture import Picture
 
 NODATA = ("refuse", "spread", "ignore")
@@ -53,12 +53,12 @@ class Wish:
         dtype = self.dtype_of(picture) or picture.pixels.dtype
         return replace(picture, pixels=np.broadcast_to(np.zeros((), dtype), picture.pixels.shape))
 
-    def loses_signs(self, picture: Picture, g: Filter) -> bool:
+    def loses_signs(self, picture: Picture, g: Array | Outer) -> bool:
         """Whether about half of the sums are negative, and become 0: the taps cancel."""
         dtype = self.dtype_of(picture)
         if dtype is None or dtype.kind != "u" or self.absolute or self.offset:
             return False
-        return any(map(_cancels, [g] if isinstance(g, np.ndarray) else [*g.columns, *g.rows]))
+        return any(map(_cancels, [*g.columns, *g.rows] if isinstance(g, Outer) else [g]))
 
 
 def _cancels(taps: Array) -> bool:
@@ -67,7 +67,7 @@ def _cancels(taps: Array) -> bool:
     return bool(alike and (taps < 0).any())
 
 
-def scaled(g: Filter, scale: float) -> Filter:
+def scaled(g: Array | Outer, scale: float) -> Array | Outer:
     """The filter whose sums are ``scale`` times as large."""
     if not math.isfinite(scale):
         raise ValueError(f"scale={scale}: pass a finite number")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..problem.outer import Filter
+from ..problem.dtypes import Array
+from ..problem.outer import Outer
 from .filtering import Wish
 from .formats import file_format, lost
 from .picture import Picture
@@ -19,7 +20,7 @@ def remarks(
     target: Path,
     results: Sequence[Picture],
     wish: Wish,
-    g: Filter,
+    g: Array | Outer,
 ) -> Iterator[str]:
     """A line each: what was taken for granted, what became of negative sums, what is not kept."""
     for note in dict.fromkeys(picture.note for picture in pictures if picture.note):

@@ -16,8 +16,8 @@ from numba import types
 from ..codegen import jit
 from ..codegen.simd import fetch_add
 from ..problem.dtypes import Array, DType, real
+from ..problem.filter import Filter
 from ..problem.lazily import lazily
-from ..problem.outer import Filter
 from ..runtime import crew
 from ..runtime.crew.floats import mode, set_mode
 from ..runtime.crew.record import PLANES, call
@@ -43,10 +43,18 @@ class Kernels:
     signature: tuple[Any, ...]
     obstacle: None = None  # why Numba's threads cannot run it: they can
 
+    @property
+    def compiled(self) -> Any:
+        """The kernel as Numba has it."""
+        return jit.compiled(self.kernel, self.signature)
+
     @lazily
     def serial(self) -> Any:
-        """``serial(f, taps, fill, out, layout, scratch, start, stop)`` fills one band."""
-        return jit.compiled(self.kernel, self.signature)
+        """``serial(f, taps, fill, out, layout, scratch, start, stop)`` fills one band.
+
+        Arrays must be what the signature says: see `jit.entry`.
+        """
+        return jit.entry(self.kernel, self.signature)
 
     @lazily
     def parallel(self) -> Any:
@@ -66,7 +74,7 @@ class Kernels:
     @property
     def address(self) -> int:
         """Of the compiled kernel, for compiled code that calls it."""
-        return jit.address(self.serial, self.signature)
+        return jit.address(self.compiled, self.signature)
 
 
 def kernels_of(

@@ -1,6 +1,7 @@
 """From a question to its plan, by rule and remembered; touches no data."""
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 from ..codegen import machine
 from ..methods import methods_for
 from ..problem.arguments import LARGEST
-from ..problem.dtypes import check_dtype
+from ..problem.dtypes import Array, check_dtype
+from ..problem.filter import Filter, forget_all as forget_filters, keep
 from ..problem.problem import Problem, describe
+from ..problem.question import Question, told
 from ..problem.shown import shown
 from ..problem.traits import Found
 from ..runtime import budget
@@ -38,30 +41,68 @@ INTEGER_SLOWNESS = 8  # 64-bit integer multiplications against floating ones
 BANDS_PER_THREAD = 4
 MOST_BANDS = 1 << 16  # however large the problem: a plan stays small
 
+Shape = tuple[int, ...]
 
-def decide(image: Any, taps: Any, found: Found, threads: Any, *question: Any) -> Plan:
+
+ANY = 0  # threads
+Pair = tuple[Plan, Any]  # and the filter as its method reads it
+
+
+def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> Pair:
+    """The plan for a call, and its filter prepared: those of such a call before, if there was one.
+
+    Those for any number of threads stand under `ANY`, others under the threads they may use.
+    """
+    key: Any
+    try:
+        key = f.shape, f.dtype, correlate, told(options) if options else ()
+        known = g.plans.get(key)
+    except Exception:  # a list or an array among the options, or a stranger, cannot be a key
+        key = known = None
+    if known is not None:
+        pair: Pair | None = known.get(ANY)
+        if pair is None:
+            pair = known.get(thread_limit(f.shape, g.shape, options.get("threads")))
+        if pair is not None:
+            return pair
+    return _answered(key, f, g, Question.of(options, correlate))
+
+
+def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:
+    """The same for the first time; the filter is known from now on."""
+    plan = decide((f.shape, f.dtype), (g.shape, g.dtype), g.found, question)
+    found, threads = (plan, plan.prepare(g)), question.threads
+    if key is not None:
+        small = threads is None and is_small(f.shape, g.shape)
+        most = ANY if small else thread_limit(f.shape, g.shape, threads)
+        g.plans.setdefault(key, {})[most] = found
+        keep(g)
+    return found
+
+
+def decide(image: Any, taps: Any, found: Found, question: Question) -> Plan:
     """The plan for an image and a filter given as ``(shape, dtype)``, and what was found in it.
 
-    ``question`` is the rest of `_plan`'s arguments, in its order.  The answer to a question that
-    was asked before comes from a cache.
+    The answer to a question that was asked before comes from a cache.
     """
-    most = thread_limit(image, taps, threads)
+    most = thread_limit(image[0], taps[0], question.threads)
     try:
-        return _cached_plan(_types(question), image, taps, found, threads, most, *question)
-    except Exception:  # a list or an array among the arguments, or a stranger, cannot be a key
+        return _cached_plan(image, taps, found, question, most)
+    except Exception:  # not every value can be a key
         pass  # what is wrong raises again, and tells of one error only
-    return _plan((), image, taps, found, threads, most, *question)
+    return _plan(image, taps, found, question, most)
 
 
-def _types(question: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Types of the members of tuples, which the cache itself does not tell apart (1, True, 1.0)."""
-    return tuple([repr(value) for value in question if type(value) is tuple and value != (-2, -1)])
+def forget() -> None:
+    """All plans, and all filters: what they rest on has changed."""
+    _cached_plan.cache_clear()
+    forget_filters()
 
 
-def thread_limit(image: Any, taps: Any, threads: Any) -> int:
+def thread_limit(image: Shape, taps: Shape, threads: Any) -> int:
     """Threads to plan for; cores are counted only where there is work for several."""
     if threads is None:
-        return 1 if is_small(image[0], taps[0]) else budget.thread_budget()
+        return 1 if is_small(image, taps) else budget.thread_budget()
     if type(threads) is int and threads == 1:
         return 1
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
@@ -71,22 +112,12 @@ def thread_limit(image: Any, taps: Any, threads: Any) -> int:
     return budget.usable_threads(int(threads))
 
 
-def _plan(
-    types: Any, image: Any, taps: Any, found: Found, threads: int | None, most: int,
-    strategy: str, method: str, reflect: bool, mode: str, boundary: Any, cval: complex,
-    padding: Any, origin: Any, axes: Any, stride: Any, dilation: Any, groups: int, dtype: Any,
-    accumulate: Any, tolerance: Any, zero_taps: Any,
-) -> Plan:  # fmt: skip
-    problem = describe(
-        image, taps, found, reflect=reflect, mode=mode, boundary=boundary, cval=cval,
-        padding=padding, origin=origin, axes=axes, stride=stride, dilation=dilation, groups=groups,
-        dtype=dtype, accumulate=accumulate, tolerance=tolerance, zero_taps=zero_taps,
-    )  # fmt: skip
-    return make_plan(problem, threads, most, strategy, method)
+def _plan(image: Any, taps: Any, found: Found, question: Question, most: int) -> Plan:
+    problem = describe(image, taps, question, found)
+    return make_plan(problem, question.threads, most, question.strategy, question.method)
 
 
-# ``typed``: True and 1.0 are not 1
-_cached_plan = lru_cache(maxsize=512, typed=True)(_plan)
+_cached_plan = lru_cache(maxsize=512)(_plan)
 
 
 def _launches(stage: Stage, threads: int) -> int:
@@ -96,7 +127,7 @@ def _launches(stage: Stage, threads: int) -> int:
     return max(1, math.ceil(work * slowness / (threads * LAUNCH_WORK)))
 
 
-def is_small(image: tuple[int, ...], taps: tuple[int, ...]) -> bool:
+def is_small(image: Shape, taps: Shape) -> bool:
     """Whether one thread is enough, so that nobody need count cores."""
     return math.prod(image) * (2 * math.prod(taps) + PIXEL_WORK) < SERIAL_WORK
 

@@ -1,6 +1,7 @@
 """A plan in words: what is computed, how, why so and how long it should take."""
 
 import math
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..codegen import machine
@@ -13,13 +14,27 @@ from .stages import stages
 if TYPE_CHECKING:
     from .plan import Plan
 
+if TYPE_CHECKING:
+    from .plan import Plan
 
-def explain(plan: "Plan") -> str:
-    """The plan in full, one fact a line."""
+
+def as_text(facts: dict[str, str]) -> str:
+    """One fact a line."""
+    return "\n".join(f"{name:<10} {text}" for name, text in facts.items())
+
+
+def as_table(facts: dict[str, str]) -> str:
+    """One fact a row, as HTML."""
+    rows = (f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in facts.items())
+    return f"<table>{''.join(rows)}</table>"
+
+
+def facts(plan: "Plan") -> dict[str, str]:
+    """The plan in full."""
     problem = plan.problem
     method, strategy = plan.stage.method, STRATEGIES[plan.strategy]
     sizes = [stop - start for start, stop in plan.bands]
-    lines = {
+    return {
         "problem": f"{problem}{_reflection(problem)}",
         "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
         "sums in": _sums(plan),
@@ -38,7 +53,6 @@ def explain(plan: "Plan") -> str:
         "machine": f"{8 * machine.VECTOR_BYTES}-bit vectors, {machine.VECTOR_REGISTERS} of them"
         f"{'' if machine.HAS_FMA else ', no fused multiply-add'}",
     }
-    return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
 
 
 def _first_line(thing: Any) -> str:

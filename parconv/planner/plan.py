@@ -5,38 +5,32 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..methods.kernels import Taps
 from ..problem import maps
-from ..problem.bands import joined
 from ..problem.door import as_array
 from ..problem.dtypes import Array, DType, kernel_dtype, quietly, real
+from ..problem.filter import Filter, filter_of
 from ..problem.lazily import lazily
-from ..problem.outer import Filter
 from ..problem.problem import Problem
-from ..problem.traits import key_of
 from ..runtime import arrays, ceilings
 from ..runtime.crew import Terms
-from ..runtime.outputs import new_output
-from ..runtime.strategies import STRATEGIES
-from ..runtime.strategies.work import Work
-from . import skipping
-from .excerpts import excerpt, run_band
-from .explain import explain
+from . import ready, skipping
+from .bound import Bound
+from .explain import as_table, as_text, facts
 from .prediction import Prediction, usual_seconds
 from .stage import Stage
 from .stages import stages
 from .wisdom import Wisdom
 
-KEPT_BYTES = 1 << 12  # of a prepared filter that a plan keeps: there may be hundreds of plans
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """How one convolution is computed.
 
-    Made by `parconv.plan2d`; ``plan(f)`` runs it, ``print(plan)`` is one line, ``plan.explain()``
-    tells all.
+    Made by `parconv.plan2d`; ``plan(f)`` runs it, ``plan.bind(f, out)`` is a call without
+    arguments, ``print(plan)`` one line, ``plan.explain()`` tells all.
 
     Attributes
     ----------
@@ -68,7 +62,7 @@ class Plan:
     launch: int
     eager: bool = True
     wisdom: Wisdom | None = None
-    g: Any = field(default=None, repr=False, compare=False)  # the caller's filter, if it is known
+    filter: Filter | None = field(default=None, repr=False, compare=False)  # where it is known
 
     def __getstate__(self) -> dict[str, Any]:
         """What was decided, and the filter: compiled code and prepared taps are found again."""
@@ -76,107 +70,118 @@ class Plan:
 
     # --- run ---
 
-    def __call__(self, f: Any, out: Array | None = None) -> Array:
+    def __call__(self, f: ArrayLike, out: Array | None = None) -> Array:
         """Convolve ``f``, an image of the planned shape and dtype, with the plan's filter."""
-        if self.taps is None:
+        taps = self.taps
+        if taps is None:
             raise ValueError("the plan was made from a filter's shape: pass the filter to plan2d")
         return self.run(
-            f if type(f) is np.ndarray else as_array("f", f, self.problem.axes),
-            self.taps,
-            out,
+            f if type(f) is np.ndarray else as_array("f", f, self.problem.axes), taps, out
         )
 
-    def run(self, f: Array, taps: Any, out: Array | None) -> Array:
+    def bind(self, f: Array, out: Array) -> Bound:
+        """The call ``plan(f, out)`` without arguments, for one that is made again and again.
+
+        Parameters
+        ----------
+        f : ndarray
+            An image of the planned shape and dtype.  Each call reads what it holds by then.
+        out : ndarray
+            Where each call puts the result.
+
+        Returns
+        -------
+        callable
+            ``bound()`` fills ``out`` and returns it.  Arrays are checked here, once: it keeps both
+            alive, and neither may change its shape, strides or dtype.  As a plan it may be called
+            by several threads, all of which fill ``out``; it cannot be pickled.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import parconv
+        >>> f, out = np.ones((4, 4), np.float32), np.empty((2, 2), np.float32)
+        >>> call = parconv.plan2d(f, np.ones((3, 3))).bind(f, out)
+        >>> float(call().sum())
+        36.0
+        >>> f *= 2
+        >>> float(call().sum())
+        72.0
+        """
+        return ready.bind(self, f, out)
+
+    def run(self, f: Array, taps: Taps, out: Array | None) -> Array:
         """Check the arrays against the problem, then let the strategy fill the output."""
-        problem = self.problem
-        if f.shape != problem.image or f.dtype != problem.image_dtype:
-            f = arrays.check_image(f, problem.image, problem.image_dtype)
+        shape, kind, new, out_shape, out_kind, lift = self._ends
+        if f.shape != shape or f.dtype != kind:
+            f = arrays.check_image(f, shape, kind)
         if out is None:
-            result = plain = new_output(problem.shape, problem.dtype)
+            result: Array = new()
+            plain = result
+            easy = f.flags.aligned
+        elif arrays.are_easy(f, out, out_shape, out_kind):
+            result, plain, easy = out, out, True
         else:
-            result, (f, plain) = out, arrays.check_output(out, f, problem.shape, problem.dtype)
+            result, (f, plain) = out, arrays.check_output(out, f, out_shape, out_kind)
+            easy = arrays.is_plain(f, plain)
         if taps.limit is not None:
             arrays.check_range(f, taps.limit)
-        if self._planar and arrays.is_plain(f, plain):
-            self._fill(f[None], taps, plain[None])
-        else:
-            where = problem.map_axes, problem.channels
-            target = arrays.writable(plain, *where)
-            source = arrays.planes(maps.with_channels(problem, arrays.readable(f)), *where)
-            self._fill(source, taps, target)
-            arrays.deliver(target, plain, *where)
+        if easy and lift is not None:
+            run, work, fill, layout = self.shared
+            if lift:
+                f, plain = f[lift], plain[lift]
+            run(work, (f, taps.values, fill, plain, layout))
+            if taps.given is not None:
+                skipping.hold(self, f, taps.given, plain)
+        elif self.bands:
+            self._convert(f, taps, plain)
         return result
 
-    def _fill(self, source: Array, taps: Taps, target: Array) -> None:
-        """Planes or maps of the result from those of the image, by the rule of zero taps."""
+    def _convert(self, f: Array, taps: Taps, out: Array) -> None:
+        """Run on what the kernel can see of the arrays, or on copies."""
+        problem = self.problem
+        where = problem.map_axes, problem.channels
+        target = arrays.writable(out, *where)
+        source = arrays.planes(maps.with_channels(problem, arrays.readable(f)), *where)
         self.compute(source, taps, target)
-        if taps.given is not None and not skipping.is_in_order(self.problem, source, target):
-            skipping.mend(self, source, taps.given, target)
+        if taps.given is not None:
+            skipping.hold(self, source, taps.given, target)
+        arrays.deliver(target, out, *where)
 
     def compute(self, source: Array, taps: Taps, target: Array) -> None:
-        """The same as the method's kernel has it."""
+        """Fill planes or maps as the method's kernel has it, whatever it does to zero taps."""
         self.stage.run(self._execute, source, taps.values, target)
 
-    def with_filter(self, g: Filter) -> "Plan":
-        """The plan with a copy of its filter, prepared: ready to be called."""
-        kept = g.copy()
-        if isinstance(kept, np.ndarray):
-            kept.flags.writeable = False
-        plan = replace(self, g=kept)
+    def with_filter(self, g: Any) -> "Plan":
+        """The plan with its filter, prepared: ready to be called."""
+        plan = replace(self, filter=filter_of(g))
         assert plan.taps is not None  # refused here, not in the first call, if it must be
         return plan
 
     @lazily
-    def taps(self) -> Any:
+    def taps(self) -> Taps | None:
         """The filter as the method's kernel reads it; None for a plan without."""
-        if self.g is None:
-            return None
-        taps = self.prepare(self.g)
-        return taps if skipping.has_zeros(self.g) else taps._replace(given=None)
+        return None if self.filter is None else self.prepare(self.filter)
 
-    def prepare(self, g: Filter) -> Any:
-        """The filter as the method's kernel reads it; a small one is kept for the next call."""
+    def prepare(self, g: Any) -> Taps:
+        """A filter as the method's kernel reads it, once for all plans of one problem."""
         if not self.bands:
             return Taps(np.empty(0))
-        if g.ndim > 2:  # telling whether it is the last one takes as long
-            taps = self.stage.prepare(maps.filter_of(self.problem, g))
-            return taps._replace(given=g) if self._can_tell else taps
-        key = key_of(g)
-        for known, taps in self._last:
-            if known == key:
-                return taps
+        found = filter_of(g)
+        return found.form((self.method, self.problem), partial(self._prepared, found))
+
+    def _prepared(self, g: Filter) -> Taps:
         taps = self.stage.prepare(maps.filter_of(self.problem, g))
-        if self._can_tell and skipping.has_zeros(g):
-            taps = taps._replace(given=g.copy())
-        if taps.values.nbytes <= KEPT_BYTES:
-            self._last[:] = [(key, taps)]
-        return taps
-
-    @lazily
-    def _can_tell(self) -> bool:
-        """Whether an image may show what zero taps are; banks are searched for them afterwards."""
-        return skipping.can_tell(self.stage.inner, self.stage.method)
-
-    @lazily
-    def _last(self) -> list[Any]:
-        """The filter prepared last, and its key: one pair, or none."""
-        return []
+        tells = skipping.can_tell(self.stage.inner, self.stage.method) and g.has_zeros
+        return taps._replace(given=g) if tells else taps
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
-        if not self.bands:
-            return
-        run, work, fill, layout = self._shared
+        run, work, fill, layout = self.shared
         run(work, (source, taps, fill, target, layout))
 
     @lazily
-    def _planar(self) -> bool:
-        """Whether image and output are single planes of types that compiled code knows."""
-        problem = self.problem
-        return (
-            problem.map_axes == (0, 1)
-            and len(problem.image) == 2
-            and all(kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype))
-        )
+    def _ends(self) -> tuple[Any, ...]:
+        return ready.ends(self)
 
     @lazily
     def stage(self) -> Stage:
@@ -184,7 +189,7 @@ class Plan:
         return stages(self.problem)[self.method]
 
     @lazily
-    def _summed(self) -> Problem:
+    def summed(self) -> Problem:
         """The problem that the method sees, in the type that it sums in."""
         problem = self.stage.inner
         kind = self.stage.method.sums(problem)
@@ -193,32 +198,15 @@ class Plan:
     @lazily
     def kernels(self) -> Any:
         """The method's compiled code for the problem's types."""
-        problem = self._summed
+        problem = self.summed
         return self.stage.method.kernels(
             kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
         )
 
     @lazily
     @quietly
-    def _shared(self) -> tuple[Any, Work, Array, Array]:
-        """What every run of this plan shares."""
-        problem, method = self._summed, self.stage.method
-        table = np.array(self.bands, np.int64).reshape(-1, 2)
-        table.flags.writeable = False
-        work = Work(
-            kernels=self.kernels,
-            remote=partial(run_band, self.method, problem),
-            excerpt=partial(excerpt, self.method, problem),
-            bands=self.bands,
-            runs=joined(self.bands),
-            table=table,
-            threads=self.threads,
-            launch=self.launch,
-            terms=self.terms,
-            workspace=method.workspace(problem),
-            element=self.sums,
-        )
-        return STRATEGIES[self.strategy].run, work, method.fill(problem), method.layout(problem)
+    def shared(self) -> ready.Shared:
+        return ready.shared(self)
 
     @property
     def terms(self) -> Terms:
@@ -231,18 +219,19 @@ class Plan:
     @property
     def sums(self) -> DType:
         """The real type that sums are formed in."""
-        return real(self._summed.compute)
+        return real(self.summed.compute)
 
     @property
     def workspace(self) -> int:
         """Bytes beyond image and output: the scratch of all threads, and float16 as float32."""
-        problem = self.problem
-        if not self.bands:
-            return 0
-        copies = arrays.copied_bytes(problem.image, problem.image_dtype)
-        copies += arrays.copied_bytes(problem.shape, problem.dtype)
-        scratch = self.stage.method.workspace(self._summed) * self.sums.itemsize
-        return int(scratch * self.threads + copies + self.stage.extra_bytes)
+        return ready.workspace(self) if self.bands else 0
+
+    def __repr__(self) -> str:
+        return f"<Plan: {self}>"
+
+    def _repr_html_(self) -> str:
+        """A table of what `explain` tells, for notebooks."""
+        return as_table(facts(self))
 
     def __str__(self) -> str:
         bands = f"{len(self.bands)} band{'s' * (len(self.bands) > 1)}"
@@ -269,4 +258,4 @@ class Plan:
 
     def explain(self) -> str:
         """The plan in full, one fact a line."""
-        return explain(self)
+        return as_text(facts(self))

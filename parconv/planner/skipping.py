@@ -15,7 +15,7 @@ import numpy as np
 
 from ..methods import methods_for
 from ..problem.dtypes import FLOAT32, Array, quietly
-from ..problem.outer import LARGEST, Filter, Outer
+from ..problem.filter import Filter
 from ..problem.problem import Problem
 from ..problem.traits import PLAIN
 from .stages import fastest
@@ -32,13 +32,10 @@ def can_tell(problem: Problem, method: Any) -> bool:
     return problem.zero_taps == "keep" or not method.selects(problem)
 
 
-def has_zeros(g: Filter) -> bool:
-    """Whether a filter has; an `Outer` too large to be written out counts as one without."""
-    if not isinstance(g, Outer):
-        return bool((g == 0).any())
-    if g.shape[0] * g.shape[1] > LARGEST:
-        return False
-    return len(g.rows) > 1 or not (g.rows.all() and g.columns.all())
+def hold(plan: Any, source: Array, g: Filter, target: Array) -> None:
+    """Hold what a run has filled to the rule; planes or maps, as the plan's kernel sees them."""
+    if not is_in_order(plan.problem, source, target):
+        mend(plan, source, g, target)
 
 
 def is_in_order(problem: Problem, source: Array, target: Array) -> bool:
@@ -55,9 +52,7 @@ def is_in_order(problem: Problem, source: Array, target: Array) -> bool:
 
 @quietly
 def mend(plan: Any, source: Array, g: Filter, target: Array) -> None:
-    """Hold an output to the rule; planes or maps, as the plan's kernel sees them."""
-    if not has_zeros(g):
-        return
+    """Fill the output anew by the rule."""
     _convolve_finite(plan, source, g, target)
     weights = np.asarray(g)
     taken = np.ones_like(weights, bool) if plan.problem.zero_taps == "keep" else weights != 0
@@ -132,7 +127,7 @@ def _convolve_finite(plan: Any, source: Array, g: Filter, target: Array) -> None
     finite, beyond = source.copy(order="K"), plan.problem.cval
     finite[~np.isfinite(finite)] = 0
     problem = replace(plan.problem, cval=beyond if np.isfinite(beyond) else 0)
-    clean = replace(plan, problem=problem, g=None)
+    clean = replace(plan, problem=problem, filter=None)
     clean.compute(finite, clean.prepare(g), target)
 
 
@@ -154,9 +149,8 @@ def _by_whom(plan: Any, problem: Problem) -> Any:
     method = fastest(problem)
     bands = methods_for(problem)[method].bands(problem, max(len(plan.bands), plan.threads))
     threads = min(plan.threads, len(bands))
-    return replace(
-        plan, problem=problem, method=method, threads=threads, bands=bands, launch=threads, g=None
-    )
+    own = replace(plan, problem=problem, method=method, threads=threads, bands=bands)
+    return replace(own, launch=threads, filter=None)
 
 
 def _put(target: Array, places: Array | bool, value: complex) -> None:

@@ -7,8 +7,8 @@ from types import ModuleType
 from ..methods import obstacle
 from ..methods.kernels import Taps
 from ..problem.dtypes import Array, quietly
+from ..problem.filter import Filter
 from ..problem.lazily import lazily
-from ..problem.outer import Filter
 from ..problem.problem import Problem
 
 Execute = Callable[[Array, Array, Array], None]  # one run of a method: (image, taps, result)
@@ -59,7 +59,7 @@ class Stage:
         return 0
 
     @quietly
-    def prepare(self, g: Filter) -> Taps:
+    def prepare(self, g: Filter | Array) -> Taps:
         """The filter as the method reads it."""
         prepared: Taps = self.method.prepare(self.inner, g)
         return prepared

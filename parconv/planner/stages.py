@@ -19,8 +19,8 @@ from ..methods.kernels import Taps
 from ..methods.usual import bank_of
 from ..problem import maps
 from ..problem.dtypes import Array, quietly, real
+from ..problem.filter import Filter
 from ..problem.lazily import lazily
-from ..problem.outer import Filter
 from ..problem.problem import Problem
 from .stage import Execute, Stage
 
@@ -94,9 +94,9 @@ class Columns(_Complex):
         return (self.rounds - 1) * result
 
     @quietly
-    def prepare(self, g: Filter) -> Taps:
+    def prepare(self, g: Filter | Array) -> Taps:
         """The filter's halves as the method reads them, a line each."""
-        halves = [g]
+        halves: list[Filter | Array] = [g]
         if self.rounds == 2:
             whole = np.asarray(g) if self.problem.reflect else np.conj(np.asarray(g))
             halves = [whole.real, whole.imag]
@@ -151,7 +151,7 @@ class Channels(_Complex):
         image = math.prod(self.inner.maps[1:]) * self.inner.dtype.itemsize
         return max(1, machine.L2_BYTES // 2 // max(1, image))
 
-    def prepare(self, g: Filter) -> Taps:
+    def prepare(self, g: Filter | Array) -> Taps:
         """The real layer's filters as the method reads them."""
         filters, *sizes = np.shape(g)
         grouped = np.reshape(np.asarray(g), (bank_of(self.problem).groups, -1, *sizes))

@@ -10,7 +10,7 @@ import numpy as np
 
 from .banks import Shape, weights
 from .dtypes import Array
-from .outer import Filter
+from .filter import Filter
 from .problem import Problem
 
 
@@ -25,7 +25,7 @@ def with_channels(problem: Problem, f: Array) -> Array:
     return np.expand_dims(f, bank.axes[0]) if bank and not bank.summed else f
 
 
-def filter_of(problem: Problem, g: Filter) -> Filter:
+def filter_of(problem: Problem, g: Filter) -> Filter | Array:
     """The caller's filter as methods are given it: the part of one that counts.
 
     Several are (filters, channels, rows, columns), as a correlation multiplies with them.

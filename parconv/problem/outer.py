@@ -4,21 +4,23 @@ Such a filter of 8001 x 8001 taps is 16002 numbers.  Only a method that wants it
 builds it in two dimensions.
 """
 
+from hashlib import sha256
 from typing import Any, NoReturn
 
 import numpy as np
 
 from .door import as_array
 from .dtypes import FLOAT32, FLOAT64, INT64, Array, DType, fits_float32
+from .filter import Filter
 from .lazily import lazily
-from .products import MOST_PRODUCTS, Products, given, products
-from .traits import EXACT_BITS, Found, Traits, differences_in, is_mean, part_of, total, traits_of
+from .products import MOST_PRODUCTS, Products, given
+from .traits import EXACT_BITS, Found, Traits, differences_in, is_mean, part_of, total
 
 SMALL = 1 << 16  # taps in two dimensions, among which differences are looked for
 LARGEST = 1 << 24  # taps in two dimensions: a slip of the pen must not ask for gigabytes
 
 
-class Outer:
+class Outer(Filter):
     """A filter that is the outer product of a column and a row, or a sum of two or three such.
 
     Wherever the library takes a filter it takes this one, and answers as it does to the array; but
@@ -54,8 +56,6 @@ class Outer:
            [1., 1., 1., 1.]])
     """
 
-    ndim = 2
-
     def __init__(self, column: Any, row: Any) -> None:
         lines = _lines("column", column), _lines("row", row)
         counts = tuple(len(line) for line in lines)
@@ -69,6 +69,7 @@ class Outer:
         for line in (self.columns, self.rows):
             line.flags.writeable = False
         self.shape = self.columns.shape[1], self.rows.shape[1]
+        self._key = None
         if self.dtype == INT64 and self.total.bit_length() > 63:
             raise ValueError("column and row have products beyond int64: pass them as floats")
 
@@ -92,29 +93,49 @@ class Outer:
         """Some of its rows and columns."""
         return Outer(self.columns[:, index[0]], self.rows[:, index[1]])
 
+    @lazily
+    def has_zeros(self) -> bool:
+        """Whether a tap is 0; one of too many taps to be written out counts as one without."""
+        if self.shape[0] * self.shape[1] > LARGEST:
+            return False
+        return len(self.rows) > 1 or not (self.rows.all() and self.columns.all())
+
     def __mul__(self, number: float) -> "Outer":
         """As many times it."""
         return Outer(self.columns * number, self.rows)
 
-    def copy(self) -> "Outer":
-        """Itself: nobody can change it."""
-        return self
-
-    def tobytes(self) -> bytes:
-        """What tells it from others of its shape and dtype; as long as no array's."""
-        return b"Outer" + self.columns.tobytes() + self.rows.tobytes()
+    def factors(self, count: int, kind: DType) -> tuple[Array, Array] | None:
+        """Columns and rows, if they are so many."""
+        return (self.columns, self.rows) if len(self.columns) == count else None
 
     def __reduce__(self) -> Any:
         return Outer, (self.columns, self.rows)
 
     @property
     def nbytes(self) -> int:
-        return self.columns.nbytes + self.rows.nbytes
+        """Of the factors, and of the taps where they are kept."""
+        kept = self.__dict__.get("taps")
+        return self.columns.nbytes + self.rows.nbytes + (0 if kept is None else kept.nbytes)
+
+    def digest(self) -> str:
+        """What tells it from others of its shape and dtype, none of which is an array."""
+        return sha256(b"Outer" + self.columns.tobytes() + self.rows.tobytes()).hexdigest()
 
     @lazily
     def total(self) -> int:
         """Of integers: at least the sum of the taps' absolute values."""
         return sum(total(c) * total(r) for c, r in zip(self.columns, self.rows, strict=True))
+
+    @lazily
+    def taps(self) -> Array:
+        """Those in two dimensions, read-only, kept for whoever asks again."""
+        return self.new_taps()
+
+    def new_taps(self) -> Array:
+        """The same, kept by nobody."""
+        taps = np.asarray(self)
+        taps.flags.writeable = False
+        return taps
 
     @lazily
     def found(self) -> Found:
@@ -171,26 +192,3 @@ def _lines(name: str, value: Any) -> Array:
 
 def _refuse(name: str, why: str) -> NoReturn:
     raise ValueError(f"{name} {why}: pass real numbers, or np.outer(column, row) in place of both")
-
-
-# --- where either kind of filter may come --------------------------------------------------------
-
-Filter = Array | Outer
-
-
-def as_filter(g: Any) -> Filter:
-    """The filter a caller passed, in one of its two forms; or TypeError."""
-    return g if isinstance(g, Outer) else as_array("g", g)
-
-
-def found_in(g: Filter) -> Found:
-    """The part that matters, and its traits."""
-    return g.found if isinstance(g, Outer) else traits_of(g)
-
-
-def factors_of(g: Filter, count: int, kind: DType) -> tuple[Array, Array]:
-    """Columns and rows of so many products; ValueError where they are not the filter."""
-    found = (g.columns, g.rows) if isinstance(g, Outer) else products(g, count, kind)
-    if found is None or len(found[0]) != count:
-        raise ValueError("g is not the filter that was planned for: plan again")
-    return found

@@ -36,6 +36,7 @@ from .dtypes import (
 )
 from .geometry import lead_of_part, placed
 from .lazily import lazily
+from .question import Question
 from .shown import shown
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
 
@@ -199,42 +200,32 @@ class Problem:
 def describe(
     f: tuple[tuple[int, ...], Any],
     g: tuple[tuple[int, ...], Any],
+    question: Question,
     found: Found = UNKNOWN,
-    *,
-    reflect: bool,
-    mode: str = "valid",
-    boundary: Any = "constant",
-    cval: complex = 0,
-    padding: Any = None,
-    origin: Any = 0,
-    axes: Any = (-2, -1),
-    stride: Any = 1,
-    dilation: Any = 1,
-    groups: int = 1,
-    dtype: Any = None,
-    accumulate: Any = None,
-    tolerance: Any = None,
-    zero_taps: Any = "skip",
 ) -> Problem:
     """The `Problem` for an image and a filter given as ``(shape, dtype)``, or an exception.
 
     ``found`` is what `traits_of` found in the filter's values.
     """
+    mode, padding, reflect = question.mode, question.padding, not question.correlate
     (image, f_type), (given, g_type) = f, g
     image_dtype, filter_dtype = check_dtype("f", f_type), check_dtype("g", g_type)
-    plane_axes = check_axes(axes, image)
-    taps, bank = check_bank(given, groups, image, plane_axes)
+    plane_axes = check_axes(question.axes, image)
+    taps, bank = check_bank(given, question.groups, image, plane_axes)
     check_mode(mode)
-    check_choice("zero_taps", zero_taps, ZERO_TAPS)
-    borders, value = check_boundary(boundary), check_cval(cval, image_dtype)
+    check_choice("zero_taps", question.zero_taps, ZERO_TAPS)
+    borders, value = check_boundary(question.boundary), check_cval(question.cval, image_dtype)
     if "constant" not in borders or (mode == "valid" and padding is None):
         value = 0  # nobody meets it
-    compute, result = _types(image_dtype, filter_dtype, dtype, accumulate, found[1], value)
+    compute, result = _types(image_dtype, filter_dtype, question, found[1], value)
     value = check_exact(value) if compute.kind == "i" else value
-    steps, holes = check_positive("stride", stride), check_positive("dilation", dilation)
+    steps, holes = (
+        check_positive("stride", question.stride),
+        check_positive("dilation", question.dilation),
+    )
     sizes = image[plane_axes[0]], image[plane_axes[1]]
     spans = holes[0] * (taps[0] - 1) + 1, holes[1] * (taps[1] - 1) + 1
-    shift = check_origin(origin, spans, mode, padding)
+    shift = check_origin(question.origin, spans, mode, padding)
     lead, full = placed(mode, padding, sizes, spans, shift, reflect)
     if padding is not None:
         mode = f"padding {shown(padding)}"
@@ -253,20 +244,21 @@ def describe(
         image, given, part.size or taps, plane_axes, image_dtype, filter_dtype, compute, result,
         reflect, mode, borders, value, (lead[0], lead[1] * channels),
         (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels,
-        part, found[1].within(real(compute)), bank, check_tolerance(tolerance),
-        zero_taps,
+        part, found[1].within(real(compute)), bank, check_tolerance(question.tolerance),
+        question.zero_taps,
     )  # fmt: skip
 
 
 def _types(
-    f: DType, g: DType, dtype: Any, accumulate: Any, traits: Traits, cval: complex
+    f: DType, g: DType, question: Question, traits: Traits, cval: complex
 ) -> tuple[DType, DType]:
     """(compute, result): sums in a type that holds the taps and the constant.
 
     A fraction beside an integer image is summed in floating point where that is what comes out.
     """
+    dtype = question.dtype
     inexact = dtype is not None and check_dtype("dtype", dtype).kind in "fc"
     weights = FLOAT64 if inexact and g.kind in "biu" and not is_whole(cval) else g
-    compute, result = compute_and_result(f, weights, dtype, accumulate)
+    compute, result = compute_and_result(f, weights, dtype, question.accumulate)
     narrow = traits.wide or not fits_float32(abs(cval))
     return (wider(compute) if narrow else compute), result

@@ -4,8 +4,6 @@ Knows no image and no problem.
 """
 
 import math
-from collections.abc import Callable
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +14,6 @@ from .products import Products, fewest_products
 
 EXACT_BITS = 53  # of an integer filter's sum, so that float64 holds its products
 SPARSE = 3  # fewer taps than one in so many: the others are left out
-# What is known of filters takes 9 MiB at most: of so many, each with a key and facts so large.
-# A digest costs more than a copy of few bytes: 0.8 against 0.6 microseconds at 500 (Zen 3 VM,
-# 2026-11); of 8 MB it takes 9 ms.
-REMEMBERED, KEY_BYTES, FOUND_BYTES = 64, 1 << 12, 1 << 17
 
 
 class Part(NamedTuple):
@@ -117,42 +111,9 @@ def traits_of(g: Array) -> Found:
     if g.size == 0 or g.ndim < 2 or g.dtype.kind not in "biufc":
         return UNKNOWN  # refused later
     if g.ndim > 2:
-        members = recalled(g, _members) if g.ndim == 3 else ()
+        members = _members(g) if g.ndim == 3 else ()
         return WHOLE, Traits(bits=_most_bits(g), wide=_is_wide(g), bank=members)
-    found: Found = recalled(g, _found)
-    return found
-
-
-_known: dict[Any, Any] = {}
-
-
-def recalled(g: Array, find: Callable[[Array], Any]) -> Any:
-    """What was found in a filter, when it was looked for before."""
-    key = find, key_of(g)
-    found = _known.get(key)
-    return _remembered(key, find(g)) if found is None else found
-
-
-def key_of(g: Any) -> Any:
-    """What tells filters apart, arrays or their factors; it keeps none alive."""
-    if g.nbytes <= KEY_BYTES or not isinstance(g, np.ndarray):
-        return g.dtype, g.shape, g.tobytes()
-    return g.dtype, g.shape, sha256(np.ascontiguousarray(g).data).digest()
-
-
-def _remembered(key: Any, found: Any) -> Any:
-    if _bytes_of(found) <= FOUND_BYTES:
-        if len(_known) >= REMEMBERED:
-            _known.clear()
-        _known[key] = found
-    return found
-
-
-def _bytes_of(found: Any) -> int:
-    """Of what was found, that grows with a filter."""
-    if isinstance(found, tuple):
-        return sum(map(_bytes_of, found))
-    return len(found) if isinstance(found, bytes) else 0
+    return _found(g)
 
 
 @quietly

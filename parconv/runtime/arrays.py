@@ -21,6 +21,23 @@ def check_image(f: Array, shape: tuple[int, ...], dtype: DType) -> Array:
     return f.astype(dtype)
 
 
+# Of an array's flags, as NumPy numbers them: asked for one by one each takes 0.1 microseconds.
+_WHOLE, _OWN, _ALIGNED, _WRITABLE = 0x0003, 0x0004, 0x0100, 0x0400
+_GIVEN, _TAKEN = _OWN | _ALIGNED, _OWN | _ALIGNED | _WRITABLE
+
+
+def are_easy(f: Array, out: Any, shape: tuple[int, ...], dtype: DType) -> bool:
+    """Whether both are what most are: `check_output` would take them, and `is_plain` is true.
+
+    Arrays of their own memory have no part of one another's; those whole in either order have
+    their elements apart.
+    """
+    if type(out) is not np.ndarray or out.dtype is not dtype or out.shape != shape or out is f:
+        return False
+    given, taken = f.flags.num, out.flags.num
+    return bool(taken & _WHOLE and taken & _TAKEN == _TAKEN and given & _GIVEN == _GIVEN)
+
+
 def check_output(out: Any, f: Array, shape: tuple[int, ...], dtype: DType) -> tuple[Array, Array]:
     """Refuse an output that cannot hold the result.
 

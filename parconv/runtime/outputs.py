@@ -7,7 +7,9 @@ serves the next of its size.
 import math
 import weakref
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +34,12 @@ def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
     if nbytes > _ADDRESSES:  # NumPy would speak of dimensions
         raise MemoryError(f"the result of shape {shape} needs {nbytes:,} bytes")
     return _kept.take(nbytes).view(dtype).reshape(shape)
+
+
+def outputs_of(shape: tuple[int, ...], dtype: DType) -> Callable[[], Array]:
+    """`new_output` for one shape and dtype, which looks but once whether that is small."""
+    small = math.prod(shape) * dtype.itemsize < _HUGE_PAGE
+    return partial(np.empty if small else new_output, shape, dtype)
 
 
 def on_page(nbytes: int) -> Array:

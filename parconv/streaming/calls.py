@@ -1,16 +1,18 @@
 """The calls: describe the source, plan its chunks, run them."""
 
 import os
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, Unpack, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from ..api import plan2d
+from ..api import Spec
 from ..planner import choice as planner
-from ..problem.outer import as_filter
+from ..problem.filter import filter_of
+from ..problem.question import PLANS, PlanOptions, check_keywords, spelled
 from .memory import usual
 from .newfile import NewFile
 from .overlap import check_apart
@@ -21,10 +23,28 @@ from .run import Progress, fill, results
 from .sinks import Sink, array_sink
 from .sources import opened, source_of
 
+Target = TypeVar("Target")  # what takes the result, and is returned
 
+
+@overload
 def stream(
-    source: Any, g: Any, out: Any = None, *, memory: int | None = None,
-    progress: Progress | None = None, resume: bool = True, **question: Any,
+    source: Any, g: ArrayLike, out: None = None, *, memory: int | None = None,
+    progress: Progress | None = None, resume: bool = True, **options: Unpack[PlanOptions],
+) -> Iterator[NDArray[Any]]: ...  # fmt: skip
+@overload
+def stream(
+    source: Any, g: ArrayLike, out: str | os.PathLike[str], *, memory: int | None = None,
+    progress: Progress | None = None, resume: bool = True, **options: Unpack[PlanOptions],
+) -> np.memmap[Any, Any]: ...  # fmt: skip
+@overload
+def stream(
+    source: Any, g: ArrayLike, out: Target, *, memory: int | None = None,
+    progress: Progress | None = None, resume: bool = True, **options: Unpack[PlanOptions],
+) -> Target: ...  # fmt: skip
+@spelled()
+def stream(
+    source: Any, g: ArrayLike, out: Any = None, *, memory: int | None = None,
+    progress: Progress | None = None, resume: bool = True, **options: Unpack[PlanOptions],
 ) -> Any:  # fmt: skip
     """Convolve what does not fit in memory, from files or an iterable, into a file.
 
@@ -60,7 +80,7 @@ def stream(
         kill or a loss of power all but about the last 64 MiB, so that smaller results begin anew.
         The same call means the same filter, question and ``memory``, and a source file that was not
         changed; other sources are read again, and only chunks that have changed are computed.
-    **question
+    **options
         Every other keyword of `plan2d`: ``mode``, ``boundary``, ``axes``, ``dtype``, ``threads``,
         ``method``, ``correlate`` and so on; ``axes`` are those of an iterable's items.
 
@@ -95,14 +115,14 @@ def stream(
     >>> float(largest)
     891.0
     """
-    _check_keywords(question)
+    check_keywords(options, PLANS)
     _check_progress(progress)
     _check_filter(g)
-    limit, g = _limit(memory), as_filter(g)
+    limit, g = _limit(memory), filter_of(g, lasting=True)
     out = check_target(out) if isinstance(out, str | os.PathLike) else out
-    source = opened(source, question.get("axes"))
+    source = opened(source, options.get("axes"))
     check_apart(source, out)
-    found = source_of(source, g, question)
+    found = source_of(source, g, options)
     with ExitStack() as stack:
         stack.callback(found.close)
         plan = plan_for(found.question, found.items, limit, whole=found.whole)
@@ -114,8 +134,13 @@ def stream(
         return fill(sink, found, plan, progress, resume)
 
 
+@spelled()
 def plan_stream(
-    source_or_spec: Any, g: Any, *, memory: int | None = None, **question: Any
+    source_or_spec: Any,
+    g: ArrayLike | Spec,
+    *,
+    memory: int | None = None,
+    **options: Unpack[PlanOptions],
 ) -> StreamPlan:
     """Decide how `stream` would work, without computing anything.
 
@@ -127,7 +152,7 @@ def plan_stream(
         The source of a stream, but no iterator, or its shape and dtype.
     g : array_like or (shape, dtype)
         The filter, or its shape and dtype.
-    memory, **question
+    memory, **options
         As for `stream`.
 
     Returns
@@ -145,15 +170,15 @@ def plan_stream(
     >>> plan.memory < 150_000_000
     True
     """
-    _check_keywords(question)
+    check_keywords(options, PLANS)
     _check_filter(g)
     if hasattr(source_or_spec, "__next__"):
         raise TypeError("source is an iterator, which a look would change: pass (shape, dtype)")
     if not planner.is_spec(source_or_spec):
-        found = source_of(opened(source_or_spec, question.get("axes")), g, question)
+        found = source_of(opened(source_or_spec, options.get("axes")), g, options)
         return plan_for(found.question, found.items, _limit(memory), whole=found.whole)
     shape, dtype = planner.check_spec("source", source_or_spec)
-    asked = Question(shape, dtype, g, question)
+    asked = Question(shape, dtype, g, options)
     items = shape[0] if asked.batched else 1
     return plan_for(asked, items, _limit(memory), whole=False)
 
@@ -170,15 +195,6 @@ def _limit(memory: Any) -> int:
     if not isinstance(memory, int | np.integer) or isinstance(memory, bool):
         raise TypeError(f"memory={memory!r}: pass an integer, the most bytes to use, or None")
     return int(memory)
-
-
-def _check_keywords(question: dict[str, Any]) -> None:
-    known = [
-        name for name, it in signature(plan2d).parameters.items() if it.kind is it.KEYWORD_ONLY
-    ]
-    for name, value in question.items():
-        if name not in known:
-            raise TypeError(f"{name}={value!r:.80} is unknown: pass one of {', '.join(known)}")
 
 
 def _check_filter(g: Any) -> None:

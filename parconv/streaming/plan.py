@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..planner.explain import as_table, as_text
 from . import rates
 from .blocks import BUFFERS
 from .cut import Chunk, chunks, most
@@ -15,7 +16,7 @@ from .question import Question
 CHUNK = 1 << 26
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StreamPlan:
     """How a stream is cut into chunks: ``print(plan)`` is one line, ``plan.explain()`` tells all.
 
@@ -99,12 +100,22 @@ class StreamPlan:
         )
         return f"{number} of {what}"
 
+    def __repr__(self) -> str:
+        return f"<StreamPlan: {self}>"
+
+    def _repr_html_(self) -> str:
+        """A table of what `explain` tells, for notebooks."""
+        return as_table(self._facts())
+
     def explain(self) -> str:
         """The plan in full, one fact a line."""
+        return as_text(self._facts())
+
+    def _facts(self) -> dict[str, str]:
         question = self.question
         first = question.plan(next(self.chunks(), Chunk((0, 0))))
         scope = "of each chunk" if self.items is None else "in all"
-        lines = {
+        return {
             "problem": str(question.whole.problem),
             "result": f"{'x'.join(map(str, question.whole.problem.shape))} {first.problem.dtype}",
             "chunks": f"{self._cut}, the next one read and the last one written meanwhile",
@@ -113,7 +124,6 @@ class StreamPlan:
             "files": f"{self.bytes_in:,} bytes read, {self.bytes_out:,} written {scope}",
             "predicted": self._predicted(scope),
         }
-        return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
 
     def _predicted(self, scope: str) -> str:
         computing, files = self.compute_seconds(), self.file_seconds()

@@ -1,14 +1,14 @@
 """What is asked of every chunk: the same convolution, of fewer items or fewer rows."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..api import plan2d
 from ..planner import choice as planner
 from ..planner.plan import Plan
 from ..problem.dtypes import DType
-from ..problem.outer import as_filter
+from ..problem.filter import filter_of
 from ..problem.problem import Problem
 from .cut import Chunk, of_rows, rows_under
 
@@ -36,11 +36,11 @@ class Question:
     """
 
     def __init__(
-        self, shape: Shape, dtype: DType, g: Any, keywords: dict[str, Any], stacked: bool = False
+        self, shape: Shape, dtype: DType, g: Any, keywords: Mapping[str, Any], stacked: bool = False
     ) -> None:
         self.shape, self.dtype, self.stacked = shape, dtype, stacked
-        self.g = g if planner.is_spec(g) else as_filter(g).copy()
-        self._keywords = keywords
+        self.g = g if planner.is_spec(g) else filter_of(g, lasting=True)
+        self._keywords: Mapping[str, Any] = keywords
         self.whole = self._plan(shape)
         self._keywords = {**keywords, "method": self.whole.method}
         self._known: dict[Any, Plan] = {}
@@ -98,8 +98,7 @@ class Question:
         """The plan of a problem that no arguments describe."""
         threads = self._keywords.get("threads")
         strategy = self._keywords.get("strategy", "auto")
-        image, taps = (problem.image, self.dtype), (problem.given, problem.filter_dtype)
-        budget = planner.thread_limit(image, taps, threads)
+        budget = planner.thread_limit(problem.image, problem.given, threads)
         plan = planner.make_plan(problem, threads, budget, strategy, self.whole.method)
         return plan if planner.is_spec(self.g) else plan.with_filter(self.g)
 

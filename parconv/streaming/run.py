@@ -91,7 +91,7 @@ def _head(sink: Kept, source: Source, plan: StreamPlan) -> dict[str, Any]:
         "parconv": [__version__, jit.source_hash()],
         "problem": repr(whole.problem),
         "method": whole.method,
-        "g": hashlib.sha256(g.tobytes()).hexdigest(),
+        "g": g.digest(),
         "chunks": [plan.items, *plan.per_chunk],
         "source": source.stamp,
         "out": sink.identity(),

@@ -67,7 +67,7 @@ class Items:
     whole = True
     stamp = None
 
-    def __init__(self, items: Iterable[Any], g: Any, keywords: dict[str, Any]) -> None:
+    def __init__(self, items: Iterable[Any], g: Any, keywords: Mapping[str, Any]) -> None:
         self._rest, self._axes = iter(items), keywords.get("axes")
         first = self._next()
         if first is None:
@@ -109,7 +109,7 @@ class Items:
         """Nothing: the iterable is the caller's."""
 
 
-def _of_items(item: Array, g: Any, keywords: dict[str, Any]) -> Question:
+def _of_items(item: Array, g: Any, keywords: Mapping[str, Any]) -> Question:
     """Several items are one image with a leading axis, if the filter takes such images."""
     dtype = item.dtype.newbyteorder("=")
     alone = Question(item.shape, dtype, g, keywords, stacked=True)
@@ -132,7 +132,7 @@ def opened(source: Any, axes: Any) -> Any:
     return source
 
 
-def source_of(source: Any, g: Any, keywords: dict[str, Any]) -> Indexed | Items:
+def source_of(source: Any, g: Any, keywords: Mapping[str, Any]) -> Indexed | Items:
     """What a stream reads, by what the caller passed."""
     if not foreign.is_sliced(source):
         return _iterable(source, g, keywords)
@@ -143,7 +143,7 @@ def source_of(source: Any, g: Any, keywords: dict[str, Any]) -> Indexed | Items:
     return Indexed(question, partial(foreign.fetch, source))
 
 
-def _of_array(source: Array, g: Any, keywords: dict[str, Any]) -> Indexed:
+def _of_array(source: Array, g: Any, keywords: Mapping[str, Any]) -> Indexed:
     _check_axes("source", as_array("source", source).shape)
     question = Question(source.shape, check_dtype("source", source.dtype), g, keywords)
     if file := file_of(source, "rb"):
@@ -158,7 +158,7 @@ def _check_axes(name: str, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{name} has shape {shape}: pass images with at least two axes")
 
 
-def _iterable(source: Any, g: Any, keywords: dict[str, Any]) -> Items:
+def _iterable(source: Any, g: Any, keywords: Mapping[str, Any]) -> Items:
     kind = type(source).__name__
     if isinstance(source, Mapping):
         first = next(iter(source), "name")

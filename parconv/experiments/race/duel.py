@@ -84,10 +84,8 @@ def race_row(workload: Entry, threads: int, peers: Sequence[Peer], repeats: int)
     row = line_up(OURS, (other_way, *peers), workload, threads)
     _take_turns(row.entrants, row.out, threads, repeats)
     f, g = workload.arrays()
-    plan = plan2d(
-        f, g, correlate=workload.correlation, threads=threads, strategy=workload.strategy,
-        **workload.question,
-    )  # fmt: skip
+    asked = {"threads": threads, "strategy": workload.strategy, **workload.question}
+    plan = plan2d(f, g, correlate=workload.correlation, **asked)
     limit = before.mean(ceilings.measure(threads))
     results = (*(entrant.result() for entrant in row.entrants), *row.absent)
     return Row(

@@ -87,8 +87,7 @@ class Outcome:
             self.verdict.default_seconds, datetime.now(UTC).date().isoformat(),
             self.subject.plan.method,
         )  # fmt: skip
-        image, taps = (problem.image, problem.image_dtype), (problem.filter, problem.filter_dtype)
-        unasked = planner.thread_limit(image, taps, None)
+        unasked = planner.thread_limit(problem.image, problem.filter, None)
         if chosen.threads <= unasked < self.cores:
             wisdom.remember(problem, unasked, found, spread=self.spread, forced=force)
         return wisdom.remember(problem, self.cores, found, spread=self.spread, forced=force)

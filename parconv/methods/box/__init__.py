@@ -21,8 +21,8 @@ from ...codegen import machine
 from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array
+from ...problem.filter import Filter
 from ...problem.means import scale
-from ...problem.outer import Filter
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
 from ..kernels import Taps, kernels_of

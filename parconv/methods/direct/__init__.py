@@ -19,7 +19,7 @@ from ...codegen import machine
 from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, real
-from ...problem.outer import Filter
+from ...problem.filter import Filter
 from ...problem.problem import Problem
 from ...problem.traits import total
 from ..kernels import Taps, kernels_of
@@ -98,7 +98,7 @@ def _pack_work(problem: Problem) -> int:
 # --- the filter ----------------------------------------------------------------------------------
 
 
-def prepare(problem: Problem, g: Filter) -> Taps:
+def prepare(problem: Problem, g: Filter | Array) -> Taps:
     """The filter in the order in which the tile reads it, read-only."""
     taps = np.asarray(g)
     limit = largest_pixel(problem, taps) if problem.compute.kind == "i" else None

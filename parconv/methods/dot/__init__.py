@@ -17,7 +17,7 @@ from ...codegen import machine
 from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import FLOAT32, Array, DType, kernel_dtype
-from ...problem.outer import Filter
+from ...problem.filter import Filter
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
 from ..kernels import Taps, kernels_of
@@ -152,7 +152,7 @@ def _column(taps: Array) -> Array:
     return fours.view(np.int32).ravel()
 
 
-def prepare(problem: Problem, g: Filter) -> Taps:
+def prepare(problem: Problem, g: Filter | Array) -> Taps:
     """What every sum begins with, then the taps, four in a number, as the tile reads them."""
     given = np.asarray(g)[::-1, ::-1] if problem.reflect else np.asarray(g)
     columns = TOGETHER * _fours(problem)

@@ -35,8 +35,8 @@ from ...codegen import machine
 from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType
+from ...problem.filter import Filter
 from ...problem.means import meant
-from ...problem.outer import Filter
 from ...problem.problem import Problem
 from .. import direct
 from ..kernels import Taps, kernels_of
@@ -112,7 +112,7 @@ def _places(problem: Problem) -> tuple[Array, Array]:
     return rows * problem.dilation[0], columns * problem.dilation[1]
 
 
-def prepare(problem: Problem, g: Filter) -> Taps:
+def prepare(problem: Problem, g: Filter | Array) -> Taps:
     """The filter's spectrum, then the taps as the direct method reads them; read-only."""
     taps = np.asarray(g)
     return Taps(_prepared(problem, taps.dtype.str, taps.tobytes()))

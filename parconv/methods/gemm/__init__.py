@@ -47,7 +47,8 @@ COLUMN_BYTES = 1 << 22
 # There are at least so many units, if that leaves them so many outputs of each filter.
 UNITS, LEAST_OUTPUTS = 8, 64
 # In operations of the direct method, which take as long: a multiplication and addition by OpenBLAS,
-# which has vectors of 32 bytes for most processors;
+# which has vectors of 32 bytes for most processors; (the timings that these were fitted to, Zen 5,
+# 2026-11, were not kept, and nobody measured them elsewhere)
 PRODUCT_WORK = 2.1 * max(1, machine.VECTOR_BYTES // 32)
 # a pixel that is copied, where those of a row lie next to each other and where a stride parts them,
 # and a row of them under one tap;

@@ -22,7 +22,7 @@ from ...codegen import machine
 from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array
-from ...problem.outer import Filter
+from ...problem.filter import Filter
 from ...problem.problem import Problem
 from ..kernels import Taps, kernels_of
 from ..separable import (

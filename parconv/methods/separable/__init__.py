@@ -23,8 +23,8 @@ from ...codegen import machine
 from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array
+from ...problem.filter import Filter
 from ...problem.means import scale, unit
-from ...problem.outer import Filter, factors_of
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
 from ..kernels import Taps, kernels_of
@@ -94,7 +94,10 @@ def prepare(problem: Problem, g: Filter) -> Taps:
 def factors(problem: Problem, g: Filter) -> tuple[Array, Array]:
     """Columns and rows: those of a mean sum pixels, and `scaling` follows."""
     if not problem.mean:
-        return factors_of(g, problem.traits.rank, problem.sums)
+        found = g.factors(problem.traits.rank, problem.sums)
+        if found is None:
+            raise ValueError("g is not the filter that was planned for: plan again")
+        return found
     # powers of two, which keep sums from overflowing
     rows, columns = g.shape
     down = math.ldexp(1, -rows.bit_length())

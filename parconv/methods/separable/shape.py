@@ -103,5 +103,5 @@ def work_of(problem: Problem) -> float:
         for taps, halves in zip(problem.filter, halves_of(problem), strict=True)
     )
     downwards = PACK_WORK + products * (TURN_WORK + tap_y)
-    across_work = (products * tap_x + STORE_WORK) * across
-    return ALL_WORK * height * (downwards * down + across_work)
+    sideways = products * tap_x + STORE_WORK
+    return ALL_WORK * height * (downwards * down + sideways * across)

@@ -49,7 +49,7 @@ def patience() -> float:
 def leader(arrays: tuple[Any, ...], scratch: Any) -> Any:
     """Compiled `code.lead` for kernels of those types."""
     given = (types.int64, *arrays, scratch, BANDS, WORDS, WORDS)
-    return jit.compiled(code.lead, given)
+    return jit.entry(code.lead, given)
 
 
 class Terms(NamedTuple):

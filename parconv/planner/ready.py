@@ -1,0 +1,99 @@
+"""What a plan does once for all runs: the bands' work, what the kernel reads, how arrays go in."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..problem import maps
+from ..problem.bands import joined
+from ..problem.door import as_array
+from ..problem.dtypes import Array, kernel_dtype
+from ..runtime import arrays
+from ..runtime.outputs import outputs_of
+from ..runtime.strategies import STRATEGIES
+from ..runtime.strategies.work import Work
+from .bound import Bound
+from .excerpts import excerpt, run_band
+
+if TYPE_CHECKING:
+    from .plan import Plan
+
+Shared = tuple[Any, Work, Array, Array]  # the strategy, its work, the border's constants, layout
+
+
+def shared(plan: "Plan") -> Shared:
+    """What every run of a plan shares."""
+    problem, method = plan.summed, plan.stage.method
+    table = np.array(plan.bands, np.int64).reshape(-1, 2)
+    table.flags.writeable = False
+    work = Work(
+        kernels=plan.kernels,
+        remote=partial(run_band, plan.method, problem),
+        excerpt=partial(excerpt, plan.method, problem),
+        bands=plan.bands,
+        runs=joined(plan.bands),
+        table=table,
+        threads=plan.threads,
+        launch=plan.launch,
+        terms=plan.terms,
+        workspace=method.workspace(problem),
+        element=plan.sums,
+    )
+    return STRATEGIES[plan.strategy].run, work, method.fill(problem), method.layout(problem)
+
+
+def lift(plan: "Plan") -> tuple[None, ...] | None:
+    """Axes to add before image and output are what the kernel takes; None: it takes others.
+
+    One before a single plane or a single image's channels, none before several in order; of types
+    that compiled code knows.
+    """
+    problem = plan.problem
+    kinds, axes = (problem.image_dtype, problem.dtype), len(problem.image)
+    if not plan.bands or plan.stage.inner is not problem or problem.channels > 1:
+        return None
+    missing = len(maps.of_result(problem)) - axes
+    last = tuple(range(axes - len(problem.map_axes), axes))
+    known = all(kernel_dtype(kind) is kind for kind in kinds)
+    return (None,) * missing if known and problem.map_axes == last and missing in (0, 1) else None
+
+
+def ends(plan: "Plan") -> tuple[Any, ...]:
+    """What a run asks: of the image, for an output, of one that is given; axes to add."""
+    problem = plan.problem
+    new = outputs_of(problem.shape, problem.dtype)
+    given, taken = (problem.image, problem.image_dtype), (problem.shape, problem.dtype)
+    return *given, new, *taken, lift(plan)
+
+
+def bind(plan: "Plan", f: Array, out: Array) -> Bound:
+    """The call ``plan(f, out)`` without arguments, as `Plan.bind` tells."""
+    if plan.taps is None:
+        raise ValueError("the plan was made from a filter's shape: pass the filter to plan2d")
+    if not isinstance(f, np.ndarray):
+        raise TypeError(f"f is a {type(f).__name__}: pass a numpy array, whose changes are seen")
+    problem, image = plan.problem, as_array("f", f, plan.problem.axes)
+    again = partial(plan.run, image, plan.taps, out)
+    if image.dtype != problem.image_dtype or image.shape != problem.image:
+        arrays.check_image(image, problem.image, problem.image_dtype)
+        return Bound(again, image, out)
+    seen, plain = arrays.check_output(out, image, problem.shape, problem.dtype)
+    added = lift(plan)
+    plainly = plan.taps.limit is None and plan.taps.given is None
+    easy = added is not None and plainly and arrays.is_plain(image, plain)
+    if not easy or seen is not image:
+        return Bound(again, image, out)
+    run, work, fill, layout = plan.shared
+    where = (*(added or ()), ...)  # views, whose shapes nobody else changes
+    given = image[where], plan.taps.values, fill, plain[where], layout
+    return Bound(partial(run, work, given), image, out)
+
+
+def workspace(plan: "Plan") -> int:
+    """Bytes beyond image and output of a plan with bands."""
+    problem = plan.problem
+    copies = arrays.copied_bytes(problem.image, problem.image_dtype)
+    copies += arrays.copied_bytes(problem.shape, problem.dtype)
+    scratch = plan.stage.method.workspace(plan.summed) * plan.sums.itemsize
+    return int(scratch * plan.threads + copies + plan.stage.extra_bytes)

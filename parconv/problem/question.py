@@ -1,0 +1,169 @@
+"""What a caller asks by keywords, before anybody has looked at it: names, types and defaults.
+
+`Options` tells type checkers what every call takes as ``**options``, `Question` holds the keywords
+of one call.  Both are the only lists of them; `spelled` shows them to who asks for help.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from inspect import Parameter, Signature, signature
+from typing import Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
+
+from numpy.typing import DTypeLike
+
+from .lazily import lazily
+from .shown import shown
+
+Mode = Literal["valid", "same", "full"]
+Boundary = Literal["constant", "edge", "symmetric", "mirror", "wrap"]
+Strategy = Literal["auto", "serial", "prange", "threads", "joblib"]
+Method = Literal[
+    "auto", "box", "dot", "separable", "passes", "fft", "direct",
+    "depthwise", "planes", "channels", "winograd", "gemm",
+]  # fmt: skip
+ZeroTaps = Literal["skip", "keep"]
+Both = int | tuple[int, int]  # of rows and columns: one for both, or one each
+
+Door = TypeVar("Door", bound=Callable[..., Any])
+
+
+class FilterOptions(TypedDict, total=False):
+    """Keywords of the named filters (`parconv.gaussian`), explained at `parconv.conv2d`."""
+
+    boundary: Boundary | tuple[Boundary, Boundary]
+    cval: complex
+    axes: tuple[int, int]
+    dtype: DTypeLike | None
+    accumulate: DTypeLike | None
+    threads: int | None
+    strategy: Strategy
+    method: Method
+
+
+class Options(FilterOptions, total=False):
+    """Keywords of every convolution, explained at `parconv.conv2d`."""
+
+    mode: Mode
+    padding: Both | tuple[tuple[int, int], tuple[int, int]] | None
+    origin: Both
+    stride: Both
+    dilation: Both
+    groups: int
+    tolerance: float | None
+    zero_taps: ZeroTaps
+
+
+class PlanOptions(Options, total=False):
+    """Keywords of what may plan either operation."""
+
+    correlate: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """The keywords of one call, as they came, with the defaults of those that did not.
+
+    Two questions are equal where all values and their types are: ``True`` is not 1.
+    """
+
+    mode: Any = "valid"
+    boundary: Any = "constant"
+    cval: Any = 0
+    padding: Any = None
+    origin: Any = 0
+    axes: Any = (-2, -1)
+    stride: Any = 1
+    dilation: Any = 1
+    groups: Any = 1
+    dtype: Any = None
+    accumulate: Any = None
+    tolerance: Any = None
+    zero_taps: Any = "skip"
+    threads: Any = None
+    strategy: Any = "auto"
+    method: Any = "auto"
+    correlate: bool = False
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], correlate: bool) -> "Question":
+        """The question of a call; TypeError where calls know no such keyword.
+
+        Examples
+        --------
+        >>> Question.of({"mode": "same"}, correlate=False).mode
+        'same'
+        >>> Question.of({"mod": "same"}, correlate=False)
+        Traceback (most recent call last):
+            ...
+        TypeError: mod='same' is unknown: did you mean mode?
+        """
+        check_keywords(options, CALLS)
+        return cls(**options, correlate=correlate)
+
+    @lazily
+    def _told(self) -> tuple[Any, ...]:
+        return told({name: getattr(self, name) for name in DEFAULTS})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Question) and self._told == other._told
+
+    def __hash__(self) -> int:
+        return hash(self._told)
+
+
+DEFAULTS = {each.name: each.default for each in fields(Question)}
+PLANS = tuple(DEFAULTS)
+CALLS = tuple(name for name in PLANS if name != "correlate")
+FILTERS = tuple(name for name in PLANS if name in FilterOptions.__annotations__)
+ORDER = (*PLANS[: PLANS.index("threads")], "out", *PLANS[PLANS.index("threads") :])
+
+
+def told(options: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Options as a key, which tells types apart as well: hashable where all values are.
+
+    Examples
+    --------
+    >>> told({"stride": 1}) == told({"stride": True})
+    False
+    >>> told({"stride": (1, 2)}) == told({"stride": (True, 2)})
+    False
+    """
+    kinds: tuple[Any, ...] = tuple(map(type, options.values()))
+    if tuple in kinds:
+        kinds += tuple([repr(value) for value in options.values() if type(value) is tuple])
+    return *options.items(), kinds
+
+
+def check_keywords(options: Mapping[str, Any], known: Iterable[str]) -> None:
+    """TypeError for one that no call knows, with what it may have been meant for."""
+    for name, value in options.items():
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            mend = f"did you mean {near[0]}?" if near else f"pass one of {', '.join(known)}"
+            raise TypeError(f"{name}={shown(value)} is unknown: {mend}")
+
+
+def spelled(**defaults: Any) -> Callable[[Door], Door]:
+    """Show every keyword of ``**options`` with its default, in `help` and to `inspect.signature`.
+
+    Without types, which in NumPy's words fill a page.  ``defaults``: those of this call that are
+    not everybody's.
+    """
+    usual = {**DEFAULTS, **defaults}
+
+    def decorate(door: Door) -> Door:
+        own = dict(signature(door).parameters)
+        (options,) = get_args(own.pop("options").annotation)
+        keywords = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=usual[name])
+            for name in get_type_hints(options)
+        ]
+        shown = [each.replace(annotation=Parameter.empty) for each in own.values()]
+        late = [each for each in shown if each.kind is each.KEYWORD_ONLY and each.name in ORDER]
+        listed = sorted([*keywords, *late], key=lambda each: ORDER.index(each.name))
+        early = [each for each in shown if each not in late]
+        door.__signature__ = Signature([*early, *listed])  # type: ignore[attr-defined]
+        return door
+
+    return decorate

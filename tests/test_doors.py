@@ -1,0 +1,198 @@
+"""Distrusts what callers see: keywords and their defaults at every door, plans as they print."""
+
+import copy
+import inspect
+import pickle
+import threading
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+import pytest
+
+import parconv
+from parconv.methods import BANK_METHODS, METHODS
+from parconv.problem import arguments, question
+from parconv.problem.question import DEFAULTS, FilterOptions, Options, PlanOptions
+from parconv.runtime.strategies import STRATEGIES
+
+RNG = np.random.default_rng(5)
+F, G = RNG.random((20, 24), np.float32), RNG.random((3, 3), np.float32)
+DOORS: dict[str, Any] = {
+    **dict.fromkeys(("conv2d", "correlate2d"), Options),
+    **dict.fromkeys(("plan2d", "plan_stream", "stream"), PlanOptions),
+    **dict.fromkeys(
+        ("box", "gaussian", "gaussian_laplace", "laplace", "prewitt", "sobel"), FilterOptions
+    ),
+}
+SECOND = {"gaussian": 1, "gaussian_laplace": 1, "box": 3, "conv2d": G, "correlate2d": G}
+
+
+# --- keywords ------------------------------------------------------------------------------------
+
+
+def test_types_and_defaults_are_of_the_same_keywords() -> None:
+    assert set(get_type_hints(PlanOptions)) == set(DEFAULTS)
+    assert set(question.CALLS) == set(get_type_hints(Options))
+    assert set(question.FILTERS) == set(get_type_hints(FilterOptions))
+
+
+def test_choices_are_those_of_the_tables() -> None:
+    assert set(get_args(question.Method)) == {"auto", *METHODS, *BANK_METHODS}
+    assert set(get_args(question.Strategy)) == {"auto", *STRATEGIES}
+    assert get_args(question.Mode) == arguments.MODES
+    assert get_args(question.Boundary) == arguments.BOUNDARIES
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_every_keyword_is_shown_with_its_default(name: str) -> None:
+    door = getattr(parconv, name)
+    shown = inspect.signature(door).parameters
+    usual = {**DEFAULTS, **({"boundary": "symmetric"} if DOORS[name] is FilterOptions else {})}
+    for keyword in get_type_hints(DOORS[name]):
+        assert shown[keyword].default == usual[keyword]
+        assert shown[keyword].kind is inspect.Parameter.KEYWORD_ONLY
+    assert "options" not in shown
+    assert door.__doc__
+
+
+def test_what_is_documented_is_what_there_is() -> None:
+    told = parconv.conv2d.__doc__ or ""
+    for name in inspect.signature(parconv.conv2d).parameters:
+        assert f"\n    {name} : " in told or f"{name}, " in told or f", {name} : " in told, name
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_unknown_keywords_are_named(name: str) -> None:
+    door = getattr(parconv, name)
+    given = (
+        ((F, SECOND[name]) if name in SECOND else (F,))
+        if name in SECOND or DOORS[name] is FilterOptions
+        else (F[None], G)
+    )
+    with pytest.raises(TypeError, match="boundry='wrap' is unknown: did you mean boundary"):
+        door(*given, boundry="wrap")
+    with pytest.raises(TypeError, match=r"zzz=1 is unknown: pass one of .*boundary"):
+        door(*given, zzz=1)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "box", "sobel"])
+def test_filters_take_no_other_keywords(name: str) -> None:
+    given = (F, SECOND[name]) if name in SECOND else (F,)
+    for keyword in set(DEFAULTS) - set(question.FILTERS):
+        with pytest.raises((TypeError, ValueError), match=keyword):
+            getattr(parconv, name)(*given, **{keyword: "x"})
+
+
+def test_calls_know_no_correlate() -> None:
+    with pytest.raises(TypeError, match="correlate=True is unknown"):
+        parconv.conv2d(F, G, correlate=True)  # type: ignore[call-arg]
+
+
+# --- plans as they print -------------------------------------------------------------------------
+
+
+def test_a_plan_is_one_line_and_a_table() -> None:
+    plans = parconv.plan2d(F, G), parconv.plan_stream(((9, 20, 24), "f4"), G)
+    for plan, kind in zip(plans, (parconv.Plan, parconv.StreamPlan), strict=True):
+        assert isinstance(plan, kind)
+        assert repr(plan) == f"<{kind.__name__}: {plan}>"
+        table = plan._repr_html_()
+        assert table.count("<tr>") == len(plan.explain().splitlines())
+        assert "3x3 -&gt; float32" in table
+
+
+# --- a bound call --------------------------------------------------------------------------------
+
+BOUND: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "plane": (F, G, {}),
+    "planes": (RNG.random((3, 20, 24)), G, {"mode": "same"}),
+    "colour": (RNG.random((20, 24, 3), np.float32), G, {"axes": (0, 1)}),
+    "float16": (F.astype("f2"), G, {}),
+    "bool": (F > 0.5, G, {"dtype": "u1"}),
+    "other bytes": (F.astype(">f4"), G, {}),
+    "turned": (np.asfortranarray(F)[::-1], G, {"boundary": "wrap", "mode": "full"}),
+    "complex": (F + 1j, G, {}),
+    "limit": ((1000 * F).astype("i8"), np.ones((3, 3), int), {}),
+    "bank": (F, RNG.random((4, 3, 3)), {}),
+    "layer": (RNG.random((2, 4, 9, 9), np.float32), RNG.random((5, 4, 3, 3)), {}),
+    "channels last": (RNG.random((2, 9, 9, 4)), RNG.random((5, 4, 3, 3)), {"axes": (1, 2)}),
+    "empty": (F[:0], G, {"mode": "same"}),
+    "threads": (RNG.random((300, 300)), G, {"threads": 2, "strategy": "threads"}),
+}
+
+
+@pytest.mark.parametrize("kind", BOUND)
+def test_a_bound_call_sees_what_its_arrays_hold(kind: str) -> None:
+    f, g, options = BOUND[kind]
+    f = f.copy(order="K")
+    plan = parconv.plan2d(f, g, **options)
+    right = parconv.conv2d(f, g, **options)
+    out = np.full_like(right, 7)
+    call = plan.bind(f, out)
+    assert (out == 7).all()
+    assert call() is out is call.out
+    assert out.tobytes() == right.tobytes()
+    f[...] = f[::-1].copy()
+    out[...] = 9
+    assert call().tobytes() == parconv.conv2d(f, g, **options).tobytes()
+
+
+def test_a_bound_call_may_overlap() -> None:
+    f = F.copy()
+    right = parconv.conv2d(f, G, mode="same")
+    assert parconv.plan2d(f, G, mode="same").bind(f, f)().tobytes() == right.tobytes()
+    assert f.tobytes() == right.tobytes()
+
+
+def test_a_bound_call_keeps_its_arrays_as_they_were() -> None:
+    f, out = RNG.random((1, 3, 20, 24), np.float32), np.empty((1, 2, 18, 22), np.float32)
+    g = RNG.random((2, 3, 3, 3), np.float32)
+    right = parconv.conv2d(f, g)
+    for axes in ((-2, -1), (2, 3)):
+        call = parconv.plan2d(f, g, axes=axes).bind(f, out)
+        out.shape = (36, 22)  # of the array, not of what the call fills
+        call()
+        out.shape = right.shape
+        assert out.tobytes() == right.tobytes()
+        out[...] = 0
+    kept = parconv.plan2d(f, g).bind(f.copy(), np.empty_like(out))
+    assert kept().tobytes() == right.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("f", "out", "kind", "told"),
+    [
+        (F.tolist(), np.empty((18, 22), "f4"), TypeError, "f is a list: pass a numpy array"),
+        (F[1:], np.empty((18, 22), "f4"), ValueError, "f has shape"),
+        (F.astype("f8"), np.empty((18, 22), "f4"), ValueError, "f has dtype float64"),
+        (F, np.empty((18, 21), "f4"), ValueError, "out has shape"),
+        (F, np.empty((18, 22), "f8"), TypeError, "out has dtype float64"),
+        (F, None, TypeError, "out is a NoneType"),
+        (np.ma.masked_array(F), np.empty((18, 22), "f4"), TypeError, "f is a masked array"),
+    ],
+    ids=lambda value: None,
+)
+def test_what_cannot_be_bound(f: Any, out: Any, kind: type[Exception], told: str) -> None:
+    with pytest.raises(kind, match=told):
+        parconv.plan2d(F, G).bind(f, out)
+
+
+def test_a_bound_call_is_not_pickled() -> None:
+    call = parconv.plan2d(F, G).bind(F, np.empty((18, 22), "f4"))
+    for way in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match=r"cannot be pickled.*pickle the plan"):
+            way(call)
+    with pytest.raises(ValueError, match="pass the filter"):
+        parconv.plan2d(F, ((3, 3), "f4")).bind(F, np.empty((18, 22), "f4"))
+
+
+def test_threads_may_call_one_bound_call() -> None:
+    f = RNG.random((64, 64), np.float32)
+    right, out = parconv.conv2d(f, G), np.empty((62, 62), np.float32)
+    call = parconv.plan2d(f, G).bind(f, out)
+    several = [threading.Thread(target=lambda: [call() for _ in range(300)]) for _ in range(4)]
+    for each in several:
+        each.start()
+    for each in several:
+        each.join()
+    assert out.tobytes() == right.tobytes()

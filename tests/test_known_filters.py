@@ -1,0 +1,180 @@
+"""Distrusts what calls remember of filters: never stale, never too much, whatever the layout."""
+
+import gc
+import itertools
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+
+import parconv
+from parconv.planner import choice
+from parconv.problem import filter as known
+from parconv.problem.filter import filter_of
+
+RNG = np.random.default_rng(14)
+F = RNG.random((30, 31), np.float32)
+MAPS = RNG.random((2, 24, 9, 10), np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known() -> None:
+    choice.forget()
+
+
+def count() -> int:
+    return sum(map(len, known._known.values()))
+
+
+def held() -> int:
+    return sum(each.held for several in known._known.values() for each in several)
+
+
+CASES: dict[str, tuple[Any, Any]] = {
+    "small": (F, RNG.random((3, 3), np.float32)),
+    "large": (F, RNG.random((25, 25))),
+    "integers": ((99 * F).astype("u1"), RNG.integers(-9, 9, (5, 5))),
+    "complex": (F, RNG.random((7, 7)) + 1j),
+    "float16": (F, RNG.random((17, 17)).astype("f2")),
+    "bank": (F, RNG.random((40, 3, 3))),
+    "layer": (MAPS, RNG.random((32, 24, 3, 3), np.float32)),
+    "other bytes": (MAPS, RNG.random((32, 24, 3, 3)).astype(">f8")),
+}
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_a_filter_changed_in_place_is_another(kind: str) -> None:
+    """Whichever tap it is, in whatever order its bytes come."""
+    f, g = CASES[kind][0], CASES[kind][1].copy()
+    for turn, at in itertools.product(range(2), (0, g.size // 2, -1)):
+        parconv.conv2d(f, g)
+        g.flat[at] = turn + 3
+        got = parconv.conv2d(f, g)
+        choice.forget()
+        np.testing.assert_array_equal(got, parconv.conv2d(f, g.copy()))
+
+
+def test_back_to_what_it_was() -> None:
+    f, g = CASES["layer"]
+    first, changed = parconv.conv2d(f, g), g.copy()
+    changed[-1, -1, -1, -1] += 1
+    for weights, same in ((changed, False), (g, True), (changed, False), (g, True)):
+        assert (parconv.conv2d(f, weights).tobytes() == first.tobytes()) is same
+
+
+def test_all_layouts_of_equal_taps_are_one_filter() -> None:
+    for _, g in CASES.values():
+        parconv.correlate2d(MAPS if g.ndim == 4 else F, g)
+        mirrored = np.ascontiguousarray(g[..., ::-1])[..., ::-1]
+        for other in (g.copy(), np.asfortranarray(g), mirrored):
+            assert filter_of(other) is filter_of(g)
+
+
+def test_what_differs_is_another_filter() -> None:
+    g = np.arange(6400.0).reshape(80, 80)
+    other = g.copy()
+    other[79, 78] += 1
+    several = [g, other, g.view("i8"), g.reshape(40, 160), g.T, g[:20, :20], g.astype(">f8")]
+    for each in several:
+        parconv.conv2d(np.ones((200, 200)), each)
+    found = [filter_of(each) for each in several]
+    assert len(set(map(id, found))) == len(several) == count()
+    for each, one in zip(several, found, strict=True):
+        np.testing.assert_array_equal(one, each)
+
+
+def test_signs_of_zeros_and_nans_count() -> None:
+    f = np.full((4, 4), -0.0)
+    for size in (2, 12):  # both ways of telling filters apart
+        g = np.zeros((size, size))
+        g[0, 0] = 1
+        f = np.full((size, size), -0.0)
+        for last in (0.0, -0.0, np.nan):
+            g[-1, -1] = last
+            got = parconv.conv2d(f, g)
+            choice.forget()
+            np.testing.assert_array_equal(got, parconv.conv2d(f, g))
+            assert filter_of(g) is filter_of(g.copy())
+
+
+def test_no_more_is_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "MOST_BYTES", 1 << 20)
+    for _ in range(40):
+        parconv.conv2d(MAPS, RNG.random((32, 24, 3, 3), np.float32))
+        assert held() <= known.MOST_BYTES
+    assert 2 < count() < 40
+    for size in range(9, 60):  # of one filter as well
+        parconv.conv2d(np.ones((24, size, size), np.float32), CASES["layer"][1])
+        assert held() <= known.MOST_BYTES
+    right = parconv.conv2d(MAPS, large := RNG.random((300, 24, 9, 9), np.float32))
+    assert large.nbytes > known.MOST_BYTES
+    assert filter_of(large) is not filter_of(large)
+    np.testing.assert_array_equal(parconv.conv2d(MAPS, large), right)
+
+
+def test_no_more_filters_than_allowed() -> None:
+    for number in range(known.MOST_FILTERS + 60):
+        parconv.conv2d(F, np.full((2, 2), number + 1.0))
+    assert count() == known.MOST_FILTERS
+
+
+def test_arrays_are_not_kept_alive() -> None:
+    for g in (np.ones((3, 3)), RNG.random((40, 40)), RNG.random((8, 24, 3, 3))):
+        seen = weakref.ref(given := g.copy())
+        parconv.conv2d(MAPS if g.ndim == 4 else F, given)
+        del given
+        gc.collect()
+        assert seen() is None
+
+
+def test_a_large_plan_keeps_its_own_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "MOST_BYTES", 1 << 10)
+    g = RNG.random((20, 20))
+    plan = parconv.plan2d(F, g)
+    right = plan(F)
+    g[...] = 7
+    np.testing.assert_array_equal(plan.with_filter(plan.filter)(F), right)
+
+
+def test_threads_share_it() -> None:
+    """Forgetting amid calls of others, the same bits all along."""
+    f, weights = MAPS, [RNG.random((16, 24, 3, 3), np.float32) for _ in range(4)]
+    right = [parconv.conv2d(f, g, threads=1).tobytes() for g in weights]
+    wrong: list[int] = []
+
+    def call(first: int) -> None:
+        for turn in range(60):
+            number = (first + turn) % 4
+            if turn % 9 == first:
+                choice.forget()
+            if parconv.conv2d(f, weights[number], threads=1).tobytes() != right[number]:
+                wrong.append(number)
+
+    several = [threading.Thread(target=call, args=(number,)) for number in range(4)]
+    for each in several:
+        each.start()
+    for each in several:
+        each.join()
+    assert not wrong
+
+
+def test_questions_are_told_apart_by_type() -> None:
+    """What is refused is refused again after its equal was answered."""
+    g = np.ones((3, 3), np.float32)
+    for good, bad in (
+        ({"stride": 1}, {"stride": True}),
+        ({"stride": (1, 2)}, {"stride": (1.0, 2)}),
+    ):
+        parconv.conv2d(F, g, **good)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="stride="):
+            parconv.conv2d(F, g, **bad)  # type: ignore[arg-type]
+
+
+def test_wrong_filters_are_not_kept() -> None:
+    for g in (np.ones((3, 3), object), np.ones((0, 3)), np.ones(3), np.ones((3, 3), "U1")):
+        for _ in range(2):
+            with pytest.raises((TypeError, ValueError), match=r"^g "):
+                parconv.conv2d(F, g)
+    assert not count()
