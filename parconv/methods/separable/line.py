@@ -20,7 +20,6 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ...codegen import machine
-from ...codegen.runs import convert_vectors
 from ...codegen.simd import I64, Code, Value, call_once, data_pointer
 
 # Outputs of one block: sums and two windows of as many vectors must fit the register file, and
@@ -251,32 +250,6 @@ def scale_vectors(typing, scratch, at, count, taps, place):  # fmt: skip
         return context.get_dummy_value()
 
     return types.void(scratch, *[types.int64] * 2, taps, types.int64), codegen
-
-
-@intrinsic
-def convert_rows(typing, f, at, step, scratch, target, target_step, rows, columns):  # fmt: skip
-    """Convert rows of neighbouring elements.
-
-    Vector by vector even where nothing is converted: 4096 x 4096 float32 with 9 x 9 taps, one core:
-    7.1 ms with calls of memcpy, 6.4 so (Zen 5, 2026-11).
-    """
-    signature = types.void(f, *[types.int64] * 2, scratch, *[types.int64] * 4)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if isinstance(f.dtype, types.Complex):  # never reached
-            return context.get_dummy_value()
-        start = data_pointer(context, builder, f, args[0], args[1])
-        end = data_pointer(context, builder, scratch, args[3], args[4])
-        kinds = f.dtype, scratch.dtype
-        with cgutils.for_range(builder, args[6], intp=I64) as loop:
-            row, target = (
-                builder.gep(pointer, [builder.mul(loop.index, step)])
-                for pointer, step in ((start, args[2]), (end, args[5]))
-            )
-            convert_vectors(context, builder, kinds, row, target, args[7])
-        return context.get_dummy_value()
-
-    return signature, codegen
 
 
 @intrinsic
