@@ -5,9 +5,10 @@
 
 from ...codegen import jit, machine
 from ...codegen.borders import source_index
-from ...codegen.elements import read, write
+from ...codegen.elements import read
 from ...codegen.layout import Layout
-from ...codegen.runs import convert_run, has_runs
+from ...codegen.packing import aligned_after, store
+from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
 from .window import BOTH, ENTER, LEAVE, slide, windows
 
@@ -30,12 +31,11 @@ def _deliver(out, taps, layout, scratch, base, source, plane, row):
     flat, lanes, width = has_runs(out), layout[L.lanes], layout[L.columns_out]
     spare = base + layout[L.rows_at]
     sums = spare + (source - spare) % (PAGE // scratch.itemsize)
-    lines_at = machine.CACHE_LINE // out.itemsize
-    line = max(lanes, lines_at)
+    line = max(lanes, machine.CACHE_LINE // out.itemsize)
     target = plane * (out.strides[0] // out.itemsize) + row * (out.strides[1] // out.itemsize)
     begin, end = 0, 0
     if flat and layout[L.large]:
-        begin = min(-(out.ctypes.data // out.itemsize + target) % lines_at, width)
+        begin = min(aligned_after(out, target, machine.CACHE_LINE), width)
         end = begin + (width - begin) // line * line
     # Edges come last, since their stores wait for memory: 15x15 10 ms the other way round, 8 so.
     for first, last, past in ((begin, end, target + begin), (0, begin, -1), (end, width, -1)):
@@ -47,12 +47,7 @@ def _deliver(out, taps, layout, scratch, base, source, plane, row):
         )  # fmt: skip
         if past >= 0:
             continue
-        if flat:
-            convert_run(scratch, sums + first, out, target + first, last - first)
-        else:
-            for column in range(first, last):
-                value = scratch[sums + column]
-                write(out, (plane, row, column), value, scratch.dtype.type(0))
+        store(scratch, sums + first, 0, out, flat, (plane, row), first, last - first)
 
 
 @jit.jit()

@@ -10,6 +10,7 @@ side by side take `last` instead.
 """
 
 from ...codegen import jit, machine
+from ...codegen.packing import copy
 from ...codegen.runs import convert_run
 from ...codegen.simd import store_fence
 from .last import all_channels, side_by_side
@@ -57,13 +58,10 @@ def _copy(f, layout, scratch, base, b, c, y, height):
     """The rows that results from ``y`` on need, as far as they exist, between zeros."""
     flat, first = _flat(f), y * layout[L.stride] - layout[L.lead_y]
     stop = min(first + (height - 1) * layout[L.stride] + layout[L.size], layout[L.rows_in])
-    for row in range(max(first, 0), stop):
-        target = base + layout[L.copy_at] + (row - first) * layout[L.copy_row] + layout[L.copy_lead]
-        if flat:
-            convert_run(f, _element(f, b, c, row), scratch, target, layout[L.columns_in])
-        else:
-            for x in range(layout[L.columns_in]):
-                scratch[target + x] = f[b, c, row, x]
+    begin, step = max(first, 0), layout[L.copy_row]
+    target = base + layout[L.copy_at] + (begin - first) * step + layout[L.copy_lead]
+    rows, columns = (begin, 1, max(stop - begin, 0)), (0, 1, layout[L.columns_in])
+    copy(f, flat, (b, c), rows, columns, scratch, (target, step, 0))
 
 
 @jit.jit()

@@ -11,18 +11,9 @@ the copy.
 import numpy as np
 
 from ...codegen import jit, machine
-from ...codegen.borders import source_column, source_index
-from ...codegen.elements import read, write
 from ...codegen.layout import Layout
-from ...codegen.runs import (
-    convert_rows,
-    convert_run,
-    has_complex_runs,
-    has_runs,
-    join_runs,
-    lies_flat,
-    split_run,
-)
+from ...codegen.packing import aligned_after, fetch, rows_alike, runs, store
+from ...codegen.runs import has_complex_runs, has_runs, lies_flat
 from ...codegen.simd import store_fence
 from .rows import tile_rows
 from .tile import CONVERT, PREFETCH, ROWS, STREAM
@@ -39,123 +30,46 @@ L = Layout(
 
 
 @jit.jit()
-def _packed_index(n, gathered, outputs, taken, stride, dilation):
-    """Input index, from the block's first, of the n-th packed one; -1 if no output wants it.
-
-    Gathered: ``outputs`` for each tap, of which the first ``taken`` are wanted.
-    """
-    if not gathered:
-        return n
-    tap, output = n // outputs, n % outputs
-    return tap * dilation + output * stride if output < taken else -1
-
-
-@jit.jit()
-def _packed_row(layout, n, y, height):
-    """Image row that the n-th packed row holds: -1 for the constant, -2 where none is wanted."""
-    index = _packed_index(
-        n, layout[L.gather_rows], layout[L.block], height, layout[L.stride_y], layout[L.dilation_y]
-    )
-    if index < 0:
-        return -2
-    top = y * layout[L.stride_y] - layout[L.lead_y]
-    return source_index(top + index, layout[L.rows_in], layout[L.border_y])
-
-
-@jit.jit()
 def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
     """Everything that outputs ``[y, y + height) x [x, x + width)`` need, border applied.
 
     Packed rows lie ``step`` elements apart.
 
     Densely packed with a column stride s, a row is s phases (every s-th pixel), each contiguous;
-    of a complex image come first all real parts, then all imaginary ones.
+    of a complex image come first all real parts, then all imaginary ones.  Gathered, an axis has
+    the pixels of all outputs for each tap.
     """
-    size, stride, phase = layout[L.columns_in], layout[L.stride_x], layout[L.phase_step]
-    left = x * stride - layout[L.lead_x]
-    scattered = layout[L.gather_columns]
-    rows = (height - 1) * layout[L.stride_y] + layout[L.span_y]
+    stride_y, stride_x = layout[L.stride_y], layout[L.stride_x]
+    top, left = y * stride_y - layout[L.lead_y], x * stride_x - layout[L.lead_x]
+    part_step = layout[L.part_step] if layout[L.parts] > 1 else 0
+    # blocks of an axis: how many, indices from one to the next, and elements of scratch
+    down, rows, step_y = (1, 0, 0), (height - 1) * stride_y + layout[L.span_y], 1
     if layout[L.gather_rows]:
-        rows = layout[L.taps_y] * layout[L.block]
-    columns = (width - 1) * stride + layout[L.span_x]
-    first = min(max(-left, 0), columns)
-    last = max(min(size - left, columns), first)
-    if scattered:
-        columns, first, last = layout[L.taps_x] * layout[L.panel], 0, 0
-        stride = 1
-    flat, parted = stride == 1 and has_runs(f), stride == 1 and has_complex_runs(f)
-    plane_at, image_row = plane * (f.strides[0] // f.itemsize), f.strides[1] // f.itemsize
-    top, parts = y * layout[L.stride_y] - layout[L.lead_y], layout[L.parts]
-    plain = layout[L.gather_rows] == 0 and top >= 0 and top + rows <= layout[L.rows_in]
-    if plain and flat:
-        source = plane_at + top * image_row + left + first
-        convert_rows(f, source, image_row, scratch, first, step, rows, last - first)
-    for y_in in range(0 if plain and flat else rows):
-        row = top + y_in if plain else _packed_row(layout, y_in, y, height)
-        if row == -2:
-            continue
-        if parted and row >= 0 and last > first:
-            source, at = plane_at + row * image_row + left + first, y_in * step + first
-            split_run(f, source, scratch, at, at + layout[L.part_step], last - first)
-            continue
-        for part in range(parts):
-            at = part * layout[L.part_step] + y_in * step
-            if row < 0:
-                for column in range(columns):
-                    scratch[at + column // stride + column % stride * phase] = fill[part]
-            elif flat and last > first:
-                source = plane_at + row * image_row + left + first
-                convert_run(f, source, scratch, at + first, last - first)
-            else:
-                for column in range(first, last):
-                    value = read(f, (plane, row, left + column), part, scratch)
-                    scratch[at + column // stride + column % stride * phase] = value
-    # column by column: one look at the border's rule serves a whole column
-    for outside in range(columns - (last - first)):
-        column = outside if outside < first else outside + last - first
-        index = _packed_index(
-            column, scattered, layout[L.panel], width, layout[L.stride_x], layout[L.dilation_x]
-        )
-        if index < 0:
-            continue
-        pixel = source_column(left + index, size, layout[L.channels], layout[L.border_x])
-        at = column // stride + column % stride * phase
-        if plain and parts == 1:
-            for y_in in range(rows):
-                value = read(f, (plane, top + y_in, pixel), 0, scratch) if pixel >= 0 else fill[0]
-                scratch[at + y_in * step] = value
-            continue
-        for y_in in range(rows):
-            row = top + y_in if plain else _packed_row(layout, y_in, y, height)
-            if row == -2:
-                continue
-            for part in range(parts):
-                target = part * layout[L.part_step] + at + y_in * step
-                if row >= 0 and pixel >= 0:
-                    scratch[target] = read(f, (plane, row, pixel), part, scratch)
-                else:
-                    scratch[target] = fill[part]
+        down = layout[L.taps_y], layout[L.dilation_y], layout[L.block] * step
+        rows, step_y = height, stride_y
+    across, last = (stride_x, 1, layout[L.phase_step]), (width - 1) * stride_x + layout[L.span_x]
+    if layout[L.gather_columns]:
+        across = layout[L.taps_x], layout[L.dilation_x], layout[L.panel]
+    for n in range(down[0]):
+        axis_y = top + n * down[1], step_y, rows, layout[L.rows_in], 1, layout[L.border_y]
+        for m in range(across[0]):
+            columns = width if layout[L.gather_columns] else (last - m + stride_x - 1) // stride_x
+            fetch(
+                f, runs(f), (plane,), axis_y,
+                (left + m * across[1], stride_x, columns, layout[L.columns_in], layout[L.channels],
+                 layout[L.border_x]),
+                fill, scratch, (n * down[2] + m * across[2], step, part_step), True, True,
+            )  # fmt: skip
 
 
 @jit.jit()
 def _finish(out, layout, scratch, plane, y, height, x, width):
     """Convert and store results that tiles left in scratch."""
-    flat = layout[L.passes] == 1 and has_runs(out)
-    paired = layout[L.passes] == 2 and has_complex_runs(out)
     second = ROWS * layout[L.panel] * (layout[L.passes] - 1)
-    out_at, out_row = plane * (out.strides[0] // out.itemsize) + x, out.strides[1] // out.itemsize
+    flat = has_complex_runs(out) if second else has_runs(out)
     for row in range(height):
         at = layout[L.results_at] + row * layout[L.panel]
-        if flat:
-            convert_run(scratch, at, out, out_at + (y + row) * out_row, width)
-        elif paired:
-            join_runs(scratch, at, at + second, out, out_at + (y + row) * out_row, width)
-        else:
-            for column in range(width):
-                real, imaginary = scratch[at + column], scratch[at + second + column]
-                if second == 0:
-                    imaginary = scratch.dtype.type(0)
-                write(out, (plane, y + row, x + column), real, imaginary)
+        store(scratch, at, second, out, flat, (plane, y + row), x, width)
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
@@ -175,15 +89,12 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     # a strip is packed anyway or they bypass the caches.  Microseconds with / without (Zen 5,
     # 2026-11): 48 x 102 at 7x7 2.4, 1.8; 1024 x 1024 at 3x3 142, 142, with a border 154, 180.
     left, right = layout[L.left], layout[L.right]
-    rows_alike = (
-        out.strides[0] % machine.VECTOR_BYTES == 0 and out.strides[1] % machine.VECTOR_BYTES == 0
-    ) and out.itemsize >= scratch.itemsize  # narrower results fill no vector
-    whole = machine.VECTOR_BYTES // out.itemsize
-    aligns = rows_alike and (left > 0 or layout[L.large])
-    misaligned = (out.ctypes.data // out.itemsize + left) % whole if aligns else 0
-    skip = whole - misaligned if misaligned else 0
+    alike = rows_alike(out, machine.VECTOR_BYTES)
+    alike = alike and out.itemsize >= scratch.itemsize  # narrower results fill no vector
+    whole, aligns = machine.VECTOR_BYTES // out.itemsize, alike and (left > 0 or layout[L.large])
+    skip = aligned_after(out, left, machine.VECTOR_BYTES) if aligns else 0
     into_caches = prefetch + convert
-    streams = layout[L.large] and rows_alike and machine.FILLS_LINES
+    streams = layout[L.large] and alike and machine.FILLS_LINES
     flags = into_caches + STREAM if streams else into_caches
     begin, vectors = left + skip, (right - left - skip) // lanes
     if vectors < 1:
@@ -240,7 +151,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     continue
                 step = min(layout[L.panel], (from_left if inner and x < from_left else columns) - x)
                 width = max(step, lanes) if inner else step
-                packed_flags = flags if (misaligned + x - left) % whole == 0 else into_caches
+                packed_flags = flags if (x - left - skip) % whole == 0 else into_caches
                 # tiles fetch what the panel on the right will want, or the block below
                 later = layout[L.panel] * step_x
                 if x + width >= columns:

@@ -13,6 +13,7 @@ from ...codegen import jit
 from ...codegen.borders import source_column, source_index
 from ...codegen.elements import read
 from ...codegen.layout import Layout
+from ...codegen.packing import aligned_after, rows_alike, within
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
 from .rows import copy_bytes, deliver
@@ -45,12 +46,14 @@ def _inner(f, fill, layout, skip):
 
 @jit.jit()
 def _pack(f, fill, layout, cells, plane, y, first, last, x, width):
-    """Rows ``[first, last)`` of those under outputs from (y, x) on, ``width`` of them a row."""
+    """Rows ``[first, last)`` of those under outputs from (y, x) on, ``width`` of them a row.
+
+    Apart from `packing.fetch`: pixels stay bytes, and signed ones are flipped on the way.
+    """
     size, border, rows = layout[L.columns_in], layout[L.border_x], layout[L.rows_in]
     top, left = y - layout[L.lead_y], x - layout[L.lead_x]
     columns = width + layout[L.span_x] - 1
-    begin = min(max(-left, 0), columns)
-    end = max(min(size - left, columns), begin)
+    begin, end = within((left, 1, columns, size))
     constant, flip = np.uint8(fill[CONSTANT]), np.uint8(fill[FLIP])
     image_row, flat, step = f.strides[1] // f.itemsize, has_runs(f), layout[L.row_step]
     plane_at = plane * (f.strides[0] // f.itemsize) + left + begin
@@ -83,11 +86,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     cells, flat, size, line = scratch.view(np.uint8), has_runs(out), out.itemsize, WIDTH
     plane_bytes, row_bytes, panel_bytes = out.strides[0], out.strides[1], layout[L.panel] * size
     # aligned stores begin `skip` columns further on
-    alike = plane_bytes % line == 0 and row_bytes % line == 0
-    stream = STREAM if layout[L.large] and alike else 0
+    stream = STREAM if layout[L.large] and rows_alike(out, line) else 0
     prefetch = PREFETCH if layout[L.large] else 0
-    misaligned = out.ctypes.data % line // size if stream else 0
-    skip = line // size - misaligned if misaligned else 0
+    skip = aligned_after(out, 0, line) if stream else 0
+    misaligned = line // size - skip if skip else 0
     left, right = _inner(f, fill, layout, skip) if flat else (0, 0)
     while start < stop:
         plane, y = start // layout[L.rows_out], start % layout[L.rows_out]

@@ -7,8 +7,9 @@ import numpy as np
 
 from ...codegen import jit, machine
 from ...codegen.borders import source_column, source_index
-from ...codegen.elements import read, write
+from ...codegen.elements import read
 from ...codegen.layout import Layout
+from ...codegen.packing import store, within
 from ...codegen.runs import convert_run, has_runs, lies_flat
 from ...codegen.simd import store_fence
 from .empty import clear_empty, count_zeros
@@ -41,8 +42,7 @@ def _place(layout, tile):
     nx, ny, columns = layout[L.tiles_x], layout[L.tiles_y], layout[L.needed_x]
     row = tile // nx
     left = tile % nx * layout[L.step_x] - layout[L.lead_x]
-    first = min(max(-left, 0), columns)
-    last = max(min(layout[L.columns_in] - left, columns), first)
+    first, last = within((left, 1, columns, layout[L.columns_in]))
     return row // ny, row % ny * layout[L.step_y] - layout[L.lead_y], left, first, last
 
 
@@ -255,12 +255,8 @@ def _deliver(out, layout, scratch, base, tiles, start, stop):
             target = plane * out_plane + (y + index) * out_row + x
             if stream:
                 stream_row(scratch, at, out, target, width, AHEAD * out_row)
-            elif runs:
-                convert_run(scratch, at, out, target, width)
             else:
-                for column in range(width):
-                    value = scratch[at + column]
-                    write(out, (plane, y + index, x + column), value, scratch.dtype.type(0))
+                store(scratch, at, 0, out, runs, (plane, y + index), x, width)
 
 
 @jit.jit()

@@ -47,6 +47,9 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
     """Everything that rows ``[y, y + height)`` of some images need, border applied.
 
     ``rim``: whether columns outside the image are to be written, which a constant needs only once.
+
+    Apart from `packing.fetch`, with which the kernel took 8 % longer to compile and a layer of
+    3 channels of 112 x 112 with every second output 4 % more time (Zen 3 VM, 2026-11).
     """
     channels, sy, sx = layout[L.inputs], layout[L.stride_y], layout[L.stride_x]
     length, row_step = layout[L.length_x], layout[L.length_x] * layout[L.tracks_x]

@@ -10,9 +10,9 @@ turned back and stored.  Rows that a dilation separates are walked one phase aft
 """
 
 from ...codegen import jit, machine
-from ...codegen.borders import CONSTANT, source_column, source_index
-from ...codegen.elements import read, write
+from ...codegen.borders import CONSTANT, source_column
 from ...codegen.layout import Layout
+from ...codegen.packing import fetch, store
 from ...codegen.runs import convert_run, has_runs
 from ..separable.line import RUN, line, scale_vectors
 from ..separable.turn import turn
@@ -24,24 +24,6 @@ L = Layout(
     "before", "after", "constants_at", "block_at", "sums_at", "rows_at", "rows_step",
     "panel_at", "panel_step", "turned_at", "strip_step", "product_step", "end",
 )  # fmt: skip
-
-
-@jit.jit()
-def _pack(f, fill, layout, scratch, at, plane, y, rows, x, columns):
-    """``rows`` rows from row ``y`` on, a dilation apart, of ``columns`` pixels from ``x`` on."""
-    flat, image_row = has_runs(f), f.strides[1] // f.itemsize
-    first = plane * (f.strides[0] // f.itemsize) + x
-    for n in range(rows):
-        row = source_index(y + n * layout[L.dilation_y], layout[L.rows_in], layout[L.border_y])
-        target = at + n * layout[L.panel_step]
-        if row < 0:
-            for column in range(columns):
-                scratch[target + column] = fill[0]
-        elif flat:
-            convert_run(f, first + row * image_row, scratch, target, columns)
-        else:
-            for column in range(columns):
-                scratch[target + column] = read(f, (plane, row, x + column), 0, scratch)
 
 
 @jit.jit()
@@ -71,10 +53,14 @@ def _down(f, taps, fill, layout, scratch, base, plane, y, height):
     lanes = layout[L.lanes]
     block, panel = base + layout[L.block_at], base + layout[L.panel_at]
     first = base + layout[L.turned_at] + layout[L.before] * lanes
-    rows = height + layout[L.taps_y] - 1
+    rows, flat = height + layout[L.taps_y] - 1, has_runs(f)
+    step, border = layout[L.dilation_y], layout[L.border_y]
+    down = y - layout[L.lead_y], step, rows, layout[L.rows_in], 1, border
     for x in range(0, layout[L.columns_in], layout[L.tile]):
         columns = min(layout[L.tile], layout[L.columns_in] - x)
-        _pack(f, fill, layout, scratch, panel, plane, y - layout[L.lead_y], rows, x, columns)
+        across = x, 1, columns, layout[L.columns_in], 1, layout[L.border_x]
+        target = panel, layout[L.panel_step], 0
+        fetch(f, flat, (plane,), down, across, fill, scratch, target, True, True)
         for column in range(0, columns, lanes):
             for strip in range((height + lanes - 1) // lanes):
                 for product in range(layout[L.products]):
@@ -132,15 +118,9 @@ def _across(taps, layout, scratch, base, strip):
 def _store(out, layout, scratch, base, plane, y, height):
     """Convert and store rows of sums."""
     flat, width = has_runs(out), layout[L.columns_out]
-    first, out_row = plane * (out.strides[0] // out.itemsize), out.strides[1] // out.itemsize
     for n in range(height):
         at, row = base + layout[L.rows_at] + n * layout[L.rows_step], y + n * layout[L.dilation_y]
-        if flat:
-            convert_run(scratch, at, out, first + row * out_row, width)
-        else:
-            for column in range(width):
-                value = scratch[at + column]
-                write(out, (plane, row, column), value, scratch.dtype.type(0))
+        store(scratch, at, 0, out, flat, (plane, row), 0, width)
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):

@@ -9,10 +9,9 @@ another, so that the rows of a ring are neighbours in it.
 """
 
 from ...codegen import jit, machine
-from ...codegen.borders import source_column, source_index
-from ...codegen.elements import read, write
 from ...codegen.layout import Layout
-from ...codegen.runs import convert_rows, convert_run, has_runs
+from ...codegen.packing import aligned_after, fetch, rows_alike, store
+from ...codegen.runs import convert_run, has_runs
 from ...codegen.simd import store_fence
 from .line import RUN, fetch_lines, line, scale_vectors
 from .turn import STREAM, deliver, turn
@@ -27,52 +26,12 @@ L = Layout(
 
 
 @jit.jit()
-def _pack(f, fill, layout, scratch, at, plane, y, rows, x, columns, inside):
-    """``rows`` rows from row ``y`` on, a dilation apart, of ``columns`` pixels from ``x`` on.
-
-    ``inside``: only those pixels that lie outside the image.
-    """
-    size, step = layout[L.columns_in], layout[L.dilation_y]
-    first = min(max(-x, 0), columns)
-    last = max(min(size - x, columns), first)
-    flat = has_runs(f)
-    plane_at, image_row = plane * (f.strides[0] // f.itemsize), f.strides[1] // f.itemsize
-    for n in range(0 if inside else rows):
-        row = source_index(y + n * step, layout[L.rows_in], layout[L.border_y])
-        target = at + n * layout[L.ring_step]
-        if row < 0:
-            for column in range(columns):
-                scratch[target + column] = fill[0]
-        elif flat:
-            source = plane_at + row * image_row + x + first
-            convert_run(f, source, scratch, target + first, last - first)
-        else:
-            for column in range(first, last):
-                scratch[target + column] = read(f, (plane, row, x + column), 0, scratch)
-    # column by column: one look at the border's rule serves a whole column
-    for outside in range(columns - (last - first)):
-        column = outside if outside < first else outside + last - first
-        pixel = source_column(x + column, size, layout[L.channels], layout[L.border_x])
-        for n in range(rows):
-            row = source_index(y + n * step, layout[L.rows_in], layout[L.border_y])
-            if row >= 0:
-                value = fill[0] if pixel < 0 else read(f, (plane, row, pixel), 0, scratch)
-                scratch[at + n * layout[L.ring_step] + column] = value
-
-
-@jit.jit()
 def _finish(out, layout, scratch, base, plane, y, height, x, width):
     """Convert and store rows of sums."""
     flat = has_runs(out)
-    out_at, out_row = plane * (out.strides[0] // out.itemsize) + x, out.strides[1] // out.itemsize
     for n in range(height):
         at, row = base + layout[L.rows_at] + n * layout[L.rows_step], y + n * layout[L.dilation_y]
-        if flat:
-            convert_run(scratch, at, out, out_at + row * out_row, width)
-        else:
-            for column in range(width):
-                value = scratch[at + column]
-                write(out, (plane, row, x + column), value, scratch.dtype.type(0))
+        store(scratch, at, 0, out, flat, (plane, row), x, width)
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
@@ -84,13 +43,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     turned, ring = base + layout[L.turned_at], base + layout[L.ring_at]
     halo, both = layout[L.taps_y] - 1, layout[L.kept_y] + layout[L.kept_x]
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
-    rows_alike = (
-        out.strides[0] % machine.VECTOR_BYTES == 0 and out.strides[1] % machine.VECTOR_BYTES == 0
-    )
+    alike = rows_alike(out, machine.VECTOR_BYTES)
     # whole vectors of results begin `skip` columns further on
-    vector = machine.VECTOR_BYTES // out.itemsize
-    skip = -(out.ctypes.data // out.itemsize) % vector if rows_alike else 0
-    streamed = STREAM if layout[L.large] and rows_alike and machine.FILLS_LINES else 0
+    skip = aligned_after(out, 0, machine.VECTOR_BYTES) if alike else 0
+    streamed = STREAM if layout[L.large] and alike and machine.FILLS_LINES else 0
     stored, flat = layout[L.pixels] > 0 and has_runs(out), has_runs(f)
     while start < stop:
         plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
@@ -101,8 +57,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         for x in range(0, layout[L.columns_out], layout[L.tile]):
             width = min(layout[L.tile], layout[L.columns_out] - x)
             left, columns = x - layout[L.lead_x], width + layout[L.span_x] - 1
-            first_in = min(max(-left, 0), columns)
-            last_in = max(min(layout[L.columns_in] - left, columns), first_in)
+            across = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
             for y in range(top, min(top + step, bottom)):
                 count = (bottom - y + step - 1) // step
                 packed, place = 0, 0
@@ -114,23 +69,14 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             target = ring + n * layout[L.ring_step]
                             convert_run(scratch, source, scratch, target, columns)
                         place = 0
-                    row, missing = (
-                        y + packed * step - layout[L.lead_y],
-                        first + height + halo - packed,
-                    )
+                    row = y + packed * step - layout[L.lead_y]
+                    missing = first + height + halo - packed
                     at = ring + (packed - first + place) * layout[L.ring_step]
-                    inside = flat and row >= 0 and row + (missing - 1) * step < layout[L.rows_in]
-                    if not inside or first_in > 0 or last_in < columns:
-                        _pack(
-                            f, fill, layout, scratch, at, plane, row, missing, left, columns, inside
-                        )
+                    down = row, step, missing, layout[L.rows_in], 1, layout[L.border_y]
+                    target = at, layout[L.ring_step], 0
+                    fetch(f, flat, (plane,), down, across, fill, scratch, target, True, True)
                     packed += missing
                     source = f_at + row * image_row + left
-                    if inside:
-                        convert_rows(
-                            f, source + first_in, step * image_row, scratch, at + first_in,
-                            layout[L.ring_step], missing, last_in - first_in,
-                        )  # fmt: skip
                     ahead = source + missing * step * image_row
                     fetches = layout[L.large] and flat and packed < halo + count
                     # the column factors over the strip, turned
@@ -179,8 +125,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         else:
                             target, rows_step = base + layout[L.rows_at], layout[L.rows_step]
                             for part in range(0, chunk, lanes):
-                                at = target + column + part
-                                turn(scratch, sums + part * lanes, at, rows_step)
+                                turn(
+                                    scratch, sums + part * lanes, target + column + part, rows_step
+                                )
                     if not whole:
                         _finish(out, layout, scratch, base, plane, row, height, x, width)
     store_fence()

@@ -12,6 +12,7 @@ from ...codegen import jit
 from ...codegen.borders import source_index
 from ...codegen.elements import write
 from ...codegen.layout import Layout
+from ...codegen.packing import within
 from .product import PATCHES as PATCHES_AT_ONCE, VECTORS, multiply
 from .transforms import transform_inputs, transform_outputs
 from .turn import SQUARE_BYTES, copy_in, copy_out, same_kind, turn_in, turn_out
@@ -51,13 +52,15 @@ def _place(array, image, channel, row, column):
 
 @jit.jit()
 def _pack(f, fill, layout, scratch, way, place, channel, used, count):
-    """The inputs of ``count`` patches side by side, ``used`` channels a vector, border applied."""
+    """The inputs of ``count`` patches side by side, ``used`` channels a vector, border applied.
+
+    Apart from `packing.fetch`: what is a pixel there is a vector of channels here.
+    """
     image, y, x = place
     lanes, size, patch = layout[L.lanes], layout[L.columns_in], layout[L.outputs]
     top, left = patch * y - layout[L.lead_y], patch * x - layout[L.lead_x]
     width = patch * (count - 1) + layout[L.inputs]
-    begin = min(max(-left, 0), width)
-    end = max(min(size - left, width), begin)
+    begin, end = within((left, 1, width, size))
     quick = used == lanes and (
         way == COPY or (way == TURN and end - begin >= SQUARE_BYTES // scratch.itemsize)
     )
