@@ -8,9 +8,9 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
+from conftest import BANK_METHODS, METHODS
 
 import parconv
-from parconv.methods import BANK_METHODS, METHODS
 from parconv.problem import arguments, question
 from parconv.problem.question import DEFAULTS, FilterOptions, Options, PlanOptions
 from parconv.runtime.strategies import STRATEGIES

@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import LANES, ROWS
+from conftest import BANK_METHODS, LANES, METHODS, ROWS
 
 import parconv
-from parconv.methods import BANK_METHODS, METHODS
 
 RNG = np.random.default_rng(23)
 # NumPy's own product, of the method "gemm", speaks of NaN.

@@ -7,16 +7,17 @@ apart, of an axis of ``size`` elements, ``channels`` to a pixel, that the image 
 channel.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from . import jit
 from .borders import source_column, source_index
 from .elements import write
+from .emitted import Items, Value, emitted
 from .runs import (
     convert_run,
     convert_vectors,
@@ -25,7 +26,7 @@ from .runs import (
     join_runs,
     split_run,
 )
-from .simd import I64, Value, data_pointer
+from .simd import I64
 
 BYTE = ir.IntType(8).as_pointer()
 
@@ -33,29 +34,22 @@ BYTE = ir.IntType(8).as_pointer()
 # of 6 (Zen 3 VM, 2026-11).
 
 
-def _bytes_to(context: Any, builder: Any, array: Any, value: Value, index: Any) -> Value:
+def _bytes_to(array: Items, index: Sequence[Value]) -> Value:
     """From an array's first element to that of an index."""
-    fields, total = context.make_array(array)(context, builder, value), I64(0)
-    strides = cgutils.unpack_tuple(builder, fields.strides)
+    builder, total = array.builder, I64(0)
+    strides = cgutils.unpack_tuple(builder, array.fields.strides)
     for stride, place in zip(strides, index, strict=True):
         total = builder.add(total, builder.mul(stride, place))
     return total
 
 
-@intrinsic
-def element(typing: Any, array: Any, index: Any) -> Any:
+@emitted(types.int64)
+def element(builder: Any, array: Items, index: Sequence[Value]) -> Value:
     """How many elements from the first that of an index lies, in an array of `runs`.
 
     Without a division: the size of an element is a constant here.
     """
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = cgutils.unpack_tuple(builder, args[1])
-        size = context.get_abi_sizeof(context.get_data_type(array.dtype))
-        total = _bytes_to(context, builder, array, args[0], place)
-        return builder.sdiv(total, I64(size), flags=("exact",))
-
-    return types.int64(array, types.UniTuple(types.int64, array.ndim)), codegen
+    return builder.sdiv(_bytes_to(array, index), I64(array.itemsize), flags=("exact",))
 
 
 @jit.jit(inline="always")
@@ -64,44 +58,35 @@ def runs(array):
     return has_runs(array) or has_complex_runs(array)
 
 
-@intrinsic
-def within(typing: Any, axis: Any) -> Any:
+@emitted(lambda axis: types.UniTuple(types.int64, 2))
+def within(builder: Any, axis: Sequence[Value]) -> Value:
     """Which of an axis' indices lie in the image: [begin, end)."""
+    first, step, count, size = axis[:4]
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        first, step, count, size = cgutils.unpack_tuple(builder, args[0])[:4]
+    def reached(index: Value, least: Value) -> Value:
+        """How many indices lie below that one, at least so many."""
+        found = builder.sub(builder.add(index, builder.sub(step, I64(1))), first)
+        found = builder.sdiv(found, step)
+        found = builder.select(builder.icmp_signed("<", found, count), found, count)
+        return builder.select(builder.icmp_signed(">", found, least), found, least)
 
-        def reached(index: Value, least: Value) -> Value:
-            """How many indices lie below that one, at least so many."""
-            found = builder.sub(builder.add(index, builder.sub(step, I64(1))), first)
-            found = builder.sdiv(found, step)
-            found = builder.select(builder.icmp_signed("<", found, count), found, count)
-            return builder.select(builder.icmp_signed(">", found, least), found, least)
-
-        begin = reached(I64(0), I64(0))
-        pair = begin, reached(size, begin)
-        return context.make_tuple(builder, signature.return_type, pair)
-
-    return types.UniTuple(types.int64, 2)(axis), codegen
+    begin = reached(I64(0), I64(0))
+    return cgutils.pack_array(builder, [begin, reached(size, begin)])
 
 
-@intrinsic
-def put(typing: Any, scratch: Any, at: Any, step: Any, count: Any, value: Any) -> Any:
+@emitted()
+def put(builder: Any, scratch: Items, at: Value, step: Value, count: Value, value: Value) -> None:
     """The same number ``count`` times, ``step`` elements apart."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        target = data_pointer(context, builder, scratch, args[0], args[1])
-        with cgutils.for_range(builder, args[3], intp=I64) as loop:
-            builder.store(args[4], builder.gep(target, [builder.mul(loop.index, args[2])]))
-        return context.get_dummy_value()
-
-    return types.void(scratch, *[types.int64] * 3, scratch.dtype), codegen
+    target = scratch.at(at)
+    with cgutils.for_range(builder, count, intp=I64) as loop:
+        builder.store(value, builder.gep(target, [builder.mul(loop.index, step)]))
 
 
-@intrinsic
+@emitted()
 def copy(
-    typing: Any, f: Any, flat: Any, where: Any, rows: Any, columns: Any, scratch: Any, target: Any
-) -> Any:
+    builder: Any, f: Items, flat: Value, where: Sequence[Value], rows: Sequence[Value],
+    columns: Sequence[Value], scratch: Items, target: Sequence[Value],
+) -> None:  # fmt: skip
     """Convert pixels that lie in the image; rows and columns are (first, step, count).
 
     ``flat``: whether to go by runs, which neighbouring real pixels allow.  ``target``: where in
@@ -110,54 +95,48 @@ def copy(
     Runs go vector by vector even where nothing is converted: 4096 x 4096 float32 with separable
     9 x 9 taps, one core: 7.1 ms with calls of memcpy, 6.4 so (Zen 5, 2026-11).
     """
-    kinds, parts = (f.dtype, scratch.dtype), [f.dtype]
-    if isinstance(f.dtype, types.Complex):
-        parts = [f.dtype.underlying_float] * 2
+    at, step, part_step = target
+    begin = _bytes_to(f, [*where, rows[0], columns[0]])
+    origin = builder.gep(builder.bitcast(f.fields.data, BYTE), [begin])
+    strides = cgutils.unpack_tuple(builder, f.fields.strides)[-2:]
+    down, right = (
+        builder.mul(stride, axis[1]) for stride, axis in zip(strides, (rows, columns), strict=True)
+    )
+    first, pixels = scratch.at(at), f.fields.data.type
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        y, x, (at, step, part_step) = (cgutils.unpack_tuple(builder, args[n]) for n in (3, 4, 6))
-        index = [*cgutils.unpack_tuple(builder, args[2]), y[0], x[0]]
-        begin = _bytes_to(context, builder, f, args[0], index)
-        fields = context.make_array(f)(context, builder, args[0])
-        origin = builder.gep(builder.bitcast(fields.data, BYTE), [begin])
-        down, right = (
-            builder.mul(stride, each[1])
-            for stride, each in zip(
-                cgutils.unpack_tuple(builder, fields.strides)[-2:], (y, x), strict=True
-            )
-        )
-        first = data_pointer(context, builder, scratch, args[5], at)
+    def apart(row: Value, place: Value) -> None:
+        with cgutils.for_range(builder, columns[2], intp=I64) as loop:
+            pixel = builder.bitcast(builder.gep(row, [builder.mul(loop.index, right)]), pixels)
+            for part, value in reversed([*enumerate(_parts(f, pixel, scratch.dtype))]):
+                away = builder.add(loop.index, builder.mul(part_step, I64(part)))
+                builder.store(value, builder.gep(place, [away]))
 
-        def one(row: Value, place: Value, n: Value) -> None:
-            pixel = builder.gep(row, [builder.mul(n, right)])
-            pointer = builder.bitcast(pixel, fields.data.type)
-            value = context.unpack_value(builder, f.dtype, pointer)
-            for part in reversed(range(len(parts))):
-                found = builder.extract_value(value, part) if len(parts) > 1 else value
-                found = context.cast(builder, found, parts[part], scratch.dtype)
-                away = builder.add(n, builder.mul(part_step, I64(part)))
-                builder.store(found, builder.gep(place, [away]))
+    with cgutils.for_range(builder, rows[2], intp=I64) as loop:
+        row = builder.gep(origin, [builder.mul(loop.index, down)])
+        place = builder.gep(first, [builder.mul(loop.index, step)])
+        if isinstance(f.dtype, types.Complex):
+            apart(row, place)
+        else:
+            with builder.if_else(flat) as (then, otherwise):
+                with then:
+                    run = builder.bitcast(row, pixels)
+                    convert_vectors(builder, (f.dtype, scratch.dtype), run, place, columns[2])
+                with otherwise:
+                    apart(row, place)
 
-        with cgutils.for_range(builder, y[2], intp=I64) as loop:
-            row = builder.gep(origin, [builder.mul(loop.index, down)])
-            place = builder.gep(first, [builder.mul(loop.index, step)])
 
-            def apart(row: Value = row, place: Value = place) -> None:
-                with cgutils.for_range(builder, x[2], intp=I64) as inner:
-                    one(row, place, inner.index)
-
-            if len(parts) > 1:
-                apart()
-            else:
-                with builder.if_else(args[1]) as (then, otherwise):
-                    with then:
-                        run = builder.bitcast(row, fields.data.type)
-                        convert_vectors(context, builder, kinds, run, place, x[2])
-                    with otherwise:
-                        apart()
-        return context.get_dummy_value()
-
-    return types.void(f, types.boolean, where, rows, columns, scratch, target), codegen
+def _parts(f: Items, pixel: Value, kind: Any) -> list[Value]:
+    """A pixel converted; of a complex one the real part and the imaginary one."""
+    value, context, builder = (
+        f.context.unpack_value(f.builder, f.dtype, pixel),
+        f.context,
+        f.builder,
+    )
+    if not isinstance(f.dtype, types.Complex):
+        return [context.cast(builder, value, f.dtype, kind)]
+    real = f.dtype.underlying_float
+    parts = (builder.extract_value(value, n) for n in range(2))
+    return [context.cast(builder, part, real, kind) for part in parts]
 
 
 @jit.jit()
