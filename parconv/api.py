@@ -14,7 +14,7 @@ from .planner.choice import answer, check_spec, decide, is_spec
 from .planner.plan import Plan
 from .problem.door import as_array
 from .problem.filter import filter_of
-from .problem.question import Options, Question, spelled
+from .problem.question import DEFAULTS, Options, Question, spelled
 from .problem.traits import UNKNOWN
 
 
@@ -167,7 +167,7 @@ def correlate2d(
 
 def _run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -> NDArray[Any]:
     if type(f) is not np.ndarray:
-        f = as_array("f", f, options.get("axes"))
+        f = as_array("f", f, options.get("axes", DEFAULTS["axes"]))
     plan, taps = answer(f, filter_of(g), options, correlate)
     return plan.run(f, taps, out)
 

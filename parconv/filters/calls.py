@@ -243,7 +243,7 @@ def gaussian_laplace(
 
 
 def _image(f: ArrayLike, options: FilterOptions) -> Array:
-    return f if type(f) is np.ndarray else as_array("f", f, options.get("axes"))
+    return f if type(f) is np.ndarray else as_array("f", f, options.get("axes", DEFAULTS["axes"]))
 
 
 def _same(
