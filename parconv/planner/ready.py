@@ -53,6 +53,8 @@ def lift(plan: "Plan") -> tuple[None, ...] | None:
     kinds, axes = (problem.image_dtype, problem.dtype), len(problem.image)
     if not plan.bands or plan.stage.inner is not problem or problem.channels > 1:
         return None
+    if len(problem.shape) != axes:  # a bank whose filters are an axis of the result alone
+        return None
     missing = len(maps.of_result(problem)) - axes
     last = tuple(range(axes - len(problem.map_axes), axes))
     known = all(kernel_dtype(kind) is kind for kind in kinds)
