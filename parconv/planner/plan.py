@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..methods.kernels import Taps
-from ..problem import maps
 from ..problem.door import as_array
 from ..problem.dtypes import Array, DType, kernel_dtype, quietly, real
 from ..problem.filter import Filter, filter_of
@@ -134,19 +133,8 @@ class Plan:
             if taps.given is not None:
                 skipping.hold(self, f, taps.given, plain)
         elif self.bands:
-            self._convert(f, taps, plain)
+            ready.convert(self, f, taps, plain)
         return result
-
-    def _convert(self, f: Array, taps: Taps, out: Array) -> None:
-        """Run on what the kernel can see of the arrays, or on copies."""
-        problem = self.problem
-        where = problem.map_axes, problem.channels
-        target = arrays.writable(out, *where)
-        source = arrays.planes(maps.with_channels(problem, arrays.readable(f)), *where)
-        self.compute(source, taps, target)
-        if taps.given is not None:
-            skipping.hold(self, source, taps.given, target)
-        arrays.deliver(target, out, *where)
 
     def compute(self, source: Array, taps: Taps, target: Array) -> None:
         """Fill planes or maps as the method's kernel has it, whatever it does to zero taps."""
@@ -168,12 +156,7 @@ class Plan:
         if not self.bands:
             return Taps(np.empty(0))
         found = filter_of(g)
-        return found.form((self.method, self.problem), partial(self._prepared, found))
-
-    def _prepared(self, g: Filter) -> Taps:
-        taps = self.stage.prepare(maps.filter_of(self.problem, g))
-        tells = skipping.can_tell(self.stage.inner, self.stage.method) and g.has_zeros
-        return taps._replace(given=g) if tells else taps
+        return found.form((self.method, self.problem), partial(ready.prepared, self, found))
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
         run, work, fill, layout = self.shared

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..methods.kernels import Taps
 from ..problem import maps
 from ..problem.bands import joined
 from ..problem.door import as_array
 from ..problem.dtypes import Array, kernel_dtype
+from ..problem.filter import Filter
 from ..runtime import arrays
 from ..runtime.outputs import outputs_of
 from ..runtime.strategies import STRATEGIES
 from ..runtime.strategies.work import Work
+from . import skipping
 from .bound import Bound
 from .excerpts import excerpt, run_band
 
@@ -67,6 +70,25 @@ def ends(plan: "Plan") -> tuple[Any, ...]:
     new = outputs_of(problem.shape, problem.dtype)
     given, taken = (problem.image, problem.image_dtype), (problem.shape, problem.dtype)
     return *given, new, *taken, lift(plan)
+
+
+def prepared(plan: "Plan", g: Filter) -> Taps:
+    """A filter as the kernel reads it; given again where pixels can tell what its zeros do."""
+    taps = plan.stage.prepare(maps.filter_of(plan.problem, g))
+    tells = skipping.can_tell(plan.stage.inner, plan.stage.method) and g.has_zeros
+    return taps._replace(given=g) if tells else taps
+
+
+def convert(plan: "Plan", f: Array, taps: Taps, out: Array) -> None:
+    """Run on what the kernel can see of the arrays, or on copies."""
+    problem = plan.problem
+    where = problem.map_axes, problem.channels
+    target = arrays.writable(out, *where)
+    source = arrays.planes(maps.with_channels(problem, arrays.readable(f)), *where)
+    plan.compute(source, taps, target)
+    if taps.given is not None:
+        skipping.hold(plan, source, taps.given, target)
+    arrays.deliver(target, out, *where)
 
 
 def bind(plan: "Plan", f: Array, out: Array) -> Bound:
