@@ -5,7 +5,9 @@ from typing import Any, Unpack
 
 from .codegen import apart
 
-apart.load(f"{__package__}.planner")  # first, NumPy too, as an interrupt does not cut its import
+apart.load(
+    f"{__package__}.planner.choice"
+)  # first, NumPy too, as an interrupt does not cut its import
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray

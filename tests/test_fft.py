@@ -483,7 +483,10 @@ def test_chosen_where_it_wins() -> None:
     assert planned(4096, 1, method="fft").method == "fft"
     for f, g in (("int32", "float32"), ("uint8", "uint8")):
         assert parconv.plan2d(((4096, 4096), f), ((31, 31), g)).method == "direct"
-    for f in ("bool", "uint8", "int8", "uint16", "int16", "float16", "complex64"):
+    mask = ((4096, 4096), "bool"), ((31, 31), "float32")  # whose zeros mean something
+    assert parconv.plan2d(*mask).method == "direct"
+    assert parconv.plan2d(*mask, tolerance=1e-5).method == "fft"
+    for f in ("uint8", "int8", "uint16", "int16", "float16", "complex64"):
         assert parconv.plan2d(((4096, 4096), f), ((31, 31), "float32")).method == "fft"
 
 

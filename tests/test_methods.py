@@ -600,20 +600,25 @@ def test_subnormal_and_signed_zero() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "float16"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
 def test_footprint_is_that_of_the_filter(value: float, dtype: str) -> None:
-    """Exactly the outputs whose taps meet the pixel are touched: no more, no fewer."""
+    """Exactly the outputs whose taps meet the pixel are touched: no more, no fewer.
+
+    A tap that is 0 is none, unless it is to be kept.
+    """
     shape = 2 * ROWS + 5, SINGLE + 9
     taps = np.ones((4, 5), dtype)
-    taps[1, 2] = 0  # 0 * nan is nan
+    taps[1, 2] = 0
     rows = (0, 1, shape[0] // 2, shape[0] - 1)
     columns = (0, SINGLE - 1, SINGLE, shape[1] - 1)
     for row, column in itertools.product(rows, columns):
         f, mark = np.zeros(shape, dtype), np.zeros(shape, int)
         f[row, column], mark[row, column] = value, 1
         for mode, border in (("valid", "constant"), ("same", "mirror"), ("full", "wrap")):
-            met = parconv.conv2d(mark, np.ones((4, 5), int), mode=mode, boundary=border) > 0
-            result = parconv.conv2d(f, taps, mode=mode, boundary=border)
-            assert ((~np.isfinite(result)) == met).all(), (row, column, mode)
-            assert (result[~met] == 0).all()
+            options: dict[str, Any] = {"mode": mode, "boundary": border}
+            for zeros, counted in (("skip", taps != 0), ("keep", np.ones_like(taps))):
+                met = parconv.conv2d(mark, counted.astype(int), **options) > 0
+                result = parconv.conv2d(f, taps, zero_taps=zeros, **options)
+                assert ((~np.isfinite(result)) == met).all(), (row, column, mode, zeros)
+                assert (result[~met] == 0).all()
 
 
 def test_real_results_stay_real_beside_infinity() -> None:

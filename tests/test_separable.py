@@ -306,9 +306,13 @@ def test_chosen_where_it_wins() -> None:
     assert planned(4096, np.outer(even(9), even(9)), method="direct") == "direct"
 
 
+# Milliseconds of separable, fft: 2048 x 2048 float32 13.6, 12.4 (Zen 3, 2026-11).
+AT_15 = machine.ISA.choose({32: "separable", 16: "fft"})
+
+
 @pytest.mark.parametrize(
     ("taps", "rank", "method"),
-    [(7, 2, "direct"), (9, 2, "separable"), (15, 2, "separable"), (15, 3, "fft"), (31, 2, "fft")],
+    [(7, 2, "direct"), (9, 2, "separable"), (15, 2, AT_15), (15, 3, "fft"), (31, 2, "fft")],
 )
 def test_products_chosen_where_they_win(taps: int, rank: int, method: str) -> None:
     pairs = [(image((taps,), "float64", n), image((taps,), "float64", n + 9)) for n in (11, 12, 13)]
