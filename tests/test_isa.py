@@ -177,7 +177,7 @@ def test_many_short_vectors(run_python: RunPython, tmp_path: Path) -> None:
         from parconv.methods.direct import tile
         assert machine.ISA.name == "AVX-512, 256 bits"
         kind = np.dtype(np.float32)
-        code, = direct.kernels(kind, kind, kind).serial.inspect_asm().values()
+        code, = direct.kernels(kind, kind, kind).compiled.inspect_asm().values()
         loop = hottest(innermost_loops(code))
         assert loop.fused == 6 * 3 * tile.GROUP == 126
         assert not loop.spills and "%ymm31" in code and "%zmm" not in code

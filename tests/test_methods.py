@@ -614,7 +614,7 @@ def test_footprint_is_that_of_the_filter(value: float, dtype: str) -> None:
         f[row, column], mark[row, column] = value, 1
         for mode, border in (("valid", "constant"), ("same", "mirror"), ("full", "wrap")):
             options: dict[str, Any] = {"mode": mode, "boundary": border}
-            for zeros, counted in (("skip", taps != 0), ("keep", np.ones_like(taps))):
+            for zeros, counted in (("skip", taps != 0), ("keep", np.ones(taps.shape))):
                 met = parconv.conv2d(mark, counted.astype(int), **options) > 0
                 result = parconv.conv2d(f, taps, zero_taps=zeros, **options)
                 assert ((~np.isfinite(result)) == met).all(), (row, column, mode, zeros)

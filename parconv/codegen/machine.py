@@ -3,9 +3,13 @@
 import sys
 
 import llvmlite.binding as llvm
-from numba.core import codegen, config
+import numba
 
 from . import isa
+
+# All of Numba comes first.  A thread that asked for a part of it, while another imports the whole
+# after an interrupt of ours, would meet it halfway, and Python breaks such circles by half modules.
+codegen, config = numba.core.codegen, numba.core.config
 
 # --- the processor that Numba compiles for -------------------------------------------------------
 

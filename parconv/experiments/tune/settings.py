@@ -87,8 +87,9 @@ def _combined(strategy: str, threads: Sequence[int], layers: Sequence[str]) -> I
     """Threads, and what else means something to a strategy: a layer, or a backend."""
     axes = STRATEGIES[strategy].axes
     named: dict[str, Sequence[str]] = {"layer": layers, "backend": BACKENDS}
-    each: list[dict[str, Any]] = [{n: value} for n in axes if n in named for value in named[n]]
-    others = each or [{}]
+    own = [name for name in axes if name in named]
+    each: list[dict[str, Any]] = [{name: value} for name in own for value in named[name]]
+    others = each if own else [{}]
     for count in threads if "threads" in axes else (1,):
         yield from (Setting(strategy, count, **other) for other in others)
 
