@@ -715,10 +715,10 @@ def test_a_layout_with_an_address_outlives_all_caches() -> None:
     direct.kernels.cache_clear()
     planes.kernels.cache_clear()
     gc.collect()
-    address = planes.layout(plan.problem)[planes.ADDRESS]
+    address = planes.layout(plan.problem)[planes.L.address]
     np.testing.assert_array_equal(plan(f), before)
     planes.layout.cache_clear()
-    assert planes.layout(plan.problem)[planes.ADDRESS] == address
+    assert planes.layout(plan.problem)[planes.L.address] == address
     np.testing.assert_array_equal(parconv.plan2d(f, g, method="planes")(f), before)
 
 

@@ -31,6 +31,7 @@ PLAINLY = '''
     from ..kernels import Taps, kernels_of
     from ..usual import (
         UNIT as UNIT, error as error, fill as fill, grain as grain, regions as regions,
+        selects as selects,
         sums as sums, unasked as unasked, units as units,
     )
 
@@ -182,7 +183,7 @@ def test_names_that_are_not_in_the_tables() -> None:
 
 NAMES = (
     "applicable", "unasked", "error", "sums", "cost", "prepare", "layout", "fill", "workspace",
-    "kernels", "units", "regions", "bands", "least_band", "grain",
+    "kernels", "units", "regions", "bands", "least_band", "grain", "selects",
 )  # fmt: skip
 
 

@@ -107,7 +107,7 @@ def thread_budget() -> int:
 
     Examples
     --------
-    >>> from parconv import budget
+    >>> from parconv.runtime import budget
     >>> budget.thread_budget() >= 1
     True
     """
@@ -131,7 +131,7 @@ def limits() -> tuple[Limit, ...]:
 
     Examples
     --------
-    >>> from parconv import budget
+    >>> from parconv.runtime import budget
     >>> min(limit.threads for limit in budget.limits() if limit.threads) == budget.thread_budget()
     True
     """
