@@ -37,7 +37,9 @@ def conv2d(
         that is 0 is none, see ``zero_taps``.  Three axes are a bank of filters: images (..., H, W)
         give (..., O, H', W').  Four are a layer: images (..., C, H, W) give (..., O, H', W'),
         summed over channels.  They are reflected, too: what neural networks call convolution is
-        `correlate2d`.
+        `correlate2d`.  A filter that was passed before is recognised and not prepared anew: by
+        comparing every byte, so that it may be changed in place; an array in a ``bytes``
+        (`numpy.frombuffer`), which nobody can change, by itself.
     mode : {"valid", "same", "full"}
         Which outputs: those that the data alone determine, ``(H - KH + 1, W - KW + 1)``; as many
         as the image has; or all that touch the image, ``(H + KH - 1, W + KW - 1)``.  Centring of

@@ -406,7 +406,7 @@ def test_small_filters_are_shared_and_large_ones_forgotten() -> None:
             g[0, 0] = 1
     large = gaussian_taps(30)
     assert large.nbytes > KEPT_BYTES
-    seen = [weakref.ref(large), *(weakref.ref(gaussian_taps(1 + n / 999)) for n in range(600))]
+    seen = [weakref.ref(large), *(weakref.ref(gaussian_taps(1.5 + n / 1999)) for n in range(600))]
     del large
     gc.collect()
     assert seen[0]() is None

@@ -138,6 +138,32 @@ def test_a_large_plan_keeps_its_own_filter(monkeypatch: pytest.MonkeyPatch) -> N
     np.testing.assert_array_equal(plan.with_filter(plan.filter)(F), right)
 
 
+def test_what_nobody_can_change_is_known_by_itself() -> None:
+    """And stays so however the caller looks at it; arrays that are locked can be unlocked."""
+    g = RNG.random((16, 24, 3, 3))
+    constant = np.frombuffer(g.tobytes()).reshape(g.shape)
+    right = parconv.conv2d(MAPS, g).tobytes()
+    assert parconv.conv2d(MAPS, constant).tobytes() == right
+    assert np.shares_memory(filter_of(constant), constant)
+    assert filter_of(constant) is filter_of(constant) is not filter_of(g)
+    turned = constant.view()
+    turned.shape = (24, 16, 3, 3)
+    with pytest.raises(ValueError, match="sums over 16 channels"):
+        parconv.conv2d(MAPS, turned)
+    constant.shape = (16, 8, 3, 9)
+    np.testing.assert_array_equal(
+        parconv.conv2d(MAPS[:, :8], constant), parconv.conv2d(MAPS[:, :8], g.reshape(16, 8, 3, 9))
+    )
+    constant.shape = g.shape
+    assert parconv.conv2d(MAPS, constant).tobytes() == right
+    g.flags.writeable = False
+    assert parconv.conv2d(MAPS, g).tobytes() == right
+    g.flags.writeable = True
+    g[-1] += 1
+    g.flags.writeable = False
+    assert parconv.conv2d(MAPS, g).tobytes() != right
+
+
 def test_threads_share_it() -> None:
     """Forgetting amid calls of others, the same bits all along."""
     f, weights = MAPS, [RNG.random((16, 24, 3, 3), np.float32) for _ in range(4)]

@@ -115,6 +115,7 @@ class Question:
 DEFAULTS = {each.name: each.default for each in fields(Question)}
 PLANS = tuple(DEFAULTS)
 CALLS = tuple(name for name in PLANS if name != "correlate")
+LATE = "out", "correlate"  # those of one call that stand among the others
 FILTERS = tuple(name for name in PLANS if name in FilterOptions.__annotations__)
 ORDER = (*PLANS[: PLANS.index("threads")], "out", *PLANS[PLANS.index("threads") :])
 
@@ -160,7 +161,7 @@ def spelled(**defaults: Any) -> Callable[[Door], Door]:
             for name in get_type_hints(options)
         ]
         shown = [each.replace(annotation=Parameter.empty) for each in own.values()]
-        late = [each for each in shown if each.kind is each.KEYWORD_ONLY and each.name in ORDER]
+        late = [each for each in shown if each.name in LATE and each.kind is each.KEYWORD_ONLY]
         listed = sorted([*keywords, *late], key=lambda each: ORDER.index(each.name))
         early = [each for each in shown if each not in late]
         door.__signature__ = Signature([*early, *listed])  # type: ignore[attr-defined]
