@@ -150,11 +150,13 @@ SELECTION = (
 )
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_row_is_all_that_another_needs(run_python: RunPython, tmp_path: Path) -> None:
     """Of no machine that is: narrow vectors, many of them, no multiply-add, dots by hand."""
     env = {"NUMBA_CACHE_DIR": str(tmp_path)}
     tests = [str(TESTS / name) for name in SELECTION]
-    done = run_python(ANOTHER, *tests, env=env, timeout=500)
+    done = run_python(ANOTHER, *tests, env=env, timeout=1700)
     assert " passed" in done.stdout
     assert "skipped" not in done.stdout
 
@@ -181,7 +183,7 @@ def test_many_short_vectors(run_python: RunPython, tmp_path: Path) -> None:
         loop = hottest(innermost_loops(code))
         assert loop.fused == 6 * 3 * tile.GROUP == 126
         tile = str([line.text for line in loop.instructions])  # elsewhere lines are copied whole
-        assert not loop.spills and "%ymm31" in tile and "%zmm" not in tile
+        assert not loop.spills and "%ymm28" in tile and "%zmm" not in tile
         """,
         env=env,
     )
