@@ -36,11 +36,13 @@ JOINED_VECTORS, SHARES = 26 * VECTORS, 4
 # Cycles of the model by which a unit's size is chosen, from timings that were not kept (Zen 5,
 # 2026-11).
 STAGE_CYCLES = 12  # to stage a vector
-PIECE_CYCLES = 2  # to pack a piece of a vector
-# To begin and to deliver one filter's row of a tile, beside its products: sums of one channel and
-# few taps show it.  Regret of 133 random banks by 0, 8 and 16 cycles: 99th percentile 1.61, 1.46,
-# 1.39, 90th 1.29, 1.07, 1.11 (Zen 3, 2026-11).
-ROW_CYCLES = 8
+PIECE_CYCLES = machine.ISA.choose({32: 2, 16: 4})  # to pack a piece of a vector
+# Where registers are few: to begin and to deliver one filter's row of a tile; and how much longer a
+# tap takes where sums are of one channel.  Regret of 387 banks and 334 layers drawn at random by
+# (8, 1), (4, 1.4), and then by 2 and 4 cycles a piece: banks' 90th and 99th percentile 1.09 1.55,
+# 1.06 1.39; layers' 99th and largest 1.50 3.55, 1.49 1.80 (Zen 3, AVX2, 2026-11).
+ROW_CYCLES = machine.ISA.choose({32: 0, 16: 4})
+SINGLE_CHANNEL = machine.ISA.choose({32: 1.0, 16: 1.4})
 UNIT_CYCLES = 400  # to begin a run
 LATENCY = 8  # of a multiply-add, in multiply-adds
 SINGLE_COST = 1.4  # of a tile of one vector, in those of a vector of a whole tile
@@ -162,6 +164,7 @@ def _cycles(problem: Problem, shape: Shape) -> float:
     units += [(last * columns, batch), (batch % shape.images * rows * columns, 1)]
     # a tile loads two pieces for each vector and waits for its additions where it has few
     tap = max(shape.filters * VECTORS, 2 * VECTORS + shape.filters + 1, LATENCY) / 2
+    tap *= SINGLE_CHANNEL if bank.inputs == 1 else 1
     taps = bank.groups * taps_of(problem) * max(1, words(problem))
     products = shape.blocks * taps * tap / VECTORS
     if packs(problem, shape):
