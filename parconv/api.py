@@ -5,18 +5,16 @@ from typing import Any, Unpack
 
 from .codegen import apart
 
-apart.load(
-    f"{__package__}.planner.choice"
-)  # first, NumPy too, as an interrupt does not cut its import
+# First, and NumPy with it: an interrupt does not cut this import.
+apart.load(f"{__package__}.planner.choice")
 
-import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .planner.choice import answer, check_spec, decide, is_spec
 from .planner.plan import Plan
-from .problem.door import as_array
+from .problem.door import as_array, image_of
 from .problem.filter import filter_of
-from .problem.question import DEFAULTS, Options, Question, spelled
+from .problem.question import Options, Question, spelled
 from .problem.traits import UNKNOWN
 
 
@@ -170,10 +168,9 @@ def correlate2d(
 
 
 def _run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -> NDArray[Any]:
-    if type(f) is not np.ndarray:
-        f = as_array("f", f, options.get("axes", DEFAULTS["axes"]))
-    plan, taps = answer(f, filter_of(g), options, correlate)
-    return plan.run(f, taps, out)
+    image = image_of(f, options)
+    plan, taps = answer(image, filter_of(g), options, correlate)
+    return plan.run(image, taps, out)
 
 
 Spec = tuple[tuple[int, ...], DTypeLike]  # shape and dtype

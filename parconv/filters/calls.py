@@ -7,11 +7,10 @@ image; SciPy continues what its first pass leaves: derivatives differ where ``cv
 
 from typing import Any, Unpack, cast
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..api import conv2d
-from ..problem.door import as_array
+from ..problem.door import image_of
 from ..problem.dtypes import Array
 from ..problem.question import DEFAULTS, FILTERS, FilterOptions, Options, check_keywords, spelled
 from .arguments import check_axis, check_shift, warn_of_colours
@@ -160,7 +159,7 @@ def sobel(
     >>> parconv.sobel([[0, 0, 1, 2]])
     array([[0, 4, 8, 4]])
     """
-    f, axes = _image(f, options), options.get("axes", DEFAULTS["axes"])
+    f, axes = image_of(f, options), options.get("axes", DEFAULTS["axes"])
     g = SOBEL if check_axis(axis, axes, f.shape) else SOBEL.T
     return _same(f, g, out, options)
 
@@ -183,7 +182,7 @@ def prewitt(
            [9],
            [6]])
     """
-    f, axes = _image(f, options), options.get("axes", DEFAULTS["axes"])
+    f, axes = image_of(f, options), options.get("axes", DEFAULTS["axes"])
     g = PREWITT if check_axis(axis, axes, f.shape) else PREWITT.T
     return _same(f, g, out, options)
 
@@ -242,14 +241,10 @@ def gaussian_laplace(
     return _same(f, g, out, options)
 
 
-def _image(f: ArrayLike, options: FilterOptions) -> Array:
-    return f if type(f) is np.ndarray else as_array("f", f, options.get("axes", DEFAULTS["axes"]))
-
-
 def _same(
     f: ArrayLike, g: ArrayLike, out: Array | None, options: FilterOptions, origin: Any = 0
 ) -> NDArray[Any]:
-    image = _image(f, options)
+    image = image_of(f, options)
     if "axes" not in options:
         warn_of_colours(image, level=4)
     check_keywords(options, FILTERS)

@@ -1,11 +1,13 @@
 """Arrays at the door: what a caller may pass where an array of numbers is meant."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .dtypes import Array, check_dtype
 from .pictures import check_picture
+from .question import DEFAULTS
 from .shown import cut
 
 
@@ -28,6 +30,13 @@ def as_array(name: str, value: Any, axes: Any = None) -> Array:
     check_dtype(name, array.dtype)
     check_picture(name, value, axes)
     return array
+
+
+def image_of(f: Any, options: Mapping[str, Any]) -> Array:
+    """A call's image; its axes are those of the options, or the usual ones."""
+    if type(f) is np.ndarray:
+        return f
+    return as_array("f", f, options.get("axes", DEFAULTS["axes"]))
 
 
 def _is_masked(value: Any, depth: int = 64) -> bool:
