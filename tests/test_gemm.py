@@ -20,7 +20,11 @@ from parconv.runtime.strategies import STRATEGIES
 BLAS = ThreadpoolController().select(user_api="blas")
 F, FILTERS = numbers((3, 6, 14, 23)), numbers((10, 3, 3, 3))
 QUESTION: dict[str, Any] = {"groups": 2, "padding": 1, "method": "gemm"}
-RIGHT = parconv.correlate2d(F, FILTERS, strategy="serial", **QUESTION)
+
+
+@pytest.fixture(scope="module")
+def right() -> np.ndarray:
+    return parconv.correlate2d(F, FILTERS, strategy="serial", **QUESTION)
 
 
 def blas_threads() -> list[int]:
@@ -85,40 +89,40 @@ def test_units(image: Any, filters: Any, groups: int) -> None:
 
 
 @pytest.mark.usefixtures("small_units")
-def test_units_of_a_row() -> None:
+def test_units_of_a_row(right: np.ndarray) -> None:
     image, filters, groups = SHAPES[0]
     assert check_units(image, filters, groups) == image[0] * image[2] * groups
     result = parconv.correlate2d(F, FILTERS, **QUESTION)
-    np.testing.assert_allclose(result, RIGHT, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(result, right, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_threads_and_strategies(strategy: str) -> None:
+def test_threads_and_strategies(strategy: str, right: np.ndarray) -> None:
     for threads in (1, 2, 5):
         plan = parconv.plan2d(
             F, FILTERS, correlate=True, threads=threads, strategy=strategy, **QUESTION
         )
-        assert_alike(plan(F), RIGHT, f"{threads}")
+        assert_alike(plan(F), right, f"{threads}")
     if strategy == "prange":
         assert "as threads: BLAS is called from Python" in plan.explain()
 
 
-def test_other_processes() -> None:
+def test_other_processes(right: np.ndarray) -> None:
     from joblib import parallel_config
 
     plan = parconv.plan2d(F, FILTERS, correlate=True, threads=2, strategy="joblib", **QUESTION)
     with parallel_config("loky"):
-        assert_alike(plan(F), RIGHT)
+        assert_alike(plan(F), right)
 
 
-def test_streamed() -> None:
+def test_streamed(right: np.ndarray) -> None:
     """Other chunks are other products, so not bit for bit."""
     chunks = parconv.stream(iter(F), FILTERS, correlate=True, **QUESTION)
-    for result, right in zip(chunks, RIGHT, strict=True):
-        np.testing.assert_allclose(result, right, rtol=1e-5, atol=1e-5)
-    out = np.full_like(RIGHT, np.nan)
+    for result, one in zip(chunks, right, strict=True):
+        np.testing.assert_allclose(result, one, rtol=1e-5, atol=1e-5)
+    out = np.full_like(right, np.nan)
     parconv.stream(F, FILTERS, out, memory=1 << 18, correlate=True, **QUESTION)
-    np.testing.assert_allclose(out, RIGHT, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(out, right, rtol=1e-5, atol=1e-5)
 
 
 # --- types and layouts ---------------------------------------------------------------------------
@@ -160,14 +164,14 @@ def test_wide_integers_are_exact_or_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_the_footprint_of_a_pixel(value: float) -> None:
+def test_the_footprint_of_a_pixel(value: float, right: np.ndarray) -> None:
     f = F.copy()
     f[1, 4, 6, 0] = value
     result = parconv.correlate2d(f, FILTERS, **QUESTION)
-    touched = np.zeros(RIGHT.shape, bool)
+    touched = np.zeros(right.shape, bool)
     touched[1, 5:, 5:8, :2] = True
     assert not np.isfinite(result[touched]).any()
-    np.testing.assert_array_equal(result[~touched], RIGHT[~touched])
+    np.testing.assert_array_equal(result[~touched], right[~touched])
 
 
 def test_the_image_may_be_the_output() -> None:

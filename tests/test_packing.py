@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import oracle
 import pytest
 from numba import from_dtype, njit, types
 from numpy.testing import assert_array_equal
@@ -38,6 +39,17 @@ def fetched(kind: str, axes: int) -> Any:
 @njit
 def stored(scratch, at, second, out, where, x, count):  # type: ignore[no-untyped-def]
     store(scratch, at, second, out, runs(out), where, x, count)
+
+
+@cache
+def stores(compute: str, result: str) -> Any:
+    """The same, compiled once for results in any memory."""
+    sums = from_dtype(np.dtype(compute))[::1]
+    out = types.Array(from_dtype(np.dtype(result)), 3, "A")
+    where = types.UniTuple(types.int64, 2)
+    return njit((sums, types.int64, types.int64, out, where, types.int64, types.int64))(
+        stored.py_func
+    )
 
 
 @njit
@@ -139,6 +151,34 @@ def test_sums_are_stored_rounded_or_with_their_imaginary_parts(view: Any) -> Non
     both = np.zeros((2, 3, 30), np.complex64, order=view)
     stored(sums, 0, 20, both, (0, 1), 5, 20)
     assert_array_equal(both[0, 1, 5:25], sums[:20] + np.complex64(1j) * sums[20:])
+
+
+INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+SUMS = {
+    "float32": [0.5, 1.5, 2.5, -0.5, -1.5, 126.5, 127.5, 1e30, -1e30, np.inf, -np.inf, np.nan],
+    "float64": [0.5, 1.5, 2.5, -0.5, -1.5, 126.5, 127.5, 1e300, -1e300, np.inf, -np.inf, np.nan],
+    "int64": [0, 1, -1, 100, -100, 2**53 + 1, -(2**62), 2**63 - 1, -(2**63)],
+}
+
+
+@pytest.mark.parametrize(
+    "result", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+)
+@pytest.mark.parametrize("compute", SUMS)
+def test_sums_as_integers_round_half_to_even_and_saturate(compute: str, result: str) -> None:
+    """Each once in whole vectors and once in the rest of a row; by runs, and one by one."""
+    info = np.iinfo(result)
+    limits = [int(n) + step for n in (info.min, info.max) for step in (-1, 0, 1)]
+    if compute == "int64":
+        limits = [n for n in limits if -(2**63) <= n < 2**63]
+    values = np.array([*SUMS[compute], *limits, *(n // 2 for n in limits)], compute)
+    sums = np.resize(np.concatenate([values, values[::-1]]), 5 * len(values))
+    right = oracle.saturated(sums.astype(object if compute == "int64" else float), result)
+    for step in (1, 2):
+        out = np.full((2, 3, step * (len(sums) + 9)), 7, result)
+        stores(compute, result)(sums, 0, 0, out[..., ::step], (1, 2), 4, len(sums))
+        oracle.assert_same_bits(out[1, 2, ::step][4 : 4 + len(sums)].copy(), right, f"{step}")
+        assert (out == 7).sum() == out.size - (right != 7).sum()
 
 
 def test_aligned_elements() -> None:

@@ -3,6 +3,7 @@
 import itertools
 import sys
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -226,10 +227,11 @@ def test_convolution_is_the_reflected_correlation() -> None:
 # --- types and layouts ---------------------------------------------------------------------------
 
 F, FILTERS = numbers((3, 2 * LANES, 14, 23)), numbers((2 * LANES + 3, 2 * LANES, 3, 3))
-RIGHT = {
-    transform: parconv.correlate2d(F, FILTERS, padding=1, strategy="serial", **asked(transform))
-    for transform in TRANSFORMS
-}
+
+
+@cache
+def right_of(transform: Transform) -> np.ndarray:
+    return parconv.correlate2d(F, FILTERS, padding=1, strategy="serial", **asked(transform))
 
 
 def layouts(array: Any) -> dict[str, Any]:
@@ -250,10 +252,10 @@ def layouts(array: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", layouts(np.zeros((1, 1, 1, 1))))
 def test_layouts(name: str, transform: Transform) -> None:
     plan = parconv.plan2d(F, FILTERS, correlate=True, padding=1, **asked(transform))
-    out = layouts(np.full_like(RIGHT[transform], np.nan))[name]
-    assert_same_bits(plan(layouts(F)[name]), RIGHT[transform], "image")
+    out = layouts(np.full_like(right_of(transform), np.nan))[name]
+    assert_same_bits(plan(layouts(F)[name]), right_of(transform), "image")
     plan(F, out)
-    assert_same_bits(out, RIGHT[transform], "output")
+    assert_same_bits(out, right_of(transform), "output")
 
 
 def test_channels_last_by_axes() -> None:
@@ -261,7 +263,7 @@ def test_channels_last_by_axes() -> None:
     out = np.full((3, 14, 23, len(FILTERS)), np.nan, np.float32)
     options = {"axes": (1, 2), "padding": 1, "method": "winograd"}
     parconv.correlate2d(f, FILTERS, out=out, **options)
-    assert_same_bits(np.ascontiguousarray(np.moveaxis(out, -1, 1)), RIGHT[F4])
+    assert_same_bits(np.ascontiguousarray(np.moveaxis(out, -1, 1)), right_of(F4))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "bool", "float16"])
@@ -276,7 +278,7 @@ def test_image_types(dtype: str) -> None:
 def test_result_types(dtype: str) -> None:
     result = parconv.correlate2d(F, FILTERS, padding=1, method="winograd", dtype=dtype)
     kind = np.dtype(dtype)
-    right = RIGHT[F4]
+    right = right_of(F4)
     right = oracle.saturated(right, kind) if kind.kind in "iu" else right.astype(kind)
     np.testing.assert_array_equal(result, right)
 
@@ -304,7 +306,7 @@ def test_threads_and_strategies(strategy: str, transform: Transform) -> None:
     question = {"padding": 1, "strategy": strategy, **asked(transform)}
     for threads in (1, 2, 3):
         answer = parconv.correlate2d(F, FILTERS, threads=threads, **question)
-        assert_same_bits(answer, RIGHT[transform], f"{threads}")
+        assert_same_bits(answer, right_of(transform), f"{threads}")
 
 
 SHAPES = (
@@ -358,7 +360,7 @@ def test_scratch_may_hold_anything(transform: Transform) -> None:
 def test_a_batch_has_the_bits_of_its_images(transform: Transform) -> None:
     for n, image in enumerate(F):
         alone = parconv.correlate2d(image, FILTERS, padding=1, **asked(transform))
-        assert_same_bits(alone, RIGHT[transform][n])
+        assert_same_bits(alone, right_of(transform)[n])
 
 
 def test_other_processes_compute_the_same_bits() -> None:
@@ -368,7 +370,7 @@ def test_other_processes_compute_the_same_bits() -> None:
         F, FILTERS, correlate=True, padding=1, method="winograd", threads=2, strategy="joblib"
     )
     with parallel_config("loky"):
-        assert_same_bits(plan(F), RIGHT[F4])
+        assert_same_bits(plan(F), right_of(F4))
 
 
 @both
@@ -376,11 +378,11 @@ def test_streamed(transform: Transform) -> None:
     """Rows of an image begin other patches, whole images do not."""
     question = {"padding": 1, "correlate": True, **asked(transform)}
     images = parconv.stream(iter(F), FILTERS, **question)
-    for result, right in zip(images, RIGHT[transform], strict=True):
+    for result, right in zip(images, right_of(transform), strict=True):
         assert_same_bits(result, right)
-    out = np.full_like(RIGHT[transform], np.nan)
+    out = np.full_like(right_of(transform), np.nan)
     parconv.stream(F, FILTERS, out, memory=1 << 20, **question)
-    np.testing.assert_allclose(out, RIGHT[transform], rtol=0, atol=1e-3)
+    np.testing.assert_allclose(out, right_of(transform), rtol=0, atol=1e-3)
 
 
 # --- what it is not for --------------------------------------------------------------------------
