@@ -144,7 +144,6 @@ SELECTION = (
     "test_separable.py::test_sizes",
     "test_layer.py::test_edges_of_tiles",
     "test_dot.py::test_results[uint8]",
-    "test_dot.py::test_results[int32]",
     "test_dot.py::test_taps_apart",
     "test_words.py::test_couples_of_channels",
 )
