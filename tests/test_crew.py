@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,9 @@ def planned(strategy: str = "threads", bands: int = 40, **options: Any) -> Plan:
     return replace(plan, threads=2, bands=split_rows(plan.problem.plane[0], bands, 6))
 
 
-RIGHT = parconv.conv2d(F, G, method="direct", strategy="serial")
+@cache
+def right_result() -> np.ndarray:
+    return parconv.conv2d(F, G, method="direct", strategy="serial")
 
 
 # --- bands ---------------------------------------------------------------------------------------
@@ -97,7 +100,7 @@ def test_a_call_never_waits_for_a_worker_that_has_not_come(
     leave = threading.Event()
     monkeypatch.setattr(crew.Crew, "_live", lambda *_: leave.wait(60))
     try:
-        assert_same_bits(planned()(F), RIGHT)
+        assert_same_bits(planned()(F), right_result())
         assert fresh.board[b.STARTED] == 1
         assert fresh.board[b.FIRST_SLOT + b.TAKEN] == 0
     finally:
@@ -120,13 +123,13 @@ def test_a_call_waits_for_a_band_under_way(fresh: crew.Crew) -> None:
     fresh.board[slot + b.WAITS] = 0
     b._release(int(fresh.board[slot + b.DOOR]))
     caller.join(30)
-    assert done == [RIGHT.tobytes()]
+    assert done == [right_result().tobytes()]
     assert fresh.board[slot + b.INSIDE] == 0
 
 
 def test_calls_find_no_free_slot_and_compute_alone(fresh: crew.Crew) -> None:
     fresh.board[b.FIRST_SLOT + b.OWNED : b.FIRST_MEMBER : b.SLOT] = 1
-    assert_same_bits(planned()(F), RIGHT)
+    assert_same_bits(planned()(F), right_result())
 
 
 @several
@@ -137,7 +140,7 @@ def test_callers_in_flight_share_the_cores(fresh: crew.Crew) -> None:
     board, slot = fresh.board, b.FIRST_SLOT
     board[slot + b.TAKEN] = 0
     board[b.CALLERS] += board[b.CORES] - 1
-    assert_same_bits(plan(F), RIGHT)
+    assert_same_bits(plan(F), right_result())
     assert board[slot + b.TAKEN] == 0
     board[b.CALLERS] -= board[b.CORES] - 1
     assert board[b.CALLERS] == 0
@@ -154,11 +157,11 @@ def test_a_short_call_wakes_nobody_and_a_long_one_does(fresh: crew.Crew) -> None
     fresh.grow(1)
     _until(lambda: fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING)
     fresh.board[b.LATE] = 10**12
-    assert_same_bits(plan(F), RIGHT)
+    assert_same_bits(plan(F), right_result())
     assert fresh.board[b.FIRST_MEMBER + b.STATE] == b.RESTING
     called = fresh.board[b.FIRST_MEMBER + b.CALLED]
     fresh.board[b.LATE] = 1
-    assert_same_bits(plan(F), RIGHT)
+    assert_same_bits(plan(F), right_result())
     assert fresh.board[b.FIRST_MEMBER + b.CALLED] != called
 
 
@@ -188,10 +191,10 @@ def test_workers_that_lose_their_cores_are_left_alone_for_a_while(fresh: crew.Cr
     board[b.LATE] = fresh._usual = 1
     board[b.LOSS] = 2 * auto.terms.takes
     board[slot + b.TAKEN] = board[slot + b.SEATS] = 0
-    assert_same_bits(auto(F), RIGHT)
+    assert_same_bits(auto(F), right_result())
     assert board[slot + b.SEATS] == 0, "helped"
     assert 0 < board[b.LOSS] < 2 * auto.terms.takes
-    assert_same_bits(named(F), RIGHT)
+    assert_same_bits(named(F), right_result())
     assert board[slot + b.SEATS] == 1
     board[slot + b.SEATS] = 0
     for _ in range(crew.FORGIVES):
@@ -217,7 +220,7 @@ def test_bands_in_any_order_where_nobody_helps(
         plan = replace(plan, launch=1000)
     plan(F)
     fresh.board[b.CORES] = 1
-    assert_same_bits(plan(F, np.full_like(RIGHT, np.nan)), RIGHT)
+    assert_same_bits(plan(F, np.full_like(right_result(), np.nan)), right_result())
     assert fresh.board[b.CALLERS] == 0
 
 
@@ -245,10 +248,10 @@ def test_short_calls_start_workers_for_those_to_come(fresh: crew.Crew) -> None:
     plan = planned("auto")
     assert plan.terms.takes < crew.LONG_NS
     fresh.board[b.LATE] = fresh._usual = 1
-    assert_same_bits(plan(F), RIGHT)
+    assert_same_bits(plan(F), right_result())
     assert len(fresh._members) == 1
     for _ in range(200):
-        assert_same_bits(plan(F), RIGHT)
+        assert_same_bits(plan(F), right_result())
         if fresh.board[b.FIRST_SLOT + b.TAKEN]:
             return
     raise AssertionError("no worker ever took a seat")
@@ -299,10 +302,10 @@ def test_a_thread_that_cannot_start_is_done_without(
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
         for _ in range(3):
-            assert_same_bits(plan(F), RIGHT)
+            assert_same_bits(plan(F), right_result())
     assert not fresh._members
     assert cores(0) == mine
-    assert_same_bits(plan(F), RIGHT)
+    assert_same_bits(plan(F), right_result())
     assert len(fresh._members) == 1
 
 
@@ -323,7 +326,7 @@ def test_an_interrupted_start_leaves_no_dead_member(
         with pytest.raises(KeyboardInterrupt):
             plan(F)
     assert len(fresh._members) == started
-    assert_same_bits(plan(F), RIGHT)
+    assert_same_bits(plan(F), right_result())
     assert all(member.is_alive() for member in fresh._members.values())
 
 
@@ -501,7 +504,7 @@ def test_a_signals_handler_that_calls_us_gets_scratch_of_its_own(run_python: Run
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_is_right_at_many_bands(strategy: str) -> None:
     for bands in (1, 2, 3, 149):
-        assert_same_bits(planned(strategy, bands)(F), RIGHT, f"{bands} bands")
+        assert_same_bits(planned(strategy, bands)(F), right_result(), f"{bands} bands")
 
 
 # --- compiled code -------------------------------------------------------------------------------

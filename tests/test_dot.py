@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,11 @@ def test_taps_apart(dilation: tuple[int, int], channels: int) -> None:
 # --- equal bits ----------------------------------------------------------------------------------
 
 F, G = image((2 * dot.BLOCK + ROWS + 1, 3 * WIDTH + 7)), taps((5, 6))
-RIGHT = parconv.conv2d(F, G, mode="full", dtype="uint8", method="direct", strategy="serial")
+
+
+@cache
+def right_result() -> np.ndarray:
+    return parconv.conv2d(F, G, mode="full", dtype="uint8", method="direct", strategy="serial")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -150,7 +155,7 @@ def test_threads_and_strategies(strategy: str) -> None:
         answer = parconv.conv2d(
             F, G, mode="full", dtype="uint8", method=METHOD, strategy=strategy, threads=threads
         )
-        assert_same_bits(answer, RIGHT, f"{threads}")
+        assert_same_bits(answer, right_result(), f"{threads}")
 
 
 @pytest.mark.parametrize("height", [1, ROWS - 1, ROWS + 1, dot.BLOCK + 1])
@@ -182,9 +187,9 @@ def _spread(f: np.ndarray, rows: int, columns: int) -> np.ndarray:
 @pytest.mark.parametrize("steps", [(1, -1), (-1, 1), (2, 1), (1, 3), (-2, -2)])
 def test_layouts(steps: tuple[int, int]) -> None:
     for layout in (lambda f: _spread(f, *steps), np.asfortranarray):
-        out = layout(np.zeros_like(RIGHT))
+        out = layout(np.zeros_like(right_result()))
         parconv.conv2d(layout(F), layout(G), mode="full", dtype="uint8", method=METHOD, out=out)
-        assert_same_bits(np.ascontiguousarray(out), RIGHT)
+        assert_same_bits(np.ascontiguousarray(out), right_result())
 
 
 @pytest.fixture
@@ -257,6 +262,6 @@ def test_a_machine_without_the_instruction(monkeypatch: pytest.MonkeyPatch) -> N
         plan = parconv.plan2d(F, G, mode="full", dtype="uint8")
         assert plan.method == "direct"
         assert "dot: the machine has no dot products" in plan.explain()
-        assert_same_bits(plan(F), RIGHT)
+        assert_same_bits(plan(F), right_result())
     finally:
         planner.forget()
