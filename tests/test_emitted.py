@@ -5,8 +5,10 @@ from typing import Any
 
 import numba
 import numpy as np
+import pytest
 from numba import types
 
+from parconv.codegen import jit
 from parconv.codegen.emitted import Items, Value, call_once, emitted
 from parconv.codegen.simd import I64
 
@@ -74,3 +76,20 @@ def test_callers_share_one_function() -> None:
     (code,) = run.inspect_llvm().values()
     assert code.count("define linkonce_odr void @parconv.test.i64.sum") == 1
     assert code.count("call void @parconv.test.i64.sum") == 3
+
+
+def test_parts_are_for_compiled_code_alone() -> None:
+    """They have no machine code of their own: a call from Python is refused, and nothing crashes."""
+
+    @jit.jit()
+    def doubled(value):  # type: ignore[no-untyped-def]
+        return value + value
+
+    def called(value):  # type: ignore[no-untyped-def]
+        return doubled(value) + doubled(value + 1)
+
+    assert jit.compiled(called, (types.int64,))(5) == 22
+    for _ in range(2):  # found compiled the second time
+        with pytest.raises(MemoryError):
+            doubled(5)
+    assert doubled.py_func(5) == 10

@@ -12,7 +12,7 @@ from numba.core.compiler_lock import global_compiler_lock
 # for the import.
 from numpy import ma as ma
 
-from . import apart, kernel_cache
+from . import apart, kernel_cache, parts
 from .kernel_cache import source_hash as source_hash
 
 # No ``fastmath`` at all: the order of additions is a promise, and NaN must stay NaN.  Kernels
@@ -21,13 +21,15 @@ _RULES = {"nogil": True, "_nrt": False, "boundscheck": False, "error_model": "nu
 
 
 def jit(keep: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """``numba.njit`` under the project's rules, for functions that compiled code calls.
+    """``numba.njit`` under the project's rules, for functions that only compiled code calls.
 
-    ``keep``: what is compiled is kept in our cache on disk.
+    ``keep``: for those that Python calls, or takes the address of, too.  What is compiled is kept
+    in our cache on disk.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(**{**_RULES, **options})(function)
+        rules = _RULES if keep else {**_RULES, **parts.RULES}
+        dispatcher = numba.njit(**{**rules, **options})(function)
         if keep and function.__closure__ is None:  # else it is more than its code
             dispatcher._cache = kernel_cache.KernelCache(function, options)
         return dispatcher
