@@ -79,7 +79,7 @@ def test_callers_share_one_function() -> None:
 
 
 def test_parts_are_for_compiled_code_alone() -> None:
-    """They have no machine code of their own: a call from Python is refused, and nothing crashes."""
+    """They have no machine code of their own: a call from Python is refused and crashes nothing."""
 
     @jit.jit()
     def doubled(value):  # type: ignore[no-untyped-def]

@@ -100,7 +100,7 @@ def test_other_questions(options: dict[str, Any]) -> None:
     check(f, np.outer(even(5), image((4,))), **options)
 
 
-IMAGES = ("bool", "uint8", "int16", "uint16", "int64", "float16", "float32", "float64")
+IMAGES = ("bool", "uint8", "int16", "int64", "float16", "float32", "float64")
 
 
 @pytest.mark.parametrize("dtype", IMAGES)
@@ -111,8 +111,8 @@ def test_images_of_every_type(dtype: str) -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "result"),
-    [("uint8", "uint8"), ("uint8", "int8"), ("int16", "uint16"), ("float32", "int16"),
-     ("float32", "uint8"), ("float32", "int32"), ("float32", "float64")],
+    [("uint8", "uint8"), ("int16", "uint16"), ("float32", "int16"), ("float32", "int32"),
+     ("float32", "float64")],
 )  # fmt: skip
 def test_results_of_every_type(dtype: str, result: str) -> None:
     """Rounded half to even and saturated, in whole vectors and at the edges."""
