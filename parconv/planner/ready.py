@@ -14,7 +14,7 @@ from ..problem.filter import Filter
 from ..runtime import arrays
 from ..runtime.outputs import outputs_of
 from ..runtime.strategies import STRATEGIES
-from ..runtime.strategies.work import Work
+from ..runtime.strategies.work import Work, spare
 from . import skipping
 from .bound import Bound
 from .excerpts import excerpt, run_band
@@ -28,7 +28,7 @@ Shared = tuple[Any, Work, Array, Array]  # the strategy, its work, the border's 
 def shared(plan: "Plan") -> Shared:
     """What every run of a plan shares."""
     problem, method = plan.summed, plan.stage.method
-    table = np.array(plan.bands, np.int64).reshape(-1, 2)
+    needed, table = method.workspace(problem), np.array(plan.bands, np.int64).reshape(-1, 2)
     table.flags.writeable = False
     work = Work(
         kernels=plan.kernels,
@@ -40,8 +40,9 @@ def shared(plan: "Plan") -> Shared:
         threads=plan.threads,
         launch=plan.launch,
         terms=plan.terms,
-        workspace=method.workspace(problem),
+        workspace=needed,
         element=plan.sums,
+        spare=spare(needed),
     )
     return STRATEGIES[plan.strategy].run, work, method.fill(problem), method.layout(problem)
 
@@ -98,7 +99,7 @@ def bind(plan: "Plan", f: Array, out: Array) -> Bound:
     if not isinstance(f, np.ndarray):
         raise TypeError(f"f is a {type(f).__name__}: pass a numpy array, whose changes are seen")
     problem, image = plan.problem, as_array("f", f, plan.problem.axes)
-    again = partial(plan.run, image, plan.taps, out)
+    again = partial(partial, plan.run, image, plan.taps, out)
     if image.dtype != problem.image_dtype or image.shape != problem.image:
         arrays.check_image(image, problem.image, problem.image_dtype)
         return Bound(again, image, out)
@@ -108,10 +109,10 @@ def bind(plan: "Plan", f: Array, out: Array) -> Bound:
     easy = added is not None and plainly and arrays.is_plain(image, plain)
     if not easy or seen is not image:
         return Bound(again, image, out)
-    run, work, fill, layout = plan.shared
+    _, work, fill, layout = plan.shared
     where = (*(added or ()), ...)  # views, whose shapes nobody else changes
     given = image[where], plan.taps.values, fill, plain[where], layout
-    return Bound(partial(run, work, given), image, out)
+    return Bound(partial(STRATEGIES[plan.strategy].bind, work, given), image, out)
 
 
 def workspace(plan: "Plan") -> int:
