@@ -1,5 +1,6 @@
 """What a plan does once for all runs: the bands' work, what the kernel reads, how arrays go in."""
 
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,41 @@ def prepared(plan: "Plan", g: Filter) -> Taps:
     taps = plan.stage.prepare(maps.filter_of(plan.problem, g))
     tells = skipping.can_tell(plan.stage.inner, plan.stage.method) and g.has_zeros
     return taps._replace(given=g) if tells else taps
+
+
+def left(plan: "Plan") -> Collection[Any]:
+    """What the last runs left, where compiled code may look at the arrays of the next; else none.
+
+    So it is compiled for a plan that runs again, and looks where scratch is small: at small images.
+    """
+    alone = len(plan.bands) == 1 and not STRATEGIES[plan.strategy].threaded
+    return plan.shared[1].spare if alone and lift(plan) is not None else ()
+
+
+def look(plan: "Plan") -> Callable[[Array, Array, Any], bool]:
+    """``look(f, taps, out)`` fills ``out`` and says so, if the arrays are what most are."""
+    (_, work, fill, layout), problem = plan.shared, plan.problem
+    if work.kernels.obstacle:
+        return lambda f, taps, out: False
+    entry, spare, (start, stop) = work.kernels.look(len(problem.image)), work.spare, work.bands[0]
+    sizes, kinds = np.array([*problem.image, *problem.shape]), (problem.image_dtype, problem.dtype)
+    sizes.flags.writeable = False
+    kind, result = kinds
+
+    def run(f: Array, taps: Array, out: Any) -> bool:
+        if f.dtype is not kind or type(out) is not np.ndarray or out.dtype is not result:
+            return False
+        if not out.flags.writeable:
+            return False
+        try:
+            own = spare.pop()
+            done: bool = entry(f, taps, fill, out, layout, own[1], start, stop, sizes)
+        except (IndexError, TypeError):  # others run the plan; arrays of other numbers of axes
+            return False
+        spare.append(own)
+        return done
+
+    return run
 
 
 def convert(plan: "Plan", f: Array, taps: Taps, out: Array) -> None:
