@@ -1,7 +1,7 @@
 """Arrays as a caller gives them: whether a kernel may take them so is seen by compiled code.
 
 What Python asks NumPy about two arrays takes longer than a kernel on a small image: a planned call
-on 28 x 28 pixels at 3x3 takes 2.4 microseconds so, 1.2 as it is here (Zen 3 VM, 2026-11).
+on 28 x 28 pixels at 3x3 takes 2.6 microseconds so, 1.9 as it is here (Zen 3 VM, 2026-11).
 """
 
 from functools import reduce
