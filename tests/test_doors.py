@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 import threading
+import weakref
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
@@ -184,6 +185,41 @@ def test_a_bound_call_is_not_pickled() -> None:
             way(call)
     with pytest.raises(ValueError, match="pass the filter"):
         parconv.plan2d(F, ((3, 3), "f4")).bind(F, np.empty((18, 22), "f4"))
+
+
+def test_a_bound_call_lets_go_of_its_arrays() -> None:
+    f, out = F.copy(), np.empty((18, 22), np.float32)
+    call, seen = parconv.plan2d(f, G).bind(f, out), (weakref.ref(f), weakref.ref(out))
+    del f, out
+    right = parconv.conv2d(F, G)
+    assert call().tobytes() == right.tobytes()
+    assert all(each() is not None for each in seen)
+    del call
+    assert all(each() is None for each in seen)
+
+
+def test_a_bound_call_within_itself() -> None:
+    """As in a handler of signals: each has scratch of its own."""
+    call, right = parconv.plan2d(F, G).bind(F, np.empty((18, 22), "f4")), parconv.conv2d(F, G)
+    outer = call._idle.pop()
+    assert call().tobytes() == right.tobytes()
+    (inner,) = call._idle
+    assert inner is not outer
+    assert not np.shares_memory(inner.args[5], outer.args[5])
+
+
+def test_plans_that_take_turns_keep_their_scratch() -> None:
+    plans = [parconv.plan2d(F, np.roll(G, n), strategy="serial", threads=1) for n in range(3)]
+    right = [plan(F).tobytes() for plan in plans]
+    spare = [plan.shared[1].spare for plan in plans]
+    kept = [each[0][1] for each in spare]
+    for _ in range(3):
+        assert [plan(F).tobytes() for plan in plans] == right
+    assert [len(each) for each in spare] == [1, 1, 1]
+    assert all(each[0][1] is scratch for each, scratch in zip(spare, kept, strict=True))
+    large = parconv.plan2d(np.ones((300, 3000), "f4"), np.ones((9, 9)), strategy="serial")
+    large(np.ones((300, 3000), "f4"))
+    assert not large.shared[1].spare
 
 
 def test_threads_may_call_one_bound_call() -> None:

@@ -21,6 +21,7 @@ from ..problem.lazily import lazily
 from ..runtime import crew
 from ..runtime.crew.floats import mode, set_mode
 from ..runtime.crew.record import PLANES, call
+from . import given
 
 
 class Taps(NamedTuple):
@@ -70,6 +71,15 @@ class Kernels:
         """The same over a table of bands, by the calling thread and those of the crew."""
         arrays, scratch = self.signature[:5], self.signature[5].dtype[:, ::1]
         return partial(crew.leader(arrays, scratch), self.address)
+
+    def look(self, axes: int) -> Any:
+        """``look(f, taps, fill, out, layout, scratch, start, stop, sizes)``: True if it filled.
+
+        Of arrays of ``axes`` axes as a caller gives them, whose dtypes are right: see `given`.
+        """
+        arrays = self.signature[:6]
+        function = given.planes if arrays[0].ndim == PLANES else given.maps
+        return partial(jit.entry(function, given.signature(arrays, axes)), self.address)
 
     @property
     def address(self) -> int:

@@ -5,18 +5,30 @@ from typing import Any, NoReturn
 
 from ..problem.dtypes import Array
 
+Run = Callable[[], Any]
+
 
 class Bound:
-    """What `Plan.bind` makes: ``bound()`` fills ``bound.out`` from ``bound.f`` and returns it."""
+    """What `Plan.bind` makes: ``bound()`` fills ``bound.out`` from ``bound.f`` and returns it.
 
-    __slots__ = ("__weakref__", "_run", "f", "out")
+    ``make`` gives a call without arguments, for one caller at a time: each has scratch of its own.
+    There are as many as were ever under way at once, of several threads or in signals' handlers.
+    """
 
-    def __init__(self, run: Callable[[], Any], f: Array, out: Array) -> None:
-        self._run, self.f, self.out = run, f, out
+    __slots__ = ("__weakref__", "_idle", "_make", "f", "out")
+
+    def __init__(self, make: Callable[[], Run], f: Array, out: Array) -> None:
+        self._make, self.f, self.out = make, f, out
+        self._idle = [make()]
 
     def __call__(self) -> Array:
         """Convolve once more."""
-        self._run()
+        try:
+            run = self._idle.pop()  # at one stroke
+        except IndexError:
+            run = self._make()
+        run()
+        self._idle.append(run)
         return self.out
 
     def __reduce__(self) -> NoReturn:

@@ -1,5 +1,6 @@
 """What a plan does once for all runs: the bands' work, what the kernel reads, how arrays go in."""
 
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from ..problem.filter import Filter
 from ..runtime import arrays
 from ..runtime.outputs import outputs_of
 from ..runtime.strategies import STRATEGIES
-from ..runtime.strategies.work import Work
+from ..runtime.strategies.work import Work, spare
 from . import skipping
 from .bound import Bound
 from .excerpts import excerpt, run_band
@@ -28,7 +29,7 @@ Shared = tuple[Any, Work, Array, Array]  # the strategy, its work, the border's 
 def shared(plan: "Plan") -> Shared:
     """What every run of a plan shares."""
     problem, method = plan.summed, plan.stage.method
-    table = np.array(plan.bands, np.int64).reshape(-1, 2)
+    needed, table = method.workspace(problem), np.array(plan.bands, np.int64).reshape(-1, 2)
     table.flags.writeable = False
     work = Work(
         kernels=plan.kernels,
@@ -40,8 +41,9 @@ def shared(plan: "Plan") -> Shared:
         threads=plan.threads,
         launch=plan.launch,
         terms=plan.terms,
-        workspace=method.workspace(problem),
+        workspace=needed,
         element=plan.sums,
+        spare=spare(needed),
     )
     return STRATEGIES[plan.strategy].run, work, method.fill(problem), method.layout(problem)
 
@@ -79,6 +81,41 @@ def prepared(plan: "Plan", g: Filter) -> Taps:
     return taps._replace(given=g) if tells else taps
 
 
+def left(plan: "Plan") -> Collection[Any]:
+    """What the last runs left, where compiled code may look at the arrays of the next; else none.
+
+    So it is compiled for a plan that runs again, and looks where scratch is small: at small images.
+    """
+    alone = len(plan.bands) == 1 and not STRATEGIES[plan.strategy].threaded
+    return plan.shared[1].spare if alone and lift(plan) is not None else ()
+
+
+def look(plan: "Plan") -> Callable[[Array, Array, Any], bool]:
+    """``look(f, taps, out)`` fills ``out`` and says so, if the arrays are what most are."""
+    (_, work, fill, layout), problem = plan.shared, plan.problem
+    if work.kernels.obstacle:
+        return lambda f, taps, out: False
+    entry, spare, (start, stop) = work.kernels.look(len(problem.image)), work.spare, work.bands[0]
+    sizes, kinds = np.array([*problem.image, *problem.shape]), (problem.image_dtype, problem.dtype)
+    sizes.flags.writeable = False
+    kind, result = kinds
+
+    def run(f: Array, taps: Array, out: Any) -> bool:
+        if f.dtype is not kind or type(out) is not np.ndarray or out.dtype is not result:
+            return False
+        if not out.flags.writeable:
+            return False
+        try:
+            own = spare.pop()
+            done: bool = entry(f, taps, fill, out, layout, own[1], start, stop, sizes)
+        except (IndexError, TypeError):  # others run the plan; arrays of other numbers of axes
+            return False
+        spare.append(own)
+        return done
+
+    return run
+
+
 def convert(plan: "Plan", f: Array, taps: Taps, out: Array) -> None:
     """Run on what the kernel can see of the arrays, or on copies."""
     problem = plan.problem
@@ -98,7 +135,7 @@ def bind(plan: "Plan", f: Array, out: Array) -> Bound:
     if not isinstance(f, np.ndarray):
         raise TypeError(f"f is a {type(f).__name__}: pass a numpy array, whose changes are seen")
     problem, image = plan.problem, as_array("f", f, plan.problem.axes)
-    again = partial(plan.run, image, plan.taps, out)
+    again = partial(partial, plan.run, image, plan.taps, out)
     if image.dtype != problem.image_dtype or image.shape != problem.image:
         arrays.check_image(image, problem.image, problem.image_dtype)
         return Bound(again, image, out)
@@ -108,10 +145,10 @@ def bind(plan: "Plan", f: Array, out: Array) -> Bound:
     easy = added is not None and plainly and arrays.is_plain(image, plain)
     if not easy or seen is not image:
         return Bound(again, image, out)
-    run, work, fill, layout = plan.shared
+    _, work, fill, layout = plan.shared
     where = (*(added or ()), ...)  # views, whose shapes nobody else changes
     given = image[where], plan.taps.values, fill, plain[where], layout
-    return Bound(partial(run, work, given), image, out)
+    return Bound(partial(STRATEGIES[plan.strategy].bind, work, given), image, out)
 
 
 def workspace(plan: "Plan") -> int:

@@ -35,7 +35,7 @@ def are_easy(f: Array, out: Any, shape: tuple[int, ...], dtype: DType) -> bool:
     if type(out) is not np.ndarray or out.dtype is not dtype or out.shape != shape or out is f:
         return False
     given, taken = f.flags.num, out.flags.num
-    return bool(taken & _WHOLE and taken & _TAKEN == _TAKEN and given & _GIVEN == _GIVEN)
+    return taken & _TAKEN == _TAKEN and given & _GIVEN == _GIVEN and taken & _WHOLE != 0
 
 
 def check_output(out: Any, f: Array, shape: tuple[int, ...], dtype: DType) -> tuple[Array, Array]:

@@ -21,7 +21,7 @@ from parconv.runtime import budget
 from parconv.runtime.ceilings import ASLEEP, THREADS
 from parconv.runtime.crew import Terms
 from parconv.runtime.strategies import STRATEGIES
-from parconv.runtime.strategies.work import Work
+from parconv.runtime.strategies.work import Work, spare
 
 from .. import processes
 
@@ -90,7 +90,7 @@ def _pool(threads: int, bands: int, steps: int) -> Launch:
         kernels=kernels, remote=_chain, bands=tuple(map(tuple, table.tolist())), runs=((0, bands),),
         table=table,
         threads=threads, launch=bands * threads, terms=Terms.of(threads - 1, bands, 0, True),
-        workspace=0, element=kind,
+        workspace=0, element=kind, spare=spare(0),
     )  # fmt: skip
     image, none = np.zeros((1, bands, 1), kind), np.zeros(0, kind)
     arrays = (image, none, none, image.copy(), L.pack(first=1, steps=steps))

@@ -6,12 +6,13 @@ its row: a new one is a function and a row.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..crew import Terms
 from .joblib import joblib
 from .prange import launches_or_not, prange
-from .serial import serial
+from .serial import bound, serial
 from .threads import threads, wakes_or_not
 from .work import Arrays, Work
 
@@ -37,6 +38,8 @@ class Strategy(NamedTuple):
         milliseconds beside other processes.
     caveat : function
         Of kernels and terms: what a run here and now may do otherwise, to be told in a plan.
+    bound : function or None
+        Of work and arrays: a run of both without arguments, for one caller at a time.
     """
 
     run: Callable[[Work, Arrays], None]
@@ -44,15 +47,20 @@ class Strategy(NamedTuple):
     axes: tuple[str, ...] = ("threads",)
     automatic: bool = False
     caveat: Callable[[Any, Terms], str] = _nothing
+    bound: Callable[[Work, Arrays], Callable[[], object]] | None = None
 
     @property
     def threaded(self) -> bool:
         """Whether more than the calling thread computes."""
         return "threads" in self.axes
 
+    def bind(self, work: Work, arrays: Arrays) -> Callable[[], object]:
+        """``run(work, arrays)`` without arguments."""
+        return partial(self.run, work, arrays) if self.bound is None else self.bound(work, arrays)
+
 
 STRATEGIES = {
-    "serial": Strategy(serial, 2e-6, axes=(), automatic=True),
+    "serial": Strategy(serial, 2e-6, axes=(), automatic=True, bound=bound),
     "prange": Strategy(prange, 8e-6, ("threads", "layer"), caveat=launches_or_not),
     "threads": Strategy(threads, 8e-6, automatic=True, caveat=wakes_or_not),
     "joblib": Strategy(joblib, 10e-3, ("threads", "backend")),

@@ -1,0 +1,178 @@
+"""Distrusts the look of compiled code at arrays as they are given: what it lets pass, and fills."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import parconv
+
+RNG = np.random.default_rng(11)
+F, G = RNG.random((20, 24), np.float32), RNG.random((3, 3), np.float32)
+SHAPE = 18, 22
+
+
+def seasoned(f: Any, g: Any, **options: Any) -> Any:
+    """A plan that ran before: its next run is the one that looks."""
+    plan = parconv.plan2d(f, g, threads=1, **options)
+    plan(np.ones_like(f))
+    return plan
+
+
+def at_odds(array: Any) -> Any:
+    """The same numbers where elements do not lie on multiples of their size."""
+    raw = np.empty(array.nbytes + 1, np.uint8)[1:]
+    found = raw.view(array.dtype).reshape(array.shape)
+    found[...] = array
+    return found
+
+
+KINDS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "float32": (F, G, {}),
+    "float64": (F.astype("f8"), G, {"mode": "same", "boundary": "mirror"}),
+    "uint8": ((255 * F).astype("u1"), G, {"mode": "full"}),
+    "uint8 to uint8": ((255 * F).astype("u1"), G / 9, {"dtype": "u1"}),
+    "complex128": (F.astype("f8") + 1j, G.astype("f8"), {"method": "direct"}),
+    "int64": ((9 * F).astype("i4"), np.ones((3, 3), int), {}),
+    "planes": (RNG.random((3, 9, 12), np.float32), G, {}),
+    "bank": (F[:9, :9], RNG.random((4, 3, 3), np.float32), {}),
+    "layer": (RNG.random((2, 4, 9, 9), np.float32), RNG.random((5, 4, 3, 3), np.float32), {}),
+    "depthwise": (RNG.random((1, 4, 9, 9)), RNG.random((4, 1, 3, 3)), {"groups": 4}),
+    "channels last": (RNG.random((1, 9, 9, 4)), RNG.random((5, 4, 3, 3)), {"axes": (1, 2)}),
+    "one image": (RNG.random((4, 9, 9), np.float32), RNG.random((5, 4, 3, 3), np.float32), {}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plan_that_ran_before_gives_the_same(kind: str) -> None:
+    f, g, options = KINDS[kind]
+    first = parconv.plan2d(f, g, threads=1, **options)(f)
+    plan = seasoned(f, g, **options)
+    for given in (f, np.asfortranarray(f), np.flip(f).copy()[(slice(None, None, -1),) * f.ndim]):
+        out = np.full_like(first, 7)
+        assert plan(given).tobytes() == first.tobytes()
+        assert plan(given, out) is out
+        assert out.tobytes() == first.tobytes()
+
+
+IN_ORDER = {
+    "as it is": F,
+    "columns first": np.asfortranarray(F),
+    "backwards": F[::-1, ::-1],
+    "part of another": np.pad(F, 3)[3:-3, 3:-3],
+    "every other": np.repeat(F, 2, 1)[:, ::2],
+    "one row": np.broadcast_to(F[3], F.shape),
+}
+
+
+@pytest.mark.parametrize("kind", IN_ORDER)
+def test_images_in_order(kind: str) -> None:
+    f, plan = IN_ORDER[kind], seasoned(F, G)
+    right, out = parconv.plan2d(F, G)(f.copy()), np.empty(SHAPE, np.float32)
+    assert plan._look(f, plan.taps.values, out)
+    assert out.tobytes() == right.tobytes()
+
+
+def not_in_order() -> dict[str, tuple[Any, Any]]:
+    out, both = np.empty(SHAPE, np.float32), np.zeros(900, np.float32)
+    whole = both[:480].reshape(20, 24)
+    sealed = out.copy()
+    sealed.flags.writeable = False
+    return {
+        "rows": (F[1:], out),
+        "columns": (F[:, 1:], out),
+        "axes": (F[None], out),
+        "dtype": (F.view("i4"), out),
+        "bytes": (F.astype(">f4"), out),
+        "unaligned": (at_odds(F), out),
+        "odd steps": (np.zeros((20, 24), "f4,u1")["f0"], out),
+        "rows of out": (F, out[1:]),
+        "columns of out": (F, np.empty((18, 23), "f4")[:, 1:]),
+        "axes of out": (F, out[None]),
+        "dtype of out": (F, out.view("i4")),
+        "unaligned out": (F, at_odds(out)),
+        "sealed out": (F, sealed),
+        "masked out": (F, np.ma.array(out)),
+        "out in columns": (F, np.asfortranarray(out)),
+        "no out": (F, None),
+        "itself": (whole, both[:396].reshape(SHAPE)),
+        "its end": (whole, both[479:875].reshape(SHAPE)),
+        "its beginning, turned": (whole[::-1], both[:396].reshape(SHAPE)),
+    }
+
+
+@pytest.mark.parametrize("kind", not_in_order())
+def test_what_is_not_in_order_is_left_to_others(kind: str) -> None:
+    f, out = not_in_order()[kind]
+    plan = seasoned(F, G)
+    before = None if out is None else out.tobytes()
+    assert not plan._look(f, plan.taps.values, out)
+    assert before is None or out.tobytes() == before
+
+
+def test_neighbours_in_memory_are_apart() -> None:
+    both = np.zeros(480 + 396, np.float32)
+    plan, right = seasoned(F, G), parconv.plan2d(F, G)(F)
+    for f, out in ((both[:480], both[480:]), (both[396:], both[:396])):
+        f, out = f.reshape(20, 24), out.reshape(SHAPE)
+        f[...] = F
+        assert plan._look(f, plan.taps.values, out)
+        assert out.tobytes() == right.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("f", "out", "error", "told"),
+    [
+        (F[1:], None, ValueError, "f has shape"),
+        (F.astype("f8"), None, ValueError, "f has dtype"),
+        (F, np.zeros((18, 23), "f4"), ValueError, "out has shape"),
+        (F, np.zeros(SHAPE, "f8"), TypeError, "out has dtype"),
+        (F, np.broadcast_to(np.float32(0), SHAPE), ValueError, "out is read-only"),
+    ],
+    ids=lambda value: None,
+)
+def test_what_is_wrong_is_told(f: Any, out: Any, error: type[Exception], told: str) -> None:
+    plan = seasoned(F, G)
+    with pytest.raises(error, match=told):
+        plan(f, out)
+    assert out is None or not out.any()
+
+
+def test_an_output_may_overlap() -> None:
+    plan, right = seasoned(F, G, mode="same"), parconv.plan2d(F, G, mode="same")(F)
+    f = F.copy()
+    assert plan(f, f).tobytes() == right.tobytes()
+    rows = np.zeros((21, 24), np.float32)
+    rows[1:] = F
+    assert plan(rows[1:], rows[:-1]).tobytes() == right.tobytes()
+
+
+def test_threads_may_run_one_plan() -> None:
+    plan, right, wrong = seasoned(F, G), parconv.plan2d(F, G)(F).tobytes(), []
+
+    def often() -> None:
+        out = np.empty(SHAPE, np.float32)
+        wrong.extend(n for n in range(500) if plan(F, out).tobytes() != right)
+
+    several = [threading.Thread(target=often) for _ in range(4)]
+    for each in several:
+        each.start()
+    for each in several:
+        each.join()
+    assert not wrong
+    assert 1 <= len(plan.shared[1].spare) <= 4
+
+
+def test_a_filter_with_zeros_or_limits_is_not_looked_at() -> None:
+    """Its pixels must be: with the look alone infinity would spread, and sums wrap."""
+    g = G * [[1, 0, 1]]
+    f = F.copy()
+    f[5, 5] = np.inf
+    plan, right = seasoned(F, g), parconv.conv2d(f, g)
+    assert plan(f).tobytes() == plan(f).tobytes() == right.tobytes()
+    large = parconv.plan2d(((9, 9), "i8"), np.full((3, 3), 1 << 40), threads=1)
+    large(np.ones((9, 9), "i8"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="f holds values beyond"):
+            large(np.full((9, 9), 1 << 40))
