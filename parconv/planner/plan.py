@@ -14,9 +14,9 @@ from ..problem.dtypes import Array, DType, kernel_dtype, quietly, real
 from ..problem.filter import Filter, filter_of
 from ..problem.lazily import lazily
 from ..problem.problem import Problem
-from ..runtime import arrays, ceilings
+from ..runtime import ceilings
 from ..runtime.crew import Terms
-from . import ready, skipping
+from . import ready
 from .bound import Bound
 from .explain import as_table, as_text, facts
 from .prediction import Prediction, usual_seconds
@@ -114,37 +114,10 @@ class Plan:
         """Fill the output by compiled code alone where that looks, and finds all in order."""
         values, limit, given = taps
         if limit is None and given is None and self._left:
-            result: Array = self._ends[2]() if out is None else out
+            result: Array = self.ends[2]() if out is None else out
             if self._look(f, values, result):
                 return result
-        return self._run(f, taps, out)
-
-    def _run(self, f: Array, taps: Taps, out: Array | None) -> Array:
-        """Check the arrays against the problem, then let the strategy fill the output."""
-        shape, kind, new, out_shape, out_kind, lift = self._ends
-        if f.shape != shape or f.dtype != kind:
-            f = arrays.check_image(f, shape, kind)
-        if out is None:
-            result: Array = new()
-            plain = result
-            easy = f.flags.aligned
-        elif arrays.are_easy(f, out, out_shape, out_kind):
-            result, plain, easy = out, out, True
-        else:
-            result, (f, plain) = out, arrays.check_output(out, f, out_shape, out_kind)
-            easy = arrays.is_plain(f, plain)
-        if taps.limit is not None:
-            arrays.check_range(f, taps.limit)
-        if easy and lift is not None:
-            run, work, fill, layout = self.shared
-            if lift:
-                f, plain = f[lift], plain[lift]
-            run(work, (f, taps.values, fill, plain, layout))
-            if taps.given is not None:
-                skipping.hold(self, f, taps.given, plain)
-        elif self.bands:
-            ready.convert(self, f, taps, plain)
-        return result
+        return ready.run(self, f, taps, out)
 
     def compute(self, source: Array, taps: Taps, target: Array) -> None:
         """Fill planes or maps as the method's kernel has it, whatever it does to zero taps."""
@@ -173,7 +146,7 @@ class Plan:
         run(work, (source, taps, fill, target, layout))
 
     @lazily
-    def _ends(self) -> tuple[Any, ...]:
+    def ends(self) -> ready.Ends:
         return ready.ends(self)
 
     @lazily

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 Shared = tuple[Any, Work, Array, Array]  # the strategy, its work, the border's constants, layout
+Ends = tuple[Any, ...]  # see `ends`
 
 
 def shared(plan: "Plan") -> Shared:
@@ -66,7 +67,7 @@ def lift(plan: "Plan") -> tuple[None, ...] | None:
     return (None,) * missing if known and problem.map_axes == last and missing in (0, 1) else None
 
 
-def ends(plan: "Plan") -> tuple[Any, ...]:
+def ends(plan: "Plan") -> Ends:
     """What a run asks: of the image, for an output, of one that is given; axes to add."""
     problem = plan.problem
     new = outputs_of(problem.shape, problem.dtype)
@@ -100,7 +101,7 @@ def look(plan: "Plan") -> Callable[[Array, Array, Any], bool]:
     sizes.flags.writeable = False
     kind, result = kinds
 
-    def run(f: Array, taps: Array, out: Any) -> bool:
+    def looked(f: Array, taps: Array, out: Any) -> bool:
         if f.dtype is not kind or type(out) is not np.ndarray or out.dtype is not result:
             return False
         if not out.flags.writeable:
@@ -113,7 +114,35 @@ def look(plan: "Plan") -> Callable[[Array, Array, Any], bool]:
         spare.append(own)
         return done
 
-    return run
+    return looked
+
+
+def run(plan: "Plan", f: Array, taps: Taps, out: Array | None) -> Array:
+    """Check the arrays against the problem, then let the strategy fill the output."""
+    shape, kind, new, out_shape, out_kind, added = plan.ends
+    if f.shape != shape or f.dtype != kind:
+        f = arrays.check_image(f, shape, kind)
+    if out is None:
+        result: Array = new()
+        plain = result
+        easy = f.flags.aligned
+    elif arrays.are_easy(f, out, out_shape, out_kind):
+        result, plain, easy = out, out, True
+    else:
+        result, (f, plain) = out, arrays.check_output(out, f, out_shape, out_kind)
+        easy = arrays.is_plain(f, plain)
+    if taps.limit is not None:
+        arrays.check_range(f, taps.limit)
+    if easy and added is not None:
+        fill_bands, work, fill, layout = plan.shared
+        if added:
+            f, plain = f[added], plain[added]
+        fill_bands(work, (f, taps.values, fill, plain, layout))
+        if taps.given is not None:
+            skipping.hold(plan, f, taps.given, plain)
+    elif plan.bands:
+        convert(plan, f, taps, plain)
+    return result
 
 
 def convert(plan: "Plan", f: Array, taps: Taps, out: Array) -> None:
