@@ -77,7 +77,7 @@ def test_every_width(width: int, padding: int) -> None:
 @pytest.mark.parametrize("vectors", [1, VECTORS, VECTORS + 1, 2 * VECTORS])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_number_of_filters(vectors: int, outputs: int, dtype: str) -> None:
-    lanes = channels._lanes(plan_of(numbers((1, 1, 3, 3), dtype), numbers((1, 1, 1, 1))).problem)
+    lanes = channels.lanes_of(plan_of(numbers((1, 1, 3, 3), dtype), numbers((1, 1, 1, 1))).problem)
     f, g = numbers((2, 3, 4, TILE), dtype), numbers((vectors * lanes + outputs, 3, 2, 3), dtype)
     if len(g):
         check(f, g, padding=1)
@@ -167,7 +167,7 @@ def test_three_orders_of_units() -> None:
         parconv.plan2d(((b, c, n, n), "float32"), ((o, c, 3, 3), "float32"), method="channels")
         for b, c, n, o in sizes
     ]
-    assert len({channels._order(plan.stage.inner) for plan in plans}) >= 2
+    assert len({channels.order_of(plan.stage.inner) for plan in plans}) >= 2
     single = parconv.plan2d(((1, 64, 56, 56), "f4"), ((64, 64, 3, 3), "f4"), method="channels")
     assert channels.units(single.stage.inner) >= 32  # sixteen threads find work in one image
 

@@ -80,6 +80,17 @@ class Layout(ModuleType):
         return result
 
 
+def up(number: int, multiple: int) -> int:
+    """The next multiple."""
+    return -(-number // multiple) * multiple
+
+
+def odd_lines(elements: int, itemsize: int) -> int:
+    """Rounded up to an odd number of cache lines, so that rows of scratch spread over its sets."""
+    lines = -(-elements * itemsize // machine.CACHE_LINE) | 1
+    return lines * machine.CACHE_LINE // itemsize
+
+
 def geometry(problem: Problem) -> dict[str, int]:
     """What a problem says of itself, by the names that layouts have for it."""
     axes = {

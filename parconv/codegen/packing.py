@@ -207,6 +207,20 @@ def store(scratch, at, second, out, flat, where, x, count):
             write(out, where + column, scratch[at + n], imaginary)
 
 
+@jit.jit()
+def store_rows(scratch, source, out, plane, down, across):
+    """The same of rows of sums of a plane.
+
+    ``source`` = where they begin, elements from one to the next, and to imaginary parts.  ``down``
+    = the plane's first row, rows from one to the next, and how many; ``across`` = its first column,
+    and how many.
+    """
+    (at, step, second), (y, apart, rows), (x, count) = source, down, across
+    flat = has_complex_runs(out) if second else has_runs(out)
+    for n in range(rows):
+        store(scratch, at + n * step, second, out, flat, (plane, y + n * apart), x, count)
+
+
 @jit.jit(inline="always")
 def rows_alike(out, unit):
     """Whether what lies along the first two axes begins alike on units of so many bytes."""

@@ -3,16 +3,16 @@
 `elements` has single elements and the rules of conversion.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
 from . import machine
 from .elements import converted
 from .emitted import Items, Value, emitted
-from .simd import I1, I64
+from .simd import I1, I64, Code
 
 
 def _flat(array: Items) -> Value:
@@ -61,16 +61,13 @@ def split_run(
         return
     kinds = source.dtype.underlying_float, target.dtype
     start, ends = _parts(source, source_at), [target.at(place) for place in (real, imaginary)]
+    code = Code(builder, start.type.pointee)
 
     def one(at: Value, width: int) -> None:
-        pairs = _wide(builder, builder.gep(start, [builder.mul(at, I64(2))]), 2 * width)
-        value = builder.load(pairs, align=kinds[0].bitwidth // 8)
+        value = code.load(code.at(start, builder.mul(at, I64(2))), 2 * width)
         for part, end in enumerate(ends):
-            lanes = list(range(part, 2 * width, 2))
-            order = ir.Constant(ir.VectorType(ir.IntType(32), width), lanes)
-            found = converted(builder, builder.shuffle_vector(value, value, order), *kinds)
-            target_at = _wide(builder, builder.gep(end, [at]), width)
-            builder.store(found, target_at, align=kinds[1].bitwidth // 8)
+            found = code.shuffle(value, value, range(part, 2 * width, 2))
+            code.store(converted(builder, found, *kinds), code.at(end, at))
 
     vectors_then_elements(builder, count, machine.lanes(kinds[1].bitwidth // 8), one)
 
@@ -90,18 +87,14 @@ def join_runs(
         return
     kinds = scratch.dtype, out.dtype.underlying_float
     starts, end = [scratch.at(place) for place in (real, imaginary)], _parts(out, at)
+    code = Code(builder, scratch.element)
 
     def one(at: Value, width: int) -> None:
-        pointers = [_wide(builder, builder.gep(start, [at]), width) for start in starts]
-        parts = [builder.load(p, align=kinds[0].bitwidth // 8) for p in pointers]
+        parts = [code.load(code.at(start, at), width) for start in starts]
         parts = [converted(builder, value, *kinds) for value in parts]
         lanes = [lane + part * width for lane in range(width) for part in range(2)]
-        order = ir.Constant(ir.VectorType(ir.IntType(32), 2 * width), lanes)
-        pairs = builder.gep(end, [builder.mul(at, I64(2))])
-        builder.store(
-            builder.shuffle_vector(*parts, order), _wide(builder, pairs, 2 * width),
-            align=kinds[1].bitwidth // 8,
-        )  # fmt: skip
+        pairs = code.shuffle(parts[0], parts[1], lanes)
+        code.store(pairs, code.at(end, builder.mul(at, I64(2))))
 
     vectors_then_elements(builder, count, machine.lanes(kinds[0].bitwidth // 8), one)
 
@@ -110,10 +103,6 @@ def _parts(array: Items, at: Value) -> Value:
     """Pointer to the real part of element ``at``."""
     kind = array.context.get_data_type(array.dtype.underlying_float)
     return array.builder.bitcast(array.at(at), kind.as_pointer())
-
-
-def _wide(builder: Any, pointer: Value, lanes: int) -> Value:
-    return builder.bitcast(pointer, ir.VectorType(pointer.type.pointee, lanes).as_pointer())
 
 
 def vectors_then_elements(builder: Any, count: Value, lanes: int, body: Any) -> None:
@@ -144,49 +133,36 @@ def convert_run(
         convert_vectors(builder, (source.dtype, target.dtype), start, end, count)
 
 
-@emitted()
-def convert_rows(
-    builder: Any, source: Items, start: Value, step: Value, target: Items, at: Value, to: Value,
-    rows: Value, count: Value,
-) -> None:  # fmt: skip
-    """The same for ``rows`` runs, ``step`` and ``to`` elements apart, as short as may be.
-
-    Vector by vector even where nothing is converted: 4096 x 4096 float32 with 9 x 9 taps, one core:
-    7.1 ms with calls of memcpy, 6.4 so (Zen 5, 2026-11).
-    """
-    if _complex(source, target):
-        return
-    first, begin = source.at(start), target.at(at)
-    with cgutils.for_range(builder, rows, intp=I64) as loop:
-        row, place = (
-            builder.gep(pointer, [builder.mul(loop.index, apart)])
-            for pointer, apart in ((first, step), (begin, to))
-        )
-        convert_vectors(builder, (source.dtype, target.dtype), row, place, count)
-
-
 def convert_vectors(builder: Any, kinds: Any, source: Value, target: Value, count: Value) -> None:
     """By cache lines, of fewer elements by vectors, of fewer still one by one.
 
     The last line or vector is pulled back to end with the run.  Loops over what is left would cost
     more than the conversion: 4096 x 4096 uint8 to uint8 at 3x3, 3.2 -> 2.95 ms (Zen 5, 2026-11).
     """
-    sizes = [kind.bitwidth // 8 for kind in kinds]
+    sizes, code = [kind.bitwidth // 8 for kind in kinds], Code(builder, source.type.pointee)
     lanes = machine.lanes(max(sizes))
     line = max(lanes, machine.CACHE_LINE // sizes[0])
+
+    def one(at: Value, width: int) -> None:
+        value = code.load(code.at(source, at), width)
+        if kinds[0] != kinds[1]:
+            value = converted(builder, value, *kinds)
+        code.store(value, code.at(target, at))
+
+    pulled_back(builder, count, (line, lanes, 1), one)
+
+
+def pulled_back(builder: Any, count: Value, widths: Sequence[int], body: Any) -> None:
+    """``body(first element, elements)`` of the first width that ``count`` elements fill.
+
+    The last elements are pulled back to end with them.
+    """
     left = count
-    for width in dict.fromkeys((line, lanes, 1)):
+    for width in dict.fromkeys(widths):
         enough = builder.icmp_signed(">=", left, I64(width))
         steps = builder.sdiv(builder.add(left, I64(width - 1)), I64(width))
         last = builder.sub(left, I64(width))
         with cgutils.for_range(builder, builder.select(enough, steps, I64(0)), intp=I64) as loop:
             at = builder.mul(loop.index, I64(width))
-            at = builder.select(builder.icmp_signed("<", at, last), at, last)
-            read_from, write_to = (
-                _wide(builder, builder.gep(pointer, [at]), width) for pointer in (source, target)
-            )
-            value = builder.load(read_from, align=sizes[0])
-            if kinds[0] != kinds[1]:
-                value = converted(builder, value, *kinds)
-            builder.store(value, write_to, align=sizes[1])
+            body(builder.select(builder.icmp_signed("<", at, last), at, last), width)
         left = builder.select(enough, I64(0), left)

@@ -1,7 +1,7 @@
 """Vector instructions for Numba: a small language in which a tile reads like its algorithm.
 
-`Code` emits LLVM IR for one function: vectors that load, store, broadcast and multiply-add, and
-loops and choices that carry values in registers.  It knows no convolution and no threads.
+`Code` emits LLVM IR for one function: vectors that load, store, broadcast and multiply-add, and the
+loops and choices of `flow`.  It knows no convolution and no threads.
 
 Rules that keep the code it emits right and fast (numba 0.68, LLVM 22):
 
@@ -11,22 +11,20 @@ Rules that keep the code it emits right and fast (numba 0.68, LLVM 22):
 * a non-temporal store states its full alignment, or LLVM splits it into 8-byte stores.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba import types
 
 from . import machine
-from .emitted import Items, Value, call_once, emitted, instruction
+from .emitted import Value, emitted, instruction
+from .flow import I1 as I1, I32 as I32, I64 as I64, Flow
 from .operations import operation
 
-I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 _ITEMSIZE = {"float": 4, "double": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8}
 
 
-class Code:
+class Code(Flow):
     """Emits the body of one function whose vectors hold `machine.lanes` elements of ``kind``.
 
     Parameters
@@ -38,7 +36,7 @@ class Code:
     """
 
     def __init__(self, builder: Any, kind: Any) -> None:
-        self.builder = builder
+        super().__init__(builder)
         self.kind = kind
         self.itemsize = _ITEMSIZE[str(kind)]
         self.lanes = machine.lanes(self.itemsize)
@@ -108,7 +106,7 @@ class Code:
         """Halves, quarters and so on of a vector, by the bits of a number below its lanes."""
         builder, size = self.builder, self.lanes // 2
         while size:
-            chosen = builder.icmp_signed("!=", builder.and_(count, I64(size)), I64(0))
+            chosen = self.has(count, size)
             with builder.if_then(chosen):
                 self.store(self.piece(value, 0, size), pointer)
             if size > 1:
@@ -131,12 +129,9 @@ class Code:
 
     def first_lanes(self, count: Value) -> Value:
         """A bit for each lane: whether it is one of the first ``count``."""
-        kind = ir.VectorType(I64, self.lanes)
-        undefined = ir.Constant(kind, ir.Undefined)
-        one = self.builder.insert_element(undefined, count, I32(0))
-        zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
-        every = self.builder.shuffle_vector(one, undefined, zeros)
-        return self.builder.icmp_signed("<", ir.Constant(kind, list(range(self.lanes))), every)
+        every = self.splat(count)
+        numbers = ir.Constant(every.type, list(range(self.lanes)))
+        return self.builder.icmp_signed("<", numbers, every)
 
     def stream(self, value: Value, pointer: Value) -> None:
         """Store past the caches; the pointer must be aligned to the machine's vectors."""
@@ -144,15 +139,21 @@ class Code:
         store = self.builder.store(value, whole, align=machine.VECTOR_BYTES)
         store.set_metadata("nontemporal", self.builder.module.add_metadata([I32(1)]))
 
+    def store_either(self, past_caches: Value, put: Callable[..., None]) -> None:
+        """``put(stream)`` where the condition holds, else ``put(store)``."""
+        with self.builder.if_else(past_caches) as branches:
+            for branch, how in zip(branches, (self.stream, self.store), strict=True):
+                with branch:
+                    put(how)
+
     def _as_vectors(self, value: Value, pointer: Value) -> Value:
         return self.builder.bitcast(pointer, value.type.as_pointer())
 
     def splat(self, scalar: Value) -> Value:
-        """The scalar in every lane."""
-        undefined = ir.Constant(self.vector, ir.Undefined)
+        """The scalar, of whatever type, in every lane."""
+        undefined = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
         one = self.builder.insert_element(undefined, scalar, I32(0))
-        lanes = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(one, undefined, lanes)
+        return self.shuffle(one, undefined, [0] * self.lanes)
 
     def shuffle(self, first: Value, second: Value, order: Sequence[int]) -> Value:
         """Lanes of two vectors, counted through both."""
@@ -190,8 +191,8 @@ class Code:
         """
         integers = ir.VectorType(ir.IntType(8 * self.itemsize), self.lanes)
         pair = [self.builder.bitcast(vector, integers) for vector in (first, second)]
-        order = ir.Constant(ir.VectorType(I32, self.lanes), [lanes + n for n in range(self.lanes)])
-        return self.builder.bitcast(self.builder.shuffle_vector(*pair, order), self.vector)
+        moved = self.shuffle(pair[0], pair[1], range(lanes, lanes + self.lanes))
+        return self.builder.bitcast(moved, self.vector)
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:
         """``a * b + c``, rounded once where the machine has the instruction.
@@ -223,110 +224,8 @@ class Code:
         pointer = self.builder.bitcast(pointer, byte)
         instruction(self.builder, "llvm.prefetch.p0", ir.VoidType(), pointer, read, near, data)
 
-    # --- control flow with values carried in registers ---
-
-    def loop(
-        self,
-        count: Value,
-        carried: Sequence[Value],
-        body: Callable[..., Sequence[Value]],
-        rolled: bool = False,
-    ) -> list[Value]:
-        """``for index in range(count): carried = body(index, *carried)``; ``count`` >= 1.
-
-        ``rolled``: LLVM must not unroll it, which would spill a body that fills the registers.
-        """
-        builder = self.builder
-        before = builder.block
-        top = builder.append_basic_block("loop")
-        after = builder.append_basic_block("after")
-        builder.branch(top)
-        builder.position_at_end(top)
-        index = builder.phi(I64)
-        phis = [builder.phi(value.type) for value in carried]
-        results = list(body(index, *phis))
-        following = builder.add(index, I64(1), flags=("nuw", "nsw"))
-        for phi, first, result in zip(
-            [index, *phis], [I64(0), *carried], [following, *results], strict=True
-        ):
-            phi.add_incoming(first, before)
-            phi.add_incoming(result, builder.block)
-        back = builder.cbranch(builder.icmp_signed("<", following, count), top, after)
-        if rolled:
-            self._keep_rolled(back)
-        builder.position_at_end(after)
-        return results
-
-    def _keep_rolled(self, back: Value) -> None:
-        module = self.builder.module
-        rule = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
-        loop = ir.MDValue(module, (rule,), name=str(len(module.metadata)))  # appends itself
-        loop.operands = (loop, rule)  # its own first operand, so that each loop has its own
-        back.set_metadata("llvm.loop", loop)
-
-    def when(
-        self, condition: Value, otherwise: Sequence[Value], body: Callable[[], Sequence[Value]]
-    ) -> list[Value]:
-        """``body()`` where the condition holds, else ``otherwise``."""
-        builder = self.builder
-        before = builder.block
-        with builder.if_then(condition):
-            results = list(body())
-            end = builder.block
-        phis = [builder.phi(value.type) for value in results]
-        for phi, old, new in zip(phis, otherwise, results, strict=True):
-            phi.add_incoming(old, before)
-            phi.add_incoming(new, end)
-        return phis
-
-    def choose(self, key: Value, cases: Mapping[int, Callable[[], Sequence[Value]]]) -> list[Value]:
-        """The values of ``cases[key]()``; any other key is undefined behaviour."""
-        builder = self.builder
-        impossible = builder.append_basic_block("impossible")
-        switch = builder.switch(key, impossible)
-        joined = builder.append_basic_block("joined")
-        ends = []
-        for value, case in cases.items():
-            block = builder.append_basic_block(f"case.{value}")
-            switch.add_case(I64(value), block)
-            builder.position_at_end(block)
-            results = case()
-            ends.append((builder.block, results))
-            builder.branch(joined)
-        builder.position_at_end(impossible)
-        builder.unreachable()
-        builder.position_at_end(joined)
-        phis = [builder.phi(value.type) for value in ends[0][1]]
-        for block, results in ends:
-            for phi, result in zip(phis, results, strict=True):
-                phi.add_incoming(result, block)
-        return phis
-
-
-def call_one_of(
-    builder: Any,
-    key: Value,
-    name: str,
-    variants: Mapping[Any, Callable[..., None]],
-    arguments: Sequence[Value],
-) -> None:
-    """Call the ``key``-th variant, each a function of its own (`call_once`)."""
-
-    def call(variant: Any, body: Callable[..., None]) -> list[Value]:
-        call_once(builder, name, body, arguments, variant)
-        return []
-
-    cases = {n: partial(call, *variant) for n, variant in enumerate(variants.items())}
-    Code(builder, I64).choose(key, cases)
-
 
 @emitted()
 def store_fence(builder: Any) -> None:
     """Order non-temporal stores before later ones: once at the end of a band."""
     operation(builder, "fence", ir.VoidType())
-
-
-@emitted(types.int64)
-def fetch_add(builder: Any, counter: Items, amount: Value) -> Value:
-    """Add to ``counter[0]`` (int64) atomically; the value before."""
-    return builder.atomic_rmw("add", counter.at(), amount, "monotonic")

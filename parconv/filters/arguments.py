@@ -6,6 +6,7 @@ Every check returns the argument in its one internal form, or raises.
 import math
 import operator
 import warnings
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..problem.arguments import Pair, both, check_axes, check_pair
 from ..problem.dtypes import Array
+from ..problem.question import DEFAULTS
 from ..problem.shown import shown
 
 HIGHEST = 100  # order of a derivative
@@ -79,8 +81,9 @@ def check_radii(radius: Any) -> Pair:
     return pair
 
 
-def check_axis(axis: Any, axes: Any, shape: tuple[int, ...]) -> bool:
-    """Whether the axis of an image is that of its columns, not of its rows."""
+def along(axis: Any, f: Array, options: Mapping[str, Any], g: Array) -> Array:
+    """A filter of differences between columns as one along that axis of the image."""
+    axes, shape = options.get("axes", DEFAULTS["axes"]), f.shape
     rows, columns = check_axes(axes, shape)
     try:
         place = operator.index(axis)
@@ -90,7 +93,7 @@ def check_axis(axis: Any, axes: Any, shape: tuple[int, ...]) -> bool:
         raise ValueError(
             f"axis={shown(axis)} is not one of axes={shown(axes)}: pass {rows} or {columns}"
         )
-    return place in (columns, columns - len(shape))
+    return g if place in (columns, columns - len(shape)) else g.T
 
 
 def check_shift(origin: Any, size: tuple[int, ...]) -> Pair:

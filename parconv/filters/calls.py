@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..api import conv2d
 from ..problem.door import image_of
 from ..problem.dtypes import Array
-from ..problem.question import DEFAULTS, FILTERS, FilterOptions, Options, check_keywords, spelled
-from .arguments import check_axis, check_shift, warn_of_colours
+from ..problem.question import FILTERS, FilterOptions, Options, check_keywords, spelled
+from .arguments import along, check_shift, warn_of_colours
 from .taps import LAPLACE, PREWITT, SOBEL, box_factors, gaussian_factors, gaussian_laplace_factors
 
 
@@ -159,9 +159,8 @@ def sobel(
     >>> parconv.sobel([[0, 0, 1, 2]])
     array([[0, 4, 8, 4]])
     """
-    f, axes = image_of(f, options), options.get("axes", DEFAULTS["axes"])
-    g = SOBEL if check_axis(axis, axes, f.shape) else SOBEL.T
-    return _same(f, g, out, options)
+    f = image_of(f, options)
+    return _same(f, along(axis, f, options, SOBEL), out, options)
 
 
 @spelled(boundary="symmetric")
@@ -182,9 +181,8 @@ def prewitt(
            [9],
            [6]])
     """
-    f, axes = image_of(f, options), options.get("axes", DEFAULTS["axes"])
-    g = PREWITT if check_axis(axis, axes, f.shape) else PREWITT.T
-    return _same(f, g, out, options)
+    f = image_of(f, options)
+    return _same(f, along(axis, f, options, PREWITT), out, options)
 
 
 @spelled(boundary="symmetric")

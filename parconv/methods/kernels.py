@@ -8,32 +8,36 @@ for a bank), 1-D arrays and two integers, which fills rows (units for a bank) ``
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 from numba import types
 
 from ..codegen import jit
-from ..codegen.simd import fetch_add
 from ..problem.dtypes import Array, DType, real
 from ..problem.filter import Filter
 from ..problem.lazily import lazily
 from ..runtime import crew
+from ..runtime.crew.atomic import add
 from ..runtime.crew.floats import mode, set_mode
 from ..runtime.crew.record import PLANES, call
 from . import given
 
 
-class Taps(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Taps:
     """A filter as a kernel reads it, in the type of the sums, and what it asks of the pixels.
 
     ``limit`` is the largest |pixel| for which the sums cannot overflow, where the dtype is no
     proof; ``given`` the caller's filter, where pixels may tell how its zeros are treated.
     """
 
-    values: Array
+    values: Array  # read-only from here on
     limit: int | None = None
     given: Filter | None = None
+
+    def __post_init__(self) -> None:
+        self.values.flags.writeable = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +136,10 @@ def _over_bands(kernel, f, taps, fill, out, layout, scratch, bands, first, last,
     for worker in numba.prange(scratch.shape[0]):
         own = mode()
         set_mode(asked)
-        band = first + fetch_add(counter, 1)
+        band = first + add(counter, 0, 1)
         while band < last:
             call(
                 kernel, f, taps, fill, out, layout, scratch[worker], bands[band, 0], bands[band, 1]
             )
-            band = first + fetch_add(counter, 1)
+            band = first + add(counter, 0, 1)
         set_mode(own)

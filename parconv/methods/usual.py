@@ -25,6 +25,11 @@ def obstacle(method: ModuleType, problem: Problem) -> str | None:
     return reason
 
 
+def applicable(problem: Problem) -> str | None:
+    """Why the method cannot answer the problem; None where it can: always."""
+    return None
+
+
 def unasked(problem: Problem) -> str | None:
     """Why only a caller who names the method gets it; None: it may be chosen."""
     if problem.traits.bank and problem.rounded:
@@ -89,7 +94,12 @@ def outputs_apart(problem: Problem) -> bool:
 
 def cycle(problem: Problem) -> int:
     """Operations of a cycle, in which two vectors are multiplied and added."""
-    return 4 * machine.lanes(problem.sums.itemsize)
+    return 4 * lanes_of(problem)
+
+
+def lanes_of(problem: Problem) -> int:
+    """Numbers of the type of the sums in a vector."""
+    return machine.lanes(problem.sums.itemsize)
 
 
 def from_line(problem: Problem, elements: int) -> int:

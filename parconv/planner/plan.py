@@ -112,10 +112,9 @@ class Plan:
 
     def run(self, f: Array, taps: Taps, out: Array | None) -> Array:
         """Fill the output by compiled code alone where that looks, and finds all in order."""
-        values, limit, given = taps
-        if limit is None and given is None and self._left:
+        if taps.limit is None and taps.given is None and self._left:
             result: Array = self.ends[2]() if out is None else out
-            if self._look(f, values, result):
+            if self._look(f, taps.values, result):
                 return result
         return ready.run(self, f, taps, out)
 

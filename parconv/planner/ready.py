@@ -1,6 +1,7 @@
 """What a plan does once for all runs: the bands' work, what the kernel reads, how arrays go in."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,7 @@ def prepared(plan: "Plan", g: Filter) -> Taps:
     """A filter as the kernel reads it; given again where pixels can tell what its zeros do."""
     taps = plan.stage.prepare(maps.filter_of(plan.problem, g))
     tells = skipping.can_tell(plan.stage.inner, plan.stage.method) and g.has_zeros
-    return taps._replace(given=g) if tells else taps
+    return replace(taps, given=g) if tells else taps
 
 
 def left(plan: "Plan") -> Collection[Any]:

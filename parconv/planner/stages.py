@@ -100,9 +100,7 @@ class Columns(_Complex):
         if self.rounds == 2:
             whole = np.asarray(g) if self.problem.reflect else np.conj(np.asarray(g))
             halves = [whole.real, whole.imag]
-        values = np.stack([self.method.prepare(self.inner, half).values for half in halves])
-        values.flags.writeable = False
-        return Taps(values)
+        return Taps(np.stack([self.method.prepare(self.inner, half).values for half in halves]))
 
     def _split(self, source: Array) -> Array:
         flat = source if _is_flat(source) else np.ascontiguousarray(source)

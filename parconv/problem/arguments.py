@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import DType, check_dtype
+from .dtypes import DType, check_dtype, is_whole
 from .shown import shown
 
 MODES = ("valid", "same", "full")
@@ -193,11 +193,6 @@ def check_cval(cval: Any, image: DType) -> complex:
         raise TypeError(f"cval={shown(cval)} is complex, f is {image}: pass a real number")
     value: complex = number.item()
     return value
-
-
-def is_whole(value: complex) -> bool:
-    """Whether a constant may enter an exact sum of integers."""
-    return math.isfinite(value.real) and value.real == int(value.real)
 
 
 def check_exact(value: complex) -> int:

@@ -47,6 +47,11 @@ class Bank(NamedTuple):
         """Of the image."""
         return self.groups * self.inputs
 
+    @property
+    def filters(self) -> int:
+        """Of a group."""
+        return self.outputs // self.groups
+
     def constants(self, value: complex) -> list[float]:
         """The border's constant for each channel of the image."""
         each = self.inputs // self.parts

@@ -90,6 +90,11 @@ def fits_float32(largest: float, count: int = 1) -> bool:
     return largest >= _LEAST32 and largest * count <= _MOST32
 
 
+def is_whole(value: complex) -> bool:
+    """Whether a constant may enter an exact sum of integers."""
+    return math.isfinite(value.real) and value.real == int(value.real)
+
+
 def _explicit_result(compute: DType, dtype: Any) -> tuple[DType, DType]:
     """(compute, result) for an asked result type: computed at least as precisely as stored."""
     result = check_dtype("dtype", dtype)
@@ -143,3 +148,16 @@ def compute_and_result(
     if accumulate is not None:
         compute = _accumulator(compute, accumulate)
     return compute, result
+
+
+def types_that_hold(
+    f: DType, g: DType, dtype: Any, accumulate: Any, wide: bool, cval: complex
+) -> tuple[DType, DType]:
+    """The same, of a type that holds the taps, whether ``wide`` or not, and the border's constant.
+
+    A fraction beside an integer image is summed in floating point where that is what comes out.
+    """
+    inexact = dtype is not None and check_dtype("dtype", dtype).kind in "fc"
+    weights = FLOAT64 if inexact and g.kind in "biu" and not is_whole(cval) else g
+    compute, result = compute_and_result(f, weights, dtype, accumulate)
+    return (wider(compute) if wide or not fits_float32(abs(cval)) else compute), result

@@ -29,6 +29,11 @@ def placed(
     return (half[0] + sign * shift[0], half[1] + sign * shift[1]), sizes
 
 
+def spanned(taps: Pair, dilation: Pair) -> Pair:
+    """Input rows and columns under a filter."""
+    return dilation[0] * (taps[0] - 1) + 1, dilation[1] * (taps[1] - 1) + 1
+
+
 def lead_of_part(lead: Pair, part: Part, taps: Pair, dilation: Pair, reflect: bool) -> Pair:
     """How far the first tap of a filter's part reaches."""
     if part.size is None:

@@ -55,7 +55,7 @@ def sources(problem: Problem, *place: Any) -> tuple[slice, ...]:
     if not bank:
         return tuple(map(_run, place))
     images, filters = map(_run, place)
-    each = bank.outputs // bank.groups
+    each = bank.filters
     groups = filters.start // each, max(filters.stop - 1, filters.start) // each + 1
     return images, slice(groups[0] * bank.inputs, groups[1] * bank.inputs)
 

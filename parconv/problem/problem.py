@@ -20,21 +20,10 @@ from .arguments import (
     check_origin,
     check_positive,
     check_tolerance,
-    is_whole,
 )
 from .banks import Bank, Shape, check_bank
-from .dtypes import (
-    FLOAT32,
-    FLOAT64,
-    INT64,
-    DType,
-    check_dtype,
-    compute_and_result,
-    fits_float32,
-    real,
-    wider,
-)
-from .geometry import lead_of_part, placed
+from .dtypes import FLOAT32, FLOAT64, INT64, DType, check_dtype, real, types_that_hold
+from .geometry import lead_of_part, placed, spanned
 from .lazily import lazily
 from .question import Question
 from .shown import shown
@@ -114,8 +103,7 @@ class Problem:
     @lazily
     def span(self) -> Pair:
         """Input rows and columns under the filter."""
-        (h, w), (dy, dx) = self.filter, self.dilation
-        return dy * (h - 1) + 1, dx * (w - 1) + 1
+        return spanned(self.filter, self.dilation)
 
     @lazily
     def widest(self) -> int:
@@ -217,14 +205,13 @@ def describe(
     borders, value = check_boundary(question.boundary), check_cval(question.cval, image_dtype)
     if "constant" not in borders or (mode == "valid" and padding is None):
         value = 0  # nobody meets it
-    compute, result = _types(image_dtype, filter_dtype, question, found[1], value)
-    value = check_exact(value) if compute.kind == "i" else value
-    steps, holes = (
-        check_positive("stride", question.stride),
-        check_positive("dilation", question.dilation),
+    compute, result = types_that_hold(
+        image_dtype, filter_dtype, question.dtype, question.accumulate, found[1].wide, value
     )
-    sizes = image[plane_axes[0]], image[plane_axes[1]]
-    spans = holes[0] * (taps[0] - 1) + 1, holes[1] * (taps[1] - 1) + 1
+    value = check_exact(value) if compute.kind == "i" else value
+    steps = check_positive("stride", question.stride)
+    holes = check_positive("dilation", question.dilation)
+    sizes, spans = (image[plane_axes[0]], image[plane_axes[1]]), spanned(taps, holes)
     shift = check_origin(question.origin, spans, mode, padding)
     lead, full = placed(mode, padding, sizes, spans, shift, reflect)
     if padding is not None:
@@ -247,18 +234,3 @@ def describe(
         part, found[1].within(real(compute)), bank, check_tolerance(question.tolerance),
         question.zero_taps,
     )  # fmt: skip
-
-
-def _types(
-    f: DType, g: DType, question: Question, traits: Traits, cval: complex
-) -> tuple[DType, DType]:
-    """(compute, result): sums in a type that holds the taps and the constant.
-
-    A fraction beside an integer image is summed in floating point where that is what comes out.
-    """
-    dtype = question.dtype
-    inexact = dtype is not None and check_dtype("dtype", dtype).kind in "fc"
-    weights = FLOAT64 if inexact and g.kind in "biu" and not is_whole(cval) else g
-    compute, result = compute_and_result(f, weights, dtype, question.accumulate)
-    narrow = traits.wide or not fits_float32(abs(cval))
-    return (wider(compute) if narrow else compute), result

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parconv.codegen import jit
-from parconv.codegen.simd import fetch_add
+from parconv.runtime.crew.atomic import add
 
 Gate = NDArray[np.int64]
-_add: Any = fetch_add  # called from compiled code, without the ``typing`` argument
+_add: Any = add  # called from compiled code, without the ``typing`` argument
 PATIENCE = 20_000_000  # looks, about a second: then whoever is left works alone
 
 
@@ -25,7 +25,7 @@ def new_gate(threads: int) -> Gate:
 @jit.jit()
 def meet(gate: Gate) -> None:
     """Return when all have come."""
-    _add(gate, 1)
+    _add(gate, 0, 1)
     for _ in range(PATIENCE):
-        if _add(gate, 0) >= gate[1]:
+        if _add(gate, 0, 0) >= gate[1]:
             break

@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...codegen.layout import geometry
+from ...codegen.layout import geometry, up
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
@@ -32,6 +32,7 @@ from ..usual import (
     fill as fill,
     from_line,
     grain as grain,
+    lanes_of,
     regions as regions,
     selects as selects,
     sums as sums,
@@ -70,7 +71,7 @@ def applicable(problem: Problem) -> str | None:
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     doublings = problem.filter[1].bit_length() - 1
-    wide = max(0, doublings - machine.lanes(problem.sums.itemsize).bit_length() + 1)
+    wide = max(0, doublings - lanes_of(problem).bit_length() + 1)
     pixel = DOUBLING_WORK * (doublings - wide) + WIDENING_WORK * wide
     slid = SLIDE_WORK * problem.plane_in[1] * problem.plane[0] * problem.planes
     return float(slid + pixel * math.prod(problem.shape))
@@ -79,7 +80,6 @@ def cost(problem: Problem) -> float:
 def prepare(problem: Problem, g: Filter) -> Taps:
     """The number that sums are multiplied by, in two parts; read-only."""
     values = scale(np.asarray(g[:1, :1]), problem.sums)
-    values.flags.writeable = False
     return Taps(values)
 
 
@@ -100,9 +100,10 @@ def layout(problem: Problem) -> Array:
     Rows of scratch have some vectors more than the pixels they hold, which windows read.
     """
     itemsize = problem.sums.itemsize
-    lanes, width = machine.lanes(itemsize), problem.plane[1] + problem.span[1]
-    results = _row(width + 4 * lanes, itemsize)
-    columns = _row(width + problem.plane_in[1] + abs(problem.lead[1]) + 5 * lanes, itemsize)
+    lanes, width = lanes_of(problem), problem.plane[1] + problem.span[1]
+    line = machine.CACHE_LINE // itemsize
+    results = up(width + 4 * lanes, line)
+    columns = up(width + problem.plane_in[1] + abs(problem.lead[1]) + 5 * lanes, line)
     sums_at = 2 * results + k.PAGE // itemsize
     return L.pack(
         geometry(problem),
@@ -112,12 +113,6 @@ def layout(problem: Problem) -> Array:
         sums_step=columns,
         end=sums_at + 2 * columns,
     )
-
-
-def _row(elements: int, itemsize: int) -> int:
-    """Elements of a row of scratch, in whole lines."""
-    line = machine.CACHE_LINE // itemsize
-    return -(-elements // line) * line
 
 
 def workspace(problem: Problem) -> int:

@@ -77,7 +77,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     Columns outside the image copy their sum, or sum the constant.  Which, is the same for all rows
     and kept in scratch, as numbers of the type of the sums.
     """
-    base = -(scratch.ctypes.data // scratch.itemsize) % (machine.CACHE_LINE // scratch.itemsize)
+    base = aligned_after(scratch, 0, machine.CACHE_LINE)
     size, step, left = layout[L.columns_in], layout[L.dilation_y], -layout[L.lead_x]
     halo, zero = (layout[L.taps_y] - 1) * step, scratch.dtype.type(0)
     first = min(left, 0)

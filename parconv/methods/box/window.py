@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 
 from ...codegen import jit, machine
@@ -184,14 +183,11 @@ ENTER, LEAVE, BOTH = range(3)
 
 def _emit_slide(builder: Any, kinds: Sequence[Any], how: int, *arguments: Value) -> None:
     entering, leaving, sums, count = arguments
-    code = Code(builder, sums.type.pointee)
+    code, of = Code(builder, sums.type.pointee), Code(builder, entering.type.pointee)
 
     def one(place: Value, width: int) -> None:
         def pixels(start: Value) -> Value:
-            pointer = builder.gep(start, [place])
-            kind = ir.VectorType(pointer.type.pointee, width)
-            loaded = builder.load(builder.bitcast(pointer, kind.as_pointer()), align=1)
-            return converted(builder, loaded, *kinds)
+            return converted(builder, of.load(of.at(start, place), width), *kinds)
 
         at = code.at(sums, place)
         total = code.load(at, width)

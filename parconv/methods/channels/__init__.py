@@ -6,7 +6,8 @@ the image.
 
 A unit is a block of filters over some rows of one image.
 
-Start reading at `tile.py` (the inner loop), then `kernel.py` (tiles over the rows of a unit).
+Start reading at `tile.py` (the inner loop), then `kernel.py` (tiles over the rows of a unit) and
+`shape.py` (what a unit is).
 """
 
 import math
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...codegen import machine
-from ...codegen.layout import geometry
+from ...codegen.layout import geometry, up
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, kernel_dtype
 from ...problem.problem import Problem
@@ -28,6 +29,7 @@ from ..usual import (
     error as error,
     fill as fill,
     grain as grain,
+    lanes_of,
     outputs_apart,
     selects as selects,
     sums as sums,
@@ -35,14 +37,10 @@ from ..usual import (
 )
 from . import kernel as k
 from .kernel import L
+from .shape import blocks_of, bordered_by_zeros, height_of, met, order_of, region, sizes_of
 from .tile import BITS_AT, PIXELS, SEGMENT, VECTORS
 
 UNIT = "blocks of filters over rows of an image"
-LEAST_UNITS = 64  # so that sixteen threads end together
-# Of the rows of a unit: the second-level cache holds their pixels beside the weights.  % of the
-# peak with 4, 8, 16, 32, 64, one core (Zen 5, 2026-11): 1 x 1 256 -> 64 @ 56 88 89 90 90 90, with
-# channels last 83 84 84 82 80.
-UNIT_TILES = 16
 
 
 class Work(NamedTuple):
@@ -94,16 +92,9 @@ def applicable(problem: Problem) -> str | None:
     kinds = {kernel_dtype(kind) for kind in (problem.image_dtype, problem.dtype)}
     if problem.sums.kind != "f" or kinds != {problem.sums}:
         return "it reads and writes the type of its sums, a float"
-    if not (_bordered_by_zeros(problem, 0) and _bordered_by_zeros(problem, 1)):
+    if not (bordered_by_zeros(problem, 0) and bordered_by_zeros(problem, 1)):
         return "it leaves out taps beyond the image, as if zeros were there"
     return None
-
-
-def _bordered_by_zeros(problem: Problem, axis: int) -> bool:
-    """Or by nothing, since no tap leaves the image."""
-    if problem.boundary[axis] == "constant" and problem.cval == 0:
-        return True
-    return _met(problem, axis) == [0, problem.plane[axis]] * problem.filter[axis]
 
 
 def cost(problem: Problem) -> float:
@@ -111,103 +102,46 @@ def cost(problem: Problem) -> float:
 
     For those of taps inside the image, in all lanes of a block, and for what goes beside them.
     """
-    lanes = sum(n * (WORK.single if n == _lanes(problem) else 1) for n in _blocks(problem))
-    met = [_met(problem, axis) for axis in (0, 1)]
-    products = math.prod(sum(ends[1::2]) - sum(ends[::2]) for ends in met)
+    lanes = sum(n * (WORK.single if n == lanes_of(problem) else 1) for n in blocks_of(problem))
+    ends = [met(problem, axis) for axis in (0, 1)]
+    products = math.prod(sum(of[1::2]) - sum(of[::2]) for of in ends)
     inside = products / math.prod(problem.filter + problem.plane)
-    own = WORK.operation * problem.flops * lanes / _filters(problem) * inside
+    own = WORK.operation * problem.flops * lanes / bank_of(problem).filters * inside
     return own + cycle(problem) * _beside(problem, lanes)
 
 
 def _beside(problem: Problem, lanes: float) -> float:
     """Cycles beside the products."""
-    outputs, filters = math.prod(problem.maps), _filters(problem)
-    tiles = outputs / filters * lanes / (PIXELS * VECTORS * _lanes(problem))
+    outputs, filters = math.prod(problem.maps), bank_of(problem).filters
+    tiles = outputs / filters * lanes / (PIXELS * VECTORS * lanes_of(problem))
     each = WORK.tile + WORK.tap * math.prod(problem.filter)
     if not outputs_apart(problem):
         return tiles * each + WORK.turned * outputs + WORK.unit * units(problem)
-    rest = WORK.rest * outputs if filters % _lanes(problem) else 0
+    rest = WORK.rest * outputs if filters % lanes_of(problem) else 0
     return tiles * (each + WORK.beside) + rest + WORK.unit * units(problem)
 
 
 # --- the filters ---------------------------------------------------------------------------------
 
 
-def _lanes(problem: Problem) -> int:
-    return machine.lanes(problem.sums.itemsize)
-
-
-def _filters(problem: Problem) -> int:
-    """Of a group."""
-    return bank_of(problem).outputs // bank_of(problem).groups
-
-
-@lru_cache(maxsize=256)
-def _blocks(problem: Problem) -> tuple[int, ...]:
-    """Lanes of each block of a group's filters: of whole tiles, the last may be one vector."""
-    lanes = _lanes(problem)
-    whole, left = divmod(_filters(problem), VECTORS * lanes)
-    last = () if left == 0 else (lanes if left <= lanes else VECTORS * lanes,)
-    return (VECTORS * lanes,) * whole + last
-
-
 def prepare(problem: Problem, g: Array) -> Taps:
     """The weights as tiles read them: of each block by rows, columns, channels and filters."""
-    groups, blocks, filters = bank_of(problem).groups, _blocks(problem), _filters(problem)
+    bank, blocks = bank_of(problem), blocks_of(problem)
+    groups, filters = bank.groups, bank.filters
     padded = np.zeros((groups, sum(blocks), *g.shape[1:]), problem.sums)
     padded[:, :filters] = g.reshape(groups, filters, *g.shape[1:])
     ordered = padded.transpose(0, 3, 4, 2, 1)
     parts = np.split(ordered, np.cumsum(blocks)[:-1], axis=4)
     values = np.concatenate([part.reshape(groups, -1) for part in parts], axis=1).ravel()
-    values.flags.writeable = False
     return Taps(values)
 
 
 # --- units ---------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=256)
-def _height(problem: Problem) -> int:
-    """Rows of output of a unit: where there are many, and tiles cross their ends, whole tiles."""
-    rows, width = problem.plane
-    others = problem.maps[0] * len(_blocks(problem)) * bank_of(problem).groups
-    shared = -(-rows // -(-LEAST_UNITS // others))
-    height = min(shared, -(-UNIT_TILES * PIXELS // width))
-    period = PIXELS // math.gcd(PIXELS, width)
-    return height // period * period or height
-
-
-@lru_cache(maxsize=256)
-def _sizes(problem: Problem) -> tuple[int, int, int]:
-    """How many blocks, images and parts of an image there are."""
-    blocks = bank_of(problem).groups * len(_blocks(problem))
-    return blocks, problem.maps[0], -(-problem.plane[0] // _height(problem))
-
-
-@lru_cache(maxsize=256)
-def _order(problem: Problem) -> tuple[int, int, int]:
-    """Which of blocks, images and parts go by slowest, and fastest.
-
-    The order in which the second-level cache is filled with the fewest bytes.
-    """
-    blocks, images, _ = _sizes(problem)
-    item = problem.sums.itemsize
-    image = math.prod(problem.maps_in[1:]) * item
-    block = problem.taps * VECTORS * _lanes(problem) * item
-    weights, pixels = blocks * block, images * image
-    again = 1 if weights <= machine.L2_BYTES else images
-    beside = 1 if image + block <= machine.L2_BYTES else blocks
-    filled = {
-        (k.IMAGE, k.PART, k.BLOCK): pixels + again * weights,
-        (k.IMAGE, k.BLOCK, k.PART): beside * pixels + images * weights,
-        (k.BLOCK, k.IMAGE, k.PART): blocks * pixels + weights,
-    }
-    return min(filled, key=lambda order: filled[order])
-
-
 def units(problem: Problem) -> int:
     """Blocks of filters over parts of images."""
-    return math.prod(_sizes(problem))
+    return math.prod(sizes_of(problem))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
@@ -222,65 +156,42 @@ def least_band(problem: Problem) -> int:
 
 def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice]]:
     """Image, filters and rows of the result's maps that each of units ``[start, stop)`` fills."""
-    return [_region(problem, unit) for unit in range(start, stop)]
-
-
-def _region(problem: Problem, unit: int) -> tuple[int, slice, slice]:
-    sizes, order = _sizes(problem), _order(problem)
-    places = np.unravel_index(unit, [sizes[axis] for axis in order])
-    at = dict(zip(order, map(int, places), strict=True))
-    group, inside = divmod(at[k.BLOCK], len(_blocks(problem)))
-    step, filters, top = VECTORS * _lanes(problem), _filters(problem), at[k.PART] * _height(problem)
-    first = group * filters + inside * step
-    last = group * filters + min((inside + 1) * step, filters)
-    return at[k.IMAGE], slice(first, last), slice(top, top + _height(problem))
+    return [region(problem, unit) for unit in range(start, stop)]
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
-def _met(problem: Problem, axis: int) -> list[int]:
-    """For each tap of an axis, first and stop of the outputs for which it is inside the image."""
-    stride, outputs = problem.stride[axis], problem.plane[axis]
-    found = []
-    for tap in range(problem.filter[axis]):
-        beyond = problem.lead[axis] - tap * problem.dilation[axis]
-        ends = beyond, beyond + problem.plane_in[axis]
-        found += [min(max(-(-end // stride), 0), outputs) for end in ends]
-    return found
-
-
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    blocks, lanes = _blocks(problem), _lanes(problem)
+    blocks, lanes = blocks_of(problem), lanes_of(problem)
     return L.pack(
         geometry(problem),
         channels=bank_of(problem).inputs,
-        filters=_filters(problem),
+        filters=bank_of(problem).filters,
         group_blocks=len(blocks),
         block_taps=problem.taps * VECTORS * lanes,
         group_taps=problem.taps * sum(blocks),
         lanes=lanes,
-        height=_height(problem),
+        height=height_of(problem),
         sums_at=_sums_at(problem),
-        sizes=_sizes(problem),
-        order=_order(problem),
-        rows=_met(problem, 0),
-        columns=_met(problem, 1),
+        sizes=sizes_of(problem),
+        order=order_of(problem),
+        rows=met(problem, 0),
+        columns=met(problem, 1),
     )
 
 
 def _sums_at(problem: Problem) -> int:
     """Where in scratch the sums of a tile lie that cannot be stored at once."""
     table = BITS_AT + sum(problem.filter) + SEGMENT * PIXELS
-    lines = -(-table * np.int64().itemsize // machine.CACHE_LINE)
-    return lines * machine.CACHE_LINE // problem.sums.itemsize
+    return up(table * np.int64().itemsize, machine.CACHE_LINE) // problem.sums.itemsize
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
-    return _sums_at(problem) + PIXELS * VECTORS * _lanes(problem)
+    return _sums_at(problem) + PIXELS * VECTORS * lanes_of(problem)
 
 
 kernels = kernels_of(k.kernel, MAPS)

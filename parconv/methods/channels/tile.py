@@ -138,7 +138,7 @@ class _Tile:
 
         for pixel in range(PIXELS):
             if known is None:
-                chosen = builder.icmp_signed("!=", builder.and_(bits, I64(1 << pixel)), I64(0))
+                chosen = code.has(bits, 1 << pixel)
                 old = [total[pixel, v] for v in range(self.vectors)]
                 added = code.when(chosen, old, partial(multiplied, pixel))
             elif known >> pixel & 1:
@@ -212,8 +212,7 @@ class _Tile:
         def one(index: Value) -> list[Value]:
             bits, out = self.segment(segments, index)
             for pixel in range(PIXELS):
-                chosen = builder.icmp_signed("!=", builder.and_(bits, I64(1 << pixel)), I64(0))
-                with builder.if_then(chosen):
+                with builder.if_then(code.has(bits, 1 << pixel)):
                     place = code.at(out, builder.mul(self.number(OUT_PIXEL), I64(pixel)))
                     for vector in range(self.vectors):
                         left = builder.sub(self.number(OUTPUTS), I64(vector * code.lanes))

@@ -31,13 +31,14 @@ from ..usual import (
     fill as fill,
     grain as grain,
     inputs_apart,
+    lanes_of,
     outputs_apart,
     selects as selects,
     sums as sums,
     unasked as unasked,
 )
 from . import kernel as k
-from .numbers import has_pairs, kind_of, lanes_of, layout as layout, workspace as workspace
+from .numbers import has_pairs, kind_of, layout as layout, workspace as workspace
 from .strip import outputs
 from .sweep import SIZES, STRIDES
 
@@ -106,27 +107,20 @@ def _plane_work(problem: Problem) -> float:
     vectors = 0.5 if has_pairs(problem) else -(-columns // outputs(kind, lanes))
     swept = rows * (kind.stride + 1) / 2
     products = 2 * kind.size**2 * swept * vectors * lanes
-    share = VECTOR_SHARE[kind.size] * (SHARED if _multiplier(problem) > 1 else 1)
+    share = VECTOR_SHARE[kind.size] * (SHARED if bank_of(problem).filters > 1 else 1)
     return share * products
 
 
 def _side_by_side(problem: Problem) -> bool:
     """Whether `last` serves it."""
     channels = problem.maps[1]
-    return _multiplier(problem) == 1 and channels >= lanes_of(problem)
-
-
-def _multiplier(problem: Problem) -> int:
-    """Filters that share a channel."""
-    bank = bank_of(problem)
-    return bank.outputs // bank.groups
+    return bank_of(problem).filters == 1 and channels >= lanes_of(problem)
 
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters one after another, then their taps, each of all filters; read-only."""
     filters = g.astype(problem.sums).reshape(len(g), -1)
     values = np.concatenate([filters.ravel(), filters.T.ravel()])
-    values.flags.writeable = False
     return Taps(values)
 
 

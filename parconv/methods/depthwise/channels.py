@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.simd import I64, Code, call_one_of
-from .sweep import KEPT, SIZES, STRIDES
+from ...codegen.flow import call_one_of
+from ...codegen.simd import I64, Code
+from .sweep import KEPT, SIZES, STRIDES, Products
 
 # Rows of output of a tile, for strides of 1 and 2: sums, taps that are kept and a pixel fit the
 # registers.  Of every second output 32 x 144 x 56 x 56 with 2, 3, 4 rows: 2.3 2.1 2.05 ms.
@@ -52,7 +53,7 @@ TILES = [
 ]
 
 
-class _Tiles:
+class _Tiles(Products):
     """Emits a tile for vector after vector of channels, and for pixel after pixel of each.
 
     The attributes are IR values of the function's arguments.
@@ -63,9 +64,8 @@ class _Tiles:
          self.zeros, self.taps, self.tap, self.height, self.width, self.out, self.out_row,
          self.out_pixel, self.mode, self.mask, self.ahead, self.below, self.count,
         ) = arguments  # fmt: skip
-        self.builder, self.tile = builder, tile
-        self.code = Code(builder, self.source.type.pointee)
-        self.weights: dict[tuple[int, int], Value] = {}
+        super().__init__(Code(builder, self.source.type.pointee), tile.size)
+        self.tile = tile
 
     def emit(self) -> None:
         code, builder = self.code, self.builder
@@ -76,11 +76,9 @@ class _Tiles:
         code.loop(self.count, start, self.one_vector, rolled=True)
 
     def one_vector(self, index: Value, *pointers: Value) -> list[Value]:
-        code, builder, size = self.code, self.builder, self.tile.size
+        code, builder = self.code, self.builder
         source, self.filters, out = pointers
-        if size <= KEPT:
-            every = [(row, column) for row in range(size) for column in range(size)]
-            self.weights = {tap: self.read_weight(*tap) for tap in every}
+        self.keep_weights()
         later = builder.icmp_signed("<", builder.add(index, self.ahead), self.count)
         vectors = builder.mul(self.ahead, I64(code.lanes))
         self.needed = builder.add(vectors, builder.select(later, I64(0), self.below))
@@ -90,9 +88,6 @@ class _Tiles:
     def read_weight(self, row: int, column: int) -> Value:
         index = self.builder.mul(self.tap, I64(row * self.tile.size + column))
         return self.code.load(self.code.at(self.filters, index))
-
-    def weight(self, row: int, column: int) -> Value:
-        return self.weights.get((row, column)) or self.read_weight(row, column)
 
     def one_pixel(self, _: Value, source: Value, out: Value, column: Value) -> list[Value]:
         code, builder, tile = self.code, self.builder, self.tile
@@ -109,18 +104,13 @@ class _Tiles:
 
     def add_row(self, row: int, pixels: Value, column: Value, sums: Sequence[Value]) -> list[Value]:
         """One row of the image, added to the outputs that it meets."""
-        code, (size, stride, _), sums = self.code, self.tile, list(sums)
+        (size, stride, _), sums = self.tile, list(sums)
         self.prefetch(row, pixels)
         for tap, value in enumerate(self.columns(pixels, column)):
             for out in range(self.tile.high):
                 tap_row = row - out * stride
                 if 0 <= tap_row < size:
-                    weight = self.weight(tap_row, tap)
-                    sums[out] = (
-                        code.fma(value, weight, sums[out])
-                        if tap_row or tap
-                        else self.builder.fmul(value, weight)
-                    )
+                    sums[out] = self.added(sums[out], value, tap_row, tap)
         return sums
 
     def columns(self, pixels: Value, column: Value) -> list[Value]:

@@ -10,7 +10,7 @@ side by side take `last` instead.
 """
 
 from ...codegen import jit, machine
-from ...codegen.packing import copy
+from ...codegen.packing import aligned_after, copy
 from ...codegen.runs import convert_run
 from ...codegen.simd import store_fence
 from .last import all_channels, side_by_side
@@ -126,7 +126,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     ways = _ways(f, out, layout)
     in_place, direct, in_lines, whole = ways
     line = machine.CACHE_LINE // out.itemsize
-    base = -(scratch.ctypes.data // out.itemsize) % line
+    base = aligned_after(scratch, 0, machine.CACHE_LINE)
     high = layout[L.rows_out] if whole else layout[L.block]
     # which run of `out` elements from the base on wait for, how many they are, and how many of them
     # are not ours; the base stands for a line of `out`

@@ -29,10 +29,12 @@ def drain(code: Code, base: Value, large: Value, place: Sequence[Value]) -> list
         _first_line(code, base, target, skip)
     start = builder.select(others, I64(line), I64(0))
     past = builder.icmp_signed("!=", large, I64(0))
-    with builder.if_else(past) as (then, otherwise):
-        for branch, store in ((then, code.stream), (otherwise, code.store)):
-            with branch, cgutils.for_range_slice(builder, start, whole, I64(line), I64) as (n, _):
-                _move(code, code.at(base, n), code.at(target, n), store)
+
+    def lines(store: Callable[..., None]) -> None:
+        with cgutils.for_range_slice(builder, start, whole, I64(line), I64) as (n, _):
+            _move(code, code.at(base, n), code.at(target, n), store)
+
+    code.store_either(past, lines)
     _move(code, code.at(base, whole), base, code.store)
     return [builder.sub(filled, whole), code.at(target, whole), I64(0)]
 

@@ -5,10 +5,10 @@ import math
 from functools import lru_cache
 
 from ...codegen import machine
-from ...codegen.layout import Layout, geometry
+from ...codegen.layout import Layout, geometry, up
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
-from ..usual import bank_of
+from ..usual import bank_of, lanes_of
 from .channels import TILES
 from .strip import KINDS, MASKED, loads, outputs
 from .sweep import Kind
@@ -44,10 +44,6 @@ LAST_AHEAD_VECTORS = 2
 # 0.23; 32 x 192 x 28 x 28 with every second output (24 MB) 0.28 / 0.19, 0.42 / 0.23; 32 x 576 x 14
 # x 14 (29 MB) 0.85 / 0.38, 0.60 / 0.34; 32 x 32 x 112 x 112 (103 MB) 3.4 / 2.0, 1.9 / 1.6.
 RESIDENT = 3
-
-
-def lanes_of(problem: Problem) -> int:
-    return machine.lanes(problem.sums.itemsize)
 
 
 def kind_of(problem: Problem, vectors: int = 1, planes: int = 1) -> Kind:
@@ -148,7 +144,7 @@ def _buffer(problem: Problem) -> int:
     waiting = 2 * line + LIMIT_BYTES[kind_of(problem).stride] // itemsize
     rows = _block(problem) * problem.plane[1]
     pair = 2 * math.prod(problem.plane) if has_pairs(problem) else 0
-    return -(-(waiting + max(rows, pair) + lanes_of(problem)) // line) * line
+    return up(waiting + max(rows, pair) + lanes_of(problem), line)
 
 
 def _copy_row(problem: Problem) -> int:
@@ -193,7 +189,7 @@ def layout(problem: Problem) -> Array:
     return L.pack(
         geometry(problem),
         outputs=bank.outputs,
-        multiplier=bank.outputs // bank.channels,
+        multiplier=bank.filters,
         size=kind.size,
         stride=kind.stride,
         block=_block(problem),

@@ -13,7 +13,8 @@ from llvmlite import ir
 
 from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.simd import I1, I64, Code, call_one_of
+from ...codegen.flow import call_one_of
+from ...codegen.simd import I1, I64, Code
 from .lines import drain, line_of
 from .sweep import SIZES, STRIDES, VECTORS, Kind, Sweep
 
@@ -134,8 +135,7 @@ class _Strip(Sweep):
         if MASKED and (last or self.outputs < lanes):
             code.store_some(value, pointer, self.tail)
         elif last and self.outputs < lanes:
-            chosen = [lane < self.outputs for lane in range(lanes)]
-            code.store_some(value, pointer, ir.Constant(ir.VectorType(I1, lanes), chosen))
+            code.store_first(value, pointer, I64(self.outputs))
         else:
             code.store(value, pointer)
 

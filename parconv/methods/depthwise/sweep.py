@@ -42,7 +42,35 @@ class Kind(NamedTuple):
         return -(-self.size // self.stride)
 
 
-class Sweep:
+class Products:
+    """Weights times values, each added to its sum, for square filters of some size.
+
+    A class that derives from it says where a weight is.
+    """
+
+    def __init__(self, code: Code, size: int) -> None:
+        self.builder, self.code, self.size = code.builder, code, size
+        self.weights: dict[tuple[int, int], Value] = {}
+
+    def read_weight(self, row: int, column: int) -> Value:
+        """A tap in all lanes that it concerns."""
+        raise NotImplementedError
+
+    def keep_weights(self) -> None:
+        """The taps of small filters, in registers from here on."""
+        if self.size <= KEPT:
+            every = [(row, column) for row in range(self.size) for column in range(self.size)]
+            self.weights = {tap: self.read_weight(*tap) for tap in every}
+
+    def added(self, total: Value, value: Value, row: int, column: int) -> Value:
+        """A sum with the product of a tap, which begins with the first one's."""
+        weight = self.weights.get((row, column)) or self.read_weight(row, column)
+        if row or column:
+            return self.code.fma(value, weight, total)
+        return self.builder.fmul(value, weight)
+
+
+class Sweep(Products):
     """Emits one kind.
 
     A class that derives from it sets ``row`` (elements from one input row to the next), ``rows``
@@ -56,15 +84,10 @@ class Sweep:
     height: Value
 
     def __init__(self, builder: Any, kind: Kind, source: Value) -> None:
-        self.builder, self.kind = builder, kind
-        self.code = Code(builder, source.type.pointee)
-        self.weights: dict[tuple[int, int], Value] = {}
+        super().__init__(Code(builder, source.type.pointee), kind.size)
+        self.kind = kind
 
     # --- what derived classes know ---
-
-    def read_weight(self, row: int, column: int) -> Value:
-        """A tap in all lanes that it concerns."""
-        raise NotImplementedError
 
     def columns(self, pixels: Value, vector: int) -> Sequence[Value]:
         """What each filter column meets in a row, for one vector of outputs."""
@@ -79,16 +102,6 @@ class Sweep:
         raise NotImplementedError
 
     # --- what all share ---
-
-    def keep_weights(self) -> None:
-        """The taps of small filters, in registers from here on."""
-        size = self.kind.size
-        if size <= KEPT:
-            every = [(row, column) for row in range(size) for column in range(size)]
-            self.weights = {tap: self.read_weight(*tap) for tap in every}
-
-    def weight(self, row: int, column: int) -> Value:
-        return self.weights.get((row, column)) or self.read_weight(row, column)
 
     def run(self, pixels: Value, place: Sequence[Value]) -> list[Value]:
         """All rows, the first one at ``pixels``; the place after them."""
@@ -117,16 +130,11 @@ class Sweep:
 
     def add_row(self, phase: int, pixels: Value, sums: Sequence[Value]) -> list[Value]:
         """One input row, added to the outputs that it meets."""
-        kind, code, sums = self.kind, self.code, list(sums)
+        kind, sums = self.kind, list(sums)
         self.prefetch(pixels)
         for vector in range(kind.vectors):
             for column, value in enumerate(self.columns(pixels, vector)):
                 for row in range(phase, kind.size, kind.stride):
                     place = row // kind.stride * kind.vectors + vector
-                    weight = self.weight(row, column)
-                    sums[place] = (
-                        code.fma(value, weight, sums[place])
-                        if row or column
-                        else self.builder.fmul(value, weight)
-                    )
+                    sums[place] = self.added(sums[place], value, row, column)
         return sums

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...codegen.layout import geometry
+from ...codegen.layout import geometry, up
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, real
 from ...problem.filter import Filter
@@ -26,6 +26,7 @@ from ..kernels import Taps, kernels_of
 from ..remembering import TABLE_BYTES, remembered
 from ..usual import (
     UNIT as UNIT,
+    applicable as applicable,
     error as error,
     grain as grain,
     regions as regions,
@@ -59,11 +60,6 @@ DIFFERENCE_COST = 2
 # products take 1.1, 3.1, 6.1; complex64 at 7x7: 45, 24 (Zen 5, 2026-11).
 PACK_WORK, PACK_COMPLEX_WORK = 22, 220
 BAND_TILES = 10  # least height of a band, in rows of tiles
-
-
-def applicable(problem: Problem) -> str | None:
-    """Why this method cannot answer the problem; None where it can: always."""
-    return None
 
 
 def selects(problem: Problem) -> bool:
@@ -103,7 +99,6 @@ def prepare(problem: Problem, g: Filter | Array) -> Taps:
     taps = np.asarray(g)
     limit = largest_pixel(problem, taps) if problem.compute.kind == "i" else None
     values = taps_of(problem, taps)
-    values.flags.writeable = False
     return Taps(values, limit)
 
 
@@ -149,7 +144,7 @@ def in_place(problem: Problem) -> tuple[int, int, int, int]:
     (rows, columns), tiles = problem.plane, ROWS * sy
     top, left = -(-max(lead_y, 0) // tiles) * ROWS, max(lead_x, 0)
     below = max(rows - (size_y + lead_y - span_y) // sy - 1, 0)
-    bottom = rows - -(-below // ROWS) * ROWS
+    bottom = rows - up(below, ROWS)
     right = min(columns, size_x + lead_x - span_x + 1)
     whole_rows = left == 0 and right == columns
     if sx > 1 or right - left < vector * (1 if whole_rows else 4):

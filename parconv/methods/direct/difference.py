@@ -57,18 +57,13 @@ class DifferenceTile(Tile):
         self, count: int, places: Sequence[Value], taps: Value, sums: Sequence[Value]
     ) -> list[Value]:
         """Pixels, or differences of two, of ``count`` filter rows, which the tile's rows share."""
-        code, total = self.code, dict(zip(self.cells, sums, strict=True))
-        weights = [code.splat(code.read(taps, member)) for member in range(count)]
-        for row in range(self.rows + count - 1):
-            for vector in range(self.vectors):
-                value, *other = (self.pixels(place, row, vector) for place in places)
-                if other:
-                    value = self.builder.fsub(value, other[0])
-                for member, weight in enumerate(weights):
-                    cell = row - member, vector
-                    if cell in total:
-                        total[cell] = code.fma(value, weight, total[cell])
-        return [code.at(taps, count), *(total[cell] for cell in self.cells)]
+
+        def value(row: int, vector: int) -> Value:
+            pixel, *other = (self.pixels(place, row, vector) for place in places)
+            return self.builder.fsub(pixel, other[0]) if other else pixel
+
+        added = self.add_rows(count, taps, sums, value)
+        return [self.code.at(taps, count), *added]
 
     def crossed(
         self, first: Value, second: Value, taps: Value, sums: Sequence[Value]
@@ -92,8 +87,3 @@ class DifferenceTile(Tile):
                     total[row, vector] = code.fma(apart, weight, total[row, vector])
                 one, other = following, lower
         return [code.at(taps, CROSSED), *(total[cell] for cell in self.cells)]
-
-    def pixels(self, pixel: Value, row: int, vector: int) -> Value:
-        """The vector of the tile's row and column, given the tile's first one."""
-        down = self.builder.mul(self.step, I64(row))
-        return self.code.load(self.code.at(pixel, down, vector * self.code.lanes))

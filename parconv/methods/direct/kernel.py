@@ -12,8 +12,8 @@ import numpy as np
 
 from ...codegen import jit, machine
 from ...codegen.layout import Layout
-from ...codegen.packing import aligned_after, fetch, rows_alike, runs, store
-from ...codegen.runs import has_complex_runs, has_runs, lies_flat
+from ...codegen.packing import aligned_after, fetch, rows_alike, runs, store_rows
+from ...codegen.runs import has_runs, lies_flat
 from ...codegen.simd import store_fence
 from .rows import tile_rows
 from .tile import CONVERT, PREFETCH, ROWS, STREAM
@@ -62,16 +62,6 @@ def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
             )  # fmt: skip
 
 
-@jit.jit()
-def _finish(out, layout, scratch, plane, y, height, x, width):
-    """Convert and store results that tiles left in scratch."""
-    second = ROWS * layout[L.panel] * (layout[L.passes] - 1)
-    flat = has_complex_runs(out) if second else has_runs(out)
-    for row in range(height):
-        at = layout[L.results_at] + row * layout[L.panel]
-        store(scratch, at, second, out, flat, (plane, y + row), x, width)
-
-
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else.
 
@@ -81,6 +71,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     columns, lanes = layout[L.columns_out], layout[L.lanes]
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
     step_y, step_x = layout[L.stride_y], layout[L.stride_x]
+    # results that tiles leave in scratch: where, from row to row, and to imaginary parts
+    second = ROWS * layout[L.panel] * (layout[L.passes] - 1)
+    results = layout[L.results_at], layout[L.panel], second
     out_flat = layout[L.passes] == 1 and has_runs(out)
     both_flat = out_flat and lies_flat(f, scratch)
     prefetch = PREFETCH if layout[L.large] else 0
@@ -188,7 +181,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                                 f, (ahead + row * step_y * image_row, image_row, np.int64(0)),
                                 (np.int64(ROWS), (width + lanes - 1) // lanes), out,
                             )  # fmt: skip
-                        _finish(out, layout, scratch, plane, y + row, min(ROWS, height), x, width)
+                        down = y + row, 1, min(ROWS, height)
+                        store_rows(scratch, results, out, plane, down, (x, width))
                 x += step
             y += height
     store_fence()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ...codegen import machine
+from ...codegen.layout import odd_lines, up
 from ...problem.dtypes import real
 from ...problem.problem import Problem
 from .tile import ROWS, TALL, VECTORS
@@ -70,12 +71,6 @@ def _axis(outputs: int, taps: int, stride: int, dilation: int) -> tuple[bool, in
     return (True, gathered) if 2 * gathered < dense else (False, dense)
 
 
-def odd_lines(elements: int, itemsize: int) -> int:
-    """Rounded up to an odd number of cache lines, so that rows of scratch spread over its sets."""
-    lines = -(-elements * itemsize // machine.CACHE_LINE) | 1
-    return lines * machine.CACHE_LINE // itemsize
-
-
 def _packing(problem: Problem, block: int, panel: int) -> Packing:
     (taps_y, taps_x), (sy, sx), (dy, dx) = problem.filter, problem.stride, problem.dilation
     gather_rows, rows = _axis(block, taps_y, sy, dy)
@@ -115,6 +110,6 @@ def _block(problem: Problem, vector: int) -> tuple[int, int]:
     panels = max(1, -(-vectors // widest))
     wide = -(-vectors // panels)
     if panels > 1:
-        wide = -(-wide // VECTORS) * VECTORS
+        wide = up(wide, VECTORS)
     block = LOW_BLOCK_ROWS if problem.span[0] <= LOW else BLOCK_ROWS
-    return min(block, -(-rows // ROWS) * ROWS), wide * vector
+    return min(block, up(rows, ROWS)), wide * vector

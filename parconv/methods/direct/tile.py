@@ -11,7 +11,7 @@ rows of the group.  It depends on the filter's shape alone, which is what makes 
 for every tile position, band, thread count and layout.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -173,7 +173,7 @@ class Tile:
             lambda _, taps, group, *sums: self.one_group(source, taps, group, sums),
         )
         self.store(self.finished(sums, taps), left)
-        with self.builder.if_then(self.asked(PREFETCH)):
+        with self.builder.if_then(self.code.has(self.flags, PREFETCH)):
             self.prefetch(self.code.at(self.ahead, left))
 
     def finished(self, sums: list[Value], taps: Value) -> list[Value]:
@@ -235,36 +235,42 @@ class Tile:
         self, size: int, pixel: Value, taps: Value, sums: Sequence[Value]
     ) -> list[Value]:
         """One filter column of one group, multiplied and added to every cell."""
+        return self.add_rows(size, taps, sums, partial(self.pixels, pixel))
+
+    def add_rows(
+        self, size: int, taps: Value, sums: Sequence[Value], pixels: Callable[[int, int], Value]
+    ) -> list[Value]:
+        """``size`` weights times the values of rows that the tile's rows share, added to all."""
         code, total = self.code, dict(zip(self.cells, sums, strict=True))
         weights = [code.splat(code.read(taps, member)) for member in range(size)]
         for row in range(self.rows + size - 1):
-            start = code.at(pixel, self.builder.mul(self.step, I64(row)))
             for vector in range(self.vectors):
-                pixels = code.load(code.at(start, vector * code.lanes))
+                value = pixels(row, vector)
                 for member, weight in enumerate(weights):
                     cell = row - member, vector
                     if cell in total:
-                        total[cell] = code.fma(pixels, weight, total[cell])
+                        total[cell] = code.fma(value, weight, total[cell])
         return [total[cell] for cell in self.cells]
 
-    def asked(self, flag: int) -> Value:
-        return self.builder.icmp_signed("!=", self.builder.and_(self.flags, I64(flag)), I64(0))
+    def pixels(self, pixel: Value, row: int, vector: int) -> Value:
+        """The vector of the tile's row and column, given the tile's first one."""
+        down = self.builder.mul(self.step, I64(row))
+        return self.code.load(self.code.at(pixel, down, vector * self.code.lanes))
 
     def store(self, sums: Sequence[Value], left: Value) -> None:
-        convert = self.convert
-        with self.builder.if_else(self.asked(STREAM)) as (past_caches, into_caches):
-            with past_caches:
-                if convert is None or convert.fills_vectors:
-                    self.put(sums, left, convert, self.code.stream)
-            with into_caches:
-                if convert is None:
-                    self.put(sums, left, None, self.code.store)
-                else:
-                    with self.builder.if_else(self.asked(CONVERT)) as (as_results, as_sums):
-                        with as_results:
-                            self.put(sums, left, convert, self.code.store)
-                        with as_sums:
-                            self.put(sums, left, None, self.code.store)
+        code, convert = self.code, self.convert
+
+        def put(how: Any) -> None:
+            if convert is None or (how == code.stream and convert.fills_vectors):
+                self.put(sums, left, convert, how)
+            elif how == code.store:
+                with self.builder.if_else(code.has(self.flags, CONVERT)) as (as_results, as_sums):
+                    with as_results:
+                        self.put(sums, left, convert, how)
+                    with as_sums:
+                        self.put(sums, left, None, how)
+
+        code.store_either(code.has(self.flags, STREAM), put)
 
     def put(self, sums: Sequence[Value], left: Value, convert: Any, how: Any) -> None:
         out = self.out

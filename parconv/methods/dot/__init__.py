@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...codegen.layout import geometry
+from ...codegen.layout import geometry, odd_lines, up
 from ...problem.bands import split_rows
 from ...problem.dtypes import FLOAT32, Array, DType, kernel_dtype
 from ...problem.filter import Filter
@@ -166,7 +166,6 @@ def prepare(problem: Problem, g: Filter | Array) -> Taps:
         if _order(problem) == CROSSED:
             words.append(_column(taps[group, -1]))
     values = np.concatenate(words)
-    values.flags.writeable = False
     return Taps(values)
 
 
@@ -191,17 +190,14 @@ def _beyond(problem: Problem) -> int:
 def _panel(problem: Problem) -> int:
     """Columns of output that are packed at a time, some more where one panel holds them all."""
     columns, room = problem.plane[1] + WIDTH, (LONGEST - _beyond(problem)) // WIDTH * WIDTH
-    panels = -(-columns // room)
-    return -(-columns // panels // WIDTH) * WIDTH
+    return up(-(-columns // -(-columns // room)), WIDTH)
 
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     groups, panel = _groups(problem), _panel(problem)
-    # an odd number of cache lines, so that packed rows spread over the sets of the cache
-    row = (-(-(panel + _beyond(problem)) // machine.CACHE_LINE) | 1) * machine.CACHE_LINE
-    block = min(BLOCK, -(-problem.plane[0] // ROWS) * ROWS)
+    row, block = odd_lines(panel + _beyond(problem), 1), min(BLOCK, up(problem.plane[0], ROWS))
     places = [(group[0] * problem.dilation[0], len(group)) for group in groups]
     sizes = _fours(problem), _tap_step(problem), len(groups)
     return L.pack(

@@ -7,7 +7,8 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from ...codegen.emitted import Items, Value, emitted
-from ...codegen.simd import I64, Code
+from ...codegen.runs import pulled_back
+from ...codegen.simd import Code
 
 I8 = ir.IntType(8)
 
@@ -20,23 +21,14 @@ def copy_bytes(
 
     Vector by vector, the last one pulled back to end with the run.
     """
-    code, zero = Code(builder, I8), I64(0)
-    source, target = f.at(f_at), cells.at(at)
-    flip = builder.trunc(flip, I8)
+    code, source, target = Code(builder, I8), f.at(f_at), cells.at(at)
+    flips = code.splat(builder.trunc(flip, I8))
 
-    def run(lanes: int, number: Value, last: Value) -> None:
-        flips = code.piece(code.splat(flip), 0, lanes)
-        with cgutils.for_range(builder, number, intp=I64) as loop:
-            at = builder.mul(loop.index, I64(lanes))
-            at = builder.select(builder.icmp_signed("<", at, last), at, last)
-            pixels = builder.xor(code.load(code.at(source, at), lanes), flips)
-            code.store(pixels, code.at(target, at))
+    def one(at: Value, width: int) -> None:
+        pixels = code.load(code.at(source, at), width)
+        code.store(builder.xor(pixels, code.piece(flips, 0, width)), code.at(target, at))
 
-    last = builder.sub(count, I64(code.lanes))
-    whole = builder.icmp_signed(">=", last, zero)
-    vectors = builder.sdiv(builder.add(count, I64(code.lanes - 1)), I64(code.lanes))
-    run(code.lanes, builder.select(whole, vectors, zero), last)
-    run(1, builder.select(whole, zero, count), count)
+    pulled_back(builder, count, (code.lanes, 1), one)
 
 
 @emitted()

@@ -23,8 +23,10 @@ from numba import types
 
 from ...codegen import machine
 from ...codegen.emitted import Items, Value, emitted, instruction
+from ...codegen.flow import call_one_of
 from ...codegen.operations import operation
-from ...codegen.simd import I32, I64, Code, call_one_of
+from ...codegen.simd import I32, I64, Code
+from ...codegen.transposition import transposed
 
 I8, I16 = ir.IntType(8), ir.IntType(16)
 
@@ -130,14 +132,11 @@ class _Tile:
 
     def fetch(self, left: Value) -> None:
         """The rows of the image that the tiles below this one add."""
-        with self.builder.if_then(self.asked(PREFETCH)):
+        with self.builder.if_then(self.code.has(self.flags, PREFETCH)):
             for row in range(self.rows):
                 start = self.code.at(self.ahead, self.builder.mul(self.ahead_row, I64(row)), left)
                 for line in range(0, WIDTH, machine.CACHE_LINE):
                     self.bytes.prefetch(self.code.at(start, line))
-
-    def asked(self, flag: int) -> Value:
-        return self.builder.icmp_signed("!=", self.builder.and_(self.flags, I64(flag)), I64(0))
 
     def one_group(
         self, source: Value, taps: Value, group: Value, sums: Sequence[Value]
@@ -231,11 +230,7 @@ class _Tile:
     # --- results ---
 
     def store(self, sums: Sequence[Value], left: Value) -> None:
-        with self.builder.if_else(self.asked(STREAM)) as (past_caches, into_caches):
-            with past_caches:
-                self.put(sums, left, self.code.stream)
-            with into_caches:
-                self.put(sums, left, self.code.store)
+        self.code.store_either(self.code.has(self.flags, STREAM), partial(self.put, sums, left))
 
     def put(self, sums: Sequence[Value], left: Value, how: Any) -> None:
         for row in range(self.rows):
@@ -270,21 +265,10 @@ class _Tile:
     def in_order(self, sums: Sequence[Value]) -> list[Value]:
         """As vectors of neighbouring outputs."""
         if self.adjacent:
-            first, second, third, fourth = sums
-            low, high = self.interleaved(first, second, 1), self.interleaved(third, fourth, 1)
-            sums = [v for pair in zip(low, high, strict=True) for v in self.interleaved(*pair, 2)]
+            sums = transposed(self.code, sums)
         parts = self.code.lanes // 4
         pieces = [self.code.piece(value, 4 * n, 4) for n in range(parts) for value in sums]
         return [self.code.joined(pieces[at : at + parts]) for at in range(0, len(pieces), parts)]
-
-    def interleaved(self, first: Value, second: Value, width: int) -> list[Value]:
-        """The lower and upper halves of each 16 bytes of two vectors, ``width`` lanes a turn."""
-        lanes = self.code.lanes
-        order = [
-            n // 4 * 4 + n % 4 // (2 * width) * width + n % width + n % 4 // width % 2 * lanes
-            for n in range(lanes)
-        ]
-        return [self.code.shuffle(first, second, [n + half for n in order]) for half in (0, 2)]
 
     def converted(self, value: Value) -> Value:
         """int32 sums as the nearest numbers of the result's type."""

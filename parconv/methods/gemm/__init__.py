@@ -28,6 +28,7 @@ from .. import usual
 from ..direct import largest_of_bank
 from ..kernels import Taps, signature
 from ..usual import (
+    applicable as applicable,
     bank_of,
     error as error,
     fill as fill,
@@ -57,11 +58,6 @@ COPY_WORK, APART_WORK, ROW_WORK = 20, 230, 2600
 DELIVERY_WORK, UNIT_WORK = 55, 700_000
 
 
-def applicable(problem: Problem) -> str | None:
-    """Why this method cannot answer the problem; None where it can: always."""
-    return None
-
-
 def unasked(problem: Problem) -> str | None:
     """Why only a caller who names this method gets it: always."""
     return "it is a baseline, for those who name it"
@@ -79,7 +75,6 @@ def cost(problem: Problem) -> float:
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters as the rows of a matrix for each group; read-only."""
     values = g.astype(problem.sums).ravel()
-    values.flags.writeable = False
     return Taps(values, largest_of_bank(problem, g))
 
 
@@ -89,7 +84,7 @@ def prepare(problem: Problem, g: Array) -> Taps:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    bank, (batch, outputs, rows, width) = bank_of(problem), problem.maps
+    bank, (batch, _, rows, width) = bank_of(problem), problem.maps
     rows, row = batch * rows, problem.taps * width
     most = max(1, COLUMN_BYTES // (row * problem.sums.itemsize))
     wanted = min(-(-UNITS // bank.groups), rows * width // LEAST_OUTPUTS)
@@ -98,7 +93,7 @@ def layout(problem: Problem) -> Array:
         geometry(problem),
         groups=bank.groups,
         inputs=bank.inputs,
-        outputs=outputs // bank.groups,
+        outputs=bank.filters,
         rows=rows,
         run=-(-rows // min(runs, rows)),
     )

@@ -16,13 +16,14 @@ from itertools import pairwise
 import numpy as np
 
 from ...codegen import machine
-from ...codegen.layout import geometry
+from ...codegen.layout import geometry, up
 from ...problem.dtypes import Array, DType
 from ...problem.problem import Problem
 from ...runtime.crew.record import MAPS
 from ..direct import largest_of_bank
 from ..kernels import Taps, kernels_of
 from ..usual import (
+    applicable as applicable,
     bank_of,
     cycle,
     error as error,
@@ -55,11 +56,6 @@ NUMBER_BYTES = 8
 GATHER_CYCLES, SCATTER_CYCLES = 6.6, 7.9
 
 
-def applicable(problem: Problem) -> str | None:
-    """Why this method cannot answer the problem; None where it can: always."""
-    return None
-
-
 def sums(problem: Problem) -> DType:
     """The type that sums are formed in: int32 where they are of words."""
     return element(problem)
@@ -88,7 +84,6 @@ def prepare(problem: Problem, g: Array) -> Taps:
     values = values.ravel()
     if words(problem):
         values = np.concatenate([values, offsets(problem, rows)])
-    values.flags.writeable = False
     return Taps(values, largest_of_bank(problem, g))
 
 
@@ -135,7 +130,7 @@ def regions(problem: Problem, start: int, stop: int) -> list[tuple[slice, slice,
 def _filters_before(problem: Problem, group: int, block: int) -> int:
     shape, bank = shape_of(problem), bank_of(problem)
     before = block * shape.filters - max(block - shape.whole, 0)
-    return group * (bank.outputs // bank.groups) + before
+    return group * bank.filters + before
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
@@ -182,10 +177,10 @@ def _places(problem: Problem, shape: Shape) -> tuple[int, ...]:
     results are as many as a pixel has words, and there follow the results in int64.
     """
     size, parts = element(problem).itemsize, words(problem)
-    lanes, line = machine.lanes(size), machine.CACHE_LINE // size
+    lanes = machine.lanes(size)
     vectors = -(-shape.images * shape.rows * problem.plane[1] // lanes)
     numbers = (taps_of(problem) + PLACE * vectors) * NUMBER_BYTES
-    stage_at = -(-numbers // machine.CACHE_LINE) * line
+    stage_at = up(numbers, machine.CACHE_LINE) // size
     panel_at = stage_at + shape.staged(problem)
     panel = taps_of(problem) * VECTORS * lanes if packs(problem, shape) else 0
     results_at = panel_at + panel * max(1, parts)
@@ -205,7 +200,7 @@ def layout(problem: Problem) -> Array:
         batch=problem.maps[0],
         inputs=bank.inputs,
         groups=bank.groups,
-        group_outputs=bank.outputs // bank.groups,
+        group_outputs=bank.filters,
         blocks=shape.blocks,
         block_filters=shape.filters,
         whole_blocks=shape.whole,

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from llvmlite import ir
 from numba.core import cgutils
 
 from ...codegen import machine
 from ...codegen.elements import converted
 from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.simd import I32, I64, Code
+from ...codegen.simd import I64, Code
 
 
 @emitted()
@@ -22,19 +21,15 @@ def halve_rows(
     ends with the row and takes the odd lanes, so that nothing beyond is read.
     """
     first, begin, kinds = source.at(start), target.at(at), (source.dtype, target.dtype)
-    lanes = machine.lanes(target.itemsize)
-    pair = ir.VectorType(first.type.pointee, 2 * lanes).as_pointer()
-    vector = ir.VectorType(begin.type.pointee, lanes).as_pointer()
+    lanes, code = machine.lanes(target.itemsize), Code(builder, source.element)
 
     def one(row: Value, place: Value, at: Value, lane: int) -> None:
-        pixel = builder.gep(row, [builder.sub(builder.mul(at, I64(2)), I64(lane))])
-        found = builder.load(builder.bitcast(pixel, pair), align=source.itemsize)
-        order = ir.Constant(ir.VectorType(I32, lanes), list(range(lane, 2 * lanes, 2)))
-        value = builder.shuffle_vector(found, found, order)
+        pixel = code.at(row, builder.sub(builder.mul(at, I64(2)), I64(lane)))
+        found = code.load(pixel, 2 * lanes)
+        value = code.shuffle(found, found, range(lane, 2 * lanes, 2))
         if kinds[0] != kinds[1]:
             value = converted(builder, value, *kinds)
-        place = builder.bitcast(builder.gep(place, [at]), vector)
-        builder.store(value, place, align=target.itemsize)
+        code.store(value, code.at(place, at))
 
     last = builder.sub(count, I64(lanes))
     whole = builder.sdiv(builder.sub(count, I64(1)), I64(lanes))

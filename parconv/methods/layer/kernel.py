@@ -13,7 +13,8 @@ from ...codegen import jit, machine
 from ...codegen.borders import CONSTANT, source_index
 from ...codegen.elements import read, write
 from ...codegen.layout import Layout
-from ...codegen.runs import convert_rows, convert_run, has_runs, lies_flat
+from ...codegen.packing import copy
+from ...codegen.runs import convert_run, has_runs, lies_flat
 from ...codegen.simd import store_fence
 from .copying import gather, halve_rows
 from .numbers import put
@@ -73,8 +74,9 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
             source += (top + above * sy) * f_row
             plain = flat and (sx == 1 or (sx == 2 and last - first > layout[L.lanes]))
             if plain and sx == 1:
-                convert_rows(
-                    f, source, sy * f_row, scratch, inside, row_step, below - above, last - first
+                copy(
+                    f, True, (b, c), (top + above * sy, sy, below - above),
+                    (left + first, 1, last - first), scratch, (inside, row_step, 0),
                 )  # fmt: skip
             elif plain:
                 halve_rows(

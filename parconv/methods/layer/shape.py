@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ...codegen import machine
+from ...codegen.layout import odd_lines
 from ...problem.dtypes import kernel_dtype
 from ...problem.problem import Problem
-from ..direct.packing import odd_lines
 from ..usual import bank_of
 from .tile import ROWS, VECTORS
 from .words import element, summands, words
@@ -104,10 +104,9 @@ def _shape(problem: Problem, rows: int, images: int) -> Shape:
     facts = zip(problem.filter, problem.stride, problem.dilation, strict=True)
     y, x = (_axis(n, *fact) for n, fact in zip((rows, problem.plane[1]), facts, strict=True))
     channel = odd_lines(y.size * x.size, element(problem).itemsize)
-    filters = bank.outputs // bank.groups
-    blocks = -(-filters // ROWS)
-    most = -(-filters // blocks)
-    return Shape(rows, images, y, x, channel, blocks, most, filters - blocks * (most - 1))
+    blocks = -(-bank.filters // ROWS)
+    most = -(-bank.filters // blocks)
+    return Shape(rows, images, y, x, channel, blocks, most, bank.filters - blocks * (most - 1))
 
 
 def panels_pay(shape: Shape) -> bool:

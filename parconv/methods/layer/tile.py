@@ -60,14 +60,9 @@ class _Tile:
 
     def piece(self, n: int) -> tuple[Value, Value, Value]:
         """The two places of a vector, and which lanes come from the first."""
-        code, lanes = self.code, ir.VectorType(I32, self.code.lanes)
+        code = self.code
         first, second, count = (code.read(self.places, PLACE * n + i) for i in range(PLACE))
-        bound = self.builder.trunc(count, I32)
-        undefined = ir.Constant(lanes, ir.Undefined)
-        bounds = self.builder.insert_element(undefined, bound, I32(0))
-        bounds = code.shuffle(bounds, bounds, [0] * code.lanes)
-        numbers = ir.Constant(lanes, list(range(code.lanes)))
-        mask = self.builder.icmp_signed("<", numbers, bounds)
+        mask = code.first_lanes(self.builder.trunc(count, I32))
         return code.at(self.source, first), code.at(self.source, second), mask
 
     def emit(self) -> None:

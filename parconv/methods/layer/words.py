@@ -133,10 +133,7 @@ def join(
     code = Code(builder, I32)
     wide = ir.VectorType(I64, code.lanes)
     places = [scratch.at(place) for place in (low, high, target)]
-    undefined = ir.Constant(wide, ir.Undefined)
-    offset = builder.insert_element(undefined, offset, I32(0))
-    offset = code.shuffle(offset, offset, [0] * code.lanes)
-    shift, zeros = (ir.Constant(wide, [number] * code.lanes) for number in (BITS, 0))
+    offset, shift, zeros = (code.splat(number) for number in (offset, I64(BITS), I64(0)))
     two = builder.icmp_signed("!=", high, I64(0))
 
     def one(index: Value) -> list[Value]:

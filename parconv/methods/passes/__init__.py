@@ -14,25 +14,24 @@ under several taps whose sum is 0 becomes NaN.
 Start reading at `fold.py` (shorter factors), then `kernel.py` (rows of output).
 """
 
+import itertools
 from functools import lru_cache
 
-import numpy as np
-
-from ...codegen import machine
-from ...codegen.layout import geometry
-from ...problem.bands import split_rows
+from ...codegen.layout import geometry, odd_lines, up
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
 from ...problem.problem import Problem
+from .. import separable
 from ..kernels import Taps, kernels_of
 from ..separable import (
     applicable as applicable,
+    bands as bands,
     error as error,
-    factors,
-    scaling,
+    lines_of,
+    taps_of,
     unasked as unasked,
 )
-from ..separable.shape import halves_of
+from ..separable.shape import numbers_of
 from ..usual import (
     UNIT as UNIT,
     fill as fill,
@@ -46,7 +45,7 @@ from ..usual import (
 from . import kernel as k
 from .fold import folds_of, shortened
 from .kernel import L
-from .shape import Shape, shape_of, up, work_of
+from .shape import Shape, shape_of, work_of
 
 
 def cost(problem: Problem) -> float:
@@ -59,48 +58,25 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Filter) -> Taps:
     """For each product the column, then the row, in order of addition; read-only."""
-    found, lines = factors(problem, g), []
-    for pair in zip(*found, strict=True):
-        for taps, fold, halves in zip(pair, folds_of(problem), halves_of(problem), strict=True):
-            taps = fold.of(taps[::-1] if problem.reflect else taps)
-            lines.append(taps[taps.size // 2 :] if halves else taps)
-    values = np.concatenate([*lines, scaling(problem, g)]).astype(problem.sums)
-    values.flags.writeable = False
-    return Taps(values)
+    folds = itertools.cycle(folds_of(problem))
+    lines = zip(lines_of(problem, g), folds, strict=False)
+    return taps_of(problem, g, [fold.of(taps) for taps, fold in lines])
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
-def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
-    """At most ``parts`` bands of whole strips."""
-    height = machine.lanes(problem.sums.itemsize) * problem.dilation[0]
-    return split_rows(units(problem), parts, height)
-
-
 def least_band(problem: Problem) -> int:
     """Rows of a band that is worth handing out: those under the filter are packed for each."""
-    height = machine.lanes(problem.sums.itemsize) * problem.dilation[0]
-    return max(4 * height, shortened(problem).span[0])
+    return separable.least_band(shortened(problem))
 
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    shape, short, halves = shape_of(problem), shortened(problem), halves_of(problem)
-    kept_y, kept_x = (
-        (n + 1) // 2 if half else n for n, half in zip(short.filter, halves, strict=True)
-    )
+    shape, short = shape_of(problem), shortened(problem)
     return L.pack(
-        geometry(short),
-        channels=problem.channels,
-        products=problem.traits.rank,
-        halves_y=halves[0],
-        halves_x=halves[1],
-        kept_y=kept_y,
-        kept_x=kept_x,
-        scaled=problem.mean,
-        lanes=shape.lanes,
+        geometry(short) | numbers_of(problem, short.filter),
         block=shape.block,
         tile=shape.tile,
         chunk=shape.chunk,
@@ -111,18 +87,14 @@ def layout(problem: Problem) -> Array:
 
 
 def _places(short: Problem, shape: Shape) -> dict[str, int]:
-    """Where the parts of scratch begin and how long their rows are; where they end.
-
-    Rows that are walked down take an odd number of cache lines, so that they spread over the sets
-    of the caches.
-    """
+    """Where the parts of scratch begin and how long their rows are; where they end."""
     lanes, line, rank = shape.lanes, shape.line, short.traits.rank
     block_at = up(rank, line)
     sums_at = block_at + max(lanes * lanes, line)
     rows_at = sums_at + up(shape.chunk * lanes, line)
     rows_step = up(up(short.plane[1], shape.chunk), line)
     panel_at = rows_at + lanes * rows_step
-    panel_step = (shape.tile // line | 1) * line
+    panel_step = odd_lines(shape.tile, short.sums.itemsize)
     turned_at = panel_at + (short.filter[0] - 1 + shape.block) * panel_step
     product_step = shape.room * lanes
     strip_step = rank * product_step

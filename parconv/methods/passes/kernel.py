@@ -12,27 +12,17 @@ turned back and stored.  Rows that a dilation separates are walked one phase aft
 from ...codegen import jit, machine
 from ...codegen.borders import CONSTANT, source_column
 from ...codegen.layout import Layout
-from ...codegen.packing import fetch, store
+from ...codegen.packing import aligned_after, fetch, store_rows
 from ...codegen.runs import convert_run, has_runs
-from ..separable.line import RUN, line, scale_vectors
+from ..separable.along import NAMES, along_columns, along_rows
 from ..separable.turn import turn
 
 L = Layout(
-    "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
-    "dilation_x", "taps_y", "taps_x", "border_y", "border_x", "channels", "products",
-    "halves_y", "halves_x", "kept_y", "kept_x", "scaled", "lanes", "block", "tile", "chunk",
-    "before", "after", "constants_at", "block_at", "sums_at", "rows_at", "rows_step",
-    "panel_at", "panel_step", "turned_at", "strip_step", "product_step", "end",
+    *NAMES, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x",
+    "dilation_y", "border_y", "border_x", "block", "tile", "before", "after", "constants_at",
+    "block_at", "sums_at", "rows_at", "rows_step", "panel_at", "panel_step", "turned_at",
+    "strip_step", "product_step", "end",
 )  # fmt: skip
-
-
-@jit.jit()
-def _column_sums(taps, layout, scratch, at, product, target):
-    """The column factor of a product over a strip of one vector's columns."""
-    lanes, both = layout[L.lanes], layout[L.kept_y] + layout[L.kept_x]
-    factor = product * both, layout[L.taps_y], layout[L.halves_y]
-    blocks = lanes // min(RUN, lanes)
-    line(scratch, at, layout[L.panel_step], taps, factor, target, lanes, 0, blocks)
 
 
 @jit.jit()
@@ -43,7 +33,7 @@ def _set_constants(taps, fill, layout, scratch, base):
         for lane in range(layout[L.lanes]):
             scratch[panel + n * layout[L.panel_step] + lane] = fill[0]
     for product in range(layout[L.products]):
-        _column_sums(taps, layout, scratch, panel, product, block)
+        along_columns(taps, layout, scratch, panel, layout[L.panel_step], product, block)
         scratch[base + layout[L.constants_at] + product] = scratch[block]
 
 
@@ -66,7 +56,7 @@ def _down(f, taps, fill, layout, scratch, base, plane, y, height):
                 for product in range(layout[L.products]):
                     at = panel + strip * lanes * layout[L.panel_step] + column
                     target = first + strip * layout[L.strip_step] + product * layout[L.product_step]
-                    _column_sums(taps, layout, scratch, at, product, block)
+                    along_columns(taps, layout, scratch, at, layout[L.panel_step], product, block)
                     turn(scratch, block, target + (x + column) * lanes, lanes)
 
 
@@ -94,38 +84,21 @@ def _around(layout, scratch, base, height):
 @jit.jit()
 def _across(taps, layout, scratch, base, strip):
     """The row factors over a strip, turned back to rows."""
-    lanes, chunk, spread = layout[L.lanes], layout[L.chunk], layout[L.dilation_x]
+    lanes, chunk = layout[L.lanes], layout[L.chunk]
     sums, rows = base + layout[L.sums_at], base + layout[L.rows_at]
-    both, blocks = layout[L.kept_y] + layout[L.kept_x], lanes // min(RUN, lanes)
     first = base + layout[L.turned_at] + strip * layout[L.strip_step]
     first += (layout[L.before] - layout[L.lead_x]) * lanes
     for column in range(0, layout[L.columns_out], chunk):
-        for phase in range(spread):
-            for product in range(layout[L.products]):
-                source = first + product * layout[L.product_step] + (column + phase) * lanes
-                line(
-                    scratch, source, spread * lanes, taps,
-                    (product * both + layout[L.kept_y], layout[L.taps_x], layout[L.halves_x]),
-                    sums + phase * lanes, spread * lanes, product, blocks,
-                )  # fmt: skip
-        if layout[L.scaled]:
-            scale_vectors(scratch, sums, chunk, taps, layout[L.products] * both)
+        at = first + column * lanes
+        along_rows(taps, layout, scratch, at, layout[L.product_step], lanes, sums)
         for part in range(0, chunk, lanes):
             turn(scratch, sums + part * lanes, rows + column + part, layout[L.rows_step])
 
 
-@jit.jit()
-def _store(out, layout, scratch, base, plane, y, height):
-    """Convert and store rows of sums."""
-    flat, width = has_runs(out), layout[L.columns_out]
-    for n in range(height):
-        at, row = base + layout[L.rows_at] + n * layout[L.rows_step], y + n * layout[L.dilation_y]
-        store(scratch, at, 0, out, flat, (plane, row), 0, width)
-
-
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
-    base = -(scratch.ctypes.data // scratch.itemsize) % (machine.CACHE_LINE // scratch.itemsize)
+    base = aligned_after(scratch, 0, machine.CACHE_LINE)
+    source, across = (base + layout[L.rows_at], layout[L.rows_step], 0), (0, layout[L.columns_out])
     lanes, step = layout[L.lanes], layout[L.dilation_y]
     if layout[L.border_x] == CONSTANT:
         _set_constants(taps, fill, layout, scratch, base)
@@ -141,5 +114,5 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 for strip in range((height + lanes - 1) // lanes):
                     _across(taps, layout, scratch, base, strip)
                     first = strip * lanes
-                    rows = min(lanes, height - first)
-                    _store(out, layout, scratch, base, plane, y + first * step, rows)
+                    down = y + first * step, step, min(lanes, height - first)
+                    store_rows(scratch, source, out, plane, down, across)

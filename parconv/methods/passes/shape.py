@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ...codegen import machine
+from ...codegen.layout import up
 from ...problem.problem import Problem
-from ..separable.shape import PAIR_WORK, PAIRS_WORK, STORE_WORK, TAP_WORK, TURN_WORK, halves_of
+from ..separable.shape import STORE_WORK, TURN_WORK, tap_works
 from .fold import shortened
 
 # Milliseconds for 2048 x 2048 float32 and 1201, 2001 taps, for 1024 x 1024 float64 and 481 with
@@ -24,11 +25,6 @@ LEAST_STRIPS = 8
 # float32, separable and so: 9 taps 5.8 12.5, 33 13.9 17.1, 129 42.7 36.5, 193 69.4 48.6; fft there
 # 29.9, 16.3, 25.4, 42.6, and for 321 taps 77.1 where this takes 70.2.
 PACK_WORK, COPY_WORK, STRIP_WORK, TAP_SHARE = 12, 8, 60, 0.85
-
-
-def up(number: int, multiple: int) -> int:
-    """The next multiple."""
-    return -(-number // multiple) * multiple
 
 
 @dataclass(frozen=True)
@@ -74,11 +70,7 @@ def work_of(problem: Problem) -> float:
     shape, short, products = shape_of(problem), shortened(problem), problem.traits.rank
     (rows, columns), (_, width), (step, _) = problem.plane, problem.plane_in, problem.dilation
     height = step * up(-(-rows // step), shape.lanes) * problem.planes
-    tap_y, tap_x = (
-        PAIRS_WORK + taps // 2 * PAIR_WORK if halves else taps * TAP_WORK
-        for taps, halves in zip(short.filter, halves_of(problem), strict=True)
-    )
-    tap_y, tap_x = TAP_SHARE * tap_y, TAP_SHARE * tap_x
+    tap_y, tap_x = (TAP_SHARE * work for work in tap_works(problem, short.filter))
     packed = PACK_WORK * (shape.block + short.filter[0] - 1) / shape.block
     down = up(width, shape.lanes) * (packed + products * (TURN_WORK + tap_y))
     around = COPY_WORK * products * (shape.before + shape.after)

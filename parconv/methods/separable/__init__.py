@@ -14,13 +14,15 @@ beyond half of the largest number may overflow where taps are symmetric.
 Start reading at `line.py` (the inner loop), then `kernel.py` (rows of output from lines).
 """
 
+import itertools
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from ...codegen import machine
-from ...codegen.layout import geometry
+from ...codegen.layout import geometry, odd_lines
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
@@ -40,7 +42,7 @@ from ..usual import (
 )
 from . import kernel as k
 from .kernel import L
-from .shape import Shape, halves_of, shape_of, work_of
+from .shape import Shape, halves_of, numbers_of, shape_of, work_of
 
 BAND_STRIPS = 4  # least height of a band
 
@@ -81,14 +83,22 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Filter) -> Taps:
     """For each product the column, then the row, in order of addition; read-only."""
-    found, lines = factors(problem, g), []
-    for pair in zip(*found, strict=True):
-        for taps, halves in zip(pair, halves_of(problem), strict=True):
-            taps = taps[::-1] if problem.reflect else taps
-            lines.append(taps[taps.size // 2 :] if halves else taps)
-    values = np.concatenate([*lines, scaling(problem, g)]).astype(problem.sums)
-    values.flags.writeable = False
-    return Taps(values)
+    return taps_of(problem, g, lines_of(problem, g))
+
+
+def lines_of(problem: Problem, g: Filter) -> list[Array]:
+    """For each product the column, then the row, in the order in which they meet the image."""
+    found = itertools.chain(*zip(*factors(problem, g), strict=True))
+    return [taps[::-1] if problem.reflect else taps for taps in found]
+
+
+def taps_of(problem: Problem, g: Filter, lines: Sequence[Array]) -> Taps:
+    """The numbers of such columns and rows that the kernel reads."""
+    halves = itertools.cycle(halves_of(problem))
+    kept = [
+        taps[taps.size // 2 :] if half else taps for taps, half in zip(lines, halves, strict=False)
+    ]
+    return Taps(np.concatenate([*kept, scaling(problem, g)]).astype(problem.sums))
 
 
 def factors(problem: Problem, g: Filter) -> tuple[Array, Array]:
@@ -132,20 +142,9 @@ def least_band(problem: Problem) -> int:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    shape, halves = shape_of(problem), halves_of(problem)
-    kept_y, kept_x = (
-        (n + 1) // 2 if half else n for n, half in zip(problem.filter, halves, strict=True)
-    )
+    shape = shape_of(problem)
     return L.pack(
-        geometry(problem),
-        channels=problem.channels,
-        products=problem.traits.rank,
-        halves_y=halves[0],
-        halves_x=halves[1],
-        kept_y=kept_y,
-        kept_x=kept_x,
-        scaled=problem.mean,
-        lanes=shape.lanes,
+        geometry(problem) | numbers_of(problem, problem.filter),
         pixels=shape.pixels,
         group=shape.group,
         chunk=shape.chunk,
@@ -157,20 +156,12 @@ def layout(problem: Problem) -> Array:
 
 
 def _places(problem: Problem, shape: Shape) -> dict[str, int]:
-    """Where the parts of scratch begin and how long their rows are; where they end.
-
-    Rows take an odd number of cache lines, so that they spread over the sets of the caches.
-    """
-    line, lanes = machine.CACHE_LINE // problem.sums.itemsize, shape.lanes
-
-    def row(elements: int) -> int:
-        return (-(-elements // line) | 1) * line
-
-    halo = problem.span[1] - 1
-    ring_step, rows_step = row(shape.tile + halo + lanes), row(shape.padded)
+    """Where the parts of scratch begin and how long their rows are; where they end."""
+    size, lanes, halo = problem.sums.itemsize, shape.lanes, problem.span[1] - 1
+    ring_step, rows_step = odd_lines(shape.tile + halo + lanes, size), odd_lines(shape.padded, size)
     turned_step = (shape.padded + halo + lanes) * lanes
     ring_rows = problem.filter[0] - 1 + shape.strips * lanes
-    sums_at = max(lanes * lanes, line)
+    sums_at = max(lanes * lanes, machine.CACHE_LINE // size)
     rows_at = sums_at + shape.chunk * lanes
     turned_at = rows_at + lanes * rows_step
     ring_at = turned_at + problem.traits.rank * turned_step

@@ -8,40 +8,30 @@ another, so that the rows of a ring are neighbours in it.
 `layout` describes the problem as numbers, whose names are below.
 """
 
-from ...codegen import jit, machine
+from ...codegen import machine
 from ...codegen.layout import Layout
-from ...codegen.packing import aligned_after, fetch, rows_alike, store
+from ...codegen.packing import aligned_after, fetch, rows_alike, store_rows
 from ...codegen.runs import convert_run, has_runs
 from ...codegen.simd import store_fence
-from .line import RUN, fetch_lines, line, scale_vectors
+from .along import NAMES, along_columns, along_rows
+from .line import fetch_lines
 from .turn import STREAM, deliver, turn
 
 L = Layout(
-    "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
-    "dilation_x", "taps_y", "taps_x", "span_x", "border_y", "border_x", "channels", "large",
-    "products", "halves_y", "halves_x", "kept_y", "kept_x", "scaled", "lanes", "pixels",
-    "group", "chunk", "tile", "ring", "fetched", "block_at", "sums_at", "rows_at", "rows_step",
-    "turned_at", "turned_step", "ring_at", "ring_step", "end",
+    *NAMES, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x",
+    "dilation_y", "span_x", "border_y", "border_x", "large", "pixels", "group", "tile", "ring",
+    "fetched", "block_at", "sums_at", "rows_at", "rows_step", "turned_at", "turned_step",
+    "ring_at", "ring_step", "end",
 )  # fmt: skip
-
-
-@jit.jit()
-def _finish(out, layout, scratch, base, plane, y, height, x, width):
-    """Convert and store rows of sums."""
-    flat = has_runs(out)
-    for n in range(height):
-        at, row = base + layout[L.rows_at] + n * layout[L.rows_step], y + n * layout[L.dilation_y]
-        store(scratch, at, 0, out, flat, (plane, row), x, width)
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
-    base = -(scratch.ctypes.data // scratch.itemsize) % (machine.CACHE_LINE // scratch.itemsize)
+    base = aligned_after(scratch, 0, machine.CACHE_LINE)
     lanes, chunk, group = layout[L.lanes], layout[L.chunk], layout[L.group]
-    step, spread, run = layout[L.dilation_y], layout[L.dilation_x], min(RUN, lanes)
+    step, halo, rows = layout[L.dilation_y], layout[L.taps_y] - 1, base + layout[L.rows_at]
     block, sums = base + layout[L.block_at], base + layout[L.sums_at]
     turned, ring = base + layout[L.turned_at], base + layout[L.ring_at]
-    halo, both = layout[L.taps_y] - 1, layout[L.kept_y] + layout[L.kept_x]
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
     alike = rows_alike(out, machine.VECTOR_BYTES)
     # whole vectors of results begin `skip` columns further on
@@ -86,10 +76,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         if fetches and vector % layout[L.fetched] == 0:
                             fetch_lines(f, ahead + vector * lanes, step * image_row, lanes)
                         for product in range(layout[L.products]):
-                            line(
-                                scratch, under + vector * lanes, layout[L.ring_step],
-                                taps, (product * both, layout[L.taps_y], layout[L.halves_y]),
-                                block, lanes, 0, lanes // run,
+                            along_columns(
+                                taps, layout, scratch, under + vector * lanes, layout[L.ring_step],
+                                product, block,
                             )  # fmt: skip
                             target = turned + product * layout[L.turned_step]
                             turn(scratch, block, target + vector * lanes * lanes, lanes)
@@ -103,18 +92,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         column, flags = begin + n * chunk, streamed
                         if whole and (n < 0 or n == inner):  # the edges end where the tile does
                             column, flags = 0 if n < 0 else width - chunk, 0
-                        for phase in range(spread):
-                            target = sums + phase * lanes
-                            for product in range(layout[L.products]):
-                                source = turned + product * layout[L.turned_step]
-                                line(
-                                    scratch, source + (column + phase) * lanes, spread * lanes,
-                                    taps, (product * both + layout[L.kept_y], layout[L.taps_x],
-                                           layout[L.halves_x]),
-                                    target, spread * lanes, product, group // run,
-                                )  # fmt: skip
-                        if layout[L.scaled]:
-                            scale_vectors(scratch, sums, chunk, taps, layout[L.products] * both)
+                        along_rows(
+                            taps, layout, scratch, turned + column * lanes, layout[L.turned_step],
+                            group, sums,
+                        )  # fmt: skip
                         if whole:
                             target = out_at + row * out_row + x + column
                             for part in range(0, chunk, group):
@@ -123,11 +104,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                                     step * out_row, flags,
                                 )  # fmt: skip
                         else:
-                            target, rows_step = base + layout[L.rows_at], layout[L.rows_step]
                             for part in range(0, chunk, lanes):
-                                turn(
-                                    scratch, sums + part * lanes, target + column + part, rows_step
-                                )
+                                target = rows + column + part
+                                turn(scratch, sums + part * lanes, target, layout[L.rows_step])
                     if not whole:
-                        _finish(out, layout, scratch, base, plane, row, height, x, width)
+                        left_here, below = (rows, layout[L.rows_step], 0), (row, step, height)
+                        store_rows(scratch, left_here, out, plane, below, (x, width))
     store_fence()

@@ -34,30 +34,6 @@ def run_of(lanes: int) -> int:
     return min(RUN, lanes)
 
 
-def _repeat(
-    code: Code, count: Value, carried: Sequence[Value], body: Callable[..., Sequence[Value]]
-) -> list[Value]:
-    """``for _ in range(count): carried = body(*carried)``, where ``count`` may be 0."""
-    builder = code.builder
-    before = builder.block
-    top, turn, after = (builder.append_basic_block(name) for name in ("top", "turn", "after"))
-    builder.branch(top)
-    builder.position_at_end(top)
-    index, *phis = (builder.phi(value.type) for value in (count, *carried))
-    builder.cbranch(builder.icmp_signed("<", index, count), turn, after)
-    builder.position_at_end(turn)
-    results = body(*phis)
-    following = builder.add(index, I64(1), flags=("nuw", "nsw"))
-    for phi, first, result in zip(
-        [index, *phis], [I64(0), *carried], [following, *results], strict=True
-    ):
-        phi.add_incoming(first, before)
-        phi.add_incoming(result, builder.block)
-    builder.branch(top)
-    builder.position_at_end(after)
-    return phis
-
-
 class _Line:
     """Emits blocks one after another; the attributes are IR values of the function's arguments."""
 
@@ -118,7 +94,7 @@ class _Line:
                 carried = tuple(move(*carried))
             return carried
 
-        return _repeat(self.code, rest, _repeat(self.code, unrolled, carried, several), move)
+        return self.code.repeat(rest, self.code.repeat(unrolled, carried, several), move)
 
     def store(self, sums: Sequence[Value]) -> None:
         for value, place in zip(sums, self.results(), strict=True):

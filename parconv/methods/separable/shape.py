@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ...codegen import machine
+from ...codegen.layout import up
+from ...problem.arguments import Pair
 from ...problem.dtypes import kernel_dtype
 from ...problem.problem import Problem
 from .line import EQUAL, OPPOSITE, PLAIN
@@ -30,10 +32,6 @@ PACK_WORK, TURN_WORK, STORE_WORK, TAP_WORK, PAIRS_WORK, PAIR_WORK = 14, 4, 18, 2
 ALL_WORK = machine.ISA.choose({32: 1.0, 16: 1.1})
 
 
-def _up(number: int, multiple: int) -> int:
-    return -(-number // multiple) * multiple
-
-
 @dataclass(frozen=True)
 class Shape:
     """Sizes in elements of the type of the sums.
@@ -54,7 +52,7 @@ class Shape:
     @property
     def padded(self) -> int:
         """Columns of a tile in whole chunks."""
-        return _up(self.tile, self.chunk)
+        return up(self.tile, self.chunk)
 
 
 @lru_cache(maxsize=256)
@@ -72,7 +70,7 @@ def shape_of(problem: Problem) -> Shape:
     while most > 2 * lanes and high * (most + problem.span[1]) * kind.itemsize > RING_BYTES:
         most //= 2
     tiles = max(1, -(-columns // most))
-    tile = min(_up(columns, lanes), _up(-(-columns // tiles), chunk))
+    tile = min(up(columns, lanes), up(-(-columns // tiles), chunk))
     fetched = machine.CACHE_LINE // (lanes * problem.image_dtype.itemsize)
     return Shape(lanes, pixels, group, chunk, max(tile, 1), strips, max(1, fetched))
 
@@ -90,18 +88,34 @@ def halves_of(problem: Problem) -> tuple[int, int]:
     return column, row
 
 
+def numbers_of(problem: Problem, size: Pair) -> dict[str, int]:
+    """What kernels know of the factors, by name: of columns and rows of so many taps."""
+    halves = halves_of(problem)
+    kept = [(n + 1) // 2 if half else n for n, half in zip(size, halves, strict=True)]
+    return {
+        "channels": problem.channels, "products": problem.traits.rank, "halves_y": halves[0],
+        "halves_x": halves[1], "kept_y": kept[0], "kept_x": kept[1], "scaled": problem.mean,
+        "lanes": machine.lanes(problem.sums.itemsize),
+    }  # fmt: skip
+
+
+def tap_works(problem: Problem, size: Pair) -> list[float]:
+    """Operations of a column's and of a row's taps, of so many, for each sum."""
+    return [
+        PAIRS_WORK + taps // 2 * PAIR_WORK if halves else taps * TAP_WORK
+        for taps, halves in zip(size, halves_of(problem), strict=True)
+    ]
+
+
 def work_of(problem: Problem) -> float:
     """Operations of the direct method that take as long."""
     shape, products = shape_of(problem), problem.traits.rank
     (rows, columns), (step, _) = problem.plane, problem.dilation
-    height = step * _up(-(-rows // step), shape.lanes) * problem.planes
+    height = step * up(-(-rows // step), shape.lanes) * problem.planes
     tiles = -(-columns // shape.tile)
-    down = tiles * _up(min(shape.tile, columns) + problem.span[1] - 1, shape.lanes)
-    across = _up(columns, shape.chunk if columns < shape.chunk else shape.lanes)
-    tap_y, tap_x = (
-        PAIRS_WORK + taps // 2 * PAIR_WORK if halves else taps * TAP_WORK
-        for taps, halves in zip(problem.filter, halves_of(problem), strict=True)
-    )
+    down = tiles * up(min(shape.tile, columns) + problem.span[1] - 1, shape.lanes)
+    across = up(columns, shape.chunk if columns < shape.chunk else shape.lanes)
+    tap_y, tap_x = tap_works(problem, problem.filter)
     downwards = PACK_WORK + products * (TURN_WORK + tap_y)
     sideways = products * tap_x + STORE_WORK
     return ALL_WORK * height * (downwards * down + sideways * across)

@@ -5,6 +5,7 @@ before they are turned: those of neighbouring columns are joined to words as wid
 the same turn moves several pixels with every lane and stores whole vectors of them.
 """
 
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -40,13 +41,8 @@ class _Turn:
         rows = transposed(code, [self.word(n) for n in range(code.lanes)])
         if self.kinds is None:
             self.store(rows, code.store)
-            return
-        streamed = self.builder.icmp_signed("!=", self.flags, I64(0))
-        with self.builder.if_else(streamed) as (past_caches, into_caches):
-            with past_caches:
-                self.store(rows, code.stream)
-            with into_caches:
-                self.store(rows, code.store)
+        else:
+            code.store_either(code.has(self.flags, STREAM), partial(self.store, rows))
 
     def store(self, rows: Any, how: Any) -> None:
         for vector, (row,) in zip(rows, columns(self.code, self.code.lanes), strict=True):

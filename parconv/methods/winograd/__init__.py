@@ -25,16 +25,14 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from ...codegen import machine
-from ...codegen.layout import geometry
+from ...codegen.layout import geometry, odd_lines, up
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType, kernel_dtype
 from ...problem.problem import Problem
 from ...runtime.crew.record import MAPS
 from .. import usual
-from ..direct.packing import odd_lines
 from ..kernels import Taps, kernels_of
-from ..usual import bank_of, fill as fill, selects as selects, sums as sums
+from ..usual import bank_of, fill as fill, lanes_of, selects as selects, sums as sums
 from . import kernel as k
 from .kernel import L
 from .matrices import F2, F4, TRANSFORMS, Transform
@@ -84,9 +82,9 @@ def cost(problem: Problem) -> float:
 
 
 def _cost(problem: Problem, transform: Transform) -> float:
-    bank, lanes = bank_of(problem), machine.lanes(problem.sums.itemsize)
-    inputs, outputs = bank.inputs, bank.outputs // bank.groups
-    reached = -(-inputs // lanes) * lanes, -(-outputs // lanes) * lanes
+    bank, lanes = bank_of(problem), lanes_of(problem)
+    inputs, outputs = bank.inputs, bank.filters
+    reached = up(inputs, lanes), up(outputs, lanes)
     apart = _apart(inputs, problem.image_dtype, problem) + _apart(outputs, problem.dtype, problem)
     filters = transform.points * inputs * reached[1]
     each = 2 * filters + transform.work * sum(reached) + APART_WORK * transform.size**2 * apart
@@ -96,7 +94,7 @@ def _cost(problem: Problem, transform: Transform) -> float:
 def _apart(channels: int, kind: DType, problem: Problem) -> int:
     """How many of the channels of maps are moved number by number."""
     whole = kernel_dtype(kind) == problem.sums
-    return channels % machine.lanes(problem.sums.itemsize) if whole else channels
+    return channels % lanes_of(problem) if whole else channels
 
 
 def prepare(problem: Problem, g: Array) -> Taps:
@@ -134,7 +132,7 @@ def _cut(patches: int, points: int, groups: int, vectors: int) -> tuple[int, int
     Two, four or eight threads get as many blocks each.
     """
     blocks, split = -(-patches * points // BLOCK), SPLIT
-    blocks = min(1 << (blocks - 1).bit_length(), -(-blocks // BLOCKS) * BLOCKS)
+    blocks = min(1 << (blocks - 1).bit_length(), up(blocks, BLOCKS))
     if blocks * groups * -(-vectors // split) < UNITS:
         split = VECTORS
         while blocks < BLOCKS and 2 * blocks * LEAST_BLOCK <= patches * points:
@@ -148,13 +146,12 @@ def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     bank, size, transform = bank_of(problem), problem.sums.itemsize, transform_of(problem)
     side, inputs, points = transform.size, len(transform.inputs), transform.points
-    (batch, tall, wide), lanes = _patches(problem, side), machine.lanes(size)
-    patches, outputs = batch * tall * wide, bank.outputs // bank.groups
-    vectors = -(-outputs // lanes)
+    (batch, tall, wide), lanes = _patches(problem, side), lanes_of(problem)
+    patches, vectors = batch * tall * wide, -(-bank.filters // lanes)
     blocks, block, split = _cut(patches, points, bank.groups, vectors)
     longest = min(LONGEST // side, wide)
     row = (side * (longest - 1) + inputs) * lanes
-    in_plane = odd_lines(-(-bank.inputs // lanes) * block * lanes, size)
+    in_plane = odd_lines(up(bank.inputs, lanes) * block, size)
     in_at = odd_lines(inputs * row, size)
     return L.pack(
         geometry(problem),
@@ -164,7 +161,7 @@ def layout(problem: Problem) -> Array:
         points=points,
         groups=bank.groups,
         channels=bank.inputs,
-        outputs_each=outputs,
+        outputs_each=bank.filters,
         patches_y=tall,
         patches_x=wide,
         patches=patches,

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from ...codegen.emitted import Items, Value, emitted
-from ...codegen.simd import I64, Code, call_one_of
+from ...codegen.flow import call_one_of
+from ...codegen.simd import I64, Code
 from .matrices import TRANSFORMS, Transform
 
 Pair = tuple[int, int]

@@ -8,6 +8,7 @@ are somebody else's.  64 channels, 8 images of 64 x 64, one core: 5.0 ms in squa
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from numba import types
@@ -15,6 +16,7 @@ from numba.core import cgutils
 
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I1, I64, Code
+from ...codegen.transposition import transposed
 
 SQUARE_BYTES = 16  # of a row
 
@@ -24,28 +26,10 @@ def side(code: Code) -> int:
     return SQUARE_BYTES // code.itemsize
 
 
-def turned(code: Code, rows: Sequence[Value]) -> list[Value]:
-    """The squares in as many vectors as a square has rows, each turned in place."""
-    size, lanes = len(rows), code.lanes
-
-    def interleaved(first: Value, second: Value, width: int) -> list[Value]:
-        order = [
-            n // size * size + n % size // (2 * width) * width + n % width + n // width % 2 * lanes
-            for n in range(lanes)
-        ]
-        return [code.shuffle(first, second, [n + half for n in order]) for half in (0, size // 2)]
-
-    pairs = [interleaved(rows[at], rows[at + 1], 1) for at in range(0, size, 2)]
-    if len(pairs) == 1:
-        return pairs[0]
-    low, high = zip(*pairs, strict=True)
-    return [*interleaved(low[0], low[1], 2), *interleaved(high[0], high[1], 2)]
-
-
 def _wholly_turned(code: Code, rows: Sequence[Value]) -> list[Value]:
     """As many vectors as each has lanes, turned: squares first, then the matrix of squares."""
     size, parts = side(code), code.lanes // side(code)
-    squares = [turned(code, rows[at : at + size]) for at in range(0, code.lanes, size)]
+    squares = [transposed(code, rows[at : at + size]) for at in range(0, code.lanes, size)]
     found = [_parts_turned(code, column) for column in zip(*squares, strict=True)]
     return [found[n % size][n // size] for n in range(size * parts)]
 
@@ -101,7 +85,7 @@ def load_turned(code: Code, start: Value, step: Value) -> list[Value]:
     """Neighbouring pixels from ``start`` on, each as a vector of channels ``step`` apart."""
     size, places = side(code), _channels(code, start, step)
     loaded = [code.load(place, size) for place in places]
-    return turned(code, [code.joined(loaded[n::size]) for n in range(size)])
+    return transposed(code, [code.joined(loaded[n::size]) for n in range(size)])
 
 
 def _emit_turn_in(builder: Any, count: Value, source: Value, step: Value, target: Value) -> None:
@@ -138,30 +122,25 @@ def _emit_turn_out(builder: Any, count: Value, target: Value, step: Value, sourc
 
     def square(at: Value) -> None:
         places = _channels(code, code.at(target, at), step)
-        for n, row in enumerate(turned(code, pixels(at, size))):
+        for n, row in enumerate(transposed(code, pixels(at, size))):
             for part, place in enumerate(places[n::size]):
                 code.store(code.piece(row, part * size, size), place)
 
     _each_square(code, count, whole, square)
 
 
-def _emit_copy_in(builder: Any, count: Value, source: Value, step: Value, target: Value) -> None:
-    code = Code(builder, source.type.pointee)
+def _emit_copy(
+    inwards: bool, builder: Any, count: Value, outside: Value, step: Value, inside: Value
+) -> None:
+    code = Code(builder, inside.type.pointee)
 
     def pixel(index: Value) -> list[Value]:
-        found = code.load(code.at(source, builder.mul(index, step)))
-        code.store(found, code.at(target, builder.mul(index, I64(code.lanes))))
-        return []
-
-    code.loop(count, [], pixel)
-
-
-def _emit_copy_out(builder: Any, count: Value, target: Value, step: Value, source: Value) -> None:
-    code = Code(builder, source.type.pointee)
-
-    def pixel(index: Value) -> list[Value]:
-        found = code.load(code.at(source, builder.mul(index, I64(code.lanes))))
-        code.store(found, code.at(target, builder.mul(index, step)))
+        places = [
+            code.at(start, builder.mul(index, apart))
+            for start, apart in ((outside, step), (inside, I64(code.lanes)))
+        ]
+        source, target = places if inwards else places[::-1]
+        code.store(code.load(source), target)
         return []
 
     code.loop(count, [], pixel)
@@ -187,7 +166,8 @@ def _mover(name: str, emit: Callable[..., None]) -> Any:
 
 
 turn_in, turn_out = _mover("turn.in", _emit_turn_in), _mover("turn.out", _emit_turn_out)
-copy_in, copy_out = _mover("copy.in", _emit_copy_in), _mover("copy.out", _emit_copy_out)
+copy_in = _mover("copy.in", partial(_emit_copy, True))
+copy_out = _mover("copy.out", partial(_emit_copy, False))
 
 
 @emitted(types.boolean)

@@ -97,5 +97,4 @@ def transformed(g: Array, groups: int, transform: Transform, plane: int) -> Arra
     values: Array = on_page(len(filters) // lanes * pitch * g.itemsize).view(g.dtype)
     stream, which = values.nbytes > machine.STREAM_BYTES, TRANSFORMS.index(transform)
     _compiled(g.dtype)(filters, values, which, lanes, channels, pitch, plane, stream)
-    values.flags.writeable = False
     return values
