@@ -7,13 +7,13 @@ from numba import njit
 from oracle import BORDERS
 
 from parconv.codegen import borders
-from parconv.problem.arguments import BOUNDARIES
+from parconv.problem.borders import BOUNDARIES, source_index
 
 RULES = {"edge": "edge", "symmetric": "symmetric", "mirror": "reflect", "wrap": "wrap"}
 
 
 def source(index: int, size: int, name: str) -> int:
-    return int(borders.source_index.py_func(index, size, BOUNDARIES.index(name)))
+    return source_index(index, size, BOUNDARIES.index(name))
 
 
 @njit

@@ -617,7 +617,7 @@ def test_windows_replaces_no_file_that_is_read(home: Path, monkeypatch: pytest.M
 # --- sources -------------------------------------------------------------------------------------
 
 SOURCES = (
-    "codegen/simd.py", "codegen/borders.py", "codegen/jit.py", "problem/arguments.py",
+    "codegen/simd.py", "codegen/borders.py", "codegen/jit.py", "problem/borders.py",
     "runtime/crew/code.py", "methods/direct/kernel.py", "methods/direct/__init__.py",
 )  # fmt: skip
 STAMP = "from parconv.codegen import jit; print(jit.__file__, jit.source_hash())"

@@ -183,6 +183,44 @@ def test_a_layer_meets_the_constant_at_the_border_alone(groups: int, cval: compl
         assert not np.isfinite(found[..., 0, :]).any()
 
 
+@pytest.mark.parametrize("cval", [0, 2.5 - 3j, complex(np.nan, 1), complex(0, np.inf)])
+@pytest.mark.parametrize("taps", ["float64", "complex64"])
+@pytest.mark.parametrize("correlate", [False, True])
+def test_a_bank_s_planes_are_those_of_its_filters(
+    correlate: bool, taps: str, cval: complex
+) -> None:
+    """Answered alike, whatever lies beyond the border, by the method that knows complex numbers."""
+    call = parconv.correlate2d if correlate else parconv.conv2d
+    f, bank = image((3, 40, 33)), image((4, 5, 3), taps)
+    question: dict[str, Any] = {"mode": "same", "boundary": ("constant", "wrap"), "cval": cval}
+    assert parconv.plan2d(f, bank, correlate=correlate, **question).method == "planes"
+    found = call(f, bank, **question)
+    right = np.stack([call(f, one, method="direct", **question) for one in bank], 1)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(right))
+    finite = np.isfinite(right)
+    assert finite[:, :, 2:-2].all()
+    np.testing.assert_allclose(found[finite], right[finite], rtol=2e-5, atol=2e-4)
+
+
+@pytest.mark.parametrize("taps", ["float32", "complex64"])
+@pytest.mark.parametrize("order", ["first", "last"])
+def test_a_depthwise_layer(taps: str, order: str) -> None:
+    """Which is not conjugated."""
+    f, g = image((2, 3, 20, 21)), image((6, 1, 3, 4), taps)
+    given, axes = (np.moveaxis(f, 1, -1), (1, 2)) if order == "last" else (f, (2, 3))
+    question: dict[str, Any] = {"groups": 3, "mode": "same", "cval": 2 - 1j, "axes": axes}
+    assert parconv.plan2d(given, g, **question).method == "planes"
+    for found, right in (
+        (parconv.conv2d(given, g, **question), layer(f, g, 3, mode="same", cval=2 - 1j)),
+        (
+            parconv.correlate2d(given, g, **question),
+            layer(f, g.conj(), 3, mode="same", cval=2 - 1j, correlate=True),
+        ),
+    ):
+        moved = np.moveaxis(found, -1, 1) if order == "last" else found
+        np.testing.assert_allclose(moved, right, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("types", TYPES, ids="-".join)
 @pytest.mark.parametrize("order", ["first", "last"])
 def test_results_of_a_layer_in_any_memory(types: tuple[str, str], order: str) -> None:

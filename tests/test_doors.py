@@ -12,7 +12,7 @@ import pytest
 from conftest import BANK_METHODS, METHODS
 
 import parconv
-from parconv.problem import arguments, question
+from parconv.problem import arguments, borders, question
 from parconv.problem.question import DEFAULTS, FilterOptions, Options, PlanOptions
 from parconv.runtime.strategies import STRATEGIES
 
@@ -41,7 +41,7 @@ def test_choices_are_those_of_the_tables() -> None:
     assert set(get_args(question.Method)) == {"auto", *METHODS, *BANK_METHODS}
     assert set(get_args(question.Strategy)) == {"auto", *STRATEGIES}
     assert get_args(question.Mode) == arguments.MODES
-    assert get_args(question.Boundary) == arguments.BOUNDARIES
+    assert get_args(question.Boundary) == borders.BOUNDARIES
 
 
 @pytest.mark.parametrize("name", DOORS)

@@ -13,7 +13,7 @@ from oracle import BORDERS, MODES, assert_same_bits, expect
 import parconv
 from parconv.codegen.transposition import columns, transposed, untransposed
 from parconv.methods import fft
-from parconv.methods.fft import grid
+from parconv.methods.fft import empty as zeros, grid
 from parconv.methods.fft.grid import EFFICIENCY, LARGEST, grid_of
 from parconv.methods.fft.spectrum import factors, frequencies
 from parconv.runtime.strategies import STRATEGIES
@@ -242,6 +242,40 @@ def test_nothing_is_exactly_zero_under_steps_and_colours(options: dict[str, Any]
     found = conv(f, g, mode="full", **options)
     assert 0.1 < empty.mean() < 0.9
     np.testing.assert_array_equal(found == 0, empty)
+
+
+def test_nothing_is_exactly_zero_far_outside() -> None:
+    """Beside windows that meet an image without zeros there are some that meet none of it."""
+    f, g = image((50, 60)) + 99, image((9, 8)) + 9
+    found = conv(f, g, padding=((30, 9), (1, 20)))
+    rows, columns = slice(22, 22 + 50 + 8), slice(0, 60 + 1)
+    assert (found[rows, columns] != 0).all()
+    assert np.count_nonzero(found) == found[rows, columns].size
+    assert 0 < found[rows, columns].size < found.size
+
+
+def is_counted(shape: tuple[int, int], taps: int, outside: int, step: int, zero: Any) -> bool:
+    """Whether a tile with so many rows and columns of a constant 0 on each side is counted."""
+    pixels = np.zeros(shape, np.float32)
+    pixels[outside : shape[0] - outside, outside : shape[1] - outside] = 1
+    pixels[zero] = 0
+    axes = tuple((taps, step, outside, size - outside, size - (taps - 1) * step) for size in shape)
+    scratch, counts = np.append(pixels.ravel(), np.zeros(pixels.size, np.float32)), pixels.size
+    return bool(zeros.count_zeros(scratch, 0, counts, shape[1], shape, axes))
+
+
+def test_a_dense_image_is_not_counted() -> None:
+    """But for windows of the constant alone; no window of zeros is missed, wherever it lies."""
+    nothing = slice(0, 0)
+    for taps, step in ((5, 1), (4, 2), (3, 3), (1, 1)):
+        span = (taps - 1) * step + 1
+        for outside in range(span + 2):
+            size = (2 * outside + 3 * span, 2 * outside + 2 * span + 5)
+            counted = is_counted(size, taps, outside, step, nothing)
+            assert counted == (outside >= span), (taps, step, outside)
+            for y, x in itertools.product(*[range(n - span + 1) for n in size]):
+                hole = slice(y, y + span, step), slice(x, x + span, step)
+                assert is_counted(size, taps, outside, step, hole)
 
 
 def test_nothing_is_exactly_zero_beside_nan() -> None:

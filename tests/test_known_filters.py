@@ -129,6 +129,33 @@ def test_arrays_are_not_kept_alive() -> None:
         assert seen() is None
 
 
+def test_what_methods_prepared_is_forgotten_with_it() -> None:
+    """Spectra, of one filter and of a bank's planes; weights of differences."""
+    image, complexes = np.ones((90, 90), np.float32), RNG.random((90, 90)) + 1j
+    odd = RNG.integers(-9, 9, (9, 9)).astype(float)
+    for f, g, method in (
+        (image, RNG.random((25, 25)), "fft"),
+        (complexes, RNG.random((25, 25)), "fft"),
+        (image, RNG.random((3, 25, 25)), "planes"),
+        (image, odd - odd[::-1, ::-1], "direct"),
+    ):
+        parconv.conv2d(f, g, method=method)
+        ((taps),) = filter_of(g)._forms.values()
+        assert held() >= g.nbytes + taps.values.nbytes
+        seen = weakref.ref(taps.values)
+        del taps
+        choice.forget()
+        gc.collect()
+        assert seen() is None
+
+
+def test_a_question_that_is_no_key_leaves_the_filter_prepared() -> None:
+    g = RNG.random((25, 25))
+    for _ in range(2):
+        parconv.conv2d(F, g, mode="same", axes=[0, 1])  # type: ignore[arg-type]
+        assert len(filter_of(g)._forms) == 1
+
+
 def test_a_large_plan_keeps_its_own_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "MOST_BYTES", 1 << 10)
     g = RNG.random((20, 20))

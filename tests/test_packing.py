@@ -10,7 +10,7 @@ from numba import from_dtype, njit, types
 from numpy.testing import assert_array_equal
 
 from parconv.codegen.packing import aligned_after, fetch, rows_alike, runs, store, within
-from parconv.problem.arguments import BOUNDARIES
+from parconv.problem.borders import BOUNDARIES
 
 PAD = {"constant": "constant", "edge": "edge", "symmetric": "symmetric", "mirror": "reflect",
        "wrap": "wrap"}  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..problem.arguments import BOUNDARIES
+from ..problem.borders import BOUNDARIES
 from ..problem.dtypes import Array
 from ..problem.problem import Problem
 from . import machine

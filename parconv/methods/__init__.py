@@ -20,7 +20,8 @@ answer alike stands in `usual`, from where a module imports it under its own nam
 * ``least_band(problem)`` units of a band that is worth handing to a worker;
 * ``grain(problem)`` rows of output that only come together.
 
-It sees real numbers, but for `direct`, and of the filter what `problem.maps.filter_of` gives it.
+It sees real numbers, unless its row says otherwise, and of the filter what `problem.maps.filter_of`
+gives it.
 """
 
 from types import ModuleType
@@ -47,11 +48,15 @@ from .usual import obstacle as obstacle
 
 
 class Row(NamedTuple):
-    """The name that callers give a method, the axes of arrays that its kernel sees, and itself."""
+    """The name that callers give a method, the axes of arrays that its kernel sees, and itself.
+
+    ``complexes``: whether it knows complex numbers.
+    """
 
     name: str
     axes: int
     method: ModuleType
+    complexes: bool = False
 
 
 METHODS = (
@@ -60,9 +65,9 @@ METHODS = (
     Row("separable", PLANES, separable),
     Row("passes", PLANES, passes),
     Row("fft", PLANES, fft),
-    Row("direct", PLANES, direct),
+    Row("direct", PLANES, direct, complexes=True),
     Row("depthwise", MAPS, depthwise),
-    Row("planes", MAPS, planes),
+    Row("planes", MAPS, planes, complexes=True),
     Row("channels", MAPS, channels),
     Row("winograd", MAPS, winograd),
     Row("gemm", MAPS, gemm),
@@ -74,3 +79,8 @@ def methods_for(problem: Problem) -> dict[str, ModuleType]:
     """By name the methods whose kernels see what the problem is about: planes, or maps."""
     axes = len(maps.of_result(problem))
     return {row.name: row.method for row in METHODS if row.axes == axes}
+
+
+def knows_complex(method: ModuleType) -> bool:
+    """Whether it sees complex numbers as they are."""
+    return any(row.complexes for row in METHODS if row.method is method)

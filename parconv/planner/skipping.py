@@ -62,7 +62,7 @@ def mend(plan: Any, source: Array, g: Filter, target: Array) -> None:
         pixels, beyond = such(source), bool(such(plan.problem.cval))
         if not (chosen.any() and (beyond or pixels.any())):
             return False
-        return _counts(plan, pixels, beyond, chosen, target) > MANY
+        return _counts(plan, pixels, beyond, g, chosen, target) > MANY
 
     if plan.problem.compute.kind == "c":
         _put(target, met(_is_strange, taken), complex(np.nan, np.nan))
@@ -131,7 +131,9 @@ def _convolve_finite(plan: Any, source: Array, g: Filter, target: Array) -> None
     clean.compute(finite, clean.prepare(g), target)
 
 
-def _counts(plan: Any, pixels: Array, beyond: bool, chosen: Array, target: Array) -> Array:
+def _counts(
+    plan: Any, pixels: Array, beyond: bool, g: Filter, chosen: Array, target: Array
+) -> Array:
     """How many of these pixels each output's chosen taps meet, in an array that lies alike."""
     problem = replace(
         plan.problem.whole, image_dtype=FLOAT32, filter_dtype=FLOAT32, compute=FLOAT32,
@@ -140,7 +142,9 @@ def _counts(plan: Any, pixels: Array, beyond: bool, chosen: Array, target: Array
     )  # fmt: skip
     counts = np.empty_like(target, FLOAT32)
     own = _by_whom(plan, problem)
-    own.compute(pixels.astype(FLOAT32), own.prepare(chosen.astype(FLOAT32)), counts)
+    asked = own.method, problem, chosen.tobytes()
+    taps = g.form(asked, lambda: own.prepare(chosen.astype(FLOAT32)))
+    own.compute(pixels.astype(FLOAT32), taps, counts)
     return counts
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from .borders import BOUNDARIES
 from .dtypes import DType, check_dtype, is_whole
 from .shown import shown
 
 MODES = ("valid", "same", "full")
 ZERO_TAPS = ("skip", "keep")
-BOUNDARIES = ("constant", "edge", "symmetric", "mirror", "wrap")
+
 # What others call them: scipy.ndimage, scipy.signal, scikit-image, OpenCV, torch, astropy, OpenCL.
 _ELSEWHERE = {
     **dict.fromkeys(("nearest", "replicate", "extend", "clamp", "border_replicate"), "edge"),

@@ -6,27 +6,18 @@ one of two opposite products and not the other.  Knows no image and no problem.
 
 import math
 from fractions import Fraction
-from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
 from .dtypes import Array, DType
 
 PLACE: DType = np.dtype(np.int32)
-KEPT_BYTES = 1 << 12  # of a filter that is remembered
 
 
-class Differences(NamedTuple):
-    """Of the pixels under the taps ``places[:, 0]`` and ``places[:, 1]``, and what they count."""
+def differences(g: Array) -> Array | None:
+    """Places in a real filter of two taps each, in order; None where taps do not sum to exactly 0.
 
-    places: Array
-    weights: Array
-
-
-def differences(g: Array) -> Differences | None:
-    """A real filter as a sum of differences; None where its taps do not sum to exactly 0.
-
+    The filter is the sum of differences of the pixels there, with the `weights` that its taps tell.
     Zeros alone are the sum of none.
 
     Opposite taps make one difference.  What is left of positive taps is matched with what is left
@@ -36,36 +27,63 @@ def differences(g: Array) -> Differences | None:
     Examples
     --------
     >>> import numpy as np
-    >>> differences(np.array([[1, 0, -1], [2, 0, -2]]))
-    Differences(places=array([[0, 2],
-           [3, 5]], dtype=int32), weights=array([1., 2.]))
-    >>> differences(np.array([[1, -2, 1]]))
-    Differences(places=array([[0, 1],
-           [1, 2]], dtype=int32), weights=array([ 1., -1.]))
+    >>> differences(np.array([[1, 0, -1], [2, 0, -2]])).tolist()
+    [[0, 2], [3, 5]]
+    >>> differences(np.array([[1, -2, 1]])).tolist()
+    [[0, 1], [1, 2]]
     >>> differences(np.array([[1, 2, 1]])) is None
     True
     """
-    if g.nbytes > KEPT_BYTES:
-        return _found(g.ravel(), g.shape)
-    return _kept(g.tobytes(), g.shape, g.dtype)
-
-
-@lru_cache(maxsize=64)
-def _kept(content: bytes, shape: tuple[int, ...], dtype: DType) -> Differences | None:
-    return _found(np.frombuffer(content, dtype), shape)
-
-
-def _found(taps: Array, shape: tuple[int, ...]) -> Differences | None:
-    taps = taps.astype(np.int64) if taps.dtype.kind in "bi" else taps
+    taps = _plain(g)
     if not _cancel(taps):
         return None
     first, second = _opposite(taps)
-    weights = taps[first].astype(np.float64).tolist()
     rest = taps.copy()
     rest[first] = rest[second] = 0
-    moved = _moved(rest)
-    pairs = [*zip(first.tolist(), second.tolist(), weights, strict=True), *moved]
-    return _sorted(pairs, shape[1])
+    pairs = [*zip(first.tolist(), second.tolist(), strict=True), *_matched(rest)]
+    return _sorted(pairs, g.shape[1])
+
+
+def weights(places: Array, g: Array) -> Array:
+    """What the differences of pixels at those places count, for them to sum to a filter.
+
+    Of a pair that shares no tap it is the first one.  The others are trees of taps (each match uses
+    one up): at a tap with one difference that counts as much as the tap does, and what is left of
+    the other follows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weights(np.array([[0, 1], [1, 2]]), np.array([[1, -2, 1]]))
+    array([ 1., -1.])
+    """
+    taps = _plain(g)
+    found = taps[places[:, 0]].astype(np.float64)
+    shared = np.flatnonzero((np.bincount(places.ravel())[places] > 1).any(1)).tolist()
+    if not shared:
+        return found
+    ends = dict(zip(shared, places[shared].tolist(), strict=True))
+    at: dict[int, set[int]] = {tap: set() for pair in ends.values() for tap in pair}
+    for n, pair in ends.items():
+        at[pair[0]].add(n)
+        at[pair[1]].add(n)
+    rest = {tap: Fraction(taps[tap].item()) for tap in at}
+    single = [tap for tap, several in at.items() if len(several) == 1]
+    while single:
+        for n in at[tap := single.pop()]:  # none, where its last one was the other's, too
+            one, other = ends[n]
+            found[n] = rest[tap] if tap == one else -rest[tap]
+            beyond = other if tap == one else one
+            rest[beyond] += rest[tap]
+            at[beyond].remove(n)
+            if len(at[beyond]) == 1:
+                single.append(beyond)
+    return found
+
+
+def _plain(g: Array) -> Array:
+    """The taps in a row, in a type that has their opposites."""
+    return g.ravel().astype(np.int64) if g.dtype.kind in "bi" else g.ravel()
 
 
 def _cancel(taps: Array) -> bool:
@@ -98,29 +116,25 @@ def _opposite(taps: Array) -> tuple[Array, Array]:
     return places[0][above], places[1][below]
 
 
-def _moved(taps: Array) -> list[tuple[int, int, float]]:
-    """What must be moved from each negative tap to positive ones for all to be 0."""
+def _matched(taps: Array) -> list[tuple[int, int]]:
+    """Positive and negative taps: each pair uses up one of both, the rest of the other goes on."""
     above, below = (
         [(place, Fraction(taps[place].item())) for place in np.flatnonzero(chosen).tolist()]
         for chosen in (taps > 0, taps < 0)
     )
-    moves: list[tuple[int, int, float]] = []
+    pairs: list[tuple[int, int]] = []
     while above:
         (high, much), (low, missing) = above.pop(), below.pop()
-        amount = min(much, -missing)
-        moves.append((high, low, float(amount)))
-        if much > amount:
-            above.append((high, much - amount))
-        if missing < -amount:
-            below.append((low, missing + amount))
-    return moves
+        pairs.append((high, low))
+        if much > -missing:
+            above.append((high, much + missing))
+        if much < -missing:
+            below.append((low, missing + much))
+    return pairs
 
 
-def _sorted(pairs: list[tuple[int, int, float]], columns: int) -> Differences:
+def _sorted(pairs: list[tuple[int, int]], columns: int) -> Array:
     """By the columns of both taps, then by rows: neighbours may share the pixels they read."""
-    ordered = [(p, q) if p < q else (q, p) for p, q, _ in pairs]
-    table = np.array(ordered, PLACE).reshape(-1, 2)
-    weights = np.array([weight if p < q else -weight for p, q, weight in pairs])
+    table = np.sort(np.array(pairs, PLACE).reshape(-1, 2), 1)
     (row, other), (left, right) = table.T // columns, table.T % columns
-    order = np.lexsort((row, other - row, right, left))
-    return Differences(table[order], weights[order])
+    return table[np.lexsort((row, other - row, right, left))]

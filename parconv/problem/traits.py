@@ -193,5 +193,5 @@ def differences_in(g: Array) -> tuple[bytes | None, ...]:
     """Places, where any differences are."""
     parts = (g.real, g.imag) if g.dtype.kind == "c" else (g,)
     found = [differences(part) for part in parts]
-    places = tuple(None if one is None else one.places.tobytes() for one in found)
+    places = tuple(None if one is None else one.tobytes() for one in found)
     return places if any(places) else ()

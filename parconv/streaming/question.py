@@ -10,7 +10,8 @@ from ..planner.plan import Plan
 from ..problem.dtypes import DType
 from ..problem.filter import filter_of
 from ..problem.problem import Problem
-from .cut import Chunk, of_rows, rows_under
+from ..problem.window import narrowed, window_of
+from .cut import Chunk
 
 Shape = tuple[int, ...]
 Index = tuple[slice, ...]
@@ -82,7 +83,7 @@ class Question:
         whole = self._of_items(chunk.items[1] - chunk.items[0])
         if chunk.rows is None:
             return whole
-        problem = of_rows(whole.problem, chunk.rows)
+        problem = narrowed(whole.problem, window_of(whole.problem, 0, chunk.rows))
         if problem not in self._known:
             self._known[problem] = self._arranged(problem)
         return self._known[problem]
@@ -115,7 +116,7 @@ class Question:
         if chunk.rows is None:
             yield self._index(chunk, axes, axis), tuple(whole)
             return
-        for start, stop in rows_under(problem, *chunk.rows).runs:
+        for start, stop in window_of(problem, 0, chunk.rows).runs:
             whole[axis] = slice(at, at + stop - start)
             yield self._index(chunk._replace(rows=(start, stop)), axes, axis), tuple(whole)
             at += stop - start

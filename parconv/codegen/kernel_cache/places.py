@@ -15,7 +15,7 @@ from numba.misc.appdirs import AppDirs
 from ... import __version__
 
 _PACKAGE = __name__.partition(".")[0]
-_SOURCES = ("codegen", "methods", "problem/arguments.py", "runtime/crew")
+_SOURCES = ("codegen", "methods", "problem/borders.py", "runtime/crew")
 _OURS = re.compile(r"parconv-[0-9a-f]{16}")
 
 

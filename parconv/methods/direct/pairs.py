@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...problem.differences import PLACE, differences
+from ...problem.differences import PLACE, weights
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
 from .packing import packing_of
@@ -49,9 +49,13 @@ class Term(NamedTuple):
 
 def places_of(problem: Problem, part: int) -> Array:
     """Places of both pixels of each difference, as they meet the image."""
-    found = problem.differences[part > 0]
-    places = np.frombuffer(found or b"", PLACE).reshape(-1, 2)
+    places = _places(problem, part)
     return problem.filter[0] * problem.filter[1] - 1 - places if problem.reflect else places
+
+
+def _places(problem: Problem, part: int) -> Array:
+    """The same in the filter."""
+    return np.frombuffer(problem.differences[part > 0] or b"", PLACE).reshape(-1, 2)
 
 
 @lru_cache(maxsize=256)
@@ -113,10 +117,8 @@ def weights_of(problem: Problem, g: Array, parts: Parts) -> Array:
     found = []
     for _, part in parts:
         taps = g[int(part > 0)] if g.ndim == 3 else g
-        apart = differences(np.ascontiguousarray(taps))
-        assert apart
         order = [n for term in terms_of(problem, part) for n in term.members]
-        found.append(apart.weights[order] * (-1 if part == 2 else 1))
+        found.append(weights(_places(problem, part), taps)[order] * (-1 if part == 2 else 1))
     return np.concatenate(found)
 
 

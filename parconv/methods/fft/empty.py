@@ -1,21 +1,25 @@
 """Outputs whose window holds zeros alone: exactly 0, where a transform leaves its rounding.
 
 Sums of a mask's weights ask for nothing else, nor does who takes a logarithm of what is left
-beside stars.  A look at one pixel of each window's size tells most tiles that have none.
+beside stars.  A look at one pixel of each window tells most tiles that have none: one of the image,
+for beyond it all may be 0.
 """
 
 from ...codegen import jit
 
 
 @jit.jit()
-def count_zeros(scratch, window, counts, row_step, sizes, taps, steps):
+def count_zeros(scratch, window, counts, row_step, sizes, axes):
     """Whether a tile may have such windows; counts the zeros above one another.
 
     ``scratch`` from ``window`` on holds rows of pixels, ``row_step`` apart, ``sizes`` of them; from
-    ``counts`` on the counts follow one another.  A filter's rows and columns lie ``steps`` apart.
+    ``counts`` on the counts follow one another.  Of both ``axes`` it asks: how many taps, how far
+    apart; the first pixel and the one behind the last that are no border's constant; outputs that
+    are wanted.
     """
-    if not _may_be_empty(scratch, window, row_step, sizes, taps, steps):
+    if not _may_be_empty(scratch, window, row_step, axes[0], axes[1]):
         return False
+    taps, steps = (axes[0][0], axes[1][0]), (axes[0][1], axes[1][1])
     (rows, columns), none, one, found = sizes, scratch.dtype.type(0), scratch.dtype.type(1), False
     for y in range(rows):
         at, place = window + y * row_step, counts + y * columns
@@ -34,16 +38,40 @@ def count_zeros(scratch, window, counts, row_step, sizes, taps, steps):
 
 
 @jit.jit()
-def _may_be_empty(scratch, window, row_step, sizes, taps, steps):
-    """Whether any pixel is 0 of those of which every window holds one."""
-    for first in range((taps[0] - 1) * steps[0], sizes[0], taps[0] * steps[0]):
-        for y in range(first, min(first + steps[0], sizes[0])):
-            row = scratch[window + y * row_step : window + y * row_step + sizes[1]]
-            for left in range((taps[1] - 1) * steps[1], sizes[1], taps[1] * steps[1]):
-                for x in range(left, min(left + steps[1], sizes[1])):
-                    if row[x] == 0:
-                        return True
+def _may_be_empty(scratch, window, row_step, down, along):
+    """Whether any pixel is 0 of those of which every wanted window holds one."""
+    if not (_meet(down) and _meet(along)):
+        return True
+    for n in range(_looks(down)):
+        at = window + _looked_at(n, down) * row_step
+        for m in range(_looks(along)):
+            if scratch[at + _looked_at(m, along)] == 0:
+                return True
     return False
+
+
+@jit.jit()
+def _meet(axis):
+    """Whether all windows meet the image, of which there are pixels for each of their steps."""
+    taps, step, first, end, wanted = axis
+    return first + step <= end and (taps - 1) * step >= first and wanted <= end
+
+
+@jit.jit()
+def _looks(axis):
+    """How many pixels on that axis every window holds one of."""
+    taps, step, _, _, wanted = axis
+    return wanted // (taps * step) * step + min(wanted % (taps * step), step)
+
+
+@jit.jit()
+def _looked_at(n, axis):
+    """Where the ``n``-th lies; for one beyond the image the nearest of its windows inside."""
+    taps, step, first, end, _ = axis
+    at = (taps - 1 + n // step * taps) * step + n % step
+    if at < first:
+        return first + (at - first) % step
+    return at if at < end else end - 1 - (end - 1 - at) % step
 
 
 @jit.jit()

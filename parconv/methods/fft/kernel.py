@@ -6,7 +6,7 @@
 import numpy as np
 
 from ...codegen import jit, machine
-from ...codegen.borders import source_column, source_index
+from ...codegen.borders import CONSTANT, source_column, source_index
 from ...codegen.elements import read
 from ...codegen.layout import Layout
 from ...codegen.packing import store, within
@@ -145,15 +145,31 @@ def _geometry(layout):
 
 
 @jit.jit()
+def _axes(layout, tile):
+    """Both axes of a tile, as `empty` asks for them."""
+    _, sizes, taps, steps = _geometry(layout)
+    _, top, left, first, last = _place(layout, tile)
+    above, below = within((top, 1, sizes[0], layout[L.rows_in]))
+    if layout[L.border_y] != CONSTANT:
+        above, below = 0, sizes[0]
+    if layout[L.border_x] != CONSTANT:
+        first, last = 0, sizes[1]
+    rows = min(layout[L.step_y], layout[L.rows_out] - top - layout[L.lead_y])
+    columns = min(layout[L.step_x], layout[L.columns_out] - left - layout[L.lead_x])
+    return (taps[0], steps[0], above, below, rows), (taps[1], steps[1], first, last, columns)
+
+
+@jit.jit()
 def _find_empty(layout, scratch, base, tiles):
     """Which of two tiles may have windows of zeros alone, before a transform."""
-    row, sizes, taps, steps = _geometry(layout)
+    row, sizes, _, _ = _geometry(layout)
     window, counts, room = layout[L.window], base + layout[L.counts_at], sizes[0] * sizes[1]
     one, two = tiles[0] < layout[L.tiles], tiles[1] < layout[L.tiles]
     if one:
-        one = count_zeros(scratch, base, counts, row, sizes, taps, steps)
+        one = count_zeros(scratch, base, counts, row, sizes, _axes(layout, tiles[0]))
     if two:
-        two = count_zeros(scratch, base + window, counts + room, row, sizes, taps, steps)
+        at, counts = base + window, counts + room
+        two = count_zeros(scratch, at, counts, row, sizes, _axes(layout, tiles[1]))
     return one, two
 
 

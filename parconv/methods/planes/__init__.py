@@ -11,30 +11,28 @@ A unit is a row of an output plane, counted over all planes.
 
 import itertools
 import math
-from dataclasses import replace
 from functools import lru_cache
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
-from ..codegen import machine
-from ..codegen.layout import Layout
-from ..problem.bands import split_rows
-from ..problem.dtypes import Array, kernel_dtype
-from ..problem.problem import Problem
-from ..runtime.crew.record import MAPS, call
-from . import direct, fft, usual
-from .kernels import Taps, kernels_of
-from .usual import (
+from ...codegen import machine
+from ...codegen.layout import Layout
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array, kernel_dtype
+from ...problem.problem import Problem
+from ...runtime.crew.record import MAPS, call
+from .. import direct, usual
+from ..kernels import Taps, kernels_of
+from ..usual import (
     UNIT as UNIT,
     bank_of,
     inputs_apart,
-    obstacle,
     outputs_apart,
     selects as selects,
     sums as sums,
 )
+from .inner import count_of, inner_of, planes_of, questions_of
 
 L = Layout(
     "address", "taps", "pitch", "outputs", "multiplier", "rows", tables=("layouts",)
@@ -83,58 +81,17 @@ def unasked(problem: Problem) -> str | None:
     return None
 
 
-def _planes(problem: Problem, count: int) -> Problem:
-    """The question of so many output planes."""
-    return replace(
-        problem,
-        image=(count, *problem.plane_in),
-        given=problem.filter,
-        axes=(1, 2),
-        bank=None,
-        reflect=False,
-        traits=problem.traits._replace(bank=()),
-    )
-
-
-@lru_cache(maxsize=256)
-def _inner(problem: Problem) -> tuple[ModuleType, Problem]:
-    """The faster method, the same whatever exact type integers are summed in, and its question.
-
-    The direct method sees all planes, of which it streams more than fit the caches; fft one, for
-    its tiles go by pairs that would reach into the next plane.
-    """
-    exact = problem.image_dtype.kind in "biu" and problem.filter_dtype.kind in "biu"
-    one, everything = _planes(problem, 1), _planes(problem, _count(problem))
-    transformed = not (exact or obstacle(fft, one) or fft.unasked(one))
-    if transformed and fft.cost(one) < direct.cost(one):
-        return fft, one
-    return direct, everything
-
-
-def _questions(problem: Problem) -> list[Problem]:
-    """One for each filter, where the taps of one cancel; else one for all."""
-    question, members = _inner(problem)[1], problem.traits.bank
-    if not (members and problem.rounded):
-        return [question]
-    return [replace(question, traits=traits, reflect=problem.reflect) for traits in members]
-
-
-def _count(problem: Problem) -> int:
-    """Output planes."""
-    return problem.maps[0] * problem.maps[1]
-
-
 def error(problem: Problem) -> float:
     """That of the other method."""
-    method, question = _inner(problem)
+    method, question = inner_of(problem)
     return float(method.error(question))
 
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    method, question = _inner(problem)
-    times, each = _count(problem) // question.planes, float(method.cost(question))
-    return times * each + _count(problem) * (_moving(problem) + WORK.plane)
+    method, question = inner_of(problem)
+    times, each = count_of(problem) // question.planes, float(method.cost(question))
+    return times * each + count_of(problem) * (_moving(problem) + WORK.plane)
 
 
 def _moving(problem: Problem) -> float:
@@ -146,9 +103,9 @@ def _moving(problem: Problem) -> float:
 
 
 def _packing(problem: Problem) -> int:
-    """Of what the direct method cannot read in place."""
-    method, question = _inner(problem)
-    if method is not direct:
+    """Of what the direct method cannot read in place; of complex images it counts that itself."""
+    method, question = inner_of(problem)
+    if method is not direct or problem.image_dtype.kind == "c":
         return 0
     (rows, columns), (sy, sx) = problem.plane, problem.stride
     top, bottom, left, right = direct.in_place(question)
@@ -161,10 +118,11 @@ def _packing(problem: Problem) -> int:
 
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters one after another as the other method reads them, read-only."""
-    inner, questions = _inner(problem)[0], _questions(problem)
+    inner, questions = inner_of(problem)[0], questions_of(problem)
     prepared = []
     for question, (taps,) in zip(itertools.cycle(questions), g, strict=False):
-        given = taps[::-1, ::-1] if question.reflect else taps  # the bank's are turned already
+        # The bank's are turned already, or conjugated, as a correlation does with what it is given.
+        given = taps[::-1, ::-1] if question.reflect else np.conj(taps)
         prepared.append(inner.prepare(question, np.ascontiguousarray(given)))
     values = np.zeros((len(g), _pitch(problem)), prepared[0].values.dtype)
     for row, one in zip(values, prepared, strict=True):
@@ -180,7 +138,7 @@ def _pitch(problem: Problem) -> int:
 
     Those of a plain filter: differences are fewer than taps.
     """
-    inner, question = _inner(problem)
+    inner, question = inner_of(problem)
     size = inner.prepare(question, np.zeros(problem.filter, problem.filter_dtype)).values.size
     line = machine.CACHE_LINE // problem.sums.itemsize
     return int(-(-size // line) * line)
@@ -191,7 +149,7 @@ def _pitch(problem: Problem) -> int:
 
 def units(problem: Problem) -> int:
     """Rows of all output planes."""
-    return _count(problem) * problem.plane[0]
+    return count_of(problem) * problem.plane[0]
 
 
 def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, int, slice]]:
@@ -203,10 +161,10 @@ def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, int, sli
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     """About so many bands: of whole planes, or of each where planes are few."""
-    rows, planes = problem.plane[0], _count(problem)
+    rows, planes = problem.plane[0], count_of(problem)
     if planes >= parts:
         return split_rows(planes * rows, parts, rows)
-    inside = _inner(problem)[0].bands(_planes(problem, 1), -(-parts // planes))
+    inside = inner_of(problem)[0].bands(planes_of(problem, 1), -(-parts // planes))
     return tuple(
         (plane * rows + start, plane * rows + stop)
         for plane in range(planes)
@@ -216,13 +174,13 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
 
 def grain(problem: Problem) -> int:
     """That of the other method."""
-    method, question = _inner(problem)
+    method, question = inner_of(problem)
     return int(method.grain(question))
 
 
 def least_band(problem: Problem) -> int:
     """Rows of a band that is worth handing out."""
-    method, question = _inner(problem)
+    method, question = inner_of(problem)
     return int(method.least_band(question))
 
 
@@ -232,11 +190,11 @@ def layout(problem: Problem) -> Array:
 
     The kernel stays there as long as the process does: see `jit.address`.
     """
-    (inner, _), bank = _inner(problem), bank_of(problem)
+    (inner, _), bank = inner_of(problem), bank_of(problem)
     kinds = kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
     address = inner.kernels(*kinds).address
     multiplier = bank.outputs // bank.channels
-    layouts = [inner.layout(question) for question in _questions(problem)]
+    layouts = [inner.layout(question) for question in questions_of(problem)]
     longest = max(map(len, layouts))
     pitch = longest if len(layouts) > 1 else 0
     padded = [np.pad(one, (0, longest - len(one))) for one in layouts]
@@ -253,13 +211,13 @@ def layout(problem: Problem) -> Array:
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
-    method = _inner(problem)[0]
-    return max(int(method.workspace(question)) for question in _questions(problem))
+    method = inner_of(problem)[0]
+    return max(int(method.workspace(question)) for question in questions_of(problem))
 
 
 def fill(problem: Problem) -> Array:
     """What the other method's kernel needs beside the filters."""
-    method, question = _inner(problem)
+    method, question = inner_of(problem)
     found: Array = method.fill(question)
     return found
 
