@@ -20,15 +20,17 @@ from .kernel_cache import source_hash as source_hash
 _RULES = {"nogil": True, "_nrt": False, "boundscheck": False, "error_model": "numpy"}
 
 
-def jit(keep: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def jit(
+    keep: bool = False, called: bool = False, **options: Any
+) -> Callable[[Callable[..., Any]], Any]:
     """``numba.njit`` under the project's rules, for functions that only compiled code calls.
 
-    ``keep``: for those that Python calls, or takes the address of, too.  What is compiled is kept
-    in our cache on disk.
+    ``called``: Python calls it, too, or reads its assembly; ``keep``: that also, and what is
+    compiled is kept in our cache on disk.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        rules = _RULES if keep else {**_RULES, **parts.RULES}
+        rules = _RULES if keep or called else {**_RULES, **parts.RULES}
         dispatcher = numba.njit(**{**rules, **options})(function)
         if keep and function.__closure__ is None:  # else it is more than its code
             dispatcher._cache = kernel_cache.KernelCache(function, options)

@@ -25,7 +25,7 @@ WHOLE = ROWS * VECTORS  # multiply-adds of a whole tile with one tap
 def compiled(dtype: str) -> Any:
     """``serial(f, taps, fill, out, layout, scratch, start, stop)`` for one dtype."""
     kind = np.dtype(dtype)
-    dispatcher = jit.jit()(kernel.kernel)
+    dispatcher = jit.jit(called=True)(kernel.kernel)
     dispatcher.compile(direct.kernels(kind, kind, kind).signature)
     return dispatcher
 

@@ -139,7 +139,7 @@ def chains(kind: Arithmetic) -> Callable[[Gate, Bytes, int], None]:
             first = add(first, other)
         builder.store(first, builder.bitcast(pointer, totals.as_pointer()), align=1)
 
-    @jit.jit()
+    @jit.jit(called=True)
     def loop(gate: Gate, operands: Bytes, steps: int) -> None:
         meet(gate)
         repeat(operands, steps)
@@ -171,7 +171,7 @@ def clock_chain() -> Callable[[Gate, int, int, int], int]:
     Additions alone would not do: some processors add constants while they rename registers.
     """
 
-    @jit.jit()
+    @jit.jit(called=True)
     def loop(gate: Gate, value: int, mask: int, steps: int) -> int:
         meet(gate)
         return _links(value, mask, steps)  # type: ignore[no-any-return]

@@ -61,7 +61,7 @@ L = Layout("first", "steps")  # of a kernel that takes a while: where it begins,
 def _prange(threads: int) -> Launch:
     from numba import prange
 
-    @jit.jit(parallel=True)
+    @jit.jit(called=True, parallel=True)
     def launch(counts: Any) -> None:
         for thread in prange(counts.size):
             counts[thread] += 1

@@ -66,7 +66,7 @@ def _write(builder: Any, x: Items, out: Items, steps: Value, doubled: int, strea
 def _written(doubled: int, streaming: int) -> Any:
     """``out = x + x`` where ``doubled`` is 1, else the first vector of x, so many times."""
 
-    @jit.jit()
+    @jit.jit(called=True)
     def write(gate: Gate, x: Floats, out: Floats, steps: int, passes: int) -> None:
         meet(gate)
         for _ in range(passes):
@@ -76,7 +76,7 @@ def _written(doubled: int, streaming: int) -> Any:
     return write
 
 
-@jit.jit()
+@jit.jit(called=True)
 def load(gate: Gate, x: Floats, out: Floats, steps: int, passes: int) -> None:
     """Read ``steps`` STEPs of x, ``passes`` times."""
     meet(gate)
