@@ -21,7 +21,7 @@ APART = (
     "past_the_caches", "peers", "perf", "race", "race_peers", "roofline", "separable", "signals",
     "steadiness", "stream", "stream_files", "tune", "values", "vectors", "winograd",
 )  # fmt: skip
-EACH = 4  # parameters of a test function, at most
+EACH = 3  # parameters of a test function, at most
 HOUR = 3600
 LONG = 15.0  # seconds of a test that is left out
 SECONDS, TESTS = 25.0, 60  # for one fault, without what starting takes
