@@ -148,6 +148,19 @@ PINNED = """
     assert budget.cores_here() == before
     assert "bound this thread" in budget.limits()[0].source
 
+    # workers that it starts go where it might
+    import time
+    import numpy as np
+    import parconv
+    from parconv.runtime.crew import crew
+    parconv.conv2d(np.ones((900, 900), "f4"), np.ones((5, 5)), strategy="threads", threads=2)
+    end = time.monotonic() + 20
+    for member in crew()._members.values():
+        while os.sched_getaffinity(member.native_id) != before:
+            assert time.monotonic() < end, os.sched_getaffinity(member.native_id)
+            time.sleep(0.01)
+    assert crew()._members
+
     # whoever binds the thread to anything else is obeyed, and threads that it starts too
     other = before - os.sched_getaffinity(0)
     os.sched_setaffinity(0, other)
