@@ -6,17 +6,21 @@ import signal
 import sys
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-PRELOADED = "coverage hypothesis joblib numba numpy pytest scipy.signal threadpoolctl"
+PRELOADED = (
+    "coverage hypothesis joblib numba numpy pytest pytest_timeout scipy.signal threadpoolctl"
+)
 MEMORY = 12 << 30  # bytes of addresses
 SECONDS = 120  # for the tests of one fault
 OPTIONS = (
-    "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow", "--doctest-modules",
-    "-o", "addopts=", "-o", "timeout=60", "-W", "ignore::pytest.PytestAssertRewriteWarning",
+    "-q", "-x", "--tb=no", "-p", "no:cacheprovider", "-p", "pytest_timeout", "-m", "not slow",
+    "--doctest-modules", "-o", "addopts=", "-o", "timeout=60",
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",
 )  # fmt: skip
 
 
@@ -26,16 +30,33 @@ def preload() -> None:
         importlib.import_module(name)
 
 
+def function_of(test: str) -> str:
+    """Its name without its parameters."""
+    return test.partition("[")[0]
+
+
 class Chosen:
-    """A plugin of pytest that runs tests in the order given, and writes which one failed."""
+    """A plugin of pytest that runs tests and whole functions in the order given.
+
+    It writes which one failed.
+    """
 
     def __init__(self, tests: Sequence[str], failed: Path) -> None:
         self.tests, self.failed = tests, failed
+        self.functions = {function_of(name).rpartition("::")[2] for name in tests}
+
+    def pytest_pycollect_makeitem(self, collector: Any, name: str) -> list[Any] | None:
+        """No items of other functions: thousands take longer than the tests."""
+        return [] if name.startswith("test") and name not in self.functions else None
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         """Those chosen."""
-        by_name = {item.nodeid: item for item in items}
-        items[:] = [by_name[name] for name in self.tests if name in by_name]
+        by_name = defaultdict(list)
+        for item in items:
+            by_name[item.nodeid].append(item)
+            if function_of(item.nodeid) != item.nodeid:
+                by_name[function_of(item.nodeid)].append(item)
+        items[:] = [item for name in self.tests for item in by_name[name]]
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """The first that failed."""
@@ -95,6 +116,7 @@ def _begin(run: Callable[[], int], copy: Path) -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
             del sys.modules[name]  # the copy's own are asked for
         sys.path.insert(0, str(copy))
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # looking for them takes a second
         status = run()
     except BaseException:
         traceback.print_exc()

@@ -7,10 +7,11 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .children import OPTIONS, forked
+from .children import OPTIONS, forked, function_of
 from .faults import PACKAGES, Fault
 
 # Tests of other parts: of kernels, of the laboratory, of streams and files, of pages.
@@ -21,10 +22,10 @@ APART = (
     "past_the_caches", "peers", "perf", "race", "race_peers", "roofline", "separable", "signals",
     "steadiness", "stream", "stream_files", "tune", "values", "vectors", "winograd",
 )  # fmt: skip
-EACH = 3  # parameters of a test function, at most
+EACH = 4  # parameters of a test function, at most
 HOUR = 3600
 LONG = 15.0  # seconds of a test that is left out
-SECONDS, TESTS = 25.0, 60  # for one fault, without what starting takes
+FEW, SECONDS = 12, 20.0  # tests for one fault; of whole functions, without what starting takes
 # Processes that tests start are traced too; what pytest tells them is the test's name.
 CONFIG = """[run]
 parallel = true
@@ -49,41 +50,51 @@ class Record(NamedTuple):
     ----------
     seconds : dict of str to float
         How long each test took.
+    counts : dict of str to int
+        How many parameters each test function has, of which `EACH` were run.
     lines : dict of str to dict of int to set of str
         By file and line, the tests that run it.
     """
 
     seconds: dict[str, float]
+    counts: dict[str, int]
     lines: dict[str, dict[int, set[str]]]
 
-    def chosen(self, fault: Fault) -> list[str]:
-        """Tests that may notice a fault: those that run it, then those that run its file.
+    def chosen(self, fault: Fault) -> tuple[list[str], list[str]]:
+        """Tests that may notice a fault: a few cheap ones, then whole functions.
 
-        The others because what is remembered is computed in the first of many tests only, and what
-        is run by import in none.
+        Those that run it, then those that run its file: what is remembered is computed in the first
+        of many tests only, and what is run by import in none.
         """
         lines = self.lines.get(fault.path, {})
         own = set().union(*(lines.get(n, ()) for n in range(fault.first, fault.last + 1)))
         others = set().union(*lines.values()) - own
-        return list(self._few([*self._spread(own), *self._spread(others)]))
+        functions = [*self._functions(own), *self._functions(others)]
+        return list(islice(self._spread(own), FEW)), [*self._within(functions)]
 
-    def _few(self, tests: Iterable[str]) -> Iterator[str]:
-        spent = 0.0
-        for count, name in enumerate(tests):
-            spent += self.seconds[name]
-            if spent > SECONDS or count == TESTS:
-                return
-            yield name
-
-    def _spread(self, tests: set[str]) -> list[str]:
-        """Cheapest first, and the first of every function before the second of any."""
-        turns: dict[str, int] = defaultdict(int)
-        found = []
+    def _spread(self, tests: set[str]) -> Iterator[str]:
+        """The cheapest of each function, cheapest first."""
+        seen = set()
         for name in sorted(tests, key=lambda name: (self.seconds[name], name)):
-            function = name.partition("[")[0]
-            found.append((turns[function], self.seconds[name], name))
-            turns[function] += 1
-        return [name for *_, name in sorted(found)]
+            if function_of(name) not in seen:
+                seen.add(function_of(name))
+                yield name
+
+    def _functions(self, tests: set[str]) -> list[tuple[float, str]]:
+        """Those of the tests, cheapest first, each with the seconds that all of it takes."""
+        took = defaultdict(list)
+        for name in tests:
+            took[function_of(name)].append(self.seconds[name])
+        return sorted(
+            (sum(some) / len(some) * self.counts[name], name) for name, some in took.items()
+        )
+
+    def _within(self, functions: Iterable[tuple[float, str]]) -> Iterator[str]:
+        spent = 0.0
+        for seconds, name in functions:
+            if spent + seconds <= SECONDS:
+                spent += seconds
+                yield name
 
 
 class Recorder:
@@ -91,12 +102,14 @@ class Recorder:
 
     def __init__(self, coverage: Any) -> None:
         self.coverage, self.seconds = coverage, dict[str, float]()
+        self.counts: dict[str, int] = {}
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         """A few of every function."""
         functions = defaultdict(list)
         for item in items:
-            functions[item.nodeid.partition("[")[0]].append(item)
+            functions[function_of(item.nodeid)].append(item)
+        self.counts = {name: len(every) for name, every in functions.items()}
         draw = random.Random(0)
         few = {
             id(item)
@@ -137,12 +150,13 @@ def recorded(copy: Path) -> Record:
         pytest.main([*OPTIONS, "--maxfail=1000000", *files], [recorder])
         lines.stop()
         lines.save()
-        seconds.write_text(json.dumps(recorder.seconds), encoding="utf-8")
+        seconds.write_text(json.dumps([recorder.seconds, recorder.counts]), encoding="utf-8")
         return 0
 
     forked(run, copy, HOUR)
-    took = {name: s for name, s in json.loads(seconds.read_text()).items() if s <= LONG}
-    return Record(took, _lines(copy, config, took))
+    every, counts = json.loads(seconds.read_text(encoding="utf-8"))
+    took = {name: each for name, each in every.items() if each <= LONG}
+    return Record(took, counts, _lines(copy, config, took))
 
 
 def _lines(copy: Path, config: Path, tests: dict[str, float]) -> dict[str, dict[int, set[str]]]:
