@@ -208,6 +208,37 @@ def test_a_forked_child_counts_anew(run_python: RunPython) -> None:
     )
 
 
+def test_a_process_that_may_not_be_asked_counts_as_its_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ask(process: int) -> set[int]:
+        if process:
+            raise PermissionError(process)
+        return {3, 5}
+
+    monkeypatch.setattr(os, "sched_getaffinity", ask, raising=False)
+    assert affinity._main_threads() == {3, 5}
+
+
+def test_processes_of_a_dask_worker_are_counted_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, counted = [100.0], []
+
+    def count() -> int:
+        counted.append(now[0])
+        return len(counted)
+
+    monkeypatch.setattr(clusters, "_counted", (0, 0.0, 1))
+    monkeypatch.setattr(clusters, "_count_siblings", count)
+    monkeypatch.setattr(clusters, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    assert [clusters._siblings(), clusters._siblings()] == [1, 1]
+    now[0] += 2 * clusters.COUNTED_FOR
+    assert [clusters._siblings(), clusters._siblings()] == [2, 2]
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # of a forked child
+    assert clusters._siblings() == 3
+
+
 GROUPS = [
     ({"cpu.max": "150000 100000"}, "0::/", 2),
     ({"cpu.max": "max 100000"}, "0::/", None),

@@ -277,7 +277,9 @@ def _until(holds: Any) -> None:
     raise AssertionError("never happened")
 
 
-@pytest.mark.parametrize("median", [float("inf"), float("nan"), 10**400, -1, 0, None, "long"])
+@pytest.mark.parametrize(
+    "median", [float("inf"), float("nan"), 10**400, 1.5e6, -1, 0, None, "long"]
+)
 def test_no_record_of_waking_breaks_a_call(median: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     record = {"launches": {ceilings.ASLEEP: {"median_us": median}}}
     monkeypatch.setattr(records, "read", lambda _: record)
