@@ -50,6 +50,19 @@ def test_transforms(types: tuple[str, str], correlate: bool) -> None:
         check(f, g, method="fft", mode="same", boundary=border, correlate=correlate, cval=cval)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("method", ["direct", "separable", "passes", "fft"])
+def test_channels_that_follow_the_columns(method: str, channels: int) -> None:
+    """Beside the two parts of each."""
+    f = image((30, 41, channels))
+    for options in ({"mode": "same"}, {"mode": "full", "boundary": "mirror"}):
+        found = parconv.conv2d(f, PRODUCT, method=method, axes=(0, 1), **options)
+        apart = [
+            parconv.conv2d(f[..., c], PRODUCT, method="direct", **options) for c in range(channels)
+        ]
+        np.testing.assert_allclose(found, np.stack(apart, -1), rtol=1e-4, atol=2e-2)
+
+
 @pytest.mark.parametrize("method", ["direct", "separable", "passes", "fft"])
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
 def test_real_filters(method: str, dtype: str) -> None:
