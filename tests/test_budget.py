@@ -11,9 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import RunPython
 
+from parconv.planner import choice
+from parconv.problem.filter import filter_of
 from parconv.runtime import budget
 from parconv.runtime.budget import affinity, clusters, quota, table, waiting
 
@@ -237,6 +240,41 @@ def test_processes_of_a_dask_worker_are_counted_now_and_then(
     assert [clusters._siblings(), clusters._siblings()] == [2, 2]
     monkeypatch.setattr(os, "getpid", lambda: -1)  # of a forked child
     assert clusters._siblings() == 3
+
+
+class Process:
+    """As psutil's: one of a nanny's two workers, beside a process of another kind."""
+
+    def __init__(self, pid: int = 1) -> None:
+        self.pid = pid
+
+    def cmdline(self) -> list[str]:
+        if self.pid == 7:
+            raise PermissionError(self.pid)
+        return ["python", "-c", f"worker(pipe={self.pid})" if self.pid < 3 else "scheduler"]
+
+    def children(self) -> list["Process"]:
+        if self.pid == 0:
+            raise ProcessLookupError
+        return list(map(Process, (1, 2, 3, 7)))
+
+
+@pytest.mark.parametrize(("parent", "found"), [(9, 2), (0, 1)])
+def test_processes_of_a_nanny_run_one_command(
+    parent: int, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever their numbers; without an answer this process counts alone."""
+    monkeypatch.setattr(clusters, "loaded", lambda module, name: Process)
+    monkeypatch.setattr(os, "getppid", lambda: parent)
+    assert clusters._count_siblings() == found
+
+
+def test_a_large_call_counts_the_cores_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though its plan is remembered."""
+    f, g = np.ones((900, 900), np.float32), filter_of(np.ones((5, 5), np.float32))
+    for cores in (4, 3, 4):
+        monkeypatch.setattr(budget, "thread_budget", lambda cores=cores: cores)
+        assert choice.answer(f, g, {}, False)[0].threads == cores
 
 
 GROUPS = [

@@ -308,6 +308,14 @@ def test_a_thread_that_cannot_start_is_done_without(
     assert len(fresh._members) == 1
 
 
+def test_a_member_that_another_caller_starts_is_no_refusal(fresh: crew.Crew) -> None:
+    """Two callers may find the same number free; the later one goes on to the next."""
+    assert fresh._start(0)
+    member = fresh._members[0]
+    assert fresh._start(0)
+    assert fresh._members == {0: member}
+
+
 @pytest.mark.parametrize("started", [False, True])
 def test_an_interrupted_start_leaves_no_dead_member(
     started: bool, fresh: crew.Crew, monkeypatch: pytest.MonkeyPatch
