@@ -281,8 +281,11 @@ def _until(holds: Any) -> None:
     "median", [float("inf"), float("nan"), 10**400, 1.5e6, -1, 0, None, "long"]
 )
 def test_no_record_of_waking_breaks_a_call(median: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = {"launches": {ceilings.ASLEEP: {"median_us": median}}}
+    row = {"median_us": 50.0}
+    record = {"launches": {ceilings.ASLEEP: row}, "spread": 0.0}
     monkeypatch.setattr(records, "read", lambda _: record)
+    assert ceilings.waking() == pytest.approx(50e-6)
+    row["median_us"] = median
     assert ceilings.waking() is None
     assert crew.Crew().board[b.LATE] == int(1e9 * crew.COMING * crew.WAKING)
 
