@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import comparison, pages, regret, runner, tables
+from . import comparison, mutants, pages, regret, runner, tables
 
 Commands = Any  # argparse does not name the class
 
@@ -35,6 +35,11 @@ def _compare(chosen: argparse.Namespace) -> int:
 def _regret(chosen: argparse.Namespace) -> int:
     rows = regret.measure(chosen.kinds.split(","), chosen.seed, chosen.number, chosen.json)
     print(regret.told(rows))
+    return 0
+
+
+def _mutants(chosen: argparse.Namespace) -> int:
+    print(mutants.told(mutants.measure(chosen.number, chosen.seed)))
     return 0
 
 
@@ -103,6 +108,19 @@ def _add_regret(commands: Commands) -> None:
     option("--json", type=Path, metavar="FILE", help="keep every method's time and cost")
 
 
+def _add_mutants(commands: Commands) -> None:
+    command = commands.add_parser(
+        "mutants",
+        help="put small faults into copies of the source: which does no test notice?",
+        description=mutants.__doc__,
+        epilog="Example: python -m benchmarks mutants --number 200 --seed 1",
+    )
+    command.set_defaults(run=_mutants)
+    option = command.add_argument
+    option("--number", type=int, default=200, help="how many faults (%(default)s)")
+    option("--seed", type=int, default=1, help="other faults (%(default)s)")
+
+
 def _add_tables(commands: Commands) -> None:
     command = commands.add_parser(
         "tables",
@@ -119,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 2 for a mistake, 1 if `compare` finds a slower case."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_history, _add_publish, _add_compare, _add_regret, _add_tables):
+    for add in (_add_history, _add_publish, _add_compare, _add_regret, _add_mutants, _add_tables):
         add(commands)
     chosen = parser.parse_args(arguments)
     try:

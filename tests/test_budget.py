@@ -11,9 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import RunPython
 
+from parconv.planner import choice
+from parconv.problem.filter import filter_of
 from parconv.runtime import budget
 from parconv.runtime.budget import affinity, clusters, quota, table, waiting
 
@@ -148,6 +151,19 @@ PINNED = """
     assert budget.cores_here() == before
     assert "bound this thread" in budget.limits()[0].source
 
+    # workers that it starts go where it might
+    import time
+    import numpy as np
+    import parconv
+    from parconv.runtime.crew import crew
+    parconv.conv2d(np.ones((900, 900), "f4"), np.ones((5, 5)), strategy="threads", threads=2)
+    end = time.monotonic() + 20
+    for member in crew()._members.values():
+        while os.sched_getaffinity(member.native_id) != before:
+            assert time.monotonic() < end, os.sched_getaffinity(member.native_id)
+            time.sleep(0.01)
+    assert crew()._members
+
     # whoever binds the thread to anything else is obeyed, and threads that it starts too
     other = before - os.sched_getaffinity(0)
     os.sched_setaffinity(0, other)
@@ -193,6 +209,72 @@ def test_a_forked_child_counts_anew(run_python: RunPython) -> None:
         assert budget.thread_budget() == all_of_them
         """
     )
+
+
+def test_a_process_that_may_not_be_asked_counts_as_its_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ask(process: int) -> set[int]:
+        if process:
+            raise PermissionError(process)
+        return {3, 5}
+
+    monkeypatch.setattr(os, "sched_getaffinity", ask, raising=False)
+    assert affinity._main_threads() == {3, 5}
+
+
+def test_processes_of_a_dask_worker_are_counted_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, counted = [100.0], []
+
+    def count() -> int:
+        counted.append(now[0])
+        return len(counted)
+
+    monkeypatch.setattr(clusters, "_counted", (0, 0.0, 1))
+    monkeypatch.setattr(clusters, "_count_siblings", count)
+    monkeypatch.setattr(clusters, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    assert [clusters._siblings(), clusters._siblings()] == [1, 1]
+    now[0] += 2 * clusters.COUNTED_FOR
+    assert [clusters._siblings(), clusters._siblings()] == [2, 2]
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # of a forked child
+    assert clusters._siblings() == 3
+
+
+class Process:
+    """As psutil's: one of a nanny's two workers, beside a process of another kind."""
+
+    def __init__(self, pid: int = 1) -> None:
+        self.pid = pid
+
+    def cmdline(self) -> list[str]:
+        if self.pid == 7:
+            raise PermissionError(self.pid)
+        return ["python", "-c", f"worker(pipe={self.pid})" if self.pid < 3 else "scheduler"]
+
+    def children(self) -> list["Process"]:
+        if self.pid == 0:
+            raise ProcessLookupError
+        return list(map(Process, (1, 2, 3, 7)))
+
+
+@pytest.mark.parametrize(("parent", "found"), [(9, 2), (0, 1)])
+def test_processes_of_a_nanny_run_one_command(
+    parent: int, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever their numbers; without an answer this process counts alone."""
+    monkeypatch.setattr(clusters, "loaded", lambda module, name: Process)
+    monkeypatch.setattr(os, "getppid", lambda: parent)
+    assert clusters._count_siblings() == found
+
+
+def test_a_large_call_counts_the_cores_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though its plan is remembered."""
+    f, g = np.ones((900, 900), np.float32), filter_of(np.ones((5, 5), np.float32))
+    for cores in (4, 3, 4):
+        monkeypatch.setattr(budget, "thread_budget", lambda cores=cores: cores)
+        assert choice.answer(f, g, {}, False)[0].threads == cores
 
 
 GROUPS = [

@@ -209,7 +209,7 @@ def test_bands_in_any_order_where_nobody_helps(
     fresh: crew.Crew, order: str, alone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever fills several at once must not take them for neighbours."""
-    bands = list(split_rows(900, 40))
+    bands = list(split_rows(len(RIGHT), 40))
     swapped = bands[20:] + bands[:20]
     shuffled = [bands[n] for n in np.random.default_rng(3).permutation(40)]
     given = {"reversed": bands[::-1], "halves swapped": swapped, "shuffled": shuffled}[order]
@@ -280,10 +280,15 @@ def _until(holds: Any) -> None:
     raise AssertionError("never happened")
 
 
-@pytest.mark.parametrize("median", [float("inf"), float("nan"), 10**400, -1, 0, None, "long"])
+@pytest.mark.parametrize(
+    "median", [float("inf"), float("nan"), 10**400, 1.5e6, -1, 0, None, "long"]
+)
 def test_no_record_of_waking_breaks_a_call(median: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = {"launches": {ceilings.ASLEEP: {"median_us": median}}}
+    row = {"median_us": 50.0}
+    record = {"launches": {ceilings.ASLEEP: row}, "spread": 0.0}
     monkeypatch.setattr(records, "read", lambda _: record)
+    assert ceilings.waking() == pytest.approx(50e-6)
+    row["median_us"] = median
     assert ceilings.waking() is None
     assert crew.Crew().board[b.LATE] == int(1e9 * crew.COMING * crew.WAKING)
 
@@ -307,6 +312,14 @@ def test_a_thread_that_cannot_start_is_done_without(
     assert cores(0) == mine
     assert_same_bits(plan(F), right_result())
     assert len(fresh._members) == 1
+
+
+def test_a_member_that_another_caller_starts_is_no_refusal(fresh: crew.Crew) -> None:
+    """Two callers may find the same number free; the later one goes on to the next."""
+    assert fresh._start(0)
+    member = fresh._members[0]
+    assert fresh._start(0)
+    assert fresh._members == {0: member}
 
 
 @pytest.mark.parametrize("started", [False, True])

@@ -10,10 +10,12 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pytest
 from conftest import BANK_METHODS, METHODS
+from numpy.lib.stride_tricks import as_strided
 
 import parconv
 from parconv.problem import arguments, borders, question
 from parconv.problem.question import DEFAULTS, FilterOptions, Options, PlanOptions
+from parconv.runtime import arrays
 from parconv.runtime.strategies import STRATEGIES
 
 RNG = np.random.default_rng(5)
@@ -143,6 +145,19 @@ def test_a_bound_call_may_overlap() -> None:
     right = parconv.conv2d(f, G, mode="same")
     assert parconv.plan2d(f, G, mode="same").bind(f, f)().tobytes() == right.tobytes()
     assert f.tobytes() == right.tobytes()
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 1000), (1, 50), (100, 0)])
+def test_an_overlap_too_hard_to_find_counts_as_one(first: int, second: int) -> None:
+    """The strides are such that NumPy gives up; there is one."""
+    memory = np.zeros(400_000, np.uint8)
+    f = as_strided(memory[first:], (58, 41, 35), (1285, 2962, 3245))
+    out = as_strided(memory[second:], (32, 31), (1314, 40))
+    assert np.shares_memory(f, out)
+    with pytest.raises(np.exceptions.TooHardError):
+        np.shares_memory(f, out, max_work=10_000)
+    seen, _ = arrays.check_output(out, f, out.shape, out.dtype)
+    assert not np.may_share_memory(seen, out)
 
 
 def test_a_bound_call_keeps_its_arrays_as_they_were() -> None:

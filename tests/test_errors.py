@@ -467,6 +467,7 @@ SPECS = {
     "beyond int64": (((10**20, 3), "f4"), SPEC, ValueError, "holds integers from 0 to"),
     "beyond int64, empty": (((10**20, 0), "f4"), SPEC, ValueError, "holds integers from 0 to"),
     "beyond any memory": (((2**40, 2**40), "f4"), SPEC, ValueError, "that a memory can hold"),
+    "by a byte": (((2**30, 2**31), "f4"), SPEC, ValueError, "that a memory can hold"),
     "filter beyond any memory": (
         SPEC,
         ((10**10, 10**10), "f4"),

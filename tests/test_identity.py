@@ -396,3 +396,14 @@ def test_a_result_large_enough_to_be_streamed(stream: Any) -> None:
     assert streamed.ctypes.data % machine.CACHE_LINE == 0
     stream(1 << 60)
     assert_same_bits(parconv.plan2d(f, G, mode="same", strategy="serial")(f), streamed)
+
+
+@pytest.mark.parametrize("axes", [(0, 1), (1, 2), (0, 2)])
+def test_planes_of_one_pixel(axes: tuple[int, int]) -> None:
+    """Of which there are as many as numbers."""
+    shape = [1, 1, 1]
+    (rest,) = {0, 1, 2} - set(axes)
+    shape[rest] = 5
+    f = np.arange(5, dtype=np.float32).reshape(shape)
+    found = parconv.conv2d(f, np.float32([[0, 1, 0], [2, 3, 4], [0, 5, 0]]), mode="same", axes=axes)
+    assert_same_bits(found, 3 * f)

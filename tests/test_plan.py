@@ -249,3 +249,12 @@ def test_a_filter_is_prepared_once() -> None:
     g[0, 0] = 2
     assert plan.prepare(g).values.tolist().count(2) == 1
     assert plan.prepare(g.astype(">f4")).values.tolist().count(2) == 1
+
+
+def test_slow_integers_look_at_the_signals_more_often() -> None:
+    """Products of 64-bit integers take longer than floating ones, in no more than 0.1 s each."""
+    floats, integers = (
+        parconv.plan2d(((6000, 6000), kind), ((41, 41), kind), method="direct", threads=1)
+        for kind in ("float64", "int64")
+    )
+    assert 4 * integers.launch * len(floats.bands) <= floats.launch * len(integers.bands)

@@ -394,6 +394,37 @@ def test_an_interrupt_stops_sending_bands_to_processes(run_python: RunPython) ->
     )
 
 
+LATENCY = (
+    PRELUDE
+    + """
+    import numpy as np, parconv
+
+    f, g = np.ones((4000, 4000), np.float32), np.random.default_rng(1).random((51, 51), np.float32)
+    plan = parconv.plan2d(f, g, threads=1, strategy=sys.argv[1], method="direct")
+    out, late = plan(f), []
+
+    def handler(number, frame):
+        late.append(time.process_time() - due)
+
+    signal.signal(signal.SIGVTALRM, handler)
+    for delay in (0.02, 0.05, 0.08):
+        due = time.process_time() + delay
+        signal.setitimer(signal.ITIMER_VIRTUAL, delay)
+        plan(f, out)
+        assert time.process_time() > due + 0.1, "too short a call to tell"
+    print(sorted(late)[1])
+"""
+)
+
+
+@pytest.mark.parametrize("strategy", ["serial", "threads"])
+def test_a_long_call_looks_at_the_signals_ten_times_a_second(
+    strategy: str, run_python: RunPython
+) -> None:
+    """In seconds that the process computes, which other processes do not make longer."""
+    assert float(run_python(LATENCY, strategy).stdout) < 0.1
+
+
 # --- the interpreter's end -----------------------------------------------------------------------
 
 AT_THE_END = (

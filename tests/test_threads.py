@@ -116,6 +116,26 @@ def test_nothing_is_written_after_a_band_failed(
     )
 
 
+@pytest.mark.parametrize("strategy", POOLED)
+def test_each_thread_has_scratch_of_its_own(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one writes there another would compute on."""
+    users: dict[int, set[int]] = {}
+    together = threading.Barrier(3, timeout=20)
+
+    def wrap(real: Kernel) -> Kernel:
+        def kernel(*arguments: Any) -> None:
+            mine = users.setdefault(arguments[-3].ctypes.data, set())
+            if threading.get_ident() not in mine:
+                mine.add(threading.get_ident())
+                together.wait()
+            real(*arguments)
+
+        return kernel
+
+    plan_with_kernel(monkeypatch, strategy, 3, wrap)(F)
+    assert [len(threads) for threads in users.values()] == [1, 1, 1]
+
+
 @pytest.mark.parametrize("error", [MemoryError, IndexError, SystemExit])
 @pytest.mark.parametrize("strategy", ["serial", *POOLED])
 def test_errors_of_other_threads_are_raised(

@@ -255,6 +255,41 @@ def test_other_problems_ignore_it() -> None:
     assert wisdom.recall(problem(correlate=True), 2) == FOUND
 
 
+@pytest.mark.parametrize(
+    ("taps", "first", "second"),
+    [
+        ((5, 5), {"mode": "same"}, {"mode": "same", "origin": 1}),
+        ((5, 5), {"padding": 1}, {"padding": ((1, 1), (2, 0))}),
+        ((8, 2, 3, 3), {"groups": 4}, {"groups": 4, "accumulate": "float64"}),
+        ((8, 2, 3, 3), {"groups": 4}, {"groups": 4, "padding": 1}),
+    ],
+    ids=["lead alone", "lead of padding", "type of sums", "plane"],
+)
+def test_each_fact_of_a_problem_counts(
+    taps: tuple[int, ...], first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    image = (IMAGE[0], "float32") if len(taps) == 2 else ((2, 8, 40, 40), "float32")
+
+    def asked(options: dict[str, Any]) -> Problem:
+        return parconv.plan2d(image, (taps, "float32"), strategy="serial", **options).problem
+
+    wisdom.remember(asked(first), 2, FOUND)
+    assert wisdom.recall(asked(first), 2) == FOUND
+    assert wisdom.recall(asked(second), 2) is None
+
+
+def test_banks_of_as_many_taps_are_told_apart() -> None:
+    """Alike in image, filters' planes and result, but for their groups."""
+    image = ((2, 8, 40, 40), "float32")
+    wide, grouped = (
+        parconv.plan2d(image, ((8, inputs, 3, 3), "float32"), groups=8 // inputs).problem
+        for inputs in (8, 4)
+    )
+    wisdom.remember(wide, 2, FOUND)
+    assert wisdom.recall(wide, 2) == FOUND
+    assert wisdom.recall(grouped, 2) is None
+
+
 def test_another_method_ignores_it() -> None:
     big = (((4096, 4096), "float32"), ((31, 31), "float32"))
     asked = parconv.plan2d(*big, strategy="serial", method="direct").problem

@@ -1,0 +1,180 @@
+"""Which tests run which lines, and how long each takes."""
+
+import json
+import os
+import random
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .children import OPTIONS, forked, function_of
+from .faults import PACKAGES, Fault
+
+# Tests of other parts: of kernels, of the laboratory, of streams and files, of pages.
+APART = (
+    "asm", "assembly", "baselines", "benchmarks", "box", "bursts", "cache", "ceilings", "channels",
+    "cli", "colour", "depthwise", "docs", "doctor", "dot", "emitted", "fft", "gemm", "guard",
+    "history", "images", "isa", "layer", "layers", "methods", "mutants", "packing", "passes",
+    "past_the_caches", "peers", "perf", "race", "race_peers", "roofline", "separable", "signals",
+    "steadiness", "stream", "stream_files", "tune", "values", "vectors", "winograd",
+)  # fmt: skip
+EACH = 4  # parameters of a test function, at most
+HOUR = 3600
+LONG = 15.0  # seconds of a test that is left out
+FEW, SECONDS = 12, 20.0  # tests for one fault; of whole functions, without what starting takes
+# Processes that tests start are traced too; what pytest tells them is the test's name.
+CONFIG = """[run]
+parallel = true
+data_file = {folder}/lines
+source = {source}
+context = ${{PYTEST_CURRENT_TEST-}}
+disable_warnings = no-data-collected,module-not-imported,trace-changed,couldnt-parse
+"""
+STARTUP = """import os
+
+if "COVERAGE_PROCESS_START" in os.environ:
+    import coverage
+
+    coverage.process_startup()
+"""
+
+
+class Record(NamedTuple):
+    """What was recorded.
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        How long each test took.
+    counts : dict of str to int
+        How many parameters each test function has, of which `EACH` were run.
+    lines : dict of str to dict of int to set of str
+        By file and line, the tests that run it.
+    """
+
+    seconds: dict[str, float]
+    counts: dict[str, int]
+    lines: dict[str, dict[int, set[str]]]
+
+    def chosen(self, fault: Fault) -> tuple[list[str], list[str]]:
+        """Tests that may notice a fault: a few cheap ones, then whole functions.
+
+        Those that run it, then those that run its file: what is remembered is computed in the first
+        of many tests only, and what is run by import in none.
+        """
+        lines = self.lines.get(fault.path, {})
+        own = set().union(*(lines.get(n, ()) for n in range(fault.first, fault.last + 1)))
+        others = set().union(*lines.values()) - own
+        functions = [*self._functions(own), *self._functions(others)]
+        return list(islice(self._spread(own), FEW)), [*self._within(functions)]
+
+    def _spread(self, tests: set[str]) -> Iterator[str]:
+        """The cheapest of each function, cheapest first."""
+        seen = set()
+        for name in sorted(tests, key=lambda name: (self.seconds[name], name)):
+            if function_of(name) not in seen:
+                seen.add(function_of(name))
+                yield name
+
+    def _functions(self, tests: set[str]) -> list[tuple[float, str]]:
+        """Those of the tests, cheapest first, each with the seconds that all of it takes."""
+        took = defaultdict(list)
+        for name in tests:
+            took[function_of(name)].append(self.seconds[name])
+        return sorted(
+            (sum(some) / len(some) * self.counts[name], name) for name, some in took.items()
+        )
+
+    def _within(self, functions: Iterable[tuple[float, str]]) -> Iterator[str]:
+        spent = 0.0
+        for seconds, name in functions:
+            if spent + seconds <= SECONDS:
+                spent += seconds
+                yield name
+
+
+class Recorder:
+    """A plugin of pytest: the context of every line is its test, and the tests' seconds."""
+
+    def __init__(self, coverage: Any) -> None:
+        self.coverage, self.seconds = coverage, dict[str, float]()
+        self.counts: dict[str, int] = {}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """A few of every function."""
+        functions = defaultdict(list)
+        for item in items:
+            functions[function_of(item.nodeid)].append(item)
+        self.counts = {name: len(every) for name, every in functions.items()}
+        draw = random.Random(0)
+        few = {
+            id(item)
+            for every in functions.values()
+            for item in draw.sample(every, min(EACH, len(every)))
+        }
+        items[:] = [item for item in items if id(item) in few]
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Before its fixtures."""
+        self.coverage.switch_context(nodeid)
+        self.began = time.perf_counter()
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Those that pass, with their fixtures."""
+        if report.when == "call" and report.passed:
+            self.seconds[report.nodeid] = time.perf_counter() - self.began
+
+
+def recorded(copy: Path) -> Record:
+    """All fast tests, run once."""
+    config, seconds = copy.parent / "coveragerc", copy.parent / "seconds.json"
+    config.write_text(CONFIG.format(folder=copy.parent, source=copy / "parconv"), encoding="utf-8")
+    (copy / "sitecustomize.py").write_text(STARTUP, encoding="utf-8")
+    tests = sorted(file.stem for file in (copy / "tests").glob("test_*.py"))
+    files = [f"tests/{name}.py" for name in tests if name.removeprefix("test_") not in APART]
+    files += [f"parconv/{name}" for name in PACKAGES if (copy / "parconv" / name).is_dir()]
+
+    def run() -> int:
+        import coverage
+        import pytest
+
+        os.environ.pop("PYTEST_CURRENT_TEST", None)  # of whoever tests this
+        os.environ["COVERAGE_PROCESS_START"] = str(config)
+        lines = coverage.Coverage(config_file=str(config))
+        recorder = Recorder(lines)
+        lines.start()
+        pytest.main([*OPTIONS, "--maxfail=1000000", *files], [recorder])
+        lines.stop()
+        lines.save()
+        seconds.write_text(json.dumps([recorder.seconds, recorder.counts]), encoding="utf-8")
+        return 0
+
+    forked(run, copy, HOUR)
+    every, counts = json.loads(seconds.read_text(encoding="utf-8"))
+    took = {name: each for name, each in every.items() if each <= LONG}
+    return Record(took, counts, _lines(copy, config, took))
+
+
+def _lines(copy: Path, config: Path, tests: dict[str, float]) -> dict[str, dict[int, set[str]]]:
+    """Read what all processes recorded."""
+    import coverage
+
+    reader = coverage.Coverage(config_file=str(config))
+    reader.combine([str(copy.parent)])
+    data, found = reader.get_data(), dict[str, dict[int, set[str]]]()
+    for file in data.measured_files():
+        by_line = data.contexts_by_lineno(file)
+        found[str(Path(file).relative_to(copy))] = {
+            line: {_test(context) for context in contexts} & tests.keys()
+            for line, contexts in by_line.items()
+        }
+    return found
+
+
+def _test(context: str) -> str:
+    """Its name; a process that it started knows at what of it pytest was."""
+    return re.sub(r" \((setup|call|teardown)\)$", "", context)

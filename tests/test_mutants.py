@@ -1,0 +1,104 @@
+"""Distrusts the faults put into the source: that they are made, found by tests, and taken out."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from conftest import RunPython
+
+from benchmarks import mutants
+from benchmarks.mutants import faults
+
+SOURCE = '''"""As others."""
+
+from functools import lru_cache
+
+COST = 3
+
+
+@lru_cache(maxsize=8, typed=True)
+def larger(a: int = 2, low: bool = False) -> bool:
+    """Nothing in é or in f-strings counts."""
+    told = f"{a + 1}"
+    return a > 2 and not low
+'''
+TINY = """
+def larger(a):
+    return a > 2
+
+
+def unseen(n):
+    return n + 1
+"""
+TESTS = """
+from parconv.problem.sums import larger, unseen
+
+def test_larger():
+    assert not larger(2) and larger(3) is True
+
+def test_unseen():
+    assert unseen(3)
+"""
+CHANGES = {
+    ("True", "False"), ("2", "3"), ("False", "True"), ("a > 2", "(a >= 2)"),
+    ("not low", "(low)"), ("a > 2 and not low", "(a > 2 or not low)"),
+    ("return a > 2 and not low", "return None"),
+}  # fmt: skip
+
+
+def package(root: Path, source: str) -> Path:
+    """A tree with one module and its tests."""
+    files = {
+        "parconv/__init__.py": "",
+        "parconv/codegen/kernel_cache/places.py": "source_hash = directory = lambda: 'parconv-0'\n",
+        "parconv/problem/sums.py": source,
+        "pyproject.toml": "[tool.pytest.ini_options]\nfilterwarnings = ['error']\n",
+        "tests/test_sums.py": TESTS,
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def test_faults_are_one_change_each_to_what_runs(tmp_path: Path) -> None:
+    """None in annotations, texts, measured constants and sizes of caches."""
+    found = faults.possible(package(tmp_path, SOURCE))
+    assert {(fault.old, fault.new) for fault in found} == CHANGES
+    for fault in found:
+        faulty = fault.put_into(SOURCE.encode()).decode()
+        ast.parse(faulty)
+        assert faulty != SOURCE
+        assert fault.old in SOURCE.splitlines()[fault.last - 1]
+
+
+def test_no_fault_lies_in_compiled_code() -> None:
+    files = {fault.path for fault in faults.possible(mutants.ROOT)}
+    assert "parconv/runtime/crew/__init__.py" in files
+    assert "parconv/runtime/crew/code.py" not in files
+
+
+def test_those_that_no_test_notices_are_told(tmp_path: Path, run_python: RunPython) -> None:
+    root = package(tmp_path, TINY)
+    before = {path: path.read_bytes() for path in root.rglob("*.py")}
+    source = """
+    import sys
+    from pathlib import Path
+    from benchmarks import mutants
+
+    found = mutants.measure(100, 1, Path(sys.argv[1]))
+    print(mutants.told(sorted(found)))
+    """
+    lines = run_python(source, root).stdout.splitlines()
+    assert lines[-3:] == [
+        "4 of 6 faults were noticed; these were not:",
+        "  parconv/problem/sums.py:7: n + 1 -> (n - 1)",
+        "  parconv/problem/sums.py:7: 1 -> 2",
+    ]
+    assert sum("tests/test_sums.py::test_larger" in line for line in lines) == 3
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_parconv_must_not_be_imported_before() -> None:
+    with pytest.raises(ValueError, match="parconv is imported"):
+        mutants.measure(1, 1)
