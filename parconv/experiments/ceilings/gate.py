@@ -22,7 +22,7 @@ def new_gate(threads: int) -> Gate:
     return np.array([0, threads])
 
 
-@jit.jit()
+@jit.jit(called=True)
 def meet(gate: Gate) -> None:
     """Return when all have come."""
     _add(gate, 0, 1)
