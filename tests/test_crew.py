@@ -209,7 +209,7 @@ def test_bands_in_any_order_where_nobody_helps(
     fresh: crew.Crew, order: str, alone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever fills several at once must not take them for neighbours."""
-    bands = list(split_rows(len(RIGHT), 40))
+    bands = list(split_rows(len(right_result()), 40))
     swapped = bands[20:] + bands[:20]
     shuffled = [bands[n] for n in np.random.default_rng(3).permutation(40)]
     given = {"reversed": bands[::-1], "halves swapped": swapped, "shuffled": shuffled}[order]
