@@ -9,7 +9,7 @@ import pytest
 from conftest import RunPython
 
 SCRIPT = """
-import ctypes, faulthandler, itertools, mmap, sys
+import ctypes, dataclasses, faulthandler, itertools, mmap, sys
 import numpy as np
 import parconv
 from parconv.codegen import machine
@@ -60,7 +60,7 @@ def check(shape, taps, dtype, ends, pitch, **options):
     packed = plan.prepare(g)
     values = arenas[2].array(packed.values.shape, packed.values.dtype, True)
     values[...] = packed.values
-    plan.run(source, packed._replace(values=values), out)
+    plan.run(source, dataclasses.replace(packed, values=values), out)
     label = (shape, taps, dtype, ends, pitch, options)
     assert out.tobytes() == right.tobytes(), label
 

@@ -470,7 +470,7 @@ def test_nan_and_infinity_spread_over_patches(
 # --- other machines, and memory ------------------------------------------------------------------
 
 GUARDED = """
-    import ctypes, faulthandler, itertools, mmap
+    import ctypes, dataclasses, faulthandler, itertools, mmap
     import numpy as np
     import parconv
 
@@ -516,7 +516,7 @@ GUARDED = """
                                                PAGE + ROOM - size)
                         values[...] = packed.values
                     source[...] = f
-                    plan.run(source, packed._replace(values=values), out)
+                    plan.run(source, dataclasses.replace(packed, values=values), out)
                     right = plan.run(f, packed, None)
                     assert np.ascontiguousarray(out).tobytes() == right.tobytes()
     print("survived")

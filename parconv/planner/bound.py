@@ -26,7 +26,8 @@ class Bound:
         try:
             run = self._idle.pop()  # at one stroke
         except IndexError:
-            run = self._make()
+            run = None
+        run = run or self._make()
         run()
         self._idle.append(run)
         return self.out

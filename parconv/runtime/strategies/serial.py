@@ -11,9 +11,10 @@ LOOK_NS = 20_000_000  # a call that takes no longer need not look at the signals
 def serial(work: Work, arrays: Arrays, bands: tuple[Band, ...] | None = None) -> None:
     """Bands in order, on the calling thread."""
     try:
-        kernel, scratch = own = work.spare.pop()  # at one stroke: other threads run the plan too
+        own = work.spare.pop()  # at one stroke: other threads run the plan too
     except IndexError:
-        kernel, scratch = own = alone(work)
+        own = None  # an interrupt of what makes it shall not show this error, too
+    kernel, scratch = own = own or alone(work)
     for start, stop in bands or work.bands:
         kernel(*arrays, scratch, start, stop)
     work.spare.append(own)
