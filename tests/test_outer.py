@@ -10,7 +10,7 @@ from oracle import assert_right, assert_same_bits, expect
 
 import parconv
 from parconv import filters
-from parconv.problem.outer import LARGEST, Outer
+from parconv.problem.outer import Outer
 from parconv.problem.traits import traits_of
 
 RNG = np.random.default_rng(3)
@@ -152,7 +152,7 @@ def test_errors(column: Any, row: Any, error: type[Exception], words: str) -> No
 
 def test_more_taps_than_a_method_may_build_are_refused() -> None:
     """Before anything is allocated, and with a way out."""
-    wide = Outer(np.ones(LARGEST // 4), np.ones(5))
+    wide = Outer(np.ones(4097), np.ones(4097))
     with pytest.raises(ValueError, match="method='passes'"):
         parconv.conv2d(F, wide, mode="same", method="direct")
     with pytest.raises(ValueError, match="gaussian_factors"):
