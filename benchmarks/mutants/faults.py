@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PACKAGES = ("problem", "planner", "runtime")
-COMPILED = ("atomic", "board", "code", "floats", "record")  # of runtime/crew
+COMPILED = ("atomic", "board", "code", "floats", "record", "sleep")  # of runtime/crew
 
 OTHERS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
