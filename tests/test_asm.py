@@ -256,8 +256,8 @@ def test_no_arm_processor_makes_the_tile_spill(cpu: str, monkeypatch: pytest.Mon
 def _arm_tile(triple: str, cpu: str = "") -> str:
     module, element, number = ir.Module(), ir.FloatType().as_pointer(), I64.as_pointer()
     module.triple = triple
-    kinds = [I64, I64, element, I64, I64, element, number, element, I64, I64, element]
-    kinds += [I64] * 3
+    kinds = [I64, I64, element, I64, I64, element, number, element, I64, I64]
+    kinds += [ir.IntType(8).as_pointer(), *[I64] * 4]
     define_once(module, "tile", kinds, rows._emit_rows).linkage = ""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()

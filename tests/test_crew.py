@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import Poisoned, RunPython
 from numba import types
+from numpy.testing import assert_array_equal
 from oracle import assert_same_bits
 
 import parconv
@@ -23,7 +24,8 @@ from parconv.codegen.machine import IS_ARM64
 from parconv.planner.plan import Plan
 from parconv.problem.bands import split_rows
 from parconv.runtime import budget, ceilings, crew, records
-from parconv.runtime.crew import board as b, code, floats
+from parconv.runtime.crew import BANDS, board as b, code, floats
+from parconv.runtime.crew.record import FIELDS, MAPS, PLANES, WORDS, arrays, write
 from parconv.runtime.strategies import STRATEGIES
 
 RNG = np.random.default_rng(7)
@@ -550,3 +552,22 @@ def test_a_worker_of_a_number_that_is_taken_leaves() -> None:
     board[b.FIRST_MEMBER + b.STATE] = b.UP
     jit.compiled(code.serve, (crew.WORDS, types.int64))(board, 0)
     assert board[b.AWAKE] == 0
+
+
+@pytest.mark.parametrize("axes", [PLANES, MAPS])
+def test_the_arguments_of_a_call_fill_their_own_words_alone(axes: int) -> None:
+    def put(f, taps, fill, out, layout, scratch, bands, board, at):  # type: ignore[no-untyped-def]
+        write(board, at, f, taps, fill, out, layout, scratch, bands)
+
+    signature = (*arrays(axes), BANDS, types.int64[::1], types.int64)
+    dispatcher = jit.jit(called=True)(put)
+    dispatcher.compile(signature)
+    image, line, rows = np.ones((1,) * axes, np.float32), np.ones(3), np.ones((2, 3))
+    bands, board, at = np.ones((1, 2), np.int64), np.full(3 * WORDS, 7), WORDS + 1
+    given = image, line, line, image, line, rows, bands
+    dispatcher.overloads[signature].entry_point(*given, board, at)
+    used = sum(FIELDS + 2 * array.ndim for array in given)
+    changed = np.flatnonzero(board != 7)
+    assert {int(n) for n in changed} <= set(range(at, at + used))
+    assert board[at + FIELDS - 1] == image.ctypes.data
+    assert_array_equal(board[at + used - 2 :][:2], bands.strides)

@@ -9,7 +9,9 @@ import pytest
 from numba import from_dtype, njit, types
 from numpy.testing import assert_array_equal
 
-from parconv.codegen.packing import aligned_after, fetch, rows_alike, runs, store, within
+from parconv.codegen.foreign import ELEMENT, as_sums, ends
+from parconv.codegen.jit import jit
+from parconv.codegen.packing import aligned_after, fetch, rows_alike, store, within
 from parconv.problem.borders import BOUNDARIES
 
 PAD = {"constant": "constant", "edge": "edge", "symmetric": "symmetric", "mirror": "reflect",
@@ -22,34 +24,51 @@ VIEWS = {
 }
 
 
-def _fetched(f, where, down, across, fill, scratch, target, inner, beside):  # type: ignore[no-untyped-def]
-    fetch(f, runs(f), where, down, across, fill, scratch, target, inner, beside)
+def _fetched(f, reads, where, down, across, fill, scratch, target, inner, beside):  # type: ignore[no-untyped-def]
+    fetch(as_sums(f, scratch), reads, where, down, across, fill, scratch, target, inner, beside)
+
+
+def _stored(scratch, source, out, writes, down, across):  # type: ignore[no-untyped-def]
+    store(scratch, source, as_sums(out, scratch), writes, (1,), down, across)
+
+
+def numbers(count: int) -> Any:
+    return types.UniTuple(types.int64, count)
 
 
 @cache
-def fetched(kind: str, axes: int) -> Any:
-    """Compiled once for all views of a dtype."""
-    f = types.Array(from_dtype(np.dtype(kind)), axes, "A")
-    where, axis = types.UniTuple(types.int64, axes - 2), types.UniTuple(types.int64, 6)
-    target, yes = types.UniTuple(types.int64, 3), types.boolean
-    numbers = types.float32[::1]
-    return njit((f, where, axis, axis, numbers, numbers, target, yes, yes))(_fetched)
+def fetcher(axes: int) -> Any:
+    """One for images of every type, as kernels have it."""
+    f, sums, yes = types.Array(ELEMENT, axes, "A"), types.float32[::1], types.boolean
+    axis = numbers(6)
+    signature = (
+        f, types.int64, numbers(axes - 2), axis, axis, sums, sums, numbers(3), yes, yes,
+    )  # fmt: skip
+    return entry(_fetched, signature)
 
 
-@njit
-def stored(scratch, at, second, out, where, x, count):  # type: ignore[no-untyped-def]
-    store(scratch, at, second, out, runs(out), where, x, count)
+def fetched(f: Any, *rest: Any) -> None:
+    reads, _ = ends(f.dtype, np.dtype("float32"), np.dtype("float32"))
+    fetcher(f.ndim)(f, reads, *rest)
 
 
 @cache
-def stores(compute: str, result: str) -> Any:
-    """The same, compiled once for results in any memory."""
-    sums = from_dtype(np.dtype(compute))[::1]
-    out = types.Array(from_dtype(np.dtype(result)), 3, "A")
-    where = types.UniTuple(types.int64, 2)
-    return njit((sums, types.int64, types.int64, out, where, types.int64, types.int64))(
-        stored.py_func
-    )
+def storer(compute: str) -> Any:
+    """The same of results."""
+    sums, out = from_dtype(np.dtype(compute))[::1], types.Array(ELEMENT, 3, "A")
+    return entry(_stored, (sums, numbers(3), out, types.int64, numbers(3), numbers(3)))
+
+
+def stored(sums: Any, source: tuple[int, int, int], out: Any, down: Any, across: Any) -> None:
+    _, writes = ends(sums.dtype, sums.dtype, out.dtype)
+    storer(sums.dtype.name)(sums, source, out, writes, down, across)
+
+
+def entry(function: Any, signature: tuple[Any, ...]) -> Any:
+    """Called without a look at types, as kernels are."""
+    dispatcher = jit(called=True)(function)
+    dispatcher.compile(signature)
+    return dispatcher.overloads[signature].entry_point
 
 
 @njit
@@ -103,7 +122,7 @@ def test_blocks_are_those_of_the_padded_image(dtype: str, view: str) -> None:
         step, part = columns + 3, rows * (columns + 3) if dtype == "complex64" else 0
         scratch = np.full(7 + 2 * rows * step, -1, np.float32)
         fill = np.array([5, 6], np.float32)
-        fetched(dtype, 3)(f, (1,), down, across, fill, scratch, (7, step, part), True, True)
+        fetched(f, (1,), down, across, fill, scratch, (7, step, part), True, True)
         want = expected(image[1], down, across, 5 + 6j if part else 5)
         got = scratch[7 : 7 + rows * step].reshape(rows, step)
         assert_array_equal(got[:, :columns], want.real, str((number, down, across)))
@@ -122,7 +141,7 @@ def test_parts_of_a_block_that_lie_there_already_are_left() -> None:
         for beside in (True, False):
             scratch = np.full(40, -1, np.float32)
             fill = np.array([9], np.float32)
-            fetched("float32", 4)(f, (0, 0), down, across, fill, scratch, (0, 8, 0), inner, beside)
+            fetched(f, (0, 0), down, across, fill, scratch, (0, 8, 0), inner, beside)
             got = scratch.reshape(5, 8)
             assert (got[[0, 4]] == 9).all()
             assert_array_equal(got[1:4, 2:6], f[0, 0] if inner else -np.ones((3, 4)))
@@ -145,12 +164,14 @@ def test_the_indices_within_an_image() -> None:
 def test_sums_are_stored_rounded_or_with_their_imaginary_parts(view: Any) -> None:
     sums = np.linspace(-3, 260, 40).astype(np.float32)
     out = np.full((2, 3, 30), 7, np.uint8, order=view)
-    stored(sums, 2, 0, out, (1, 2), 4, 20)
+    stored(sums, (2, 0, 0), out, (2, 1, 1), (4, 1, 20))
     assert_array_equal(out[1, 2, 4:24], np.clip(np.rint(sums[2:22]), 0, 255))
     assert (out == 7).sum() == out.size - 20
     both = np.zeros((2, 3, 30), np.complex64, order=view)
-    stored(sums, 0, 20, both, (0, 1), 5, 20)
-    assert_array_equal(both[0, 1, 5:25], sums[:20] + np.complex64(1j) * sums[20:])
+    stored(sums, (0, 0, 20), both, (0, 1, 1), (5, 1, 20))
+    assert_array_equal(both[1, 0, 5:25], sums[:20] + np.complex64(1j) * sums[20:])
+    stored(sums, (1, 6, 0), both, (0, 2, 2), (1, 3, 5))
+    assert_array_equal(both[1, ::2, 1:16:3], [sums[1:6], sums[7:12]])
 
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
@@ -176,7 +197,7 @@ def test_sums_as_integers_round_half_to_even_and_saturate(compute: str, result: 
     right = oracle.saturated(sums.astype(object if compute == "int64" else float), result)
     for step in (1, 2):
         out = np.full((2, 3, step * (len(sums) + 9)), 7, result)
-        stores(compute, result)(sums, 0, 0, out[..., ::step], (1, 2), 4, len(sums))
+        stored(sums, (0, 0, 0), out[..., ::step], (2, 1, 1), (4, 1, len(sums)))
         oracle.assert_same_bits(out[1, 2, ::step][4 : 4 + len(sums)].copy(), right, f"{step}")
         assert (out == 7).sum() == out.size - (right != 7).sum()
 

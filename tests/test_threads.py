@@ -63,6 +63,7 @@ def plan_with_kernel(
         obstacle=None if strategy == "prange" else "it is written in Python",
         serial=wrap(real.serial),
         parallel=wrap(real.parallel),
+        told=real.told,
     )
     monkeypatch.setattr(direct, "kernels", lambda *_: fake)
     plan = parconv.plan2d(F, G, strategy=strategy, method="direct")

@@ -35,22 +35,21 @@ def _kind(value: Value) -> Any:
     return {"float": types.float32, "double": types.float64}.get(str(value.type), types.int64)
 
 
-@emitted(lambda f, index, part, scratch: scratch.dtype)
-def read(builder: Any, f: Items, index: Sequence[Value], part: Value, scratch: Items) -> Value:
-    """One pixel in the type computed in: its real (part 0) or imaginary (part 1) part."""
-    kind = f.dtype
-    value = f.context.unpack_value(builder, kind, f.item(index))
-    if isinstance(kind, types.Complex):
-        imaginary = builder.icmp_signed("!=", part, part.type(0))
-        parts = (builder.extract_value(value, n) for n in (1, 0))
-        kind, value = kind.underlying_float, builder.select(imaginary, *parts)
-    return f.context.cast(builder, value, kind, scratch.dtype)
+@emitted(lambda f, index, scratch: scratch.dtype)
+def read(_: Any, f: Items, index: Sequence[Value], scratch: Items) -> Value:
+    """One real pixel in the type computed in."""
+    value = f.context.unpack_value(f.builder, f.dtype, f.item(index))
+    return f.context.cast(f.builder, value, f.dtype, scratch.dtype)
 
 
 @emitted()
-def write(builder: Any, out: Items, index: Sequence[Value], real: Value, imaginary: Value) -> None:
-    """Store one result: integers round half to even and saturate, NaN becomes 0."""
-    context, kind = out.context, out.dtype
+def write(builder: Any, out: Items, index: Sequence[Value], value: Value) -> None:
+    """Store one real result: integers round half to even and saturate, NaN becomes 0."""
+    put(out.context, builder, out.dtype, out.item(index), value, None)
+
+
+def put(context: Any, builder: Any, kind: Any, place: Value, real: Value, imaginary: Value) -> None:
+    """The same of any type, at a pointer to it."""
     if isinstance(kind, types.Complex):
         parts = context.make_complex(builder, kind)
         parts.real, parts.imag = (
@@ -62,7 +61,7 @@ def write(builder: Any, out: Items, index: Sequence[Value], real: Value, imagina
         value = context.cast(builder, real, _kind(real), kind)
     else:
         value = _saturated(builder, real, _kind(real), kind)
-    context.pack_value(builder, kind, value, out.item(index))
+    context.pack_value(builder, kind, value, place)
 
 
 def _saturated(builder: Any, value: Value, kind: Any, result: Any) -> Value:

@@ -21,7 +21,7 @@ PREFIX = "parconv"  # of all names
 
 
 class Items:
-    """The elements of an array argument."""
+    """The elements of an array argument, or of those from a pointer on."""
 
     def __init__(self, context: Any, builder: Any, kind: Any, value: Value) -> None:
         self.context, self.builder, self.kind, self.value = context, builder, kind, value
@@ -46,16 +46,25 @@ class Items:
         """Data, shape and strides, as Numba has them."""
         return self.context.make_array(self.kind)(self.context, self.builder, self.value)
 
+    def each(self, name: str) -> list[Value]:
+        """Of all axes: ``"shape"`` or ``"strides"``, which are bytes."""
+        return list(cgutils.unpack_tuple(self.builder, getattr(self.fields, name)))
+
     def at(self, place: Value = 0, element: Any = None) -> Value:
         """Pointer to element ``place``, counted along the last axis.
 
         ``element``: of that LLVM type, in an array of whatever it is.
         """
         place = ir.Constant(ir.IntType(64), place) if isinstance(place, int) else place
-        start = self.fields.data
+        start = self.value if isinstance(self.kind, types.CPointer) else self.fields.data
         if element is not None:
             start = self.builder.bitcast(start, element.as_pointer())
         return self.builder.gep(start, [place])
+
+    def byte_at(self, place: Value) -> Value:
+        """Pointer to bytes at that element, of whatever size they are."""
+        start = self.builder.bitcast(self.fields.data, ir.IntType(8).as_pointer())
+        return self.builder.gep(start, [self.builder.mul(place, self.fields.itemsize)])
 
     def item(self, indices: Sequence[Value]) -> Value:
         """Pointer to the element of those indices, in any layout."""
@@ -65,8 +74,9 @@ class Items:
 def emitted(returns: Any = types.void, known: Sequence[str] = ()) -> Callable[..., Any]:
     """A function ``body(builder, *arguments)`` as one that compiled code calls.
 
-    The body gets arrays as `Items`, integers as IR values of 64 bits, tuples of them as lists, and
-    all else as Numba has it.  The arguments ``known`` must be literals, and come as their values.
+    The body gets arrays and pointers as `Items`, integers as IR values of 64 bits, tuples of them
+    as lists, and all else as Numba has it.  The arguments ``known`` must be literals, and come as
+    their values.
     It returns its result, of type ``returns`` or what that makes of the arguments' types, or None.
     """
 
@@ -102,7 +112,7 @@ def _accepted(kind: Any) -> Any:
 
 
 def _argument(context: Any, builder: Any, kind: Any, value: Value) -> Any:
-    if isinstance(kind, types.Array):
+    if isinstance(kind, (types.Array, types.CPointer)):
         return Items(context, builder, kind, value)
     if isinstance(kind, types.BaseTuple):
         return cgutils.unpack_tuple(builder, value)
@@ -114,6 +124,13 @@ def instruction(builder: Any, name: str, result: Any, *arguments: Value) -> Valu
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
     function = cgutils.get_or_insert_function(builder.module, kind, name)
     return builder.call(function, arguments)
+
+
+def call_at(context: Any, builder: Any, kinds: Any, address: Value, *values: Value) -> None:
+    """Call the compiled function at an address, of arguments of those types."""
+    function = context.call_conv.get_function_type(types.void, kinds).as_pointer()
+    callee = builder.inttoptr(address, function)
+    context.call_conv.call_function(builder, callee, types.void, kinds, values)
 
 
 def call_once(

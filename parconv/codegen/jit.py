@@ -68,14 +68,15 @@ def _compile(key: tuple[Any, ...], options: dict[str, Any]) -> Any:
     return _made[key]
 
 
-def entry(function: Callable[..., Any], signature: tuple[Any, ...]) -> Any:
+def entry(function: Callable[..., Any], signature: tuple[Any, ...], **options: Any) -> Any:
     """What `compiled` makes, called without a look at the types of its arguments.
 
     That look takes longer than a small image: 1.9 microseconds for a kernel on 28 x 28 pixels, of
     which 0.9 are left (Zen 3 VM, 2026-11).  Arrays must have the signature's dtype, native and
-    aligned, and its number and order of axes: only axes and the size of elements are checked.
+    aligned, and its number and order of axes: only axes and the size of elements are checked, of
+    those of `foreign.ELEMENT` axes alone.
     """
-    return compiled(function, signature).overloads[signature].entry_point
+    return compiled(function, signature, **options).overloads[signature].entry_point
 
 
 def address(dispatcher: Any, signature: tuple[Any, ...]) -> int:

@@ -15,6 +15,11 @@ from ..problem.dtypes import Array
 from ..problem.problem import Problem
 from . import machine
 
+# What reads an image and what writes an output of another type than the sums': addresses, known
+# when a kernel is called; `foreign` tells.
+ENDS = "reads", "writes"
+OWN = 0
+
 
 class Layout(ModuleType):
     """The names of the numbers in such an array, and of tables behind them.
@@ -108,4 +113,5 @@ def geometry(problem: Problem) -> dict[str, int]:
         for names, pair in axes.items()
         for name, number in zip(names, pair, strict=True)
     }
-    return {**numbers, "large": problem.bytes > 2 * machine.STREAM_BYTES}
+    large = problem.bytes > 2 * machine.STREAM_BYTES
+    return {**numbers, **dict.fromkeys(ENDS, OWN), "large": large}

@@ -10,25 +10,15 @@ channel.
 from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
 from . import jit
 from .borders import source_column, source_index
-from .elements import write
 from .emitted import Items, Value, emitted
-from .runs import (
-    convert_run,
-    convert_vectors,
-    has_complex_runs,
-    has_runs,
-    join_runs,
-    split_run,
-)
+from .foreign import convert
+from .rows import BYTE, Parts, Rows, read_one, read_rows, write_rows
 from .simd import I64
-
-BYTE = ir.IntType(8).as_pointer()
 
 # What is short is emitted or inlined: compiled as functions of their own, these cost a kernel 1.5 s
 # of 6 (Zen 3 VM, 2026-11).
@@ -41,21 +31,6 @@ def _bytes_to(array: Items, index: Sequence[Value]) -> Value:
     for stride, place in zip(strides, index, strict=True):
         total = builder.add(total, builder.mul(stride, place))
     return total
-
-
-@emitted(types.int64)
-def element(builder: Any, array: Items, index: Sequence[Value]) -> Value:
-    """How many elements from the first that of an index lies, in an array of `runs`.
-
-    Without a division: the size of an element is a constant here.
-    """
-    return builder.sdiv(_bytes_to(array, index), I64(array.itemsize), flags=("exact",))
-
-
-@jit.jit(inline="always")
-def runs(array):
-    """Whether rows are runs of elements, real or complex."""
-    return has_runs(array) or has_complex_runs(array)
 
 
 @emitted(lambda axis: types.UniTuple(types.int64, 2))
@@ -83,75 +58,65 @@ def put(builder: Any, scratch: Items, at: Value, step: Value, count: Value, valu
 
 
 @emitted()
+def move(
+    builder: Any, scratch: Items, source: Value, target: Value, step: Value, count: Value
+) -> None:
+    """``count`` numbers to another place of scratch; they lie ``step`` apart here and there."""
+    begin, end = scratch.at(source), scratch.at(target)
+    with cgutils.for_range(builder, count, intp=I64) as loop:
+        away = builder.mul(loop.index, step)
+        builder.store(builder.load(builder.gep(begin, [away])), builder.gep(end, [away]))
+
+
+@emitted()
 def copy(
-    builder: Any, f: Items, flat: Value, where: Sequence[Value], rows: Sequence[Value],
+    builder: Any, f: Items, reads: Value, where: Sequence[Value], rows: Sequence[Value],
     columns: Sequence[Value], scratch: Items, target: Sequence[Value],
 ) -> None:  # fmt: skip
     """Convert pixels that lie in the image; rows and columns are (first, step, count).
 
-    ``flat``: whether to go by runs, which neighbouring real pixels allow.  ``target``: where in
-    scratch, elements from one row to the next, and from real to imaginary parts.
-
-    Runs go vector by vector even where nothing is converted: 4096 x 4096 float32 with separable
-    9 x 9 taps, one core: 7.1 ms with calls of memcpy, 6.4 so (Zen 5, 2026-11).
+    ``reads``: the address of what reads an image of another type, or `foreign.OWN`.  ``target``:
+    where in scratch, elements from one row to the next, and from real to imaginary parts.
     """
-    at, step, part_step = target
-    begin = _bytes_to(f, [*where, rows[0], columns[0]])
-    origin = builder.gep(builder.bitcast(f.fields.data, BYTE), [begin])
-    strides = cgutils.unpack_tuple(builder, f.fields.strides)[-2:]
-    down, right = (
-        builder.mul(stride, axis[1]) for stride, axis in zip(strides, (rows, columns), strict=True)
-    )
-    first, pixels = scratch.at(at), f.fields.data.type
-
-    def apart(row: Value, place: Value) -> None:
-        with cgutils.for_range(builder, columns[2], intp=I64) as loop:
-            pixel = builder.bitcast(builder.gep(row, [builder.mul(loop.index, right)]), pixels)
-            for part, value in reversed([*enumerate(_parts(f, pixel, scratch.dtype))]):
-                away = builder.add(loop.index, builder.mul(part_step, I64(part)))
-                builder.store(value, builder.gep(place, [away]))
-
-    with cgutils.for_range(builder, rows[2], intp=I64) as loop:
-        row = builder.gep(origin, [builder.mul(loop.index, down)])
-        place = builder.gep(first, [builder.mul(loop.index, step)])
-        if isinstance(f.dtype, types.Complex):
-            apart(row, place)
-        else:
-            with builder.if_else(flat) as (then, otherwise):
-                with then:
-                    run = builder.bitcast(row, pixels)
-                    convert_vectors(builder, (f.dtype, scratch.dtype), run, place, columns[2])
-                with otherwise:
-                    apart(row, place)
+    places = _places(f, where, rows, columns)
+    size, parts = (rows[2], columns[2]), Parts(scratch.at(target[0]), *target[1:])
+    convert(read_rows, f, reads, scratch, places, size, parts)
 
 
-def _parts(f: Items, pixel: Value, kind: Any) -> list[Value]:
-    """A pixel converted; of a complex one the real part and the imaginary one."""
-    value, context, builder = (
-        f.context.unpack_value(f.builder, f.dtype, pixel),
-        f.context,
-        f.builder,
-    )
-    if not isinstance(f.dtype, types.Complex):
-        return [context.cast(builder, value, f.dtype, kind)]
-    real = f.dtype.underlying_float
-    parts = (builder.extract_value(value, n) for n in range(2))
-    return [context.cast(builder, part, real, kind) for part in parts]
+@emitted()
+def copy_one(
+    builder: Any, f: Items, reads: Value, index: Sequence[Value], scratch: Items, at: Value
+) -> None:
+    """A single pixel."""
+    *where, row, column = index
+    one, none = I64(1), I64(0)
+    places, parts = _places(f, where, (row, one, one), (column, one, one)), (none, none)
+    convert(read_one, f, reads, scratch, places, (one, one), Parts(scratch.at(at), *parts))
+
+
+def _places(
+    array: Items, where: Sequence[Value], rows: Sequence[Value], columns: Sequence[Value]
+) -> Rows:
+    """Of those rows and columns of an image or a result."""
+    builder = array.builder
+    begin = _bytes_to(array, [*where, rows[0], columns[0]])
+    start = builder.gep(builder.bitcast(array.fields.data, BYTE), [begin])
+    down, right = cgutils.unpack_tuple(builder, array.fields.strides)[-2:]
+    return Rows(start, builder.mul(down, rows[1]), builder.mul(right, columns[1]))
 
 
 @jit.jit()
-def fetch(f, flat, where, down, across, fill, scratch, target, inner, beside):
+def fetch(f, reads, where, down, across, fill, scratch, target, inner, beside):
     """Everything of a block, border applied; `copy` has the arguments.
 
-    ``flat`` as `runs` has it.  ``fill``: the constant, and its imaginary part.  ``inner``,
-    ``beside``: whether to write what lies in the image, and what lies left and right of it; other
-    rows are always written.
+    ``fill``: the constant, and its imaginary part.  ``inner``, ``beside``: whether to write what
+    lies in the image, and what lies left and right of it; other rows are always written.
     """
     (top, step_y, rows, height, _, border_y) = down
     (left, step_x, columns, width, channels, border_x) = across
     (at, step, part_step), parts = target, 2 if target[2] else 1
     (above, below), (begin, end) = within(down), within(across)
-    x = left + begin * step_x
+    inside = left + begin * step_x, step_x, end - begin
     # the rows in the image go together, the others one by one
     for group in range(1 + rows - (below - above)):
         y, row, count = above, top + above * step_y, below - above
@@ -163,24 +128,23 @@ def fetch(f, flat, where, down, across, fill, scratch, target, inner, beside):
             for part in range(parts):
                 put(scratch, start + part * part_step, 1, columns, fill[part])
             continue
-        if flat and step_x == 1 and part_step and (inner or group > 0):
-            for n in range(count):
-                place = start + n * step + begin
-                pixel = row + n * step_y, x
-                source = element(f, where + pixel)
-                split_run(f, source, scratch, place, place + part_step, end - begin)
-        elif inner or group > 0:
+        if inner or group > 0:
             place = start + begin, step, part_step
-            inside = x, step_x, end - begin
-            copy(f, flat and step_x == 1, where, (row, step_y, count), inside, scratch, place)
-        # column by column: one look at the border's rule serves a whole column
+            copy(f, reads, where, (row, step_y, count), inside, scratch, place)
+        # column by column: one look at the border's rule serves a whole column, most of which are
+        # there already
         for n in range(columns - (end - begin) if beside or group > 0 else 0):
             column = n if n < begin else n + end - begin
             pixel = source_column(left + column * step_x, width, channels, border_x)
-            place = start + column
+            place, known = start + column, pixel - left
+            if (inner or group > 0) and step_x == 1 and begin <= known < end:
+                for part in range(parts):
+                    away = start + part * part_step
+                    move(scratch, away + known, away + column, step, count)
+                continue
             if pixel >= 0:
                 copy(
-                    f, False, where, (row, step_y, count), (pixel, 1, 1), scratch,
+                    f, reads, where, (row, step_y, count), (pixel, 1, 1), scratch,
                     (place, step, part_step),
                 )  # fmt: skip
                 continue
@@ -188,37 +152,32 @@ def fetch(f, flat, where, down, across, fill, scratch, target, inner, beside):
                 put(scratch, place + part * part_step, step, count, fill[part])
 
 
-@jit.jit(inline="always")
-def store(scratch, at, second, out, flat, where, x, count):
-    """Convert ``count`` sums to pixels of the row ``where`` from column ``x`` on.
+@emitted()
+def store(
+    builder: Any, scratch: Items, source: Sequence[Value], out: Items, writes: Value,
+    where: Sequence[Value], rows: Sequence[Value], columns: Sequence[Value],
+) -> None:  # fmt: skip
+    """Convert sums to results in those rows and columns, (first, step, count) each.
 
-    Their imaginary parts lie ``second`` elements on; 0: there are none.  ``flat``: whether rows are
-    runs of elements, which are complex where the sums have imaginary parts, and only there.
+    ``source`` = where they begin, elements from one row to the next, and to imaginary parts; 0:
+    there are none.  ``writes``: the address of what writes an output of another type, or
+    `foreign.OWN`.
     """
-    first = (x,)
-    if flat and second == 0:
-        convert_run(scratch, at, out, element(out, where + first), count)
-    elif flat:
-        join_runs(scratch, at, at + second, out, element(out, where + first), count)
-    else:
-        for n in range(count):
-            imaginary = scratch[at + second + n] if second else scratch.dtype.type(0)
-            column = (x + n,)
-            write(out, where + column, scratch[at + n], imaginary)
+    places = _places(out, where, rows, columns)
+    size, parts = (rows[2], columns[2]), Parts(scratch.at(source[0]), *source[1:])
+    convert(write_rows, out, writes, scratch, places, size, parts)
 
 
-@jit.jit()
-def store_rows(scratch, source, out, plane, down, across):
-    """The same of rows of sums of a plane.
-
-    ``source`` = where they begin, elements from one to the next, and to imaginary parts.  ``down``
-    = the plane's first row, rows from one to the next, and how many; ``across`` = its first column,
-    and how many.
-    """
-    (at, step, second), (y, apart, rows), (x, count) = source, down, across
-    flat = has_complex_runs(out) if second else has_runs(out)
-    for n in range(rows):
-        store(scratch, at + n * step, second, out, flat, (plane, y + n * apart), x, count)
+@emitted()
+def store_planes(
+    builder: Any, scratch: Items, source: Sequence[Value], out: Items, writes: Value,
+    index: Sequence[Value], size: Sequence[Value],
+) -> None:  # fmt: skip
+    """The same of ``size`` = (planes, columns): in maps, from ``index`` on, a run of each plane."""
+    _, plane, _, column = out.each("strides")
+    start = builder.gep(builder.bitcast(out.fields.data, BYTE), [_bytes_to(out, index)])
+    parts = Parts(scratch.at(source[0]), *source[1:])
+    convert(write_rows, out, writes, scratch, Rows(start, plane, column), tuple(size), parts)
 
 
 @jit.jit(inline="always")

@@ -1,4 +1,4 @@
-"""Runs of neighbouring elements at the edge of a kernel: recognised, converted, split and joined.
+"""Runs of neighbouring elements at the edge of a kernel: recognised and converted.
 
 `elements` has single elements and the rules of conversion.
 """
@@ -39,70 +39,6 @@ def lies_flat(_: Any, array: Items, scratch: Items) -> Value:
 def has_runs(_: Any, array: Items) -> Value:
     """Whether rows of ``array`` are runs of real elements of any type, for `convert_run`."""
     return I1(0) if _complex(array) else _flat(array)
-
-
-@emitted(types.boolean)
-def has_complex_runs(_: Any, array: Items) -> Value:
-    """Whether rows of ``array`` are runs of complex elements, for `split_run` and `join_runs`."""
-    return _flat(array) if _complex(array) else I1(0)
-
-
-@emitted()
-def split_run(
-    builder: Any, source: Items, source_at: Value, target: Items, real: Value, imaginary: Value,
-    count: Value,
-) -> None:  # fmt: skip
-    """The real and the imaginary parts of ``count`` neighbouring complex elements.
-
-    1024 x 1024 complex64 at 7x7, one core: 8.0 ms with parts read and written one by one, 2.7 by
-    this and `join_runs` (Zen 5, 2026-11).  Emits nothing for real elements (never reached).
-    """
-    if not _complex(source):
-        return
-    kinds = source.dtype.underlying_float, target.dtype
-    start, ends = _parts(source, source_at), [target.at(place) for place in (real, imaginary)]
-    code = Code(builder, start.type.pointee)
-
-    def one(at: Value, width: int) -> None:
-        value = code.load(code.at(start, builder.mul(at, I64(2))), 2 * width)
-        for part, end in enumerate(ends):
-            found = code.shuffle(value, value, range(part, 2 * width, 2))
-            code.store(converted(builder, found, *kinds), code.at(end, at))
-
-    vectors_then_elements(builder, count, machine.lanes(kinds[1].bitwidth // 8), one)
-
-
-@emitted()
-def join_runs(
-    builder: Any,
-    scratch: Items,
-    real: Value,
-    imaginary: Value,
-    out: Items,
-    at: Value,
-    count: Value,
-) -> None:
-    """Store ``count`` complex elements, given their real and imaginary parts."""
-    if not _complex(out):
-        return
-    kinds = scratch.dtype, out.dtype.underlying_float
-    starts, end = [scratch.at(place) for place in (real, imaginary)], _parts(out, at)
-    code = Code(builder, scratch.element)
-
-    def one(at: Value, width: int) -> None:
-        parts = [code.load(code.at(start, at), width) for start in starts]
-        parts = [converted(builder, value, *kinds) for value in parts]
-        lanes = [lane + part * width for lane in range(width) for part in range(2)]
-        pairs = code.shuffle(parts[0], parts[1], lanes)
-        code.store(pairs, code.at(end, builder.mul(at, I64(2))))
-
-    vectors_then_elements(builder, count, machine.lanes(kinds[0].bitwidth // 8), one)
-
-
-def _parts(array: Items, at: Value) -> Value:
-    """Pointer to the real part of element ``at``."""
-    kind = array.context.get_data_type(array.dtype.underlying_float)
-    return array.builder.bitcast(array.at(at), kind.as_pointer())
 
 
 def vectors_then_elements(builder: Any, count: Value, lanes: int, body: Any) -> None:

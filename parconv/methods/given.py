@@ -10,30 +10,20 @@ from typing import Any
 from numba import types
 from numba.core import cgutils
 from numba.np.arrayobj import populate_array
-from numba.np.numpy_support import as_dtype
 
 from ..codegen.emitted import Items, Value, emitted
+from ..codegen.foreign import ELEMENT
 from ..codegen.simd import I64
 from ..runtime.crew.record import call
 
-ALIGNED = 8  # bytes: no element asks for more
+ALIGNED = 8
 SIZES = types.Array(types.int64, 1, "C", readonly=True)
 
 
-def signature(arrays: tuple[Any, ...], axes: int) -> tuple[Any, ...]:
-    """Argument types of `run`, for a kernel of those types of arrays and a caller's ``axes``.
-
-    Types stand for all of their size, so few versions serve the kernels of all methods.
-    """
-    f, taps, fill, out, layout, scratch = (
-        each.copy(dtype=_of_size(as_dtype(each.dtype).itemsize)) for each in arrays
-    )
-    f, out = f.copy(ndim=axes), out.copy(ndim=axes)
-    return types.int64, f, taps, fill, out, layout, scratch, types.int64, types.int64, SIZES
-
-
-def _of_size(size: int) -> Any:
-    return getattr(types, f"int{8 * size}") if size <= ALIGNED else types.complex128
+def signature(axes: int) -> tuple[Any, ...]:
+    """Argument types of `planes` and `maps`, for arrays of ``axes`` axes."""
+    image, line = (types.Array(ELEMENT, count, "A") for count in (axes, 1))
+    return types.int64, image, line, line, image, line, line, types.int64, types.int64, SIZES
 
 
 def planes(kernel, f, taps, fill, out, layout, scratch, start, stop, sizes):
@@ -94,13 +84,15 @@ def _are(builder: Any, lengths: list[Value], sizes: Items) -> Value:
 
 def _is_aligned(builder: Any, array: Items) -> Value:
     places = reduce(builder.or_, [_address(array), *_steps(array)])
-    rest = builder.and_(places, I64(min(array.itemsize, ALIGNED) - 1))
+    size = array.fields.itemsize  # no element asks for more than `ALIGNED` bytes
+    size = builder.select(builder.icmp_signed("<", size, I64(ALIGNED)), size, I64(ALIGNED))
+    rest = builder.and_(places, builder.sub(size, I64(1)))
     return builder.icmp_signed("==", rest, I64(0))
 
 
 def _is_whole(builder: Any, array: Items) -> Value:
     """Row after row, without gaps."""
-    expected, same = I64(array.itemsize), []
+    expected, same = array.fields.itemsize, []
     for length, step in zip(reversed(_lengths(array)), reversed(_steps(array)), strict=True):
         same.append(builder.icmp_signed("==", step, expected))
         expected = builder.mul(expected, length)
@@ -115,7 +107,7 @@ def _ends(builder: Any, array: Items) -> tuple[Value, Value]:
         back = builder.icmp_signed("<", reach, I64(0))
         low = builder.add(low, builder.select(back, reach, I64(0)))
         high = builder.add(high, builder.select(back, I64(0), reach))
-    return low, builder.add(high, I64(array.itemsize))
+    return low, builder.add(high, array.fields.itemsize)
 
 
 @emitted(lambda array, axes: array.copy(ndim=axes.literal_value), known=["axes"])
@@ -126,5 +118,5 @@ def _of_axes(builder: Any, array: Items, axes: int) -> Value:
     found = array.context.make_array(kind)(array.context, builder)
     shape = [I64(1)] * missing + _lengths(array)
     steps = [I64(0)] * missing + _steps(array)
-    populate_array(found, array.fields.data, shape, steps, I64(array.itemsize), None)
+    populate_array(found, array.fields.data, shape, steps, array.fields.itemsize, None)
     return found._getvalue()

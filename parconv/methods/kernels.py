@@ -5,6 +5,7 @@ for a bank), 1-D arrays and two integers, which fills rows (units for a bank) ``
 ``out`` and never mentions threads.
 """
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,14 +14,23 @@ from typing import Any
 import numba
 from numba import types
 
-from ..codegen import jit
+from ..codegen import foreign, jit
 from ..problem.dtypes import Array, DType, real
 from ..problem.filter import Filter
 from ..problem.lazily import lazily
 from ..runtime import crew
+from ..runtime.crew import BANDS
 from ..runtime.crew.atomic import add
 from ..runtime.crew.floats import mode, set_mode
-from ..runtime.crew.record import PLANES, call
+from ..runtime.crew.record import (
+    ARGUMENTS,
+    MAPS,
+    PLANES,
+    arrays,
+    run_maps,
+    run_planes,
+    write,
+)
 from . import given
 
 
@@ -46,6 +56,7 @@ class Kernels:
 
     kernel: Callable[..., None]
     signature: tuple[Any, ...]
+    ends: Callable[[], foreign.Ends] = foreign.no_ends
     obstacle: None = None  # why Numba's threads cannot run it: they can
 
     @property
@@ -64,53 +75,73 @@ class Kernels:
     @lazily
     def parallel(self) -> Any:
         """The same over a table of bands, on Numba's threads."""
-        arrays, scratch = self.signature[:5], self.signature[5].dtype[:, ::1]
-        bands = types.Array(types.int64, 2, "C", readonly=True)
         numbers = types.int64, types.int64, types.int64[::1]
-        found = (types.int64, *arrays, scratch, bands, *numbers)
-        return partial(jit.compiled(_over_bands, found, parallel=True), self.address)
+        found = (types.int64, *arrays(self.axes), BANDS, *numbers)
+        return partial(jit.entry(_over_bands, found, parallel=True), self.address)
 
     @lazily
     def led(self) -> Any:
         """The same over a table of bands, by the calling thread and those of the crew."""
-        arrays, scratch = self.signature[:5], self.signature[5].dtype[:, ::1]
-        return partial(crew.leader(arrays, scratch), self.address)
+        return partial(crew.leader(self.axes), self.address)
 
     def look(self, axes: int) -> Any:
         """``look(f, taps, fill, out, layout, scratch, start, stop, sizes)``: True if it filled.
 
         Of arrays of ``axes`` axes as a caller gives them, whose dtypes are right: see `given`.
         """
-        arrays = self.signature[:6]
-        function = given.planes if arrays[0].ndim == PLANES else given.maps
-        return partial(jit.entry(function, given.signature(arrays, axes)), self.address)
+        function = given.planes if self.axes == PLANES else given.maps
+        return partial(jit.entry(function, given.signature(axes)), self.address)
+
+    @property
+    def axes(self) -> int:
+        """Of image and output, `PLANES` or `MAPS`."""
+        return int(self.signature[0].ndim)
 
     @property
     def address(self) -> int:
         """Of the compiled kernel, for compiled code that calls it."""
         return jit.address(self.compiled, self.signature)
 
+    def told(self, layout: Array) -> Array:
+        """A layout of the method's that also says what reads the image and writes the output."""
+        return foreign.told(layout, self.ends())
+
 
 def kernels_of(
-    kernel: Callable[..., None], axes: int = PLANES
+    kernel: Callable[..., None],
+    ends: Callable[..., foreign.Ends] | None = None,
+    stores: Callable[[DType, DType], int] = operator.eq,
+    axes: int = PLANES,
 ) -> Callable[[DType, DType, DType], Kernels]:
-    """A method's ``kernels``: its kernel for dtypes as compiled code sees them, each made once."""
+    """A method's ``kernels``: its kernel for dtypes as compiled code sees them, each made once.
+
+    ``ends``: what `foreign` offers for a kernel that takes images of all types, and outputs of
+    those that it does not store itself: ``stores(element, result)`` tells.
+    """
 
     @cache
     def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-        return Kernels(kernel, signature(image, real(compute), result, axes))
+        element = real(compute)
+        if ends is None:
+            return Kernels(kernel, signature(image, element, result, axes))
+        known = result if stores(element, result) and result != element else None
+        asked = partial(ends, image, element, element if known else result)
+        return Kernels(kernel, signature(None, element, known, axes), asked)
 
     return kernels
 
 
-def signature(image: DType, element: DType, result: DType, axes: int = PLANES) -> tuple[Any, ...]:
+def signature(
+    image: DType | None, element: DType, result: DType | None, axes: int = PLANES
+) -> tuple[Any, ...]:
     """Argument types of a kernel: any layout of image and output, taps and scratch of ``element``.
 
-    ``axes``: of image and output, `PLANES` or `MAPS`.
+    ``axes``: of image and output, `PLANES` or `MAPS`.  Their types are any where they are None.
 
     One specialisation for each set of dtypes serves every problem.
     """
-    f, kind, out = (numba.from_dtype(dtype) for dtype in (image, element, result))
+    f, out = (numba.from_dtype(dtype) if dtype else foreign.ELEMENT for dtype in (image, result))
+    kind = numba.from_dtype(element)
     constant = types.Array(kind, 1, "C", readonly=True)
     return (
         types.Array(f, axes, "A", readonly=True),
@@ -124,22 +155,25 @@ def signature(image: DType, element: DType, result: DType, axes: int = PLANES) -
     )
 
 
-def _over_bands(kernel, f, taps, fill, out, layout, scratch, bands, first, last, counter):
+def _over_bands(kernel, f, taps, fill, out, layout, scratch, bands, first, last, words):
     """Bands ``[first, last)``, each taken by the next free worker; a row of scratch a worker.
 
-    All compute in the caller's floating-point mode.
+    All compute in the caller's floating-point mode.  ``words``: a counter, and room for the
+    arguments, for Numba's threads get none but arrays whose elements have a name.
 
     The kernel comes as an address: compiled into this function, each would be compiled twice.
     First calls through prange (Zen 5, 2026-11): direct 5.0 s so, 3.1 as an address; fft 7.6, 3.7.
     """
-    asked = mode()
-    for worker in numba.prange(scratch.shape[0]):
+    write(words, ARGUMENTS, f, taps, fill, out, layout, scratch, bands)
+    asked, axes, workers = mode(), f.ndim, scratch.shape[0]
+    for worker in numba.prange(workers):
         own = mode()
         set_mode(asked)
-        band = first + add(counter, 0, 1)
+        band = first + add(words, 0, 1)
         while band < last:
-            call(
-                kernel, f, taps, fill, out, layout, scratch[worker], bands[band, 0], bands[band, 1]
-            )
-            band = first + add(counter, 0, 1)
+            if axes == MAPS:
+                run_maps(words, ARGUMENTS, kernel, worker, band)
+            else:
+                run_planes(words, ARGUMENTS, kernel, worker, band)
+            band = first + add(words, 0, 1)
         set_mode(own)

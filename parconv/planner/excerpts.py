@@ -89,8 +89,8 @@ def run_band(
     method, kind, image = methods_for(problem)[name], kernel_dtype(problem.dtype), given.whole()
     out = np.empty(maps.of_result(problem), kind)
     scratch = np.zeros(method.workspace(problem), taps.dtype)
-    compiled = method.kernels(image.dtype, problem.compute, kind).serial
-    arrays = image, taps, method.fill(problem), out, method.layout(problem)
+    kernels = method.kernels(image.dtype, problem.compute, kind)
+    arrays = image, taps, method.fill(problem), out, kernels.told(method.layout(problem))
     with like(mode):
-        compiled(*arrays, scratch, start, stop)
+        kernels.serial(*arrays, scratch, start, stop)
     return [(index, out[index].copy()) for index in method.regions(problem, start, stop)]

@@ -47,7 +47,8 @@ def shared(plan: "Plan") -> Shared:
         element=plan.sums,
         spare=spare(needed),
     )
-    return STRATEGIES[plan.strategy].run, work, method.fill(problem), method.layout(problem)
+    layout = plan.kernels.told(method.layout(problem))
+    return STRATEGIES[plan.strategy].run, work, method.fill(problem), layout
 
 
 def lift(plan: "Plan") -> tuple[None, ...] | None:

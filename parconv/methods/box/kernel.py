@@ -6,7 +6,7 @@
 from ...codegen import jit, machine
 from ...codegen.borders import source_index
 from ...codegen.elements import read
-from ...codegen.layout import Layout
+from ...codegen.layout import OWN, Layout
 from ...codegen.packing import aligned_after, store
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
@@ -47,7 +47,8 @@ def _deliver(out, taps, layout, scratch, base, source, plane, row):
         )  # fmt: skip
         if past >= 0:
             continue
-        store(scratch, sums + first, 0, out, flat, (plane, row), first, last - first)
+        windowed, across = (sums + first, 0, 0), (first, 1, last - first)
+        store(scratch, windowed, out, OWN, (plane,), (row, 1, 1), across)
 
 
 @jit.jit()
@@ -68,7 +69,7 @@ def _slide(f, fill, layout, scratch, sums, plane, entering, leaving):
             slide(f, start, start, scratch, sums, size, how)
         elif row != ABSENT:
             for column in range(size):
-                scratch[sums + column] += sign * read(f, (plane, row, column), 0, scratch)
+                scratch[sums + column] += sign * read(f, (plane, row, column), scratch)
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):

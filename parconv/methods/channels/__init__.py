@@ -194,4 +194,4 @@ def workspace(problem: Problem) -> int:
     return _sums_at(problem) + PIXELS * VECTORS * lanes_of(problem)
 
 
-kernels = kernels_of(k.kernel, MAPS)
+kernels = kernels_of(k.kernel, axes=MAPS)

@@ -152,4 +152,4 @@ def least_band(problem: Problem) -> int:
     return -(-4096 // max(1, problem.plane[0] * problem.plane[1]))
 
 
-kernels = kernels_of(k.kernel, MAPS)
+kernels = kernels_of(k.kernel, axes=MAPS)

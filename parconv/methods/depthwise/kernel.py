@@ -10,6 +10,7 @@ side by side take `last` instead.
 """
 
 from ...codegen import jit, machine
+from ...codegen.layout import OWN
 from ...codegen.packing import aligned_after, copy
 from ...codegen.runs import convert_run
 from ...codegen.simd import store_fence
@@ -56,12 +57,12 @@ def _element(array, b, c, y):
 @jit.jit()
 def _copy(f, layout, scratch, base, b, c, y, height):
     """The rows that results from ``y`` on need, as far as they exist, between zeros."""
-    flat, first = _flat(f), y * layout[L.stride] - layout[L.lead_y]
+    first = y * layout[L.stride] - layout[L.lead_y]
     stop = min(first + (height - 1) * layout[L.stride] + layout[L.size], layout[L.rows_in])
     begin, step = max(first, 0), layout[L.copy_row]
     target = base + layout[L.copy_at] + (begin - first) * step + layout[L.copy_lead]
     rows, columns = (begin, 1, max(stop - begin, 0)), (0, 1, layout[L.columns_in])
-    copy(f, flat, (b, c), rows, columns, scratch, (target, step, 0))
+    copy(f, OWN, (b, c), rows, columns, scratch, (target, step, 0))
 
 
 @jit.jit()

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
+from ...codegen.foreign import ends
 from ...codegen.layout import geometry, up
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, real
@@ -48,7 +49,7 @@ from .passes import (
     tables,
     taps_of,
 )
-from .tile import ROWS
+from .tile import ROWS, stores
 
 # Filter rows that share no input with others load a vector for every product or two: 1 x 31 reaches
 # half of the peak, 15 x 15 nine tenths (4096 x 4096, one core, Zen 5, 2026-11).
@@ -203,4 +204,4 @@ def fill(problem: Problem) -> Array:
     return np.array([value.real, value.imag]).astype(real(problem.compute))
 
 
-kernels = kernels_of(k.kernel)
+kernels = kernels_of(k.kernel, ends, stores)

@@ -11,15 +11,16 @@ the copy.
 import numpy as np
 
 from ...codegen import jit, machine
-from ...codegen.layout import Layout
-from ...codegen.packing import aligned_after, fetch, rows_alike, runs, store_rows
+from ...codegen.foreign import as_sums
+from ...codegen.layout import ENDS, OWN, Layout
+from ...codegen.packing import aligned_after, fetch, rows_alike, store
 from ...codegen.runs import has_runs, lies_flat
 from ...codegen.simd import store_fence
 from .rows import tile_rows
 from .tile import CONVERT, PREFETCH, ROWS, STREAM
 
 L = Layout(
-    "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "stride_y",
+    *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "stride_y",
     "stride_x", "dilation_y", "dilation_x", "span_y", "span_x", "taps_y", "taps_x", "border_y",
     "border_x", "top", "bottom", "left", "right", "large", "parts", "block", "panel",
     "gather_rows", "gather_columns", "lanes", "phase_step", "part_step", "row_step",
@@ -55,7 +56,7 @@ def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
         for m in range(across[0]):
             columns = width if layout[L.gather_columns] else (last - m + stride_x - 1) // stride_x
             fetch(
-                f, runs(f), (plane,), axis_y,
+                f, layout[L.reads], (plane,), axis_y,
                 (left + m * across[1], stride_x, columns, layout[L.columns_in], layout[L.channels],
                  layout[L.border_x]),
                 fill, scratch, (n * down[2] + m * across[2], step, part_step), True, True,
@@ -68,23 +69,25 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     One flat function: each function compiled separately costs Numba 0.1 s, and each level of calls
     above the tile compiles the tile again.
     """
+    f, out = as_sums(f, scratch), as_sums(out, scratch)
     columns, lanes = layout[L.columns_out], layout[L.lanes]
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
     step_y, step_x = layout[L.stride_y], layout[L.stride_x]
     # results that tiles leave in scratch: where, from row to row, and to imaginary parts
     second = ROWS * layout[L.panel] * (layout[L.passes] - 1)
-    results = layout[L.results_at], layout[L.panel], second
-    out_flat = layout[L.passes] == 1 and has_runs(out)
-    both_flat = out_flat and lies_flat(f, scratch)
-    prefetch = PREFETCH if layout[L.large] else 0
+    results, writes = (layout[L.results_at], layout[L.panel], second), layout[L.writes]
+    out_flat = writes == OWN and has_runs(out)
+    both_flat = out_flat and layout[L.reads] == OWN and has_runs(f)
+    # tiles prefetch real pixels
+    prefetch = PREFETCH if layout[L.large] and layout[L.parts] == 1 else 0
     convert = 0 if lies_flat(out, scratch) else CONVERT
     # columns [left, right) are read in place; aligned stores begin `skip` columns further on, where
     # a strip is packed anyway or they bypass the caches.  Microseconds with / without (Zen 5,
     # 2026-11): 48 x 102 at 7x7 2.4, 1.8; 1024 x 1024 at 3x3 142, 142, with a border 154, 180.
     left, right = layout[L.left], layout[L.right]
-    alike = rows_alike(out, machine.VECTOR_BYTES)
+    alike = out_flat and rows_alike(out, machine.VECTOR_BYTES)
     alike = alike and out.itemsize >= scratch.itemsize  # narrower results fill no vector
-    whole, aligns = machine.VECTOR_BYTES // out.itemsize, alike and (left > 0 or layout[L.large])
+    aligns = alike and (left > 0 or layout[L.large])
     skip = aligned_after(out, left, machine.VECTOR_BYTES) if aligns else 0
     into_caches = prefetch + convert
     streams = layout[L.large] and alike and machine.FILLS_LINES
@@ -144,7 +147,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     continue
                 step = min(layout[L.panel], (from_left if inner and x < from_left else columns) - x)
                 width = max(step, lanes) if inner else step
-                packed_flags = flags if (x - left - skip) % whole == 0 else into_caches
+                packed_flags = flags if (x - left - skip) % lanes == 0 else into_caches
                 # tiles fetch what the panel on the right will want, or the block below
                 later = layout[L.panel] * step_x
                 if x + width >= columns:
@@ -181,8 +184,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                                 f, (ahead + row * step_y * image_row, image_row, np.int64(0)),
                                 (np.int64(ROWS), (width + lanes - 1) // lanes), out,
                             )  # fmt: skip
-                        down = y + row, 1, min(ROWS, height)
-                        store_rows(scratch, results, out, plane, down, (x, width))
+                        down, across = (y + row, 1, min(ROWS, height)), (x, 1, width)
+                        store(scratch, results, out, writes, (plane,), down, across)
                 x += step
             y += height
     store_fence()

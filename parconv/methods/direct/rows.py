@@ -4,19 +4,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-
 from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.rows import BYTE
 from ...codegen.simd import I64, Code
 from .difference import HIGH, DifferenceTile
-from .tile import COLUMNS, PREFETCH, ROWS, TALL, VECTORS, Conversion, Tile
+from .tile import COLUMNS, ROWS, TALL, VECTORS, Conversion, Tile
 
 
 def _emit_rows(
     builder: Any, height: Value, vectors: Value, source: Value, row: Value, step: Value,
     taps: Value, steps: Value, out: Value, out_row: Value, out_bytes: Value, ahead: Value,
-    ahead_row: Value, ahead_step: Value, flags: Value, convert: Any = None, tile: Any = Tile,
+    ahead_row: Value, ahead_step: Value, pixel: Value, flags: Value, convert: Any = None,
+    tile: Any = Tile,
 ) -> None:  # fmt: skip
     """Rows of whole tiles, then columns of single vectors: no output need be a multiple of a tile.
 
@@ -25,7 +24,7 @@ def _emit_rows(
     """
     whole = builder.sdiv(vectors, I64(VECTORS))
     done = builder.mul(whole, I64(VECTORS))
-    code, byte = Code(builder, source.type.pointee), ir.IntType(8).as_pointer()
+    code = Code(builder, source.type.pointee)
 
     def tiles(rows: int, columns: int, start: Value, count: Value) -> None:
         last = builder.sub(height, I64(rows))
@@ -33,11 +32,11 @@ def _emit_rows(
         def one(index: Value) -> list[Value]:
             first = builder.mul(index, I64(rows))
             first = builder.select(builder.icmp_signed("<", first, last), first, last)
-            place = code.at(builder.bitcast(out, byte), builder.mul(first, out_bytes))
+            place = builder.gep(builder.bitcast(out, BYTE), [builder.mul(first, out_bytes)])
             arguments = (
                 code.at(source, builder.mul(first, step)), row, step, taps, steps,
                 builder.bitcast(place, out.type), out_row,
-                code.at(ahead, builder.mul(first, ahead_step)), ahead_row, flags,
+                builder.gep(ahead, [builder.mul(first, ahead_step)]), ahead_row, pixel, flags,
             )  # fmt: skip
             tile(builder, convert, rows, columns, *arguments).emit(start, count)
             return []
@@ -65,29 +64,17 @@ def tile_rows(
     ``rows`` = elements from one source row to the next, the same times the stride, elements from
     one row of the target to the next, and the flags.  ``ahead`` = element of ``image`` to prefetch,
     elements from one of its rows to the next, and the same times the stride.  ``out`` is the array
-    of results, whatever the target: one function serves both.  Emits nothing where source and taps
-    differ in type: such a call is never reached.
+    of results, whatever the target: one function serves both.
     """
-    sums = taps.dtype
-    if source.dtype != sums or isinstance(target.dtype, types.Complex):
-        return
-    convert, variant = None, []
-    if out.dtype != sums and not isinstance(out.dtype, types.Complex):
-        convert = Conversion((sums, out.dtype), out.element)
-        variant.append(out.dtype)
     row, step, out_row, flags = rows
-    ahead_at, *ahead_steps = ahead
-    start = fetched = source.at(at)
-    if isinstance(image.dtype, types.Complex):
-        flags = builder.and_(flags, I64(~PREFETCH))
-    else:
-        fetched = image.at(ahead_at)
-        variant.append(image.dtype)
-    steps = layout.at(steps_at)
+    pixel, steps, convert, variant = image.fields.itemsize, layout.at(steps_at), None, []
+    if out.dtype != taps.dtype:
+        convert, variant = Conversion((taps.dtype, out.dtype), out.element), [out.dtype]
     arguments = [
-        *size, start, row, step, taps.at(taps_at), steps,
+        *size, source.at(at), row, step, taps.at(taps_at), steps,
         builder.bitcast(target.at(target_at), taps.element.as_pointer()), out_row,
-        builder.mul(out_row, I64(target.itemsize)), fetched, *ahead_steps, flags,
+        builder.mul(out_row, I64(target.itemsize)),
+        image.byte_at(ahead[0]), *(builder.mul(each, pixel) for each in ahead[1:]), pixel, flags,
     ]  # fmt: skip
 
     def call(tile: Any) -> None:

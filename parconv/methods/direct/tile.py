@@ -21,6 +21,7 @@ from ...codegen import machine
 from ...codegen.elements import converted
 from ...codegen.emitted import Value
 from ...codegen.simd import I64, Code
+from ...problem.dtypes import FLOAT32, DType
 
 # (rows, vectors, group): rows x vectors accumulators + group weights + one input vector must fit
 # the register file, and at least 8 accumulators must hide the latency of the multiply-add.
@@ -124,13 +125,15 @@ class Conversion(NamedTuple):
     kinds: tuple[Any, Any]
     element: Any
 
-    @property
-    def fills_vectors(self) -> bool:
-        """Whether a vector of results is a vector or more: only those are stored past the caches.
 
-        uint8 results so, 16 bytes at a time, gain nothing on one core (Zen 5, 2026-11).
-        """
-        return bool(self.kinds[1].bitwidth >= self.kinds[0].bitwidth)
+def stores(element: DType, result: DType) -> bool:
+    """Whether tiles store such results of such sums themselves, in a kernel of its own.
+
+    Milliseconds for 3000 x 3000 at 3x3 and 7x7 so, and with sums left in scratch for others to
+    convert: uint8 to uint8 3.8, 4.6 and 11.4, 12.5; uint16 3.9, 5.4 and 11.8, 13.3 (Zen 3 VM,
+    2026-11).  Other types are rare.
+    """
+    return element == result or (element == FLOAT32 and result.kind in "iu" and result.itemsize < 4)
 
 
 class Tile:
@@ -142,9 +145,8 @@ class Tile:
         self, builder: Any, convert: Any, rows: int, vectors: int, *arguments: Value
     ) -> None:
         (self.source, self.row, self.step, self.taps, self.steps, self.out, self.out_row,
-         self.ahead, self.ahead_row, self.flags) = arguments  # fmt: skip
-        self.builder = builder
-        self.convert = convert
+         self.ahead, self.ahead_row, self.pixel, self.flags) = arguments  # fmt: skip
+        self.builder, self.convert = builder, convert
         self.code = Code(builder, self.source.type.pointee)
         self.rows, self.vectors = rows, vectors
         self.cells = [(row, vector) for row in range(rows) for vector in range(vectors)]
@@ -174,7 +176,7 @@ class Tile:
         )
         self.store(self.finished(sums, taps), left)
         with self.builder.if_then(self.code.has(self.flags, PREFETCH)):
-            self.prefetch(self.code.at(self.ahead, left))
+            self.prefetch(left)
 
     def finished(self, sums: list[Value], taps: Value) -> list[Value]:
         """What the sums become before they are stored, given what follows the taps."""
@@ -258,19 +260,20 @@ class Tile:
         return self.code.load(self.code.at(pixel, down, vector * self.code.lanes))
 
     def store(self, sums: Sequence[Value], left: Value) -> None:
-        code, convert = self.code, self.convert
+        """Past the caches if asked: vectors of results that are narrower than sums never are.
 
-        def put(how: Any) -> None:
-            if convert is None or (how == code.stream and convert.fills_vectors):
-                self.put(sums, left, convert, how)
-            elif how == code.store:
-                with self.builder.if_else(code.has(self.flags, CONVERT)) as (as_results, as_sums):
-                    with as_results:
-                        self.put(sums, left, convert, how)
-                    with as_sums:
-                        self.put(sums, left, None, how)
-
-        code.store_either(code.has(self.flags, STREAM), put)
+        uint8 results so, 16 bytes at a time, gain nothing on one core (Zen 5, 2026-11).
+        """
+        code = self.code
+        if self.convert is None:
+            put = partial(self.put, sums, left, None)
+            code.store_either(code.has(self.flags, STREAM), put)
+            return
+        with self.builder.if_else(code.has(self.flags, CONVERT)) as (as_results, as_sums):
+            with as_results:
+                self.put(sums, left, self.convert, code.store)
+            with as_sums:
+                self.put(sums, left, None, code.store)
 
     def put(self, sums: Sequence[Value], left: Value, convert: Any, how: Any) -> None:
         out = self.out
@@ -282,15 +285,17 @@ class Tile:
             start = self.code.at(out, self.builder.mul(self.out_row, I64(row)))
             how(value, self.code.at(start, vector * self.code.lanes))
 
-    def prefetch(self, ahead: Value) -> None:
+    def prefetch(self, left: Value) -> None:
         """The rows a later tile will read: short rows of a wide image defeat the hardware.
 
         Here and not where rows are packed: memory works while the tile computes.  4096 x 4096 uint8
-        to uint8 at 3x3, one core, 3.4 -> 2.9 ms, uint16 5.2 -> 3.8 (Zen 5, 2026-11).
+        to uint8 at 3x3, one core, 3.4 -> 2.9 ms, uint16 5.2 -> 3.8 (Zen 5, 2026-11).  Pixels have
+        any size: of small ones neighbouring tiles ask for the same lines.
         """
-        code = Code(self.builder, ahead.type.pointee)
-        line = machine.CACHE_LINE // code.itemsize
+        builder, width = self.builder, self.vectors * self.code.lanes
+        start = builder.gep(self.ahead, [builder.mul(left, self.pixel)])
+        lines = max(1, width * self.code.itemsize // machine.CACHE_LINE)
         for row in range(self.rows):
-            start = code.at(ahead, self.builder.mul(self.ahead_row, I64(row)))
-            for at in range(0, self.vectors * self.code.lanes, line):
-                code.prefetch(code.at(start, at))
+            place = builder.gep(start, [builder.mul(self.ahead_row, I64(row))])
+            for line in range(lines):
+                self.code.prefetch(builder.gep(place, [I64(line * machine.CACHE_LINE)]))

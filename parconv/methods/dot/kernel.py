@@ -66,7 +66,7 @@ def _pack(f, fill, layout, cells, plane, y, first, last, x, width):
             copy_bytes(f, source, cells, at + begin, end - begin, flip)
         else:
             for column in range(begin, end):
-                cells[at + column] = read(f, (plane, row, left + column), 0, cells) ^ flip
+                cells[at + column] = read(f, (plane, row, left + column), cells) ^ flip
     # column by column: where a pixel comes from is the same in all rows
     for outside in range(columns - (end - begin)):
         column = outside if outside < begin else outside + end - begin
@@ -74,7 +74,7 @@ def _pack(f, fill, layout, cells, plane, y, first, last, x, width):
         for n in range(first, last):
             row = source_index(top + n, rows, layout[L.border_y])
             if row >= 0:
-                value = read(f, (plane, row, max(pixel, 0)), 0, cells) ^ flip
+                value = read(f, (plane, row, max(pixel, 0)), cells) ^ flip
                 cells[n * step + column] = value if pixel >= 0 else constant
 
 

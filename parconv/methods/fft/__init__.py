@@ -32,6 +32,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
+from ...codegen.foreign import ends
 from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType
@@ -234,4 +235,4 @@ def fill(problem: Problem) -> Array:
     return np.concatenate([constant, twiddles(grid_of(problem).size).astype(problem.compute)])
 
 
-kernels = kernels_of(k.kernel)
+kernels = kernels_of(k.kernel, ends)

@@ -7,10 +7,10 @@ import numpy as np
 
 from ...codegen import jit, machine
 from ...codegen.borders import CONSTANT, source_column, source_index
-from ...codegen.elements import read
-from ...codegen.layout import Layout
-from ...codegen.packing import store, within
-from ...codegen.runs import convert_run, has_runs, lies_flat
+from ...codegen.foreign import as_sums
+from ...codegen.layout import ENDS, OWN, Layout
+from ...codegen.packing import copy, store, within
+from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
 from .empty import clear_empty, count_zeros
 from .passes import FIRST, FORWARD, INVERSE, LAST, MULTIPLY, TURN, TURN_BACK, run_pass
@@ -18,7 +18,7 @@ from .rows import all_finite, correlate_window, fetch_row, stream_row
 from .spectrum import BIG
 
 L = Layout(
-    "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "border_y",
+    *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "border_y",
     "border_x", "large", "lanes", "size", "step_y", "step_x", "tiles_y", "tiles_x", "tiles",
     "needed_y", "needed_x", "groups", "row_step", "window", "column_at", "turned_at",
     "block_step", "taps", "taps_at", "parts", "pass_count", "channels", "level", "total_at",
@@ -65,14 +65,13 @@ def _pack(f, fill, layout, scratch, base, tiles):
                 value = fill[0] if exists else scratch.dtype.type(0)
                 for x in range(columns):
                     scratch[at + x] = value
-            elif flat:
-                source = plane * image_plane + row * image_row + left + first
-                if layout[L.large]:
-                    fetch_row(f, source + AHEAD * image_row, last - first)
-                convert_run(f, source, scratch, at + first, last - first)
             else:
-                for x in range(first, last):
-                    scratch[at + x] = read(f, (plane, row, left + x), 0, scratch)
+                if flat and layout[L.large]:
+                    source = plane * image_plane + row * image_row + left + first
+                    fetch_row(f, source + AHEAD * image_row, last - first)
+                columns_in = left + first, 1, last - first
+                target = at + first, 0, 0
+                copy(f, layout[L.reads], (plane,), (row, 1, 1), columns_in, scratch, target)
     for side in range(2):
         if tiles[side] < layout[L.tiles]:
             _pack_sides(f, fill, layout, scratch, base + side * layout[L.window], places[side])
@@ -102,7 +101,8 @@ def _pack_sides(f, fill, layout, scratch, window, place):
                 else:
                     row = source_index(top + y, layout[L.rows_in], layout[L.border_y])
                     if row >= 0:
-                        scratch[at + x] = read(f, (plane, row, pixel), 0, scratch)
+                        one, target = (pixel, 1, 1), (at + x, 0, 0)
+                        copy(f, layout[L.reads], (plane,), (row, 1, 1), one, scratch, target)
 
 
 @jit.jit()
@@ -258,7 +258,8 @@ def _share(out, layout, tile, start, stop):
 def _deliver(out, layout, scratch, base, tiles, start, stop):
     """The rows of two tiles' results that lie in the band, row by row of both."""
     out_plane, out_row = out.strides[0] // out.itemsize, out.strides[1] // out.itemsize
-    runs, stream = has_runs(out), layout[L.large] != 0 and lies_flat(out, scratch)
+    writes = layout[L.writes]
+    stream = layout[L.large] != 0 and writes == OWN and has_runs(out)
     shares = (
         _share(out, layout, tiles[0], start, stop), _share(out, layout, tiles[1], start, stop)
     )  # fmt: skip
@@ -272,7 +273,8 @@ def _deliver(out, layout, scratch, base, tiles, start, stop):
             if stream:
                 stream_row(scratch, at, out, target, width, AHEAD * out_row)
             else:
-                store(scratch, at, 0, out, runs, (plane, y + index), x, width)
+                down, across = (y + index, 1, 1), (x, 1, width)
+                store(scratch, (at, 0, 0), out, writes, (plane,), down, across)
 
 
 @jit.jit()
@@ -318,6 +320,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     Tiles are numbered through all rows of tiles and planes; two neighbours make a pair, whatever
     the band.
     """
+    f, out = as_sums(f, scratch), as_sums(out, scratch)
     base = -(scratch.ctypes.data // scratch.itemsize) % (machine.CACHE_LINE // scratch.itemsize)
     rows, nx, ny = layout[L.rows_out], layout[L.tiles_x], layout[L.tiles_y]
     first = start // rows * ny + start % rows // layout[L.step_y]

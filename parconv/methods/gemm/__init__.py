@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from ...codegen import jit, machine
+from ...codegen import foreign, jit, machine
 from ...codegen.layout import geometry
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType
 from ...problem.lazily import lazily
 from ...problem.problem import Problem
+from ...runtime.crew.record import MAPS
 from .. import usual
 from ..direct import largest_of_bank
 from ..kernels import Taps, signature
@@ -111,21 +112,26 @@ class Product:
 
     columns: tuple[Any, ...]  # signatures
     deliver: tuple[Any, ...]
+    ends: Callable[[], foreign.Ends]
     obstacle: str = "BLAS is called from Python"
 
     @lazily
     def serial(self) -> Callable[..., None]:
         """``serial(f, taps, fill, out, layout, scratch, start, stop)`` fills one band."""
-        ends = jit.compiled(k.columns, self.columns), jit.compiled(k.deliver, self.deliver)
+        ends = jit.entry(k.columns, self.columns), jit.entry(k.deliver, self.deliver)
         return partial(_multiply, *ends)
+
+    def told(self, layout: Array) -> Array:
+        """As `Kernels.told`."""
+        return foreign.told(layout, self.ends())
 
 
 @cache
 def kernels(image: DType, compute: DType, result: DType) -> Product:
     """The kernel for the dtypes as compiled code sees them."""
-    f, _, fill, out, layout, scratch, *_ = signature(image, compute, result, axes=4)
-    numbers = [types.int64] * 3
-    return Product((f, fill, layout, scratch, *numbers), (out, layout, scratch, *numbers))
+    f, _, fill, out, layout, scratch, *_ = signature(None, compute, None, MAPS)
+    numbers, ends = [types.int64] * 3, partial(foreign.ends, image, compute, result)
+    return Product((f, fill, layout, scratch, *numbers), (out, layout, scratch, *numbers), ends)
 
 
 def _multiply(

@@ -3,12 +3,12 @@
 `layout` describes the problem as numbers, whose names are below.
 """
 
-from ...codegen.layout import Layout
+from ...codegen.foreign import as_sums
+from ...codegen.layout import ENDS, Layout
 from ...codegen.packing import fetch, store
-from ...codegen.runs import has_runs
 
 L = Layout(
-    "rows_in", "columns_in", "rows_out", "columns_out", "lead_y", "lead_x", "stride_y",
+    *ENDS, "rows_in", "columns_in", "rows_out", "columns_out", "lead_y", "lead_x", "stride_y",
     "stride_x", "dilation_y", "dilation_x", "taps_y", "taps_x", "border_y", "border_x",
     "groups", "inputs", "outputs", "rows", "run",
 )  # fmt: skip
@@ -19,7 +19,7 @@ def columns(f, fill, layout, scratch, group, first, last):
 
     Rows ``[first, last)`` are counted over all images.
     """
-    at, flat, width = 0, has_runs(f), layout[L.columns_out]
+    f, at, width = as_sums(f, scratch), 0, layout[L.columns_out]
     for channel in range(group * layout[L.inputs], (group + 1) * layout[L.inputs]):
         for tap in range(layout[L.taps_y] * layout[L.taps_x]):
             top = tap // layout[L.taps_x] * layout[L.dilation_y] - layout[L.lead_y]
@@ -33,8 +33,8 @@ def columns(f, fill, layout, scratch, group, first, last):
                 down = y, step, rows, layout[L.rows_in], 1, layout[L.border_y]
                 target = at, width, 0
                 fetch(
-                    f, flat, (image, channel), down, across, fill[channel:], scratch, target, True,
-                    True,
+                    f, layout[L.reads], (image, channel), down, across, fill[channel:], scratch,
+                    target, True, True,
                 )  # fmt: skip
                 at += rows * width
                 line += rows
@@ -42,9 +42,10 @@ def columns(f, fill, layout, scratch, group, first, last):
 
 def deliver(out, layout, sums, group, first, last):
     """Store a group's sums, filter by filter, for the same rows."""
-    at, flat, width = 0, has_runs(out), layout[L.columns_out]
+    out, at, width = as_sums(out, sums), 0, layout[L.columns_out]
     for output in range(group * layout[L.outputs], (group + 1) * layout[L.outputs]):
         for line in range(first, last):
             image, row = line // layout[L.rows_out], line % layout[L.rows_out]
-            store(sums, at, 0, out, flat, (image, output, row), 0, width)
+            where, down, across = (image, output), (row, 1, 1), (0, 1, width)
+            store(sums, (at, 0, 0), out, layout[L.writes], where, down, across)
             at += width

@@ -15,9 +15,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from ...codegen import machine
+from ...codegen import foreign, machine
 from ...codegen.layout import geometry, up
-from ...problem.dtypes import Array, DType
+from ...problem.dtypes import INT64, Array, DType
 from ...problem.problem import Problem
 from ...runtime.crew.record import MAPS
 from ..direct import largest_of_bank
@@ -234,4 +234,10 @@ def workspace(problem: Problem) -> int:
     return _places(problem, shape_of(problem))[-1]
 
 
-kernels = kernels_of(k.kernel, MAPS)
+def _ends(image: DType, element: DType, result: DType) -> foreign.Ends:
+    """Of sums that are delivered as int64 where they are of words."""
+    sums = INT64 if element.kind == "i" else element
+    return foreign.ends(image, element, element)[0], foreign.ends(sums, sums, result)[1]
+
+
+kernels = kernels_of(k.kernel, _ends, axes=MAPS)

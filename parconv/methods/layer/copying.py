@@ -5,7 +5,6 @@ from typing import Any
 from numba.core import cgutils
 
 from ...codegen import machine
-from ...codegen.elements import converted
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
 
@@ -15,20 +14,18 @@ def halve_rows(
     builder: Any, source: Items, start: Value, step: Value, target: Items, at: Value, to: Value,
     rows: Value, count: Value,
 ) -> None:  # fmt: skip
-    """Convert ``count`` elements of ``rows`` rows, ``step`` and ``to`` elements apart.
+    """Copy ``count`` elements of ``rows`` rows, ``step`` and ``to`` elements apart.
 
     Each element is the second after the one before; more than a vector of them.  The last vector
     ends with the row and takes the odd lanes, so that nothing beyond is read.
     """
-    first, begin, kinds = source.at(start), target.at(at), (source.dtype, target.dtype)
+    first, begin = source.at(start), target.at(at)
     lanes, code = machine.lanes(target.itemsize), Code(builder, source.element)
 
     def one(row: Value, place: Value, at: Value, lane: int) -> None:
         pixel = code.at(row, builder.sub(builder.mul(at, I64(2)), I64(lane)))
         found = code.load(pixel, 2 * lanes)
         value = code.shuffle(found, found, range(lane, 2 * lanes, 2))
-        if kinds[0] != kinds[1]:
-            value = converted(builder, value, *kinds)
         code.store(value, code.at(place, at))
 
     last = builder.sub(count, I64(lanes))
@@ -68,8 +65,6 @@ def gather(
     where those begin at the int64 ``offsets`` of scratch; to element ``target``, ``step`` further
     for each tap.
     """
-    start = scratch.at(source)
-    if f.dtype == scratch.dtype:
-        start = builder.select(in_place, f.at(source), start)
+    start = builder.select(in_place, f.at(source), scratch.at(source))
     values = [start, scratch.at(offsets, I64), scratch.at(target), step, lanes, count]
     call_once(builder, "layer.gather", _emit_piece, values)

@@ -11,10 +11,10 @@ import numpy as np
 
 from ...codegen import jit, machine
 from ...codegen.borders import CONSTANT, source_index
-from ...codegen.elements import read, write
-from ...codegen.layout import Layout
-from ...codegen.packing import copy
-from ...codegen.runs import convert_run, has_runs, lies_flat
+from ...codegen.foreign import as_sums
+from ...codegen.layout import ENDS, OWN, Layout
+from ...codegen.packing import copy, copy_one, store_planes
+from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
 from .copying import gather, halve_rows
 from .numbers import put
@@ -22,8 +22,8 @@ from .tile import PARTED, PLACE, STREAM, VECTORS, tile
 from .words import PAIR, join, pair, widened
 
 L = Layout(
-    "batch", "rows_in", "columns_in", "rows_out", "columns_out", "lead_y", "lead_x", "stride_y",
-    "stride_x", "dilation_y", "dilation_x", "taps_y", "taps_x", "border_y", "border_x",
+    *ENDS, "batch", "rows_in", "columns_in", "rows_out", "columns_out", "lead_y", "lead_x",
+    "stride_y", "stride_x", "dilation_y", "dilation_x", "taps_y", "taps_x", "border_y", "border_x",
     "inputs", "groups", "group_outputs", "blocks", "block_filters", "whole_blocks", "lanes",
     "large", "inside", "parts", "images", "unit_rows", "length_y", "tracks_y", "length_x",
     "tracks_x", "channel_step", "packed", "channels", "words", "flip", "stage_at", "panel_at",
@@ -35,12 +35,13 @@ PACKED_TAPS = 128  # at a time: their part of a panel stays in the first-level c
 
 
 @jit.jit()
-def _bordered(f, fill, layout, scratch, image, channel, row, column):
-    """A pixel of the extended image."""
+def _bordered(f, fill, layout, scratch, at, image, channel, row, column):
+    """A pixel of the extended image, of a row inside it."""
     column = source_index(column, layout[L.columns_in], layout[L.border_x])
     if column < 0:
-        return fill[channel]
-    return read(f, (image, channel, row, column), 0, scratch)
+        scratch[at] = fill[channel]
+    else:
+        copy_one(f, layout[L.reads], (image, channel, row, column), scratch, at)
 
 
 @jit.jit()
@@ -55,7 +56,7 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
     channels, sy, sx = layout[L.inputs], layout[L.stride_y], layout[L.stride_x]
     length, row_step = layout[L.length_x], layout[L.length_x] * layout[L.tracks_x]
     rows = layout[L.length_y] - layout[L.unit_rows] + height
-    flat, f_row = has_runs(f), f.strides[2] // f.itemsize
+    flat, f_row, others = has_runs(f), f.strides[2] // f.itemsize, layout[L.reads] != OWN
     for slot in range(images * channels):
         b, c = image + slot // channels, channel + slot % channels
         for track in range(layout[L.tracks_x] * layout[L.tracks_y]):
@@ -72,11 +73,12 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
             inside, source = at + above * row_step + first, left + first * sx
             source += b * (f.strides[0] // f.itemsize) + c * (f.strides[1] // f.itemsize)
             source += (top + above * sy) * f_row
-            plain = flat and (sx == 1 or (sx == 2 and last - first > layout[L.lanes]))
-            if plain and sx == 1:
+            halves = flat and sx == 2 and last - first > layout[L.lanes]
+            plain = others or (flat and sx == 1) or halves
+            if plain and (others or sx == 1):
                 copy(
-                    f, True, (b, c), (top + above * sy, sy, below - above),
-                    (left + first, 1, last - first), scratch, (inside, row_step, 0),
+                    f, layout[L.reads], (b, c), (top + above * sy, sy, below - above),
+                    (left + first * sx, sx, last - first), scratch, (inside, row_step, 0),
                 )  # fmt: skip
             elif plain:
                 halve_rows(
@@ -93,9 +95,10 @@ def _stage(f, fill, layout, scratch, image, images, channel, y, height, rim):
                     continue
                 for outside in range(length - skipped):
                     place = outside if outside < first or skipped == 0 else outside + skipped
-                    scratch[at + n * row_step + place] = _bordered(
-                        f, fill, layout, scratch, b, c, row, left + place * sx
-                    )
+                    _bordered(
+                        f, fill, layout, scratch, at + n * row_step + place, b, c, row,
+                        left + place * sx,
+                    )  # fmt: skip
 
 
 @jit.jit()
@@ -201,27 +204,16 @@ def _deliver(out, layout, results, b, o, filters, y, height, first, count):
     ``[y, y + height)``, and of the next images'.
     """
     width, pitch = layout[L.columns_out], VECTORS * layout[L.lanes]
-    plane, flat = height * width, has_runs(out)
+    plane, out = height * width, as_sums(out, results)
     begin = layout[L.wide_at] // 2 if layout[L.words] else layout[L.results_at]
-    run = plane if out.strides[2] == width * out.itemsize else width
-    strides = (
-        out.strides[0] // out.itemsize, out.strides[1] // out.itemsize,
-        out.strides[2] // out.itemsize,
-    )  # fmt: skip
+    run = plane if has_runs(out) and out.strides[2] == width * out.itemsize else width
     done = 0
     while done < count:
         image, pixel = b + (first + done) // plane, (first + done) % plane
         row, column = y + pixel // width, pixel % width
         part = min(count - done, run - pixel % run)
-        for n in range(filters):
-            at = begin + n * pitch + done
-            if flat:
-                target = image * strides[0] + (o + n) * strides[1] + row * strides[2] + column
-                convert_run(results, at, out, target, part)
-            else:
-                for i in range(part):
-                    index = image, o + n, row + (column + i) // width, (column + i) % width
-                    write(out, index, results[at + i], results[at + i])
+        source, index = (begin + done, pitch, 0), (image, o, row, column)
+        store_planes(results, source, out, layout[L.writes], index, (filters, part))
         done += part
 
 
@@ -255,6 +247,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
 
     A unit is a block of filters, counted over the groups and then over the runs of outputs.
     """
+    f, own = as_sums(f, scratch), as_sums(out, scratch)
     lanes, width, blocks, groups, parts, unit_rows = (
         layout[L.lanes], layout[L.columns_out], layout[L.blocks], layout[L.groups], layout[L.parts],
         layout[L.unit_rows],
@@ -265,19 +258,20 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     f_image, f_channel, f_row = (
         f.strides[0] // f.itemsize, f.strides[1] // f.itemsize, f.strides[2] // f.itemsize
     )  # fmt: skip
-    out_image, out_filter = out.strides[0] // out.itemsize, out.strides[1] // out.itemsize
+    out_image, out_filter = own.strides[0] // own.itemsize, own.strides[1] // own.itemsize
     # a run of outputs in place is a row, or the rows of a unit where they follow one another
     least = layout[L.rows_out] - (parts - 1) * unit_rows
     least = least * width if layout[L.stride_y] * f_row == width else width
-    readable = layout[L.inside] != 0 and lies_flat(f, scratch) and _lies_apart(f, layout)
-    readable = readable and least >= lanes
-    writable = words == 0 and lies_flat(out, scratch) and out.strides[2] == width * out.itemsize
+    readable = layout[L.inside] != 0 and layout[L.reads] == OWN and has_runs(f)
+    readable = readable and _lies_apart(f, layout) and least >= lanes
+    writable = words == 0 and layout[L.writes] == OWN and has_runs(own)
+    writable = writable and own.strides[2] == width * own.itemsize
     streams = (
         layout[L.large] != 0
         and machine.FILLS_LINES
-        and out.ctypes.data % machine.VECTOR_BYTES == 0
-        and out.strides[0] % machine.VECTOR_BYTES == 0
-        and out.strides[1] % machine.VECTOR_BYTES == 0
+        and own.ctypes.data % machine.VECTOR_BYTES == 0
+        and own.strides[0] % machine.VECTOR_BYTES == 0
+        and own.strides[1] % machine.VECTOR_BYTES == 0
     )
     dense = has_runs(f) and f.strides[2] <= 2 * layout[L.columns_in] * f.itemsize
     # % of the peak without / so, images in the last-level cache, one core (Zen 5, 2026-11): 3x3 64
@@ -363,7 +357,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 for word in range(max(words, 1)):
                     tile(
                         f, scratch, in_place and not packed, (at + word * following, step),
-                        (0, count + vector * PLACE), taps, first * count, count, out, direct,
+                        (0, count + vector * PLACE), taps, first * count, count, own, direct,
                         (target_at + word * filters * pitch, target_step, out_image - plane),
                         (filters, vectors, 1 if packed or even else 2, tiles, flags, near, size),
                         (fetched, f.strides[1], rows_ahead, lines_ahead),

@@ -168,9 +168,7 @@ def tile(
 
     def chosen(array: Items, condition: Value, at: Value) -> Value:
         """In that array where the condition holds, else in scratch."""
-        here = scratch.at(at)
-        alike = array.dtype == scratch.dtype
-        return builder.select(condition, array.at(at), here) if alike else here
+        return builder.select(condition, array.at(at), scratch.at(at))
 
     (source_at, *steps), (target_at, *jumps), (fetched, *fetches) = source, target, ahead
     rows, vectors, pieces, *others = how

@@ -17,6 +17,7 @@ Start reading at `fold.py` (shorter factors), then `kernel.py` (rows of output).
 import itertools
 from functools import lru_cache
 
+from ...codegen.foreign import ends
 from ...codegen.layout import geometry, odd_lines, up
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
@@ -111,4 +112,4 @@ def workspace(problem: Problem) -> int:
     return from_line(problem, layout(problem)[L.end])
 
 
-kernels = kernels_of(k.kernel)
+kernels = kernels_of(k.kernel, ends)

@@ -11,9 +11,10 @@ turned back and stored.  Rows that a dilation separates are walked one phase aft
 
 from ...codegen import jit, machine
 from ...codegen.borders import CONSTANT, source_column
+from ...codegen.foreign import as_sums
 from ...codegen.layout import Layout
-from ...codegen.packing import aligned_after, fetch, store_rows
-from ...codegen.runs import convert_run, has_runs
+from ...codegen.packing import aligned_after, fetch, store
+from ...codegen.runs import convert_run
 from ..separable.along import NAMES, along_columns, along_rows
 from ..separable.turn import turn
 
@@ -43,14 +44,14 @@ def _down(f, taps, fill, layout, scratch, base, plane, y, height):
     lanes = layout[L.lanes]
     block, panel = base + layout[L.block_at], base + layout[L.panel_at]
     first = base + layout[L.turned_at] + layout[L.before] * lanes
-    rows, flat = height + layout[L.taps_y] - 1, has_runs(f)
+    rows, reads = height + layout[L.taps_y] - 1, layout[L.reads]
     step, border = layout[L.dilation_y], layout[L.border_y]
     down = y - layout[L.lead_y], step, rows, layout[L.rows_in], 1, border
     for x in range(0, layout[L.columns_in], layout[L.tile]):
         columns = min(layout[L.tile], layout[L.columns_in] - x)
         across = x, 1, columns, layout[L.columns_in], 1, layout[L.border_x]
         target = panel, layout[L.panel_step], 0
-        fetch(f, flat, (plane,), down, across, fill, scratch, target, True, True)
+        fetch(f, reads, (plane,), down, across, fill, scratch, target, True, True)
         for column in range(0, columns, lanes):
             for strip in range((height + lanes - 1) // lanes):
                 for product in range(layout[L.products]):
@@ -97,8 +98,10 @@ def _across(taps, layout, scratch, base, strip):
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
+    f, out = as_sums(f, scratch), as_sums(out, scratch)
     base = aligned_after(scratch, 0, machine.CACHE_LINE)
-    source, across = (base + layout[L.rows_at], layout[L.rows_step], 0), (0, layout[L.columns_out])
+    source = base + layout[L.rows_at], layout[L.rows_step], 0
+    across, writes = (0, 1, layout[L.columns_out]), layout[L.writes]
     lanes, step = layout[L.lanes], layout[L.dilation_y]
     if layout[L.border_x] == CONSTANT:
         _set_constants(taps, fill, layout, scratch, base)
@@ -115,4 +118,4 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     _across(taps, layout, scratch, base, strip)
                     first = strip * lanes
                     down = y + first * step, step, min(lanes, height - first)
-                    store_rows(scratch, source, out, plane, down, across)
+                    store(scratch, source, out, writes, (plane,), down, across)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...codegen import machine
+from ...codegen.foreign import no_ends, one_plane
 from ...codegen.layout import Layout
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, kernel_dtype
@@ -192,14 +193,14 @@ def layout(problem: Problem) -> Array:
     """
     (inner, _), bank = inner_of(problem), bank_of(problem)
     kinds = kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
-    address = inner.kernels(*kinds).address
+    kernels = inner.kernels(*kinds)
     multiplier = bank.outputs // bank.channels
-    layouts = [inner.layout(question) for question in questions_of(problem)]
+    layouts = [kernels.told(inner.layout(question)) for question in questions_of(problem)]
     longest = max(map(len, layouts))
     pitch = longest if len(layouts) > 1 else 0
     padded = [np.pad(one, (0, longest - len(one))) for one in layouts]
     return L.pack(
-        address=address,
+        address=kernels.address,
         taps=_pitch(problem),
         pitch=pitch,
         outputs=bank.outputs,
@@ -231,10 +232,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         b, o = plane // outputs, plane % outputs
         channel = o // layout[L.multiplier]
         call(
-            layout[L.address], f[b, channel : channel + 1], taps[o * pitch : (o + 1) * pitch], fill,
-            out[b, o : o + 1], layout[L.length + o * layout[L.pitch] :], scratch, first, last,
+            layout[L.address], one_plane(f, b, channel), taps[o * pitch : (o + 1) * pitch], fill,
+            one_plane(out, b, o), layout[L.length + o * layout[L.pitch] :], scratch, first, last,
         )  # fmt: skip
         start += last - first
 
 
-kernels = kernels_of(kernel, MAPS)
+kernels = kernels_of(kernel, no_ends, axes=MAPS)

@@ -22,6 +22,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
+from ...codegen.foreign import ends
 from ...codegen.layout import geometry, odd_lines
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array
@@ -43,6 +44,7 @@ from ..usual import (
 from . import kernel as k
 from .kernel import L
 from .shape import Shape, halves_of, numbers_of, shape_of, work_of
+from .turn import pixels_of_word
 
 BAND_STRIPS = 4  # least height of a band
 
@@ -177,4 +179,4 @@ def workspace(problem: Problem) -> int:
     return from_line(problem, layout(problem)[L.end])
 
 
-kernels = kernels_of(k.kernel)
+kernels = kernels_of(k.kernel, ends, pixels_of_word)

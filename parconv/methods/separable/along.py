@@ -1,12 +1,12 @@
 """The factors of a filter, as kernels go over them: down columns, then along rows."""
 
 from ...codegen import jit
-from ...codegen.layout import Layout
+from ...codegen.layout import ENDS, Layout
 from .line import RUN, line, scale_vectors
 
 # The numbers that the layout of every kernel that goes over them begins with.
 NAMES = (
-    "channels", "products", "taps_y", "taps_x", "halves_y", "halves_x", "kept_y", "kept_x",
+    *ENDS, "channels", "products", "taps_y", "taps_x", "halves_y", "halves_x", "kept_y", "kept_x",
     "scaled", "lanes", "dilation_x", "chunk",
 )  # fmt: skip
 L = Layout(*NAMES)

@@ -9,8 +9,9 @@ another, so that the rows of a ring are neighbours in it.
 """
 
 from ...codegen import machine
+from ...codegen.foreign import as_sums
 from ...codegen.layout import Layout
-from ...codegen.packing import aligned_after, fetch, rows_alike, store_rows
+from ...codegen.packing import aligned_after, fetch, rows_alike, store
 from ...codegen.runs import convert_run, has_runs
 from ...codegen.simd import store_fence
 from .along import NAMES, along_columns, along_rows
@@ -27,6 +28,7 @@ L = Layout(
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
+    f, out = as_sums(f, scratch), as_sums(out, scratch)
     base = aligned_after(scratch, 0, machine.CACHE_LINE)
     lanes, chunk, group = layout[L.lanes], layout[L.chunk], layout[L.group]
     step, halo, rows = layout[L.dilation_y], layout[L.taps_y] - 1, base + layout[L.rows_at]
@@ -37,7 +39,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     # whole vectors of results begin `skip` columns further on
     skip = aligned_after(out, 0, machine.VECTOR_BYTES) if alike else 0
     streamed = STREAM if layout[L.large] and alike and machine.FILLS_LINES else 0
-    stored, flat = layout[L.pixels] > 0 and has_runs(out), has_runs(f)
+    stored, writes = layout[L.pixels] > 0 and has_runs(out), layout[L.writes]
+    flat = has_runs(f)
     while start < stop:
         plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
         bottom = min(layout[L.rows_out], top + stop - start)
@@ -64,7 +67,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     at = ring + (packed - first + place) * layout[L.ring_step]
                     down = row, step, missing, layout[L.rows_in], 1, layout[L.border_y]
                     target = at, layout[L.ring_step], 0
-                    fetch(f, flat, (plane,), down, across, fill, scratch, target, True, True)
+                    fetch(
+                        f, layout[L.reads], (plane,), down, across, fill, scratch, target, True,
+                        True,
+                    )  # fmt: skip
                     packed += missing
                     source = f_at + row * image_row + left
                     ahead = source + missing * step * image_row
@@ -109,5 +115,5 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                                 turn(scratch, sums + part * lanes, target, layout[L.rows_step])
                     if not whole:
                         left_here, below = (rows, layout[L.rows_step], 0), (row, step, height)
-                        store_rows(scratch, left_here, out, plane, below, (x, width))
+                        store(scratch, left_here, out, writes, (plane,), below, (x, 1, width))
     store_fence()

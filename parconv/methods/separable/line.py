@@ -219,6 +219,6 @@ def scale_vectors(
 @emitted()
 def fetch_lines(builder: Any, f: Items, at: Value, step: Value, count: Value) -> None:
     """Ask for the lines of ``count`` elements of ``f``, ``step`` apart, which may lie anywhere."""
-    start, code = f.at(at), Code(builder, ir.FloatType())
+    code = Code(builder, ir.FloatType())
     with cgutils.for_range(builder, count, intp=I64) as loop:
-        code.prefetch(code.at(start, builder.mul(loop.index, step)))
+        code.prefetch(f.byte_at(builder.add(at, builder.mul(loop.index, step))))

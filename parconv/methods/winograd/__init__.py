@@ -187,7 +187,7 @@ def workspace(problem: Problem) -> int:
     return int(numbers[L.out_at] + numbers[L.points] * numbers[L.out_plane])
 
 
-kernels = kernels_of(k.kernel, MAPS)
+kernels = kernels_of(k.kernel, axes=MAPS)
 
 
 # --- units ---------------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ def _deliver(out, layout, scratch, way, place, output, used, count):
             for column in range(width):
                 for lane in range(used):
                     value = scratch[at + column * lanes + lane]
-                    write(out, (image, output + lane, row, patch * x + column), value, value)
+                    write(out, (image, output + lane, row, patch * x + column), value)
 
 
 @jit.jit()

@@ -18,6 +18,7 @@ from ...codegen import jit
 from ...problem.dtypes import Array
 from .. import budget, ceilings
 from . import board as b, code
+from .record import arrays
 
 WORDS = types.int64[::1]
 BANDS = types.Array(types.int64, 2, "C", readonly=True)
@@ -46,10 +47,9 @@ def patience() -> float:
     return 1e-9 * WORTH * (mine.board[b.LATE] if mine else _delay())
 
 
-def leader(arrays: tuple[Any, ...], scratch: Any) -> Any:
-    """Compiled `code.lead` for kernels of those types."""
-    given = (types.int64, *arrays, scratch, BANDS, WORDS, WORDS)
-    return jit.entry(code.lead, given)
+def leader(axes: int) -> Any:
+    """Compiled `code.lead` for kernels of images of so many axes."""
+    return jit.entry(code.lead, (types.int64, *arrays(axes), BANDS, WORDS, WORDS))
 
 
 class Terms(NamedTuple):

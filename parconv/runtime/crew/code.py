@@ -9,7 +9,7 @@ from ...codegen import jit
 from . import board as b
 from .atomic import add, ask1, ask2, load, pause, store, swap
 from .floats import mode, set_mode
-from .record import MAPS, call, run_maps, run_planes, write
+from .record import MAPS, call, run_maps, run_planes, worker_scratch, write
 from .sleep import TURNS, is_over, now, rest, rouse, spin
 
 # A call's own words, which Python keeps between two looks at the signals.  BAND: the next one of a
@@ -98,13 +98,13 @@ def lead(kernel, f, taps, fill, out, layout, scratch, bands, board, own):
             write(board, slot + b.ARRAYS, f, taps, fill, out, layout, scratch, bands)
             board[slot + b.AXES] = f.ndim
             publish(board, slot, kernel, bands.shape[0])
-    slot, count = own[PLACE], bands.shape[0]
+    slot, count, mine = own[PLACE], bands.shape[0], worker_scratch(scratch, 0)
     if slot == ALONE:
         first = own[BAND]
         last, most = first + 1, min(first + own[PACE], count)
         while last < most and bands[last, 0] == bands[last - 1, 1]:
             last += 1
-        call(kernel, f, taps, fill, out, layout, scratch[0], bands[first, 0], bands[last - 1, 1])
+        call(kernel, f, taps, fill, out, layout, mine, bands[first, 0], bands[last - 1, 1])
         own[BAND] = last
         if last < count:
             return True
@@ -115,7 +115,7 @@ def lead(kernel, f, taps, fill, out, layout, scratch, bands, board, own):
         if band >= count:
             end(board, own)
             return False
-        call(kernel, f, taps, fill, out, layout, scratch[0], bands[band, 0], bands[band, 1])
+        call(kernel, f, taps, fill, out, layout, mine, bands[band, 0], bands[band, 1])
         own[BAND] += 1
     return True
 

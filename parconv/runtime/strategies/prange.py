@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import budget
 from ..crew import Terms
+from ..crew.record import ARGUMENTS, WORDS
 from .threads import threads
 from .work import Arrays, Work, kept_scratch
 
@@ -36,5 +37,5 @@ def _launch(work: Work, arrays: Arrays) -> None:
     """All bands, some at a time: an interrupt is raised between two launches."""
     scratch, bands = kept_scratch(work, work.threads), len(work.bands)
     for first in range(0, bands, work.launch):
-        last, counter = min(first + work.launch, bands), np.zeros(1, np.int64)
-        work.kernels.parallel(*arrays, scratch, work.table, first, last, counter)
+        last, words = min(first + work.launch, bands), np.zeros(ARGUMENTS + WORDS, np.int64)
+        work.kernels.parallel(*arrays, scratch, work.table, first, last, words)
