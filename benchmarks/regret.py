@@ -6,25 +6,28 @@ On one thread, in seconds that the thread itself ran, so a busy machine hardly m
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .random_problems import KINDS, Drawn, draw
+if TYPE_CHECKING:
+    from parconv.experiments.race.grid import Entry
 
 LEAST, ROUNDS, SECONDS = 5, 40, 0.25  # runs of each method, at least, at most, and how long
 
 
-def candidates(drawn: Drawn) -> dict[str, Any]:
+def candidates(entry: "Entry") -> dict[str, Any]:
     """Plans by every method that ``auto`` may choose; the first is what it chooses."""
     import parconv
     from parconv.planner.stages import stages
 
-    plan = parconv.plan2d(drawn.f, drawn.g, threads=1, **drawn.options)
+    f, g = entry.arrays()
+    asked = {**entry.question, "correlate": entry.correlation, "threads": 1}
+    plan = parconv.plan2d(f, g, **asked)
     found = {plan.method: plan}
     for name, stage in stages(plan.problem).items():
         if name not in found and not (stage.refusal or stage.unasked):
-            found[name] = parconv.plan2d(drawn.f, drawn.g, threads=1, method=name, **drawn.options)
+            found[name] = parconv.plan2d(f, g, **{**asked, "method": name})
     return found
 
 
@@ -43,14 +46,13 @@ def _seconds(plans: dict[str, Any], f: Any) -> dict[str, float]:
     return {name: min(times) for name, times in found.items()}
 
 
-def row(kind: str, seed: int, number: int) -> dict[str, Any]:
+def row(entry: "Entry", seed: int, number: int) -> dict[str, Any]:
     """One problem: every method's time, and what its plan predicts of it."""
-    drawn = draw(kind, seed, number)
-    plans = candidates(drawn)
-    times = _seconds(plans, drawn.f)
+    plans = candidates(entry)
+    times = _seconds(plans, entry.arrays()[0])
     auto = next(iter(plans))
     return {
-        "name": drawn.name, "kind": kind, "seed": seed, "number": number, "auto": auto,
+        "name": entry.name, "seed": seed, "number": number, "auto": auto,
         "regret": times[auto] / min(times.values()), "seconds": times,
         "costs": {name: plan.cost for name, plan in plans.items()},
     }  # fmt: skip
@@ -69,12 +71,11 @@ def told(rows: list[dict[str, Any]]) -> str:
 
 def measure(kinds: list[str], seed: int, number: int, path: Path | None) -> list[dict[str, Any]]:
     """So many problems, of the kinds by turns; written to ``path`` as they come."""
-    unknown = set(kinds) - set(KINDS)
-    if unknown or number < 1:
-        raise ValueError(f"kinds {kinds}, number {number}: pass some of {list(KINDS)}, at least 1")
+    from parconv.experiments.race.drawn import drawn
+
     rows = []
-    for n in range(number):
-        rows.append(row(kinds[n % len(kinds)], seed, n))
+    for n, entry in enumerate(drawn(kinds, seed, number)):
+        rows.append(row(entry, seed, n))
         if path:
             path.write_text(json.dumps(rows))
     return rows

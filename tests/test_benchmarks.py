@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import parconv
-from benchmarks import __main__ as cli, random_problems, regret
+from benchmarks import __main__ as cli, regret
+from parconv.experiments.race import drawn
 from parconv.runtime import budget
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
@@ -116,24 +117,23 @@ def test_rates_that_should_rise_are_no_regressions():
 @pytest.mark.parametrize("kind", ["images", "layers", "banks"])
 def test_problems_are_drawn_by_their_number_alone(kind):
     """And all can be planned."""
-    drawn = [random_problems.draw(kind, 3, number) for number in range(20)]
-    assert len({one.name for one in drawn}) > 10
-    for number, one in enumerate(drawn):
-        again = random_problems.draw(kind, 3, number)
-        assert (again.name, again.options) == (one.name, one.options)
-        np.testing.assert_array_equal(again.f, one.f)
-        np.testing.assert_array_equal(again.g, one.g)
-        assert parconv.plan2d((one.f.shape, one.f.dtype), one.g, **one.options).bands
+    several = drawn.drawn([kind], 3, 20)
+    assert len({one.name for one in several}) > 10
+    for number, one in enumerate(several):
+        assert drawn.draw(kind, 3, number) == one
+        f, g = one.arrays()
+        plan = parconv.plan2d((f.shape, f.dtype), g, correlate=one.correlation, **one.question)
+        assert plan.bands
+        if kind == "images":
+            assert plan.problem.dtype == one.kind
 
 
 def test_regret_is_against_the_best_method(monkeypatch, capsys):
-    small = random_problems.Drawn("small", np.ones((9, 8), np.float32), np.ones((3, 3)), {})
-    monkeypatch.setattr(regret, "draw", lambda kind, seed, number: small)
     monkeypatch.setattr(regret, "_seconds", lambda plans, f: dict.fromkeys(plans, 2.0) | {
         "separable": 0.5
     })  # fmt: skip
-    monkeypatch.setattr(regret, "candidates", lambda drawn: dict.fromkeys(
-        ("direct", "separable"), parconv.plan2d(drawn.f, drawn.g)
+    monkeypatch.setattr(regret, "candidates", lambda entry: dict.fromkeys(
+        ("direct", "separable"), parconv.plan2d(np.ones((9, 8)), np.ones((3, 3)))
     ))  # fmt: skip
     (row,) = regret.measure(["images"], 1, 1, None)
     assert (row["auto"], row["regret"]) == ("direct", 4)

@@ -17,7 +17,8 @@ from parconv.experiments.race.peers.torch import _last as channels_in_memory
 SHAPE = (40, 51)
 BYTES: dict[str, Any] = {"dtype": "uint8", "result": "uint8"}
 EVERY = {peer.name for peer in PEERS}
-OPENCV_OWN = {"opencv", "opencv-sep", "opencv-own"}
+OPENCV_SUMS = {"opencv", "opencv-sep"}
+OPENCV_OWN = OPENCV_SUMS | {"opencv-own"}
 TRANSFORMS = {"scipy-oa", "scipy-fft"}
 DIRECT = {"opencv", "torch", "scipy"}
 
@@ -36,7 +37,7 @@ QUESTIONS: Sequence[tuple[Workload, set[str]]] = (
     (tiny((11, 11), dtype="float64", boundary="wrap"), {"torch", "scipy", "astropy"} | TRANSFORMS),
     (tiny((11, 11), boundary="constant"), DIRECT | TRANSFORMS | {"astropy"}),
     (tiny((11, 11), mode="valid"), {"torch"} | TRANSFORMS),
-    (tiny((5, 1), dtype="float64", boundary="edge"), DIRECT | {"astropy"}),
+    (tiny((5, 1), dtype="float64", boundary="edge"), DIRECT | {"opencv-sep", "astropy"}),
     (tiny((3, 5), **BYTES), {"opencv", "scipy"}),
     (tiny((11, 11), filter="int8", **BYTES), {"opencv", "scipy"}),
     (tiny((5, 5), dtype="uint16", result="uint16"), {"opencv", "scipy"}),
@@ -51,7 +52,12 @@ QUESTIONS: Sequence[tuple[Workload, set[str]]] = (
     (tiny((15, 15), filter="box:15", **BYTES), OPENCV_OWN | {"scipy"}),
     (tiny((3, 3), filter="sobel-x"), DIRECT | OPENCV_OWN | {"scipy-own"}),
     (tiny((5, 3), parent=(60, 70), offset=(13, 7)), DIRECT),
-    (tiny((3, 3), dtype="uint8"), set()),
+    (tiny((3, 3), dtype="uint8"), {"opencv", "scipy"}),
+    (tiny((5, 5), dtype="uint16", filter="box:5", channels=3), OPENCV_OWN | {"scipy"}),
+    (tiny((9, 9), dtype="int16", filter="gaussian:1", boundary="edge"), OPENCV_SUMS | {"scipy"}),
+    (tiny((3, 3), dtype="int32"), {"scipy"}),
+    (tiny((3, 3), dtype="uint8", filter="int8"), {"scipy"}),
+    (tiny((3, 5), order="F"), DIRECT),
 )
 
 
@@ -62,7 +68,7 @@ def answer(workload: Workload, f: Any, g: Any) -> Any:
         f, g, correlate=workload.correlation, mode=workload.mode, boundary=workload.boundary,
         axes=axes,
     ).values  # fmt: skip
-    kind = np.dtype(workload.result or (workload.dtype if f.dtype.kind in "fc" else np.float32))
+    kind = np.dtype(workload.kind)
     return oracle.saturated(found, kind) if kind.kind in "iu" else found.astype(kind)
 
 
@@ -101,6 +107,8 @@ LAYERS: Sequence[tuple[Layer, set[str]]] = (
     (Layer("tiny", (1, 3, 12, 14), (2, 3, 3, 3), stride=2, dilation=2), BOTH),
     (Layer("tiny", (1, 3, 12, 14), (2, 3, 3, 3), dtype="float64", planned=True), BOTH),
     (Layer("tiny", (1, 3, 12, 14), (2, 3, 3, 3), dtype="int32"), BOTH),
+    (Layer("tiny", (2, 3, 12, 14), (4, 3, 3, 3), padding=1, last=True), BOTH),
+    (Layer("tiny", (2, 1, 12, 14), (3, 1, 5, 5), last=True), BOTH),
 )
 
 

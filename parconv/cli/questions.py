@@ -113,6 +113,17 @@ def race(
             "pauses beyond 20 ms."
         ),
     ] = None,
+    random: Annotated[
+        int | None, typer.Option(metavar="N", help="So many workloads drawn at random instead.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of those.")] = 0,
+    kind: Annotated[
+        str, typer.Option(help="Of those: images, layers, banks, or several by turns.")
+    ] = "images",
+    isa: Annotated[
+        str | None,
+        typer.Option(help="Of those: avx2, for all competitors, in a process of its own."),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all figures there; of bursts each call's.")
     ] = None,
@@ -124,7 +135,8 @@ def race(
     cores.  With --pause or --busy rows are called as users do, in bursts: eight rows of a group of
     their own, or those of the others that --only names, with all threads; every row, pause and
     number of busy processes is a cell, and every cell is judged.  --pause 0,20,200 --busy 0,1,2
-    takes a quarter of an hour.
+    takes a quarter of an hour.  With --random workloads are drawn instead, as users have them; the
+    mean ratio to the best peer, the shares below 1 and 1.3 and the worst are told.
 
     Example: parconv race --only integer --threads 1,2 --json race.json
     """
@@ -133,7 +145,11 @@ def race(
     if json_file is not None:
         images.check_target(json_file)
     counts = None if threads is None else numbers(threads, "threads", ",")
-    if pause is None and busy is None:
+    if random is not None:
+        _refuse("only", only, "--kind instead: --random draws the workloads")
+        asked = kind.split(","), seed, random
+        _race_drawn(asked, isa, counts, peers, repeats or 3, json_file)
+    elif pause is None and busy is None:
         _refuse("calls", calls, "--pause or --busy beside it, or --repeats instead")
         _race(only, counts, peers, 7 if repeats is None else repeats, json_file)
     else:
@@ -155,6 +171,25 @@ def _race(
     write_json(json_file, found.to_json())
 
 
+def _race_drawn(
+    asked: tuple[list[str], int, int],
+    isa: str | None,
+    counts: Counts,
+    peers: str | None,
+    repeats: int,
+    json_file: Path | None,
+) -> None:
+    from parconv.experiments.race import drawn, duel, peers as competitors, shares, units
+
+    if isa is not None and units.restarted(isa):
+        typer.echo("\n".join(units.told()))
+    rivals, chosen = competitors.chosen(peers), drawn.drawn(*asked)
+    with progress() as announce:
+        found = duel.race(chosen, counts, rivals, repeats, announce)
+    shares.show(found, console())
+    write_json(json_file, shares.to_json(found, asked[1]))
+
+
 def _race_bursts(
     only: str | None,
     counts: Counts,
@@ -173,7 +208,7 @@ def _race_bursts(
     write_json(json_file, found.to_json())
 
 
-def _refuse(option: str, value: int | None, mend: str) -> None:
+def _refuse(option: str, value: int | str | None, mend: str) -> None:
     """An option of the other kind of race."""
     if value is not None:
         raise ValueError(f"{option} is {value}: pass {mend}")

@@ -20,7 +20,9 @@ class Layer:
     """One question put to every competitor: the correlation of maps with a layer's filters.
 
     ``image`` is (batch, channels, rows, columns), ``filters`` (filters, channels / groups, rows,
-    columns).  ``planned`` times a plan made beforehand, with the filters packed.
+    columns).  ``last``: images and results whose channels come last in memory, as (batch, rows,
+    columns, channels) for us and for others as they like it.  ``planned`` times a plan made
+    beforehand, with the filters packed.
     """
 
     group: str
@@ -37,6 +39,7 @@ class Layer:
     planned: bool = False
     serial: bool = False
     correlation: bool = True
+    last: bool = False
 
     @property
     def name(self) -> str:
@@ -44,7 +47,7 @@ class Layer:
         shapes = ("x".join(map(str, shape)) for shape in (self.image, self.filters))
         usual = {
             "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "method": "auto",
-            "tolerance": None,
+            "tolerance": None, "last": False,
         }  # fmt: skip
         asked = {word: getattr(self, word) for word in usual}
         unusual = (f"{word}:{asked[word]}" for word, other in usual.items() if asked[word] != other)
@@ -56,11 +59,18 @@ class Layer:
         """Keywords of `parconv.plan2d`, but for the strategy and the kind of product."""
         words = ["stride", "padding", "dilation", "groups", "method", "tolerance"]
         words += ["dtype"] * (self.dtype[0] in "iu")  # torch answers in the image's type
-        return {word: getattr(self, word) for word in words}
+        asked = {word: getattr(self, word) for word in words}
+        return {**asked, "axes": (1, 2)} if self.last else asked
 
     def arrays(self) -> tuple[Array, Array]:
         """Maps and filters, the same on every call."""
-        return _normal(self.image, self.dtype, 0), _normal(self.filters, self.dtype, 1)
+        f = _normal(self.image, self.dtype, 0)
+        return _turned(f) if self.last else f, _normal(self.filters, self.dtype, 1)
+
+
+def _turned(f: Array) -> Array:
+    """The same maps, channels last."""
+    return np.ascontiguousarray(f.transpose(0, 2, 3, 1))
 
 
 @lru_cache(maxsize=2)

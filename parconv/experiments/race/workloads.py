@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...images import filter_text
+from ...problem.dtypes import compute_and_result
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -32,8 +33,8 @@ class Workload:
     results hardly ever saturate), or the text of a filter such as ``"gaussian:2"``.
     ``correlation`` asks for ``correlate2d``.  ``parent`` makes the image a strided view: the crop
     of that larger array at ``offset``.  ``planned`` times a plan made beforehand.  ``serial``
-    means that one thread is all it is raced with.  A workload that names a strategy is raced
-    alone: its rivals are in the row without.
+    means that one thread is all it is raced with; ``order`` is that of the image in memory.  A
+    workload that names a strategy is raced alone: its rivals are in the row without.
     """
 
     group: str
@@ -52,6 +53,7 @@ class Workload:
     channels: int = 0
     filter: str = "random"
     serial: bool = False
+    order: str = "C"
 
     @property
     def name(self) -> str:
@@ -61,7 +63,10 @@ class Workload:
         chosen = (self.mode, self.boundary, self.method, self.strategy, self.filter)
         unusual = (word for word, other in zip(chosen, USUAL, strict=True) if word != other)
         words = [self.group, shape, "{}x{}".format(*self.taps), dtype, *unusual]
-        flags = {"crop": self.parent, "correlation": self.correlation, "planned": self.planned}
+        flags = {
+            "crop": self.parent, "correlation": self.correlation, "planned": self.planned,
+            "Fortran": self.order == "F",
+        }  # fmt: skip
         return " ".join(words + [flag for flag, on in flags.items() if on])
 
     @property
@@ -80,6 +85,12 @@ class Workload:
     def keeps_type(self) -> bool:
         """Whether the result is of the image's type."""
         return self.result == self.dtype or (self.result is None and self.dtype[0] in "fc")
+
+    @property
+    def kind(self) -> str:
+        """The type of the results."""
+        types = np.dtype(self.dtype), np.dtype(self.filter_dtype)
+        return compute_and_result(*types, self.result)[1].name
 
     @property
     def question(self) -> dict[str, Any]:
@@ -113,6 +124,7 @@ class Workload:
         """Image and filter, the same on every call."""
         f = _image(self.parent or self.shape, self.channels, self.dtype, self.filter == "int8")
         (top, left), (rows, columns) = self.offset, self.shape
+        f = np.asfortranarray(f) if self.order == "F" else f
         return f[top : top + rows, left : left + columns], self.weighting()
 
     def weighting(self) -> Array:

@@ -9,6 +9,9 @@ from ..layers import Layer
 from ..workloads import Array, Workload
 from .peer import Run
 
+# Types of images, and of results other than the image's.
+TYPES, WIDER = {"uint8", "uint16", "int16", "float32", "float64"}, {"float32": "CV_32F"}
+
 
 def _border(workload: Workload) -> int | None:
     """Its constant for the border; None for a workload that it cannot answer."""
@@ -20,8 +23,16 @@ def _border(workload: Workload) -> int | None:
         "symmetric": cv2.BORDER_REFLECT,
         "mirror": cv2.BORDER_REFLECT_101,
     }
-    able = workload.mode == "same" and workload.keeps_type and workload.dtype[0] != "c"
+    able = workload.mode == "same" and workload.dtype in TYPES
+    able = able and (workload.keeps_type or workload.kind in WIDER)
     return borders.get(workload.boundary) if able else None
+
+
+def _depth(workload: Workload) -> int:
+    """Its constant for the type of the results."""
+    import cv2
+
+    return -1 if workload.keeps_type else int(getattr(cv2, WIDER[workload.kind]))
 
 
 def filter2d(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
@@ -33,9 +44,10 @@ def filter2d(workload: Workload, f: Array, g: Array, threads: int) -> Run | None
         return None
     cv2.setNumThreads(threads)
     weights, anchor = _floating(workload.weights(g)), workload.anchor[::-1]
+    depth = _depth(workload)
 
     def run(out: Array | None) -> Array:
-        result: Array = cv2.filter2D(f, -1, weights, dst=out, anchor=anchor, borderType=border)
+        result: Array = cv2.filter2D(f, depth, weights, dst=out, anchor=anchor, borderType=border)
         return result
 
     return run
@@ -46,17 +58,19 @@ def _floating(weights: Array) -> Array:
 
 
 def sep_filter2d(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
-    """`cv2.sepFilter2D`, where the filter's name says that it is an outer product."""
+    """`cv2.sepFilter2D`, where the filter is an outer product."""
     import cv2
 
     border = _border(workload)
-    if border is None or workload.named[0] not in ("gaussian", "box", "sobel-x"):
+    outer = workload.named[0] in ("gaussian", "box", "sobel-x") or min(workload.taps) == 1
+    if border is None or not outer:
         return None
     cv2.setNumThreads(threads)
-    column, row = _factors(workload.weights(g))
+    column, row = _factors(_floating(workload.weights(g)))
+    depth = _depth(workload)
 
     def run(out: Array | None) -> Array:
-        result: Array = cv2.sepFilter2D(f, -1, row, column, dst=out, borderType=border)
+        result: Array = cv2.sepFilter2D(f, depth, row, column, dst=out, borderType=border)
         return result
 
     return run
@@ -78,12 +92,16 @@ def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
     kind, size = workload.named
     if border is None:
         return None
-    taps = workload.taps[::-1]
+    taps, depth = workload.taps[::-1], _depth(workload)
     functions: dict[str, Run] = {
-        "gaussian": lambda out: cv2.GaussianBlur(f, taps, size, dst=out, borderType=border),
-        "box": lambda out: cv2.blur(f, taps, dst=out, borderType=border),
-        "sobel-x": lambda out: cv2.Sobel(f, -1, 1, 0, dst=out, borderType=border),
+        "box": lambda out: cv2.boxFilter(f, depth, taps, dst=out, borderType=border),
+        "sobel-x": lambda out: cv2.Sobel(f, depth, 1, 0, dst=out, borderType=border),
     }
+    if workload.keeps_type:
+        functions |= {
+            "gaussian": lambda out: cv2.GaussianBlur(f, taps, size, dst=out, borderType=border),
+            "box": lambda out: cv2.blur(f, taps, dst=out, borderType=border),
+        }
     cv2.setNumThreads(threads)
     return functions.get(kind)
 
@@ -94,7 +112,13 @@ def planes(workload: Layer, f: Array, g: Array, threads: int) -> Run | None:
 
     (batch, channels, height, width), (outputs, _, rows, columns) = workload.image, workload.filters
     plain = workload.stride == workload.dilation == channels == 1
-    if not plain or workload.padding not in (0, rows // 2) or rows % 2 == 0 or rows != columns:
+    if (
+        not plain
+        or workload.last
+        or workload.padding not in (0, rows // 2)
+        or rows % 2 == 0
+        or rows != columns
+    ):
         return None
     cv2.setNumThreads(threads)
     whole = np.empty((batch, outputs, height, width), f.dtype)

@@ -26,15 +26,18 @@ def correlate(workload: Workload, f: Array, g: Array, threads: int) -> Run | Non
     """`scipy.ndimage.correlate`."""
     function: Any = importlib.import_module("scipy.ndimage").correlate
     products = math.prod(workload.image) * math.prod(workload.taps)
-    if workload.mode != "same" or not workload.keeps_type or products > MOST_PRODUCTS:
+    if workload.mode != "same" or products > MOST_PRODUCTS:
         return None
     weights = workload.weights(g).conj()  # it conjugates them back
     origin = [a - n // 2 for a, n in zip(workload.anchor, workload.taps, strict=True)]
     if workload.channels:
         weights, origin = weights[..., None], [*origin, 0]
     mode = BORDERS.get(workload.boundary, workload.boundary)
-    if f.dtype.kind in "fc":
-        return lambda out: function(f, weights, output=out, mode=mode, origin=origin)
+    wanted = np.dtype(workload.kind)
+    if wanted.kind in "fc" or not workload.keeps_type:
+        return lambda out: function(
+            f, weights, output=wanted if out is None else out, mode=mode, origin=origin
+        )
     kind = np.float32 if f.dtype.itemsize == 1 else np.float64
 
     def run(out: Array | None) -> Array:

@@ -63,7 +63,7 @@ def _padding(workload: Workload) -> list[int]:
 
 def layer(workload: Layer, f: Array, g: Array, threads: int) -> Run | None:
     """`torch.nn.functional.conv2d`, channels before rows."""
-    return _layer(workload, f, g, threads, lambda array: np.array(array))
+    return _layer(workload, f, g, threads, lambda array: np.array(array, order="C"))
 
 
 def channels_last(workload: Layer, f: Array, g: Array, threads: int) -> Run | None:
@@ -89,14 +89,15 @@ def _layer(
     if workload.dtype == "float64" and _unrolled(workload) > UNROLLED_BYTES:
         return None
     torch.set_num_threads(threads)
-    image, weights = (torch.from_numpy(arranged(array)) for array in (f, g))
+    maps = f.transpose(0, 3, 1, 2) if workload.last else f
+    image, weights = (torch.from_numpy(arranged(array)) for array in (maps, g))
     words = ("stride", "padding", "dilation", "groups")
     question = {word: getattr(workload, word) for word in words}
 
     def run(out: Array | None) -> Array:
         with torch.inference_mode():
             found: Array = functional.conv2d(image, weights, **question).numpy()
-        return found
+        return found.transpose(0, 2, 3, 1) if workload.last else found
 
     return run
 
