@@ -10,6 +10,7 @@ import timeit
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from conftest import RunPython
 from parconv.planner import choice
 from parconv.problem.filter import filter_of
 from parconv.runtime import budget
-from parconv.runtime.budget import affinity, clusters, quota, table, waiting
+from parconv.runtime.budget import affinity, clusters, environment, quota, table, waiting
 
 EIGHT = """
     import os, sys, threading
@@ -698,3 +699,21 @@ def test_openmps_threads_wait_as_told(
         assert any(policy in line for line in shown), said.stderr
     else:
         assert not any("SPINCOUNT = '0'" in line for line in shown)
+
+
+def test_one_process_where_nobody_can_count_its_siblings(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: Any) -> Any:
+        raise OSError
+
+    for found in (None, gone):
+        monkeypatch.setattr(clusters, "loaded", lambda module, name, found=found: found)
+        assert clusters._count_siblings() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("3", 3), ("999999999", 999999999), ("1000000000", None), ("0", None), ("-1", None),
+     ("2.0", None), ("", None), ("²", None)],
+)  # fmt: skip
+def test_counts_are_positive_numbers_of_up_to_nine_digits(text: str, number: int | None) -> None:
+    assert environment._positive(text) == number

@@ -1,6 +1,7 @@
 """Distrusts the look of compiled code at arrays as they are given: what it lets pass, and fills."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -176,3 +177,14 @@ def test_a_filter_with_zeros_or_limits_is_not_looked_at() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="f holds values beyond"):
             large(np.full((9, 9), 1 << 40))
+
+
+def test_bands_of_one_thread_are_all_filled() -> None:
+    """The look fills one band: it is for plans that have no other."""
+    plan = parconv.plan2d(F, G, threads=1)
+    several = replace(plan, bands=((0, 5), (5, 18)))
+    right = plan(F)
+    for _ in range(3):
+        out = np.full(SHAPE, np.nan, np.float32)
+        several(F, out=out)
+        np.testing.assert_array_equal(out, right)

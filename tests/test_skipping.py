@@ -7,6 +7,7 @@ import pytest
 from conftest import BANK_METHODS, LANES, METHODS, ROWS
 
 import parconv
+from parconv.planner import skipping
 
 RNG = np.random.default_rng(23)
 # NumPy's own product, of the method "gemm", speaks of NaN.
@@ -345,3 +346,20 @@ def test_a_complex_filter_of_which_one_part_cancels_keeps_the_other() -> None:
 def test_other_rules_are_refused(rule: Any) -> None:
     with pytest.raises(ValueError, match=r"zero_taps=.*skip, keep"):
         parconv.conv2d(np.ones((5, 5)), np.ones((3, 3)), zero_taps=rule)
+
+
+@pytest.mark.parametrize("kind", ["even", "odd"])
+@pytest.mark.parametrize("rows", [3, 7, 12])
+def test_enough_rows_are_looked_at(kind: str, rows: int) -> None:
+    """One of as many as the filter has; of lines that change sign two, for one has no middle."""
+    line = np.arange(1.0, rows + 1)
+    line = line - line[::-1] if kind == "odd" else line + line[::-1]
+    g = np.outer(line, [1.0, 0.0, 2.0])
+    plan = parconv.plan2d(((400, 90), "f8"), g, mode="same", boundary="edge")
+    odd = plan.problem.traits.odd[0]
+    assert odd == (kind == "odd")
+    numbers = np.repeat(np.arange(400)[:, None], 90, 1)
+    assert numbers.size > skipping.SMALL
+    seen = np.concatenate([part[:, 0] for part in skipping._samples(plan.problem, numbers)])
+    for first in range(400 - rows + 1):
+        assert len(set(seen) & set(range(first, first + rows))) >= 1 + odd

@@ -14,7 +14,12 @@ import parconv
 from parconv.methods import direct, fft
 from parconv.methods.remembering import TABLE_BYTES, Remembered, nbytes, remembered
 from parconv.problem.dtypes import FLOAT32, FLOAT64
-from parconv.problem.products import MOST_PRODUCTS, PRODUCT_EPSILONS, products
+from parconv.problem.products import (
+    MOST_PRODUCTS,
+    PRODUCT_EPSILONS,
+    fewest_products,
+    products,
+)  # fmt: skip
 from parconv.problem.traits import UNKNOWN, WHOLE, traits_of
 
 RNG = np.random.default_rng(7)
@@ -316,3 +321,14 @@ def test_many_shapes_of_an_image_cost_no_memory(method: Any) -> None:
         kept = sum(map(nbytes, table._known.values()))
         assert kept <= TABLE_BYTES
         table.cache_clear()
+
+
+def test_products_err_by_their_rounding_and_more() -> None:
+    rng = np.random.default_rng(3)
+    for count in (2, 3):
+        g = rng.standard_normal((9, count)) @ rng.standard_normal((count, 9))
+        double, single = fewest_products(g)
+        assert (double.rank, single and single.rank) == (count, count)
+        assert 0 < double.error < 1e-12
+        assert single is not None
+        assert 1e-8 < single.error < 1e-4
