@@ -1,16 +1,18 @@
 """Distrusts the method of channel lanes: tiles of every width, units, views and borders."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import oracle
 import pytest
-from conftest import Poisoned
+from conftest import LANES, Poisoned
 
 import parconv
 from parconv.methods import channels
-from parconv.methods.channels.tile import PIXELS, VECTORS
+from parconv.methods.channels import shape
+from parconv.methods.channels.table import PIXELS, VECTORS
 from parconv.problem.problem import Problem
 from parconv.runtime.strategies import Arrays
 
@@ -235,3 +237,68 @@ def test_many_channels_choose_it() -> None:
         shapes = (32, channels_in, size, size), (channels_in, channels_in, 3, 3)
         plan = parconv.plan2d(*((shape, "float32") for shape in shapes), padding=1)
         assert plan.method in ("channels", "winograd")
+
+
+# --- few outputs ---------------------------------------------------------------------------------
+
+FEW = [
+    (count, inputs, taps, question)
+    for count in (1, 2, 3, 4)
+    for inputs, taps, question in (
+        (LANES, (1, 1), {}),
+        (LANES + 1, (3, 3), {"padding": 1}),
+        (3 * LANES - 1, (2, 3), {"stride": (2, 1), "padding": 2}),
+        (2 * LANES, (3, 1), {"dilation": (2, 3), "padding": (3, 1)}),
+        (LANES + 3, (5, 5), {"padding": 4, "groups": 2}),
+    )
+]
+
+
+@pytest.mark.parametrize(("count", "inputs", "taps", "question"), FEW)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_few_outputs(count: int, inputs: int, taps: Any, question: Any, dtype: str) -> None:
+    """Channels in lanes, whole vectors and rests; the same bits from and into any memory."""
+    groups = question.get("groups", 1)
+    f = numbers((2, 9, TILE + 3, groups * inputs), dtype)
+    g = numbers((groups * count, inputs, *taps), dtype)
+    plan = plan_of(f, g, axes=(1, 2), **question)
+    assert shape.is_few(plan.problem)
+    given = Poisoned(plan.problem.shape, f.dtype)
+    result = plan(f, given.out)
+    given.check()
+    expected = expect(f.transpose(0, 3, 1, 2), g, **question)
+    values, moduli = (part.transpose(0, 2, 3, 1) for part in (expected.values, expected.moduli))
+    right = replace(expected, values=values, moduli=moduli)
+    oracle.assert_right(result, right, f.dtype, f.dtype)
+    first = np.ascontiguousarray(f.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    for view in (first, sparse(f), f[:, ::-1].copy()[:, ::-1]):
+        oracle.assert_same_bits(plan(view), result)
+    into = sparse(np.empty_like(result))
+    oracle.assert_same_bits(plan(f, into).copy(), result)
+    bands = tuple((n, n + 1) for n in range(channels.units(plan.problem)))
+    oracle.assert_same_bits(replace(plan, bands=bands)(f), result)
+
+
+def test_few_outputs_do_not_spread_what_is_not_finite() -> None:
+    f, g = numbers((1, 7, 30, LANES + 2)), numbers((2, LANES + 2, 3, 3))
+    right = plan_of(f, g, axes=(1, 2), padding=1)(f)
+    f[0, 3, 11, LANES + 1] = np.nan
+    found = plan_of(f, g, axes=(1, 2), padding=1)(f)
+    spoiled = np.isnan(found)
+    assert spoiled[0, 2:5, 10:13].all()
+    assert spoiled.sum() == 18
+    np.testing.assert_array_equal(found[~spoiled], right[~spoiled])
+
+
+@pytest.mark.parametrize(
+    ("f", "g", "few"),
+    [
+        ((1, 8, 8, LANES), (4, LANES, 3, 3), True),
+        ((1, 8, 8, LANES), (5, LANES, 3, 3), False),
+        ((1, 8, 8, LANES - 1), (1, LANES - 1, 3, 3), False),
+    ],
+)
+def test_lanes_are_filled_by_channels_where_outputs_are_few(f: Any, g: Any, few: bool) -> None:
+    plan = plan_of(numbers(f), numbers(g), axes=(1, 2))
+    assert shape.is_few(plan.problem) == few
+    assert not shape.is_few(plan_of(numbers((1, g[1], 8, 8)), numbers(g)).problem)

@@ -7,12 +7,13 @@ import numpy as np
 
 from ...codegen import jit, machine
 from ...codegen.layout import Layout
-from . import tile as t
+from . import table as t
+from .tiles import tile
 
 L = Layout(
     "rows_out", "columns_out", "lead_y", "lead_x", "stride_y", "stride_x", "dilation_y",
     "dilation_x", "taps_y", "taps_x", "channels", "filters", "group_blocks", "block_taps",
-    "group_taps", "lanes", "height", "sums_at",
+    "group_taps", "lanes", "height", "sums_at", "block_filters", "few",
     tables=("sizes", "order", "rows", "columns"),
 )  # fmt: skip
 BLOCK, IMAGE, PART = range(3)  # what a unit is one of
@@ -111,7 +112,7 @@ def _place(table, out, layout, y, stop, x, pitch, pixels, stored):
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill units ``[start, stop)`` of ``out``, and nothing else."""
     table, width, size = scratch.view(np.int64), layout[L.columns_out], out.itemsize
-    wide, sums_at = t.VECTORS * layout[L.lanes], layout[L.sums_at]
+    wide, sums_at = layout[L.block_filters], layout[L.sums_at]
     stored, pitch = _describe(table, f, out, layout), _pitch(f, layout)
     pixels = np.int64(t.PIXELS)
     if pitch == width + pixels:  # rows apart are cut into equal tiles
@@ -133,15 +134,17 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         while y < y_stop:
             _place(table, out, layout, y, y_stop, x, pitch, pixels, stored)
             source = f_at + y * layout[L.stride_y] * f.strides[2] + x * table[t.STEP_PIXEL]
-            vectors = 1 if filters <= layout[L.lanes] else t.VECTORS
+            version = 1 if filters <= layout[L.lanes] else t.VECTORS
+            if layout[L.few]:
+                version = t.VECTORS + filters
             if stored:
-                t.tile(f, source, taps, taps_at, table, out, out_at, vectors)
+                tile(f, source, taps, taps_at, table, out, out_at, version)
             else:
-                t.tile(f, source, taps, taps_at, table, scratch, sums_at * size, vectors)
+                tile(f, source, taps, taps_at, table, scratch, sums_at * size, version)
                 for pixel in range(pixels):
                     row, column = y + (x + pixel) // pitch, (x + pixel) % pitch
                     for n in range(filters if row < y_stop and column < width else 0):
-                        value = scratch[sums_at + pixel * wide + n]
+                        value = scratch[sums_at + pixel * t.VECTORS * layout[L.lanes] + n]
                         out[image, channel + n, row, column] = value
             x += pixels
             y, x = y + x // pitch, x % pitch

@@ -9,10 +9,12 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
+from ...codegen.layout import up
 from ...problem.problem import Problem
-from ..usual import bank_of, lanes_of
+from ..usual import bank_of, inputs_apart, lanes_of
+from .few import FILTERS, MOST
 from .kernel import BLOCK, IMAGE, PART
-from .tile import PIXELS, VECTORS
+from .table import PIXELS, VECTORS
 
 LEAST_UNITS = 64  # so that sixteen threads end together
 # Of the rows of a unit: the second-level cache holds their pixels beside the weights.  % of the
@@ -21,13 +23,34 @@ LEAST_UNITS = 64  # so that sixteen threads end together
 UNIT_TILES = 16
 
 
+def is_few(problem: Problem) -> bool:
+    """Whether outputs are so few, and channels so many and side by side, that these fill lanes."""
+    bank = bank_of(problem)
+    return bank.filters <= MOST and bank.inputs >= lanes_of(problem) and inputs_apart(problem)
+
+
+def block_filters(problem: Problem) -> int:
+    """Filters of a block; the last may have fewer."""
+    return FILTERS if is_few(problem) else VECTORS * lanes_of(problem)
+
+
+def channel_lanes(problem: Problem) -> int:
+    """Channels of a group as weights have them: where they are in lanes, whole vectors."""
+    lanes = lanes_of(problem) if is_few(problem) else 1
+    return up(bank_of(problem).inputs, lanes)
+
+
 @lru_cache(maxsize=256)
 def blocks_of(problem: Problem) -> tuple[int, ...]:
-    """Lanes of each block of a group's filters: of whole tiles, the last may be one vector."""
+    """Weights of each block of a group's filters for a tap and channel.
+
+    Of whole tiles, the last may be one vector; one for each filter where they are few.
+    """
     lanes = lanes_of(problem)
-    whole, left = divmod(bank_of(problem).filters, VECTORS * lanes)
+    whole, left = divmod(bank_of(problem).filters, block_filters(problem))
     last = () if left == 0 else (lanes if left <= lanes else VECTORS * lanes,)
-    return (VECTORS * lanes,) * whole + last
+    last = (left,) if left and is_few(problem) else last
+    return (block_filters(problem),) * whole + last
 
 
 @lru_cache(maxsize=256)
@@ -57,7 +80,7 @@ def order_of(problem: Problem) -> tuple[int, int, int]:
     blocks, images, _ = sizes_of(problem)
     item = problem.sums.itemsize
     image = math.prod(problem.maps_in[1:]) * item
-    block = problem.taps * VECTORS * lanes_of(problem) * item
+    block = problem.taps * block_filters(problem) * item
     weights, pixels = blocks * block, images * image
     again = 1 if weights <= machine.L2_BYTES else images
     beside = 1 if image + block <= machine.L2_BYTES else blocks
@@ -75,7 +98,7 @@ def region(problem: Problem, unit: int) -> tuple[int, slice, slice]:
     places = np.unravel_index(unit, [sizes[axis] for axis in order])
     at = dict(zip(order, map(int, places), strict=True))
     group, inside = divmod(at[BLOCK], len(blocks_of(problem)))
-    step, filters, top = VECTORS * lanes_of(problem), bank_of(problem).filters, at[PART] * height
+    step, filters, top = block_filters(problem), bank_of(problem).filters, at[PART] * height
     first = group * filters + inside * step
     last = group * filters + min((inside + 1) * step, filters)
     return at[IMAGE], slice(first, last), slice(top, top + height)

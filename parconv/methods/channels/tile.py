@@ -11,38 +11,38 @@ image is a set of bits: those of its filter row and those of its filter column.
 Per output the order of additions is: filter rows, then filter columns, then channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from llvmlite import ir
-
 from ...codegen import machine
-from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.emitted import Value
 from ...codegen.simd import I64, Code
 from ...codegen.transposition import columns, transposed
+from .table import (
+    AHEAD,
+    AHEAD_STEP,
+    BITS_AT,
+    CHANNELS,
+    EVERY,
+    OUT_CHANNEL,
+    OUT_PIXEL,
+    OUTPUTS,
+    PIXELS,
+    SEGMENT,
+    SEGMENTS,
+    SEGMENTS_AT,
+    STEP_CHANNEL,
+    STEP_PIXEL,
+    STEP_X,
+    STEP_Y,
+    TAPS_X,
+    TAPS_Y,
+    WEIGHTS_AHEAD,
+)
 
-# Pixels x `VECTORS` sums, the weights of as many vectors and one pixel fill the registers; LLVM
-# spills none of them in the loop.
-PIXELS = machine.ISA.choose({32: 14, 16: 6})
-VECTORS = 2
-EVERY = (1 << PIXELS) - 1  # all pixels of a tile, as bits
-# Channels by which weights are fetched early: the steps between pixels of few rows and columns
-# confuse the hardware.  512 channels at 7 x 7, one image: 85 to 105 % of the peak (Zen 5, 2026-11).
-WEIGHTS_AHEAD = 16
 
-# What a tile loops over, as int64 numbers: sizes, then bytes from one to the next, then the bits of
-# each filter row and each filter column, then `SEGMENT` numbers for each row of output that the
-# tile has pixels of: their bits, and where the tile's first pixel would lie in that row.
-TABLE = (
-    TAPS_Y, TAPS_X, CHANNELS, STEP_Y, STEP_X, STEP_CHANNEL, STEP_PIXEL, AHEAD, AHEAD_STEP,
-    OUT_CHANNEL, OUT_PIXEL, OUTPUTS, SEGMENTS, SEGMENTS_AT, BITS_AT,
-) = range(15)  # fmt: skip
-SEGMENT = 2
-I8 = ir.IntType(8)
-
-
-class _Tile:
+class Tile:
     """Emits a tile of some vectors of output channels."""
 
     def __init__(
@@ -64,12 +64,19 @@ class _Tile:
     def emit(self) -> None:
         self.channels, self.channel_step = self.number(CHANNELS), self.number(STEP_CHANNEL)
         self.ahead_step = self.number(AHEAD_STEP)
-        self.tap_step = self.builder.mul(self.channels, I64(self.wide))
+        self.tap_step = self.weights_of_tap()
         self.bits = self.code.at(self.table, BITS_AT)
         zeros = [self.code.zero] * len(self.cells)
         carried = [self.source, self.taps, *zeros]
         sums = self.code.loop(self.number(TAPS_Y), carried, self.one_row)[2:]
         self.deliver(dict(zip(self.cells, sums, strict=True)))
+
+    def weights_of_tap(self) -> Value:
+        return self.builder.mul(self.channels, I64(self.wide))
+
+    def members(self) -> range:
+        """Of the vectors of a pixel's sums."""
+        return range(self.vectors)
 
     # --- sums ---
 
@@ -127,25 +134,36 @@ class _Tile:
     def one_channel(
         self, known: int | None, bits: Value, source: Value, taps: Value, sums: Sequence[Value]
     ) -> list[Value]:
-        code, builder = self.code, self.builder
-        weights = [code.load(code.at(taps, v * code.lanes)) for v in range(self.vectors)]
-        total = dict(zip(self.cells, sums, strict=True))
+        code = self.code
+        weights = [code.load(code.at(taps, v * code.lanes)) for v in self.members()]
         far = code.at(source, self.steps[7])
 
-        def multiplied(pixel: int) -> list[Value]:
-            value = code.splat(builder.load(self.pixel(source, far, pixel)))
-            return [code.fma(value, w, total[pixel, v]) for v, w in enumerate(weights)]
+        def values(pixel: int) -> list[Value]:
+            value = self.builder.load(self.pixel(source, far, pixel))
+            return [code.splat(value)] * self.vectors
+
+        return self.multiplied(known, bits, values, weights, sums)
+
+    def multiplied(
+        self, known: int | None, bits: Value, values: Callable[[int], list[Value]],
+        weights: Sequence[Value], sums: Sequence[Value],
+    ) -> list[Value]:  # fmt: skip
+        """Sums of the pixels that the bits choose, and those products; ``values`` of a pixel."""
+        code, total = self.code, dict(zip(self.cells, sums, strict=True))
+
+        def added(pixel: int) -> list[Value]:
+            pairs = zip(values(pixel), weights, strict=True)
+            return [code.fma(value, w, total[pixel, v]) for v, (value, w) in enumerate(pairs)]
 
         for pixel in range(PIXELS):
             if known is None:
-                chosen = code.has(bits, 1 << pixel)
-                old = [total[pixel, v] for v in range(self.vectors)]
-                added = code.when(chosen, old, partial(multiplied, pixel))
+                old = [total[pixel, v] for v in self.members()]
+                found = code.when(code.has(bits, 1 << pixel), old, partial(added, pixel))
             elif known >> pixel & 1:
-                added = multiplied(pixel)
+                found = added(pixel)
             else:
                 continue
-            for vector, value in enumerate(added):
+            for vector, value in enumerate(found):
                 total[pixel, vector] = value
         return [total[cell] for cell in self.cells]
 
@@ -221,26 +239,3 @@ class _Tile:
             return []
 
         code.loop(self.number(SEGMENTS), [], one, rolled=True)
-
-
-@emitted()
-def tile(
-    builder: Any, source: Items, source_at: Value, taps: Items, taps_at: Value, table: Items,
-    out: Items, out_at: Value, vectors: Value,
-) -> None:  # fmt: skip
-    """Compute the tile of some vectors that ``table`` describes; it begins at bytes of the arrays.
-
-    At its first pixel under the first tap and channel, at its weights, and in the result at the
-    first row and column of its first channel.
-    """
-    pointers = [source.at(source_at, I8), taps.at(taps_at), table.at(), out.at(out_at, I8)]
-
-    def call(vectors: int) -> list[Value]:
-        def body(inner: Any, *values: Value) -> None:
-            _Tile(inner, vectors, *values).emit()
-
-        call_once(builder, "channels", body, pointers, (taps.element, vectors))
-        return []
-
-    cases = {n: partial(call, n) for n in range(1, VECTORS + 1)}
-    Code(builder, taps.element).choose(vectors, cases)

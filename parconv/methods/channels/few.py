@@ -1,0 +1,151 @@
+"""The tile of layers of few outputs: channels of the image in the lanes, summed up at the end.
+
+A vector of weights has one output's for as many channels; it is multiplied by those channels of a
+pixel, which lie side by side.  So no lane is without an output, however few there are.
+
+Per output the order of additions is: filter rows, then filter columns, then channels a vector's
+lanes apart; then the lanes.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from ...codegen.emitted import Value
+from ...codegen.simd import I32, I64
+from ...codegen.transposition import columns, transposed
+from . import table as t
+from .table import PIXELS
+from .tile import Tile
+
+# Filters of a block: their sums of `PIXELS` pixels, weights and pixels fill 16 registers.  More
+# filters go block by block, up to `MOST`; beyond, vectors of outputs are full enough.
+FILTERS, MOST = 2, 4
+Load = Callable[[Value], Value]  # of a vector of channels
+
+
+class FewTile(Tile):
+    """Emits a tile of some outputs."""
+
+    def __init__(
+        self, builder: Any, outputs: int, source: Value, taps: Value, table: Value, out: Value
+    ) -> None:
+        super().__init__(builder, outputs, source, taps, table, out)
+        lanes = I64(self.code.lanes)
+        channels = self.number(t.CHANNELS)
+        self.whole, self.rest = builder.sdiv(channels, lanes), builder.srem(channels, lanes)
+        rest = builder.zext(builder.icmp_signed(">", self.rest, I64(0)), I64)
+        self.parts = builder.add(self.whole, rest)
+        self.near = builder.icmp_signed("==", self.number(t.STEP_CHANNEL), I64(self.code.itemsize))
+
+    def weights_of_tap(self) -> Value:
+        return self.builder.mul(self.parts, I64(self.wide))
+
+    def one_tap(
+        self, bits: Value, ahead: Value, source: Value, taps: Value, sums: Sequence[Value]
+    ) -> list[Value]:
+        """All channels under one tap; those that lie apart are put together one by one."""
+        cases: dict[int, Any] = {0: lambda: list(sums)}
+        near = self.builder.select(self.near, I64(2), I64(1))
+        key = self.builder.select(self.same(bits, 0), I64(0), near)
+        for case, how in ((1, self.apart), (2, self.neighbours)):
+            cases[case] = partial(self.parts_of_channels, None, bits, how, source, taps, sums)
+        every = self.builder.and_(self.near, self.same(bits, t.EVERY))
+        key = self.builder.select(every, I64(3), key)
+        cases[3] = partial(
+            self.parts_of_channels, t.EVERY, bits, self.neighbours, source, taps, sums
+        )
+        return self.code.choose(key, cases)
+
+    def parts_of_channels(
+        self, known: int | None, bits: Value, how: Any, source: Value, taps: Value,
+        sums: Sequence[Value],
+    ) -> list[Value]:  # fmt: skip
+        code, builder = self.code, self.builder
+        step = builder.mul(self.number(t.STEP_CHANNEL), I64(code.lanes))
+
+        def part(count: Value | None, source: Value, taps: Value, sums: Any) -> list[Value]:
+            source = code.opaque(source)
+            return self.one_part(known, bits, partial(how, count), source, taps, sums)
+
+        def one(_: Value, source: Value, taps: Value, *sums: Value) -> list[Value]:
+            added = part(None, source, taps, sums)
+            return [code.at(source, step), code.at(taps, self.wide), *added]
+
+        source, taps, *sums = code.loop(self.whole, [source, taps, *sums], one, rolled=True)
+        left = builder.icmp_signed(">", self.rest, I64(0))
+        return code.when(left, list(sums), lambda: part(self.rest, source, taps, sums))
+
+    def one_part(
+        self, known: int | None, bits: Value, load: Load, source: Value, taps: Value,
+        sums: Sequence[Value],
+    ) -> list[Value]:  # fmt: skip
+        """As many channels as a vector has lanes, or the rest."""
+        weights = [self.code.load(self.code.at(taps, v * self.code.lanes)) for v in self.members()]
+        far = self.code.at(source, self.steps[7])
+
+        def values(pixel: int) -> list[Value]:
+            value = load(self.pixel(source, far, pixel))
+            return [value] * len(weights)
+
+        return self.multiplied(known, bits, values, weights, sums)
+
+    def neighbours(self, count: Value | None, place: Value) -> Value:
+        code = self.code
+        if count is None:
+            return code.load(place)
+        return code.load_some(place, code.first_lanes(count))
+
+    def apart(self, count: Value | None, place: Value) -> Value:
+        """Lane by lane, of those that there are."""
+        code, builder = self.code, self.builder
+        step, place = self.number(t.STEP_CHANNEL), builder.bitcast(place, t.I8.as_pointer())
+
+        def one(lane: Value, place: Value, value: Value) -> list[Value]:
+            pixel = builder.load(builder.bitcast(place, code.kind.as_pointer()))
+            lane = builder.trunc(lane, I32)
+            return [code.at(place, step), builder.insert_element(value, pixel, lane)]
+
+        count = I64(code.lanes) if count is None else count
+        found: Value = code.loop(count, [place, code.zero], one, rolled=True)[1]
+        return found
+
+    # --- results ---
+
+    def deliver(self, sums: dict[tuple[int, int], Value]) -> None:
+        code = self.code
+        segments = code.at(self.table, self.number(t.SEGMENTS_AT))
+        firsts = range(0, PIXELS, code.lanes)
+        found = {
+            (v, first): self.totals(sums, v, first) for v in self.members() for first in firsts
+        }
+
+        def one(index: Value) -> list[Value]:
+            bits, out = self.segment(segments, index)
+            for (output, first), value in found.items():
+                place = code.at(out, self.builder.mul(self.number(t.OUT_CHANNEL), I64(output)))
+                self.store_pixels(value, place, bits, first)
+            return []
+
+        code.loop(self.number(t.SEGMENTS), [], one, rolled=True)
+
+    def totals(self, sums: dict[tuple[int, int], Value], output: int, first: int) -> Value:
+        """The sums of lanes of some pixels, a lane each."""
+        code = self.code
+        rows = [sums.get((first + lane, output), code.zero) for lane in range(code.lanes)]
+        order = (lane for (lane,) in columns(code, code.lanes))
+        parts = dict(zip(order, transposed(code, rows), strict=True))
+        vectors = [parts[lane] for lane in range(code.lanes)]
+        while len(vectors) > 1:
+            half = len(vectors) // 2
+            pairs = zip(vectors[:half], vectors[half:], strict=True)
+            vectors = [self.builder.fadd(one, other) for one, other in pairs]
+        return vectors[0]
+
+    def store_pixels(self, value: Value, out: Value, bits: Value, first: int) -> None:
+        code, builder = self.code, self.builder
+        for lane in range(min(code.lanes, PIXELS - first)):
+            with builder.if_then(code.has(bits, 1 << (first + lane))):
+                place = code.at(out, builder.mul(self.number(t.OUT_PIXEL), I64(first + lane)))
+                number = builder.extract_element(value, I32(lane))
+                builder.store(number, builder.bitcast(place, code.kind.as_pointer()))

@@ -1,0 +1,24 @@
+"""What a tile loops over: the numbers that its kernel writes, and the sizes of tiles."""
+
+from llvmlite import ir
+
+from ...codegen import machine
+
+# Pixels x `VECTORS` sums, the weights of as many vectors and one pixel fill the registers; LLVM
+# spills none of them in the loop.
+PIXELS = machine.ISA.choose({32: 14, 16: 6})
+VECTORS = 2
+EVERY = (1 << PIXELS) - 1  # all pixels of a tile, as bits
+# Channels by which weights are fetched early: the steps between pixels of few rows and columns
+# confuse the hardware.  512 channels at 7 x 7, one image: 85 to 105 % of the peak (Zen 5, 2026-11).
+WEIGHTS_AHEAD = 16
+
+# What a tile loops over, as int64 numbers: sizes, then bytes from one to the next, then the bits of
+# each filter row and each filter column, then `SEGMENT` numbers for each row of output that the
+# tile has pixels of: their bits, and where the tile's first pixel would lie in that row.
+TABLE = (
+    TAPS_Y, TAPS_X, CHANNELS, STEP_Y, STEP_X, STEP_CHANNEL, STEP_PIXEL, AHEAD, AHEAD_STEP,
+    OUT_CHANNEL, OUT_PIXEL, OUTPUTS, SEGMENTS, SEGMENTS_AT, BITS_AT,
+) = range(15)  # fmt: skip
+SEGMENT = 2
+I8 = ir.IntType(8)

@@ -1,0 +1,37 @@
+"""The call of a tile: of many outputs, or of few."""
+
+from functools import partial
+from typing import Any
+
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import Code
+from .few import FILTERS, FewTile
+from .table import I8, VECTORS
+from .tile import Tile
+
+
+@emitted()
+def tile(
+    builder: Any, source: Items, source_at: Value, taps: Items, taps_at: Value, table: Items,
+    out: Items, out_at: Value, version: Value,
+) -> None:  # fmt: skip
+    """Compute the tile that ``table`` describes; it begins at bytes of the arrays.
+
+    ``version``: so many vectors of outputs, or `VECTORS` and so many outputs where they are few.
+
+    At its first pixel under the first tap and channel, at its weights, and in the result at the
+    first row and column of its first channel.
+    """
+    pointers = [source.at(source_at, I8), taps.at(taps_at), table.at(), out.at(out_at, I8)]
+
+    def call(version: int) -> list[Value]:
+        how, size = (Tile, version) if version <= VECTORS else (FewTile, version - VECTORS)
+
+        def body(inner: Any, *values: Value) -> None:
+            how(inner, size, *values).emit()
+
+        call_once(builder, "channels", body, pointers, (taps.element, version))
+        return []
+
+    cases = {n: partial(call, n) for n in range(1, VECTORS + FILTERS + 1)}
+    Code(builder, taps.element).choose(version, cases)
