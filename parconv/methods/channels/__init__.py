@@ -130,6 +130,7 @@ def layout(problem: Problem) -> Array:
         group_taps=taps * sum(blocks),
         block_filters=block_filters(problem),
         few=is_few(problem),
+        **_inner(problem),
         lanes=lanes,
         height=height_of(problem),
         sums_at=_sums_at(problem),
@@ -138,6 +139,16 @@ def layout(problem: Problem) -> Array:
         rows=met(problem, 0),
         columns=met(problem, 1),
     )
+
+
+def _inner(problem: Problem) -> dict[str, int]:
+    """The outputs that meet the image with every tap: first and stop of rows and of columns."""
+    names = ("inner_top", "inner_bottom"), ("inner_left", "inner_right")
+    ends = {}
+    for axis, (first, stop) in enumerate(names):
+        met_by = met(problem, axis)
+        ends |= {first: max(met_by[::2]), stop: min(met_by[1::2])}
+    return ends
 
 
 def _sums_at(problem: Problem) -> int:

@@ -14,6 +14,7 @@ L = Layout(
     "rows_out", "columns_out", "lead_y", "lead_x", "stride_y", "stride_x", "dilation_y",
     "dilation_x", "taps_y", "taps_x", "channels", "filters", "group_blocks", "block_taps",
     "group_taps", "lanes", "height", "sums_at", "block_filters", "few",
+    "inner_top", "inner_bottom", "inner_left", "inner_right",
     tables=("sizes", "order", "rows", "columns"),
 )  # fmt: skip
 BLOCK, IMAGE, PART = range(3)  # what a unit is one of
@@ -109,6 +110,13 @@ def _place(table, out, layout, y, stop, x, pitch, pixels, stored):
     table[t.SEGMENTS] = (segment - table[t.SEGMENTS_AT]) // t.SEGMENT
 
 
+@jit.jit(inline="always")
+def _is_inner(layout, y, x, pixels):
+    """Whether all pixels of the tile at (y, x) lie in one row and meet the image with every tap."""
+    across = layout[L.inner_left] <= x and x + pixels <= layout[L.inner_right]
+    return across and layout[L.inner_top] <= y < layout[L.inner_bottom]
+
+
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill units ``[start, stop)`` of ``out``, and nothing else."""
     table, width, size = scratch.view(np.int64), layout[L.columns_out], out.itemsize
@@ -118,6 +126,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     if pitch == width + pixels:  # rows apart are cut into equal tiles
         tiles = (width + pixels - 1) // pixels
         pixels = (width + tiles - 1) // tiles
+    same = False  # whether the table is that of a tile like this one, but for its place
     while start < stop:
         block, image, part = _unit(layout, start)
         start += 1
@@ -132,7 +141,13 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         y, x = part * layout[L.height], np.int64(0)
         y_stop = min(y + layout[L.height], layout[L.rows_out])
         while y < y_stop:
-            _place(table, out, layout, y, y_stop, x, pitch, pixels, stored)
+            inner = _is_inner(layout, y, x, pixels)
+            if inner and same:
+                place = y * out.strides[2] + x * out.strides[3]
+                table[table[t.SEGMENTS_AT] + 1] = stored * place
+            else:
+                _place(table, out, layout, y, y_stop, x, pitch, pixels, stored)
+            same = inner
             source = f_at + y * layout[L.stride_y] * f.strides[2] + x * table[t.STEP_PIXEL]
             version = 1 if filters <= layout[L.lanes] else t.VECTORS
             if layout[L.few]:

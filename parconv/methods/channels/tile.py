@@ -227,8 +227,7 @@ class Tile:
         """The channels of each pixel, which are neighbours."""
         code, builder = self.code, self.builder
 
-        def one(index: Value) -> list[Value]:
-            bits, out = self.segment(segments, index)
+        def some(bits: Value, out: Value) -> None:
             for pixel in range(PIXELS):
                 with builder.if_then(code.has(bits, 1 << pixel)):
                     place = code.at(out, builder.mul(self.number(OUT_PIXEL), I64(pixel)))
@@ -236,6 +235,27 @@ class Tile:
                         left = builder.sub(self.number(OUTPUTS), I64(vector * code.lanes))
                         at = code.at(place, vector * machine.VECTOR_BYTES)
                         code.store_first(sums[pixel, vector], at, left)
+
+        def every(out: Value) -> None:
+            for pixel, vector in self.cells:
+                place = self.pixel_of(out, pixel, vector)
+                code.store(sums[pixel, vector], place)
+
+        def one(index: Value) -> list[Value]:
+            bits, out = self.segment(segments, index)
+            full = builder.icmp_signed("==", self.number(OUTPUTS), I64(self.wide))
+            full = builder.and_(full, self.same(bits, EVERY))
+            with builder.if_else(full) as (all_pixels, some_pixels):
+                with all_pixels:
+                    every(out)
+                with some_pixels:
+                    some(bits, out)
             return []
 
         code.loop(self.number(SEGMENTS), [], one, rolled=True)
+
+    def pixel_of(self, out: Value, pixel: int, vector: int) -> Value:
+        """Where a vector of a pixel's channels goes."""
+        place = self.code.at(out, self.builder.mul(self.number(OUT_PIXEL), I64(pixel)))
+        place = self.code.at(place, vector * machine.VECTOR_BYTES)
+        return self.builder.bitcast(place, self.code.kind.as_pointer())
