@@ -19,7 +19,7 @@ from conftest import RunPython
 from parconv.planner import choice
 from parconv.problem.filter import filter_of
 from parconv.runtime import budget
-from parconv.runtime.budget import affinity, clusters, environment, quota, table, waiting
+from parconv.runtime.budget import affinity, clusters, environment, nesting, quota, table, waiting
 
 EIGHT = """
     import os, sys, threading
@@ -717,3 +717,20 @@ def test_one_process_where_nobody_can_count_its_siblings(monkeypatch: pytest.Mon
 )  # fmt: skip
 def test_counts_are_positive_numbers_of_up_to_nine_digits(text: str, number: int | None) -> None:
     assert environment._positive(text) == number
+
+
+@pytest.mark.parametrize(("level", "found"), [(0, None), (1, 1), (2, 1)])
+def test_a_task_of_joblibs_has_one_thread(
+    monkeypatch: pytest.MonkeyPatch, level: int, found: int | None
+) -> None:
+    backend = SimpleNamespace(nesting_level=level)
+    known = {"_backend": SimpleNamespace(config={}), "get_active_backend": lambda: (backend, 2)}
+    monkeypatch.setattr(nesting, "loaded", lambda module, name: known[name])
+    assert nesting.joblib_task(8) == found
+
+
+def test_what_answered_a_call_of_as_many_threads_answers_the_next() -> None:
+    f, g = np.ones((9, 9), np.float32), filter_of(np.full((3, 3), 0.125))
+    for options in ({}, {"threads": 1}, {"threads": 2, "mode": "same"}):
+        first = choice.answer(f, g, options, False)
+        assert choice.answer(f, g, options, False) is first

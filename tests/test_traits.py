@@ -1,6 +1,7 @@
 """Distrusts what is found in a filter's values, and every shortcut taken because of it."""
 
 import itertools
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from oracle import BORDERS, MODES
 import parconv
 from parconv.methods import direct, fft
 from parconv.methods.remembering import TABLE_BYTES, Remembered, nbytes, remembered
+from parconv.problem import means
 from parconv.problem.dtypes import FLOAT32, FLOAT64
 from parconv.problem.products import (
     MOST_PRODUCTS,
@@ -332,3 +334,17 @@ def test_products_err_by_their_rounding_and_more() -> None:
         assert 0 < double.error < 1e-12
         assert single is not None
         assert 1e-8 < single.error < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("tap", "kind", "found"),
+    [
+        (np.float32(1 / 9), FLOAT32, Fraction(1, 9)),
+        (np.float64(1 / 9), FLOAT64, Fraction(1, 9)),
+        (np.float32(1 / 9), FLOAT64, Fraction(float(np.float32(1 / 9)))),
+        (np.float64(0.3), FLOAT64, Fraction(0.3)),
+        (np.int64(2), FLOAT64, Fraction(2)),
+    ],
+)
+def test_a_tap_means_the_fraction_that_it_is_nearest_to(tap: Any, kind: Any, found: Any) -> None:
+    assert means.meant(np.full((3, 3), tap), kind) == found
