@@ -144,7 +144,7 @@ def layout(problem: Problem) -> Array:
 def _inner(problem: Problem) -> dict[str, int]:
     """The outputs that meet the image with every tap: first and stop of rows and of columns."""
     names = ("inner_top", "inner_bottom"), ("inner_left", "inner_right")
-    ends = {}
+    ends: dict[str, int] = {}
     for axis, (first, stop) in enumerate(names):
         met_by = met(problem, axis)
         ends |= {first: max(met_by[::2]), stop: min(met_by[1::2])}
