@@ -158,8 +158,9 @@ def test_a_busy_process_that_cannot_begin_is_told(monkeypatch: pytest.MonkeyPatc
 
 
 HOLDER = """
-import sys, time
+import signal, sys, time
 from parconv.experiments.race.busy import busy_processes
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background ignores
 with busy_processes(2) as pids:
     print(*pids, flush=True)
     time.sleep(60)
