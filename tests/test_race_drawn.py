@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from parconv import cli
 from parconv.codegen import machine
 from parconv.experiments.race import Report, Workload, drawn, shares, units
 from parconv.experiments.race.layers import Layer
+from parconv.experiments.race.peers import OURS
 from parconv.experiments.race.report import PLAIN, PLANNED, Result, Row
 from parconv.experiments.timing import Timing
 from parconv.runtime.ceilings import Ceilings
@@ -84,6 +86,19 @@ def test_shares_of_choices_are_as_stated(kind: str) -> None:
     else:
         assert all(2 * one.filters[0] < 2**20 for one in every)  # type: ignore[union-attr]
         assert len({one.image for one in every}) > 300
+
+
+def test_ways_to_call_us_agree_on_the_results_type() -> None:
+    """Of small crops of what is drawn: the plan, and the function that a filter is named after."""
+    for one in drawn.drawn(["images"], 5, 60):
+        assert isinstance(one, Workload)
+        small = replace(one, shape=tuple(min(n, 70) for n in one.shape))
+        f, g = small.arrays()
+        found = [
+            OURS.prepare(replace(small, planned=planned), f, g, 1)(None)  # type: ignore[misc]
+            for planned in (False, True)
+        ]
+        assert [result.dtype.name for result in found] == [one.kind] * 2
 
 
 @pytest.mark.parametrize(("kinds", "number"), [(["image"], 3), ([], 3), (["images"], 0)])

@@ -24,6 +24,7 @@ DTYPES = {
 BORDERS = {"constant": 1, "edge": 1, "symmetric": 1, "mirror": 1, "wrap": 1}
 SIDES = {3: 30, 5: 20, 7: 15, 9: 8, 11: 7, 15: 8, 21: 5, 31: 4, 63: 3}
 FILTERS = {"random": 1, "integer": 1, "gaussian": 1, "box": 1, "derivative": 1, "line": 1}
+UNNAMED = ("random", "integer", "line")
 COLOURS = {0: 4, 3: 1, 4: 1}
 KEEPS_BYTES = 0.4  # share of images of bytes or words whose results are of their type
 VALID, FORTRAN = 0.2, 0.1  # shares of that mode and of that order, of gray images
@@ -50,8 +51,10 @@ def image(rng: Rng) -> Workload:
     columns = min(_between(rng, max(16, rows / 3), min(4096, rows * 3)), MOST_PIXELS // rows)
     channels = _choice(rng, COLOURS)
     mode = "valid" if rng.random() < VALID else "same"
-    side = min(side, rows - 1 | 1, columns - 1 | 1) if mode == "valid" else side
-    text, taps = _filter(rng, kind, side)
+    if mode == "valid":  # filters with a name know no other than "same"
+        side = min(side, rows - 1 | 1, columns - 1 | 1)
+        kind = kind if kind in UNNAMED else "random"
+    text, taps = _filter(rng, kind, side, dtype)
     keeps = dtype in ("uint8", "uint16") and rng.random() < KEEPS_BYTES
     return Workload(
         "random", (rows, columns), taps, dtype, mode, _choice(rng, BORDERS), "auto",
@@ -60,11 +63,14 @@ def image(rng: Rng) -> Workload:
     )  # fmt: skip
 
 
-def _filter(rng: Rng, kind: str, side: int) -> tuple[str, Pair]:
-    """Its text, and its shape."""
+def _filter(rng: Rng, kind: str, side: int, dtype: str) -> tuple[str, Pair]:
+    """Its text, and its shape.
+
+    Derivatives are of floats: of integers the named filter's result is exact, the weights' is not.
+    """
     if kind == "line":
         return "random", (1, side) if rng.random() < 0.5 else (side, 1)
-    if kind == "derivative":
+    if kind == "derivative" and np.dtype(dtype).kind == "f":
         return "sobel-x", (3, 3)
     if kind == "gaussian":
         text = f"gaussian:{side // 2 / REACH:.4g}"
