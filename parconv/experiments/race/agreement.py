@@ -35,7 +35,7 @@ class Difference:
         those errors decide, which is so for a small share of the pixels; ``slack`` allows so many
         units everywhere.
         """
-        if g.dtype.kind in "iu":
+        if integers and g.dtype.kind in "iu":
             return self.largest == 0
         allowed = tolerance(f, g)
         if not integers:

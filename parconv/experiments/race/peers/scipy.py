@@ -90,7 +90,7 @@ def _transformed(name: str, workload: Workload, f: Array, g: Array, threads: int
     if workload.channels or not inexact or not large:
         return None
     padded = _padded(workload, f)
-    weights = workload.weights(g)[::-1, ::-1]  # a filter to convolve with
+    weights = workload.weights(g)[::-1, ::-1].astype(f.dtype)  # a filter to convolve with
 
     def run(out: Array | None) -> Array:
         with fft.set_workers(threads):
