@@ -121,7 +121,11 @@ def test_command(
         ("images", "plain", 2), ("images", "planned", 2),
     ]  # fmt: skip
     assert "worst, planned" in capsys.readouterr().out
-    assert cli.main(["race", "--random", "2", "--only", "big"]) == 2
+    for wrong in (
+        ["--only", "big"], ["--pause", "20"], ["--busy", "1"], ["--calls", "9"], ["--repeats", "0"],
+    ):  # fmt: skip
+        assert cli.main(["race", "--random", "2", *wrong]) == 2
+    assert cli.main(["race", "--only", "big", "--isa", "avx2"]) == 2
     assert cli.main(["race", "--random", "2", "--isa", "sse9"]) == 2
     assert "pass one of avx2" in capsys.readouterr().err
 

@@ -145,10 +145,14 @@ def race(
     if json_file is not None:
         images.check_target(json_file)
     counts = None if threads is None else numbers(threads, "threads", ",")
+    if random is None:
+        _refuse("isa", isa, "--random beside it")
     if random is not None:
         _refuse("only", only, "--kind instead: --random draws the workloads")
+        for option, value in (("pause", pause), ("busy", busy), ("calls", calls)):
+            _refuse(option, value, "--repeats instead: workloads drawn at random are no bursts")
         asked = kind.split(","), seed, random
-        _race_drawn(asked, isa, counts, peers, repeats or 3, json_file)
+        _race_drawn(asked, isa, counts, peers, 3 if repeats is None else repeats, json_file)
     elif pause is None and busy is None:
         _refuse("calls", calls, "--pause or --busy beside it, or --repeats instead")
         _race(only, counts, peers, 7 if repeats is None else repeats, json_file)
