@@ -8,7 +8,6 @@ from functools import reduce
 from typing import Any
 
 from numba import types
-from numba.core import cgutils
 from numba.np.arrayobj import populate_array
 
 from ..codegen.emitted import Items, Value, emitted
@@ -51,7 +50,7 @@ def _fit(builder: Any, f: Items, out: Items, sizes: Items) -> Value:
     first, end = _ends(builder, f)
     begin, last = _ends(builder, out)
     fits = [
-        _are(builder, [*_lengths(f), *_lengths(out)], sizes),
+        _are(builder, [*f.each("shape"), *out.each("shape")], sizes),
         _is_aligned(builder, f),
         _is_aligned(builder, out),
         _is_whole(builder, out),
@@ -60,14 +59,6 @@ def _fit(builder: Any, f: Items, out: Items, sizes: Items) -> Value:
         ),
     ]
     return reduce(builder.and_, fits)
-
-
-def _lengths(array: Items) -> list[Value]:
-    return list(cgutils.unpack_tuple(array.builder, array.fields.shape))
-
-
-def _steps(array: Items) -> list[Value]:
-    return list(cgutils.unpack_tuple(array.builder, array.fields.strides))
 
 
 def _address(array: Items) -> Value:
@@ -83,7 +74,7 @@ def _are(builder: Any, lengths: list[Value], sizes: Items) -> Value:
 
 
 def _is_aligned(builder: Any, array: Items) -> Value:
-    places = reduce(builder.or_, [_address(array), *_steps(array)])
+    places = reduce(builder.or_, [_address(array), *array.each("strides")])
     size = array.fields.itemsize  # no element asks for more than `ALIGNED` bytes
     size = builder.select(builder.icmp_signed("<", size, I64(ALIGNED)), size, I64(ALIGNED))
     rest = builder.and_(places, builder.sub(size, I64(1)))
@@ -93,7 +84,9 @@ def _is_aligned(builder: Any, array: Items) -> Value:
 def _is_whole(builder: Any, array: Items) -> Value:
     """Row after row, without gaps."""
     expected, same = array.fields.itemsize, []
-    for length, step in zip(reversed(_lengths(array)), reversed(_steps(array)), strict=True):
+    for length, step in zip(
+        reversed(array.each("shape")), reversed(array.each("strides")), strict=True
+    ):
         same.append(builder.icmp_signed("==", step, expected))
         expected = builder.mul(expected, length)
     return reduce(builder.and_, same)
@@ -102,7 +95,7 @@ def _is_whole(builder: Any, array: Items) -> Value:
 def _ends(builder: Any, array: Items) -> tuple[Value, Value]:
     """Addresses between which all elements lie, whatever the signs of the steps."""
     low = high = _address(array)
-    for length, step in zip(_lengths(array), _steps(array), strict=True):
+    for length, step in zip(array.each("shape"), array.each("strides"), strict=True):
         reach = builder.mul(step, builder.sub(length, I64(1)))
         back = builder.icmp_signed("<", reach, I64(0))
         low = builder.add(low, builder.select(back, reach, I64(0)))
@@ -116,7 +109,7 @@ def _of_axes(builder: Any, array: Items, axes: int) -> Value:
     kind = array.kind.copy(ndim=axes)
     missing = axes - array.kind.ndim
     found = array.context.make_array(kind)(array.context, builder)
-    shape = [I64(1)] * missing + _lengths(array)
-    steps = [I64(0)] * missing + _steps(array)
+    shape = [I64(1)] * missing + array.each("shape")
+    steps = [I64(0)] * missing + array.each("strides")
     populate_array(found, array.fields.data, shape, steps, array.fields.itemsize, None)
     return found._getvalue()

@@ -48,7 +48,7 @@ from .shape import (
     order_of,
     region,
     sizes_of,
-)  # fmt: skip
+)
 from .table import BITS_AT, PIXELS, SEGMENT, VECTORS
 
 UNIT = "blocks of filters over rows of an image"
