@@ -143,7 +143,7 @@ def conv2d(
     >>> parconv.conv2d(f, np.ones((3, 3)) / 9, mode="same", boundary="mirror").shape
     (3, 4)
     """
-    return _run(f, g, out, options, False)
+    return run(f, g, out, options, False)
 
 
 @spelled()
@@ -164,10 +164,11 @@ def correlate2d(
     >>> parconv.correlate2d(np.array([[1, 2, 3, 4]]), np.array([[0, 1]]))
     array([[2, 3, 4]])
     """
-    return _run(f, g, out, options, True)
+    return run(f, g, out, options, True)
 
 
-def _run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -> NDArray[Any]:
+def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -> NDArray[Any]:
+    """Either of the two, with its keywords as they came."""
     image = image_of(f, options)
     plan, taps = answer(image, filter_of(g), options, correlate)
     return plan.run(image, taps, out)

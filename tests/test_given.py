@@ -41,6 +41,14 @@ KINDS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "layer": (RNG.random((2, 4, 9, 9), np.float32), RNG.random((5, 4, 3, 3), np.float32), {}),
     "depthwise": (RNG.random((1, 4, 9, 9)), RNG.random((4, 1, 3, 3)), {"groups": 4}),
     "channels last": (RNG.random((1, 9, 9, 4)), RNG.random((5, 4, 3, 3)), {"axes": (1, 2)}),
+    "colour": (RNG.random((9, 12, 3), np.float32), G, {"axes": (0, 1), "mode": "same"}),
+    "colours": ((255 * RNG.random((2, 9, 12, 4))).astype("u1"), G, {"axes": (1, 2)}),
+    "one image, channels last": (
+        RNG.random((9, 8, 4)),
+        RNG.random((5, 4, 3, 3)),
+        {"axes": (0, 1), "padding": 1},
+    ),
+    "large": (RNG.random((90, 300), np.float32), RNG.random((9, 9), np.float32), {}),
     "one image": (RNG.random((4, 9, 9), np.float32), RNG.random((5, 4, 3, 3), np.float32), {}),
 }
 
@@ -73,6 +81,32 @@ def test_images_in_order(kind: str) -> None:
     right, out = parconv.plan2d(F, G)(f.copy()), np.empty(SHAPE, np.float32)
     assert plan._look(f, plan.taps.values, out)
     assert out.tobytes() == right.tobytes()
+
+
+def test_rows_of_pixels_are_looked_at_as_they_lie() -> None:
+    image = RNG.random((12, 18, 4), np.float32)
+    whole = {"axes": (0, 1), "mode": "same", "boundary": "mirror"}
+    fitting = image, image[:, 2:9], image[::2], image[::-1]
+    others = image[:, ::2], image[..., :3], image[..., ::-1]
+    for f in (*fitting, *others):
+        plan, out = seasoned(f, G, **whole), np.full(f.shape, 7, np.float32)
+        right = parconv.conv2d(np.ascontiguousarray(f), G, **whole)  # type: ignore[call-overload]
+        fits = any(f is each for each in fitting)
+        assert plan._look(f, plan.taps.values, out) is fits
+        assert fits == (out.tobytes() == right.tobytes())
+        assert plan(f, out).tobytes() == right.tobytes()
+
+
+def test_plans_without_scratch_of_their_own_look() -> None:
+    f = KINDS["large"][0]
+    plans = [seasoned(f, RNG.random((9, 9), np.float32)) for _ in range(2)]
+    outs = [np.empty((82, 292), np.float32) for _ in plans]
+    for _ in range(3):
+        for plan, out in zip(plans, outs, strict=True):
+            assert not plan.shared[1].spare
+            assert plan._look(f, plan.taps.values, out)
+    for plan, out in zip(plans, outs, strict=True):
+        assert out.tobytes() == parconv.plan2d(f, plan.filter)(f).tobytes()
 
 
 def not_in_order() -> dict[str, tuple[Any, Any]]:

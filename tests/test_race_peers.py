@@ -30,6 +30,7 @@ def tiny(taps: tuple[int, int], **options: Any) -> Workload:
 # A question, and who can answer it.
 QUESTIONS: Sequence[tuple[Workload, set[str]]] = (
     (tiny((3, 5)), DIRECT),
+    (tiny((3, 5), filter="int8"), DIRECT),
     (tiny((4, 6)), DIRECT),
     (tiny((4, 6), correlation=True), DIRECT),
     (tiny((12, 13)), DIRECT | TRANSFORMS),

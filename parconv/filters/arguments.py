@@ -6,9 +6,10 @@ Every check returns the argument in its one internal form, or raises.
 import math
 import operator
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache, wraps
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -21,10 +22,26 @@ HIGHEST = 100  # order of a derivative
 COLOURS = (3, 4)  # samples of a pixel
 
 Reals = tuple[float, float]
+Check = TypeVar("Check", bound=Callable[..., Any])
+_PLAIN = frozenset((int, float, type(None)))  # types of values that are equal where both agree
 
 
 class ColourWarning(UserWarning):
     """An image whose last axis is as long as colours are went in without a word about ``axes``."""
+
+
+def once(check: Check) -> Check:
+    """A check that remembers what it returned for plain values.
+
+    Tuples it checks anew: they do not tell 1 from True.
+    """
+    known = lru_cache(maxsize=256, typed=True)(check)
+
+    @wraps(check)
+    def checked(*given: Any) -> Any:
+        return (known if _PLAIN.issuperset(map(type, given)) else check)(*given)
+
+    return cast(Check, checked)
 
 
 def warn_of_colours(f: Array, level: int) -> None:
@@ -83,7 +100,19 @@ def check_radii(radius: Any) -> Pair:
 
 def along(axis: Any, f: Array, options: Mapping[str, Any], g: Array) -> Array:
     """A filter of differences between columns as one along that axis of the image."""
-    axes, shape = options.get("axes", DEFAULTS["axes"]), f.shape
+    if "axes" not in options and f.ndim > 1:
+        return g if _is_last(axis, f.ndim) else g.T
+    return g if _is_columns(axis, options.get("axes", DEFAULTS["axes"]), f.shape) else g.T
+
+
+@once
+def _is_last(axis: Any, ndim: int) -> bool:
+    """Of an image's usual axes."""
+    return _is_columns(axis, DEFAULTS["axes"], (1,) * ndim)
+
+
+def _is_columns(axis: Any, axes: Any, shape: tuple[int, ...]) -> bool:
+    """Whether the axis is that of the columns; it must be one of ``axes``."""
     rows, columns = check_axes(axes, shape)
     try:
         place = operator.index(axis)
@@ -93,7 +122,7 @@ def along(axis: Any, f: Array, options: Mapping[str, Any], g: Array) -> Array:
         raise ValueError(
             f"axis={shown(axis)} is not one of axes={shown(axes)}: pass {rows} or {columns}"
         )
-    return g if place in (columns, columns - len(shape)) else g.T
+    return place in (columns, columns - len(shape))
 
 
 def check_shift(origin: Any, size: tuple[int, ...]) -> Pair:

@@ -5,16 +5,18 @@ They equal the functions of scipy.ndimage named in their docstrings, by the rule
 image; SciPy continues what its first pass leaves: derivatives differ where ``cval`` is not 0.
 """
 
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 from numpy.typing import ArrayLike, NDArray
 
-from ..api import conv2d
+from ..api import run
 from ..problem.door import image_of
 from ..problem.dtypes import Array
-from ..problem.question import FILTERS, FilterOptions, Options, check_keywords, spelled
+from ..problem.question import FILTERS, FilterOptions, check_keywords, spelled
 from .arguments import along, check_shift, warn_of_colours
 from .taps import LAPLACE, PREWITT, SOBEL, box_factors, gaussian_factors, gaussian_laplace_factors
+
+KNOWN = frozenset(FILTERS)
 
 
 @spelled(boundary="symmetric")
@@ -245,6 +247,7 @@ def _same(
     image = image_of(f, options)
     if "axes" not in options:
         warn_of_colours(image, level=4)
-    check_keywords(options, FILTERS)
-    asked = cast(Options, {"mode": "same", "boundary": "symmetric", "origin": origin, **options})
-    return conv2d(image, g, out=out, **asked)
+    if not options.keys() <= KNOWN:
+        check_keywords(options, FILTERS)
+    asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **options}
+    return run(image, g, out, asked, False)

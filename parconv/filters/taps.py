@@ -5,6 +5,7 @@ last bit: the planner sees what a faster method may use.  Does not convolve anyt
 """
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..problem.arguments import Pair, check_positive
 from ..problem.dtypes import Array, quietly
 from ..problem.filter import recalled
 from ..problem.outer import LARGEST, Outer
-from .arguments import Reals, check_orders, check_width
+from .arguments import Reals, check_orders, check_width, once
 
 FAR = 1e15  # pixels: no filter gets there, and it is an integer
 NO_SIGMA = 1e-15  # up to here an axis is not smoothed, as in scipy.ndimage
@@ -63,7 +64,7 @@ def gaussian_factors(
     >>> gaussian_factors(1000).shape
     (8001, 8001)
     """
-    asked = *check_width(sigma, truncate, radius), check_orders(order)
+    asked = _check_gaussian(sigma, truncate, radius, order)
     return recalled((_gaussian, *asked), lambda: _gaussian(*asked))
 
 
@@ -92,7 +93,7 @@ def gaussian_laplace_factors(sigma: Any, *, truncate: float = 4.0, radius: Any =
     >>> len(gaussian_laplace_factors(1).columns)
     2
     """
-    asked = check_width(sigma, truncate, radius)
+    asked = _check_width(sigma, truncate, radius)
     return recalled((_gaussian_laplace, *asked), lambda: _gaussian_laplace(*asked))
 
 
@@ -119,8 +120,17 @@ def box_factors(size: Any, *, normalize: bool = True) -> Outer:
     >>> box_factors((2, 4)).columns
     array([[0.125, 0.125]])
     """
-    asked = check_positive("size", size), bool(normalize)
+    asked = _check_size(size), bool(normalize)
     return recalled((_box, *asked), lambda: _box(*asked))
+
+
+@once
+def _check_gaussian(sigma: Any, truncate: Any, radius: Any, order: Any) -> tuple[Any, ...]:
+    return *check_width(sigma, truncate, radius), check_orders(order)
+
+
+_check_width = once(check_width)
+_check_size = once(partial(check_positive, "size"))
 
 
 # --- building: far from the centre weights become 0, as they should -------------------------------

@@ -20,7 +20,7 @@ SIZES = types.Array(types.int64, 1, "C", readonly=True)
 
 
 def signature(axes: int) -> tuple[Any, ...]:
-    """Argument types of `planes` and `maps`, for arrays of ``axes`` axes."""
+    """Argument types of the functions here, for arrays of ``axes`` axes."""
     image, line = (types.Array(ELEMENT, count, "A") for count in (axes, 1))
     return types.int64, image, line, line, image, line, line, types.int64, types.int64, SIZES
 
@@ -41,6 +41,26 @@ def maps(kernel, f, taps, fill, out, layout, scratch, start, stop, sizes):
     if not _fit(f, out, sizes):
         return False
     call(kernel, _of_axes(f, 4), taps, fill, _of_axes(out, 4), layout, scratch, start, stop)
+    return True
+
+
+def colours(kernel, f, taps, fill, out, layout, scratch, start, stop, sizes):
+    """The same of a kernel of planes, whose rows are those of pixels, channel after channel."""
+    if not _fit(f, out, sizes) or f.strides[f.ndim - 2] != f.shape[f.ndim - 1] * f.itemsize:
+        return False
+    if f.strides[f.ndim - 1] != f.itemsize:
+        return False
+    seen, target = _of_axes(_widened(f), 3), _of_axes(_widened(out), 3)
+    call(kernel, seen, taps, fill, target, layout, scratch, start, stop)
+    return True
+
+
+def channels_last(kernel, f, taps, fill, out, layout, scratch, start, stop, sizes):
+    """The same of a kernel of maps, given rows, columns and then channels."""
+    if not _fit(f, out, sizes):
+        return False
+    seen, target = _of_axes(_channels_first(f), 4), _of_axes(_channels_first(out), 4)
+    call(kernel, seen, taps, fill, target, layout, scratch, start, stop)
     return True
 
 
@@ -106,10 +126,32 @@ def _ends(builder: Any, array: Items) -> tuple[Value, Value]:
 @emitted(lambda array, axes: array.copy(ndim=axes.literal_value), known=["axes"])
 def _of_axes(builder: Any, array: Items, axes: int) -> Value:
     """The array with axes of length 1 before its own."""
-    kind = array.kind.copy(ndim=axes)
     missing = axes - array.kind.ndim
-    found = array.context.make_array(kind)(array.context, builder)
     shape = [I64(1)] * missing + array.each("shape")
     steps = [I64(0)] * missing + array.each("strides")
+    return _view(array, shape, steps)
+
+
+@emitted(lambda array: array.copy(ndim=array.ndim - 1))
+def _widened(builder: Any, array: Items) -> Value:
+    """The array without its last axis, whose elements are columns of the one before."""
+    *outer, columns, channels = array.each("shape")
+    *steps, _, step = array.each("strides")
+    return _view(array, [*outer, builder.mul(columns, channels)], [*steps, step])
+
+
+@emitted(lambda array: array)
+def _channels_first(builder: Any, array: Items) -> Value:
+    """The array with its last axis before rows and columns."""
+    shape, steps = (
+        [*outer, last, rows, columns]
+        for *outer, rows, columns, last in map(array.each, ("shape", "strides"))
+    )
+    return _view(array, shape, steps)
+
+
+def _view(array: Items, shape: list[Value], steps: list[Value]) -> Value:
+    kind = array.kind.copy(ndim=len(shape))
+    found = array.context.make_array(kind)(array.context, array.builder)
     populate_array(found, array.fields.data, shape, steps, array.fields.itemsize, None)
     return found._getvalue()

@@ -84,12 +84,12 @@ class Kernels:
         """The same over a table of bands, by the calling thread and those of the crew."""
         return partial(crew.leader(self.axes), self.address)
 
-    def look(self, axes: int) -> Any:
+    def look(self, function: Callable[..., bool], axes: int) -> Any:
         """``look(f, taps, fill, out, layout, scratch, start, stop, sizes)``: True if it filled.
 
-        Of arrays of ``axes`` axes as a caller gives them, whose dtypes are right: see `given`.
+        By that function of `given`, of arrays of ``axes`` axes as a caller gives them, whose dtypes
+        are right.
         """
-        function = given.planes if self.axes == PLANES else given.maps
         return partial(jit.entry(function, given.signature(axes)), self.address)
 
     @property

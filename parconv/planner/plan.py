@@ -1,9 +1,9 @@
 """The decision for one problem, a value that prints, explains and runs; `planner` makes it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -63,6 +63,7 @@ class Plan:
     eager: bool = True
     wisdom: Wisdom | None = None
     filter: Filter | None = field(default=None, repr=False, compare=False)  # where it is known
+    _ran: ClassVar[bool] = False  # the look is compiled for a plan that runs again
 
     def __getstate__(self) -> dict[str, Any]:
         """What was decided, and the filter: compiled code and prepared taps are found again."""
@@ -112,10 +113,11 @@ class Plan:
 
     def run(self, f: Array, taps: Taps, out: Array | None) -> Array:
         """Fill the output by compiled code alone where that looks, and finds all in order."""
-        if taps.limit is None and taps.given is None and self._left:
+        if self._ran and taps.limit is None and taps.given is None and self._looks:
             result: Array = self.ends[2]() if out is None else out
             if self._look(f, taps.values, result):
                 return result
+        self.__dict__["_ran"] = True
         return ready.run(self, f, taps, out)
 
     def compute(self, source: Array, taps: Taps, target: Array) -> None:
@@ -174,8 +176,8 @@ class Plan:
         return ready.shared(self)
 
     @lazily
-    def _left(self) -> Collection[Any]:
-        return ready.left(self)
+    def _looks(self) -> bool:
+        return ready.looks(self)
 
     @lazily
     def _look(self) -> Callable[[Array, Array, Any], bool]:

@@ -1,6 +1,6 @@
 """What a plan does once for all runs: the bands' work, what the kernel reads, how arrays go in."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,16 @@ from ..methods.kernels import Taps
 from ..problem import maps
 from ..problem.bands import joined
 from ..problem.door import as_array
-from ..problem.dtypes import Array, kernel_dtype
+from ..problem.dtypes import Array
 from ..problem.filter import Filter
 from ..runtime import arrays
 from ..runtime.outputs import outputs_of
 from ..runtime.strategies import STRATEGIES
-from ..runtime.strategies.work import Work, spare
+from ..runtime.strategies.work import Work, alone, spare
 from . import skipping
 from .bound import Bound
 from .excerpts import excerpt, run_band
+from .lifting import Lift, lift_of
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -51,26 +52,14 @@ def shared(plan: "Plan") -> Shared:
     return STRATEGIES[plan.strategy].run, work, method.fill(problem), layout
 
 
-def lift(plan: "Plan") -> tuple[None, ...] | None:
-    """Axes to add before image and output are what the kernel takes; None: it takes others.
-
-    One before a single plane or a single image's channels, none before several in order; of types
-    that compiled code knows.
-    """
-    problem = plan.problem
-    kinds, axes = (problem.image_dtype, problem.dtype), len(problem.image)
-    if not plan.bands or plan.stage.inner is not problem or problem.channels > 1:
-        return None
-    if len(problem.shape) != axes:  # a bank whose filters are an axis of the result alone
-        return None
-    missing = len(maps.of_result(problem)) - axes
-    last = tuple(range(axes - len(problem.map_axes), axes))
-    known = all(kernel_dtype(kind) is kind for kind in kinds)
-    return (None,) * missing if known and problem.map_axes == last and missing in (0, 1) else None
+def lift(plan: "Plan") -> Lift | None:
+    """How arrays go in as they come; None: they are arranged first, and copied where they must."""
+    alone = plan.bands and plan.stage.inner is plan.problem
+    return lift_of(plan.problem) if alone else None
 
 
 def ends(plan: "Plan") -> Ends:
-    """What a run asks: of the image, for an output, of one that is given; axes to add."""
+    """What a run asks: of the image, for an output, of one that is given; how both go in."""
     problem = plan.problem
     new = outputs_of(problem.shape, problem.dtype)
     given, taken = (problem.image, problem.image_dtype), (problem.shape, problem.dtype)
@@ -84,24 +73,21 @@ def prepared(plan: "Plan", g: Filter) -> Taps:
     return replace(taps, given=g) if tells else taps
 
 
-def left(plan: "Plan") -> Collection[Any]:
-    """What the last runs left, where compiled code may look at the arrays of the next; else none.
-
-    So it is compiled for a plan that runs again, and looks where scratch is small: at small images.
-    """
+def looks(plan: "Plan") -> bool:
+    """Whether compiled code may look at a run's arrays: one thread's at one go."""
     alone = len(plan.bands) == 1 and not STRATEGIES[plan.strategy].threaded
-    return plan.shared[1].spare if alone and lift(plan) is not None else ()
+    obstacle = alone and plan.kernels.obstacle
+    return alone and not obstacle and lift(plan) is not None
 
 
 def look(plan: "Plan") -> Callable[[Array, Array, Any], bool]:
-    """``look(f, taps, out)`` fills ``out`` and says so, if the arrays are what most are."""
-    (_, work, fill, layout), problem = plan.shared, plan.problem
-    if work.kernels.obstacle:
-        return lambda f, taps, out: False
-    entry, spare, (start, stop) = work.kernels.look(len(problem.image)), work.spare, work.bands[0]
+    """``look(f, taps, out)`` fills ``out`` and says so, if the arrays are as most are."""
+    (_, work, fill, layout), problem, how = plan.shared, plan.problem, lift(plan)
+    assert how
+    entry, (start, stop) = work.kernels.look(how.look, len(problem.image)), work.bands[0]
     sizes, kinds = np.array([*problem.image, *problem.shape]), (problem.image_dtype, problem.dtype)
     sizes.flags.writeable = False
-    kind, result = kinds
+    (kind, result), spare, small = kinds, work.spare, work.spare.maxlen is None
 
     def looked(f: Array, taps: Array, out: Any) -> bool:
         if f.dtype is not kind or type(out) is not np.ndarray or out.dtype is not result:
@@ -109,7 +95,7 @@ def look(plan: "Plan") -> Callable[[Array, Array, Any], bool]:
         if not out.flags.writeable:
             return False
         try:
-            own = spare.pop()
+            own = spare.pop() if small else alone(work)
             done: bool = entry(f, taps, fill, out, layout, own[1], start, stop, sizes)
         except (IndexError, TypeError):  # others run the plan; arrays of other numbers of axes
             return False
@@ -121,7 +107,7 @@ def look(plan: "Plan") -> Callable[[Array, Array, Any], bool]:
 
 def run(plan: "Plan", f: Array, taps: Taps, out: Array | None) -> Array:
     """Check the arrays against the problem, then let the strategy fill the output."""
-    shape, kind, new, out_shape, out_kind, added = plan.ends
+    shape, kind, new, out_shape, out_kind, how = plan.ends
     if f.shape != shape or f.dtype != kind:
         f = arrays.check_image(f, shape, kind)
     if out is None:
@@ -135,16 +121,19 @@ def run(plan: "Plan", f: Array, taps: Taps, out: Array | None) -> Array:
         easy = arrays.is_plain(f, plain)
     if taps.limit is not None:
         arrays.check_range(f, taps.limit)
-    if easy and added is not None:
+    if easy and how and _goes_in(how, f, plain):
         fill_bands, work, fill, layout = plan.shared
-        if added:
-            f, plain = f[added], plain[added]
+        f, plain = how.seen(f), how.seen(plain)
         fill_bands(work, (f, taps.values, fill, plain, layout))
         if taps.given is not None:
             skipping.hold(plan, f, taps.given, plain)
     elif plan.bands:
         convert(plan, f, taps, plain)
     return result
+
+
+def _goes_in(how: Lift, f: Array, out: Array) -> bool:
+    return not how.whole or (f.flags.c_contiguous and out.flags.c_contiguous)
 
 
 def convert(plan: "Plan", f: Array, taps: Taps, out: Array) -> None:
@@ -171,14 +160,14 @@ def bind(plan: "Plan", f: Array, out: Array) -> Bound:
         arrays.check_image(image, problem.image, problem.image_dtype)
         return Bound(again, image, out)
     seen, plain = arrays.check_output(out, image, problem.shape, problem.dtype)
-    added = lift(plan)
+    how = lift(plan)
     plainly = plan.taps.limit is None and plan.taps.given is None
-    easy = added is not None and plainly and arrays.is_plain(image, plain)
-    if not easy or seen is not image:
+    easy = plainly and arrays.is_plain(image, plain)
+    if not how or not easy or not _goes_in(how, image, plain) or seen is not image:
         return Bound(again, image, out)
     _, work, fill, layout = plan.shared
-    where = (*(added or ()), ...)  # views, whose shapes nobody else changes
-    given = image[where], plan.taps.values, fill, plain[where], layout
+    source, target = (how.seen(array[...]) for array in (image, plain))  # shapes stay these views'
+    given = source, plan.taps.values, fill, target, layout
     return Bound(partial(STRATEGIES[plan.strategy].bind, work, given), image, out)
 
 

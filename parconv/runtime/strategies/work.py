@@ -15,7 +15,7 @@ from ..crew import Terms
 ALIGNED_ELEMENTS = 1 << 13
 # Scratch so small stays with the plan: a run that finds it is 0.4 microseconds faster than one that
 # looks what the thread kept, and 1.3 where plans take turns (28 x 28 at 3x3, Zen 3 VM, 2026-11).
-SPARE_ELEMENTS = 1 << 11
+SPARE_ELEMENTS = 1 << 13
 # Scratch that a thread keeps from one serial run to the next: for 512 x 512 at 3x3 a new one costs
 # 3 microseconds (Zen 5, 2026-11).
 KEPT_BYTES = 1 << 20

@@ -36,7 +36,9 @@ def _prepared(workload: Workload, f: Array, g: Array, threads: int) -> Run:
     # The view of a read-only array would warn; the copy keeps the crop's strides out of it too.
     planes = np.ascontiguousarray(f.transpose(2, 0, 1)) if workload.channels else np.array(f)[None]
     image = torch.from_numpy(planes).unsqueeze(1)
-    weights = torch.from_numpy(workload.weights(g)).unsqueeze(0).unsqueeze(0)
+    # torch multiplies one type with itself; integers of a filter are exact in any of floats.
+    taps = workload.weights(g).astype(f.dtype)
+    weights = torch.from_numpy(taps).unsqueeze(0).unsqueeze(0)
     padding = _padding(workload)
     mode = BORDERS[workload.boundary]
 

@@ -1,0 +1,64 @@
+"""How a kernel sees arrays just as they come, where a view is all that lies between."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..methods import given
+from ..problem import maps
+from ..problem.dtypes import Array, kernel_dtype
+from ..problem.problem import Problem
+
+
+class Lift(NamedTuple):
+    """Image and output of a call on their way to the kernel.
+
+    ``seen``: either as the kernel takes it, without a copy.  ``whole``: which needs them in one
+    piece.  ``look``: what of `given` does both in compiled code.
+    """
+
+    seen: Callable[[Array], Array]
+    look: Callable[..., bool]
+    whole: bool = False
+
+
+def _as_it_is(array: Array) -> Array:
+    return array
+
+
+def _alone(array: Array) -> Array:
+    """One plane, or one image's maps."""
+    return array[None]
+
+
+def _of_colours(array: Array) -> Array:
+    """Planes whose rows are those of pixels."""
+    *_, rows, columns, channels = array.shape
+    return array.reshape(-1, rows, columns * channels)
+
+
+def _channels_first(array: Array) -> Array:
+    return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array.transpose(2, 0, 1)[None]
+
+
+def lift_of(problem: Problem) -> Lift | None:
+    """The one of a problem whose kernel sees it itself; None: of none, arrays are arranged first.
+
+    For types that compiled code knows, and planes or maps in order: a single one, several, pixels
+    whose channels follow the columns, maps whose channels do.
+    """
+    axes, seen = len(problem.image), len(maps.of_result(problem))
+    known = all(kernel_dtype(kind) is kind for kind in (problem.image_dtype, problem.dtype))
+    # a bank may have filters that are an axis of the result alone
+    if not known or len(problem.shape) != axes or axes not in (seen - 1, seen, seen + 1):
+        return None
+    look, mapped = given.maps if problem.bank else given.planes, problem.map_axes
+    if problem.channels > 1:
+        colours = mapped == (axes - 3, axes - 2) and axes >= seen
+        return Lift(_of_colours, given.colours, whole=True) if colours else None
+    if axes > seen:
+        return None
+    if problem.bank and mapped == (axes - 1, axes - 3, axes - 2):
+        return Lift(_channels_first, given.channels_last)
+    if mapped != tuple(range(axes - len(mapped), axes)):
+        return None
+    return Lift(_alone if axes < seen else _as_it_is, look)
