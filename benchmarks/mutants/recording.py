@@ -20,7 +20,7 @@ APART = (
     "cli", "colour", "depthwise", "docs", "doctor", "dot", "emitted", "fft", "gemm", "guard",
     "history", "images", "isa", "layer", "layers", "methods", "mutants", "packing", "passes",
     "past_the_caches", "peers", "perf", "race", "race_peers", "roofline", "separable", "signals",
-    "steadiness", "stream", "stream_files", "tune", "values", "vectors", "winograd",
+    "steadiness", "stream", "stream_files", "tune", "values", "vectors", "windows", "winograd",
 )  # fmt: skip
 EACH = 4  # parameters of a test function, at most
 HOUR = 3600

@@ -111,6 +111,16 @@ def as_sums(builder: Any, array: Items, scratch: Items) -> Value:
     return found._getvalue()
 
 
+@emitted(lambda array, scratch: scratch)
+def as_line(builder: Any, array: Items, scratch: Items) -> Value:
+    """The elements from an array's first one on as an array like scratch, wherever it ends."""
+    found = array.context.make_array(scratch.kind)(array.context, builder)
+    data = builder.bitcast(array.fields.data, scratch.element.as_pointer())
+    size = I64(scratch.itemsize)
+    populate_array(found, data, array.each("shape")[:1], [size], size, None)
+    return found._getvalue()
+
+
 @emitted(lambda array, *_: array.copy(ndim=array.ndim - 1))
 def one_plane(builder: Any, array: Items, image: Value, channel: Value) -> Value:
     """A single plane of maps, as an array of planes."""

@@ -42,6 +42,7 @@ from . import (
     passes,
     planes,
     separable,
+    windows,
     winograd,
 )
 from .usual import obstacle as obstacle
@@ -61,6 +62,7 @@ class Row(NamedTuple):
 
 METHODS = (
     Row("box", PLANES, box),
+    Row("windows", PLANES, windows),
     Row("dot", PLANES, dot),
     Row("separable", PLANES, separable),
     Row("passes", PLANES, passes),

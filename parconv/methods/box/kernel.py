@@ -4,18 +4,20 @@
 """
 
 from ...codegen import jit, machine
-from ...codegen.borders import source_index
+from ...codegen.borders import source_column, source_index
 from ...codegen.elements import read
 from ...codegen.layout import OWN, Layout
 from ...codegen.packing import aligned_after, store
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
+from ..windows.across import across
+from ..windows.adding import STREAM
 from .window import BOTH, ENTER, LEAVE, slide, windows
 
 L = Layout(
     "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "border_y",
-    "border_x", "dilation_y", "taps_y", "taps_x", "large", "lanes", "rows_at", "sums_at",
-    "sums_step", "end",
+    "border_x", "dilation_y", "dilation_x", "taps_y", "taps_x", "channels", "large", "lanes",
+    "stored", "first_x", "second_x", "rest_x", "part_at", "rows_at", "sums_at", "sums_step", "end",
 )  # fmt: skip
 
 # A load waits for an earlier store to an address that is equal in the bits below a page's size:
@@ -52,6 +54,26 @@ def _deliver(out, taps, layout, scratch, base, source, plane, row):
 
 
 @jit.jit()
+def _deliver_apart(out, taps, layout, scratch, base, source, plane, row):
+    """The same of neighbours that lie apart: channels between them, or holes."""
+    width, lanes = layout[L.columns_out], layout[L.lanes]
+    how = layout[L.dilation_x], layout[L.first_x], layout[L.second_x], layout[L.rest_x]
+    sums, part, target, skip = base + layout[L.rows_at], base + layout[L.part_at], -1, 0
+    streams = False
+    if layout[L.stored] and has_runs(out) and width >= 2 * lanes:
+        target = plane * (out.strides[0] // out.itemsize) + row * (out.strides[1] // out.itemsize)
+        streams = layout[L.large] > 0 and machine.FILLS_LINES
+        if streams:
+            skip = aligned_after(out, target, machine.VECTOR_BYTES)
+    across(
+        taps, 0, scratch, (source, 0), part, how, lanes, out, (target, 0), (sums, 0), (1, width),
+        (skip, STREAM if streams else 0),
+    )  # fmt: skip
+    if target < 0:
+        store(scratch, (sums, 0, 0), out, OWN, (plane,), (row, 1, 1), (0, 1, width))
+
+
+@jit.jit()
 def _slide(f, fill, layout, scratch, sums, plane, entering, leaving):
     """Move sums of columns one row on: add a row, take one away; `ABSENT` where there is none."""
     size, f_at = layout[L.columns_in], plane * (f.strides[0] // f.itemsize)
@@ -81,12 +103,12 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     base = aligned_after(scratch, 0, machine.CACHE_LINE)
     size, step, left = layout[L.columns_in], layout[L.dilation_y], -layout[L.lead_x]
     halo, zero = (layout[L.taps_y] - 1) * step, scratch.dtype.type(0)
-    first = min(left, 0)
-    last = max(size, left + layout[L.columns_out] + layout[L.taps_x] - 1)
+    first, channels = min(left, 0), layout[L.channels]
+    last = max(size, left + layout[L.columns_out] + (layout[L.taps_x] - 1) * layout[L.dilation_x])
     sums = base + layout[L.sums_at] + -(first // layout[L.lanes]) * layout[L.lanes]  # on a line
     sources = sums + layout[L.sums_step]
     for column in range(first, last):
-        scratch[sources + column] = source_index(column, size, layout[L.border_x])
+        scratch[sources + column] = source_column(column, size, channels, layout[L.border_x])
     constant = fill[0] * layout[L.taps_y]
     while start < stop:
         plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
@@ -108,5 +130,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     for column in range(begin, end):
                         source = int(scratch[sources + column])
                         scratch[sums + column] = constant if source < 0 else scratch[sums + source]
-                _deliver(out, taps, layout, scratch, base, sums + left, plane, row)
+                if layout[L.dilation_x] == 1:
+                    _deliver(out, taps, layout, scratch, base, sums + left, plane, row)
+                else:
+                    _deliver_apart(out, taps, layout, scratch, base, sums + left, plane, row)
     store_fence()

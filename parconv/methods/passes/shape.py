@@ -18,13 +18,14 @@ from .fold import shortened
 PANEL_BYTES = machine.L2_BYTES // 2
 TURNED_BYTES = 1 << 22
 LEAST_STRIPS = 8
-# Operations of the direct method that take as long (one core, Zen 3 VM, 2026-11): to pack a pixel
-# for one of the blocks whose rows meet it, to copy a column beside the image; and of each pixel
-# beyond what `separable` does, of the strips in memory.  The same taps take a share of the time of
-# those of `separable`, whose tiles compute some columns twice.  Milliseconds for 2048 x 2048
-# float32, separable and so: 9 taps 5.8 12.5, 33 13.9 17.1, 129 42.7 36.5, 193 69.4 48.6; fft there
-# 29.9, 16.3, 25.4, 42.6, and for 321 taps 77.1 where this takes 70.2.
-PACK_WORK, COPY_WORK, STRIP_WORK, TAP_SHARE = 12, 8, 60, 0.85
+# Operations of the direct method that take as long (one core, Zen 3 VM, 2026-11): to pack a
+# pixel for one of the blocks whose rows meet it, to copy a column beside the image; and of each
+# pixel beyond what `separable` does, of the strips in memory, or in the second-level cache.  The
+# same taps take a share of the time of those of `separable`, whose tiles compute some columns
+# twice.  Milliseconds for 2048 x 2048 float32, separable and so: 9 taps 5.8 12.5, 33 13.9 17.1,
+# 129 42.7 36.5, 193 69.4 48.6; fft there 29.9, 16.3, 25.4, 42.6, and for 321 taps 77.1 where this
+# takes 70.2.
+PACK_WORK, COPY_WORK, STRIP_WORK, NEAR_WORK, TAP_SHARE = 12, 8, 60, 12, 0.85
 
 
 @dataclass(frozen=True)
@@ -74,5 +75,7 @@ def work_of(problem: Problem) -> float:
     packed = PACK_WORK * (shape.block + short.filter[0] - 1) / shape.block
     down = up(width, shape.lanes) * (packed + products * (TURN_WORK + tap_y))
     around = COPY_WORK * products * (shape.before + shape.after)
-    across = up(columns, shape.chunk) * (products * (tap_x + STRIP_WORK) + STORE_WORK)
+    strips = products * shape.block * shape.room * problem.sums.itemsize
+    strip = NEAR_WORK if strips <= machine.L2_BYTES // 2 else STRIP_WORK
+    across = up(columns, shape.chunk) * (products * (tap_x + strip) + STORE_WORK)
     return height * (down + around + across)

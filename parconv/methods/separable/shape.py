@@ -27,6 +27,8 @@ PAIRED = 12
 # 31x31 14.6 15.3, 24.8 24.6, 35.1 35.1; in pairs 15x15 8.5 8.6, 12.7 12.6; 41x41 13.7 13.2, 23.1
 # 21.8.
 PACK_WORK, TURN_WORK, STORE_WORK, TAP_WORK, PAIRS_WORK, PAIR_WORK = 14, 4, 18, 2.5, 10, 3
+# The same of a pixel left or right of the image, which is copied alone.
+BESIDE_WORK = 60
 # All of that, by vector registers.  Regret of 234 random images by 1, 1.1 and 1.2: 99th percentile
 # 1.57, 1.33, 1.65 (Zen 3, AVX2, 2026-11).
 ALL_WORK = machine.ISA.choose({32: 1.0, 16: 1.1})
@@ -116,6 +118,8 @@ def work_of(problem: Problem) -> float:
     down = tiles * up(min(shape.tile, columns) + problem.span[1] - 1, shape.lanes)
     across = up(columns, shape.chunk if columns < shape.chunk else shape.lanes)
     tap_y, tap_x = tap_works(problem, problem.filter)
+    beside = columns + problem.span[1] - 1 - problem.plane_in[1]  # at least as many, mostly
+    aside = BESIDE_WORK * max(0, beside) * (1 + (problem.span[0] - 1) / height)
     downwards = PACK_WORK + products * (TURN_WORK + tap_y)
     sideways = products * tap_x + STORE_WORK
-    return ALL_WORK * height * (downwards * down + sideways * across)
+    return ALL_WORK * height * (downwards * down + sideways * across + aside)

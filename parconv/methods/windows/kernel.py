@@ -1,0 +1,221 @@
+"""The kernel of the windows: pixels added up down columns, then along rows.
+
+Two steps down the columns make a row of sums, two along it the results.  Pixels are read where they
+lie, or from rows that are packed: element type converted, border applied.  Rows that a dilation
+separates are walked one phase after another, so that those of a ring are neighbours in it.
+
+`layout` describes the problem as numbers, whose names are below.
+"""
+
+from ...codegen import jit, machine
+from ...codegen.borders import source_column
+from ...codegen.foreign import as_line, as_sums
+from ...codegen.layout import ENDS, OWN, Layout
+from ...codegen.packing import aligned_after, fetch, rows_alike, store
+from ...codegen.runs import convert_run, has_runs
+from ...codegen.simd import store_fence
+from .across import across
+from .adding import STREAM, add_up
+
+L = Layout(
+    *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
+    "dilation_x", "taps_y", "span_x", "border_y", "border_x", "channels", "large", "lanes",
+    "stored", "tile", "height", "batch", "first_y", "second_y", "rest_y", "first_x", "second_x",
+    "rest_x", "step", "sums_at", "down_at", "part_at", "across_at", "sources_at", "end",
+)  # fmt: skip
+
+# Places among the taps of the powers of two that two sums are multiplied by: of pixels, of sums
+# and pixels, of sums; behind the last ones come the two numbers that scale results.
+PIXELS, BOTH, SUMS = 0, 2, 4
+
+
+@jit.jit()
+def _add(pixels, source, others, more, taps, weights, scratch, target, size, lanes, padded):
+    """Sums of ``size`` = (rows, columns); without padding the last vector is pulled back."""
+    (rows, columns), (at, down, step, count), (other, other_down, other_step, rest) = (
+        size,
+        source,
+        more,
+    )
+    vectors, over = columns // lanes, columns % lanes > 0
+    if padded and over:
+        vectors += 1
+    add_up(pixels, source, others, more, taps, weights, scratch, target, (rows, vectors))
+    if over and not padded:
+        last = columns - lanes
+        add_up(
+            pixels, (at + last, down, step, count), others,
+            (other + last, other_down, other_step, rest), taps, weights, scratch,
+            (target[0] + last, target[1]), (rows, 1),
+        )  # fmt: skip
+
+
+@jit.jit()
+def _sum_rows(pixels, at, step, padded, rows, taps, layout, scratch, base, columns):
+    """The first step of rows of sums, ``rows`` = (first, last), in scratch."""
+    here, target = at + rows[0] * step, base + layout[L.sums_at] + rows[0] * layout[L.step]
+    _add(
+        pixels, (here, step, step, layout[L.first_y]), pixels, (here, step, step, 0), taps, PIXELS,
+        scratch, (target, layout[L.step]), (rows[1] - rows[0], columns), layout[L.lanes], padded,
+    )  # fmt: skip
+
+
+@jit.jit()
+def _down(pixels, at, step, padded, row, rows, taps, layout, scratch, base, target, columns):
+    """Rows of sums from ``row`` on, given the first step's if there are two."""
+    first, second, rest = layout[L.first_y], layout[L.second_y], layout[L.rest_y]
+    here, lanes, apart, size = at + row * step, layout[L.lanes], layout[L.step], (rows, columns)
+    if second == 1:
+        _add(
+            pixels, (here, step, step, first), pixels, (here, step, step, 0), taps, PIXELS, scratch,
+            (target, apart), size, lanes, padded,
+        )  # fmt: skip
+        return
+    sums = base + layout[L.sums_at] + row * apart, apart, first * apart, second
+    more = here + first * second * step, step, step, rest
+    _add(scratch, sums, pixels, more, taps, BOTH, scratch, (target, apart), size, lanes, padded)
+
+
+@jit.jit()
+def _number_columns(layout, scratch, base, left, columns):
+    """Which column of the image those beside it stand for, as numbers of the sums' type."""
+    for column in range(columns):
+        scratch[base + layout[L.sources_at] + column] = source_column(
+            left + column, layout[L.columns_in], layout[L.channels], layout[L.border_x]
+        )
+
+
+@jit.jit()
+def _beside(layout, scratch, base, row, left, columns, constant):
+    """Sums of the columns left and right of the image."""
+    sources, size = base + layout[L.sources_at], layout[L.columns_in]
+    for begin, end in ((left, min(0, left + columns)), (max(size, left), left + columns)):
+        for column in range(begin, end):
+            source = int(scratch[sources + column - left])
+            scratch[row + column] = constant if source < 0 else scratch[row + source]
+
+
+@jit.jit()
+def _pack(f, fill, layout, scratch, base, where, first, rows, columns):
+    """``rows`` of the extended image from row ``first`` on, border applied, in the ring."""
+    plane, place, left, alone = where
+    border = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
+    if alone:
+        border = 0, 1, columns, columns, layout[L.channels], layout[L.border_x]
+    down = first, layout[L.dilation_y], rows, layout[L.rows_in], 1, layout[L.border_y]
+    target = base + place * layout[L.step], layout[L.step], 0
+    fetch(f, layout[L.reads], (plane,), down, border, fill, scratch, target, True, True)
+
+
+@jit.jit()
+def _rise(layout, scratch, base, rows, columns, packed):
+    """The rows that the next ones want, too, to the top of the ring."""
+    sums, step = base + layout[L.sums_at], layout[L.step]
+    for row in range(layout[L.taps_y] - 1):
+        here, there = row * step, (row + rows) * step
+        if packed:
+            convert_run(scratch, base + there, scratch, base + here, columns)
+        if not packed or sums != base:
+            convert_run(scratch, sums + there, scratch, sums + here, columns)
+
+
+@jit.jit()
+def _deliver(out, fill, taps, layout, scratch, base, row_at, size, plane, line, x, flags):
+    """``size`` = (rows, columns) of results from rows of sums, which begin at ``row_at``."""
+    (rows, width), apart, lanes = size, layout[L.dilation_y], layout[L.lanes]
+    left, step, alone = (
+        x - layout[L.lead_x],
+        layout[L.step],
+        layout[L.tile] >= layout[L.columns_out],
+    )
+    if alone:
+        constant = fill[0] * taps[PIXELS] * layout[L.taps_y]
+        for row in range(rows):
+            columns = width + layout[L.span_x] - 1
+            _beside(layout, scratch, base, row_at + row * step, left, columns, constant)
+    how = layout[L.dilation_x], layout[L.first_x], layout[L.second_x], layout[L.rest_x]
+    part, result = base + layout[L.part_at], base + layout[L.across_at]
+    out_row, target = out.strides[1] // out.itemsize, -1
+    if layout[L.stored] and has_runs(out) and width >= lanes + flags[0]:
+        target = plane * (out.strides[0] // out.itemsize) + line * out_row + x
+    across(
+        taps, SUMS, scratch, (row_at + left, step), part, how, lanes, out,
+        (target, apart * out_row), (result, step), size, flags,
+    )  # fmt: skip
+    if target < 0:
+        left_here, down = (result, step, 0), (line, apart, rows)
+        store(scratch, left_here, out, layout[L.writes], (plane,), down, (x, 1, width))
+
+
+def kernel(f, taps, fill, out, layout, scratch, start, stop):
+    """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
+    f, out = as_sums(f, scratch), as_sums(out, scratch)
+    base = aligned_after(scratch, 0, machine.CACHE_LINE)
+    apart, halo, step = layout[L.dilation_y], layout[L.taps_y] - 1, layout[L.step]
+    image_row, size, line = f.strides[1] // f.itemsize, layout[L.columns_in], as_line(f, scratch)
+    streams = layout[L.large] and rows_alike(out, machine.VECTOR_BYTES) and machine.FILLS_LINES
+    flags = (aligned_after(out, 0, machine.VECTOR_BYTES), STREAM) if streams else (0, 0)
+    # a single tile adds up the image's columns, whose sums stand for those beside it
+    alone = layout[L.tile] >= layout[L.columns_out]
+    if alone:
+        columns = layout[L.columns_out] + layout[L.span_x] - 1
+        _number_columns(layout, scratch, base, -layout[L.lead_x], columns)
+    while start < stop:
+        plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
+        bottom = min(layout[L.rows_out], top + stop - start)
+        start += bottom - top
+        for x in range(0, layout[L.columns_out], layout[L.tile]):
+            width = min(layout[L.tile], layout[L.columns_out] - x)
+            left = x - layout[L.lead_x]
+            first, columns = (0, size) if alone else (left, width + layout[L.span_x] - 1)
+            # where sums of column 0 of the image lie
+            row_at = base + layout[L.down_at] - (min(left, 0) if alone else left)
+            lies = layout[L.reads] == OWN and has_runs(f) and columns >= layout[L.lanes]
+            lies = lies and first >= 0 and first + columns <= size
+            for y in range(top, min(top + apart, bottom)):
+                outputs, above = (bottom - y + apart - 1) // apart, layout[L.lead_y] - y
+                # outputs [begin, end) whose rows lie in the image
+                begin = min(max((above + apart - 1) // apart, 0), outputs)
+                end = min((layout[L.rows_in] - 1 + above) // apart - halo + 1, outputs)
+                if not lies or end - begin < 2 * (halo + 1):
+                    begin = end = outputs
+                n, ready, summed = 0, 0, 0
+                while n < outputs:
+                    in_place = begin <= n < end
+                    limit = begin if n < begin else end if in_place else outputs
+                    height, row = min(layout[L.height], limit - n), y + n * apart
+                    pixels, at, down = scratch, base, step
+                    if in_place:
+                        pixels, down = line, apart * image_row
+                        at = plane * (f.strides[0] // f.itemsize) + first
+                        at += (row - layout[L.lead_y]) * image_row
+                    else:
+                        where = plane, ready, left, alone
+                        above_row = row + ready * apart - layout[L.lead_y]
+                        _pack(
+                            f, fill, layout, scratch, base, where, above_row, height + halo - ready,
+                            columns,
+                        )  # fmt: skip
+                    if layout[L.second_y] > 1:
+                        rows = summed, height + halo + 1 - layout[L.first_y]
+                        _sum_rows(
+                            pixels, at, down, not in_place, rows, taps, layout, scratch, base,
+                            columns,
+                        )  # fmt: skip
+                    for each in range(0, height, layout[L.batch]):
+                        rows_here = min(layout[L.batch], height - each)
+                        _down(
+                            pixels, at, down, not in_place, each, rows_here, taps, layout, scratch,
+                            base, row_at + first, columns,
+                        )  # fmt: skip
+                        _deliver(
+                            out, fill, taps, layout, scratch, base, row_at, (rows_here, width),
+                            plane, row + each * apart, x, flags,
+                        )  # fmt: skip
+                    n += height
+                    ready, summed = halo, halo + 1 - layout[L.first_y]
+                    if n in (begin, end):
+                        ready, summed = 0, 0
+                    elif n < outputs:
+                        _rise(layout, scratch, base, height, columns, not in_place)
+    store_fence()

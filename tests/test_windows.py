@@ -1,0 +1,222 @@
+"""Distrusts sums under equal taps that are added up in two steps, each from its own window."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Poisoned, check_plan
+from oracle import BORDERS, MODES, assert_same_bits
+
+import parconv
+from parconv.codegen import machine
+from parconv.methods import windows
+from parconv.methods.windows.steps import steps_of
+from parconv.planner.plan import Plan
+
+LANES = machine.VECTOR_BYTES // 4
+TILE = windows.TILE_BYTES // 4
+SAME: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
+COLOUR: dict[str, Any] = {"axes": (0, 1), **SAME}
+
+
+def image(shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+    rng, kind = np.random.default_rng([7, *shape]), np.dtype(dtype)
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        return rng.integers(max(limits.min, -(1 << 16)), min(limits.max, 1 << 16), shape, kind.type)
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def mean(height: int, width: int) -> np.ndarray:
+    return np.full((height, width), 1 / (height * width))
+
+
+def plan_of(f: Any, g: np.ndarray, **options: Any) -> Plan:
+    return parconv.plan2d(f, g, method="windows", **{"threads": 1, **options})
+
+
+def check(f: np.ndarray, g: np.ndarray, **options: Any) -> None:
+    """Within the bound of a plain sum of all taps, and nothing written beside the output."""
+    check_plan(plan_of(f, g, **options), f, g, **options)
+
+
+@pytest.mark.parametrize("taps", [*range(1, 200), 1009, 4096])
+def test_steps_count_every_pixel_once(taps: int) -> None:
+    first, second, rest = steps_of(taps)
+    assert first * second + rest == taps
+    assert rest < first
+    assert steps_of(taps).work <= taps + 2
+
+
+def test_windows_of_every_size() -> None:
+    for taps in (*range(1, 26), 31, 40):
+        check(image((9, 5 * LANES + 3)), mean(1 + taps % 4, taps), **SAME)
+        check(image((3 * LANES + 5, 21)), mean(taps, 3), **SAME)
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_modes_and_borders(border: str) -> None:
+    f = image((2, 37, 43))
+    for mode, taps in itertools.product(MODES, [(5, 6), (20, 9), (3, 3)]):
+        check(f, mean(*taps), mode=mode, boundary=(border, "wrap"), cval=3)
+        check(f[:, :3, :4], mean(*taps), mode=mode, boundary=("edge", border), cval=3)
+    check(f, mean(6, 5), padding=((3, 0), (20, 7)), boundary=border)
+    check(f, mean(6, 5), mode="same", boundary=border, origin=(2, -2))
+    check(f, np.pad(mean(3, 2), ((0, 2), (3, 1))), mode="same", boundary=border)
+    check(f, mean(5, 4), mode="same", boundary=border, dilation=(3, 2))
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_tiles_of_a_wide_image(border: str) -> None:
+    """The first and the last need columns beside the image, those between lie in it."""
+    options: dict[str, Any] = {"mode": "same", "boundary": border, "cval": 2.5}
+    for width in (2 * TILE, 2 * TILE + 1, 3 * TILE + LANES - 1):
+        check(image((13, width)), mean(3, 7), **options)
+        check(image((13, width), "uint8"), mean(2, 12), **options)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4, 7])
+def test_colours(channels: int) -> None:
+    for dtype, taps in itertools.product(("uint8", "float32"), ((3, 3), (5, 11), (16, 2))):
+        f, g = image((31, 29, channels), dtype), mean(*taps)
+        plan = plan_of(f, g, **COLOUR)
+        found = plan(f)
+        for channel in range(channels):
+            alone = np.ascontiguousarray(f[..., channel])
+            assert_same_bits(
+                np.ascontiguousarray(found[..., channel]), plan_of(alone, g, **SAME)(alone)
+            )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "result"),
+    [("uint8", "uint8"), ("bool", "float32"), ("uint16", "uint16"), ("int16", "int8"),
+     ("int32", "float64"), ("float16", "float16"), ("float32", "int16"), ("float64", "float64"),
+     (">f4", "float32")],
+)  # fmt: skip
+def test_types(dtype: str, result: str) -> None:
+    f = image((37, 150)) > 0 if dtype == "bool" else image((37, 150), dtype)
+    for taps in ((3, 3), (5, 24)):
+        check(f, mean(*taps), dtype=result, **SAME)
+
+
+def test_integers_are_exact() -> None:
+    for taps in (3, 7):
+        check(image((50, 70), "int16"), np.full((taps, 4), -3), **SAME)
+
+
+def test_equal_whole_pixels_stay_what_they_are() -> None:
+    for value, taps in itertools.product((1, 3, 255, 4001), (3, 5, 15)):
+        f = np.full((40, 60), value, np.float32)
+        assert (plan_of(f, mean(taps, taps), **SAME)(f) == value).all()
+
+
+def test_what_is_not_finite_stays_in_its_window() -> None:
+    f = image((60, 90))
+    f[20, 30], f[40, 70] = np.nan, np.inf
+    found = plan_of(f, mean(7, 9), **SAME)(f)
+    expected = np.zeros(f.shape, bool)
+    expected[17:24, 26:35] = expected[37:44, 66:75] = True
+    np.testing.assert_array_equal(~np.isfinite(found), expected)
+    assert (found[37:44, 66:75] == np.inf).all()
+
+
+def test_large_pixels_do_not_overflow() -> None:
+    f = np.full((30, 50), np.float32(3e38))
+    found = plan_of(f, mean(9, 15), **SAME)(f)
+    np.testing.assert_allclose(found, 3e38, rtol=1e-6)
+
+
+def reason(dtype: str, g: np.ndarray, **options: Any) -> str:
+    found = windows.applicable(parconv.plan2d(image((50, 70), dtype), g, **SAME | options).problem)
+    return found or ""
+
+
+def test_what_it_refuses() -> None:
+    assert not reason("uint8", mean(15, 15))
+    assert not reason("float32", mean(3, 3), dilation=2)
+    assert "not all equal" in reason("uint8", np.eye(3))
+    assert "stride" in reason("float32", mean(3, 3), stride=2)
+    assert "exactly" in reason("int64", np.ones((3, 3), int))
+    assert "complex" in reason("complex64", mean(3, 3))
+
+
+@pytest.mark.parametrize("taps", [(7, 6), (3, 3), (31, 2 * LANES + 7)])
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_equal_bits(taps: tuple[int, int], dtype: str) -> None:
+    """Of any bands, layout and crop."""
+    f, g = image((3, 90, 131), dtype), mean(*taps)
+    plan = plan_of(f, g, dtype="float32", **SAME)
+    right = replace(plan, strategy="serial", bands=((0, 270),))(f)
+    for height in (1, 7, 59, 100):
+        bands = tuple(itertools.pairwise([*range(0, 270, height), 270]))[::-1]
+        assert_same_bits(replace(plan, bands=bands, strategy="serial")(f), right)
+        for strategy in ("threads", "prange"):
+            assert_same_bits(replace(plan, bands=bands, threads=2, strategy=strategy)(f), right)
+    for given in (np.asfortranarray(f), f[:, ::-1].copy()[:, ::-1], f[..., ::-1].copy()[..., ::-1]):
+        assert_same_bits(plan(given), right)
+    out = np.zeros((3, 90, 262), np.float32)[..., ::2]
+    plan(f, out)
+    assert_same_bits(np.ascontiguousarray(out), right)
+    whole = plan_of(f, g)(f)
+    for top, left in (0, 0), (1, 1), (5, 17):
+        part = f[:, top : top + 70, left : left + 77]
+        crop = plan_of(part, g)(part)
+        rows, columns = crop.shape[1:]
+        assert_same_bits(crop, whole[:, top : top + rows, left : left + columns].copy())
+
+
+@pytest.fixture
+def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("parconv.codegen.machine.STREAM_BYTES", 0)
+    windows.layout.cache_clear()
+    yield
+    monkeypatch.undo()
+    windows.layout.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_streamed(dtype: str, request: pytest.FixtureRequest) -> None:
+    """Past the caches, at any alignment."""
+    f, g = image((20, 331), dtype), mean(7, 6)
+    plain = plan_of(f, g, dtype=dtype, **SAME)(f)
+    request.getfixturevalue("everything_is_large")
+    plan = plan_of(f, g, dtype=dtype, **SAME)
+    for start, margin in (0, 0), (1, 5), (3, 53), (40, 53):
+        memory = np.full((20, 331 + margin), 99, dtype)
+        plan(f, memory[:, start : start + 331])
+        assert_same_bits(memory[:, start : start + 331].copy(), plain)
+        assert (memory[:, :start] == 99).all()
+        assert (memory[:, start + 331 :] == 99).all()
+
+
+def test_nothing_is_read_beyond_the_image() -> None:
+    """A poisoned frame lies around it; the last row ends where the memory does."""
+    for columns in (LANES, LANES + 1, 5 * LANES - 1):
+        home = Poisoned((40, columns), np.float32)
+        home.out[...] = image((40, columns))
+        f = home.out
+        for taps in ((3, 3), (5, 2), (7, 1)):
+            right = plan_of(f.copy(), mean(*taps), **SAME)(f.copy())
+            assert_same_bits(plan_of(f, mean(*taps), **SAME)(f), right)
+
+
+def test_chosen_where_it_wins() -> None:
+    def chosen(dtype: str, taps: int, *channels: int) -> str:
+        axes = {"axes": (0, 1)} if channels else {}
+        f = np.empty((600, 700, *channels), dtype)
+        return parconv.plan2d(f, mean(taps, taps), **SAME, **axes).method
+
+    assert {chosen("float32", taps) for taps in (9, 31)} == {"windows"}
+    assert {chosen("float64", taps, 3) for taps in (9, 31)} == {"windows"}
+    assert {chosen("uint8", taps, 3) for taps in (9, 31)} == {"box"}
+
+
+@pytest.mark.parametrize("taps", [1, 4, 7, 8, 25])
+def test_every_vector_unit(taps: int) -> None:
+    """What test_vectors.py runs where vectors are other than this machine's."""
+    for shape in ((37, 83), (5, 3)):
+        check(image(shape), mean(5, taps), **SAME)
