@@ -76,7 +76,7 @@ def widths(size: int, stride: int, dtype: str) -> list[int]:
     lanes = LANES * 4 // np.dtype(dtype).itemsize
     whole = outputs(Kind(size, stride, 1), lanes)
     edges = (1, 2, whole, 2 * whole, 3 * whole, MOST * whole, (MOST + 1) * whole)
-    limit = depthwise.WIDEST * lanes
+    limit = numbers.WIDEST * lanes
     return sorted({n + d for n in edges for d in (-1, 0, 1) if 0 < n + d <= limit})
 
 

@@ -29,6 +29,8 @@ SELECTION = (
     "test_identity.py::test_streamed_results",
     "test_separable.py::test_every_vector_unit",
     "test_box.py::test_every_vector_unit",
+    "test_windows.py::test_every_vector_unit",
+    "test_depthwise_last.py::test_layouts",
     "test_fft.py::test_every_vector_unit",
     "test_depthwise.py::test_widths",
     "test_depthwise.py::test_channels_last",

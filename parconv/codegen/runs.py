@@ -102,3 +102,11 @@ def pulled_back(builder: Any, count: Value, widths: Sequence[int], body: Any) ->
             at = builder.mul(loop.index, I64(width))
             body(builder.select(builder.icmp_signed("<", at, last), at, last), width)
         left = builder.select(enough, I64(0), left)
+
+
+@emitted()
+def fetch_lines(builder: Any, f: Items, at: Value, step: Value, count: Value) -> None:
+    """Ask for the lines of ``count`` elements of ``f``, ``step`` apart, which may lie anywhere."""
+    code = Code(builder, f.element)
+    with cgutils.for_range(builder, count, intp=I64) as loop:
+        code.prefetch(f.byte_at(builder.add(at, builder.mul(loop.index, step))))

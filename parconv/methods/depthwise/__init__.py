@@ -3,8 +3,9 @@
 Every output plane is swept once, row by row, with its sums in registers (`sweep`).  Wins where a
 plane is a few vectors wide, so that a border is a large part of it: rows are read in place, under
 masks at their ends (`strip`).  Images whose channels lie side by side have tiles of their own
-(`channels`).  Relies on square filters of 3, 5 or 7 taps a side, at most every second output, and a
-border of zeros.
+(`channels`), and where there are as many as a vector holds, any filter, stride and dilation have
+(`pixels`).  Relies else on square filters of 3, 5 or 7 taps a side and at most every second output,
+and on a border of zeros.
 
 Its bound is memory.  32 x 144 x 56 x 56 float32 take 2.0 / 1.75 ms with one / two threads, where a
 loop of loads and non-temporal stores takes 1.8 / 1.7; every second output of them 1.1 / 0.87, the
@@ -38,9 +39,16 @@ from ..usual import (
     unasked as unasked,
 )
 from . import kernel as k
-from .numbers import has_pairs, kind_of, layout as layout, workspace as workspace
+from .numbers import (
+    by_pixels,
+    has_pairs,
+    kind_of,
+    layout as layout,
+    pixels_can,
+    strips_cannot,
+    workspace as workspace,
+)
 from .strip import outputs
-from .sweep import SIZES, STRIDES
 
 UNIT = "planes"
 # Of the time that the peak allows for the products of a vector and an input row, and the work of
@@ -57,6 +65,8 @@ PLANE_WORK = machine.ISA.choose({32: 300, 16: 3900})
 SIDE_CYCLES = machine.ISA.choose({
     32: {3: 5.0, 5: 18.0, 7: 40.0}, 16: {3: 11.5, 5: 38.0, 7: 75.0},
 })  # fmt: skip
+# The same by tiles of pixels: of a tap, and beside them.
+TAP_CYCLES, STORE_CYCLES = 0.65, 4.0
 # Of a pixel that is read, and an output that is written, by itself (1.4 and 1.1 ns there).
 GATHER_CYCLES, SCATTER_CYCLES = 2.5, 1.9
 # The same where several filters share an image: little is read that the sweep could hide behind.
@@ -64,31 +74,26 @@ GATHER_CYCLES, SCATTER_CYCLES = 2.5, 1.9
 # 2.3 / 3.6; 7x7 6.6, 4.0 / 6.5 (Zen 5, 2026-11).
 SHARED = machine.ISA.choose({32: 1.75, 16: 1.0})
 FEW = 4  # of the bands that are asked for one is enough
-WIDEST = 16  # vectors in a row of output
 
 
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can."""
-    bank, (sy, sx), rows = bank_of(problem), problem.stride, problem.filter[0]
+    bank = bank_of(problem)
     if bank.inputs > 1:
         return f"each filter sums over {bank.inputs} channels"
     if not problem.image_dtype == problem.compute == problem.dtype in (FLOAT32, FLOAT64):
         return "it computes in the type of the image and of the result, float32 or float64"
-    if problem.filter != (rows, rows) or rows not in SIZES:
-        return f"it has filters of {', '.join(map(str, SIZES))} taps a side"
-    if sy != sx or sx not in STRIDES or problem.dilation != (1, 1):
-        return "it has strides of 1 or 2, the same on both axes, and no dilation"
     if problem.boundary != ("constant", "constant") or problem.cval != 0:
         return "it has a border of zeros"
-    if outputs(kind_of(problem), lanes_of(problem)) < lanes_of(problem) // 2:
-        return "vectors of this machine are too short for the filter"
-    if problem.plane[1] > WIDEST * lanes_of(problem):
-        return f"it has rows of at most {WIDEST} vectors"
-    return None
+    return None if pixels_can(problem) else strips_cannot(problem)
 
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
+    if by_pixels(problem):
+        taps, channels = math.prod(problem.filter), -(-problem.maps[1] // lanes_of(problem))
+        vectors = math.prod(problem.plane) * problem.maps[0] * channels
+        return cycle(problem) * (TAP_CYCLES * taps + STORE_CYCLES) * vectors
     if outputs_apart(problem) and _side_by_side(problem):
         channels = -(-problem.maps[1] // lanes_of(problem))
         vectors = math.prod(problem.plane) * problem.maps[0] * channels

@@ -14,7 +14,7 @@ from ...codegen.layout import OWN
 from ...codegen.packing import aligned_after, copy
 from ...codegen.runs import convert_run
 from ...codegen.simd import store_fence
-from .last import all_channels, side_by_side
+from .last import all_channels, all_pixels, side_by_side
 from .lines import leave
 from .numbers import STRIP, L
 from .strip import MASKED, NEVER, sweep_strip
@@ -120,7 +120,13 @@ def _spread(scratch, base, out, b, o, y, height):
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Planes ``[start, stop)``, counted over all images."""
-    if layout[L.multiplier] == 1 and side_by_side(f, layout) and side_by_side(out, layout):
+    near = side_by_side(f, layout), side_by_side(out, layout)
+    both = layout[L.multiplier] == 1 and near[0] and near[1]
+    if layout[L.pixels] and (both or layout[L.strip_count] == 0):
+        all_pixels(f, taps, out, layout, scratch, start, stop, near)
+        store_fence()
+        return
+    if both:
         all_channels(f, taps, out, layout, scratch, start, stop)
         store_fence()
         return

@@ -3,8 +3,11 @@
 import numpy as np
 
 from ...codegen import jit, machine
+from ...codegen.foreign import as_line
+from ...codegen.runs import fetch_lines
 from .channels import MASK, STORE, STREAM, channel_tiles
 from .numbers import L
+from .pixels import pixel_tiles
 
 
 @jit.jit()
@@ -72,6 +75,121 @@ def _rows(f, taps, out, layout, scratch, b, y, vectors):
                     (height, stop - start, target + start * steps[1] + at, *steps, how, mask),
                     (layout[L.last_ahead], below), count,
                 )  # fmt: skip
+
+
+# --- by tiles of pixels --------------------------------------------------------------------------
+
+
+@jit.jit()
+def all_pixels(f, taps, out, layout, scratch, start, stop, near):
+    """Planes ``[start, stop)``; ``near``: whether channels of the image, of the result are runs."""
+    channels, lanes = layout[L.outputs], machine.VECTOR_BYTES // out.itemsize
+    for lane in range(lanes):
+        scratch[lane] = 0
+    while start < stop:
+        b, first = start // channels, start % channels
+        last = min(channels, first + stop - start)
+        start += last - first
+        for y in range(layout[L.rows_out]):
+            _pixel_row(f, taps, out, layout, scratch, (b, first, last, y), near)
+
+
+@jit.jit()
+def _pixel_row(f, taps, out, layout, scratch, where, near):
+    """A row of output: of some channels of an image."""
+    b, first, last, y = where
+    element, lanes = out.itemsize, machine.VECTOR_BYTES // out.itemsize
+    dilation, size = layout[L.dilation_y], layout[L.size]
+    top = y * layout[L.stride_y] - layout[L.lead_y]
+    # rows of taps [begin, end) that lie in the image
+    begin = min(max(-(top // dilation), 0), size)
+    end = max(min((layout[L.rows_in] - 1 - top) // dilation + 1, size), begin)
+    channels, row_out = last - first, lanes + layout[L.outputs] * layout[L.columns_out]
+    image, pixel = as_line(f, scratch), f.strides[3] // element
+    down = dilation * f.strides[2] // element
+    at = (b * f.strides[0] + (top + begin * dilation) * f.strides[2]) // element + first
+    if not near[0]:  # its rows, copied so that they are
+        image, down, pixel, at = scratch, channels * layout[L.columns_in], channels, row_out
+        for n in range(begin, end):
+            for x in range(layout[L.columns_in]):
+                for c in range(channels):
+                    place = at + (n - begin) * down + x * pixel + c
+                    scratch[place] = f[b, first + c, top + n * dilation, x]
+    result, step = as_line(out, scratch), out.strides[3] // element
+    target = (b * out.strides[0] + y * out.strides[2]) // element + first
+    if not near[1]:
+        result, step, target = scratch, channels, lanes
+    ways = STREAM if near[1] and first % lanes == 0 and _streamed(out, layout) else STORE
+    _tiles(
+        image, at, (down, pixel), (end - begin, begin), scratch, taps, layout,
+        (first, channels), result, (target, step, ways),
+    )  # fmt: skip
+    if not near[1]:
+        for x in range(layout[L.columns_out]):
+            for c in range(channels):
+                out[b, first + c, y, x] = scratch[target + x * step + c]
+
+
+@jit.jit()
+def _tiles(image, at, steps, rows, scratch, taps, layout, channels, out, result):
+    """Tiles along a row; the last of each part is pulled back, which stores the same bits again."""
+    columns = layout[L.columns_out]
+    left, right = _inner(layout)
+    for part in range(3):
+        start, stop = 0, left
+        if part > 0:
+            start, stop = (left, right) if part == 1 else (right, columns)
+        width, number = 8, 0
+        while width > (stop - start if part == 1 else columns) and width > 1:
+            width, number = width // 2, number + 1
+        if part != 1:  # as narrow as can be
+            while width // 2 >= stop - start and width > 1:
+                width, number = width // 2, number + 1
+        for tile in range(start, stop, width):
+            x = min(tile, (stop if part == 1 else columns) - width)
+            _tile(
+                2 * number + (part != 1), x, image, at, steps, rows, scratch, taps, layout,
+                channels, out, result,
+            )  # fmt: skip
+
+
+@jit.jit()
+def _inner(layout):
+    """Columns of output whose taps lie inside the rows, from first to last; none of few."""
+    stride, size, columns = layout[L.stride_x], layout[L.size_x], layout[L.columns_out]
+    left = min(-(-max(layout[L.lead_x], 0) // stride), columns)
+    over = layout[L.columns_in] + layout[L.lead_x] - (size - 1) * layout[L.dilation_x] - 1
+    right = min(over // stride + 1, columns) if over >= 0 else 0
+    if right - left < 4:
+        return columns, columns
+    return left, right
+
+
+@jit.jit()
+def _tile(key, x, image, at, steps, rows, scratch, taps, layout, channels, out, result):
+    """A tile of pixels from ``x`` on."""
+    (down, pixel), (target, step, how), (first, count) = steps, result, channels
+    stride, dilation, size = layout[L.stride_x], layout[L.dilation_x], layout[L.size_x]
+    lanes, outputs = layout[L.lanes], layout[L.outputs]
+    # whole vectors of channels, then one that ends with them or, of fewer, some of its lanes
+    full, rest, after, last, shown = count // lanes, count % lanes, count - lanes, STORE, 0
+    if after < 0:
+        after, last = min(0, outputs - lanes - first), MASK
+        shown = ((1 << count) - 1) << -after
+    column = x * stride - layout[L.lead_x]
+    if not layout[L.near] and key % 2 == 0:  # the columns of the next tile, of the last rows
+        line, following = machine.CACHE_LINE // image.itemsize, at + (column + 8 * stride) * pixel
+        for row in range(max(rows[0] - layout[L.stride_y], 0), rows[0]):
+            lines = (8 * stride * pixel + line - 1) // line
+            fetch_lines(image, following + row * down, line, lines)
+    for place, vectors, way in ((0, full, how), (after, min(rest, 1), last)):
+        if vectors:
+            pixel_tiles(
+                key, image, at + column * pixel + place, (down, dilation * pixel, stride * pixel),
+                rows, (size, column, dilation, stride, layout[L.columns_in]), scratch, 0, taps,
+                (layout[L.taps_at] + rows[1] * size * outputs + first + place, outputs), out,
+                (target + x * step + place, step, way, shown), vectors,
+            )  # fmt: skip
 
 
 @jit.jit()

@@ -3,26 +3,34 @@
 import itertools
 import math
 from functools import lru_cache
+from typing import Any
 
 from ...codegen import machine
 from ...codegen.layout import Layout, geometry, up
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
-from ..usual import bank_of, lanes_of
+from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
 from .channels import TILES
 from .strip import KINDS, MASKED, loads, outputs
-from .sweep import Kind
+from .sweep import SIZES, STRIDES, Kind
 
 L = Layout(
     "outputs", "multiplier", "rows_out", "columns_out", "rows_in", "columns_in", "lead_y",
-    "lead_x", "size", "stride", "block", "past_caches", "ahead", "limit", "copy_at", "copy_row",
-    "copy_lead", "strip_count", "pair", "taps_at", "tile", "border_tile", "high", "last_ahead",
+    "lead_x", "stride_y", "stride_x", "dilation_y", "dilation_x", "size", "size_x", "lanes",
+    "pixels", "near", "stride", "block", "past_caches", "ahead", "limit", "copy_at",
+    "copy_row", "copy_lead", "strip_count", "pair", "taps_at", "tile", "border_tile", "high",
+    "last_ahead",
     tables=("strips", "masks"),
 )  # fmt: skip
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
 # vector begins, and where its masks are.
 STRIP = Layout("kind", "left", "column", "last", "table")
 
+WIDEST = 16  # vectors in a row of output of strips
+# Filters from this size on have tiles of pixels first, where those of rows could do it, too: these
+# want registers.  Microseconds so and by rows for 32 x 64 pixels of 96 channels: 3x3 113, 144, 5x5
+# 215, 494; for 17 x 18 pixels at 3x3 17, 12; 20 x 22 x 23 of 283 5800, 1900 (Zen 3 VM, 2026-11).
+PIXELS_FROM = machine.ISA.choose({32: 9, 16: 5})
 # Rows at a time where they are copied, or where several strips read them: so many bytes of output.
 BLOCK_BYTES = 1 << 13
 BLOCK_REST = 6  # rows of a block for each that it computes again, at least
@@ -174,46 +182,91 @@ def _tables(problem: Problem) -> tuple[list[tuple[int, int, int, int]], list[lis
     return numbers, tables
 
 
+def strips_cannot(problem: Problem) -> str | None:
+    """Why strips and tiles of rows cannot answer the problem; None where they can."""
+    (sy, sx), rows = problem.stride, problem.filter[0]
+    if problem.filter != (rows, rows) or rows not in SIZES:
+        return f"it has filters of {', '.join(map(str, SIZES))} taps a side"
+    if sy != sx or sx not in STRIDES or problem.dilation != (1, 1):
+        return "it has strides of 1 or 2, the same on both axes, and no dilation"
+    if outputs(kind_of(problem), lanes_of(problem)) < lanes_of(problem) // 2:
+        return "vectors of this machine are too short for the filter"
+    if problem.plane[1] > WIDEST * lanes_of(problem):
+        return f"it has rows of at most {WIDEST} vectors"
+    return None
+
+
+def pixels_can(problem: Problem) -> bool:
+    """Whether tiles of pixels can: channels lie side by side, as many as a vector holds."""
+    apart = inputs_apart(problem) and outputs_apart(problem)
+    return bank_of(problem).filters == 1 and apart and problem.maps[1] >= lanes_of(problem)
+
+
+def by_pixels(problem: Problem) -> bool:
+    """Whether they do where channels are runs in memory, too."""
+    wide = problem.filter[0] >= PIXELS_FROM
+    return pixels_can(problem) and (wide or strips_cannot(problem) is not None)
+
+
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    bank, kind, itemsize = bank_of(problem), kind_of(problem), problem.sums.itemsize
+    bank, itemsize = bank_of(problem), problem.sums.itemsize
+    large = problem.bytes > RESIDENT * machine.STREAM_BYTES
+    strips = _none() if strips_cannot(problem) else _of_strips(problem, large)
+    return L.pack(
+        geometry(problem) | strips,
+        outputs=bank.outputs,
+        multiplier=bank.filters,
+        size=problem.filter[0],
+        size_x=problem.filter[1],
+        lanes=lanes_of(problem),
+        pixels=by_pixels(problem),
+        near=problem.bytes <= 2 * machine.L2_BYTES,
+        stride=problem.stride[0],
+        past_caches=large,
+        limit=LIMIT_BYTES[min(problem.stride[0], 2)] // itemsize,
+        taps_at=bank.outputs * math.prod(problem.filter),
+        last_ahead=LAST_AHEAD_VECTORS,
+    )
+
+
+def _none() -> dict[str, Any]:
+    """The numbers of strips where there are none."""
+    numbers = "block ahead copy_at copy_row copy_lead strip_count pair tile border_tile high"
+    return {**dict.fromkeys(numbers.split(), 0), "strips": (), "masks": ()}
+
+
+def _of_strips(problem: Problem, large: bool) -> dict[str, Any]:
+    kind, itemsize = kind_of(problem), problem.sums.itemsize
     numbers, masks = _tables(problem)
     first = L.length + len(numbers) * STRIP.length
     starts = itertools.accumulate(map(len, masks), initial=first)
     table = [(*strip, at) for strip, at in zip(numbers, starts, strict=False)]
     count = len(numbers) - has_pairs(problem)
-    large = problem.bytes > RESIDENT * machine.STREAM_BYTES
     tiles = [tile for tile in TILES if tile[:2] == kind[:2]]
-    ahead = AHEAD_BYTES * (kind.stride if large else 1)
-    return L.pack(
-        geometry(problem),
-        outputs=bank.outputs,
-        multiplier=bank.filters,
-        size=kind.size,
-        stride=kind.stride,
-        block=_block(problem),
-        past_caches=large,
-        ahead=ahead // itemsize,
-        limit=LIMIT_BYTES[kind.stride] // itemsize,
-        copy_at=_buffer(problem),
-        copy_row=_copy_row(problem),
-        copy_lead=0 if MASKED else problem.lead[1],
-        strip_count=count,
-        pair=L.length + count * STRIP.length if has_pairs(problem) else 0,
-        taps_at=bank.outputs * kind.size**2,
-        tile=TILES.index(tiles[0]),
-        border_tile=TILES.index(tiles[-1]),
-        high=tiles[0].high,
-        last_ahead=LAST_AHEAD_VECTORS,
-        strips=itertools.chain(*table),
-        masks=itertools.chain(*masks),
-    )
+    return {
+        "block": _block(problem),
+        "ahead": AHEAD_BYTES * (kind.stride if large else 1) // itemsize,
+        "copy_at": _buffer(problem),
+        "copy_row": _copy_row(problem),
+        "copy_lead": 0 if MASKED else problem.lead[1],
+        "strip_count": count,
+        "pair": L.length + count * STRIP.length if has_pairs(problem) else 0,
+        "tile": TILES.index(tiles[0]),
+        "border_tile": TILES.index(tiles[-1]),
+        "high": tiles[0].high,
+        "strips": tuple(itertools.chain(*table)),
+        "masks": tuple(itertools.chain(*masks)),
+    }
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     line = machine.CACHE_LINE // problem.sums.itemsize
+    if strips_cannot(problem):  # rows that are copied where channels do not lie so after all
+        rows = problem.plane[1] + problem.filter[0] * problem.plane_in[1]
+        return 2 * lanes_of(problem) + bank_of(problem).outputs * rows + line
     kind = kind_of(problem)
     rows = (_block(problem) - 1 + kind.under_way) * kind.stride  # the sweep reads whole steps
     return _buffer(problem) + rows * _copy_row(problem) + lanes_of(problem) + line

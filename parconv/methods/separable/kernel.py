@@ -12,10 +12,9 @@ from ...codegen import machine
 from ...codegen.foreign import as_sums
 from ...codegen.layout import Layout
 from ...codegen.packing import aligned_after, fetch, rows_alike, store
-from ...codegen.runs import convert_run, has_runs
+from ...codegen.runs import convert_run, fetch_lines, has_runs
 from ...codegen.simd import store_fence
 from .along import NAMES, along_columns, along_rows
-from .line import fetch_lines
 from .turn import STREAM, deliver, turn
 
 L = Layout(

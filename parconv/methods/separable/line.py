@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from llvmlite import ir
 from numba.core import cgutils
 
 from ...codegen import machine
@@ -214,11 +213,3 @@ def scale_vectors(
     with cgutils.for_range(builder, count, intp=I64) as loop:
         pointer = code.at(start, builder.mul(loop.index, I64(code.lanes)))
         code.store(code.scaled(code.load(pointer), most, rest), pointer)
-
-
-@emitted()
-def fetch_lines(builder: Any, f: Items, at: Value, step: Value, count: Value) -> None:
-    """Ask for the lines of ``count`` elements of ``f``, ``step`` apart, which may lie anywhere."""
-    code = Code(builder, ir.FloatType())
-    with cgutils.for_range(builder, count, intp=I64) as loop:
-        code.prefetch(f.byte_at(builder.add(at, builder.mul(loop.index, step))))
