@@ -231,3 +231,41 @@ def test_wrong_filters_are_not_kept() -> None:
             with pytest.raises((TypeError, ValueError), match=r"^g "):
                 parconv.conv2d(F, g)
     assert not count()
+
+
+def test_the_latest_call_is_recognised_by_its_words() -> None:
+    """By the very objects; equal ones of another type are another question, and so are others."""
+    f, g = np.ones((9, 9), np.float32), np.full((3, 3), 0.5)
+    words: dict[str, Any] = {"mode": "same", "boundary": "constant", "threads": 1}
+    for _ in range(3):
+        plain = parconv.conv2d(f, g, **words)
+    known = filter_of(g).latest
+    assert known is not None
+    for changed in (
+        {"boundary": "edge"},
+        {"stride": 1},
+        {"stride": 2},
+        {"cval": 2},
+        {"dtype": "f8"},
+    ):
+        found = parconv.conv2d(f, g, **{**words, **changed})
+        fresh = parconv.conv2d(
+            f, parconv.Outer(np.full(3, 0.5), np.ones(3)), **{**words, **changed}
+        )
+        np.testing.assert_array_equal(found, fresh)
+        np.testing.assert_array_equal(parconv.conv2d(f, g, **words), plain)
+    with pytest.raises(TypeError):
+        parconv.conv2d(f, g, **{**words, "stride": True})
+    with pytest.raises(TypeError):
+        parconv.conv2d(f, g, **{**words, "threads": True})
+    assert parconv.conv2d(f[:8], g, **words).shape == (8, 9)
+    assert parconv.conv2d(f.astype("f8"), g, **words).dtype == np.float64
+    assert parconv.correlate2d(f, g, **words).shape == plain.shape
+
+
+def test_a_list_among_the_words_may_change() -> None:
+    f, g, stride = np.arange(81.0).reshape(9, 9), np.full((3, 3), 0.25), [1, 1]
+    for step in (1, 2, 3, 1):
+        stride[:] = [step, step]
+        found = parconv.conv2d(f, g, stride=stride, threads=1)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(found, parconv.conv2d(f, g, threads=1)[::step, ::step])

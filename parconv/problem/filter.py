@@ -103,6 +103,8 @@ class Filter:
 
     # --- what was made of it ---
 
+    latest: Any = None  # the last call with it, and its plan: for `planner.choice` alone
+
     @lazily
     def plans(self) -> dict[Any, Any]:
         """What answers calls, by image and options: plans know filters, and nobody here plans."""
@@ -119,6 +121,7 @@ class Filter:
 
     def forget(self) -> None:
         """All that was made of it, when that is much."""
+        self.latest = None
         self.plans.clear()
         self._forms.clear()
 
