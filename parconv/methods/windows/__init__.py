@@ -82,7 +82,7 @@ def cost(problem: Problem) -> float:
 def prepare(problem: Problem, g: Filter) -> Taps:
     """Powers of two that sums are multiplied by, and what scales the last ones; read-only."""
     tap = np.asarray(g[:1, :1])
-    power = unit(tap) if tap.item() else 1.0
+    power = unit(tap) if tap.item() else 1.0  # of no tap but 0, which scales
     return Taps(
         np.array([power, power, 1, power, 1, 1, *scale(tap, problem.sums, power)]).astype(
             problem.sums
@@ -129,6 +129,8 @@ def layout(problem: Problem) -> Array:
         tile=tile,
         height=height,
         batch=_batch(problem, tile, height),
+        beside=_beside(problem, tile),
+        far=problem.bytes > machine.L2_BYTES,
         first_y=down.first,
         second_y=down.second,
         rest_y=down.rest,
@@ -137,6 +139,16 @@ def layout(problem: Problem) -> Array:
         rest_x=across.rest,
         **_places(problem, tile, height),
     )
+
+
+def _beside(problem: Problem, tile: int) -> bool:
+    """Whether the columns that stand for those beside the image lie in the same tile as these."""
+    columns, left, span = problem.plane[1], problem.lead[1], problem.span[1]
+    right, rest = columns + span - 1 - left - problem.plane_in[1], columns % tile or tile
+    whole = tile >= columns and min(left, right) >= 0
+    if whole or max(left, right) <= 0:
+        return True
+    return problem.boundary[1] != "wrap" and max(left, right) < span <= min(rest, tile // 2)
 
 
 def _batch(problem: Problem, tile: int, height: int) -> int:
@@ -153,12 +165,11 @@ def _places(problem: Problem, tile: int, height: int) -> dict[str, int]:
     """
     size, lanes = problem.sums.itemsize, lanes_of(problem)
     halo, left = problem.span[1] - 1, problem.lead[1]
-    wide = max(tile + halo, problem.plane_in[1] if tile >= problem.plane[1] else 0) + 2 * lanes
-    step = odd_lines(wide, size)
+    step = odd_lines(tile + halo + 2 * lanes, size)
     ring, down = (problem.filter[0] - 1 + height) * step, steps_of(problem.filter[0])
     sums_at = ring if down.second > 1 and down.rest else 0
     rows = _batch(problem, tile, height)
-    down_at, page = sums_at + ring, up(rows * step + abs(left) + halo, 4096 // size)
+    down_at, page = sums_at + ring, up(rows * step + abs(left) + 2 * halo, 4096 // size)
     return {
         "step": step, "sums_at": sums_at, "down_at": down_at, "part_at": down_at + page,
         "across_at": down_at + 2 * page, "sources_at": down_at + 3 * page,

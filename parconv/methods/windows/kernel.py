@@ -12,7 +12,7 @@ from ...codegen.borders import source_column
 from ...codegen.foreign import as_line, as_sums
 from ...codegen.layout import ENDS, OWN, Layout
 from ...codegen.packing import aligned_after, fetch, rows_alike, store
-from ...codegen.runs import convert_run, has_runs
+from ...codegen.runs import convert_run, fetch_lines, has_runs
 from ...codegen.simd import store_fence
 from .across import across
 from .adding import STREAM, add_up
@@ -21,7 +21,8 @@ L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
     "dilation_x", "taps_y", "span_x", "border_y", "border_x", "channels", "large", "lanes",
     "stored", "tile", "height", "batch", "first_y", "second_y", "rest_y", "first_x", "second_x",
-    "rest_x", "step", "sums_at", "down_at", "part_at", "across_at", "sources_at", "end",
+    "rest_x", "step", "sums_at", "down_at", "part_at", "across_at", "sources_at", "beside", "far",
+    "end",
 )  # fmt: skip
 
 # Places among the taps of the powers of two that two sums are multiplied by: of pixels, of sums
@@ -77,31 +78,47 @@ def _down(pixels, at, step, padded, row, rows, taps, layout, scratch, base, targ
 
 
 @jit.jit()
-def _number_columns(layout, scratch, base, left, columns):
-    """Which column of the image those beside it stand for, as numbers of the sums' type."""
-    for column in range(columns):
-        scratch[base + layout[L.sources_at] + column] = source_column(
-            left + column, layout[L.columns_in], layout[L.channels], layout[L.border_x]
-        )
+def _fetch_rows(pixels, at, step, rows, columns):
+    """Ask for so many rows: short ones of a wide image defeat the machine's own prefetching."""
+    line = machine.CACHE_LINE // pixels.itemsize
+    for row in range(rows):
+        fetch_lines(pixels, at + row * step, line, (columns + line - 1) // line)
+
+
+@jit.jit()
+def _outside(layout):
+    """How many columns left of the image outputs need, and the column after the last one."""
+    last = layout[L.columns_out] + layout[L.span_x] - 1 - layout[L.lead_x]
+    return max(layout[L.lead_x], 0), max(last, layout[L.columns_in])
+
+
+@jit.jit()
+def _number_columns(layout, scratch, base):
+    """Which columns of the image those beside it stand for, as numbers of the sums' type."""
+    size, at = layout[L.columns_in], base + layout[L.sources_at]
+    before, last = _outside(layout)
+    for n in range(before + last - size):
+        column = n - before if n < before else n - before + size
+        scratch[at + n] = source_column(column, size, layout[L.channels], layout[L.border_x])
 
 
 @jit.jit()
 def _beside(layout, scratch, base, row, left, columns, constant):
-    """Sums of the columns left and right of the image."""
-    sources, size = base + layout[L.sources_at], layout[L.columns_in]
+    """Sums of those columns, from those of the image in the row, whose column 0 is at ``row``."""
+    size, at = layout[L.columns_in], base + layout[L.sources_at]
+    before = _outside(layout)[0]
     for begin, end in ((left, min(0, left + columns)), (max(size, left), left + columns)):
         for column in range(begin, end):
-            source = int(scratch[sources + column - left])
+            n = column + before if column < 0 else column - size + before
+            source = int(scratch[at + n])
             scratch[row + column] = constant if source < 0 else scratch[row + source]
 
 
 @jit.jit()
 def _pack(f, fill, layout, scratch, base, where, first, rows, columns):
     """``rows`` of the extended image from row ``first`` on, border applied, in the ring."""
-    plane, place, left, alone = where
+    plane, place, left = where
     border = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
-    if alone:
-        border = 0, 1, columns, columns, layout[L.channels], layout[L.border_x]
     down = first, layout[L.dilation_y], rows, layout[L.rows_in], 1, layout[L.border_y]
     target = base + place * layout[L.step], layout[L.step], 0
     fetch(f, layout[L.reads], (plane,), down, border, fill, scratch, target, True, True)
@@ -123,12 +140,8 @@ def _rise(layout, scratch, base, rows, columns, packed):
 def _deliver(out, fill, taps, layout, scratch, base, row_at, size, plane, line, x, flags):
     """``size`` = (rows, columns) of results from rows of sums, which begin at ``row_at``."""
     (rows, width), apart, lanes = size, layout[L.dilation_y], layout[L.lanes]
-    left, step, alone = (
-        x - layout[L.lead_x],
-        layout[L.step],
-        layout[L.tile] >= layout[L.columns_out],
-    )
-    if alone:
+    left, step = x - layout[L.lead_x], layout[L.step]
+    if layout[L.beside]:
         constant = fill[0] * taps[PIXELS] * layout[L.taps_y]
         for row in range(rows):
             columns = width + layout[L.span_x] - 1
@@ -155,21 +168,19 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     image_row, size, line = f.strides[1] // f.itemsize, layout[L.columns_in], as_line(f, scratch)
     streams = layout[L.large] and rows_alike(out, machine.VECTOR_BYTES) and machine.FILLS_LINES
     flags = (aligned_after(out, 0, machine.VECTOR_BYTES), STREAM) if streams else (0, 0)
-    # a single tile adds up the image's columns, whose sums stand for those beside it
-    alone = layout[L.tile] >= layout[L.columns_out]
-    if alone:
-        columns = layout[L.columns_out] + layout[L.span_x] - 1
-        _number_columns(layout, scratch, base, -layout[L.lead_x], columns)
+    if layout[L.beside]:  # tiles add up the image's columns, whose sums stand for those beside it
+        _number_columns(layout, scratch, base)
     while start < stop:
         plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
         bottom = min(layout[L.rows_out], top + stop - start)
         start += bottom - top
         for x in range(0, layout[L.columns_out], layout[L.tile]):
             width = min(layout[L.tile], layout[L.columns_out] - x)
-            left = x - layout[L.lead_x]
-            first, columns = (0, size) if alone else (left, width + layout[L.span_x] - 1)
-            # where sums of column 0 of the image lie
-            row_at = base + layout[L.down_at] - (min(left, 0) if alone else left)
+            left, columns = x - layout[L.lead_x], width + layout[L.span_x] - 1
+            first, row_at = left, base + layout[L.down_at] - left  # of column 0 of the image
+            if layout[L.beside]:
+                first = max(left, 0)
+                columns = max(min(left + columns, size) - first, 0)
             lies = layout[L.reads] == OWN and has_runs(f) and columns >= layout[L.lanes]
             lies = lies and first >= 0 and first + columns <= size
             for y in range(top, min(top + apart, bottom)):
@@ -190,20 +201,24 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         at = plane * (f.strides[0] // f.itemsize) + first
                         at += (row - layout[L.lead_y]) * image_row
                     else:
-                        where = plane, ready, left, alone
+                        where = plane, ready, first
                         above_row = row + ready * apart - layout[L.lead_y]
                         _pack(
                             f, fill, layout, scratch, base, where, above_row, height + halo - ready,
                             columns,
                         )  # fmt: skip
-                    if layout[L.second_y] > 1:
-                        rows = summed, height + halo + 1 - layout[L.first_y]
-                        _sum_rows(
-                            pixels, at, down, not in_place, rows, taps, layout, scratch, base,
-                            columns,
-                        )  # fmt: skip
                     for each in range(0, height, layout[L.batch]):
                         rows_here = min(layout[L.batch], height - each)
+                        if in_place and layout[L.far]:  # rows that the next ones want first
+                            later = at + (each + rows_here + halo) * down
+                            _fetch_rows(pixels, later, down, min(rows_here, height - each), columns)
+                        if layout[L.second_y] > 1:
+                            wanted = each + rows_here + (layout[L.second_y] - 1) * layout[L.first_y]
+                            _sum_rows(
+                                pixels, at, down, not in_place, (summed, wanted), taps, layout,
+                                scratch, base, columns,
+                            )  # fmt: skip
+                            summed = wanted
                         _down(
                             pixels, at, down, not in_place, each, rows_here, taps, layout, scratch,
                             base, row_at + first, columns,
@@ -213,7 +228,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             plane, row + each * apart, x, flags,
                         )  # fmt: skip
                     n += height
-                    ready, summed = halo, halo + 1 - layout[L.first_y]
+                    ready, summed = halo, max(summed - height, 0)
                     if n in (begin, end):
                         ready, summed = 0, 0
                     elif n < outputs:
