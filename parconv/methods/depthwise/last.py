@@ -139,12 +139,13 @@ def _tiles(image, at, steps, rows, scratch, taps, layout, channels, out, result)
         start, stop = 0, left
         if part > 0:
             start, stop = (left, right) if part == 1 else (right, columns)
+        # of those next to the border as narrow tiles as can be
+        room, needed = (stop - start, 8) if part == 1 else (columns, stop - start)
         width, number = 8, 0
-        while width > (stop - start if part == 1 else columns) and width > 1:
-            width, number = width // 2, number + 1
-        if part != 1:  # as narrow as can be
-            while width // 2 >= stop - start and width > 1:
-                width, number = width // 2, number + 1
+        if room < 8 or needed <= 4:
+            width, number = 4, 1
+        if room < 4 or needed <= 1:
+            width, number = 1, 2
         for tile in range(start, stop, width):
             x = min(tile, (stop if part == 1 else columns) - width)
             _tile(

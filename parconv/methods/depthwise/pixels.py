@@ -19,7 +19,7 @@ from ...codegen.simd import I64, Code
 from .channels import MASK, STORE, STREAM
 
 # Pixels of a tile: as many sums hide the latency of a multiply-add.  Narrower rows have fewer.
-WIDTHS = (8, 4, 2, 1)
+WIDTHS = (8, 4, 1)
 
 
 class Tile(NamedTuple):
