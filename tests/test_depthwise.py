@@ -15,6 +15,7 @@ import parconv
 from parconv.codegen import machine
 from parconv.methods import depthwise
 from parconv.methods.depthwise import numbers
+from parconv.methods.depthwise.able import WIDEST
 from parconv.methods.depthwise.strip import KINDS, outputs
 from parconv.methods.depthwise.sweep import SIZES, STRIDES, Kind
 from parconv.planner.plan import Plan
@@ -76,7 +77,7 @@ def widths(size: int, stride: int, dtype: str) -> list[int]:
     lanes = LANES * 4 // np.dtype(dtype).itemsize
     whole = outputs(Kind(size, stride, 1), lanes)
     edges = (1, 2, whole, 2 * whole, 3 * whole, MOST * whole, (MOST + 1) * whole)
-    limit = numbers.WIDEST * lanes
+    limit = WIDEST * lanes
     return sorted({n + d for n in edges for d in (-1, 0, 1) if 0 < n + d <= limit})
 
 

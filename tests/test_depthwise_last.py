@@ -12,11 +12,11 @@ from test_depthwise import LANES, check as check_first, image, layouts
 import parconv
 from parconv.codegen import machine
 from parconv.methods import depthwise
-from parconv.methods.depthwise import numbers
+from parconv.methods.depthwise import able
 from parconv.planner.plan import Plan
 from parconv.runtime.strategies import STRATEGIES
 
-WIDE = numbers.WIDEST * LANES + 5  # rows too long for strips
+WIDE = able.WIDEST * LANES + 5  # rows too long for strips
 
 
 def plan_of(f: np.ndarray, g: np.ndarray, **options: Any) -> Plan:

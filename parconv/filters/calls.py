@@ -12,11 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..api import run
 from ..problem.door import image_of
 from ..problem.dtypes import Array
-from ..problem.question import FILTERS, FilterOptions, check_keywords, spelled
+from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords, spelled
 from .arguments import along, check_shift, warn_of_colours
 from .taps import LAPLACE, PREWITT, SOBEL, box_factors, gaussian_factors, gaussian_laplace_factors
-
-KNOWN = frozenset(FILTERS)
 
 
 @spelled(boundary="symmetric")
@@ -247,7 +245,7 @@ def _same(
     image = image_of(f, options)
     if "axes" not in options:
         warn_of_colours(image, level=4)
-    if not options.keys() <= KNOWN:
+    if not options.keys() <= OF_FILTERS:
         check_keywords(options, FILTERS)
     asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **options}
     return run(image, g, out, asked, False)

@@ -117,6 +117,7 @@ PLANS = tuple(DEFAULTS)
 CALLS = tuple(name for name in PLANS if name != "correlate")
 LATE = "out", "correlate"  # those of one call that stand among the others
 FILTERS = tuple(name for name in PLANS if name in FilterOptions.__annotations__)
+OF_FILTERS = frozenset(FILTERS)
 ORDER = (*PLANS[: PLANS.index("threads")], "out", *PLANS[PLANS.index("threads") :])
 
 

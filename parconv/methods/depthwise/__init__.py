@@ -39,15 +39,8 @@ from ..usual import (
     unasked as unasked,
 )
 from . import kernel as k
-from .numbers import (
-    by_pixels,
-    has_pairs,
-    kind_of,
-    layout as layout,
-    pixels_can,
-    strips_cannot,
-    workspace as workspace,
-)
+from .able import by_pixels, kind_of, pixels_can, strips_cannot
+from .numbers import has_pairs, layout as layout, workspace as workspace
 from .strip import outputs
 
 UNIT = "planes"

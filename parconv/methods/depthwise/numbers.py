@@ -9,10 +9,10 @@ from ...codegen import machine
 from ...codegen.layout import Layout, geometry, up
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
-from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
+from ..usual import bank_of, lanes_of
+from .able import by_pixels, kind_of, strips_cannot
 from .channels import TILES
 from .strip import KINDS, MASKED, loads, outputs
-from .sweep import SIZES, STRIDES, Kind
 
 L = Layout(
     "outputs", "multiplier", "rows_out", "columns_out", "rows_in", "columns_in", "lead_y",
@@ -26,11 +26,6 @@ L = Layout(
 # vector begins, and where its masks are.
 STRIP = Layout("kind", "left", "column", "last", "table")
 
-WIDEST = 16  # vectors in a row of output of strips
-# Filters from this size on have tiles of pixels first, where those of rows could do it, too: these
-# want registers.  Microseconds so and by rows for 32 x 64 pixels of 96 channels: 3x3 113, 144, 5x5
-# 215, 494; for 17 x 18 pixels at 3x3 17, 12; 20 x 22 x 23 of 283 5800, 1900 (Zen 3 VM, 2026-11).
-PIXELS_FROM = machine.ISA.choose({32: 9, 16: 5})
 # Rows at a time where they are copied, or where several strips read them: so many bytes of output.
 BLOCK_BYTES = 1 << 13
 BLOCK_REST = 6  # rows of a block for each that it computes again, at least
@@ -52,10 +47,6 @@ LAST_AHEAD_VECTORS = 2
 # 0.23; 32 x 192 x 28 x 28 with every second output (24 MB) 0.28 / 0.19, 0.42 / 0.23; 32 x 576 x 14
 # x 14 (29 MB) 0.85 / 0.38, 0.60 / 0.34; 32 x 32 x 112 x 112 (103 MB) 3.4 / 2.0, 1.9 / 1.6.
 RESIDENT = 3
-
-
-def kind_of(problem: Problem, vectors: int = 1, planes: int = 1) -> Kind:
-    return Kind(problem.filter[0], problem.stride[0], vectors, planes)
 
 
 def strips(problem: Problem) -> list[list[int]]:
@@ -180,32 +171,6 @@ def _tables(problem: Problem) -> tuple[list[tuple[int, int, int, int]], list[lis
         numbers.append((KINDS.index(kind_of(problem, 1, 2)), 0, 0, 0))
         tables.append(_lookup(problem))
     return numbers, tables
-
-
-def strips_cannot(problem: Problem) -> str | None:
-    """Why strips and tiles of rows cannot answer the problem; None where they can."""
-    (sy, sx), rows = problem.stride, problem.filter[0]
-    if problem.filter != (rows, rows) or rows not in SIZES:
-        return f"it has filters of {', '.join(map(str, SIZES))} taps a side"
-    if sy != sx or sx not in STRIDES or problem.dilation != (1, 1):
-        return "it has strides of 1 or 2, the same on both axes, and no dilation"
-    if outputs(kind_of(problem), lanes_of(problem)) < lanes_of(problem) // 2:
-        return "vectors of this machine are too short for the filter"
-    if problem.plane[1] > WIDEST * lanes_of(problem):
-        return f"it has rows of at most {WIDEST} vectors"
-    return None
-
-
-def pixels_can(problem: Problem) -> bool:
-    """Whether tiles of pixels can: channels lie side by side, as many as a vector holds."""
-    apart = inputs_apart(problem) and outputs_apart(problem)
-    return bank_of(problem).filters == 1 and apart and problem.maps[1] >= lanes_of(problem)
-
-
-def by_pixels(problem: Problem) -> bool:
-    """Whether they do where channels are runs in memory, too."""
-    wide = problem.filter[0] >= PIXELS_FROM
-    return pixels_can(problem) and (wide or strips_cannot(problem) is not None)
 
 
 @lru_cache(maxsize=256)
