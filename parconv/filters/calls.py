@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..api import run
 from ..problem.door import image_of
-from ..problem.dtypes import Array
 from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords, spelled
 from .arguments import along, check_shift, warn_of_colours
 from .taps import LAPLACE, PREWITT, SOBEL, box_factors, gaussian_factors, gaussian_laplace_factors
@@ -239,9 +238,7 @@ def gaussian_laplace(
     return _same(f, g, out, options)
 
 
-def _same(
-    f: ArrayLike, g: ArrayLike, out: Array | None, options: FilterOptions, origin: Any = 0
-) -> NDArray[Any]:
+def _same(f: Any, g: Any, out: Any, options: FilterOptions, origin: Any = 0) -> NDArray[Any]:
     image = image_of(f, options)
     if "axes" not in options:
         warn_of_colours(image, level=4)
