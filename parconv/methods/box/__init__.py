@@ -49,10 +49,14 @@ LEAST_BAND = 32
 # Operations of the direct method that take as long, of a pixel: moving its column on and storing
 # it, a doubling of windows in registers, one in memory.  Milliseconds for 4096 x 4096 uint8, one
 # core: 3x3 2.6, 15x15 3.2, 31x31 4.1, 127x127 6.3 (Zen 5, 2026-11).
-SLIDE_WORK, DOUBLING_WORK, WIDENING_WORK = 24, 6, 18
+SLIDE_WORK = machine.ISA.choose({32: 30, 16: 22})
+DOUBLING_WORK, WIDENING_WORK = 6, 18
 # The same where neighbours lie apart, with a load of what is added up along the row; and of a row.
 # Microseconds for 300 x 400 x 3 uint8 at 3, 5, 9, 15, 31 taps: 123, 178, 180, 231, 305 (Zen 3 VM,
 # 2026-11).
+# Where only float64 holds the sums, all of a pixel takes so many times as long: 600 x 700 uint16 at
+# 21x21 take 619 microseconds, by `windows` 754.
+WIDER = 1.15
 APART_WORK, LOAD_WORK, ROW_WORK = 12, 2.8, 3500
 
 
@@ -93,7 +97,8 @@ def cost(problem: Problem) -> float:
         wide = max(0, doublings - lanes.bit_length() + 1)
         pixel = DOUBLING_WORK * (doublings - wide) + WIDENING_WORK * wide
         found = SLIDE_WORK * moved + pixel * math.prod(problem.shape)
-    return float(found * sums(problem).itemsize / problem.sums.itemsize + ROW_WORK * rows)
+    wider = WIDER if sums(problem) != problem.sums else 1
+    return float(found * wider + ROW_WORK * rows)
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:

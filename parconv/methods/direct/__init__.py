@@ -59,7 +59,8 @@ DIFFERENCE_COST = 2
 # Operations that take as long as packing a pixel, real or complex, and reading it from there.
 # Milliseconds for 4096 x 4096 uint8 to uint8 at 3x3, 5x5, 7x7, one core: 2.9, 5.1, 8.5, of which
 # products take 1.1, 3.1, 6.1; complex64 at 7x7: 45, 24 (Zen 5, 2026-11).
-PACK_WORK, PACK_COMPLEX_WORK = 22, 220
+# 300 x 400 uint8 at 5x5 take 114 microseconds so, and 115 by `separable` (Zen 3 VM, AVX2, 2026-11).
+PACK_WORK, PACK_COMPLEX_WORK = machine.ISA.choose({32: 22, 16: 16}), 220
 BAND_TILES = 10  # least height of a band, in rows of tiles
 
 
