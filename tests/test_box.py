@@ -175,6 +175,21 @@ def test_streamed(dtype: str, taps: tuple[int, int], request: pytest.FixtureRequ
         assert (memory[:, start + 331 :] == 99).all()
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+def test_streamed_colours(dtype: str, request: pytest.FixtureRequest) -> None:
+    f, g, options = image((20, 128, 3)), mean(7, 6), {"axes": (0, 1), "dtype": dtype, **SAME}
+    plain = plan_of(f, g, **options)(f)
+    request.getfixturevalue("everything_is_large")
+    plan = plan_of(f, g, **options)
+    for start in (0, 1, 3, 40):
+        memory = np.full(plain.size + 128, 99, dtype)
+        out = memory[start : start + plain.size].reshape(plain.shape)
+        plan(f, out)
+        assert_same_bits(out.copy(), plain)
+        assert (memory[:start] == 99).all()
+        assert (memory[start + plain.size :] == 99).all()
+
+
 def test_chosen_where_it_wins() -> None:
     def chosen(dtype: str, taps: int) -> str:
         f = np.empty((4096, 4096), dtype)

@@ -17,11 +17,11 @@ from .faults import PACKAGES, Fault
 # Tests of other parts: of kernels, of the laboratory, of streams and files, of pages.
 APART = (
     "asm", "assembly", "baselines", "benchmarks", "box", "bursts", "cache", "ceilings", "channels",
-    "cli", "colour", "depthwise", "depthwise_last", "docs", "doctor", "dot", "emitted", "fft",
-    "gemm", "guard", "history", "images", "isa", "layer", "layers", "methods", "mutants", "packing",
-    "passes", "past_the_caches", "peers", "perf", "race", "race_peers", "roofline", "separable",
-    "signals", "steadiness", "stream", "stream_files", "tune", "values", "vectors", "windows",
-    "winograd",
+    "cli", "colour", "depthwise", "depthwise_last", "docs", "doctor", "dot", "emitted",
+    "filled_lines", "fft", "gemm", "guard", "history", "images", "isa", "layer", "layers",
+    "methods", "mutants", "packing", "passes", "past_the_caches", "peers", "perf", "race",
+    "race_peers", "roofline", "separable", "signals", "steadiness", "stream", "stream_files",
+    "tune", "values", "vectors", "windows", "winograd",
 )  # fmt: skip
 EACH = 4  # parameters of a test function, at most
 HOUR = 3600

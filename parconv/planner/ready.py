@@ -54,8 +54,8 @@ def shared(plan: "Plan") -> Shared:
 
 def lift(plan: "Plan") -> Lift | None:
     """How arrays go in as they come; None: they are arranged first, and copied where they must."""
-    alone = plan.bands and plan.stage.inner is plan.problem
-    return lift_of(plan.problem) if alone else None
+    itself = plan.bands and plan.stage.inner is plan.problem
+    return lift_of(plan.problem) if itself else None
 
 
 def ends(plan: "Plan") -> Ends:
@@ -75,9 +75,8 @@ def prepared(plan: "Plan", g: Filter) -> Taps:
 
 def looks(plan: "Plan") -> bool:
     """Whether compiled code may look at a run's arrays: one thread's at one go."""
-    alone = len(plan.bands) == 1 and not STRATEGIES[plan.strategy].threaded
-    obstacle = alone and plan.kernels.obstacle
-    return alone and not obstacle and lift(plan) is not None
+    single = len(plan.bands) == 1 and not STRATEGIES[plan.strategy].threaded
+    return single and not plan.kernels.obstacle and lift(plan) is not None
 
 
 def look(plan: "Plan") -> Callable[[Array, Array, Any], bool]:

@@ -10,8 +10,7 @@ from ...codegen.layout import OWN, Layout
 from ...codegen.packing import aligned_after, store
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
-from ..windows.across import across
-from ..windows.adding import STREAM
+from ..windows.across import across, past_caches
 from .window import BOTH, ENTER, LEAVE, slide, windows
 
 L = Layout(
@@ -58,16 +57,13 @@ def _deliver_apart(out, taps, layout, scratch, base, source, plane, row):
     """The same of neighbours that lie apart: channels between them, or holes."""
     width, lanes = layout[L.columns_out], layout[L.lanes]
     how = layout[L.dilation_x], layout[L.first_x], layout[L.second_x], layout[L.rest_x]
-    sums, part, target, skip = base + layout[L.rows_at], base + layout[L.part_at], -1, 0
-    streams = False
+    sums, part, target, flags = base + layout[L.rows_at], base + layout[L.part_at], -1, (0, 0)
     if layout[L.stored] and has_runs(out) and width >= 2 * lanes:
         target = plane * (out.strides[0] // out.itemsize) + row * (out.strides[1] // out.itemsize)
-        streams = layout[L.large] > 0 and machine.FILLS_LINES
-        if streams:
-            skip = aligned_after(out, target, machine.VECTOR_BYTES)
+        flags = past_caches(out, scratch, layout[L.large], target)
     across(
         taps, 0, scratch, (source, 0), part, how, lanes, out, (target, 0), (sums, 0), (1, width),
-        (skip, STREAM if streams else 0),
+        flags,
     )  # fmt: skip
     if target < 0:
         store(scratch, (sums, 0, 0), out, OWN, (plane,), (row, 1, 1), (0, 1, width))

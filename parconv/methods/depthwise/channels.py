@@ -26,6 +26,15 @@ HIGH = machine.ISA.choose({
 STORE, STREAM, MASK = range(3)  # all lanes, past the caches, some lanes
 
 
+def ways(code: Code, lanes: Value) -> dict[int, Callable[[Value, Value], None]]:
+    """How to store vectors: all lanes, past the caches, or those ``lanes``."""
+    return {
+        STORE: code.store,
+        STREAM: code.stream,
+        MASK: lambda value, pointer: code.store_some(value, pointer, lanes),
+    }
+
+
 class Tile(NamedTuple):
     """What is compiled: the side of a filter, stride, and whether columns may lie outside."""
 
@@ -133,11 +142,6 @@ class _Tiles(Products):
 
     def store(self, sums: Sequence[Value], out: Value) -> None:
         code, builder = self.code, self.builder
-        ways = {
-            STORE: code.store,
-            STREAM: code.stream,
-            MASK: lambda value, pointer: code.store_some(value, pointer, self.lanes),
-        }
 
         def put(how: Any) -> list[Value]:
             pointer = out
@@ -147,7 +151,9 @@ class _Tiles(Products):
                 pointer = code.at(pointer, self.out_row)
             return [I64(0)]
 
-        code.choose(self.mode, {key: partial(put, how) for key, how in ways.items()})
+        code.choose(self.mode, {
+            key: partial(put, how) for key, how in ways(code, self.lanes).items()
+        })  # fmt: skip
 
 
 def _emit(builder: Any, key: Value, *arguments: Value) -> None:

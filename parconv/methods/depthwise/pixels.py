@@ -16,7 +16,7 @@ from llvmlite import ir
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.flow import call_one_of
 from ...codegen.simd import I64, Code
-from .channels import MASK, STORE, STREAM
+from .channels import ways
 
 # Pixels of a tile: as many sums hide the latency of a multiply-add.  Narrower rows have fewer.
 WIDTHS = (8, 4, 1)
@@ -85,11 +85,6 @@ class _Pixels:
 
     def store(self, sums: Sequence[Value], out: Value) -> None:
         code = self.code
-        ways = {
-            STORE: code.store,
-            STREAM: code.stream,
-            MASK: lambda value, pointer: code.store_some(value, pointer, self.lanes),
-        }
 
         def put(how: Any) -> list[Value]:
             pointer = out
@@ -98,7 +93,9 @@ class _Pixels:
                 pointer = code.at(pointer, self.out_pixel)
             return [I64(0)]
 
-        code.choose(self.mode, {key: partial(put, how) for key, how in ways.items()})
+        code.choose(self.mode, {
+            key: partial(put, how) for key, how in ways(code, self.lanes).items()
+        })  # fmt: skip
 
 
 def _emit(builder: Any, key: Value, *arguments: Value) -> None:

@@ -40,6 +40,7 @@ from ..usual import (
     selects as selects,
     sums as sums,
     units as units,
+    unsummable,
 )
 from . import kernel as k
 from .kernel import L
@@ -54,13 +55,7 @@ def applicable(problem: Problem) -> str | None:
     if not problem.traits.rank:
         known = problem.traits.known
         return "the filter is no sum of a few products of a column and a row" if known else UNSEEN
-    if problem.compute.kind == "c":
-        return "it is not written for complex numbers"
-    if problem.sums.kind == "i":
-        return "no floating type holds the sums of these integers exactly"
-    if problem.stride != (1, 1):
-        return "it would compute every output, of which a stride keeps few"
-    return None
+    return unsummable(problem)
 
 
 def error(problem: Problem) -> float:

@@ -39,6 +39,7 @@ from ..usual import (
     sums as sums,
     unasked as unasked,
     units as units,
+    unsummable,
 )
 from . import kernel as k
 from .kernel import L
@@ -62,13 +63,7 @@ def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can."""
     if not problem.traits.equal:
         return "the filter's taps are not all equal" if problem.traits.known else UNSEEN
-    if problem.compute.kind == "c":
-        return "it is not written for complex numbers"
-    if problem.sums.kind == "i":
-        return "no floating type holds the sums of these integers exactly"
-    if problem.stride != (1, 1):
-        return "it would compute every output, of which a stride keeps few"
-    return None
+    return unsummable(problem)
 
 
 def cost(problem: Problem) -> float:

@@ -1,7 +1,19 @@
 """Rows of sums added up along the rows: results, or scaled sums where others convert them."""
 
-from ...codegen import jit
-from .adding import add_to, add_up
+from ...codegen import jit, machine
+from ...codegen.packing import aligned_after
+from .adding import STREAM, add_to, add_up
+
+
+@jit.jit()
+def past_caches(out, scratch, large, at):
+    """Columns of ``out``, from ``at`` on, to skip before those that are streamed; the flag.
+
+    Narrower results fill no vector: one at the beginning would not reach the first aligned one.
+    """
+    if not (large and machine.FILLS_LINES and out.itemsize >= scratch.itemsize):
+        return 0, 0
+    return aligned_after(out, at, machine.VECTOR_BYTES), STREAM
 
 
 @jit.jit()
@@ -23,13 +35,8 @@ def across(taps, weights, scratch, source, part, how, lanes, out, target, left, 
         add_up(
             scratch, pixels, scratch, none, taps, weights, scratch, (part, down), (rows, vectors)
         )
-        here, step, count, others, more = (
-            part,
-            first * apart,
-            second,
-            rest,
-            at + reach + first * apart,
-        )
+        here, step, count, others = part, first * apart, second, rest
+        more = at + reach + first * apart
     if to < 0:
         add_to(
             scratch, (here, down, step, count), (more, down, apart, others), taps, weights, scratch,

@@ -14,8 +14,8 @@ from ...codegen.layout import ENDS, OWN, Layout
 from ...codegen.packing import aligned_after, fetch, rows_alike, store
 from ...codegen.runs import convert_run, fetch_lines, has_runs
 from ...codegen.simd import store_fence
-from .across import across
-from .adding import STREAM, add_up
+from .across import across, past_caches
+from .adding import add_up
 
 L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
@@ -33,11 +33,8 @@ PIXELS, BOTH, SUMS = 0, 2, 4
 @jit.jit()
 def _add(pixels, source, others, more, taps, weights, scratch, target, size, lanes, padded):
     """Sums of ``size`` = (rows, columns); without padding the last vector is pulled back."""
-    (rows, columns), (at, down, step, count), (other, other_down, other_step, rest) = (
-        size,
-        source,
-        more,
-    )
+    (rows, columns), (at, down, step, count) = size, source
+    other, other_down, other_step, rest = more
     vectors, over = columns // lanes, columns % lanes > 0
     if padded and over:
         vectors += 1
@@ -166,8 +163,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     base = aligned_after(scratch, 0, machine.CACHE_LINE)
     apart, halo, step = layout[L.dilation_y], layout[L.taps_y] - 1, layout[L.step]
     image_row, size, line = f.strides[1] // f.itemsize, layout[L.columns_in], as_line(f, scratch)
-    streams = layout[L.large] and rows_alike(out, machine.VECTOR_BYTES) and machine.FILLS_LINES
-    flags = (aligned_after(out, 0, machine.VECTOR_BYTES), STREAM) if streams else (0, 0)
+    alike = rows_alike(out, machine.VECTOR_BYTES)
+    flags = past_caches(out, scratch, layout[L.large] and alike, 0)
     if layout[L.beside]:  # tiles add up the image's columns, whose sums stand for those beside it
         _number_columns(layout, scratch, base)
     while start < stop:
@@ -211,7 +208,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         rows_here = min(layout[L.batch], height - each)
                         if in_place and layout[L.far]:  # rows that the next ones want first
                             later = at + (each + rows_here + halo) * down
-                            _fetch_rows(pixels, later, down, min(rows_here, height - each), columns)
+                            _fetch_rows(pixels, later, down, rows_here, columns)
                         if layout[L.second_y] > 1:
                             wanted = each + rows_here + (layout[L.second_y] - 1) * layout[L.first_y]
                             _sum_rows(
