@@ -4,6 +4,7 @@ import gc
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -132,6 +133,15 @@ def test_another_size_is_another_memory() -> None:
     del small
     large = new(SIDE + 16)
     assert not place <= address(large) < place + NBYTES
+
+
+@pytest.mark.parametrize("limit", [0, 8 * NBYTES])
+def test_results_lie_otherwise_in_their_pages(limit: int) -> None:
+    """Than NumPy's large arrays, and than those made just before: else they evict each other."""
+    parconv.recycle_outputs(limit)
+    places = [address(array) % 4096 for array in [new() for _ in range(5)]]
+    assert all(place % 64 == 0 and 512 <= place <= 3584 for place in places)
+    assert all(512 <= (one - other) % 4096 <= 3584 for one, other in pairwise(places))
 
 
 def test_threads_never_share_a_result() -> None:

@@ -55,3 +55,24 @@ def test_same_bits_at_every_offset(dtype, mode, columns, width, always_stream):
         out = _at_offset(problem.shape, dtype, offset)
         parconv.conv2d(f, g, mode=mode, boundary="mirror", out=out)
         assert out.tobytes() == expected.tobytes(), offset
+
+
+# pages and a little more or less, at which lines of many rows share a set of the first-level cache
+@pytest.mark.parametrize("width", [1023, 1024, 1028, 1032])
+@pytest.mark.parametrize("rows", [1, 3, 9])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_crowded_rows_have_the_same_bits(rows, width, streamed, request):
+    """Rows that would evict each other are packed first, unless outputs lie elsewhere."""
+    if streamed:
+        request.getfixturevalue("always_stream")
+    rng = np.random.default_rng(rows)
+    f, g = rng.random((2, 31, width), np.float32), rng.standard_normal((rows, 3))
+    apart = np.zeros((2, 31, width + 100), np.float32)[..., :width]
+    apart[...] = f
+    expected = parconv.conv2d(apart, g, mode="same", method="direct")
+    for offset in (f.ctypes.data % 4096 // 4, 16, 512):
+        out = _at_offset((2 * 31 * width + 1024,), np.float32, 0)
+        start = (4 * offset - out.ctypes.data) % 4096 // 4
+        out = out[start : start + f.size].reshape(f.shape)
+        parconv.conv2d(f, g, mode="same", method="direct", out=out)
+        assert out.tobytes() == expected.tobytes(), offset

@@ -92,10 +92,11 @@ def lanes(itemsize: int) -> int:
 CACHE_LINE = 128 if IS_ARM64 and sys.platform == "darwin" else 64
 # Whether a vector fills a line.  Stores past the caches that leave lines half filled, several rows
 # at a time, take two to five times as long as through them: 4096 x 4096 float32 at 3x3, one core,
-# 44 ms in place of 11; 2048 x 2048 at 7x7 17, 7.  Tiles that begin where lines do are as fast as
-# through the caches at best, and as slow where image and output lie alike in their pages, as those
-# of np.empty_like do: 40 and 14 ms (Zen 3, AVX2, 2026-11).
+# 44 ms in place of 11; 2048 x 2048 at 7x7 17, 7 (Zen 3, AVX2, 2026-11).
 FILLS_LINES = VECTOR_BYTES % CACHE_LINE == 0
 L2_BYTES = 1 << 19  # likewise: 512 KiB (Zen 2) to 2 MiB (Sapphire Rapids)
+# Lines a page apart share a set of the first-level cache, of as many ways: x86 has 64 sets, 8 ways
+# (Zen to Zen 4, Intel to 2018) or 12.  With AVX-512, as on ARM, rows were never seen to be crowded.
+PAGE_BYTES, WAYS = 1 << 12, ISA.choose({32: 1 << 16, 16: 8})
 # A result larger than this is gone from the last-level cache before anyone reads it.
 STREAM_BYTES = 1 << 23

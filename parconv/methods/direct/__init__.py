@@ -160,11 +160,12 @@ def layout(problem: Problem) -> Array:
     pack, (*packed, in_place_steps) = packing_of(problem), tables(problem)
     two = len(packed) > 1
     (top, bottom, left, right), sy = in_place(problem), problem.stride[0]
-    vector = machine.lanes(real(problem.compute).itemsize)
-    beside = max(left, problem.plane[1] - right) + vector
+    numbers, vector = geometry(problem), machine.lanes(real(problem.compute).itemsize)
+    aligned = machine.CACHE_LINE // real(problem.compute).itemsize if numbers["large"] else vector
+    beside = max(left, problem.plane[1] - right) + max(vector, aligned)
     strip_block, strip_step = pack.strip(beside, problem)
     return L.pack(
-        geometry(problem),
+        numbers,
         channels=problem.channels,
         parts=2 if problem.image_dtype.kind == "c" else 1,
         passes=len(packed),
@@ -186,6 +187,7 @@ def layout(problem: Problem) -> Array:
         ahead=problem.span[0] - 1 + 2 * ROWS * sy,
         taps_at=0,
         second_taps_at=length(problem, passes(problem)[0]) if two else 0,
+        crowd=min((ROWS - 1) * sy + problem.span[0], ROWS * problem.filter[0]),
         steps=packed[0],
         second_steps=packed[1] if two else (),
         in_place_steps=in_place_steps,

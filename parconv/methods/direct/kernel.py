@@ -17,7 +17,7 @@ from ...codegen.packing import aligned_after, fetch, rows_alike, store
 from ...codegen.runs import has_runs, lies_flat
 from ...codegen.simd import store_fence
 from .rows import tile_rows
-from .tile import CONVERT, PREFETCH, ROWS, STREAM
+from .tile import CONVERT, FILLS_LINES, PREFETCH, ROWS, STREAM
 
 L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "stride_y",
@@ -25,9 +25,29 @@ L = Layout(
     "border_x", "top", "bottom", "left", "right", "large", "parts", "block", "panel",
     "gather_rows", "gather_columns", "lanes", "phase_step", "part_step", "row_step",
     "results_at", "ahead", "passes", "channels", "strip_block", "strip_step", "taps_at",
-    "second_taps_at",
+    "second_taps_at", "crowd",
     tables=("steps", "second_steps", "in_place_steps"),
 )  # fmt: skip
+
+# Bytes from a whole number of pages by which rows may differ and still be crowded: the lines of
+# four follow each other in one set.  Nanoseconds a pixel at 3x3 / 7x7 / 11x11 in place, and packed,
+# of 600 rows of float32: 1024 columns 0.98 1.93 3.43, 0.73 1.35 2.72; 1028 0.73 1.69 3.05, 0.76
+# 1.35 2.70; 1032 0.60 1.39 2.76, 0.78 1.38 2.68.  With an output that lies 2 KiB further on in its
+# pages 1024 columns take 0.56 and 1.62 in place (Zen 3 VM, 2026-11).
+NEAR = 16
+
+
+@jit.jit(inline="always")
+def _crowded(f, out, rows):
+    """Whether so many rows of ``f``, which a tile reads in place, evict each other.
+
+    Lines a page apart share the sets of a first-level cache.  NumPy's large arrays lie alike in
+    their pages, and then those that a tile stores are among them.
+    """
+    page = machine.PAGE_BYTES
+    beside = (out.ctypes.data - f.ctypes.data + page // 8) % page < page // 4
+    alike = (f.strides[1] + NEAR) % page <= 2 * NEAR
+    return alike and rows + (ROWS if beside else 0) > machine.WAYS
 
 
 @jit.jit()
@@ -81,19 +101,21 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     # tiles prefetch real pixels
     prefetch = PREFETCH if layout[L.large] and layout[L.parts] == 1 else 0
     convert = 0 if lies_flat(out, scratch) else CONVERT
+    whole_lines = layout[L.large] and FILLS_LINES and rows_alike(out, machine.CACHE_LINE)
+    unit = machine.CACHE_LINE if whole_lines else machine.VECTOR_BYTES
     # columns [left, right) are read in place; aligned stores begin `skip` columns further on, where
     # a strip is packed anyway or they bypass the caches.  Microseconds with / without (Zen 5,
     # 2026-11): 48 x 102 at 7x7 2.4, 1.8; 1024 x 1024 at 3x3 142, 142, with a border 154, 180.
     left, right = layout[L.left], layout[L.right]
-    alike = out_flat and rows_alike(out, machine.VECTOR_BYTES)
+    alike = out_flat and rows_alike(out, unit)
     alike = alike and out.itemsize >= scratch.itemsize  # narrower results fill no vector
     aligns = alike and (left > 0 or layout[L.large])
-    skip = aligned_after(out, left, machine.VECTOR_BYTES) if aligns else 0
+    skip = aligned_after(out, left, unit) if aligns else 0
     into_caches = prefetch + convert
-    streams = layout[L.large] and alike and machine.FILLS_LINES
+    streams = alike and whole_lines
     flags = into_caches + STREAM if streams else into_caches
     begin, vectors = left + skip, (right - left - skip) // lanes
-    if vectors < 1:
+    if vectors < 1 or (both_flat and _crowded(f, out, layout[L.crowd])):
         both_flat = False
     # the strips left of `from_left` and from `to_right` on are packed: vectors at least, so that
     # tiles store into the output.  Where no border is, an unaligned vector takes the strip's place.
@@ -134,7 +156,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         (rows, vectors), out,
                     )  # fmt: skip
                     rest = right == columns and (right - begin) % lanes > 0
-                    for needed, edge in ((from_left < begin, left), (rest, right - lanes)):
+                    second = from_left < begin - lanes, begin - lanes
+                    last = rest, right - lanes
+                    for needed, edge in ((from_left < begin, left), second, last):
                         if needed:
                             tile_rows(
                                 f, source + edge,
@@ -147,7 +171,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     continue
                 step = min(layout[L.panel], (from_left if inner and x < from_left else columns) - x)
                 width = max(step, lanes) if inner else step
-                packed_flags = flags if (x - left - skip) % lanes == 0 else into_caches
+                packed_flags = (
+                    flags if (x - left - skip) % (unit // out.itemsize) == 0 else into_caches
+                )
                 # tiles fetch what the panel on the right will want, or the block below
                 later = layout[L.panel] * step_x
                 if x + width >= columns:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.rows import BYTE
 from ...codegen.simd import I64, Code
 from .difference import HIGH, DifferenceTile
-from .tile import COLUMNS, ROWS, TALL, VECTORS, Conversion, Tile
+from .tile import COLUMNS, ROWS, STREAM, TALL, VECTORS, Conversion, Tile
 
 
 def _emit_rows(
@@ -20,7 +21,8 @@ def _emit_rows(
     """Rows of whole tiles, then columns of single vectors: no output need be a multiple of a tile.
 
     The last row of tiles is pulled back to end with the output: the same bits again.  Rows of the
-    output lie ``out_row`` of its elements, ``out_bytes`` bytes, apart, whatever they are.
+    output lie ``out_row`` of its elements, ``out_bytes`` bytes, apart, whatever they are.  Past the
+    caches go whole lines.
     """
     whole = builder.sdiv(vectors, I64(VECTORS))
     done = builder.mul(whole, I64(VECTORS))
@@ -28,6 +30,8 @@ def _emit_rows(
 
     def tiles(rows: int, columns: int, start: Value, count: Value) -> None:
         last = builder.sub(height, I64(rows))
+        whole = columns == VECTORS or machine.FILLS_LINES
+        how = flags if whole else builder.and_(flags, I64(~STREAM))
 
         def one(index: Value) -> list[Value]:
             first = builder.mul(index, I64(rows))
@@ -36,7 +40,7 @@ def _emit_rows(
             arguments = (
                 code.at(source, builder.mul(first, step)), row, step, taps, steps,
                 builder.bitcast(place, out.type), out_row,
-                builder.gep(ahead, [builder.mul(first, ahead_step)]), ahead_row, pixel, flags,
+                builder.gep(ahead, [builder.mul(first, ahead_step)]), ahead_row, pixel, how,
             )  # fmt: skip
             tile(builder, convert, rows, columns, *arguments).emit(start, count)
             return []

@@ -33,8 +33,7 @@ from ...problem.dtypes import FLOAT32, DType
 # 10.1, 4.6 8.5, 4.7 8.6, 4.8 8.8; stack accesses in the loop 110, 8, 6, 4.
 # AVX2 with FMA, Zen 3, 2026-11, one core, GFLOP/s of 4x2x4x4 / 6x2x3x5, 250 x 250: 3x3 48 / 53, 5x5
 # 65 / 70, 7x7 79 / 79, 15x15 87 / 95, 1x15 43 / 40, 1x31 49 / 43; with 2 columns of a single row
-# 1x15 35, 1x31 38, though weights spill with 5.  Rows 4 KiB apart share the sets of a cache of
-# 32 KiB: 2048 x 2048 at 3x3 40 / 33, at 7x7 61 / 58.  Without FMA products need registers, too.
+# 1x15 35, 1x31 38, though weights spill with 5.  Without FMA products need registers, too.
 _LOW = (4, 2, 4, 4)
 SHAPES: dict[int | str, tuple[int, int, int, int]] = {
     32: (6, 3, 7, 5),
@@ -46,6 +45,10 @@ ROWS, VECTORS, GROUP, FLAT = machine.ISA.choose(SHAPES)
 # Rows of a tile that is one vector wide: as many sums, to hide the latency.  Microseconds at 3x3,
 # with lower ones alone and so: 256 x 256 12.0 -> 11.5, 258 x 290 9.8 -> 9.3 (Zen 5, 2026-11).
 TALL = ROWS * VECTORS
+# Whether what a tile stores of a row fills lines.  Past the caches so, and through them, ns a pixel
+# of float32 at 3x3: 3000 x 4000 0.34 / 0.46, 4096 x 4112 0.34 / 0.52 (Zen 3 VM, AVX2, 2026-11).
+# Not where tiles read rows that are crowded (`kernel`): 4096 x 4096 2.0 / 1.1.
+FILLS_LINES = VECTORS * machine.VECTOR_BYTES % machine.CACHE_LINE == 0
 
 
 Group = tuple[int, list[int]]  # input row of the first of some filter rows, and the rows
