@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from . import filters
     from .api import conv2d, correlate2d, plan2d
     from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
+    from .planner.chain import Chain, chain
     from .planner.plan import Plan
     from .problem.outer import Outer
     from .runtime.outputs import recycle_outputs
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Chain",
     "Outer",
     "Plan",
     "StreamPlan",
     "__version__",
     "box",
+    "chain",
     "conv2d",
     "correlate2d",
     "filters",
@@ -41,6 +44,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("conv2d", "correlate2d", "plan2d"), "api"),
     "Outer": "problem.outer",
+    **dict.fromkeys(("Chain", "chain"), "planner.chain"),
     "Plan": "planner.plan",
     "recycle_outputs": "runtime.outputs",
     **dict.fromkeys(("StreamPlan", "plan_stream", "stream"), "streaming"),

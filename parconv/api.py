@@ -175,13 +175,13 @@ def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -
     return plan.run(image, taps, out)
 
 
-Spec = tuple[tuple[int, ...], DTypeLike]  # shape and dtype
+Spec = tuple[tuple[int, ...], DTypeLike] | Plan  # shape and dtype, or what a plan leaves
 
 
 @spelled()
 def plan2d(
     f_or_spec: ArrayLike | Spec,
-    g: ArrayLike | Spec,
+    g: ArrayLike | tuple[tuple[int, ...], DTypeLike],
     *,
     correlate: bool = False,
     **options: Unpack[Options],
@@ -190,8 +190,8 @@ def plan2d(
 
     Parameters
     ----------
-    f_or_spec : array_like or (shape, dtype)
-        An image, or its shape and dtype.
+    f_or_spec : array_like, (shape, dtype) or Plan
+        An image, its shape and dtype, or a plan whose result it will be (see `chain`).
     g : array_like or (shape, dtype)
         The filter, or its shape and dtype: then the plan prints and explains, but cannot run.
     correlate : bool
@@ -224,6 +224,8 @@ def plan2d(
 
 
 def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:
+    if isinstance(value, Plan):
+        return value.problem.shape, value.problem.dtype
     if is_spec(value):
         return check_spec(name, value)
     array = as_array(name, value, axes)

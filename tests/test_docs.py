@@ -71,6 +71,8 @@ def test_the_guides_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert names["slope"].dtype == np.int64
     assert names["blurred"].dtype == np.uint8
     assert names["blobs"].dtype == np.float32
+    one_by_one = names["second"](names["first"](names["f"]))
+    assert names["edges"].tobytes() == one_by_one.tobytes()
     assert names["wide"].shape == names["f"].shape
     assert names["maps"].shape == (64, 32, 24, 24)
     assert names["deeper"].shape == (64, 48, 12, 12)

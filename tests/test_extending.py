@@ -30,8 +30,8 @@ PLAINLY = '''
     from ...problem.bands import split_rows
     from ..kernels import Taps, kernels_of
     from ..usual import (
-        UNIT as UNIT, error as error, fill as fill, grain as grain, regions as regions,
-        selects as selects,
+        UNIT as UNIT, anywhere as anywhere, error as error, fill as fill, grain as grain,
+        regions as regions, selects as selects,
         sums as sums, unasked as unasked, units as units,
     )
 
@@ -183,7 +183,7 @@ def test_names_that_are_not_in_the_tables() -> None:
 
 NAMES = (
     "applicable", "unasked", "error", "sums", "cost", "prepare", "layout", "fill", "workspace",
-    "kernels", "units", "regions", "bands", "least_band", "grain", "selects",
+    "kernels", "units", "regions", "bands", "least_band", "grain", "anywhere", "selects",
 )  # fmt: skip
 
 

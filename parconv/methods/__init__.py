@@ -18,7 +18,8 @@ answer alike stands in `usual`, from where a module imports it under its own nam
   plane and its rows; or of an image, filters and, where it is not all of them, rows and columns;
 * ``bands(problem, parts)`` about so many bands of units, cut where its tiles end;
 * ``least_band(problem)`` units of a band that is worth handing to a worker;
-* ``grain(problem)`` rows of output that only come together.
+* ``grain(problem)`` rows of output that only come together;
+* ``anywhere(problem)`` whether a row has the same bits in any image that holds what it needs.
 
 It sees real numbers, unless its row says otherwise, and of the filter what `problem.maps.filter_of`
 gives it.

@@ -76,6 +76,11 @@ def grain(problem: Problem) -> int:
     return 1
 
 
+def anywhere(problem: Problem) -> bool:
+    """Whether a row of results has the same bits in any image that holds the rows it needs."""
+    return True
+
+
 def units(problem: Problem) -> int:
     """Rows over all planes."""
     return problem.planes * problem.plane[0]

@@ -167,6 +167,14 @@ def make_plan(problem: Problem, threads: int | None, most: int, strategy: str, m
     return arrange(problem, chosen, advice.strategy, threads, used, advice.bands, advice)
 
 
+def part_of(plan: Plan, problem: Problem) -> Plan:
+    """The plan, by the same method and filter, for a part of its problem."""
+    most = thread_limit(problem.image, problem.given, plan.asked)
+    strategy = plan.strategy if plan.eager else "auto"
+    part = make_plan(problem, plan.asked, most, strategy, plan.method)
+    return part if plan.filter is None else part.with_filter(plan.filter)
+
+
 def _nothing_to_do(problem: Problem, threads: int | None, strategy: str, method: str) -> Plan:
     """The plan for an empty result, about which methods need not know."""
     how = "direct" if method == "auto" else method

@@ -63,6 +63,7 @@ class Problem:
     bank: Bank | None = None  # several filters, or sums over channels
     tolerance: float | None = None  # of errors, by the largest |f| nearby times sum |g|
     zero_taps: str = "skip"  # or "keep": 0 times NaN is NaN
+    within: int = 0  # bytes in and out of the problem that this is a part of, which no cache holds
 
     @lazily
     def shape(self) -> Shape:

@@ -9,7 +9,6 @@ from ..planner import choice as planner
 from ..planner.plan import Plan
 from ..problem.dtypes import DType
 from ..problem.filter import filter_of
-from ..problem.problem import Problem
 from ..problem.window import narrowed, window_of
 from .cut import Chunk
 
@@ -85,7 +84,7 @@ class Question:
             return whole
         problem = narrowed(whole.problem, window_of(whole.problem, 0, chunk.rows))
         if problem not in self._known:
-            self._known[problem] = self._arranged(problem)
+            self._known[problem] = planner.part_of(whole, problem)
         return self._known[problem]
 
     def _of_items(self, count: int) -> Plan:
@@ -94,14 +93,6 @@ class Question:
         if count not in self._known:
             self._known[count] = self._plan((count, *self.shape[1:]))
         return self._known[count]
-
-    def _arranged(self, problem: Problem) -> Plan:
-        """The plan of a problem that no arguments describe."""
-        threads = self._keywords.get("threads")
-        strategy = self._keywords.get("strategy", "auto")
-        budget = planner.thread_limit(problem.image, problem.given, threads)
-        plan = planner.make_plan(problem, threads, budget, strategy, self.whole.method)
-        return plan if planner.is_spec(self.g) else plan.with_filter(self.g)
 
     def nbytes(self, chunk: Chunk) -> int:
         """Of the chunk's result."""

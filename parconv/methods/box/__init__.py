@@ -29,6 +29,7 @@ from ..direct.tile import stores
 from ..kernels import Taps, kernels_of
 from ..usual import (
     UNIT as UNIT,
+    anywhere as anywhere,
     error as error,
     fill as fill,
     from_line,

@@ -26,6 +26,7 @@ from ...problem.problem import Problem
 from ...runtime.crew.record import MAPS
 from ..kernels import Taps, kernels_of
 from ..usual import (
+    anywhere as anywhere,
     bank_of,
     cycle,
     error as error,

@@ -27,6 +27,7 @@ from ..kernels import Taps, kernels_of
 from ..remembering import TABLE_BYTES, remembered
 from ..usual import (
     UNIT as UNIT,
+    anywhere as anywhere,
     applicable as applicable,
     error as error,
     grain as grain,

@@ -23,6 +23,7 @@ from ...problem.traits import UNSEEN
 from ..kernels import Taps, kernels_of
 from ..usual import (
     UNIT as UNIT,
+    anywhere as anywhere,
     error as error,
     grain as grain,
     regions as regions,

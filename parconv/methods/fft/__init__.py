@@ -161,6 +161,11 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     return tuple(itertools.pairwise([*rows, problem.planes * height]))
 
 
+def anywhere(problem: Problem) -> bool:
+    """Tiles begin with the image, and round together."""
+    return False
+
+
 def grain(problem: Problem) -> int:
     """Rows of a tile: all its outputs depend on all its pixels, by rounding."""
     return grid_of(problem).step[0]

@@ -73,6 +73,11 @@ def cost(problem: Problem) -> float:
     return batch * rows * each + UNIT_WORK * units(problem)
 
 
+def anywhere(problem: Problem) -> bool:
+    """BLAS may add in another order."""
+    return False
+
+
 def prepare(problem: Problem, g: Array) -> Taps:
     """The filters as the rows of a matrix for each group; read-only."""
     values = g.astype(problem.sums).ravel()

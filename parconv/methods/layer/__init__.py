@@ -23,6 +23,7 @@ from ...runtime.crew.record import MAPS
 from ..direct import largest_of_bank
 from ..kernels import Taps, kernels_of
 from ..usual import (
+    anywhere as anywhere,
     applicable as applicable,
     bank_of,
     cycle,

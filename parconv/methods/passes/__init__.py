@@ -54,6 +54,11 @@ def cost(problem: Problem) -> float:
     return work_of(problem)
 
 
+def anywhere(problem: Problem) -> bool:
+    """Filters longer than the image is high are shortened, and otherwise in its parts."""
+    return problem.span[0] <= problem.plane_in[0]
+
+
 # --- the filter ----------------------------------------------------------------------------------
 
 

@@ -173,6 +173,11 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     )
 
 
+def anywhere(problem: Problem) -> bool:
+    """The method of fewer rows may be another."""
+    return False
+
+
 def grain(problem: Problem) -> int:
     """That of the other method."""
     method, question = inner_of(problem)

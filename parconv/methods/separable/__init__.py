@@ -33,6 +33,7 @@ from ...problem.traits import UNSEEN
 from ..kernels import Taps, kernels_of
 from ..usual import (
     UNIT as UNIT,
+    anywhere as anywhere,
     fill as fill,
     from_line,
     grain as grain,

@@ -107,6 +107,11 @@ def prepare(problem: Problem, g: Array) -> Taps:
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
+def anywhere(problem: Problem) -> bool:
+    """Patches begin with the image, and round together."""
+    return False
+
+
 def grain(problem: Problem) -> int:
     """Rows of a patch: all its outputs depend on all its pixels, by rounding."""
     return transform_of(problem).size
