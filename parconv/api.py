@@ -96,10 +96,10 @@ def conv2d(
         The algorithm; "auto" takes the fastest by the problem and the filter, `Plan.explain` lists
         all.  For one filter "direct"; "separable", which serves outer products that meet every tap
         as precisely as the sums are, and sums of two or three that miss all taps together by at
-        most four machine epsilons of the sums; "passes", which serves the same, for long ones;
-        "box", which serves integer images where all taps are equal; "windows", for equal taps of
-        any image; "dot", for 8-bit images with
-        small integer filters; and "fft".  All answer to
+        most four machine epsilons of the sums; "rows", which serves single products of few taps,
+        and "passes", which serves long ones; "box", for integer images where all taps are equal;
+        "windows", for equal taps of any image; "dot", for 8-bit images with small integer filters;
+        and "fft".  All answer to
         within rounding of each pixel's own neighbourhood but sums of products, see
         `Plan.explain`, and "fft", whose error is relative to the largest pixel within some
         hundreds; "auto" takes that only for floating-point sums, and for integer images of up to

@@ -85,6 +85,7 @@ PRODUCT = "float32", lambda rng, taps: np.outer(*(rng.standard_normal(n) for n i
 EXAMPLES: dict[str, tuple[str, Callable[[np.random.Generator, tuple[int, int]], Any]]] = {
     "box": ("uint8", lambda rng, taps: np.full(taps, 0.5, np.float32)),
     "windows": ("float32", lambda rng, taps: np.full(taps, 0.3, np.float32)),
+    "rows": PRODUCT,
     "separable": PRODUCT,
     "passes": PRODUCT,
     "dot": ("uint8", lambda rng, taps: rng.integers(-9, 9, taps)),

@@ -31,6 +31,7 @@ CASES: dict[str, tuple[np.ndarray, np.ndarray, dict[str, Any]]] = {
     "direct planes": (image((3, 70, 40)), RNG.random((3, 5)), {"stride": 2, "dilation": (3, 1)}),
     "direct colour": (image((90, 40, 3)), RNG.random((5, 3)), {"axes": (0, 1)}),
     "separable": (image((200, 40)), outer(9, 7), {}),
+    "rows": (image((200, 40)), outer(9, 7), {}),
     "box": (image((300, 40), "uint8"), np.ones((5, 5)), {}),
     "windows": (image((300, 40)), np.full((13, 5), 0.1), {}),
     "fft": (image((300, 90)), RNG.random((31, 17)), {}),

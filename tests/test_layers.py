@@ -83,7 +83,7 @@ def test_the_core_needs_few_packages(path: Path) -> None:
     assert others <= THIRD_PARTY | set(sys.stdlib_module_names)
 
 
-PARTS = {("planes", "fft"), ("passes", "separable"), ("box", "windows")}
+PARTS = {("planes", "fft"), ("passes", "separable"), ("rows", "separable"), ("box", "windows")}
 
 
 def test_methods_know_only_the_direct_one() -> None:

@@ -277,9 +277,9 @@ def test_chosen_and_no_dearer_than_two_passes(side: int, dtype: str, border: str
         assert plan.workspace < 32 << 20
 
 
-def test_short_filters_stay_with_separable() -> None:
+def test_short_filters_stay_with_others() -> None:
     for side in (256, 1024, 4096):
-        assert planned(side, gaussian_factors(2)).method == "separable"
+        assert planned(side, gaussian_factors(2)).method in ("separable", "rows")
 
 
 def test_the_plan_tells_what_it_does() -> None:

@@ -119,10 +119,10 @@ def test_rows_answer_every_question(tmp_path, path, question, dtype):
     same_bits(result, function(f, g, **rest))
 
 
-@pytest.mark.parametrize("method", ["separable", "box", "windows", "dot"])
+@pytest.mark.parametrize("method", ["separable", "rows", "box", "windows", "dot"])
 def test_rows_by_every_exact_method(tmp_path, path, method):
-    dtype = "float32" if method in ("separable", "windows") else "uint8"
-    g = np.outer(taps(7), taps(5)) if method == "separable" else np.full((7, 5), 2)
+    dtype = "float32" if method in ("separable", "rows", "windows") else "uint8"
+    g = np.outer(taps(7), taps(5)) if method in ("separable", "rows") else np.full((7, 5), 2)
     f = saved(tmp_path, image((90, 70), dtype))
     try:
         expected = parconv.conv2d(f, g, method=method, **SAME)

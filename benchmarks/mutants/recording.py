@@ -20,8 +20,8 @@ APART = (
     "cli", "colour", "depthwise", "depthwise_last", "docs", "doctor", "dot", "emitted",
     "filled_lines", "fft", "gemm", "guard", "history", "images", "isa", "layer", "layers",
     "methods", "mutants", "packing", "passes", "past_the_caches", "peers", "perf", "race",
-    "race_peers", "roofline", "separable", "signals", "steadiness", "stream", "stream_files",
-    "tune", "values", "vectors", "windows", "winograd",
+    "race_peers", "roofline", "rows", "separable", "signals", "steadiness", "stream",
+    "stream_files", "tune", "values", "vectors", "windows", "winograd",
 )  # fmt: skip
 EACH = 4  # parameters of a test function, at most
 HOUR = 3600

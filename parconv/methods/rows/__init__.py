@@ -1,0 +1,145 @@
+"""Rows: the product of a column and a row, the first down rows of pixels, the other along sums.
+
+Wins over `separable` for few taps, for it turns nothing: vectors of a sum along a row begin at any
+element, and half of them, or all where they fill a line, lie in two lines.  Relies on
+real floating-point sums, which hold integers exactly where they must, on stride 1 and rows that no
+dilation separates.
+
+The error of an output is bounded as that of `separable`; NaN and infinity keep the filter's
+footprint.
+
+Start reading at `weighing.py` (the inner loop), then `kernel.py` (rows of output).
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from ...codegen import machine
+from ...codegen.foreign import ends
+from ...codegen.layout import geometry, odd_lines, up
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array
+from ...problem.filter import Filter
+from ...problem.problem import Problem
+from ...problem.traits import UNSEEN
+from ..direct.tile import stores
+from ..kernels import Taps, kernels_of
+from ..separable import error as error, lines_of
+from ..usual import (
+    UNIT as UNIT,
+    anywhere as anywhere,
+    fill as fill,
+    from_line,
+    grain as grain,
+    lanes_of,
+    regions as regions,
+    selects as selects,
+    sums as sums,
+    units as units,
+    unsummable,
+)
+from . import kernel as k
+from .kernel import L
+
+# Nanoseconds a pixel of 1000 x 1000 float32 at 9 taps by bytes of a panel's row, 1, 2, 4, 8 KiB:
+# 1.28 1.03 0.91 1.02; of 1500 x 1500 1.34 1.29 1.18 1.04 (Zen 3 VM, 2026-11).
+TILE_BYTES = 1 << 12
+HEIGHT = 64  # rows of output that are packed for at a time
+BATCH = 8  # rows of sums that are made at a time
+BAND_HALOS = 4  # least height of a band, in heights of the filter
+# Operations of the direct method that take as long: to pack a pixel, to store a sum and a result,
+# and to copy a pixel left or right of the image; of a tap of a column and of a row, by the size of
+# sums; to begin a row, and such a pixel's column for rows that are packed at a time.  Nanoseconds a
+# pixel of 300 x 400 float32 at 5, 9, 17, 41, 81 taps 0.86 1.06 1.87 4.47 9.09, by `separable` 1.58
+# 1.94 2.59 4.81 8.38 (Zen 3 VM, AVX2, 2026-11).  Where a vector fills a line, those along a row lie
+# in two lines each: all of it twice, a guess.
+PACK_WORK, STORE_WORK, BESIDE_WORK, ROW_WORK, COLUMN_WORK = 10, 11, 45, 1000, 8000
+TAP_WORKS = {4: (1.9, 2.7), 8: (1.5, 2.1)}
+ALL_WORK = machine.ISA.choose({32: 2, 16: 1})
+
+
+def applicable(problem: Problem) -> str | None:
+    """Why this method cannot answer the problem; None where it can."""
+    traits = problem.traits
+    if traits.rank != 1:
+        return "the filter is no product of a column and a row" if traits.known else UNSEEN
+    if problem.mean or problem.differences:
+        return "the filter's taps are all equal, or cancel, and it multiplies each"
+    if problem.dilation[0] > 1:
+        return "a dilation separates the rows"
+    return unsummable(problem)
+
+
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names it gets it; None where it may be chosen."""
+    return None
+
+
+def cost(problem: Problem) -> float:
+    """Floating-point operations that the direct method would do in its time."""
+    (rows, columns), (taps, across) = problem.plane, problem.filter
+    halo, height = problem.span[1] - 1, min(HEIGHT, max(1, rows))
+    again = 1 + (taps - 1) / height
+    wide = columns + -(-columns // tile_of(problem)) * halo
+    beside = max(0, columns + halo - problem.plane_in[1])
+    tap_y, tap_x = TAP_WORKS[problem.sums.itemsize]
+    down = wide * (PACK_WORK * again + tap_y * taps)
+    along = up(columns, lanes_of(problem)) * (STORE_WORK + tap_x * across)
+    aside = beside * (BESIDE_WORK * again + COLUMN_WORK / height)
+    return float(ALL_WORK * (down + along + aside + ROW_WORK) * rows * problem.planes)
+
+
+def prepare(problem: Problem, g: Filter) -> Taps:
+    """The column, then the row, in the order in which they meet the image; read-only."""
+    return Taps(np.concatenate(lines_of(problem, g)).astype(problem.sums))
+
+
+def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
+    """At most ``parts`` bands."""
+    return split_rows(units(problem), parts, BATCH)
+
+
+def least_band(problem: Problem) -> int:
+    """Rows of a band that is worth handing out."""
+    return max(HEIGHT, BAND_HALOS * problem.span[0])
+
+
+# --- the problem as numbers ----------------------------------------------------------------------
+
+
+def tile_of(problem: Problem) -> int:
+    """Columns of output of a panel, whole lines."""
+    size, columns = problem.sums.itemsize, max(1, problem.plane[1])
+    line, most = machine.CACHE_LINE // size, max(TILE_BYTES // size, 2 * problem.span[1])
+    return up(-(-columns // -(-columns // most)), line)
+
+
+@lru_cache(maxsize=256)
+def layout(problem: Problem) -> Array:
+    """Everything the kernel knows of the problem, as one read-only int64 array."""
+    lanes, tile = lanes_of(problem), tile_of(problem)
+    height = max(1, min(HEIGHT, problem.plane[0]))
+    step = odd_lines(tile + problem.span[1] - 1 + 2 * lanes, problem.sums.itemsize)
+    sums_at = (height + problem.filter[0] - 1) * step
+    return L.pack(
+        geometry(problem),
+        channels=problem.channels,
+        lanes=lanes,
+        stored=bool(stores(problem.sums, problem.dtype)),
+        tile=tile,
+        height=height,
+        batch=BATCH,
+        step=step,
+        sums_at=sums_at,
+        rows_at=sums_at + BATCH * step,
+        end=sums_at + 2 * BATCH * step,
+    )
+
+
+def workspace(problem: Problem) -> int:
+    """Elements of scratch that one worker needs."""
+    return from_line(problem, layout(problem)[L.end])
+
+
+kernels = kernels_of(k.kernel, ends, stores)

@@ -1,0 +1,115 @@
+"""The inner loop: vectors that lie a step apart, each times a tap, added up.
+
+Down columns the step is that of rows, along rows the distance of neighbours: one function serves
+both.  The order of additions of an output is that of the taps, wherever it lies.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from numba import types
+
+from ...codegen import machine
+from ...codegen.elements import converted
+from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.simd import I64, Code
+
+# Vectors of columns that are added up side by side: as many sums hide the latency of an addition.
+SIDES = (8, 2, 1)
+STREAM = 1  # as a flag: store whole lines past the caches
+
+
+class _Weighing:
+    """Emits sums of some vectors' columns; the attributes are IR values of the arguments.
+
+    ``kinds``: of sums and of results.
+    """
+
+    def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
+        (self.source, self.down, self.step, self.taps, self.count, self.target, self.target_down,
+         self.rows, self.vectors, self.flags) = arguments  # fmt: skip
+        self.builder, self.kinds = builder, kinds
+        self.code = Code(builder, self.source.type.pointee)
+
+    def emit(self) -> None:
+        """As many vectors side by side as there are, then fewer.
+
+        All rows of some columns, then the next columns: pixels of rows that follow one another are
+        still in the first-level cache.
+        """
+        builder, done = self.builder, I64(0)
+        for vectors in SIDES:
+            turns = builder.sdiv(builder.sub(self.vectors, done), I64(vectors))
+            start = builder.mul(done, I64(self.code.lanes))
+            self.code.repeat(turns, [start], partial(self.block, vectors))
+            done = builder.add(done, builder.mul(turns, I64(vectors)))
+
+    def block(self, vectors: int, at: Value) -> Sequence[Value]:
+        """So many vectors of each row; where the next columns begin."""
+        code = self.code
+
+        def one(source: Value, target: Value) -> Sequence[Value]:
+            self.store(self.sums(source, vectors), target)
+            return [code.at(source, self.down), code.at(target, self.target_down)]
+
+        code.repeat(self.rows, [code.at(self.source, at), code.at(self.target, at)], one)
+        return [self.builder.add(at, I64(vectors * code.lanes))]
+
+    def sums(self, start: Value, vectors: int) -> Sequence[Value]:
+        """Of so many vectors of columns."""
+        code = self.code
+
+        def one(place: Value, taps: Value, *sums: Value) -> Sequence[Value]:
+            tap, pixels = code.splat(code.read(taps)), self.loaded(place, vectors)
+            added = [code.fma(p, tap, s) for p, s in zip(pixels, sums, strict=True)]
+            return [code.at(place, self.step), code.at(taps, 1), *added]
+
+        tap, others = code.splat(code.read(self.taps)), self.builder.sub(self.count, I64(1))
+        begun = [self.builder.fmul(value, tap) for value in self.loaded(start, vectors)]
+        first = code.at(start, self.step), code.at(self.taps, 1)
+        return code.repeat(others, [*first, *begun], one)[2:]
+
+    def loaded(self, place: Value, vectors: int) -> list[Value]:
+        return [self.code.load(self.code.at(place, n * self.code.lanes)) for n in range(vectors)]
+
+    def store(self, sums: Sequence[Value], target: Value) -> None:
+        """As results; past the caches only what fills lines."""
+        code, (summed, result) = self.code, self.kinds
+        if summed != result:
+            results = [converted(self.builder, value, *self.kinds) for value in sums]
+            self.put(results, target, code.store)
+        elif len(sums) * machine.VECTOR_BYTES % machine.CACHE_LINE:
+            self.put(sums, target, code.store)
+        else:
+            code.store_either(code.has(self.flags, STREAM), partial(self.put, sums, target))
+
+    def put(self, values: Sequence[Value], target: Value, how: Any) -> None:
+        for n, value in enumerate(values):
+            how(value, self.code.at(target, n * self.code.lanes))
+
+
+@emitted()
+def weigh(
+    builder: Any, scratch: Items, source: Sequence[Value], taps: Items, line: Sequence[Value],
+    out: Items, target: Sequence[Value], size: Sequence[Value], flags: Value,
+) -> None:  # fmt: skip
+    """Emit a call that leaves rows of sums in ``out``; nothing where it cannot store them.
+
+    ``source``: where the first of a sum's pixels lie, elements from row to row and from one pixel
+    to the next; ``line``: the place of their taps, and the number.  ``target``: where to, and
+    elements from row to row; ``size``: rows and vectors.
+    """
+    kinds = scratch.dtype, out.dtype
+    narrow = isinstance(out.dtype, types.Integer) and out.dtype.bitwidth < 32
+    if kinds[0] != kinds[1] and not (narrow and kinds[0] == types.float32):
+        return
+    (at, *steps), (taps_at, count), (to, down) = source, line, target
+
+    def body(inner: Any, *values: Value) -> None:
+        _Weighing(inner, kinds, *values).emit()
+
+    arguments = [
+        scratch.at(at), *steps, taps.at(taps_at), count, out.at(to), down, *size, flags,
+    ]  # fmt: skip
+    call_once(builder, "rows", body, arguments, kinds)
