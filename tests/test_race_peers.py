@@ -79,8 +79,10 @@ def answer(workload: Workload, f: Any, g: Any) -> Any:
 
 
 def prepare(peer: Peer, workload: Workload | Layer, f: Any, g: Any, threads: int = 1) -> Any:
-    """What answers, or the reason; skipped where the peer is not installed."""
+    """What answers, or the reason; skipped where it takes a peer that is not installed."""
     if not peer.installed:
+        if reason := peer.refusal(workload):
+            return reason
         pytest.skip(f"{peer.name} is not installed")
     return peer.prepare(workload, f, g, threads)
 
