@@ -68,7 +68,7 @@ def test_nothing_is_prepared_beyond_a_limit() -> None:
 
     picky = Peer("picky", "numpy", never, limits=(limits.only("mode", "valid"),), apart=True)
     assert picky.prepare(TINY, *TINY.arrays(), 1) == "mode is same: it takes valid"
-    assert picky.prepare(POINTS, *POINTS.arrays(), 1) == "it takes one filter only"
+    assert picky.prepare(POINTS, *POINTS.arrays(), 1) == "it takes no layers"
     assert Peer("none", "numpy", layer=never).refusal(TINY) == "it takes layers only"
 
 

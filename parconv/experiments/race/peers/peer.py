@@ -60,7 +60,7 @@ class Peer:
     def refusal(self, workload: Workload | Layer) -> str:
         """The first limit that is in the way, in words; nothing where none is."""
         if self._answer(workload) is None:
-            return f"it takes {'one filter' if isinstance(workload, Layer) else 'layers'} only"
+            return "it takes no layers" if isinstance(workload, Layer) else "it takes layers only"
         return next(filter(None, (limit(workload) for limit in self.limits)), "")
 
     def here(self, workload: Workload | Layer, f: Array, g: Array, threads: int) -> Run | str:
