@@ -49,8 +49,9 @@ class Size(ctypes.Structure):
 def _libraries() -> dict[str, Any]:
     """Those for images and for computer vision, and what they need, for this machine."""
     files = {file.name: str(file.locate()) for file in metadata.files("ipp") or ()}
-    wide = llvm.get_host_cpu_features().get("avx512vl") and MARK not in os.environ
-    unit = "k0" if wide else "l9"
+    features = llvm.get_host_cpu_features()
+    wide = features.get("avx512vl") and MARK not in os.environ
+    unit = "k0" if wide else "l9" if features.get("avx2") else "y8"
     names = {name: f"libipp{name}{unit}.so" for name in ("vm", "s", "i", "cv")}
     loaded = {
         name: ctypes.CDLL(_path(files, start), ctypes.RTLD_GLOBAL)
