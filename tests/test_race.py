@@ -45,6 +45,11 @@ TINY = (
     Workload("tiny", (40, 51), (9, 9), method="auto", filter="gaussian:1"),
     Workload("tiny", (40, 51), (11, 12), method="auto"),
     Workload("tiny", (40, 51), (3, 5), "uint8", result="uint8", channels=3),
+    Workload("tiny", (64, 64), (5, 5), method="auto", filter="box:5"),
+)
+LAYERS = (
+    Layer("tiny", (2, 3, 9, 11), (4, 3, 3, 3), padding=1),
+    Layer("tiny", (2, 3, 9, 11), (4, 3, 1, 1)),
 )
 FIXED = Ceilings(1, 100.0, 50.0, 10.0)
 
@@ -67,8 +72,7 @@ def fake_peer(name: str, change: Callable[[Any], Any]) -> Peer:
 
 
 def test_installed_peers_agree_on_every_tiny_workload() -> None:
-    layer = Layer("tiny", (2, 3, 9, 11), (4, 3, 3, 3), padding=1)
-    found = duel.race((*TINY, layer), [1], PEERS, repeats=2)
+    found = duel.race((*TINY, *LAYERS), [1], PEERS, repeats=2)
     installed = {peer.name for peer in PEERS if peer.installed}
     libraries = {peer.library for peer in PEERS if peer.installed}
     assert set(found.versions) == {"parconv", *libraries}

@@ -14,13 +14,15 @@ from parconv.experiments.race.layers import Layer
 from parconv.experiments.race.peers import OURS
 from parconv.experiments.race.peers.torch import _last as channels_in_memory
 
-SHAPE = (40, 51)
+SHAPE = (64, 67)  # Halide's tiles need as much
 BYTES: dict[str, Any] = {"dtype": "uint8", "result": "uint8"}
 EVERY = {peer.name for peer in PEERS}
 OPENCV_SUMS = {"opencv", "opencv-sep"}
 OPENCV_OWN = OPENCV_SUMS | {"opencv-own"}
 TRANSFORMS = {"scipy-oa", "scipy-fft"}
 DIRECT = {"opencv", "torch", "scipy"}
+BANDS = {"ipp", "halide"}
+SEPARABLE = OPENCV_OWN | BANDS | {"scipy-own", "ipp-sep", "ipp-own", "halide-sep"}
 
 
 def tiny(taps: tuple[int, int], **options: Any) -> Workload:
@@ -29,36 +31,39 @@ def tiny(taps: tuple[int, int], **options: Any) -> Workload:
 
 # A question, and who can answer it.
 QUESTIONS: Sequence[tuple[Workload, set[str]]] = (
-    (tiny((3, 5)), DIRECT),
-    (tiny((3, 5), filter="int8"), DIRECT),
-    (tiny((4, 6)), DIRECT),
-    (tiny((4, 6), correlation=True), DIRECT),
-    (tiny((12, 13)), DIRECT | TRANSFORMS),
-    (tiny((12, 13), correlation=True, boundary="symmetric"), {"opencv", "scipy"} | TRANSFORMS),
+    (tiny((3, 5)), DIRECT | BANDS),
+    (tiny((3, 5), filter="int8"), DIRECT | BANDS),
+    (tiny((4, 6)), DIRECT | {"halide"}),
+    (tiny((4, 6), correlation=True), DIRECT | {"halide"}),
+    (tiny((12, 13)), DIRECT | TRANSFORMS | {"halide"}),
+    (
+        tiny((12, 13), correlation=True, boundary="symmetric"),
+        {"opencv", "scipy", "halide"} | TRANSFORMS,
+    ),
     (tiny((11, 11), dtype="float64", boundary="wrap"), {"torch", "scipy", "astropy"} | TRANSFORMS),
-    (tiny((11, 11), boundary="constant"), DIRECT | TRANSFORMS | {"astropy"}),
+    (tiny((11, 11), boundary="constant"), DIRECT | TRANSFORMS | BANDS | {"astropy"}),
     (tiny((11, 11), mode="valid"), {"torch"} | TRANSFORMS),
-    (tiny((5, 1), dtype="float64", boundary="edge"), DIRECT | {"opencv-sep", "astropy"}),
-    (tiny((3, 5), **BYTES), {"opencv", "scipy"}),
-    (tiny((11, 11), filter="int8", **BYTES), {"opencv", "scipy"}),
-    (tiny((5, 5), dtype="uint16", result="uint16"), {"opencv", "scipy"}),
-    (tiny((5, 5), dtype="int16", result="int16"), {"opencv", "scipy"}),
-    (tiny((3, 5), channels=3, **BYTES), {"opencv", "scipy"}),
-    (tiny((3, 5), channels=3), DIRECT),
+    (tiny((5, 1), dtype="float64", boundary="edge"), DIRECT | {"opencv-sep", "astropy", "ipp"}),
+    (tiny((3, 5), **BYTES), {"opencv", "scipy"} | BANDS),
+    (tiny((11, 11), filter="int8", **BYTES), {"opencv", "scipy"} | BANDS),
+    (tiny((5, 5), dtype="uint16", result="uint16"), {"opencv", "scipy"} | BANDS),
+    (tiny((5, 5), dtype="int16", result="int16"), {"opencv", "scipy"} | BANDS),
+    (tiny((3, 5), channels=3, **BYTES), {"opencv", "scipy", "ipp"}),
+    (tiny((3, 5), channels=3), DIRECT | {"ipp"}),
     (tiny((3, 5), dtype="complex64"), {"torch", "scipy"} | TRANSFORMS),
-    (tiny((9, 9), filter="gaussian:1"), DIRECT | OPENCV_OWN | {"scipy-own"}),
-    (tiny((17, 17), filter="gaussian:2"), DIRECT | OPENCV_OWN | TRANSFORMS | {"scipy-own"}),
-    (tiny((9, 9), filter="gaussian:1", **BYTES), OPENCV_OWN | {"scipy"}),
-    (tiny((5, 5), filter="box:5"), DIRECT | OPENCV_OWN | {"scipy-own"}),
-    (tiny((15, 15), filter="box:15", **BYTES), OPENCV_OWN | {"scipy"}),
-    (tiny((3, 3), filter="sobel-x"), DIRECT | OPENCV_OWN | {"scipy-own"}),
-    (tiny((5, 3), parent=(60, 70), offset=(13, 7)), DIRECT),
+    (tiny((9, 9), filter="gaussian:1"), DIRECT | SEPARABLE),
+    (tiny((17, 17), filter="gaussian:2"), DIRECT | SEPARABLE | TRANSFORMS),
+    (tiny((9, 9), filter="gaussian:1", **BYTES), SEPARABLE - {"scipy-own", "ipp-sep"} | {"scipy"}),
+    (tiny((5, 5), filter="box:5"), DIRECT | SEPARABLE),
+    (tiny((15, 15), filter="box:15", **BYTES), SEPARABLE - {"scipy-own", "ipp-sep"} | {"scipy"}),
+    (tiny((3, 3), filter="sobel-x"), DIRECT | SEPARABLE - {"ipp-own", "halide-sep"}),
+    (tiny((5, 3), parent=(90, 100), offset=(13, 7)), DIRECT | BANDS),
     (tiny((3, 3), dtype="uint8"), {"opencv", "scipy"}),
     (tiny((5, 5), dtype="uint16", filter="box:5", channels=3), OPENCV_OWN | {"scipy"}),
     (tiny((9, 9), dtype="int16", filter="gaussian:1", boundary="edge"), OPENCV_SUMS | {"scipy"}),
     (tiny((3, 3), dtype="int32"), {"scipy"}),
     (tiny((3, 3), dtype="uint8", filter="int8"), {"scipy"}),
-    (tiny((3, 5), order="F"), DIRECT),
+    (tiny((3, 5), order="F"), DIRECT | {"halide"}),
 )
 
 
@@ -73,43 +78,64 @@ def answer(workload: Workload, f: Any, g: Any) -> Any:
     return oracle.saturated(found, kind) if kind.kind in "iu" else found.astype(kind)
 
 
-def run(peer: Peer, workload: Workload | Layer, f: Any, g: Any, out: Any = None) -> Any:
-    """The peer's result, or None where it cannot; skipped where it is not installed."""
+def prepare(peer: Peer, workload: Workload | Layer, f: Any, g: Any, threads: int = 1) -> Any:
+    """What answers, or the reason; skipped where it takes a peer that is not installed."""
     if not peer.installed:
+        if reason := peer.refusal(workload):
+            return reason
         pytest.skip(f"{peer.name} is not installed")
-    prepared = peer.prepare(workload, f, g, 1)
-    return None if prepared is None else prepared(out)
+    return peer.prepare(workload, f, g, threads)
+
+
+def check_answers(run: Any, peer: Peer, arrays: tuple[Any, Any], right: Any) -> None:
+    """In a given array, which another result was in, and in a new one."""
+    out = np.full(right.shape, 77, right.dtype)
+    found = np.asarray(run(out if peer.reuses else None))
+    apart = Difference.of(found, right)
+    assert apart.accepted(*arrays, right.dtype.kind in "iu", peer.slack), apart
+    assert difference(np.asarray(run(None)), right) == apart.largest
+    if peer.reuses and right.ndim < 4:
+        assert found is out or np.shares_memory(found, out)
 
 
 @pytest.mark.parametrize("peer", [OURS, *PEERS], ids=lambda peer: peer.name)
 @pytest.mark.parametrize(("workload", "able"), QUESTIONS, ids=lambda x: getattr(x, "name", ""))
 def test_answers_are_right_or_refused(workload: Workload, able: set[str], peer: Peer) -> None:
     f, g = workload.arrays()
-    right = answer(workload, f, g)
-    out = np.zeros(right.shape, right.dtype)
-    found = run(peer, workload, f, g, out if peer.reuses else None)
-    if peer is not OURS and peer.name not in able:
-        assert found is None
-        return
-    apart = Difference.of(found, right)
-    assert apart.accepted(f, g, right.dtype.kind in "iu", peer.slack), apart
-    if peer.reuses:
-        assert found is out or np.shares_memory(found, out)
-        assert difference(run(peer, workload, f, g), right) == apart.largest
+    run = prepare(peer, workload, f, g)
+    assert isinstance(run, str) == (peer is not OURS and peer.name not in able), run
+    if not isinstance(run, str):
+        check_answers(run, peer, (f, g), answer(workload, f, g))
+
+
+@pytest.mark.parametrize("peer", [peer for peer in PEERS if peer.library in BANDS], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_two_threads_leave_no_seam(peer: Peer, dtype: str) -> None:
+    workload = tiny((9, 9), filter="gaussian:1", dtype=dtype, result=dtype)
+    f, g = workload.arrays()
+    run = prepare(peer, workload, f, g, threads=2)
+    if isinstance(run, str):
+        pytest.skip(run)
+    check_answers(run, peer, (f, g), answer(workload, f, g))
 
 
 # --- layers --------------------------------------------------------------------------------------
 
 BOTH = {"torch", "torch-cl"}
+MODELS = {"torch-blocked", "onnxruntime", "openvino"}
+EVERY_LAYER = BOTH | MODELS | {"xnnpack"}
 LAYERS: Sequence[tuple[Layer, set[str]]] = (
-    (Layer("tiny", (2, 1, 12, 14), (3, 1, 5, 5)), {"opencv", *BOTH}),
-    (Layer("tiny", (1, 1, 12, 14), (3, 1, 5, 5), padding=2), {"opencv", *BOTH}),
-    (Layer("tiny", (2, 4, 12, 14), (6, 2, 3, 3), padding=1, groups=2), BOTH),
-    (Layer("tiny", (1, 3, 12, 14), (2, 3, 3, 3), stride=2, dilation=2), BOTH),
+    (Layer("tiny", (2, 1, 12, 14), (3, 1, 5, 5)), EVERY_LAYER | {"opencv"}),
+    (Layer("tiny", (1, 1, 12, 14), (3, 1, 5, 5), padding=2), EVERY_LAYER | {"opencv"}),
+    (Layer("tiny", (2, 4, 12, 14), (6, 2, 3, 3), padding=1, groups=2), BOTH | MODELS),
+    (Layer("tiny", (1, 3, 12, 14), (2, 3, 3, 3), stride=2, dilation=2), EVERY_LAYER),
+    (Layer("tiny", (2, 5, 12, 14), (10, 1, 3, 3), stride=2, padding=1, groups=5), EVERY_LAYER),
     (Layer("tiny", (1, 3, 12, 14), (2, 3, 3, 3), dtype="float64", planned=True), BOTH),
     (Layer("tiny", (1, 3, 12, 14), (2, 3, 3, 3), dtype="int32"), BOTH),
-    (Layer("tiny", (2, 3, 12, 14), (4, 3, 3, 3), padding=1, last=True), BOTH),
-    (Layer("tiny", (2, 1, 12, 14), (3, 1, 5, 5), last=True), BOTH),
+    (Layer("tiny", (2, 3, 12, 14), (4, 3, 3, 3), padding=1, last=True), EVERY_LAYER),
+    (Layer("tiny", (2, 1, 12, 14), (3, 1, 5, 5), last=True), EVERY_LAYER),
+    (Layer("tiny", (2, 5, 12, 14), (6, 5, 1, 1)), EVERY_LAYER | {"numpy-gemm"}),
+    (Layer("tiny", (2, 5, 12, 14), (6, 5, 1, 1), last=True), EVERY_LAYER | {"numpy-gemm"}),
 )
 
 
@@ -119,13 +145,10 @@ def test_layers_are_right_or_refused(layer: Layer, able: set[str], peer: Peer) -
     f, g = layer.arrays()
     question = {**layer.question, "dtype": "float64"}
     right = parconv.correlate2d(f.astype("f8"), g.astype("f8"), **question).astype(layer.dtype)
-    out = np.zeros_like(right)
-    found = run(peer, layer, f, g, out if peer.reuses else None)
-    if peer is not OURS and peer.name not in able:
-        assert found is None
-        return
-    apart = Difference.of(found, right)
-    assert apart.accepted(f, g, right.dtype.kind in "iu", peer.slack), apart
+    run = prepare(peer, layer, f, g)
+    assert isinstance(run, str) == (peer is not OURS and peer.name not in able), run
+    if not isinstance(run, str):
+        check_answers(run, peer, (f, g), right)
 
 
 def test_channels_last_is_seen_as_such() -> None:
@@ -170,7 +193,7 @@ def test_nobody_is_asked_for_hours() -> None:
     f, g = np.zeros((4, 4), np.float32), np.zeros(large.taps, np.float32)
     for peer in PEERS:
         if peer.name in ("scipy", "torch") and peer.installed:
-            assert peer.prepare(large, f, g, 1) is None
+            assert isinstance(peer.prepare(large, f, g, 1), str)
 
 
 # --- agreement -----------------------------------------------------------------------------------

@@ -146,7 +146,7 @@ def _peer_seconds(peer: Peer, f: Image, g: Image, threads: int) -> float | None:
     rows, columns = f.shape
     workload = Workload("demo", (rows, columns), (g.shape[0], g.shape[1]), boundary=BORDER)
     run = peer.prepare(workload, f, g, threads)
-    return run and _median_seconds(run, np.empty_like(f), PEER_ROUNDS)
+    return None if isinstance(run, str) else _median_seconds(run, np.empty_like(f), PEER_ROUNDS)
 
 
 def check(f: Image, g: Image, out: Image, name: str) -> float:

@@ -1,12 +1,13 @@
 """Seconds per call, from samples long enough for the clock.  Knows no competitor."""
 
 import contextlib
+import functools
 import gc
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -29,6 +30,29 @@ UNTIMED_CALLS = 3
 TURN_SECONDS = 3.0
 
 Competitor = TypeVar("Competitor")
+Rest = ParamSpec("Rest")
+Found = TypeVar("Found")
+
+
+@runtime_checkable
+class Elsewhere(Protocol):
+    """A competitor in another process, which measures there: no message is part of its time."""
+
+    def timed(self, how: str, out: Array | None, *arguments: Any) -> Any:
+        """What the function of that name in this module finds."""
+
+
+def _where_it_runs(
+    function: Callable[Concatenate[Run, Rest], Found],
+) -> Callable[Concatenate[Run, Rest], Found]:
+    @functools.wraps(function)
+    def timed(run: Run, /, *arguments: Rest.args, **options: Rest.kwargs) -> Found:
+        if isinstance(run, Elsewhere):
+            found: Found = run.timed(function.__name__, *arguments, **options)
+            return found
+        return function(run, *arguments, **options)
+
+    return timed
 
 
 @dataclass(frozen=True)
@@ -56,6 +80,7 @@ def in_turn(competitors: Sequence[Competitor], turn: int) -> list[Competitor]:
     return random.Random(turn).sample(competitors, len(competitors))
 
 
+@_where_it_runs
 def sample(run: Run, out: Array | None, estimate: float, threads: int) -> float:
     """Seconds per call, after the pause and the untimed call that a change of turns needs."""
     if threads > 1:
@@ -70,6 +95,7 @@ def calls_of(estimate: float) -> int:
     return max(1, round(SAMPLE_SECONDS / max(estimate, 1e-7)))
 
 
+@_where_it_runs
 def sample_seconds(run: Run, out: Array) -> float:
     """Seconds per call, from as many calls as fill a sample."""
     calls = 1
@@ -89,6 +115,7 @@ def seconds_per_call(run: Run, out: Array | None, calls: int) -> float:
 # --- single calls --------------------------------------------------------------------------------
 
 
+@_where_it_runs
 def single_calls(run: Run, out: Array | None, pause: float, calls: int) -> list[float]:
     """Seconds of each of so many calls, every one after a pause; at least one, within bounds."""
     time.sleep(BETWEEN_SECONDS)

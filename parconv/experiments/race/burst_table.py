@@ -54,13 +54,12 @@ def _times(calls: Calls) -> str:
 
 def _absences(row: BurstRow) -> list[str]:
     """Why competitors are not in the table."""
-    cannot = [result.name for result in row.absent if result.status == "cannot"]
-    lines = [f"cannot: {', '.join(cannot)}"] if cannot else []
-    others = (result for result in row.absent if result.status != "cannot")
-    return [*lines, *(_absence(result, row.label) for result in others)]
+    return [_absence(result, row.label) for result in row.absent]
 
 
 def _absence(result: Result, row: str) -> str:
+    if result.reason:
+        return f"{result.status}: {result.name}: {result.reason}"
     if result.reused is None:
         return differs(result, row)
     return f"slow: {result.name}, {milliseconds(result.reused.median)} ms a call: not raced"

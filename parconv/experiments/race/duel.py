@@ -1,7 +1,7 @@
 """Competitors in turn: verified, then timed, row by row.
 
-All run in one process on the same arrays; times are medians of samples that last five milliseconds
-or more.
+They run on the same arrays, in this process unless they do not get along with others in one; times
+are medians of samples that last five milliseconds or more.
 """
 
 import gc
@@ -13,7 +13,7 @@ from parconv.runtime import budget
 
 from .. import ceilings
 from ..screen import Announce, silent
-from ..timing import SAMPLE_SECONDS, in_turn, sample
+from ..timing import SAMPLE_SECONDS, in_turn
 from .entrants import Entrant, line_up
 from .grid import Entry, rows as all_rows
 from .memory import warm
@@ -115,5 +115,4 @@ def _take_turns(entrants: Sequence[Entrant], out: Array, threads: int, repeats: 
             for turn in range(rounds):
                 for entrant in in_turn(entrants, turn):
                     if entrant.takes_part(regime, turn):
-                        seconds = sample(entrant.run, target, entrant.estimate, threads)
-                        entrant.samples[regime].append(seconds)
+                        entrant.take(regime, target, threads)

@@ -23,9 +23,10 @@ PLANNED, PLAIN = "planned", "plain"  # the two ways to call this library
 
 @dataclass(frozen=True)
 class Result:
-    """One competitor in one row: ``raced``, ``differs`` (wrong numbers) or ``cannot``.
+    """One competitor in one row: ``raced``, ``differs`` (wrong numbers), ``cannot`` or ``failed``.
 
-    ``error`` is its largest difference from ours, ``share`` that of the pixels that differ.
+    ``error`` is its largest difference from ours, ``share`` that of the pixels that differ,
+    ``reason`` why it cannot, or how it failed.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Result:
     slow: bool = False
     reused: Timing | None = None
     fresh: Timing | None = None
+    reason: str | None = None
 
     def seconds(self, regime: str) -> float:
         timing: Timing | None = getattr(self, regime)

@@ -21,7 +21,9 @@ LEGEND = (
     "scipy-oa and scipy-fft.\n"
     "opencv: filter2D; -sep: sepFilter2D; -own: GaussianBlur, blur, Sobel.  scipy: ndimage; -own: "
     "gaussian_filter, uniform_filter, sobel; -oa: signal.oaconvolve, -fft: signal.fftconvolve, "
-    "both of an image whose border is around it already.\n"
+    "both of an image whose border is around it already.  torch-cl: channels last; -blocked: in "
+    "oneDNN's own layout.  ipp: ippiFilterBorder; -sep: ippiFilterSeparable, -own: "
+    "ippiFilterBoxBorder, ippiFilterGaussianBorder.  numpy-gemm: the matrix product alone.\n"
     "% limit: max(cost / FMA peak, bytes / stream bandwidth) of the method over our time, both "
     "measured before and after that row (their mean); may exceed 100 where the arrays stay in the "
     "caches.  predicted: the plan's forecast under those ceilings / our time (! beyond 1.5).  "
@@ -34,7 +36,7 @@ def show(report: Report, console: "Console") -> None:
     show_facts(report, console)
     say(console, map(_ceiling, report.ceilings))
     console.print(_rows(report))
-    say(console, [LEGEND, *_differing(report)])
+    say(console, [LEGEND, *_differing(report), *_failed(report), *_idle(report)])
     console.print(_summary(report))
 
 
@@ -50,7 +52,8 @@ def show_facts(report: Facts, console: "Console") -> None:
     for facts in (report.machine, report.versions):
         say(console, [", ".join(f"{name} {value}" for name, value in facts.items())])
     if report.missing:
-        say(console, [f"not installed: {', '.join(report.missing)}"])
+        names = ", ".join(report.missing)
+        say(console, [f"not installed: {names} (the extras bench and peers bring them)"])
 
 
 # --- rows ----------------------------------------------------------------------------------------
@@ -131,6 +134,29 @@ def differs(result: Result, row: str) -> str:
         f"differs: {result.name} in {row} (by up to {result.error:.2g}, in "
         f"{100 * (result.share or 0):.2g} % of the pixels): not raced"
     )
+
+
+def _failed(report: Report) -> list[str]:
+    """Peers whose library broke, or whose process ended."""
+    return [
+        f"failed: {result.name} in {row.label}: {result.reason}"
+        for row in report.rows
+        for result in row.results
+        if result.status == "failed"
+    ]
+
+
+def _idle(report: Report) -> list[str]:
+    """Why those peers did not race that could answer no row, by reasons."""
+    reasons: dict[str, dict[str, None]] = {}
+    for row in report.rows:
+        for result in row.results:
+            reasons.setdefault(result.name, {})[result.reason or ""] = None
+    names: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        if "" not in why:  # it answered a row, rightly or not
+            names.setdefault("; ".join(why), []).append(name)
+    return [f"no row for {', '.join(peers)}: {why}" for why, peers in names.items()]
 
 
 # --- many rows -----------------------------------------------------------------------------------

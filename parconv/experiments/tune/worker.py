@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from parconv.runtime import budget
 from parconv.runtime.outputs import new_output
 
@@ -50,7 +52,7 @@ class Bench:
     def _checked(self, setting: Setting) -> Run:
         run = self._prepared(setting)
         self._out.fill(0)
-        found = run(self._out)
+        found = np.asarray(run(self._out))
         error = difference(found, self._expected)
         if not error <= self._allowed:
             raise ArithmeticError(f"its result is wrong by {error:.3g}")

@@ -1,8 +1,8 @@
 """The competitors of ``parconv race``: one adapter each, all behind the same call.
 
 An adapter prepares a workload outside the clock and returns ``run(out)``, which writes into
-``out`` where the library can and returns its result; or None where the library cannot answer.
-Times nothing.
+``out`` where the library can and returns its result; or the reason why the library cannot answer,
+unless the row's limits have told it before.  Times nothing.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,20 @@ from typing import Any
 
 from ..layers import Layer
 from ..workloads import Array, Workload
-from . import astropy, opencv, ours, scipy, torch
+from . import (
+    astropy,
+    blas,
+    graph,
+    halide,
+    ipp,
+    onnxruntime,
+    opencv,
+    openvino,
+    ours,
+    scipy,
+    torch,
+    xnnpack,
+)
 from .peer import Peer, Run
 
 OURS = Peer("parconv", "parconv", ours.prepare, reuses=True, layer=ours.layer)
@@ -30,6 +43,34 @@ PEERS: tuple[Peer, ...] = (
     Peer("scipy-oa", "scipy.signal", scipy.oaconvolve),
     Peer("scipy-fft", "scipy.signal", scipy.fftconvolve),
     Peer("astropy", "astropy", astropy.prepare),
+    Peer("ipp", "ipp", ipp.filter_border, reuses=True, limits=ipp.LIMITS),
+    Peer("ipp-sep", "ipp", ipp.separable, reuses=True, limits=ipp.SEPARABLE),
+    Peer("ipp-own", "ipp", ipp.own, reuses=True, limits=ipp.OWN),
+    Peer("halide", "halide", halide.filter2d, reuses=True, limits=halide.LIMITS, apart=True),
+    Peer(
+        "halide-sep", "halide", halide.separable, reuses=True, limits=halide.SEPARABLE, apart=True
+    ),
+    Peer("torch-blocked", "torch", layer=torch.blocked, limits=torch.ONEDNN),
+    Peer(
+        "onnxruntime",
+        "onnxruntime",
+        layer=onnxruntime.layer,
+        reuses=True,
+        limits=graph.LIMITS,
+        also=("onnx",),
+        apart=True,
+    ),
+    Peer(
+        "openvino",
+        "openvino",
+        layer=openvino.layer,
+        reuses=True,
+        limits=graph.LIMITS,
+        also=("onnx",),
+        apart=True,
+    ),
+    Peer("xnnpack", "ai_edge_litert", layer=xnnpack.layer, limits=xnnpack.LIMITS, apart=True),
+    Peer("numpy-gemm", "numpy", layer=blas.layer, reuses=True, limits=blas.LIMITS, apart=True),
 )
 
 __all__ = ["NDIMAGE", "OPENCV", "OURS", "PEERS", "Peer", "Run", "chosen", "ours_as"]
@@ -50,7 +91,7 @@ def chosen(names: str | None, pool: Sequence[Peer] = PEERS) -> tuple[Peer, ...]:
 def ours_as(name: str, **changes: Any) -> Peer:
     """parconv called otherwise than a workload says: planned or not, by another strategy."""
 
-    def answer(workload: Workload | Layer, f: Array, g: Array, threads: int) -> Run | None:
+    def answer(workload: Workload | Layer, f: Array, g: Array, threads: int) -> Run | str:
         return OURS.prepare(replace(workload, **changes), f, g, threads)
 
     return Peer(name, "parconv", answer, reuses=True, layer=answer)

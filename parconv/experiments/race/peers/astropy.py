@@ -10,14 +10,14 @@ PIXELS = 2**20  # it needs seconds for more
 BORDERS = {"constant": "fill", "edge": "extend", "wrap": "wrap"}
 
 
-def prepare(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+def prepare(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """`astropy.convolution.convolve`, without what it does to NaN."""
     convolve: Any = importlib.import_module("astropy.convolution").convolve
     odd = all(n % 2 for n in workload.taps)
     if workload.mode != "same" or workload.boundary not in BORDERS or not odd:
-        return None
+        return "it takes mode same, odd filters, and no border that mirrors"
     if f.size > PIXELS or f.dtype.kind != "f" or workload.channels:
-        return None
+        return "it takes small planes of floating-point numbers only"
     flipped = workload.weights(g)[::-1, ::-1]  # astropy convolves
     boundary = BORDERS[workload.boundary]
 

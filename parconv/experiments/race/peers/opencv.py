@@ -7,10 +7,12 @@ import numpy as np
 
 from ..layers import Layer
 from ..workloads import Array, Workload
+from .limits import OUTER
 from .peer import Run
 
 # Types of images, and of results other than the image's.
 TYPES, WIDER = {"uint8", "uint16", "int16", "float32", "float64"}, {"float32": "CV_32F"}
+CANNOT = "it takes mode same, borders but periodic ones, and few types only"
 
 
 def _border(workload: Workload) -> int | None:
@@ -35,13 +37,13 @@ def _depth(workload: Workload) -> int:
     return -1 if workload.keeps_type else int(getattr(cv2, WIDER[workload.kind]))
 
 
-def filter2d(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+def filter2d(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """`cv2.filter2D`: transforms filters of 11 x 11 and more."""
     import cv2
 
     border = _border(workload)
     if border is None:
-        return None
+        return CANNOT
     cv2.setNumThreads(threads)
     weights, anchor = _floating(workload.weights(g)), workload.anchor[::-1]
     depth = _depth(workload)
@@ -57,16 +59,17 @@ def _floating(weights: Array) -> Array:
     return weights.astype(np.float32) if weights.dtype.kind == "i" else weights
 
 
-def sep_filter2d(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+def sep_filter2d(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """`cv2.sepFilter2D`, where the filter is an outer product."""
     import cv2
 
     border = _border(workload)
-    outer = workload.named[0] in ("gaussian", "box", "sobel-x") or min(workload.taps) == 1
-    if border is None or not outer:
-        return None
+    if border is None:
+        return CANNOT
+    if reason := OUTER(workload):
+        return reason
     cv2.setNumThreads(threads)
-    column, row = _factors(_floating(workload.weights(g)))
+    column, row = factors(_floating(workload.weights(g)))
     depth = _depth(workload)
 
     def run(out: Array | None) -> Array:
@@ -76,7 +79,7 @@ def sep_filter2d(workload: Workload, f: Array, g: Array, threads: int) -> Run | 
     return run
 
 
-def _factors(weights: Array) -> tuple[Array, Array]:
+def factors(weights: Array) -> tuple[Array, Array]:
     """Column and row of an outer product, through its largest entry."""
     exact = weights.astype(np.float64)
     i, j = np.unravel_index(np.abs(exact).argmax(), exact.shape)
@@ -84,14 +87,14 @@ def _factors(weights: Array) -> tuple[Array, Array]:
     return column.astype(weights.dtype), row.astype(weights.dtype)
 
 
-def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """`cv2.GaussianBlur`, `cv2.blur` or `cv2.Sobel`, after the filter's name."""
     import cv2
 
     border = _border(workload)
     kind, size = workload.named
     if border is None:
-        return None
+        return CANNOT
     taps, depth = workload.taps[::-1], _depth(workload)
     functions: dict[str, Run] = {
         "box": lambda out: cv2.boxFilter(f, depth, taps, dst=out, borderType=border),
@@ -103,10 +106,10 @@ def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
             "box": lambda out: cv2.blur(f, taps, dst=out, borderType=border),
         }
     cv2.setNumThreads(threads)
-    return functions.get(kind)
+    return functions.get(kind, "it has no function of that name")
 
 
-def planes(workload: Layer, f: Array, g: Array, threads: int) -> Run | None:
+def planes(workload: Layer, f: Array, g: Array, threads: int) -> Run | str:
     """`cv2.filter2D` in a loop over images and filters: layers of one channel."""
     import cv2
 
@@ -119,7 +122,7 @@ def planes(workload: Layer, f: Array, g: Array, threads: int) -> Run | None:
         or rows % 2 == 0
         or rows != columns
     ):
-        return None
+        return "it takes layers of one channel, in loops over planes"
     cv2.setNumThreads(threads)
     whole = np.empty((batch, outputs, height, width), f.dtype)
     edge = 0 if workload.padding else rows // 2

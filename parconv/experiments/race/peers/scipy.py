@@ -22,12 +22,12 @@ LEAST_TAPS = 11 * 11  # smaller filters are no case for a transform, but where s
 PADDINGS = {"mirror": "reflect", "edge": "edge", "symmetric": "symmetric", "wrap": "wrap"}
 
 
-def correlate(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+def correlate(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """`scipy.ndimage.correlate`."""
     function: Any = importlib.import_module("scipy.ndimage").correlate
     products = math.prod(workload.image) * math.prod(workload.taps)
     if workload.mode != "same" or products > MOST_PRODUCTS:
-        return None
+        return "it takes mode same only, and seconds for so many products"
     weights = workload.weights(g).conj()  # it conjugates them back
     origin = [a - n // 2 for a, n in zip(workload.anchor, workload.taps, strict=True)]
     if workload.channels:
@@ -57,7 +57,7 @@ def _stored(sums: Array, f: Array, out: Array | None) -> Array:
     return out
 
 
-def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """`gaussian_filter`, `uniform_filter` or `sobel`, after the filter's name."""
     ndimage: Any = importlib.import_module("scipy.ndimage")
     kind, size = workload.named
@@ -68,27 +68,29 @@ def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
         "sobel-x": lambda out: ndimage.sobel(f, 1, output=out, mode=mode),
     }
     plain = workload.keeps_type and f.dtype.kind == "f" and not workload.channels
-    return functions.get(kind) if plain and workload.mode == "same" else None
+    if not plain or workload.mode != "same":
+        return "it takes mode same and planes of floating-point numbers only"
+    return functions.get(kind, "it has no function of that name")
 
 
-def oaconvolve(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+def oaconvolve(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """`scipy.signal.oaconvolve`: transforms of tiles."""
     return _transformed("oaconvolve", workload, f, g, threads)
 
 
-def fftconvolve(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+def fftconvolve(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """`scipy.signal.fftconvolve`: one transform of the whole image."""
     return _transformed("fftconvolve", workload, f, g, threads)
 
 
-def _transformed(name: str, workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+def _transformed(name: str, workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """A transform of the image with its border around it, as those functions know no border."""
     function: Any = getattr(importlib.import_module("scipy.signal"), name)
     fft: Any = importlib.import_module("scipy.fft")
     large = g.size >= LEAST_TAPS or f.dtype.kind == "c"
     inexact = workload.keeps_type and f.dtype.kind in "fc"
     if workload.channels or not inexact or not large:
-        return None
+        return "it takes planes of inexact numbers, and large filters only"
     padded = _padded(workload, f)
     weights = workload.weights(g)[::-1, ::-1].astype(f.dtype)  # a filter to convolve with
 

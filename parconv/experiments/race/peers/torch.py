@@ -8,23 +8,25 @@ import numpy as np
 
 from ..layers import Layer
 from ..workloads import Array, Workload
-from .peer import Run
+from .limits import Limit, only
+from .peer import Run, Unread
 
 # float64 images are unrolled into one column per tap; beyond this it is no contest but a crash.
 UNROLLED_BYTES = 2 * 2**30
 MOST_PRODUCTS = 4e9  # of taps and pixels: seconds
+ONEDNN: tuple[Limit, ...] = (only("dtype", "float32"),)
 BORDERS = {"constant": "constant", "mirror": "reflect", "edge": "replicate", "wrap": "circular"}
 
 
-def prepare(workload: Workload, f: Array, g: Array, threads: int) -> Run | None:
+def prepare(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """`torch.nn.functional.conv2d`, and `pad` where the workload has a border."""
     unrolled = f.nbytes * g.size if f.dtype == np.float64 else 0
     products = math.prod(workload.image) * g.size
     inexact = workload.keeps_type and f.dtype.kind in "fc"
     if workload.boundary not in BORDERS or not inexact:
-        return None
+        return "it takes inexact numbers, and no symmetric border"
     if unrolled > UNROLLED_BYTES or products > MOST_PRODUCTS:
-        return None
+        return "it needs seconds, or memory for a column for each tap"
     return _prepared(workload, f, g, threads)
 
 
@@ -63,14 +65,42 @@ def _padding(workload: Workload) -> list[int]:
 # --- layers --------------------------------------------------------------------------------------
 
 
-def layer(workload: Layer, f: Array, g: Array, threads: int) -> Run | None:
+def layer(workload: Layer, f: Array, g: Array, threads: int) -> Run | str:
     """`torch.nn.functional.conv2d`, channels before rows."""
     return _layer(workload, f, g, threads, lambda array: np.array(array, order="C"))
 
 
-def channels_last(workload: Layer, f: Array, g: Array, threads: int) -> Run | None:
+def channels_last(workload: Layer, f: Array, g: Array, threads: int) -> Run | str:
     """The same with maps and filters in memory whose channels come last."""
     return _layer(workload, f, g, threads, _last)
+
+
+def blocked(workload: Layer, f: Array, g: Array, threads: int) -> Run:
+    """The same in oneDNN's own layout, images, results and filters: its best case."""
+    import torch
+    from torch.nn import functional
+
+    torch.set_num_threads(threads)
+    sizes = ((getattr(workload, word),) * 2 for word in ("padding", "stride", "dilation"))
+    words = ("stride", "padding", "dilation", "groups")
+    question = {word: getattr(workload, word) for word in words}
+    with torch.inference_mode():
+        maps = np.array(f.transpose(0, 3, 1, 2) if workload.last else f, order="C")
+        image, weights = (torch.from_numpy(a).to_mkldnn() for a in (maps, np.array(g)))
+        weights = torch._C._nn.mkldnn_reorder_conv2d_weight(
+            weights, *sizes, workload.groups, list(maps.shape)
+        )
+
+    def read(result: Any) -> Array:
+        found: Array = result.to_dense().numpy()
+        return found.transpose(0, 2, 3, 1) if workload.last else found
+
+    def run(out: Array | None) -> Unread:
+        with torch.inference_mode():
+            found = functional.conv2d(image, weights, **question)
+        return Unread(lambda: read(found))
+
+    return run
 
 
 def _last(array: Array) -> Array:
@@ -84,12 +114,12 @@ def _last(array: Array) -> Array:
 
 def _layer(
     workload: Layer, f: Array, g: Array, threads: int, arranged: Callable[[Array], Array]
-) -> Run | None:
+) -> Run | str:
     import torch
     from torch.nn import functional
 
     if workload.dtype == "float64" and _unrolled(workload) > UNROLLED_BYTES:
-        return None
+        return "it needs memory for a column for each tap"
     torch.set_num_threads(threads)
     maps = f.transpose(0, 3, 1, 2) if workload.last else f
     image, weights = (torch.from_numpy(arranged(array)) for array in (maps, g))
