@@ -174,8 +174,9 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
 
 
 def anywhere(problem: Problem) -> bool:
-    """The method of fewer rows may be another."""
-    return False
+    """As the other method; a transform that does not pay for all rows does not for a few."""
+    method, question = inner_of(problem)
+    return bool(method.anywhere(question))
 
 
 def grain(problem: Problem) -> int:
