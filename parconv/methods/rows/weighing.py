@@ -16,7 +16,7 @@ from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
 
 # Vectors of columns that are added up side by side: as many sums hide the latency of an addition.
-SIDES = (8, 2, 1)
+SIDES = (12, 4, 1)
 STREAM = 1  # as a flag: store whole lines past the caches
 
 
