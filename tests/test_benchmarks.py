@@ -17,6 +17,7 @@ import pytest
 import parconv
 from benchmarks import __main__ as cli, regret
 from parconv.experiments.race import drawn
+from parconv.experiments.tune import methods
 from parconv.runtime import budget
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
@@ -128,15 +129,17 @@ def test_problems_are_drawn_by_their_number_alone(kind):
             assert plan.problem.dtype == one.kind
 
 
-def test_regret_is_against_the_best_method(monkeypatch, capsys):
-    monkeypatch.setattr(regret, "_seconds", lambda plans, f: dict.fromkeys(plans, 2.0) | {
+def test_regret_is_against_the_best_method(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(methods, "seconds", lambda plans, f: dict.fromkeys(plans, 2.0) | {
         "separable": 0.5
     })  # fmt: skip
-    monkeypatch.setattr(regret, "candidates", lambda entry: dict.fromkeys(
+    monkeypatch.setattr(methods, "candidates", lambda entry: dict.fromkeys(
         ("direct", "separable"), parconv.plan2d(np.ones((9, 8)), np.ones((3, 3)))
     ))  # fmt: skip
-    (row,) = regret.measure(["images"], 1, 1, None)
-    assert (row["auto"], row["regret"]) == ("direct", 4)
+    (row,) = regret.measure(["images"], 1, 1, tmp_path / "regret.json")
+    assert (row.auto, row.regret) == ("direct", 4)
+    (kept,) = json.loads((tmp_path / "regret.json").read_text())
+    assert (kept["seed"], kept["number"], kept["seconds"]["separable"]) == (1, 0, 0.5)
     assert "p50 4.00" in regret.told([row])
     assert cli.main(["regret", "--number", "0"]) == 2
     assert "number 0" in capsys.readouterr().err

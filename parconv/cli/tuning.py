@@ -7,14 +7,14 @@ import typer
 
 from .app import Force, app, console, numbers, progress
 
-SECONDS = 90.0
+SECONDS, METHOD_SECONDS = 90.0, 600.0
 
 
 @app.command()
 def tune(
     workload: Annotated[
-        list[str], typer.Argument(help="Studies, or rows of the race by name or pattern.")
-    ],
+        list[str] | None, typer.Argument(help="Studies, or rows of the race by name or pattern.")
+    ] = None,
     implementation: Annotated[
         str, typer.Option(help="parconv or a baseline such as segments or im2col.")
     ] = "parconv",
@@ -40,20 +40,33 @@ def tune(
         bool, typer.Option("--save", help="Record the result as wisdom for later processes.")
     ] = False,
     force: Force = False,
+    methods: Annotated[
+        bool, typer.Option("--methods", help="Measure what methods cost here, in place of that.")
+    ] = False,
+    number: Annotated[
+        int, typer.Option(min=1, help="Of --methods: problems drawn at random.")
+    ] = 400,
     seed: Annotated[int, typer.Option(help="Of the random order.")] = 0,
 ) -> None:
     """Find the fastest strategy, threads, bands, threading layer and backend by experiment.
 
+    With --methods: how wrong the costs are by which "auto" chooses methods here.
+
     Example: parconv tune "medium 1024x1024 7x7 float32" --output tuned --save
+    Example: parconv tune --methods --save
     """
     from parconv.experiments.tune import report, subjects, sweep
 
+    if bool(workload) == methods:
+        raise ValueError("pass workloads, or --methods, one of the two")
+    if methods:
+        return _tune_methods(number, seed, budget, save, force)
     if force and not save:
         raise ValueError("--force is for --save, which alone refuses busy machines: pass both")
     counts = () if threads is None else tuple(sorted({*numbers(threads, "threads", ",")}))
     seconds = budget if budget is not None or exhaustive else SECONDS
     options = sweep.Options(implementation, counts, repeats, seed, exhaustive, seconds)
-    chosen = subjects.subjects(workload)
+    chosen = subjects.subjects(workload or ())
     sweep.check(chosen, options, save)
     sweep.make_directory(output)
     with progress() as announce:
@@ -61,4 +74,22 @@ def tune(
     screen = console()
     report.show(found, screen)
     for line in (*report.write(found, output), *(report.save(found, force) if save else ())):
+        screen.print(line, highlight=False, soft_wrap=True)
+    return None
+
+
+def _tune_methods(number: int, seed: int, budget: float | None, save: bool, force: bool) -> None:
+    """The table of factors, and what they would change."""
+    from parconv.experiments.tune import methods
+    from parconv.experiments.tune.method_table import lines, table_of
+
+    if save:
+        methods.check_saved()
+    with progress() as announce:
+        found = methods.calibrate(
+            ["images", "layers", "banks"], seed, number, budget or METHOD_SECONDS, force, announce
+        )
+    screen = console()
+    screen.print(table_of(found))
+    for line in (*lines(found), *((found.save(force),) if save else ())):
         screen.print(line, highlight=False, soft_wrap=True)

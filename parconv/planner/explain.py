@@ -9,6 +9,7 @@ from ..methods import methods_for
 from ..problem.problem import Problem
 from ..runtime import budget
 from ..runtime.strategies import STRATEGIES
+from . import calibration
 from .stages import stages
 
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ def _threads_told(plan: "Plan") -> str:
 def _chooser(plan: "Plan") -> str:
     found = plan.wisdom
     if found is None:
-        return "rule"
+        measured = calibration.recorded() if calibration.factors() else None
+        return f"rule, by times of {measured['measured']}" if measured else "rule"
     return (
         f"wisdom of {found.measured}: {1e3 * found.seconds:.3g} ms, by rule "
         f"{1e3 * found.default_seconds:.3g}"

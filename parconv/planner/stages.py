@@ -22,6 +22,7 @@ from ..problem.dtypes import Array, quietly, real
 from ..problem.filter import Filter
 from ..problem.lazily import lazily
 from ..problem.problem import Problem
+from .calibration import factor
 from .stage import Execute, Stage
 
 # Operations in the time of a complex pixel that is split, or joined: 0.7 to 1.0 ns, 1.1 to 1.3 ns
@@ -210,7 +211,7 @@ def stages(problem: Problem) -> dict[str, Stage]:
 def fastest(problem: Problem) -> str:
     """The method that costs least of those that may be chosen."""
     able = {
-        name: stage.cost
+        name: stage.cost * factor(problem, name)
         for name, stage in stages(problem).items()
         if not (stage.refusal or stage.unasked)
     }

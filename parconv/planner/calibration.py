@@ -1,0 +1,74 @@
+"""What methods' times say of their costs here, as `parconv tune --methods` measured them.
+
+One record for a machine beside its wisdom; ``PARCONV_WISDOM=off`` turns both off.  Where there is
+none, costs stand as they are shipped.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..codegen import jit
+from ..problem.problem import Problem
+from ..runtime import records
+from . import wisdom
+
+# A factor beyond is no measurement: costs are no more than some times wrong.
+LEAST, MOST = 1 / 16, 16.0
+
+
+def key(problem: Problem, method: str) -> str:
+    """What has a factor of its own: a method of planes or of maps, by the type of its sums.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> key(parconv.plan2d(((9, 9), "uint8"), np.ones((3, 3))).problem, "direct")
+    'planes float32 direct'
+    """
+    return f"{'maps' if problem.bank else 'planes'} {problem.sums} {method}"
+
+
+def factor(problem: Problem, method: str) -> float:
+    """By which the method's cost is multiplied before costs are compared."""
+    return factors().get(key(problem, method), 1.0)
+
+
+@cache
+def factors() -> Mapping[str, float]:
+    """Those of this machine; empty where none were measured, or for other kernels."""
+    found = recorded()
+    numbers = found.get("factors") if found else None
+    if not isinstance(numbers, dict) or not all(map(_is_factor, numbers.values())):
+        return {}
+    return numbers
+
+
+def _is_factor(value: Any) -> bool:
+    return type(value) is float and LEAST <= value <= MOST
+
+
+def recorded() -> records.Record | None:
+    """The whole record, where it is of these kernels and was measured on a steady machine."""
+    path = _path()
+    found = records.read(path) if path else None
+    if not found or found.get("kernels") != jit.source_hash() or not records.is_steady(found):
+        return None
+    return found
+
+
+def remember(found: Mapping[str, Any]) -> Path:
+    """Record factors, with the spread that `runtime.records.is_steady` judges."""
+    path = _path()
+    if path is None:
+        raise ValueError("PARCONV_WISDOM is off: unset it to save what methods take")
+    records.write(path, {"kernels": jit.source_hash(), **found})
+    factors.cache_clear()
+    return path
+
+
+def _path() -> Path | None:
+    base = wisdom.directory()
+    return None if base is None else records.local(base) / "methods.json"
