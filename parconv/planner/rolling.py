@@ -14,7 +14,7 @@ import numpy as np
 
 from ..problem.dtypes import Array
 from ..problem.problem import Problem
-from ..problem.window import Range, narrowed, window_of
+from ..problem.window import Range, Window, narrowed, window_of
 from .choice import part_of
 from .plan import Plan
 
@@ -64,34 +64,42 @@ class Rolling:
 
     def __init__(self, plans: Sequence[Plan], height: int) -> None:
         self.plans, self.height = tuple(plans), height
+        self._known: dict[tuple[int, Problem], Plan] = {}
         self.steps = tuple(self._planned())
         self._spare: deque[list[Array]] = deque()
 
     # --- what is done ---
 
     def _planned(self) -> Iterator[Step]:
-        """All steps in order, told what is kept only when all that follows is known."""
+        """All steps in order."""
         if self.height >= self.plans[-1].problem.plane[0]:
             yield from (_whole(number, plan) for number, plan in enumerate(self.plans))
             return
         asked = list(self._asked())
-        first = [self.plans[n].problem.plane[0] for n in range(len(self.plans))]
+        for (number, rows), start in zip(asked, self._kept(asked), strict=True):
+            window = window_of(self.plans[number].problem, 0, rows)
+            yield Step(number, self._part(number, window), window.runs, rows, start)
+
+    def _kept(self, asked: Sequence[tuple[int, Range]]) -> Iterator[int]:
+        """The first row that each step must not forget, which what follows it tells."""
+        first = [plan.problem.plane[0] for plan in self.plans]
         kept = []
         for number, rows in reversed(asked):
             kept.append(min(first[number], rows[0]))
             if number:
                 start = needs(self.plans[number].problem, rows)[0]
                 first[number - 1] = min(first[number - 1], start)
-        known: dict[tuple[int, Problem], Plan] = {}
-        for (number, rows), start in zip(asked, reversed(kept), strict=True):
-            whole = self.plans[number].problem
-            window = window_of(whole, 0, rows)
-            problem = narrowed(whole, window)
-            if number == len(self.plans) - 1:  # the others' results are read again, from the caches
-                problem = replace(problem, within=whole.bytes)
-            if (number, problem) not in known:
-                known[number, problem] = part_of(self.plans[number], problem)
-            yield Step(number, known[number, problem], window.runs, rows, start)
+        return reversed(kept)
+
+    def _part(self, number: int, window: Window) -> Plan:
+        """The plan of rows that a step adds; made once for all rows alike."""
+        whole = self.plans[number].problem
+        problem = narrowed(whole, window)
+        if number == len(self.plans) - 1:  # the others' results are read again, from the caches
+            problem = replace(problem, within=whole.bytes)
+        if (number, problem) not in self._known:
+            self._known[number, problem] = part_of(self.plans[number], problem)
+        return self._known[number, problem]
 
     def _asked(self) -> Iterator[tuple[int, Range]]:
         """Which rows each step adds, for one part of the result after another."""
