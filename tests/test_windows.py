@@ -1,4 +1,4 @@
-"""Distrusts sums under equal taps that are added up in two steps, each from its own window."""
+"""Distrusts sums under equal taps: by blocks of rows, in two steps along them."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,7 +14,9 @@ import parconv
 from parconv.codegen import machine
 from parconv.methods import windows
 from parconv.methods.windows.steps import steps_of
+from parconv.planner.choice import make_plan
 from parconv.planner.plan import Plan
+from parconv.problem.window import narrowed, window_of
 
 LANES = machine.VECTOR_BYTES // 4
 TILE = windows.TILE_BYTES // 4
@@ -162,11 +164,27 @@ def test_equal_bits(taps: tuple[int, int], dtype: str) -> None:
     plan(f, out)
     assert_same_bits(np.ascontiguousarray(out), right)
     whole = plan_of(f, g)(f)
-    for top, left in (0, 0), (1, 1), (5, 17):
-        part = f[:, top : top + 70, left : left + 77]
+    for top, left in (0, 0), (taps[0], 1), (0, 17):
+        part = f[:, top : top + 55, left : left + 77]
         crop = plan_of(part, g)(part)
         rows, columns = crop.shape[1:]
         assert_same_bits(crop, whole[:, top : top + rows, left : left + columns].copy())
+
+
+@pytest.mark.parametrize(("taps", "holes"), [(1, 1), (4, 1), (5, 3), (31, 1)])
+@pytest.mark.parametrize("border", BORDERS)
+def test_rows_of_a_part_have_the_bits_of_the_whole(taps: int, holes: int, border: str) -> None:
+    """Blocks are counted from the first row of the whole, wherever a part begins."""
+    f, g, options = image((50, 37)), mean(taps, 3), SAME | {"boundary": border, "dilation": holes}
+    whole = plan_of(f, g, **options)
+    right = whole(f)
+    for height in (1, 7, 13):
+        for start in range(0, 50, height):
+            window = window_of(whole.problem, 0, (start, min(start + height, 50)))
+            rows = [n for run in window.runs for n in range(*run)]
+            problem = narrowed(whole.problem, window)
+            found = make_plan(problem, 1, 1, "serial", "windows").with_filter(g)(f[rows])
+            assert_same_bits(found, right[start : start + height].copy())
 
 
 @pytest.fixture

@@ -103,9 +103,9 @@ def cost(problem: Problem) -> float:
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
-    """What sums of neighbours are multiplied by, and, in two parts, the last ones; read-only."""
+    """What sums are multiplied by, in two parts; read-only."""
     kind = sums(problem)
-    return Taps(np.array([1, 1, *scale(np.asarray(g[:1, :1]), kind)]).astype(kind))
+    return Taps(np.array(scale(np.asarray(g[:1, :1]), kind)).astype(kind))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:

@@ -62,8 +62,7 @@ def _deliver_apart(out, taps, layout, scratch, base, source, plane, row):
         target = plane * (out.strides[0] // out.itemsize) + row * (out.strides[1] // out.itemsize)
         flags = past_caches(out, scratch, layout[L.large], target)
     across(
-        taps, 0, scratch, (source, 0), part, how, lanes, out, (target, 0), (sums, 0), (1, width),
-        flags,
+        taps, 0, scratch, (source, 0), part, how, out, (target, 0), (sums, 0), (1, width), flags,
     )  # fmt: skip
     if target < 0:
         store(scratch, (sums, 0, 0), out, OWN, (plane,), (row, 1, 1), (0, 1, width))

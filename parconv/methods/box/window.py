@@ -152,14 +152,14 @@ _begin, _widen = _step("begin"), _step("widen")
 def windows(scratch, at, sums, width, taps, lanes, scale, out, target, lines):
     """Sums of ``taps`` neighbours of the row at ``at``, ``width`` of them, scaled.
 
-    By the number that the last two of ``scale`` make together.  To ``sums`` or, where ``target``
+    By the number that the two of ``scale`` make together.  To ``sums`` or, where ``target``
     is a place in ``out``, to ``lines`` lines of results there.
     """
     steps = 0
     while taps >> steps > lanes:
         steps += 1
     one, zero = scratch.dtype.type(1), scratch.dtype.type(0)
-    found, most, rest, place, count = taps >> steps, scale[2], scale[3], target, lines
+    found, most, rest, place, count = taps >> steps, scale[0], scale[1], target, lines
     if steps:
         most, rest, place = one, zero, -1
     if place < 0:
@@ -169,7 +169,7 @@ def windows(scratch, at, sums, width, taps, lanes, scale, out, target, lines):
         steps -= 1
         more = taps >> steps & 1
         if steps == 0:
-            most, rest, place, count = scale[2], scale[3], target, lines
+            most, rest, place, count = scale[0], scale[1], target, lines
         if place < 0:
             count = (width + taps - 2 * found - more + lanes - 1) // lanes
         _widen(scratch, at, sums, out, place, count, found, more, most, rest)

@@ -1,15 +1,18 @@
 """Windows method: filters whose taps are all equal, each sum from its own pixels alone.
 
-Wins for most such filters: sums of some neighbours, then some of those side by side, cost a load
-for about twice the root of the taps of each axis.  So nothing drifts as running sums do, NaN and
-infinity reach no further than the filter, and a sum does not depend on where it begins.  Relies
-on real floating-point sums, which hold integers exactly where they must, and stride 1.
+Wins for most such filters.  Down columns a sum is that of two others, one that ends and one that
+begins where a block of as many rows as the filter has does: three additions of a pixel, whatever
+the filter's size.  Along rows sums of some neighbours, then some of those side by side, cost a load
+for about twice the root of the taps.  So nothing drifts as running sums do, and NaN and infinity
+reach no further than the filter.  Blocks are counted from the result's first row, so that bits do
+not depend on bands.  Relies on real floating-point sums, which hold integers exactly where they
+must, and stride 1.
 
 The error of an output is below ``(h + w + 3) u`` times the sum of ``|g| |f|`` over its own
 neighbourhood, where u = 2**-24 or 2**-53: pixels are multiplied by a power of two, so that sums are
 no larger than results, and one product scales them, nearly as if divided.
 
-Start reading at `adding.py` (the inner loop), then `kernel.py` (rows of output).
+Start reading at `blocks.py` (columns) and `adding.py` (rows), then `kernel.py` (rows of output).
 """
 
 from functools import lru_cache
@@ -46,17 +49,16 @@ from . import kernel as k
 from .kernel import L
 from .steps import steps_of
 
-TILE_BYTES = 1 << 12  # of a row of sums: a wider tile adds up less of its halo
-RING_BYTES = machine.L2_BYTES // 2
+# Of a row of sums, with its halo, and of those of a block: few enough for the caches.
+TILE_BYTES, LEAST_BYTES, BLOCK_BYTES = 3 << 12, 1 << 12, machine.L2_BYTES
 BATCH_BYTES = 1 << 13  # of rows of sums that are added up along the row at a time
-LEAST_HEIGHT, MOST_HEIGHT = 8, 64  # rows of output of a ring
+OTHER_ROWS = 3  # beside those of a block: zeros, and two of prefixes
+LEAST_HEIGHT = 8
 NUMBERED = 1 << 24  # columns that a float32 can tell apart
 BAND_HALOS = 8  # least height of a band, in heights of the filter
-# Operations of the direct method that take as long, of a pixel: moving it, a load of what is
-# added up; and of a row; by the size of sums.  Microseconds for 300 x 400 float32 at 3, 5, 9, 15,
-# 31 taps: 52, 87, 117, 129, 203, and by `separable` 109, 124, 152, 186, 301 (Zen 3 VM, 2026-11).
-PIXEL_WORK, ROW_WORK = 4, {4: 2200, 8: 1100}
-# Longer vectors begin within a line and end in the next one: a guess.
+# Operations of the direct method that take as long, of a pixel: adding it to its column's sums, a
+# load of what is added up along the row; and of a row.
+DOWN_WORK, ROW_WORK = {4: 25, 8: 25}, {4: 2200, 8: 1100}
 LOAD_WORK = machine.ISA.choose({32: {4: 3.8, 8: 3.2}, 16: {4: 2.75, 8: 2.4}})
 
 
@@ -69,21 +71,18 @@ def applicable(problem: Problem) -> str | None:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    (rows, columns), (width, height) = problem.plane, _tile(problem)
-    down, across = (steps_of(taps).work for taps in problem.filter)
+    (rows, columns), width, size = problem.plane, _tile(problem), problem.sums.itemsize
     wide = columns + (-(-columns // width) - 1) * (problem.span[1] - 1)
-    moved, size = (problem.filter[0] - 1) / height, problem.sums.itemsize
-    summed = wide * (PIXEL_WORK + LOAD_WORK[size] * (down + moved))
-    summed += columns * LOAD_WORK[size] * across
-    return float((summed + ROW_WORK[size]) * rows * problem.planes)
+    down = (wide * DOWN_WORK[size] + ROW_WORK[size]) * (rows + problem.span[0] - 1)
+    across = columns * LOAD_WORK[size] * steps_of(problem.filter[1]).work * rows
+    return float((down + across) * problem.planes)
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
-    """Powers of two that sums are multiplied by, and what scales the last ones; read-only."""
+    """A power of two that pixels are multiplied by, and what scales the sums; read-only."""
     tap = np.asarray(g[:1, :1])
     power = unit(tap) if tap.item() else 1.0  # of no tap but 0, which scales
-    numbers = [power, power, 1, power, 1, 1, *scale(tap, problem.sums, power)]
-    return Taps(np.array(numbers).astype(problem.sums))
+    return Taps(np.array([power, *scale(tap, problem.sums, power)]).astype(problem.sums))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
@@ -99,41 +98,33 @@ def least_band(problem: Problem) -> int:
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
-def _tile(problem: Problem) -> tuple[int, int]:
-    """Columns of output, and rows of output of a ring, which stays in the second-level cache."""
-    size, (rows, columns), halo = problem.sums.itemsize, problem.plane, problem.filter[0] - 1
-    most = max(TILE_BYTES // size, 2 * problem.span[1])
+def _tile(problem: Problem) -> int:
+    """Columns of output whose sums stay in the caches."""
+    size, columns, halo = problem.sums.itemsize, problem.plane[1], problem.span[1] - 1
+    room = BLOCK_BYTES // (problem.filter[0] + OTHER_ROWS)
+    most = max(min(room, TILE_BYTES), LEAST_BYTES) // size - halo
+    most = max(most, halo + lanes_of(problem))
     tiles = max(1, -(-columns // most))
-    width = up(-(-columns // tiles), lanes_of(problem))
-    room = RING_BYTES // (size * (width + problem.span[1]))
-    steps = steps_of(problem.filter[0])
-    if steps.second > 1 and steps.rest:
-        room //= 2
-    rows = -(-rows // problem.dilation[0])
-    return max(width, 1), max(1, min(rows, MOST_HEIGHT, max(LEAST_HEIGHT, halo, room - halo)))
+    return up(-(-columns // tiles), lanes_of(problem))
 
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    (tile, height), (down, across) = _tile(problem), map(steps_of, problem.filter)
+    tile, across = _tile(problem), steps_of(problem.filter[1])
     return L.pack(
         geometry(problem),
         channels=problem.channels,
         lanes=lanes_of(problem),
         stored=bool(stores(problem.sums, problem.dtype)),
         tile=tile,
-        height=height,
-        batch=_batch(problem, tile, height),
+        batch=_batch(problem, tile),
         beside=_beside(problem, tile),
-        far=problem.bytes > machine.L2_BYTES,
-        first_y=down.first,
-        second_y=down.second,
-        rest_y=down.rest,
+        begin=problem.begin,
         first_x=across.first,
         second_x=across.second,
         rest_x=across.rest,
-        **_places(problem, tile, height),
+        **_places(problem, tile),
     )
 
 
@@ -152,13 +143,13 @@ def _beside(problem: Problem, tile: int) -> bool:
     return problem.boundary[1] != "wrap" and max(left, right) < span <= min(rest, tile // 2)
 
 
-def _batch(problem: Problem, tile: int, height: int) -> int:
+def _batch(problem: Problem, tile: int) -> int:
     """Rows that are added up together, few enough for the first-level cache."""
     row = (tile + problem.span[1]) * problem.sums.itemsize
-    return max(1, min(height, BATCH_BYTES // row))
+    return max(1, min(problem.plane[0], BATCH_BYTES // row))
 
 
-def _places(problem: Problem, tile: int, height: int) -> dict[str, int]:
+def _places(problem: Problem, tile: int) -> dict[str, int]:
     """Where the parts of scratch begin and how long their rows are; where they end.
 
     A load waits for an earlier store to an address that is equal in the bits below a page's size:
@@ -166,13 +157,11 @@ def _places(problem: Problem, tile: int, height: int) -> dict[str, int]:
     """
     size, lanes = problem.sums.itemsize, lanes_of(problem)
     halo, left = problem.span[1] - 1, problem.lead[1]
-    step = odd_lines(tile + halo + 2 * lanes, size)
-    ring, down = (problem.filter[0] - 1 + height) * step, steps_of(problem.filter[0])
-    sums_at = ring if down.second > 1 and down.rest else 0
-    rows = _batch(problem, tile, height)
-    down_at, page = sums_at + ring, up(rows * step + abs(left) + 2 * halo, 4096 // size)
+    step, rows = odd_lines(tile + halo + 3 * lanes, size), _batch(problem, tile)
+    down_at = (problem.filter[0] + OTHER_ROWS) * step
+    page = up(rows * step + abs(left) + 2 * halo, 4096 // size)
     return {
-        "step": step, "sums_at": sums_at, "down_at": down_at, "part_at": down_at + page,
+        "step": step, "down_at": down_at, "part_at": down_at + page,
         "across_at": down_at + 2 * page, "sources_at": down_at + 3 * page,
         "end": down_at + 4 * page,
     }  # fmt: skip

@@ -17,31 +17,29 @@ def past_caches(out, scratch, large, at):
 
 
 @jit.jit()
-def across(taps, weights, scratch, source, part, how, lanes, out, target, left, size, flags):
+def across(taps, scale, scratch, source, part, how, out, target, left, size, flags):
     """``size`` = (rows, columns) of results, from ``target`` on in ``out`` or ``left`` in scratch.
 
     ``source`` and these two are places and elements from row to row; the one in ``out`` is -1 where
     results are left.  ``how``: from one neighbour to the next, and the steps.  ``part``: room for
-    the first step's sums.  ``flags``: columns to skip before those that are streamed, and the flag:
-    both ends are stored once more with others, the same bits again.
+    the first step's sums.  ``scale``: place in ``taps`` of the two numbers that scale results.
+    ``flags``: columns to skip before those that are streamed, and the flag: both ends are stored
+    once more with others, the same bits again.
     """
     (at, down), (apart, first, second, rest), (rows, width) = source, how, size
     (to, out_down), (skip, streamed), here = target, flags, at
     step, count, others, more = apart, first, 0, at
+    lanes = machine.VECTOR_BYTES // scratch.itemsize
     if second > 1:
         reach = (second - 1) * first * apart
-        pixels, none = (at, down, apart, first), (at, down, apart, 0)
         vectors = (width + reach + lanes - 1) // lanes
-        add_up(
-            scratch, pixels, scratch, none, taps, weights, scratch, (part, down), (rows, vectors)
-        )
+        add_up(scratch, (at, down, apart, first), (at, 0, 0), (part, down), (rows, vectors))
         here, step, count, others = part, first * apart, second, rest
         more = at + reach + first * apart
+    pixels, beyond = (here, down, step, count), (more, apart, others)
     if to < 0:
-        add_to(
-            scratch, (here, down, step, count), (more, down, apart, others), taps, weights, scratch,
-            left, (rows, (width + lanes - 1) // lanes), 0,
-        )  # fmt: skip
+        vectors = (width + lanes - 1) // lanes
+        add_to(scratch, pixels, beyond, taps, scale, scratch, left, (rows, vectors), 0)
         return
     for column, vectors, flag in (
         (0, min(skip, 1), 0),
@@ -49,8 +47,8 @@ def across(taps, weights, scratch, source, part, how, lanes, out, target, left, 
         (width - lanes, min((width - skip) % lanes, 1), 0),
     ):
         if vectors:
-            pixels = here + column, down, step, count
+            pixels, beyond = (here + column, down, step, count), (more + column, apart, others)
             add_to(
-                scratch, pixels, (more + column, down, apart, others), taps, weights, out,
-                (to + column, out_down), (rows, vectors), flag,
+                scratch, pixels, beyond, taps, scale, out, (to + column, out_down), (rows, vectors),
+                flag,
             )  # fmt: skip
