@@ -222,13 +222,6 @@ def test_nothing_is_read_beyond_the_image() -> None:
             assert_same_bits(plan_of(f, mean(*taps), **SAME)(f), right)
 
 
-def test_columns_that_float32_cannot_number_are_packed() -> None:
-    for columns, beside in ((1 << 24, 1), ((1 << 24) + 1, 0)):
-        plan = parconv.plan2d(((2, columns), "f4"), ((3, 3), "f4"), **SAME)
-        problem = replace(plan.problem, traits=plan.problem.traits._replace(equal=True))
-        assert windows.layout(problem)[windows.L.beside] == beside
-
-
 def test_chosen_where_it_wins() -> None:
     def chosen(dtype: str, taps: int, *channels: int) -> str:
         axes = {"axes": (0, 1)} if channels else {}

@@ -46,20 +46,24 @@ from ..usual import (
     unsummable,
 )
 from . import kernel as k
-from .kernel import L
+from .beside import ENTRY
+from .results import L
 from .steps import steps_of
 
 # Of a row of sums, with its halo, and of those of a block: few enough for the caches.
 TILE_BYTES, LEAST_BYTES, BLOCK_BYTES = 3 << 12, 1 << 12, machine.L2_BYTES
 BATCH_BYTES = 1 << 13  # of rows of sums that are added up along the row at a time
+WIDEST = 8  # bytes of what sums become
 OTHER_ROWS = 3  # beside those of a block: zeros, and two of prefixes
 LEAST_HEIGHT = 8
-NUMBERED = 1 << 24  # columns that a float32 can tell apart
 BAND_HALOS = 8  # least height of a band, in heights of the filter
 # Operations of the direct method that take as long, of a pixel: adding it to its column's sums, a
-# load of what is added up along the row; and of a row.
-DOWN_WORK, ROW_WORK = {4: 25, 8: 25}, {4: 2200, 8: 1100}
-LOAD_WORK = machine.ISA.choose({32: {4: 3.8, 8: 3.2}, 16: {4: 2.75, 8: 2.4}})
+# load of what is added up along the row; and of a row.  Least squares of the times of 40 x 50 to
+# 600 x 800 pixels and 3 to 31 taps: nine of ten are within -24 and +17 % (Zen 3 VM, 2026-11; of a
+# row half of it, as `box` tells).  With AVX-512 direct is faster, and longer vectors begin within a
+# line and end in the next one: 1.4 times as much, a guess.
+GUESS = machine.ISA.choose({32: 1.4, 16: 1.0})
+DOWN_WORK, LOAD_WORK, ROW_WORK = {4: 9.5, 8: 12.3}, {4: 3.4, 8: 3.1}, {4: 1400, 8: 600}
 
 
 def applicable(problem: Problem) -> str | None:
@@ -73,8 +77,8 @@ def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     (rows, columns), width, size = problem.plane, _tile(problem), problem.sums.itemsize
     wide = columns + (-(-columns // width) - 1) * (problem.span[1] - 1)
-    down = (wide * DOWN_WORK[size] + ROW_WORK[size]) * (rows + problem.span[0] - 1)
-    across = columns * LOAD_WORK[size] * steps_of(problem.filter[1]).work * rows
+    down = (wide * DOWN_WORK[size] * GUESS + ROW_WORK[size]) * (rows + problem.span[0] - 1)
+    across = columns * LOAD_WORK[size] * GUESS * steps_of(problem.filter[1]).work * rows
     return float((down + across) * problem.planes)
 
 
@@ -111,60 +115,48 @@ def _tile(problem: Problem) -> int:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    tile, across = _tile(problem), steps_of(problem.filter[1])
+    tile, above = _tile(problem), problem.filter[0] + OTHER_ROWS
+    row = tile + problem.span[1] - 1 + 3 * lanes_of(problem)
     return L.pack(
-        geometry(problem),
-        channels=problem.channels,
-        lanes=lanes_of(problem),
-        stored=bool(stores(problem.sums, problem.dtype)),
+        numbers(problem, row, above=above),
         tile=tile,
-        batch=_batch(problem, tile),
         beside=_beside(problem, tile),
         begin=problem.begin,
-        first_x=across.first,
-        second_x=across.second,
-        rest_x=across.rest,
-        **_places(problem, tile),
     )
 
 
-def _beside(problem: Problem, tile: int) -> bool:
-    """Whether the columns that stand for those beside the image lie in the same tile as these.
+def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[str, int]:
+    """What the layouts of all kernels of equal taps share.
 
-    Their numbers must be such that the type of the sums has.
+    ``row``: elements of a row of sums, of which ``least`` are added up together, or more, few
+    enough for the first-level cache; ``above``: rows of scratch before them.
+
+    A load waits for an earlier store to an address that is equal in the bits below a page's size:
+    so parts of the row of sums lie a page from it.
     """
-    if problem.plane_in[1] > NUMBERED:
-        return False
+    size, across = problem.sums.itemsize, steps_of(problem.filter[1])
+    step, outside = odd_lines(row, size), abs(problem.lead[1]) + problem.plane[1] + problem.span[1]
+    rows = max(least, min(problem.plane[0], BATCH_BYTES // (row * size)))
+    page = up((rows + 1) * step, 4096 // size)  # vectors reach beyond the last row
+    part_at = above * step + page
+    sources_at = part_at + page + page * WIDEST // size
+    return geometry(problem) | {
+        "channels": problem.channels, "lanes": lanes_of(problem), "batch": rows,
+        "stored": bool(stores(problem.sums, problem.dtype)),
+        "first_x": across.first, "second_x": across.second, "rest_x": across.rest,
+        "step": step, "down_at": above * step, "part_at": part_at, "across_at": part_at + page,
+        "sources_at": sources_at, "end": sources_at + up(outside * ENTRY // size, 64),
+    }  # fmt: skip
+
+
+def _beside(problem: Problem, tile: int) -> bool:
+    """Whether the columns that stand for those beside the image lie in the same tile as these."""
     columns, left, span = problem.plane[1], problem.lead[1], problem.span[1]
     right, rest = columns + span - 1 - left - problem.plane_in[1], columns % tile or tile
     whole = tile >= columns and min(left, right) >= 0
     if whole or max(left, right) <= 0:
         return True
     return problem.boundary[1] != "wrap" and max(left, right) < span <= min(rest, tile // 2)
-
-
-def _batch(problem: Problem, tile: int) -> int:
-    """Rows that are added up together, few enough for the first-level cache."""
-    row = (tile + problem.span[1]) * problem.sums.itemsize
-    return max(1, min(problem.plane[0], BATCH_BYTES // row))
-
-
-def _places(problem: Problem, tile: int) -> dict[str, int]:
-    """Where the parts of scratch begin and how long their rows are; where they end.
-
-    A load waits for an earlier store to an address that is equal in the bits below a page's size:
-    so parts of the row of sums lie a page from it.
-    """
-    size, lanes = problem.sums.itemsize, lanes_of(problem)
-    halo, left = problem.span[1] - 1, problem.lead[1]
-    step, rows = odd_lines(tile + halo + 3 * lanes, size), _batch(problem, tile)
-    down_at = (problem.filter[0] + OTHER_ROWS) * step
-    page = up(rows * step + abs(left) + 2 * halo, 4096 // size)
-    return {
-        "step": step, "down_at": down_at, "part_at": down_at + page,
-        "across_at": down_at + 2 * page, "sources_at": down_at + 3 * page,
-        "end": down_at + 4 * page,
-    }  # fmt: skip
 
 
 def workspace(problem: Problem) -> int:

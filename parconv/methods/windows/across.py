@@ -1,30 +1,45 @@
 """Rows of sums added up along the rows: results, or scaled sums where others convert them."""
 
+from typing import Any
+
+from numba.np.arrayobj import populate_array
+
 from ...codegen import jit, machine
+from ...codegen.emitted import Items, Value, emitted
 from ...codegen.packing import aligned_after
+from ...codegen.simd import I64
 from .adding import STREAM, add_to, add_up
 
 
 @jit.jit()
-def past_caches(out, scratch, large, at):
+def past_caches(out, scaled, large, at):
     """Columns of ``out``, from ``at`` on, to skip before those that are streamed; the flag.
 
     Narrower results fill no vector: one at the beginning would not reach the first aligned one.
     """
-    if not (large and machine.FILLS_LINES and out.itemsize >= scratch.itemsize):
+    if not (large and machine.FILLS_LINES and out.itemsize >= scaled.itemsize):
         return 0, 0
     return aligned_after(out, at, machine.VECTOR_BYTES), STREAM
 
 
+@emitted(lambda scratch, at, taps: taps)
+def seen_as(builder: Any, scratch: Items, at: Value, taps: Items) -> Value:
+    """Scratch from ``at`` on as numbers of the type that results are scaled in."""
+    found = taps.context.make_array(taps.kind)(taps.context, builder)
+    data, size = builder.bitcast(scratch.at(at), taps.element.as_pointer()), I64(taps.itemsize)
+    populate_array(found, data, scratch.each("shape")[:1], [size], size, None)
+    return found._getvalue()
+
+
 @jit.jit()
 def across(taps, scale, scratch, source, part, how, out, target, left, size, flags):
-    """``size`` = (rows, columns) of results, from ``target`` on in ``out`` or ``left`` in scratch.
+    """``size`` = (rows, columns) of results, from ``target`` on in ``out``, or ``left``.
 
-    ``source`` and these two are places and elements from row to row; the one in ``out`` is -1 where
-    results are left.  ``how``: from one neighbour to the next, and the steps.  ``part``: room for
-    the first step's sums.  ``scale``: place in ``taps`` of the two numbers that scale results.
-    ``flags``: columns to skip before those that are streamed, and the flag: both ends are stored
-    once more with others, the same bits again.
+    ``source`` and the first are places and elements from row to row; that in ``out`` is -1 where
+    results are left: in an array, so many elements from row to row.  ``how``: from one neighbour to
+    the next, and the steps.  ``part``: room for the first step's sums.  ``scale``: place in
+    ``taps`` of the two numbers that scale results.  ``flags``: columns to skip before those that
+    are streamed, and the flag: both ends are stored once more with others, the same bits again.
     """
     (at, down), (apart, first, second, rest), (rows, width) = source, how, size
     (to, out_down), (skip, streamed), here = target, flags, at
@@ -39,7 +54,7 @@ def across(taps, scale, scratch, source, part, how, out, target, left, size, fla
     pixels, beyond = (here, down, step, count), (more, apart, others)
     if to < 0:
         vectors = (width + lanes - 1) // lanes
-        add_to(scratch, pixels, beyond, taps, scale, scratch, left, (rows, vectors), 0)
+        add_to(scratch, pixels, beyond, taps, scale, left[0], (0, left[1]), (rows, vectors), 0)
         return
     for column, vectors, flag in (
         (0, min(skip, 1), 0),

@@ -7,22 +7,29 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 
 from ...codegen.elements import converted
-from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.simd import I64, Code
+from ...codegen.emitted import Items, Value, call_once, emitted, instruction
+from ...codegen.simd import I32, I64, Code
 
 # Vectors of columns that are added up side by side: as many sums hide the latency of an addition.
 SIDES = (8, 2, 1)
 STREAM = 1  # as a flag: store past the caches
 
 
+def plus(builder: Any, first: Value, second: Value) -> Value:
+    """The sum of two numbers, or vectors, of one type."""
+    whole = isinstance(getattr(first.type, "element", first.type), ir.IntType)
+    return (builder.add if whole else builder.fadd)(first, second)
+
+
 class _Adding:
     """Emits sums of some vectors' columns; the attributes are IR values of the arguments.
 
-    ``kinds``: of sums, and of results where those are what is stored: then two numbers that scale
-    them, and flags, are the last arguments.
+    ``kinds``: of the numbers that scale sums, and of results, where those are what is stored: then
+    these numbers, two, and flags are the last arguments.
     """
 
     def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
@@ -30,9 +37,9 @@ class _Adding:
          self.target, self.target_down, self.rows, self.vectors, *rest) = arguments  # fmt: skip
         self.builder, self.kinds = builder, kinds
         self.code = Code(builder, self.source.type.pointee)
-        self.scale, self.flags = [self.code.splat(part) for part in rest[:2]], I64(0)
         if kinds:
-            self.flags = rest[2]
+            self.scaling, self.flags = Code(builder, rest[0].type), rest[2]
+            self.scale = [self.scaling.splat(part) for part in rest[:2]]
 
     def emit(self) -> None:
         """Row after row."""
@@ -80,7 +87,7 @@ class _Adding:
 
         def one(place: Value, *sums: Value) -> Sequence[Value]:
             pixels = self.loaded(place, len(sums))
-            added = [self.builder.fadd(*pair) for pair in zip(sums, pixels, strict=True)]
+            added = [plus(self.builder, *pair) for pair in zip(sums, pixels, strict=True)]
             return [code.at(place, step), *added]
 
         return code.repeat(count, [place, *sums], one)[1:]
@@ -90,17 +97,53 @@ class _Adding:
         if self.kinds is None:
             self.put(sums, target, code.store)
             return
-        scaled = [code.scaled(value, *self.scale) for value in sums]
         if self.kinds[0] == self.kinds[1]:
-            how = partial(self.put, scaled, target)
+            every = [part for value in sums for part in self.scaled(value)]
+            how = partial(self.put, every, target)
             code.store_either(code.has(self.flags, STREAM), how)
-        else:
-            results = [converted(self.builder, value, *self.kinds) for value in scaled]
-            self.put(results, target, code.store)
+            return
+        for n, value in enumerate(sums):  # one by one: registers hold few of those that are wider
+            whole = self.scaling.joined(self.scaled(value))
+            code.store(self.converted(whole), code.at(target, n * code.lanes))
+
+    def scaled(self, value: Value) -> list[Value]:
+        """A vector of sums as results of the type that scales them."""
+        return [self.scaling.scaled(part, *self.scale) for part in self.parts(value)]
+
+    def converted(self, value: Value) -> Value:
+        """Scaled sums as results of another type: of integers none is NaN, which saves much."""
+        source, target = self.kinds
+        if self.code.kind == self.scaling.kind or not isinstance(target, types.Integer):
+            return converted(self.builder, value, source, target)
+        most = ir.Constant(value.type, [target.maxval] * value.type.count)
+        below = self.builder.fcmp_ordered("<", value, most)
+        value = self.builder.select(below, value, most)
+        whole, name = ir.VectorType(I32, value.type.count), f"v{value.type.count}i32"
+        kind = f"v{value.type.count}f{source.bitwidth}"
+        value = instruction(self.builder, f"llvm.lrint.{name}.{kind}", whole, value)
+        for how, limit in (("smax", target.minval), ("smin", target.maxval)):
+            bound = ir.Constant(whole, [limit] * whole.count)
+            value = instruction(self.builder, f"llvm.{how}.{name}", whole, value, bound)
+        narrow = ir.VectorType(ir.IntType(target.bitwidth), whole.count)
+        return self.builder.trunc(value, narrow)
+
+    def parts(self, value: Value) -> list[Value]:
+        """A vector of sums in the type that scales them, in as many as these take."""
+        lanes = self.scaling.lanes
+        if self.code.kind == self.scaling.kind:
+            return [value]
+        pieces = [
+            self.code.piece(value, start, lanes) for start in range(0, self.code.lanes, lanes)
+        ]
+        if self.code.kind != I32:
+            pieces = [self.builder.zext(piece, ir.VectorType(I32, lanes)) for piece in pieces]
+        return [self.builder.sitofp(piece, self.scaling.vector) for piece in pieces]
 
     def put(self, values: Sequence[Value], target: Value, how: Any) -> None:
-        for n, value in enumerate(values):
-            how(value, self.code.at(target, n * self.code.lanes))
+        place = target
+        for value in values:
+            how(value, place)
+            place = self.code.at(place, value.type.count)
 
 
 def _call(builder: Any, kinds: Any, *arguments: Value) -> None:
@@ -136,9 +179,9 @@ def add_to(
 
     ``scale``: place in ``taps`` of the two numbers that do.
     """
-    kinds = scratch.dtype, out.dtype
+    kinds = taps.dtype, out.dtype
     narrow = isinstance(out.dtype, types.Integer) and out.dtype.bitwidth < 32
-    if kinds[0] == kinds[1] or (narrow and kinds[0] == types.float32):
+    if kinds[0] == kinds[1] or narrow or kinds == (types.float64, types.float32):
         (at, *numbers), (more_at, *others), (to, down) = source, more, target
         places = scratch.at(at), *numbers, scratch.at(more_at), *others, out.at(to), down
         most, rest = (builder.load(builder.gep(taps.at(scale), [I64(n)])) for n in range(2))

@@ -1,10 +1,42 @@
-"""Columns beside an image, whose sums are those of the columns of it that they stand for."""
+"""Columns beside an image, whose sums are those of the columns of it that they stand for.
+
+A table in scratch, of 64-bit integers, says which these are, -1 for the constant: first those left
+of the image, then those right of it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
+from ...codegen import jit
+from ...codegen.borders import source_index
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
+
+ENTRY = 8  # bytes
+
+
+def _entry(builder: Any, scratch: Items, table: Value, n: Value) -> Value:
+    start = builder.bitcast(scratch.at(table), I64.as_pointer())
+    return builder.gep(start, [n])
+
+
+@emitted()
+def _enter(builder: Any, scratch: Items, table: Value, n: Value, column: Value) -> None:
+    builder.store(column, _entry(builder, scratch, table, n))
+
+
+@jit.jit()
+def number_columns(scratch, table, size, outside, channels, border):
+    """Write the table of an image's ``size`` columns; ``outside``: how many lie left and right."""
+    pixels, n = size // channels, 0
+    for begin, end in (
+        (-outside[0] // channels, 0), (pixels, pixels + outside[1] // channels),
+    ):  # fmt: skip
+        for pixel in range(begin, end):
+            source = source_index(pixel, pixels, border)
+            for channel in range(channels):
+                _enter(scratch, table, n, -1 if source < 0 else source * channels + channel)
+                n += 1
 
 
 def _copy(
@@ -15,7 +47,7 @@ def _copy(
 
     def each(row: Value) -> Sequence[Value]:
         def one(column: Value, sources: Value) -> Sequence[Value]:
-            source = builder.fptosi(code.read(sources), I64)
+            source = builder.load(sources)
             outside = builder.icmp_signed("<", source, I64(0))
             found = builder.load(code.at(row, builder.select(outside, I64(0), source)))
             builder.store(builder.select(outside, constant, found), code.at(row, column))
@@ -29,13 +61,15 @@ def _copy(
 
 @emitted()
 def copy_beside(
-    builder: Any, scratch: Items, sources: Value, row: Value, first: Value, last: Value,
+    builder: Any, scratch: Items, table: Value, n: Value, row: Value, columns: Sequence[Value],
     rows: Value, step: Value, constant: Value,
 ) -> None:  # fmt: skip
-    """Columns ``[first, last)``, perhaps none, of rows that begin at ``row``, ``step`` apart.
+    """``columns`` = (first, end), perhaps none, of rows whose column 0 is at ``row``.
 
-    ``sources``: where the numbers of the columns that these stand for begin; one below 0 stands for
-    the constant.
+    ``n``: the place in the table of the first; ``step``: from one of the ``rows`` to the next.
     """
-    arguments = scratch.at(row), scratch.at(sources), first, last, rows, step, constant
+    sources = _entry(builder, scratch, table, n)
+    if constant.type != scratch.element:  # integers come as those of 64 bits
+        constant = builder.trunc(constant, scratch.element)
+    arguments = scratch.at(row), sources, *columns, rows, step, constant
     call_once(builder, "windows.beside", _copy, arguments)

@@ -16,7 +16,7 @@ from ...codegen.simd import I64, Code
 SIDES = (4, 1)  # vectors of columns side by side: loads first, since stores might change them
 
 
-def _across(code: Code, columns: Value, body: Callable[[Value, int], None]) -> None:
+def across_columns(code: Code, columns: Value, body: Callable[[Value, int], None]) -> None:
     """``body(column, vectors)`` for all columns, one vector of them at least.
 
     The last vector is pulled back to end with them, over columns that were dealt with before.
@@ -35,12 +35,12 @@ def _across(code: Code, columns: Value, body: Callable[[Value, int], None]) -> N
         body(builder.sub(columns, I64(code.lanes)), 1)
 
 
-def _loads(code: Code, start: Value, at: Value, vectors: int) -> list[Value]:
+def loads(code: Code, start: Value, at: Value, vectors: int) -> list[Value]:
     place = code.at(start, at)
     return [code.load(code.at(place, n * code.lanes)) for n in range(vectors)]
 
 
-def _stores(code: Code, values: Sequence[Value], start: Value, at: Value) -> None:
+def stores(code: Code, values: Sequence[Value], start: Value, at: Value) -> None:
     place = code.at(start, at)
     for n, value in enumerate(values):
         code.store(value, code.at(place, n * code.lanes))
@@ -55,17 +55,17 @@ def _grow(
     scale = code.splat(weight)
 
     def one(at: Value, vectors: int) -> None:
-        found = [builder.fmul(value, scale) for value in _loads(code, pixels, at, vectors)]
-        sums = _loads(code, before, at, vectors)
+        found = [builder.fmul(value, scale) for value in loads(code, pixels, at, vectors)]
+        sums = loads(code, before, at, vectors)
         sums = [builder.fadd(total, value) for total, value in zip(sums, found, strict=True)]
         if window:
-            others = _loads(code, window[0], at, vectors)
+            others = loads(code, window[0], at, vectors)
             totals = [builder.fadd(*pair) for pair in zip(others, sums, strict=True)]
-            _stores(code, totals, window[1], at)
-        _stores(code, found, slot, at)
-        _stores(code, sums, after, at)
+            stores(code, totals, window[1], at)
+        stores(code, found, slot, at)
+        stores(code, sums, after, at)
 
-    _across(code, columns, one)
+    across_columns(code, columns, one)
 
 
 @emitted()
@@ -108,12 +108,12 @@ def _add_upwards(builder: Any, last: Value, step: Value, rows: Value, columns: V
     def one(at: Value, vectors: int) -> None:
         def add(place: Value, *sums: Value) -> Sequence[Value]:
             place = code.at(place, up)
-            found = _loads(code, place, I64(0), vectors)
+            found = loads(code, place, I64(0), vectors)
             found = [builder.fadd(*pair) for pair in zip(sums, found, strict=True)]
-            _stores(code, found, place, I64(0))
+            stores(code, found, place, I64(0))
             return [place, *found]
 
         start = code.at(last, at)
-        code.repeat(rows, [start, *_loads(code, start, I64(0), vectors)], add)
+        code.repeat(rows, [start, *loads(code, start, I64(0), vectors)], add)
 
-    _across(code, columns, one)
+    across_columns(code, columns, one)

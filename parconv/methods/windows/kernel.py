@@ -4,57 +4,23 @@ Blocks of rows make a row of sums, two steps along it the results.  Pixels are r
 or from a row that is packed: element type converted, border applied.  Rows that a dilation
 separates are walked one phase after another.
 
-`layout` describes the problem as numbers, whose names are below.
+`layout` describes the problem as numbers, whose names `results` has.
 """
 
 from ...codegen import jit, machine
-from ...codegen.borders import source_column, source_index
+from ...codegen.borders import source_index
 from ...codegen.foreign import as_line, as_sums
-from ...codegen.layout import ENDS, OWN, Layout
-from ...codegen.packing import aligned_after, fetch, put, rows_alike, store
+from ...codegen.layout import OWN
+from ...codegen.packing import aligned_after, fetch, put, rows_alike
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
-from .across import across, past_caches
-from .beside import copy_beside
+from .across import past_caches
 from .blocks import add_upwards, enter, enter_and_sum
-
-L = Layout(
-    *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
-    "dilation_x", "taps_y", "span_x", "border_y", "border_x", "channels", "large", "lanes",
-    "stored", "tile", "batch", "begin", "first_x", "second_x", "rest_x", "step", "down_at",
-    "part_at", "across_at", "sources_at", "beside", "end",
-)  # fmt: skip
+from .results import L, deliver, number
 
 # Places among the taps: of the power of two that pixels are multiplied by, of the two numbers that
 # scale results.
 PIXELS, SCALE = 0, 1
-
-
-@jit.jit()
-def _outside(layout):
-    """How many columns left of the image outputs need, and the column after the last one."""
-    last = layout[L.columns_out] + layout[L.span_x] - 1 - layout[L.lead_x]
-    return max(layout[L.lead_x], 0), max(last, layout[L.columns_in])
-
-
-@jit.jit()
-def _number_columns(layout, scratch, base):
-    """Which columns of the image those beside it stand for, as numbers of the sums' type."""
-    size, at = layout[L.columns_in], base + layout[L.sources_at]
-    before, last = _outside(layout)
-    for n in range(before + last - size):
-        column = n - before if n < before else n - before + size
-        scratch[at + n] = source_column(column, size, layout[L.channels], layout[L.border_x])
-
-
-@jit.jit()
-def _beside(layout, scratch, base, row, rows, left, columns, constant):
-    """Sums of those columns, from those of the image in the rows, whose column 0 is at ``row``."""
-    size, at, step = layout[L.columns_in], base + layout[L.sources_at], layout[L.step]
-    before, end = _outside(layout)[0], left + columns
-    copy_beside(scratch, at + before + left, row, left, min(0, end), rows, step, constant)
-    first = max(size, left)
-    copy_beside(scratch, at + before + first - size, row, first, end, rows, step, constant)
 
 
 @jit.jit()
@@ -63,28 +29,6 @@ def _pack(f, fill, layout, scratch, plane, row, left, columns, target):
     border = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
     down = row, 1, 1, layout[L.rows_in], 1, layout[L.border_y]
     fetch(f, layout[L.reads], (plane,), down, border, fill, scratch, (target, 0, 0), True, True)
-
-
-@jit.jit()
-def _deliver(out, fill, taps, layout, scratch, base, row_at, size, plane, line, x, flags):
-    """``size`` = (rows, columns) of results from rows of sums, which begin at ``row_at``."""
-    (rows, width), apart, lanes = size, layout[L.dilation_y], layout[L.lanes]
-    left, step = x - layout[L.lead_x], layout[L.step]
-    if layout[L.beside]:
-        constant = scratch.dtype.type(fill[0] * taps[PIXELS] * layout[L.taps_y])
-        _beside(layout, scratch, base, row_at, rows, left, width + layout[L.span_x] - 1, constant)
-    how = layout[L.dilation_x], layout[L.first_x], layout[L.second_x], layout[L.rest_x]
-    part, result = base + layout[L.part_at], base + layout[L.across_at]
-    out_row, target = out.strides[1] // out.itemsize, -1
-    if layout[L.stored] and has_runs(out) and width >= lanes + flags[0]:
-        target = plane * (out.strides[0] // out.itemsize) + line * out_row + x
-    across(
-        taps, SCALE, scratch, (row_at + left, step), part, how, out,
-        (target, apart * out_row), (result, step), size, flags,
-    )  # fmt: skip
-    if target < 0:
-        left_here, down = (result, step, 0), (line, apart, rows)
-        store(scratch, left_here, out, layout[L.writes], (plane,), down, (x, 1, width))
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
@@ -97,9 +41,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     alike = rows_alike(out, machine.VECTOR_BYTES)
     flags = past_caches(out, scratch, layout[L.large] and alike, 0)
     none = base + count * step  # a row of zeros, behind those of a block
+    constant = scratch.dtype.type(fill[0] * taps[PIXELS] * count)
     prefixes = 2 * none + 3 * step  # places of both together
     if layout[L.beside]:  # tiles add up the image's columns, whose sums stand for those beside it
-        _number_columns(layout, scratch, base)
+        number(layout, scratch, base)
     while start < stop:
         plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
         bottom = min(layout[L.rows_out], top + stop - start)
@@ -146,9 +91,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         before, at, lowest = none, 0, 0
                     if ready == layout[L.batch] or n == last:
                         row = y + (n - count + 2 - ready) * apart
-                        _deliver(
-                            out, fill, taps, layout, scratch, base, sums - first, (ready, width),
-                            plane, row, x, flags,
+                        deliver(
+                            out, constant, taps, SCALE, layout, scratch, base, sums - first,
+                            (ready, width), plane, row, x, flags,
                         )  # fmt: skip
                         ready = 0
     store_fence()
