@@ -2,7 +2,7 @@
 
 Wins from 3 x 3 on, and hardly depends on the filter's height: a row of sums of columns comes from
 the one above it by a pixel that enters and one that leaves; along rows those of neighbours are
-added up in two steps, as `windows` does.  Relies on sums that a type holds exactly, 16 bits those
+added up in a few steps, as `windows` does.  Relies on sums that a type holds exactly, 16 bits those
 of bytes, so that nothing drifts and the bits do not depend on where it begins; one product scales
 them, nearly as if divided: the mean of equal pixels is their value.  Stride 1.
 

@@ -2,11 +2,11 @@
 
 Wins for most such filters.  Down columns a sum is that of two others, one that ends and one that
 begins where a block of as many rows as the filter has does: three additions of a pixel, whatever
-the filter's size.  Along rows sums of some neighbours, then some of those side by side, cost a load
-for about twice the root of the taps.  So nothing drifts as running sums do, and NaN and infinity
-reach no further than the filter.  Blocks are counted from the result's first row, so that bits do
-not depend on bands.  Relies on real floating-point sums, which hold integers exactly where they
-must, and stride 1.
+the filter's size.  Along rows sums of some neighbours, then some of those side by side, cost about
+twice the root of the taps in loads, or thrice the cube root.  So nothing drifts as running sums do,
+and NaN and infinity reach no further than the filter.  Blocks are counted from the result's first
+row, so that bits do not depend on bands.  Relies on real floating-point sums, which hold integers
+exactly where they must, and stride 1.
 
 The error of an output is below ``(h + w + 3) u`` times the sum of ``|g| |f|`` over its own
 neighbourhood, where u = 2**-24 or 2**-53: pixels are multiplied by a power of two, so that sums are
@@ -139,12 +139,14 @@ def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[
     rows = max(least, min(problem.plane[0], BATCH_BYTES // (row * size)))
     page = up((rows + 1) * step, 4096 // size)  # vectors reach beyond the last row
     part_at = above * step + page
-    sources_at = part_at + page + page * WIDEST // size
+    sources_at = part_at + 2 * page + page * WIDEST // size
     return geometry(problem) | {
         "channels": problem.channels, "lanes": lanes_of(problem), "batch": rows,
         "stored": bool(stores(problem.sums, problem.dtype)),
-        "first_x": across.first, "second_x": across.second, "rest_x": across.rest,
-        "step": step, "down_at": above * step, "part_at": part_at, "across_at": part_at + page,
+        "first_x": across.first, "second_x": across.second, "third_x": across.third,
+        "rest_x": across.rest,
+        "step": step, "down_at": above * step, "part_at": part_at, "again_at": part_at + page,
+        "across_at": part_at + 2 * page,
         "sources_at": sources_at, "end": sources_at + up(outside * ENTRY // size, 64),
     }  # fmt: skip
 

@@ -1,8 +1,8 @@
 """The kernel of the windows: pixels added up down columns, then along rows.
 
-Blocks of rows make a row of sums, two steps along it the results.  Pixels are read where they lie,
-or from a row that is packed: element type converted, border applied.  Rows that a dilation
-separates are walked one phase after another.
+Blocks of rows make a row of sums, up to three steps along it the results.  Pixels are read where
+they lie, or from a row that is packed: element type converted, border applied.  Rows that a
+dilation separates are walked one phase after another.
 
 `layout` describes the problem as numbers, whose names `results` has.
 """

@@ -13,8 +13,8 @@ from .beside import copy_beside, number_columns
 L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
     "dilation_x", "taps_y", "span_x", "border_y", "border_x", "channels", "large", "lanes",
-    "stored", "tile", "batch", "begin", "first_x", "second_x", "rest_x", "step", "down_at",
-    "part_at", "across_at", "sources_at", "beside", "end",
+    "stored", "tile", "batch", "begin", "first_x", "second_x", "third_x", "rest_x", "step",
+    "down_at", "part_at", "again_at", "across_at", "sources_at", "beside", "end",
 )  # fmt: skip
 
 
@@ -54,13 +54,15 @@ def deliver(out, constant, taps, scale, layout, scratch, base, row_at, size, pla
     if layout[L.beside]:
         columns = width + layout[L.span_x] - 1
         _beside(layout, scratch, base, row_at, rows, left, columns, constant)
-    how = layout[L.dilation_x], layout[L.first_x], layout[L.second_x], layout[L.rest_x]
-    part, results = base + layout[L.part_at], seen_as(scratch, base + layout[L.across_at], taps)
+    steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
+    parts = base + layout[L.part_at], base + layout[L.again_at]
+    results = seen_as(scratch, base + layout[L.across_at], taps)
     out_row, target = out.strides[1] // out.itemsize, -1
     if layout[L.stored] and has_runs(out) and width >= lanes + flags[0]:
         target = plane * (out.strides[0] // out.itemsize) + line * out_row + x
     across(
-        taps, scale, scratch, (row_at + left, step), part, how, out, (target, apart * out_row),
+        taps, scale, scratch, (row_at + left, step), parts, (layout[L.dilation_x], *steps), out,
+        (target, apart * out_row),
         (results, step), size, flags,
     )  # fmt: skip
     if target < 0:
