@@ -13,7 +13,10 @@ RUN = """
     sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[1:]]))
 """
 # Of every kernel that stores so, the tests at any alignment.
-STREAMED = ("test_depthwise_last.py::test_streamed_and_fetched_ahead",)
+STREAMED = (
+    "test_windows.py::test_streamed",
+    "test_depthwise_last.py::test_streamed_and_fetched_ahead",
+)
 
 
 def test_every_result_is_stored(run_python: RunPython, tmp_path: Path) -> None:
