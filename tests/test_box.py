@@ -1,4 +1,4 @@
-"""Distrusts sums under equal taps: windows by doubling, columns by sliding."""
+"""Distrusts sums of integers under equal taps: columns by sliding, neighbours in a few steps."""
 
 import itertools
 from collections.abc import Iterator
@@ -38,9 +38,9 @@ def check(f: np.ndarray, g: np.ndarray, **options: Any) -> None:
 
 
 def test_windows_of_every_width() -> None:
-    """All in registers, and those that grow in memory by each of their digits."""
+    """One step of sums, two, three, and neighbours left over."""
     f = image((9, 5 * LANES + 3))
-    for taps in range(1, 41):
+    for taps in (*range(1, 41), 63, 127):
         check(f, mean(1 + taps % 4, taps), **SAME)
 
 
@@ -74,14 +74,32 @@ def test_types(dtype: str, result: str) -> None:
         check(f, mean(*taps), dtype=result, **SAME)
 
 
-def test_sums_that_float32_does_not_hold() -> None:
-    f = image((70, 90), "uint16")
-    plan = plan_of(f, mean(31, 31), **SAME)
-    assert plan.sums == np.float64
-    assert (
-        plan_of(np.full_like(f, 65535), mean(31, 31), **SAME)(np.full_like(f, 65535)) == 65535
-    ).all()
-    check(f, mean(31, 33), dtype="uint16", **SAME)
+@pytest.mark.parametrize(
+    ("dtype", "taps", "sums"),
+    [("uint8", (15, 17), "uint16"), ("uint8", (16, 16), "float32"), ("bool", (31, 31), "uint16"),
+     ("int8", (3, 3), "float32"), ("uint16", (16, 16), "float32"), ("uint16", (31, 31), "uint32"),
+     ("int16", (40, 50), "uint32"), ("int32", (3, 3), "float64")],
+)  # fmt: skip
+def test_every_type_holds_its_sums(dtype: str, taps: tuple[int, int], sums: str) -> None:
+    """The largest ones too, and those below zero."""
+    kind = np.dtype(dtype)
+    ends = (0, 1) if dtype == "bool" else (np.iinfo(kind).min, np.iinfo(kind).max)
+    for value in ends:
+        f, g = np.full((70, 90), value, kind), mean(*taps)
+        plan = plan_of(f, g, **SAME)
+        assert plan.sums == sums
+        assert (plan(f) == value).all()
+    rng = np.random.default_rng(3)
+    f = rng.integers(0, 2, (70, 90)).astype(bool) if dtype == "bool" else image((70, 90), dtype)
+    for result in (np.result_type(kind, "uint8"), "float32", "float64"):
+        check(f, g, dtype=result, **SAME)
+
+
+def test_borders_that_16_bits_do_not_hold() -> None:
+    f, options = image((30, 40)), {"mode": "same", "boundary": "constant"}
+    for cval, sums in ((255, "uint16"), (-1, "float32"), (7000, "uint16"), (9000, "float32")):
+        assert plan_of(f, mean(3, 3), cval=cval, **options).sums == sums
+        check(f, mean(3, 3), cval=cval, **options)
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4, 7])

@@ -15,8 +15,6 @@ RUN = """
 # Of every kernel that stores so, the tests at any alignment.
 STREAMED = (
     "test_windows.py::test_streamed",
-    "test_box.py::test_streamed",
-    "test_box.py::test_streamed_colours",
     "test_depthwise_last.py::test_streamed_and_fetched_ahead",
 )
 

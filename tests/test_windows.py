@@ -1,4 +1,4 @@
-"""Distrusts sums under equal taps that are added up in two steps, each from its own window."""
+"""Distrusts sums under equal taps: by blocks of rows, in a few steps along them."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,7 +14,9 @@ import parconv
 from parconv.codegen import machine
 from parconv.methods import windows
 from parconv.methods.windows.steps import steps_of
+from parconv.planner.choice import make_plan
 from parconv.planner.plan import Plan
+from parconv.problem.window import narrowed, window_of
 
 LANES = machine.VECTOR_BYTES // 4
 TILE = windows.TILE_BYTES // 4
@@ -45,14 +47,13 @@ def check(f: np.ndarray, g: np.ndarray, **options: Any) -> None:
 
 @pytest.mark.parametrize("taps", [*range(1, 200), 1009, 4096])
 def test_steps_count_every_pixel_once(taps: int) -> None:
-    first, second, rest = steps_of(taps)
-    assert first * second + rest == taps
-    assert rest < first
+    first, second, third, rest = steps_of(taps)
+    assert first * second * third + rest == taps
     assert steps_of(taps).work <= taps + 2
 
 
 def test_windows_of_every_size() -> None:
-    for taps in (*range(1, 26), 31, 40):
+    for taps in (*range(1, 26), 31, 40, 127):
         check(image((9, 5 * LANES + 3)), mean(1 + taps % 4, taps), **SAME)
         check(image((3 * LANES + 5, 21)), mean(taps, 3), **SAME)
 
@@ -162,11 +163,27 @@ def test_equal_bits(taps: tuple[int, int], dtype: str) -> None:
     plan(f, out)
     assert_same_bits(np.ascontiguousarray(out), right)
     whole = plan_of(f, g)(f)
-    for top, left in (0, 0), (1, 1), (5, 17):
-        part = f[:, top : top + 70, left : left + 77]
+    for top, left in (0, 0), (taps[0], 1), (0, 17):
+        part = f[:, top : top + 55, left : left + 77]
         crop = plan_of(part, g)(part)
         rows, columns = crop.shape[1:]
         assert_same_bits(crop, whole[:, top : top + rows, left : left + columns].copy())
+
+
+@pytest.mark.parametrize(("taps", "holes"), [(1, 1), (4, 1), (5, 3), (31, 1)])
+@pytest.mark.parametrize("border", BORDERS)
+def test_rows_of_a_part_have_the_bits_of_the_whole(taps: int, holes: int, border: str) -> None:
+    """Blocks are counted from the first row of the whole, wherever a part begins."""
+    f, g, options = image((50, 37)), mean(taps, 3), SAME | {"boundary": border, "dilation": holes}
+    whole = plan_of(f, g, **options)
+    right = whole(f)
+    for height in (1, 7, 13):
+        for start in range(0, 50, height):
+            window = window_of(whole.problem, 0, (start, min(start + height, 50)))
+            rows = [n for run in window.runs for n in range(*run)]
+            problem = narrowed(whole.problem, window)
+            found = make_plan(problem, 1, 1, "serial", "windows").with_filter(g)(f[rows])
+            assert_same_bits(found, right[start : start + height].copy())
 
 
 @pytest.fixture
@@ -202,13 +219,6 @@ def test_nothing_is_read_beyond_the_image() -> None:
         for taps in ((3, 3), (5, 2), (7, 1)):
             right = plan_of(f.copy(), mean(*taps), **SAME)(f.copy())
             assert_same_bits(plan_of(f, mean(*taps), **SAME)(f), right)
-
-
-def test_columns_that_float32_cannot_number_are_packed() -> None:
-    for columns, beside in ((1 << 24, 1), ((1 << 24) + 1, 0)):
-        plan = parconv.plan2d(((2, columns), "f4"), ((3, 3), "f4"), **SAME)
-        problem = replace(plan.problem, traits=plan.problem.traits._replace(equal=True))
-        assert windows.layout(problem)[windows.L.beside] == beside
 
 
 def test_chosen_where_it_wins() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..methods import methods_for
 from ..problem import maps
-from ..problem.dtypes import Array, DType, kernel_dtype
+from ..problem.dtypes import Array, DType, kernel_dtype, real
 from ..problem.problem import Problem
 from ..problem.window import Range, window_of
 from ..runtime.crew.floats import like
@@ -88,7 +88,7 @@ def run_band(
     """
     method, kind, image = methods_for(problem)[name], kernel_dtype(problem.dtype), given.whole()
     out = np.empty(maps.of_result(problem), kind)
-    scratch = np.zeros(method.workspace(problem), taps.dtype)
+    scratch = np.zeros(method.workspace(problem), real(problem.compute))
     kernels = method.kernels(image.dtype, problem.compute, kind)
     arrays = image, taps, method.fill(problem), out, kernels.told(method.layout(problem))
     with like(mode):

@@ -64,6 +64,7 @@ class Problem:
     tolerance: float | None = None  # of errors, by the largest |f| nearby times sum |g|
     zero_taps: str = "skip"  # or "keep": 0 times NaN is NaN
     within: int = 0  # bytes in and out of the problem that this is a part of, which no cache holds
+    begin: int = 0  # rows of the whole result before these, where they matter
 
     @lazily
     def shape(self) -> Shape:

@@ -97,14 +97,21 @@ def window_of(problem: Problem, axis: int, outputs: Range) -> Window:
 
 
 def narrowed(problem: Problem, *windows: Window) -> Problem:
-    """The problem whose whole result is what windows of another's hold, on either axis or both."""
+    """The problem whose whole result is what windows of another's hold, on either axis or both.
+
+    Equal taps may be added up by blocks of as many rows, which are counted from the whole's first.
+    """
     image, lead, plane = list(problem.image), list(problem.lead), list(problem.plane)
+    begin = problem.begin
     for window in windows:
         axis, each = window.axis, _elements(problem, window.axis)
         image[problem.axes[axis]] = window.length
         lead[axis] = each * window.lead
         plane[axis] = each * (window.outputs[1] - window.outputs[0])
-    return replace(problem, image=tuple(image), lead=(lead[0], lead[1]), plane=(plane[0], plane[1]))
+        if axis == 0 and problem.traits.equal:
+            begin = (begin + window.outputs[0]) % (problem.filter[0] * problem.dilation[0])
+    pair, size = (lead[0], lead[1]), (plane[0], plane[1])
+    return replace(problem, image=tuple(image), lead=pair, plane=size, begin=begin)
 
 
 def _elements(problem: Problem, axis: int) -> int:

@@ -1,32 +1,30 @@
 """Box method: integer images under filters whose taps are all equal, by running sums.
 
-Wins from 3 x 3 on, and hardly depends on the filter's size: a row of sums of columns comes from the
-one above it by a pixel that enters and one that leaves, and sums of neighbours double by the binary
-digits of the filter's width, or are added up in two steps where channels lie between them.  Relies
-on sums that a floating type holds exactly, so that nothing drifts and the bits do not depend on
-where it begins; one product scales them, nearly as if divided: the mean of equal pixels is their
-value.  Stride 1.
+Wins from 3 x 3 on, and hardly depends on the filter's height: a row of sums of columns comes from
+the one above it by a pixel that enters and one that leaves; along rows those of neighbours are
+added up in a few steps, as `windows` does.  Relies on sums that a type holds exactly, 16 bits those
+of bytes, so that nothing drifts and the bits do not depend on where it begins; one product scales
+them, nearly as if divided: the mean of equal pixels is their value.  Stride 1.
 
 Floating-point boxes are `windows`': running sums would drift, and spread NaN.
 
-Start reading at `kernel.py` (rows of output), then `window.py` (sums of neighbours).
+Start reading at `kernel.py` (rows of output), then `slide.py` (sums of columns).
 """
 
 import math
-from functools import lru_cache
+from functools import cache, lru_cache
 
+import numba
 import numpy as np
+from numba import types
 
-from ...codegen import machine
-from ...codegen.layout import geometry, up
 from ...problem.bands import split_rows
-from ...problem.dtypes import FLOAT64, Array, DType
+from ...problem.dtypes import FLOAT32, FLOAT64, Array, DType
 from ...problem.filter import Filter
 from ...problem.means import scale
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
-from ..direct.tile import stores
-from ..kernels import Taps, kernels_of
+from ..kernels import Kernels, Taps, signature
 from ..usual import (
     UNIT as UNIT,
     anywhere as anywhere,
@@ -40,25 +38,23 @@ from ..usual import (
     unasked as unasked,
     units as units,
 )
+from ..windows import GUESS, numbers
+from ..windows.results import L
 from ..windows.steps import steps_of
 from . import kernel as k
-from .kernel import L
 
+UINT16, UINT32 = np.dtype(np.uint16), np.dtype(np.uint32)
 DIGITS = {4: 24, 8: 53}  # of the integers that a floating type of so many bytes holds
 BAND_HALOS = 8  # least height of a band, in heights of the filter: its first row sums them all
 LEAST_BAND = 32
 # Operations of the direct method that take as long, of a pixel: moving its column on and storing
-# it, a doubling of windows in registers, one in memory.  Milliseconds for 4096 x 4096 uint8, one
-# core: 3x3 2.6, 15x15 3.2, 31x31 4.1, 127x127 6.3 (Zen 5, 2026-11).
-SLIDE_WORK = machine.ISA.choose({32: 30, 16: 22})
-DOUBLING_WORK, WIDENING_WORK = 6, 18
-# The same where neighbours lie apart, with a load of what is added up along the row; and of a row.
-# Microseconds for 300 x 400 x 3 uint8 at 3, 5, 9, 15, 31 taps: 123, 178, 180, 231, 305 (Zen 3 VM,
-# 2026-11).
-# Where only float64 holds the sums, all of a pixel takes so many times as long: 600 x 700 uint16 at
-# 21x21 take 619 microseconds, by `windows` 754.
-WIDER = 1.15
-APART_WORK, LOAD_WORK, ROW_WORK = 12, 2.8, 3500
+# it, a load of what is added up along the row, by the type of the sums; and of a row.  Least
+# squares of the times of 40 x 50 to 600 x 800 pixels and 3 to 31 taps: nine of ten are within 16 %
+# (Zen 3 VM, 2026-11; float64 a guess).  Rows take twice as long, as those of the direct method do
+# beside its operations: so what is chosen is the fastest but for 8 % in 99 of 100 cases.
+PIXEL_WORK = {UINT16: 8.4, FLOAT32: 3.7, UINT32: 7, FLOAT64: 8}
+LOAD_WORK = {UINT16: 1.3, FLOAT32: 2.9, UINT32: 2.9, FLOAT64: 3.1}
+ROW_WORK = 1600
 
 
 def applicable(problem: Problem) -> str | None:
@@ -77,35 +73,53 @@ def applicable(problem: Problem) -> str | None:
 
 
 def _greatest(problem: Problem) -> int:
-    """The largest sum; and columns, which are numbered in its type."""
-    return max(problem.widest * math.prod(problem.filter), problem.plane_in[1])
+    """The largest sum."""
+    return problem.widest * math.prod(problem.filter)
 
 
 def sums(problem: Problem) -> DType:
-    """The real type that sums are formed in: one that holds them."""
-    exact = problem.sums.kind == "f" and _greatest(problem) <= 1 << DIGITS[problem.sums.itemsize]
-    return problem.sums if exact else FLOAT64
+    """The real type that sums are formed in: the fastest that holds them.
+
+    Unsigned ones count modulo a power of two.
+    """
+    greatest, natural = _greatest(problem), problem.image_dtype.kind in "bu"
+    if problem.sums == FLOAT32 and natural and problem.cval.real >= 0 and greatest < 1 << 16:
+        return UINT16
+    if problem.sums.kind == "f" and greatest <= 1 << DIGITS[problem.sums.itemsize]:
+        return problem.sums
+    return UINT32 if greatest < 1 << 31 else FLOAT64
+
+
+def scaling(kind: DType) -> DType:
+    """The type in which sums are scaled."""
+    return {UINT16: FLOAT32, UINT32: FLOAT64}.get(kind, kind)
+
+
+def _stores(element: DType, result: DType) -> bool:
+    """Whether what sums of that type become is stored as such results at once."""
+    narrow = result.kind in "iu" and result.itemsize < 4
+    return narrow or result == element or (element, result) == (FLOAT64, FLOAT32)
+
+
+@cache
+def kernels(image: DType, compute: DType, result: DType) -> Kernels:
+    """The compiled kernel of such an image, sums and result."""
+    f, _, *others = signature(image, compute, result)
+    taps = types.Array(numba.from_dtype(scaling(compute)), 1, "C", readonly=True)
+    return Kernels(k.kernel, (f, taps, *others))
 
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    rows = problem.plane[0] * problem.planes
-    moved, taps = problem.plane_in[1] * rows, problem.filter[1]
-    if problem.dilation[1] > 1:
-        found = APART_WORK * moved + LOAD_WORK * steps_of(taps).work * math.prod(problem.shape)
-    else:
-        lanes, doublings = machine.lanes(sums(problem).itemsize), taps.bit_length() - 1
-        wide = max(0, doublings - lanes.bit_length() + 1)
-        pixel = DOUBLING_WORK * (doublings - wide) + WIDENING_WORK * wide
-        found = SLIDE_WORK * moved + pixel * math.prod(problem.shape)
-    wider = WIDER if sums(problem) != problem.sums else 1
-    return float(found * wider + ROW_WORK * rows)
+    kind, rows = sums(problem), problem.plane[0] + problem.span[0] - 1
+    moved = rows * (problem.plane_in[1] * PIXEL_WORK[kind] * GUESS + ROW_WORK)
+    loads = math.prod(problem.plane) * steps_of(problem.filter[1]).work
+    return float((moved + loads * LOAD_WORK[kind] * GUESS) * problem.planes)
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
-    """What sums of neighbours are multiplied by, and, in two parts, the last ones; read-only."""
-    kind = sums(problem)
-    return Taps(np.array([1, 1, *scale(np.asarray(g[:1, :1]), kind)]).astype(kind))
+    """What sums are multiplied by, in two parts; read-only."""
+    return Taps(scale(np.asarray(g[:1, :1]), scaling(sums(problem))))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
@@ -120,35 +134,17 @@ def least_band(problem: Problem) -> int:
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
-    """Everything the kernel knows of the problem, as one read-only int64 array.
-
-    Rows of scratch have some vectors more than the pixels they hold, which windows read.
-    """
-    itemsize = problem.sums.itemsize
-    lanes, width = lanes_of(problem), problem.plane[1] + problem.span[1]
-    line = machine.CACHE_LINE // itemsize
-    results = up(width + 4 * lanes, line)
-    columns = up(width + problem.plane_in[1] + abs(problem.lead[1]) + 5 * lanes, line)
-    sums_at, steps = 2 * results + k.PAGE // itemsize, steps_of(problem.filter[1])
+    """Everything the kernel knows of the problem, as one read-only int64 array."""
+    first, end = -problem.lead[1], problem.plane[1] + problem.span[1] - 1 - problem.lead[1]
+    row = max(end, problem.plane_in[1]) - min(first, 0) + 4 * lanes_of(problem)
     return L.pack(
-        geometry(problem),
-        channels=problem.channels,
-        lanes=lanes,
-        stored=bool(stores(problem.sums, problem.dtype)),
-        first_x=steps.first,
-        second_x=steps.second,
-        rest_x=steps.rest,
-        part_at=0,
-        rows_at=results,
-        sums_at=sums_at,
-        sums_step=columns,
-        end=sums_at + 2 * columns,
+        numbers(problem, row, least=3) | {"stored": _stores(scaling(problem.sums), problem.dtype)},
+        tile=problem.plane[1],
+        beside=True,
+        begin=0,
     )
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     return from_line(problem, layout(problem)[L.end])
-
-
-kernels = kernels_of(k.kernel)

@@ -1,15 +1,18 @@
 """Windows method: filters whose taps are all equal, each sum from its own pixels alone.
 
-Wins for most such filters: sums of some neighbours, then some of those side by side, cost a load
-for about twice the root of the taps of each axis.  So nothing drifts as running sums do, NaN and
-infinity reach no further than the filter, and a sum does not depend on where it begins.  Relies
-on real floating-point sums, which hold integers exactly where they must, and stride 1.
+Wins for most such filters.  Down columns a sum is that of two others, one that ends and one that
+begins where a block of as many rows as the filter has does: three additions of a pixel, whatever
+the filter's size.  Along rows sums of some neighbours, then some of those side by side, cost about
+twice the root of the taps in loads, or thrice the cube root.  So nothing drifts as running sums do,
+and NaN and infinity reach no further than the filter.  Blocks are counted from the result's first
+row, so that bits do not depend on bands.  Relies on real floating-point sums, which hold integers
+exactly where they must, and stride 1.
 
 The error of an output is below ``(h + w + 3) u`` times the sum of ``|g| |f|`` over its own
 neighbourhood, where u = 2**-24 or 2**-53: pixels are multiplied by a power of two, so that sums are
 no larger than results, and one product scales them, nearly as if divided.
 
-Start reading at `adding.py` (the inner loop), then `kernel.py` (rows of output).
+Start reading at `blocks.py` (columns) and `adding.py` (rows), then `kernel.py` (rows of output).
 """
 
 from functools import lru_cache
@@ -43,21 +46,24 @@ from ..usual import (
     unsummable,
 )
 from . import kernel as k
-from .kernel import L
+from .beside import ENTRY
+from .results import L
 from .steps import steps_of
 
-TILE_BYTES = 1 << 12  # of a row of sums: a wider tile adds up less of its halo
-RING_BYTES = machine.L2_BYTES // 2
+# Of a row of sums, with its halo, and of those of a block: few enough for the caches.
+TILE_BYTES, LEAST_BYTES, BLOCK_BYTES = 3 << 12, 1 << 12, machine.L2_BYTES
 BATCH_BYTES = 1 << 13  # of rows of sums that are added up along the row at a time
-LEAST_HEIGHT, MOST_HEIGHT = 8, 64  # rows of output of a ring
-NUMBERED = 1 << 24  # columns that a float32 can tell apart
+WIDEST = 8  # bytes of what sums become
+OTHER_ROWS = 3  # beside those of a block: zeros, and two of prefixes
+LEAST_HEIGHT = 8
 BAND_HALOS = 8  # least height of a band, in heights of the filter
-# Operations of the direct method that take as long, of a pixel: moving it, a load of what is
-# added up; and of a row; by the size of sums.  Microseconds for 300 x 400 float32 at 3, 5, 9, 15,
-# 31 taps: 52, 87, 117, 129, 203, and by `separable` 109, 124, 152, 186, 301 (Zen 3 VM, 2026-11).
-PIXEL_WORK, ROW_WORK = 4, {4: 2200, 8: 1100}
-# Longer vectors begin within a line and end in the next one: a guess.
-LOAD_WORK = machine.ISA.choose({32: {4: 3.8, 8: 3.2}, 16: {4: 2.75, 8: 2.4}})
+# Operations of the direct method that take as long, of a pixel: adding it to its column's sums, a
+# load of what is added up along the row; and of a row.  Least squares of the times of 40 x 50 to
+# 600 x 800 pixels and 3 to 31 taps: nine of ten are within -24 and +17 % (Zen 3 VM, 2026-11; of a
+# row half of it, as `box` tells).  With AVX-512 direct is faster, and longer vectors begin within a
+# line and end in the next one: 1.4 times as much, a guess.
+GUESS = machine.ISA.choose({32: 1.4, 16: 1.0})
+DOWN_WORK, LOAD_WORK, ROW_WORK = {4: 9.5, 8: 12.3}, {4: 3.4, 8: 3.1}, {4: 1400, 8: 600}
 
 
 def applicable(problem: Problem) -> str | None:
@@ -69,21 +75,18 @@ def applicable(problem: Problem) -> str | None:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    (rows, columns), (width, height) = problem.plane, _tile(problem)
-    down, across = (steps_of(taps).work for taps in problem.filter)
+    (rows, columns), width, size = problem.plane, _tile(problem), problem.sums.itemsize
     wide = columns + (-(-columns // width) - 1) * (problem.span[1] - 1)
-    moved, size = (problem.filter[0] - 1) / height, problem.sums.itemsize
-    summed = wide * (PIXEL_WORK + LOAD_WORK[size] * (down + moved))
-    summed += columns * LOAD_WORK[size] * across
-    return float((summed + ROW_WORK[size]) * rows * problem.planes)
+    down = (wide * DOWN_WORK[size] * GUESS + ROW_WORK[size]) * (rows + problem.span[0] - 1)
+    across = columns * LOAD_WORK[size] * GUESS * steps_of(problem.filter[1]).work * rows
+    return float((down + across) * problem.planes)
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
-    """Powers of two that sums are multiplied by, and what scales the last ones; read-only."""
+    """A power of two that pixels are multiplied by, and what scales the sums; read-only."""
     tap = np.asarray(g[:1, :1])
     power = unit(tap) if tap.item() else 1.0  # of no tap but 0, which scales
-    numbers = [power, power, 1, power, 1, 1, *scale(tap, problem.sums, power)]
-    return Taps(np.array(numbers).astype(problem.sums))
+    return Taps(np.array([power, *scale(tap, problem.sums, power)]).astype(problem.sums))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
@@ -99,83 +102,63 @@ def least_band(problem: Problem) -> int:
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
-def _tile(problem: Problem) -> tuple[int, int]:
-    """Columns of output, and rows of output of a ring, which stays in the second-level cache."""
-    size, (rows, columns), halo = problem.sums.itemsize, problem.plane, problem.filter[0] - 1
-    most = max(TILE_BYTES // size, 2 * problem.span[1])
+def _tile(problem: Problem) -> int:
+    """Columns of output whose sums stay in the caches."""
+    size, columns, halo = problem.sums.itemsize, problem.plane[1], problem.span[1] - 1
+    room = BLOCK_BYTES // (problem.filter[0] + OTHER_ROWS)
+    most = max(min(room, TILE_BYTES), LEAST_BYTES) // size - halo
+    most = max(most, halo + lanes_of(problem))
     tiles = max(1, -(-columns // most))
-    width = up(-(-columns // tiles), lanes_of(problem))
-    room = RING_BYTES // (size * (width + problem.span[1]))
-    steps = steps_of(problem.filter[0])
-    if steps.second > 1 and steps.rest:
-        room //= 2
-    rows = -(-rows // problem.dilation[0])
-    return max(width, 1), max(1, min(rows, MOST_HEIGHT, max(LEAST_HEIGHT, halo, room - halo)))
+    return up(-(-columns // tiles), lanes_of(problem))
 
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    (tile, height), (down, across) = _tile(problem), map(steps_of, problem.filter)
+    tile, above = _tile(problem), problem.filter[0] + OTHER_ROWS
+    row = tile + problem.span[1] - 1 + 3 * lanes_of(problem)
     return L.pack(
-        geometry(problem),
-        channels=problem.channels,
-        lanes=lanes_of(problem),
-        stored=bool(stores(problem.sums, problem.dtype)),
+        numbers(problem, row, above=above),
         tile=tile,
-        height=height,
-        batch=_batch(problem, tile, height),
         beside=_beside(problem, tile),
-        far=problem.bytes > machine.L2_BYTES,
-        first_y=down.first,
-        second_y=down.second,
-        rest_y=down.rest,
-        first_x=across.first,
-        second_x=across.second,
-        rest_x=across.rest,
-        **_places(problem, tile, height),
+        begin=problem.begin,
     )
 
 
-def _beside(problem: Problem, tile: int) -> bool:
-    """Whether the columns that stand for those beside the image lie in the same tile as these.
+def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[str, int]:
+    """What the layouts of all kernels of equal taps share.
 
-    Their numbers must be such that the type of the sums has.
+    ``row``: elements of a row of sums, of which ``least`` are added up together, or more, few
+    enough for the first-level cache; ``above``: rows of scratch before them.
+
+    A load waits for an earlier store to an address that is equal in the bits below a page's size:
+    so parts of the row of sums lie a page from it.
     """
-    if problem.plane_in[1] > NUMBERED:
-        return False
+    size, across = problem.sums.itemsize, steps_of(problem.filter[1])
+    step, outside = odd_lines(row, size), abs(problem.lead[1]) + problem.plane[1] + problem.span[1]
+    rows = max(least, min(problem.plane[0], BATCH_BYTES // (row * size)))
+    page = up((rows + 1) * step, 4096 // size)  # vectors reach beyond the last row
+    part_at = above * step + page
+    sources_at = part_at + 2 * page + page * WIDEST // size
+    return geometry(problem) | {
+        "channels": problem.channels, "lanes": lanes_of(problem), "batch": rows,
+        "stored": bool(stores(problem.sums, problem.dtype)),
+        "first_x": across.first, "second_x": across.second, "third_x": across.third,
+        "rest_x": across.rest,
+        "step": step, "down_at": above * step, "part_at": part_at, "again_at": part_at + page,
+        "across_at": part_at + 2 * page,
+        "sources_at": sources_at, "end": sources_at + up(outside * ENTRY // size, 64),
+    }  # fmt: skip
+
+
+def _beside(problem: Problem, tile: int) -> bool:
+    """Whether the columns that stand for those beside the image lie in the same tile as these."""
     columns, left, span = problem.plane[1], problem.lead[1], problem.span[1]
     right, rest = columns + span - 1 - left - problem.plane_in[1], columns % tile or tile
     whole = tile >= columns and min(left, right) >= 0
     if whole or max(left, right) <= 0:
         return True
     return problem.boundary[1] != "wrap" and max(left, right) < span <= min(rest, tile // 2)
-
-
-def _batch(problem: Problem, tile: int, height: int) -> int:
-    """Rows that are added up together, few enough for the first-level cache."""
-    row = (tile + problem.span[1]) * problem.sums.itemsize
-    return max(1, min(height, BATCH_BYTES // row))
-
-
-def _places(problem: Problem, tile: int, height: int) -> dict[str, int]:
-    """Where the parts of scratch begin and how long their rows are; where they end.
-
-    A load waits for an earlier store to an address that is equal in the bits below a page's size:
-    so parts of the row of sums lie a page from it.
-    """
-    size, lanes = problem.sums.itemsize, lanes_of(problem)
-    halo, left = problem.span[1] - 1, problem.lead[1]
-    step = odd_lines(tile + halo + 2 * lanes, size)
-    ring, down = (problem.filter[0] - 1 + height) * step, steps_of(problem.filter[0])
-    sums_at = ring if down.second > 1 and down.rest else 0
-    rows = _batch(problem, tile, height)
-    down_at, page = sums_at + ring, up(rows * step + abs(left) + 2 * halo, 4096 // size)
-    return {
-        "step": step, "sums_at": sums_at, "down_at": down_at, "part_at": down_at + page,
-        "across_at": down_at + 2 * page, "sources_at": down_at + 3 * page,
-        "end": down_at + 4 * page,
-    }  # fmt: skip
 
 
 def workspace(problem: Problem) -> int:

@@ -1,47 +1,63 @@
 """Rows of sums added up along the rows: results, or scaled sums where others convert them."""
 
+from typing import Any
+
+from numba.np.arrayobj import populate_array
+
 from ...codegen import jit, machine
+from ...codegen.emitted import Items, Value, emitted
 from ...codegen.packing import aligned_after
+from ...codegen.simd import I64
 from .adding import STREAM, add_to, add_up
 
 
 @jit.jit()
-def past_caches(out, scratch, large, at):
+def past_caches(out, scaled, large, at):
     """Columns of ``out``, from ``at`` on, to skip before those that are streamed; the flag.
 
     Narrower results fill no vector: one at the beginning would not reach the first aligned one.
     """
-    if not (large and machine.FILLS_LINES and out.itemsize >= scratch.itemsize):
+    if not (large and out.itemsize >= scaled.itemsize):
         return 0, 0
     return aligned_after(out, at, machine.VECTOR_BYTES), STREAM
 
 
-@jit.jit()
-def across(taps, weights, scratch, source, part, how, lanes, out, target, left, size, flags):
-    """``size`` = (rows, columns) of results, from ``target`` on in ``out`` or ``left`` in scratch.
+@emitted(lambda scratch, at, taps: taps)
+def seen_as(builder: Any, scratch: Items, at: Value, taps: Items) -> Value:
+    """Scratch from ``at`` on as numbers of the type that results are scaled in."""
+    found = taps.context.make_array(taps.kind)(taps.context, builder)
+    data, size = builder.bitcast(scratch.at(at), taps.element.as_pointer()), I64(taps.itemsize)
+    populate_array(found, data, scratch.each("shape")[:1], [size], size, None)
+    return found._getvalue()
 
-    ``source`` and these two are places and elements from row to row; the one in ``out`` is -1 where
-    results are left.  ``how``: from one neighbour to the next, and the steps.  ``part``: room for
-    the first step's sums.  ``flags``: columns to skip before those that are streamed, and the flag:
-    both ends are stored once more with others, the same bits again.
+
+@jit.jit()
+def across(taps, scale, scratch, source, parts, how, out, target, left, size, flags):
+    """``size`` = (rows, columns) of results, from ``target`` on in ``out``, or ``left``.
+
+    ``source`` and the first are places and elements from row to row; that in ``out`` is -1 where
+    results are left: in an array, so many elements from row to row.  ``how``: from one neighbour to
+    the next, and the steps.  ``parts``: room for the first two steps' sums.  ``scale``:
+    place in ``taps`` of the two numbers that scale results.  ``flags``: columns to skip before
+    those that are streamed, and the flag: both ends are stored once more with others, the same bits
+    again.
     """
-    (at, down), (apart, first, second, rest), (rows, width) = source, how, size
+    (at, down), (apart, first, second, third, rest), (rows, width) = source, how, size
     (to, out_down), (skip, streamed), here = target, flags, at
-    step, count, others, more = apart, first, 0, at
-    if second > 1:
-        reach = (second - 1) * first * apart
-        pixels, none = (at, down, apart, first), (at, down, apart, 0)
-        vectors = (width + reach + lanes - 1) // lanes
-        add_up(
-            scratch, pixels, scratch, none, taps, weights, scratch, (part, down), (rows, vectors)
-        )
-        here, step, count, others = part, first * apart, second, rest
-        more = at + reach + first * apart
+    step, count, lanes = apart, first, machine.VECTOR_BYTES // scratch.itemsize
+    more = at + first * second * third * apart
+    for so_many, place in (second, parts[0]), (third, parts[1]):
+        if so_many > 1:  # sums of ``count`` first, then so many of them
+            columns = width + more - at - step * count + lanes - 1
+            add_up(
+                scratch, (here, down, step, count), (at, 0, 0), (place, down),
+                (rows, columns // lanes),
+            )  # fmt: skip
+            here, step, count = place, step * count, so_many
+    pixels, beyond = (here, down, step, count), (more, apart, rest)
     if to < 0:
-        add_to(
-            scratch, (here, down, step, count), (more, down, apart, others), taps, weights, scratch,
-            left, (rows, (width + lanes - 1) // lanes), 0,
-        )  # fmt: skip
+        vectors = (width + lanes - 1) // lanes
+        add_to(scratch, pixels, beyond, taps, scale, left[0], (0, left[1]), (rows, vectors), 0)
         return
     for column, vectors, flag in (
         (0, min(skip, 1), 0),
@@ -49,8 +65,8 @@ def across(taps, weights, scratch, source, part, how, lanes, out, target, left, 
         (width - lanes, min((width - skip) % lanes, 1), 0),
     ):
         if vectors:
-            pixels = here + column, down, step, count
+            pixels, beyond = (here + column, down, step, count), (more + column, apart, rest)
             add_to(
-                scratch, pixels, (more + column, down, apart, others), taps, weights, out,
-                (to + column, out_down), (rows, vectors), flag,
+                scratch, pixels, beyond, taps, scale, out, (to + column, out_down), (rows, vectors),
+                flag,
             )  # fmt: skip

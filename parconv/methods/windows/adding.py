@@ -1,46 +1,54 @@
-"""The inner loop: vectors that lie a step apart, added up for many columns at a time.
+"""The inner loop along rows: vectors that lie a step apart, added up for many columns at a time.
 
-Down columns the step is that of rows, along rows the distance of neighbours: one function serves
-both.  The order of additions of an output is that of its pixels, for the taps' number alone.
+The order of additions of an output is that of its pixels, for the taps' number alone.
 """
 
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 
 from ...codegen.elements import converted
-from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.simd import I64, Code
+from ...codegen.emitted import Items, Value, call_once, emitted, instruction
+from ...codegen.simd import I32, I64, Code
 
 # Vectors of columns that are added up side by side: as many sums hide the latency of an addition.
 SIDES = (8, 2, 1)
 STREAM = 1  # as a flag: store past the caches
 
 
+def plus(builder: Any, first: Value, second: Value) -> Value:
+    """The sum of two numbers, or vectors, of one type."""
+    whole = isinstance(getattr(first.type, "element", first.type), ir.IntType)
+    return (builder.add if whole else builder.fadd)(first, second)
+
+
 class _Adding:
     """Emits sums of some vectors' columns; the attributes are IR values of the arguments.
 
-    ``kinds``: of sums, and of results where those are what is stored.
+    ``kinds``: of the numbers that scale sums, and of results, where those are what is stored: then
+    these numbers, two, and flags are the last arguments.
     """
 
     def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
-        (self.source, self.down, self.step, self.count, self.more, self.more_down, self.more_step,
-         self.more_count, self.taps, self.target, self.target_down, self.rows, self.vectors,
-         self.flags) = arguments  # fmt: skip
+        (self.source, self.down, self.step, self.count, self.more, self.more_step, self.more_count,
+         self.target, self.target_down, self.rows, self.vectors, *rest) = arguments  # fmt: skip
         self.builder, self.kinds = builder, kinds
         self.code = Code(builder, self.source.type.pointee)
+        if kinds:
+            self.scaling, self.flags = Code(builder, rest[0].type), rest[2]
+            self.scale = [self.scaling.splat(part) for part in rest[:2]]
 
     def emit(self) -> None:
         """Row after row."""
         code = self.code
-        self.weights = [code.splat(code.read(self.taps, n)) for n in range(4)]
-        steps = self.down, self.more_down, self.target_down
 
         def one(*places: Value) -> Sequence[Value]:
             self.source, self.more, self.target = places
             self.row()
+            steps = self.down, self.down, self.target_down
             return [code.at(place, step) for place, step in zip(places, steps, strict=True)]
 
         code.repeat(self.rows, [self.source, self.more, self.target], one)
@@ -62,25 +70,24 @@ class _Adding:
 
     def sums(self, at: Value, vectors: int) -> Sequence[Value]:
         """Of so many vectors of columns from ``at`` on."""
-        code, (weight, other, *_) = self.code, self.weights
-        start = code.at(self.source, at)
-        begun = [self.builder.fmul(value, weight) for value in self.loaded(start, vectors)]
-        others = self.builder.sub(self.count, I64(1))
-        found = self.added(others, code.at(start, self.step), self.step, weight, begun)
-        return self.added(self.more_count, code.at(self.more, at), self.more_step, other, found)
+        code = self.code
+        start, others = code.at(self.source, at), self.builder.sub(self.count, I64(1))
+        begun = self.loaded(start, vectors)
+        found = self.added(others, code.at(start, self.step), self.step, begun)
+        return self.added(self.more_count, code.at(self.more, at), self.more_step, found)
 
     def loaded(self, place: Value, vectors: int) -> list[Value]:
         return [self.code.load(self.code.at(place, n * self.code.lanes)) for n in range(vectors)]
 
     def added(
-        self, count: Value, place: Value, step: Value, weight: Value, sums: Sequence[Value]
-    ) -> list[Value]:
+        self, count: Value, place: Value, step: Value, sums: Sequence[Value]
+    ) -> Sequence[Value]:
         """``count`` further vectors of each column, ``step`` apart."""
         code = self.code
 
         def one(place: Value, *sums: Value) -> Sequence[Value]:
             pixels = self.loaded(place, len(sums))
-            added = [code.fma(p, weight, s) for p, s in zip(pixels, sums, strict=True)]
+            added = [plus(self.builder, *pair) for pair in zip(sums, pixels, strict=True)]
             return [code.at(place, step), *added]
 
         return code.repeat(count, [place, *sums], one)[1:]
@@ -90,17 +97,53 @@ class _Adding:
         if self.kinds is None:
             self.put(sums, target, code.store)
             return
-        scaled = [code.scaled(value, *self.weights[2:]) for value in sums]
         if self.kinds[0] == self.kinds[1]:
-            how = partial(self.put, scaled, target)
+            every = [part for value in sums for part in self.scaled(value)]
+            how = partial(self.put, every, target)
             code.store_either(code.has(self.flags, STREAM), how)
-        else:
-            results = [converted(self.builder, value, *self.kinds) for value in scaled]
-            self.put(results, target, code.store)
+            return
+        for n, value in enumerate(sums):  # one by one: registers hold few of those that are wider
+            whole = self.scaling.joined(self.scaled(value))
+            code.store(self.converted(whole), code.at(target, n * code.lanes))
+
+    def scaled(self, value: Value) -> list[Value]:
+        """A vector of sums as results of the type that scales them."""
+        return [self.scaling.scaled(part, *self.scale) for part in self.parts(value)]
+
+    def converted(self, value: Value) -> Value:
+        """Scaled sums as results of another type: of integers none is NaN, which saves much."""
+        source, target = self.kinds
+        if self.code.kind == self.scaling.kind or not isinstance(target, types.Integer):
+            return converted(self.builder, value, source, target)
+        most = ir.Constant(value.type, [target.maxval] * value.type.count)
+        below = self.builder.fcmp_ordered("<", value, most)
+        value = self.builder.select(below, value, most)
+        whole, name = ir.VectorType(I32, value.type.count), f"v{value.type.count}i32"
+        kind = f"v{value.type.count}f{source.bitwidth}"
+        value = instruction(self.builder, f"llvm.lrint.{name}.{kind}", whole, value)
+        for how, limit in (("smax", target.minval), ("smin", target.maxval)):
+            bound = ir.Constant(whole, [limit] * whole.count)
+            value = instruction(self.builder, f"llvm.{how}.{name}", whole, value, bound)
+        narrow = ir.VectorType(ir.IntType(target.bitwidth), whole.count)
+        return self.builder.trunc(value, narrow)
+
+    def parts(self, value: Value) -> list[Value]:
+        """A vector of sums in the type that scales them, in as many as these take."""
+        lanes = self.scaling.lanes
+        if self.code.kind == self.scaling.kind:
+            return [value]
+        pieces = [
+            self.code.piece(value, start, lanes) for start in range(0, self.code.lanes, lanes)
+        ]
+        if self.code.kind != I32:
+            pieces = [self.builder.zext(piece, ir.VectorType(I32, lanes)) for piece in pieces]
+        return [self.builder.sitofp(piece, self.scaling.vector) for piece in pieces]
 
     def put(self, values: Sequence[Value], target: Value, how: Any) -> None:
-        for n, value in enumerate(values):
-            how(value, self.code.at(target, n * self.code.lanes))
+        place = target
+        for value in values:
+            how(value, place)
+            place = self.code.at(place, value.type.count)
 
 
 def _call(builder: Any, kinds: Any, *arguments: Value) -> None:
@@ -112,35 +155,34 @@ def _call(builder: Any, kinds: Any, *arguments: Value) -> None:
 
 @emitted()
 def add_up(
-    builder: Any, pixels: Items, source: Sequence[Value], others: Items, more: Sequence[Value],
-    taps: Items, weights: Value, scratch: Items, target: Sequence[Value], size: Sequence[Value],
+    builder: Any, scratch: Items, source: Sequence[Value], more: Sequence[Value],
+    target: Sequence[Value], size: Sequence[Value],
 ) -> None:  # fmt: skip
     """Emit a call that leaves rows of sums in scratch.
 
-    ``source``: where the first of ``pixels`` lie, elements from row to row and to the next ones of
-    a sum, and their number; ``more``: the same of ``others``, perhaps none, which come after.
-    ``weights``: place in ``taps`` of what both are multiplied by, powers of two, and of the two
-    numbers that scale results.  ``target``: where to, and elements from row to row; ``size``: rows
-    and vectors.
+    ``source``: where the first neighbours lie, elements from row to row and to the next ones of a
+    sum, and their number; ``more``: where others begin, perhaps none, which come after, and the
+    last two of them.  ``target``: where to, and elements from row to row; ``size``: rows and
+    vectors.
     """
-    (at, *numbers), (more_at, *rest), (to, down) = source, more, target
-    _call(
-        builder, None, pixels.at(at), *numbers, others.at(more_at), *rest, taps.at(weights),
-        scratch.at(to), down, *size, I64(0),
-    )  # fmt: skip
+    (at, *numbers), (more_at, *others), (to, down) = source, more, target
+    places = scratch.at(at), *numbers, scratch.at(more_at), *others, scratch.at(to), down
+    _call(builder, None, *places, *size)
 
 
 @emitted()
 def add_to(
     builder: Any, scratch: Items, source: Sequence[Value], more: Sequence[Value], taps: Items,
-    weights: Value, out: Items, target: Sequence[Value], size: Sequence[Value], flags: Value,
+    scale: Value, out: Items, target: Sequence[Value], size: Sequence[Value], flags: Value,
 ) -> None:  # fmt: skip
-    """The same of results in ``out``, scaled; emits nothing where it cannot store them."""
-    kinds = scratch.dtype, out.dtype
+    """The same of results in ``out``, scaled; emits nothing where it cannot store them.
+
+    ``scale``: place in ``taps`` of the two numbers that do.
+    """
+    kinds = taps.dtype, out.dtype
     narrow = isinstance(out.dtype, types.Integer) and out.dtype.bitwidth < 32
-    if kinds[0] == kinds[1] or (narrow and kinds[0] == types.float32):
+    if kinds[0] == kinds[1] or narrow or kinds == (types.float64, types.float32):
         (at, *numbers), (more_at, *others), (to, down) = source, more, target
-        _call(
-            builder, kinds, scratch.at(at), *numbers, scratch.at(more_at), *others,
-            taps.at(weights), out.at(to), down, *size, flags,
-        )  # fmt: skip
+        places = scratch.at(at), *numbers, scratch.at(more_at), *others, out.at(to), down
+        most, rest = (builder.load(builder.gep(taps.at(scale), [I64(n)])) for n in range(2))
+        _call(builder, kinds, *places, *size, most, rest, flags)

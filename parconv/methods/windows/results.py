@@ -1,0 +1,70 @@
+"""Rows of results from rows of sums of columns: what lies beside the image, then along the rows.
+
+`layout` describes a problem as numbers, whose names are below, for all kernels of equal taps.
+"""
+
+from ...codegen import jit
+from ...codegen.layout import ENDS, Layout
+from ...codegen.packing import store
+from ...codegen.runs import has_runs
+from .across import across, seen_as
+from .beside import copy_beside, number_columns
+
+L = Layout(
+    *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
+    "dilation_x", "taps_y", "span_x", "border_y", "border_x", "channels", "large", "lanes",
+    "stored", "tile", "batch", "begin", "first_x", "second_x", "third_x", "rest_x", "step",
+    "down_at", "part_at", "again_at", "across_at", "sources_at", "beside", "end",
+)  # fmt: skip
+
+
+@jit.jit()
+def outside(layout):
+    """How many columns left and right of the image outputs need."""
+    last = layout[L.columns_out] + layout[L.span_x] - 1 - layout[L.lead_x]
+    return max(layout[L.lead_x], 0), max(last - layout[L.columns_in], 0)
+
+
+@jit.jit()
+def number(layout, scratch, base):
+    """Tell which columns of the image those beside it stand for."""
+    at, size = base + layout[L.sources_at], layout[L.columns_in]
+    number_columns(scratch, at, size, outside(layout), layout[L.channels], layout[L.border_x])
+
+
+@jit.jit()
+def _beside(layout, scratch, base, row, rows, left, columns, constant):
+    """Sums of those columns, from those of the image in the rows, whose column 0 is at ``row``."""
+    size, table, step = layout[L.columns_in], base + layout[L.sources_at], layout[L.step]
+    before, end, first = outside(layout)[0], left + columns, max(layout[L.columns_in], left)
+    copy_beside(scratch, table, before + left, row, (left, min(0, end)), rows, step, constant)
+    n = before + first - size
+    copy_beside(scratch, table, n, row, (first, end), rows, step, constant)
+
+
+@jit.jit()
+def deliver(out, constant, taps, scale, layout, scratch, base, row_at, size, plane, line, x, flags):
+    """``size`` = (rows, columns) of results from rows of sums, whose column 0 is at ``row_at``.
+
+    They are those of a plane from ``line`` and column ``x`` on.  ``constant``: the sum of a column
+    beside the image, where there is no pixel; ``scale``, ``flags``: see `across`.
+    """
+    (rows, width), apart, lanes = size, layout[L.dilation_y], layout[L.lanes]
+    left, step = x - layout[L.lead_x], layout[L.step]
+    if layout[L.beside]:
+        columns = width + layout[L.span_x] - 1
+        _beside(layout, scratch, base, row_at, rows, left, columns, constant)
+    steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
+    parts = base + layout[L.part_at], base + layout[L.again_at]
+    results = seen_as(scratch, base + layout[L.across_at], taps)
+    out_row, target = out.strides[1] // out.itemsize, -1
+    if layout[L.stored] and has_runs(out) and width >= lanes + flags[0]:
+        target = plane * (out.strides[0] // out.itemsize) + line * out_row + x
+    across(
+        taps, scale, scratch, (row_at + left, step), parts, (layout[L.dilation_x], *steps), out,
+        (target, apart * out_row),
+        (results, step), size, flags,
+    )  # fmt: skip
+    if target < 0:
+        left_here, down = (0, step, 0), (line, apart, rows)
+        store(results, left_here, out, layout[L.writes], (plane,), down, (x, 1, width))
