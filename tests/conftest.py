@@ -1,11 +1,13 @@
 """Sizes chosen for reasons, outputs that show every stray write, and processes of their own."""
 
+import itertools
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,6 +142,30 @@ def check_layouts(plan: Plan, f: np.ndarray, right: np.ndarray) -> None:
     for out in (np.empty_like(f, order="F"), np.zeros((planes, rows, 2 * columns), "f4")[..., ::2]):
         plan(f, out)
         oracle.assert_same_bits(np.ascontiguousarray(out), right)
+
+
+def check_bands(plan: Plan, f: np.ndarray) -> np.ndarray:
+    """The same bits by any bands and strategy; those of one band alone."""
+    rows = plan.bands[-1][-1]
+    right = replace(plan, strategy="serial", bands=((0, rows),))(f)
+    for height in (1, 7, 59, 100):
+        bands = tuple(itertools.pairwise([*range(0, rows, height), rows]))[::-1]
+        oracle.assert_same_bits(replace(plan, bands=bands, strategy="serial")(f), right)
+        for strategy in ("threads", "prange"):
+            several = replace(plan, bands=bands, threads=2, strategy=strategy)
+            oracle.assert_same_bits(several(f), right)
+    return right
+
+
+def check_places(plan: Plan, f: np.ndarray, right: np.ndarray) -> None:
+    """The same bits wherever in memory the result's rows begin, and nothing written beside them."""
+    rows, columns = right.shape
+    for start, margin in (0, 0), (0, 53), (1, 5), (3, 53), (40, 53), (15, 53):
+        memory = np.full((rows, columns + margin), 99, right.dtype)
+        plan(f, memory[:, start : start + columns])
+        oracle.assert_same_bits(memory[:, start : start + columns].copy(), right)
+        assert (memory[:, :start] == 99).all()
+        assert (memory[:, start + columns :] == 99).all()
 
 
 def check_plan(plan: Plan, f: Any, g: Any, **options: Any) -> None:

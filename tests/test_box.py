@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import check_plan
+from conftest import check_bands, check_places, check_plan
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
@@ -149,12 +148,7 @@ def test_equal_bits(taps: tuple[int, int]) -> None:
     """Of any bands, layout and crop."""
     f, g = image((3, 60, 131)), mean(*taps)
     plan = plan_of(f, g, dtype="float32", **SAME)
-    right = replace(plan, strategy="serial", bands=((0, 180),))(f)
-    for height in (1, 7, LANES + 1, 59, 100):
-        bands = tuple(itertools.pairwise([*range(0, 180, height), 180]))[::-1]
-        assert_same_bits(replace(plan, bands=bands, strategy="serial")(f), right)
-        for strategy in ("threads", "prange"):
-            assert_same_bits(replace(plan, bands=bands, threads=2, strategy=strategy)(f), right)
+    right = check_bands(plan, f)
     for given in (np.asfortranarray(f), f[:, ::-1].copy()[:, ::-1]):
         assert_same_bits(plan(given), right)
     out = np.zeros((3, 60, 262), np.float32)[..., ::2]
@@ -184,13 +178,7 @@ def test_streamed(dtype: str, taps: tuple[int, int], request: pytest.FixtureRequ
     f, g = image((20, 331)), mean(*taps)
     plain = plan_of(f, g, dtype=dtype, **SAME)(f)
     request.getfixturevalue("everything_is_large")
-    plan = plan_of(f, g, dtype=dtype, **SAME)
-    for start, margin in (0, 0), (1, 5), (3, 53), (40, 53):
-        memory = np.full((20, 331 + margin), 99, dtype)
-        plan(f, memory[:, start : start + 331])
-        assert_same_bits(memory[:, start : start + 331].copy(), plain)
-        assert (memory[:, :start] == 99).all()
-        assert (memory[:, start + 331 :] == 99).all()
+    check_places(plan_of(f, g, dtype=dtype, **SAME), f, plain)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])

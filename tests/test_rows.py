@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Poisoned, check_layouts, check_plan
+from conftest import Poisoned, check_bands, check_layouts, check_places, check_plan
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
@@ -150,12 +149,7 @@ def test_equal_bits(taps: tuple[int, int]) -> None:
     """Of any bands, layout and crop."""
     f, g = image((3, 90, 131)), product(*taps)
     plan = plan_of(f, g, **SAME)
-    right = replace(plan, strategy="serial", bands=((0, 270),))(f)
-    for height in (1, 7, 59, 100):
-        bands = tuple(itertools.pairwise([*range(0, 270, height), 270]))[::-1]
-        assert_same_bits(replace(plan, bands=bands, strategy="serial")(f), right)
-        for strategy in ("threads", "prange"):
-            assert_same_bits(replace(plan, bands=bands, threads=2, strategy=strategy)(f), right)
+    right = check_bands(plan, f)
     check_layouts(plan, f, right)
     whole = plan_of(f, g)(f)
     for top, left in (0, 0), (1, 1), (5, 17):
@@ -182,13 +176,7 @@ def test_streamed(dtype: str, request: pytest.FixtureRequest) -> None:
     f, g = image((20, 331), dtype), product(7, 6) / 99
     plain = plan_of(f, g, dtype=dtype, **SAME)(f)
     request.getfixturevalue("everything_is_large")
-    plan = plan_of(f, g, dtype=dtype, **SAME)
-    for start, margin in (0, 0), (0, 53), (1, 5), (3, 53), (40, 53), (15, 53):
-        memory = np.full((20, 331 + margin), 99, dtype)
-        plan(f, memory[:, start : start + 331])
-        assert_same_bits(memory[:, start : start + 331].copy(), plain)
-        assert (memory[:, :start] == 99).all()
-        assert (memory[:, start + 331 :] == 99).all()
+    check_places(plan_of(f, g, dtype=dtype, **SAME), f, plain)
 
 
 def test_streamed_however_narrow(everything_is_large: None) -> None:
