@@ -401,6 +401,25 @@ def test_few_outputs(count: int, inputs: int, taps: Any, question: Any, dtype: s
     oracle.assert_same_bits(replace(plan, bands=bands)(f), result)
 
 
+@pytest.mark.parametrize("how", [BY_OUTPUTS, BY_COLUMNS])
+@pytest.mark.parametrize(
+    ("count", "inputs", "taps", "question"), [few for few in FEW if few[2] != (1, 1)]
+)
+def test_few_outputs_of_copied_pixels(
+    copied: Copied, count: int, inputs: int, taps: Any, question: Any, how: int
+) -> None:
+    """As many bits as there are with channels last."""
+    groups = question.get("groups", 1)
+    f, g = numbers((2, groups * inputs, 9, TILE + 3)), numbers((groups * count, inputs, *taps))
+    copied(how)
+    result = check(f, g, **question)
+    assert blocks.is_few(plan_of(f, g, **question).problem)
+    copied(None)
+    last = np.ascontiguousarray(f.transpose(0, 2, 3, 1))
+    right = plan_of(last, g, axes=(1, 2), **question)(last)
+    oracle.assert_same_bits(result, np.ascontiguousarray(right.transpose(0, 3, 1, 2)))
+
+
 def test_few_outputs_do_not_spread_what_is_not_finite() -> None:
     f, g = numbers((1, 7, 30, LANES + 2)), numbers((2, LANES + 2, 3, 3))
     right = plan_of(f, g, axes=(1, 2), padding=1)(f)
@@ -423,4 +442,8 @@ def test_few_outputs_do_not_spread_what_is_not_finite() -> None:
 def test_lanes_are_filled_by_channels_where_outputs_are_few(f: Any, g: Any, few: bool) -> None:
     plan = plan_of(numbers(f), numbers(g), axes=(1, 2))
     assert blocks.is_few(plan.problem) == few
-    assert not blocks.is_few(plan_of(numbers((1, g[1], 8, 8)), numbers(g)).problem)
+    first = plan_of(numbers((1, g[1], 8, 8)), numbers(g)).problem
+    assert blocks.is_few(first) == few  # they are copied, channels side by side
+    assert (work.copy_of(first) is None) <= (not few)
+    single = plan_of(numbers((1, g[1], 8, 8)), numbers((*g[:2], 1, 1))).problem
+    assert not blocks.is_few(single)

@@ -5,14 +5,20 @@ from functools import lru_cache
 from ...codegen.layout import up
 from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of
+from .copies import fitting
 from .few import FILTERS, MOST
 from .table import VECTORS
 
 
+@lru_cache(maxsize=256)
 def is_few(problem: Problem) -> bool:
-    """Whether outputs are so few, and channels so many and side by side, that these fill lanes."""
+    """Whether outputs are so few, and channels so many, that these fill lanes.
+
+    Where they lie apart they are copied, which filters of one tap would not pay for.
+    """
     bank = bank_of(problem)
-    return bank.filters <= MOST and bank.inputs >= lanes_of(problem) and inputs_apart(problem)
+    near = inputs_apart(problem) or (problem.filter != (1, 1) and any(fitting(problem)))
+    return bank.filters <= MOST and bank.inputs >= lanes_of(problem) and near
 
 
 def block_filters(problem: Problem) -> int:

@@ -87,6 +87,10 @@ def row_bytes(problem: Problem, copy: Copy) -> int:
     return copy.cells * bank_of(problem).inputs * problem.sums.itemsize
 
 
-def fits(problem: Problem, copy: Copy) -> bool:
-    """Whether what a single row of output needs may be copied."""
-    return copy.starts(1)[-1] * row_bytes(problem, copy) <= COPY_BYTES
+def fitting(problem: Problem) -> list[Copy]:
+    """Those by which what a single row of output needs may be copied."""
+    return [
+        copy
+        for copy in copies(problem)
+        if copy.starts(1)[-1] * row_bytes(problem, copy) <= COPY_BYTES
+    ]

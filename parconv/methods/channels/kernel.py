@@ -84,7 +84,7 @@ def _describe(table, f, out, layout):
             table[table[t.ROWS_AT] + row] = layout[layout[L.rows_at] + row] * size
         for tap in range(taps_y + taps_x):
             table[t.BITS_AT + tap] = t.EVERY
-        if layout[L.tap] == 1:
+        if layout[L.tap] == 1 and not layout[L.few]:
             table[t.TAPS_X], table[t.CHANNELS] = 1, taps_x * layout[L.channels]
     stored = out.strides[1] == size or out.strides[3] == size
     table[t.OUT_CHANNEL] = out.strides[1] if stored else size

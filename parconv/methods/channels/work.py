@@ -10,8 +10,8 @@ from typing import NamedTuple
 from ...codegen import machine
 from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
-from .blocks import blocks_of, is_few
-from .copies import Copy, copies, fits
+from .blocks import blocks_of, channel_lanes, is_few
+from .copies import Copy, fitting
 from .inside import is_inside, share
 from .table import PIXELS, VECTORS
 
@@ -65,8 +65,33 @@ class Work(NamedTuple):
 # copied both ways (Zen 3 VM, AVX2, 2026-11); what copies take with 32 registers is a guess.
 WORK = machine.ISA.choose({
     32: Work(1.04, 0.95, 1.1, 1.2, 56, 7, 0, 0, 0.3, 0.4, 1.73, 3.5, 8),
-    16: Work(0.95, 0.85, 1.24, 1.2, 49, 8.7, 5.1, 0.54, 0.45, 0.6, 1.73, 3.5, 8),
+    16: Work(0.95, 0.85, 1.24, 1.2, 49, 8.7, 5.1, 0.54, 0.45, 0.8, 1.73, 3.5, 8),
 })  # fmt: skip
+
+
+class Few(NamedTuple):
+    """What takes the time where outputs are few, in cycles.
+
+    Attributes
+    ----------
+    tile, tap, unit : float
+        Of a tile beside its taps, of each of these beside its channels, and of a unit beside its
+        tiles.
+    part : tuple of float
+        Of as many channels as a vector has lanes, for one filter and for two.
+    """
+
+    tile: float
+    tap: float
+    part: tuple[float, ...]
+    unit: float
+
+
+# Of 60 layers drawn at random, the middle half within 0.76 and 1.12 of the time; those of other
+# registers are a guess (Zen 3 VM, AVX2, 2026-11).  Of torch, channels last, to this, in ms: 3x3 255
+# -> 1 @ 28 10.5, 3.5 (14.6 with outputs in lanes), 7x7 46 -> 1 @ 72 65, 14 (86), 5x5 220 -> 2 @ 20
+# 1.3, 0.39 (3.0), 1x1 61 -> 1 @ 88 0.21, 0.34 (0.64).
+FEW = Few(18, 3, (4.1, 4.7), 1260)
 # Copies must pay by so much, for what they do to the caches.
 MARGIN = 0.95
 HALO = 1.25  # rows copied for each that is needed where the filter has more rows than the stride
@@ -79,18 +104,21 @@ def copy_of(problem: Problem) -> Copy | None:
     By what bands, and windows of rows, have in common with the whole problem: how many rows there
     are does not matter, so that a part has the bits of the whole.
     """
-    if is_few(problem):
+    if is_few(problem) and inputs_apart(problem):
         return None
     halo = HALO if problem.filter[0] > problem.stride[0] else 1.0
-    able = {copy: copied(problem, copy, halo) for copy in copies(problem) if fits(problem, copy)}
+    able = {copy: copied(problem, copy, halo) for copy in fitting(problem)}
     best = min(able, key=lambda copy: able[copy], default=None)
     inside = share(problem, 1) ** (2 if problem.filter[0] > 1 else 1)  # as if rows were alike
-    return best if best and able[best] < MARGIN * in_place(problem, inside) else None
+    pays = best and (is_few(problem) or able[best] < MARGIN * in_place(problem, inside))
+    return best if pays else None
 
 
 def in_place(problem: Problem, inside: float) -> float:
     """Where that share of the products are of taps inside the image."""
     width, taps = problem.plane[1], math.prod(problem.filter)
+    if is_few(problem):
+        return bank_of(problem).groups * width / PIXELS * _few(problem, taps * inside)
     pitch = problem.plane_in[1] * problem.stride[0] / problem.stride[1]
     if pitch.is_integer() and width <= pitch < width + PIXELS // 2:  # tiles go across rows' ends
         tiles, pixels = pitch / PIXELS, PIXELS
@@ -110,12 +138,18 @@ def in_place(problem: Problem, inside: float) -> float:
 def copied(problem: Problem, copy: Copy, halo: float) -> float:
     """Where as many rows are copied as that, times those of the image that it needs."""
     bank, (rows, columns) = bank_of(problem), problem.filter
-    tiles = copy.pitch / PIXELS * _blocks(problem)
     loops = rows if copy.tap == 1 else rows * columns
     each = WORK.copied * rows * columns * bank.inputs * PIXELS + WORK.tile + WORK.tap * loops
+    every = _few(problem, rows * columns) if is_few(problem) else _blocks(problem) * each
     runs = len(copy.phases) * halo * copy.runs
     moved = runs * (WORK.run * _vectors(problem) + copy.run * _cell(problem, copy))
-    return bank.groups * (tiles * each + moved) + _turned(problem)
+    return bank.groups * (copy.pitch / PIXELS * every + moved) + _turned(problem)
+
+
+def _few(problem: Problem, taps: float) -> float:
+    """Of the tiles of as many pixels, where outputs are few, of so many taps inside the image."""
+    parts = channel_lanes(problem) // lanes_of(problem)
+    return sum(FEW.tile + taps * (FEW.tap + parts * FEW.part[n - 1]) for n in blocks_of(problem))
 
 
 def _blocks(problem: Problem) -> float:
@@ -128,7 +162,7 @@ def _blocks(problem: Problem) -> float:
 
 def _turned(problem: Problem) -> float:
     """Of turning a row's outputs."""
-    turned = 0 if outputs_apart(problem) else WORK.turned
+    turned = 0 if outputs_apart(problem) or is_few(problem) else WORK.turned
     return turned * problem.maps[1] * problem.plane[1]
 
 
