@@ -1,12 +1,13 @@
 """Which filters go together, and whether they or channels fill the lanes.  Pure arithmetic."""
 
+import math
 from functools import lru_cache
 
 from ...codegen.layout import up
 from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of
 from .copies import fitting
-from .few import FILTERS, MOST
+from .few import FILTERS, MANY, MOST, PRODUCTS
 from .table import VECTORS
 
 
@@ -18,7 +19,8 @@ def is_few(problem: Problem) -> bool:
     """
     bank = bank_of(problem)
     near = inputs_apart(problem) or (problem.filter != (1, 1) and any(fitting(problem)))
-    return bank.filters <= MOST and bank.inputs >= lanes_of(problem) and near
+    most = MANY if bank.inputs * math.prod(problem.filter) >= PRODUCTS else MOST
+    return bank.filters <= most and bank.inputs >= lanes_of(problem) and near
 
 
 def block_filters(problem: Problem) -> int:

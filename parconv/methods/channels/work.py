@@ -79,21 +79,28 @@ class Few(NamedTuple):
         tiles.
     part : tuple of float
         Of as many channels as a vector has lanes, for one filter and for two.
+    moved : float
+        How much longer copies take, which wait for the memory.
     """
 
     tile: float
     tap: float
     part: tuple[float, ...]
     unit: float
+    moved: float
 
 
 # Of 60 layers drawn at random, the middle half within 0.76 and 1.12 of the time; those of other
 # registers are a guess (Zen 3 VM, AVX2, 2026-11).  Of torch, channels last, to this, in ms: 3x3 255
 # -> 1 @ 28 10.5, 3.5 (14.6 with outputs in lanes), 7x7 46 -> 1 @ 72 65, 14 (86), 5x5 220 -> 2 @ 20
 # 1.3, 0.39 (3.0), 1x1 61 -> 1 @ 88 0.21, 0.34 (0.64).
-FEW = Few(18, 3, (4.1, 4.7), 1260)
+FEW = Few(18, 3, (4.1, 4.7), 1260, 1.5)
 # Copies must pay by so much, for what they do to the caches.
 MARGIN = 0.95
+# How long products take where each output has cells of its own for every filter column and the
+# weights fill much of the second-level cache: 107 -> 104 channels of 12 x 13 at 5x5 took 1.25 of
+# the time in place so (Zen 3 VM, AVX2, 2026-11).
+CROWDED = 1.2
 HALO = 1.25  # rows copied for each that is needed where the filter has more rows than the stride
 
 
@@ -139,9 +146,12 @@ def copied(problem: Problem, copy: Copy, halo: float) -> float:
     """Where as many rows are copied as that, times those of the image that it needs."""
     bank, (rows, columns) = bank_of(problem), problem.filter
     loops = rows if copy.tap == 1 else rows * columns
-    each = WORK.copied * rows * columns * bank.inputs * PIXELS + WORK.tile + WORK.tap * loops
+    weights = rows * columns * bank.inputs * VECTORS * machine.VECTOR_BYTES
+    crowded = copy.runs > 1 and weights > machine.L2_BYTES // 4
+    product = WORK.copied * (CROWDED if crowded else 1)
+    each = product * rows * columns * bank.inputs * PIXELS + WORK.tile + WORK.tap * loops
     every = _few(problem, rows * columns) if is_few(problem) else _blocks(problem) * each
-    runs = len(copy.phases) * halo * copy.runs
+    runs = len(copy.phases) * halo * copy.runs * (FEW.moved if is_few(problem) else 1)
     moved = runs * (WORK.run * _vectors(problem) + copy.run * _cell(problem, copy))
     return bank.groups * (copy.pitch / PIXELS * every + moved) + _turned(problem)
 
