@@ -81,6 +81,8 @@ class Few(NamedTuple):
         Of as many channels as a vector has lanes, for one filter and for two.
     moved : float
         How much longer copies take, which wait for the memory.
+    rest : float
+        Of a tap whose channels fill no whole vectors, where they are copied.
     """
 
     tile: float
@@ -88,13 +90,14 @@ class Few(NamedTuple):
     part: tuple[float, ...]
     unit: float
     moved: float
+    rest: float
 
 
 # Of 60 layers drawn at random, the middle half within 0.76 and 1.12 of the time; those of other
 # registers are a guess (Zen 3 VM, AVX2, 2026-11).  Of torch, channels last, to this, in ms: 3x3 255
 # -> 1 @ 28 10.5, 3.5 (14.6 with outputs in lanes), 7x7 46 -> 1 @ 72 65, 14 (86), 5x5 220 -> 2 @ 20
 # 1.3, 0.39 (3.0), 1x1 61 -> 1 @ 88 0.21, 0.34 (0.64).
-FEW = Few(18, 3, (4.1, 4.7), 1260, 1.5)
+FEW = Few(18, 3, (4.1, 4.7), 1260, 1.5, 10)
 # Copies must pay by so much, for what they do to the caches.
 MARGIN = 0.95
 # How long products take where each output has cells of its own for every filter column and the
@@ -158,8 +161,11 @@ def copied(problem: Problem, copy: Copy, halo: float) -> float:
 
 def _few(problem: Problem, taps: float) -> float:
     """Of the tiles of as many pixels, where outputs are few, of so many taps inside the image."""
-    parts = channel_lanes(problem) // lanes_of(problem)
-    return sum(FEW.tile + taps * (FEW.tap + parts * FEW.part[n - 1]) for n in blocks_of(problem))
+    parts, rest = channel_lanes(problem) // lanes_of(problem), 0.0
+    if not inputs_apart(problem) and bank_of(problem).inputs % lanes_of(problem):
+        rest = FEW.rest
+    tap = FEW.tap + rest
+    return sum(FEW.tile + taps * (tap + parts * FEW.part[n - 1]) for n in blocks_of(problem))
 
 
 def _blocks(problem: Problem) -> float:
