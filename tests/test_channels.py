@@ -1,7 +1,10 @@
 """Distrusts the method of channel lanes: tiles of every width, units, views and borders."""
 
 import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ from conftest import LANES, Poisoned
 
 import parconv
 from parconv.methods import channels
-from parconv.methods.channels import shape
+from parconv.methods.channels import blocks, copies, shape, work
 from parconv.methods.channels.table import PIXELS, VECTORS
 from parconv.problem.problem import Problem
 from parconv.runtime.strategies import Arrays
@@ -162,18 +165,6 @@ def test_cuts_into_units(name: str) -> None:
         oracle.assert_same_bits(units_alone(plan, f, order), right, name)
 
 
-def test_three_orders_of_units() -> None:
-    """Of few weights, of small images, and of many weights."""
-    sizes = ((32, 64, 56, 64), (32, 128, 28, 128), (32, 512, 7, 512))
-    plans = [
-        parconv.plan2d(((b, c, n, n), "float32"), ((o, c, 3, 3), "float32"), method="channels")
-        for b, c, n, o in sizes
-    ]
-    assert len({channels.order_of(plan.stage.inner) for plan in plans}) >= 2
-    single = parconv.plan2d(((1, 64, 56, 56), "f4"), ((64, 64, 3, 3), "f4"), method="channels")
-    assert channels.units(single.stage.inner) >= 32  # sixteen threads find work in one image
-
-
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("width", [7, 17, 30])
 def test_views(width: int, stride: int) -> None:
@@ -195,6 +186,137 @@ def test_views(width: int, stride: int) -> None:
 def test_strides_of_zero() -> None:
     f = np.broadcast_to(numbers((1, 4, 1, 1)), (1, 4, 6, 9))
     check(f, numbers((7, 4, 3, 3)), padding=1)
+
+
+# --- copies of pixels ----------------------------------------------------------------------------
+
+BY_OUTPUTS, BY_COLUMNS = 0, 1
+Copied = Callable[[int | None], None]
+
+
+@pytest.fixture
+def copied(monkeypatch: pytest.MonkeyPatch) -> Iterator[Copied]:
+    """Has the pixels of all problems copied so, or read in place, whatever pays."""
+    users = [import_module(f"parconv.methods.channels{name}") for name in ("", ".cost", ".shape")]
+    known = channels.layout, shape.height_of, shape.sizes_of, shape.order_of
+    forget_plans: Any = import_module("parconv.planner.choice").forget
+
+    def forget() -> None:
+        forget_plans()
+        for each in known:
+            each.cache_clear()
+
+    def chosen(how: int | None, problem: Problem) -> Any:
+        return None if how is None else copies.copies(problem)[how]
+
+    def use(how: int | None) -> None:
+        forget()
+        for user in users:
+            monkeypatch.setattr(user, "copy_of", partial(chosen, how))
+
+    yield use
+    monkeypatch.undo()
+    forget()
+
+
+COPIED = {
+    "as they lie": ((2, 5, 9, 17), (19, 5, 3, 3), {"padding": 1}),
+    "every other": ((2, 2 * LANES + 3, 7, 2 * LANES + 3), (9, 2 * LANES + 3, 3, 3), {"stride": 2}),
+    "every third": ((1, LANES + 1, 9, 20), (5, LANES + 1, 2, 4), {"stride": 3, "padding": 2}),
+    "all inside": ((1, LANES, 6, 7), (17, LANES, 1, 1), {}),
+    "one column": ((2, 3, 12, 3), (8, 3, 3, 3), {}),
+    "dilated": ((1, 6, 13, 14), (8, 3, 3, 3), {"padding": 4, "dilation": (2, 3), "groups": 2}),
+    "both": ((1, 4, 15, 11), (6, 4, 4, 3), {"stride": (2, 3), "dilation": (3, 2), "padding": 3}),
+    "few rows of many": ((1, 2, 25, 5), (3, 2, 2, 2), {"stride": (9, 7)}),
+    "mostly beyond": ((1, 3, 2, 3), (4, 3, 7, 9), {"mode": "full"}),
+    "several units": ((2, 12, 70, 30), (20, 12, 3, 3), {"padding": 1}),
+}
+
+
+@pytest.mark.parametrize("how", [BY_OUTPUTS, BY_COLUMNS])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", COPIED)
+def test_copies_have_the_bits_of_pixels_in_place(
+    copied: Copied, name: str, dtype: str, how: int
+) -> None:
+    """From and into any memory, unit by unit; nothing else is written."""
+    image, filters, question = COPIED[name]
+    f, g = numbers(image, dtype), numbers(filters, dtype)
+    copied(None)
+    right = check(f, g, **question)
+    copied(how)
+    plan = plan_of(f, g, **question)
+    given = Poisoned(plan.problem.shape, f.dtype)
+    oracle.assert_same_bits(plan(f, given.out).copy(), right)
+    given.check()
+    flipped = np.ascontiguousarray(f[:, :, ::-1, ::-1])[:, :, ::-1, ::-1]
+    for source in (channels_last(f), sparse(f), flipped):
+        for into in (np.empty_like(right), channels_last(right), sparse(right)):
+            into[...] = np.nan
+            oracle.assert_same_bits(plan(source, into).copy(), right, str(source.strides))
+    oracle.assert_same_bits(units_alone(plan, f, reversed), right)
+
+
+@pytest.mark.parametrize("how", [BY_OUTPUTS, BY_COLUMNS])
+def test_copies_read_nothing_beyond_the_image(copied: Copied, how: int) -> None:
+    copied(how)
+    for stride in (1, 2, 3):
+        f = np.full((3, LANES + 6, 13, 30), np.nan, np.float32)
+        for inside in (f[1:2, 1 : LANES + 2, 3:10, 4:21], f[1:2, 1:5, 3:10, 4:9]):
+            inside[...] = numbers(inside.shape)
+            g = numbers((6, inside.shape[1], 3, 3))
+            assert np.isfinite(check(inside, g, padding=1, stride=stride)).all()
+
+
+def test_three_orders_of_units(copied: Copied) -> None:
+    """Of few weights, of small images, and of many weights."""
+    copied(None)
+    sizes = ((32, 64, 56, 64), (32, 128, 28, 128), (32, 512, 7, 512))
+    plans = [
+        parconv.plan2d(((b, c, n, n), "float32"), ((o, c, 3, 3), "float32"), method="channels")
+        for b, c, n, o in sizes
+    ]
+    assert len({channels.order_of(plan.stage.inner) for plan in plans}) >= 2
+    single = parconv.plan2d(((1, 64, 56, 56), "f4"), ((64, 64, 3, 3), "f4"), method="channels")
+    assert channels.units(single.stage.inner) >= 32  # sixteen threads find work in one image
+
+
+def test_a_window_of_rows_is_copied_as_the_whole_is() -> None:
+    """As is a batch of another size."""
+    for width, (stride, taps) in itertools.product((7, 20, 57), ((1, 3), (2, 3), (1, 1), (2, 1))):
+        for last in (False, True):
+            found = set()
+            for images, rows in ((1, 8), (5, 9), (1, 300)):
+                sizes = (images, rows, width, 24) if last else (images, 24, rows, width)
+                axes = (1, 2) if last else (2, 3)
+                plan = parconv.plan2d(
+                    (sizes, "f4"), ((48, 24, taps, taps), "f4"), axes=axes, stride=stride,
+                    padding=taps // 2, method="channels",
+                )  # fmt: skip
+                found.add(work.copy_of(plan.stage.inner))
+            assert len(found) == 1, (width, stride, taps, last)
+
+
+def test_copies_pay_where_a_stride_leaves_rows_short() -> None:
+    """And not where rows are long, and channels last."""
+
+    def copy(image: Any, stride: int, axes: Any) -> Any:
+        taps = (210, 400, 1, 1)
+        plan = parconv.plan2d(
+            (image, "f4"), (taps, "f4"), stride=stride, axes=axes, method="channels"
+        )
+        return work.copy_of(plan.stage.inner)
+
+    assert copy((4, 400, 12, 13), 2, (2, 3)) is not None
+    assert copy((1, 56, 60, 400), 1, (1, 2)) is None
+
+
+def test_copies_are_bounded() -> None:
+    """However wide the image, and however many channels."""
+    for axes, image in (((2, 3), (1, 512, 40, 9000)), ((1, 2), (1, 40, 9000, 512))):
+        question: Any = {"stride": 2, "padding": 1, "axes": axes, "method": "channels"}
+        plan = parconv.plan2d((image, "f4"), ((64, 512, 3, 3), "f4"), threads=1, **question)
+        assert channels.workspace(plan.stage.inner) * 4 < 2 * copies.COPY_BYTES
 
 
 # --- what is not there ---------------------------------------------------------------------------
@@ -262,7 +384,7 @@ def test_few_outputs(count: int, inputs: int, taps: Any, question: Any, dtype: s
     f = numbers((2, 9, TILE + 3, groups * inputs), dtype)
     g = numbers((groups * count, inputs, *taps), dtype)
     plan = plan_of(f, g, axes=(1, 2), **question)
-    assert shape.is_few(plan.problem)
+    assert blocks.is_few(plan.problem)
     given = Poisoned(plan.problem.shape, f.dtype)
     result = plan(f, given.out)
     given.check()
@@ -277,6 +399,25 @@ def test_few_outputs(count: int, inputs: int, taps: Any, question: Any, dtype: s
     oracle.assert_same_bits(plan(f, into).copy(), result)
     bands = tuple((n, n + 1) for n in range(channels.units(plan.problem)))
     oracle.assert_same_bits(replace(plan, bands=bands)(f), result)
+
+
+@pytest.mark.parametrize("how", [BY_OUTPUTS, BY_COLUMNS])
+@pytest.mark.parametrize(
+    ("count", "inputs", "taps", "question"), [few for few in FEW if few[2] != (1, 1)]
+)
+def test_few_outputs_of_copied_pixels(
+    copied: Copied, count: int, inputs: int, taps: Any, question: Any, how: int
+) -> None:
+    """As many bits as there are with channels last."""
+    groups = question.get("groups", 1)
+    f, g = numbers((2, groups * inputs, 9, TILE + 3)), numbers((groups * count, inputs, *taps))
+    copied(how)
+    result = check(f, g, **question)
+    assert blocks.is_few(plan_of(f, g, **question).problem)
+    copied(None)
+    last = np.ascontiguousarray(f.transpose(0, 2, 3, 1))
+    right = plan_of(last, g, axes=(1, 2), **question)(last)
+    oracle.assert_same_bits(result, np.ascontiguousarray(right.transpose(0, 3, 1, 2)))
 
 
 def test_few_outputs_do_not_spread_what_is_not_finite() -> None:
@@ -296,9 +437,15 @@ def test_few_outputs_do_not_spread_what_is_not_finite() -> None:
         ((1, 8, 8, LANES), (6, LANES, 3, 3), True),
         ((1, 8, 8, LANES), (7, LANES, 3, 3), False),
         ((1, 8, 8, LANES - 1), (1, LANES - 1, 3, 3), False),
+        ((1, 8, 8, 100), (10, 100, 3, 3), True),
+        ((1, 8, 8, 100), (11, 100, 3, 3), False),
     ],
 )
 def test_lanes_are_filled_by_channels_where_outputs_are_few(f: Any, g: Any, few: bool) -> None:
     plan = plan_of(numbers(f), numbers(g), axes=(1, 2))
-    assert shape.is_few(plan.problem) == few
-    assert not shape.is_few(plan_of(numbers((1, g[1], 8, 8)), numbers(g)).problem)
+    assert blocks.is_few(plan.problem) == few
+    first = plan_of(numbers((1, g[1], 8, 8)), numbers(g)).problem
+    assert blocks.is_few(first) == few  # they are copied, channels side by side
+    assert not few or work.copy_of(first)
+    single = plan_of(numbers((1, g[1], 8, 8)), numbers((*g[:2], 1, 1))).problem
+    assert not blocks.is_few(single)

@@ -15,7 +15,7 @@ from oracle import BORDERS, MODES, assert_same_bits
 import parconv
 from parconv.codegen import machine
 from parconv.methods import layer
-from parconv.methods.layer import shape, tile
+from parconv.methods.layer import shape, streak, tile
 
 LANES = machine.VECTOR_BYTES // 4
 PANEL = tile.VECTORS * LANES
@@ -262,6 +262,26 @@ def test_outputs_of_tiles_across_images(plane: tuple[int, int]) -> None:
     check(f, g)
     check(f[::2], g)
     check(f[:, :, ::-1], g)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("plane", [(1, 1), (3, 5), (9, LANES), (37, 131)])
+@pytest.mark.parametrize("inputs", [1, streak.CHANNELS - 1, 2 * streak.CHANNELS + 3])
+def test_single_taps_of_a_filter_or_two(inputs: int, plane: Any, dtype: str) -> None:
+    """Sums that wait in the output have the bits of tiles, unit by unit; nothing else is read."""
+    for filters, groups, batch in ((1, 1, 3), (2, 1, 1), (2, 2, 2), (4, 2, 1)):
+        f = numbers((batch, inputs * groups, *plane), dtype)
+        g = numbers((filters, inputs, 1, 1), dtype)
+        check(f, g, groups=groups)
+        plan = plan_of(f, g, groups=groups, threads=1)
+        right = plan(f)
+        around = np.full((batch + 1, inputs * groups + 2, *plane), 10**6, dtype)
+        around[:batch, 1:-1] = f
+        flipped = np.ascontiguousarray(f[:, :, ::-1])[:, :, ::-1]
+        for view in (around[:batch, 1:-1], flipped, np.asfortranarray(f)):
+            assert_same_bits(plan(view), right)
+        bands = tuple((n, n + 1) for n in range(layer.units(plan.problem)))
+        assert_same_bits(replace(plan, bands=bands)(f), right)
 
 
 def test_bands_hold_as_many_outputs_each() -> None:

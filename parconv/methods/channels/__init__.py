@@ -1,19 +1,21 @@
-"""Lanes of output channels: vectors of weights times single pixels of the image, read in place.
+"""Lanes of output channels: vectors of weights times single pixels of the image.
 
 Where outputs are few and channels come last these fill the lanes instead: see `few`.
 
-Wins for layers of many channels and filters: nothing is copied or padded, and taps beyond the image
-are not multiplied.  Relies on an image and a result of the type of the sums, and on zeros beyond
-the image.
+Wins for layers of many filters.  Pixels are read in place, and taps beyond the image not
+multiplied; or they are copied first, some rows at a time, where tiles would not be full in place,
+or channels lie apart: see `copies`.  Relies on an image and a result of the type of the sums, and
+on zeros beyond the image.
 
 A unit is a block of filters over some rows of one image.
 
-Start reading at `tile.py` (the inner loop), then `kernel.py` (tiles over the rows of a unit) and
-`shape.py` (what a unit is).
+Start reading at `tile.py` (the inner loop), then `kernel.py` (tiles over the rows of a unit),
+`shape.py` (what a unit is) and `work.py` (what pays).
 """
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -36,21 +38,13 @@ from ..usual import (
     unasked as unasked,
 )
 from . import kernel as k
+from .blocks import block_filters, blocks_of, channel_lanes, is_few
 from .cost import cost as cost
-from .kernel import L
-from .shape import (
-    block_filters,
-    blocks_of,
-    bordered_by_zeros,
-    channel_lanes,
-    height_of,
-    is_few,
-    met,
-    order_of,
-    region,
-    sizes_of,
-)
+from .inside import bordered_by_zeros, is_inside, met
+from .numbers import L
+from .shape import height_of, order_of, region, sizes_of
 from .table import BITS_AT, PIXELS, SEGMENT, VECTORS
+from .work import copy_of
 
 UNIT = "blocks of filters over rows of an image"
 
@@ -132,6 +126,7 @@ def layout(problem: Problem) -> Array:
         block_filters=block_filters(problem),
         few=is_few(problem),
         **_inner(problem),
+        inside=all(is_inside(problem, axis) for axis in (0, 1)),
         lanes=lanes,
         height=height_of(problem),
         sums_at=_sums_at(problem),
@@ -139,7 +134,28 @@ def layout(problem: Problem) -> Array:
         order=order_of(problem),
         rows=met(problem, 0),
         columns=met(problem, 1),
+        copy_at=_copy_at(problem),
+        **_copied(problem),
     )
+
+
+def _copied(problem: Problem) -> dict[str, Any]:
+    """How pixels are copied, and where in a copy filter rows begin, in elements."""
+    copy = copy_of(problem)
+    if copy is None:
+        nothing = dict.fromkeys(("remainders", "depths", "starts", "rows_at"), ())
+        numbers = dict.fromkeys(("pixel", "tap", "pitch", "run", "step", "runs", "phases"), 0)
+        return {"copied": False, **numbers, **nothing}
+    starts, row = copy.starts(height_of(problem)), copy.cells * bank_of(problem).inputs
+    return {
+        "copied": True,
+        **{name: getattr(copy, name) for name in ("pixel", "tap", "pitch", "run", "step", "runs")},
+        "phases": len(copy.phases),
+        "remainders": copy.phases,
+        "depths": copy.depths,
+        "starts": starts,
+        "rows_at": [(starts[phase] + down) * row for phase, down in copy.places],
+    }
 
 
 def _inner(problem: Problem) -> dict[str, int]:
@@ -154,13 +170,26 @@ def _inner(problem: Problem) -> dict[str, int]:
 
 def _sums_at(problem: Problem) -> int:
     """Where in scratch the sums of a tile lie that cannot be stored at once."""
-    table = BITS_AT + sum(problem.filter) + SEGMENT * PIXELS
+    table = BITS_AT + problem.filter[0] + sum(problem.filter) + SEGMENT * PIXELS
     return up(table * np.int64().itemsize, machine.CACHE_LINE) // problem.sums.itemsize
 
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
-    return _sums_at(problem) + PIXELS * VECTORS * lanes_of(problem)
+    copy, inputs = copy_of(problem), bank_of(problem).inputs
+    if copy is None:
+        return _copy_at(problem)
+    rows = copy.starts(height_of(problem))[-1]
+    # the last tile may reach beyond the last row
+    beyond = PIXELS * copy.pixel + (problem.filter[1] - 1) * copy.tap
+    line = machine.CACHE_LINE // problem.sums.itemsize
+    return _copy_at(problem) + up((rows * copy.cells + beyond) * inputs, line)
+
+
+def _copy_at(problem: Problem) -> int:
+    """Where in scratch the copied pixels lie."""
+    line = machine.CACHE_LINE // problem.sums.itemsize
+    return up(_sums_at(problem) + PIXELS * VECTORS * lanes_of(problem), line)
 
 
 kernels = kernels_of(k.kernel, axes=MAPS)

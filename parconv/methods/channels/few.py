@@ -23,6 +23,11 @@ from .tile import Tile
 # them, 1x1 of 34 and of 200 channels and 3x3 of 16 and of 64: 0.77 0.40 0.42 0.25, 0.64 0.69 0.35
 # 0.33, 0.57 0.86 0.33 0.34, 0.61 0.89 0.37 0.43, 0.82 1.40 0.32 0.17 (Zen 3 VM, 2026-11).
 FILTERS, MOST = 2, 6
+# Or up to `MANY` where an output has so many products that summing its lanes is little.  For 7, 8,
+# 10 and 12 filters, channels first: 3x3 of 16 1.30 1.39 1.24 1.44, of 40 0.95 1.00 0.84 1.00, of
+# 126 0.79 0.90 0.97 0.94, 5x5 of 64 0.78 0.82 0.74 0.83, 7x7 of 355 0.68 0.66 0.71 0.90; channels
+# last: of 126 1.20 0.87 0.87 1.00, of 64 0.79 0.88 0.80 1.08, of 355 0.76 0.81 0.77 0.94.
+MANY, PRODUCTS = 10, 600
 Load = Callable[[Value], Value]  # of a vector of channels
 
 

@@ -6,18 +6,11 @@
 import numpy as np
 
 from ...codegen import jit, machine
-from ...codegen.layout import Layout
 from . import table as t
+from .copying import copy_unit
+from .numbers import BLOCK, IMAGE, PART, L
 from .tiles import tile
 
-L = Layout(
-    "rows_out", "columns_out", "lead_y", "lead_x", "stride_y", "stride_x", "dilation_y",
-    "dilation_x", "taps_y", "taps_x", "channels", "filters", "group_blocks", "block_taps",
-    "group_taps", "lanes", "height", "sums_at", "block_filters", "few",
-    "inner_top", "inner_bottom", "inner_left", "inner_right",
-    tables=("sizes", "order", "rows", "columns"),
-)  # fmt: skip
-BLOCK, IMAGE, PART = range(3)  # what a unit is one of
 # Rows of the image by which pixels are fetched early.  % of the peak with 0, 1, 2, 3 of them, one
 # core (Zen 5, 2026-11): 1 x 1 256 -> 64 @ 56 69 93 92 92, 1024 -> 256 @ 14 88 88 100 98, 3 x 3
 # 64 @ 56 97 101 102 101.
@@ -64,17 +57,35 @@ def _pitch(f, layout):
 @jit.jit()
 def _describe(table, f, out, layout):
     """What all tiles of a call share; whether their sums can be stored at once."""
-    size, line = out.itemsize, machine.CACHE_LINE
-    table[t.TAPS_Y], table[t.TAPS_X] = layout[L.taps_y], layout[L.taps_x]
+    size, line, taps_y, taps_x = (
+        out.itemsize,
+        machine.CACHE_LINE,
+        layout[L.taps_y],
+        layout[L.taps_x],
+    )
+    table[t.TAPS_Y], table[t.TAPS_X] = taps_y, taps_x
     table[t.CHANNELS], table[t.STEP_CHANNEL] = layout[L.channels], f.strides[1]
-    table[t.STEP_Y] = layout[L.dilation_y] * f.strides[2]
     table[t.STEP_X] = layout[L.dilation_x] * f.strides[3]
     table[t.STEP_PIXEL] = layout[L.stride_x] * f.strides[3]
     # for each channel the lines of a tile, which follow one another where channels are neighbours
     lines = (t.PIXELS * size + line - 1) // line * line
     table[t.AHEAD] = ROWS_AHEAD * f.strides[2]
     table[t.AHEAD_STEP] = lines if f.strides[1] == size else f.strides[1]
-    table[t.SEGMENTS_AT] = t.BITS_AT + layout[L.taps_y] + layout[L.taps_x]
+    table[t.ROWS_AT] = t.BITS_AT + taps_y + taps_x
+    table[t.SEGMENTS_AT] = table[t.ROWS_AT] + taps_y
+    for row in range(taps_y):
+        table[table[t.ROWS_AT] + row] = row * layout[L.dilation_y] * f.strides[2]
+    if layout[L.copied]:
+        cell = layout[L.channels] * size
+        table[t.STEP_CHANNEL], table[t.STEP_X] = size, layout[L.tap] * cell
+        table[t.STEP_PIXEL] = layout[L.pixel] * cell
+        table[t.AHEAD], table[t.AHEAD_STEP] = t.PIXELS * table[t.STEP_PIXEL], lines
+        for row in range(taps_y):
+            table[table[t.ROWS_AT] + row] = layout[layout[L.rows_at] + row] * size
+        for tap in range(taps_y + taps_x):
+            table[t.BITS_AT + tap] = t.EVERY
+        if layout[L.tap] == 1 and not layout[L.few]:
+            table[t.TAPS_X], table[t.CHANNELS] = 1, taps_x * layout[L.channels]
     stored = out.strides[1] == size or out.strides[3] == size
     table[t.OUT_CHANNEL] = out.strides[1] if stored else size
     table[t.OUT_PIXEL] = out.strides[3] if stored else t.VECTORS * layout[L.lanes] * size
@@ -95,12 +106,13 @@ def _joins(f, layout):
 
 # In line: by a call, 3 x 3 64 -> 64 @ 56 takes a twentieth longer (Zen 5, 2026-11).
 @jit.jit(inline="always")
-def _place(table, out, layout, y, stop, x, pitch, pixels, stored):
+def _place(table, out, layout, y, stop, x, width, pitch, pixels, stored):
     """Which pixels of the tile at (y, x) meet the image, and where rows up to ``stop`` store them.
 
     Bits of filter rows and columns, and the rows of output that the tile has pixels of.
     """
-    rows, columns, width = layout[L.taps_y], layout[L.taps_x], layout[L.columns_out]
+    rows, columns = layout[L.taps_y], layout[L.taps_x]
+    rows, columns = (0, 0) if layout[L.copied] else (rows, columns)
     for row in range(rows):
         at = layout[L.rows] + 2 * row
         first, last = (layout[at] - y) * pitch - x, (layout[at + 1] - y) * pitch - x
@@ -123,23 +135,90 @@ def _place(table, out, layout, y, stop, x, pitch, pixels, stored):
 
 
 @jit.jit(inline="always")
+def _place_flat(table, out, layout, y, x, line, pixels, stored):
+    """The same of a tile in rows that are one, whose taps are all inside."""
+    bits, segment = _bits(0, line - x, pixels), table[t.SEGMENTS_AT]
+    if not layout[L.copied]:
+        for tap in range(layout[L.taps_y] + layout[L.taps_x]):
+            table[t.BITS_AT + tap] = bits
+    table[segment], table[t.SEGMENTS] = bits, 1
+    table[segment + 1] = stored * (y * out.strides[2] + x * out.strides[3])
+
+
+@jit.jit(inline="always")
 def _is_inner(layout, y, x, pixels):
     """Whether all pixels of the tile at (y, x) lie in one row and meet the image with every tap."""
     across = layout[L.inner_left] <= x and x + pixels <= layout[L.inner_right]
     return across and layout[L.inner_top] <= y < layout[L.inner_bottom]
 
 
+@jit.jit(inline="always")
+def _deliver(out, layout, scratch, image, channel, filters, y, stop, x, pitch, pixels):
+    """The sums of a tile, which lie in scratch, one by one."""
+    sums_at, step = layout[L.sums_at], t.VECTORS * layout[L.lanes]
+    for pixel in range(pixels):
+        row, column = y + (x + pixel) // pitch, (x + pixel) % pitch
+        for n in range(filters if row < stop and column < layout[L.columns_out] else 0):
+            out[image, channel + n, row, column] = scratch[sums_at + pixel * step + n]
+
+
+@jit.jit()
+def _tiles(f, taps, out, layout, scratch, stored, at, rows, pitch, line, pixels, row_step):
+    """All tiles of a unit, from the same weights.
+
+    ``at``: where its pixels, its weights and its outputs begin; image, channel and filters.
+    """
+    table, size = scratch.view(np.int64), out.itemsize
+    f_at, taps_at, out_at, image, channel, filters = at
+    joins, copied = _joins(f, layout), layout[L.copied]
+    same, flat = False, line > layout[L.columns_out]
+    # `same`: whether the table is that of a tile like this one, but for its place
+    version = 1 if filters <= layout[L.lanes] else t.VECTORS
+    if layout[L.few]:
+        version = t.VECTORS + filters
+    (y, y_stop), x = rows, np.int64(0)
+    while y < y_stop:
+        within = x + pixels <= line
+        inner = within if copied or flat else _is_inner(layout, y, x, pixels)
+        if inner and same:
+            place = y * out.strides[2] + x * out.strides[3]
+            table[table[t.SEGMENTS_AT] + 1] = stored * place
+        elif flat:
+            _place_flat(table, out, layout, y, x, line, pixels, stored)
+        else:
+            _place(table, out, layout, y, y_stop, x, line, pitch, pixels, stored)
+        if not (copied or (inner and same)):
+            joined = layout[L.taps_x] if inner and joins else 1
+            table[t.TAPS_X] = layout[L.taps_x] // joined
+            table[t.CHANNELS] = layout[L.channels] * joined
+        same = inner
+        source = f_at + y * row_step + x * table[t.STEP_PIXEL]
+        if stored:
+            tile(f, scratch, not copied, source, taps, taps_at, table, out, out_at, version)
+        else:
+            sums_at = layout[L.sums_at] * size
+            tile(f, scratch, not copied, source, taps, taps_at, table, scratch, sums_at, version)
+            _deliver(out, layout, scratch, image, channel, filters, y, y_stop, x, pitch, pixels)
+        x += pixels
+        y, x = y + x // pitch, x % pitch
+        if x >= line:
+            y, x = y + 1, np.int64(0)
+
+
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill units ``[start, stop)`` of ``out``, and nothing else."""
-    table, width, size = scratch.view(np.int64), layout[L.columns_out], out.itemsize
-    wide, sums_at = layout[L.block_filters], layout[L.sums_at]
+    table, width, wide = scratch.view(np.int64), layout[L.columns_out], layout[L.block_filters]
     stored, pitch = _describe(table, f, out, layout), _pitch(f, layout)
-    joins = _joins(f, layout)
-    pixels = np.int64(t.PIXELS)
-    if pitch == width + pixels:  # rows apart are cut into equal tiles
+    pixels, latest, copied = np.int64(t.PIXELS), np.int64(-1), layout[L.copied]
+    if not copied and pitch == width + pixels:  # rows apart are cut into equal tiles
         tiles = (width + pixels - 1) // pixels
         pixels = (width + tiles - 1) // tiles
-    same = False  # whether the table is that of a tile like this one, but for its place
+    row_step = layout[L.stride_y] * f.strides[2]
+    if copied:
+        pitch, row_step = layout[L.pitch], layout[L.pitch] * table[t.STEP_PIXEL]
+    # whether rows follow one another, all taps of all pixels inside the image
+    flat = pitch == width and stored and out.strides[2] == width * out.strides[3]
+    flat = flat and (copied or layout[L.inside])
     while start < stop:
         block, image, part = _unit(layout, start)
         start += 1
@@ -151,33 +230,20 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         f_at = image * f.strides[0] + group * layout[L.channels] * f.strides[1]
         f_at -= layout[L.lead_y] * f.strides[2] + layout[L.lead_x] * f.strides[3]
         out_at = image * out.strides[0] + channel * out.strides[1]
-        y, x = part * layout[L.height], np.int64(0)
+        y = part * layout[L.height]
         y_stop = min(y + layout[L.height], layout[L.rows_out])
-        while y < y_stop:
-            inner = _is_inner(layout, y, x, pixels)
-            if inner and same:
-                place = y * out.strides[2] + x * out.strides[3]
-                table[table[t.SEGMENTS_AT] + 1] = stored * place
-            else:
-                _place(table, out, layout, y, y_stop, x, pitch, pixels, stored)
-                joined = layout[L.taps_x] if inner and joins else 1
-                table[t.TAPS_X] = layout[L.taps_x] // joined
-                table[t.CHANNELS] = layout[L.channels] * joined
-            same = inner
-            source = f_at + y * layout[L.stride_y] * f.strides[2] + x * table[t.STEP_PIXEL]
-            version = 1 if filters <= layout[L.lanes] else t.VECTORS
-            if layout[L.few]:
-                version = t.VECTORS + filters
-            if stored:
-                tile(f, source, taps, taps_at, table, out, out_at, version)
-            else:
-                tile(f, source, taps, taps_at, table, scratch, sums_at * size, version)
-                for pixel in range(pixels):
-                    row, column = y + (x + pixel) // pitch, (x + pixel) % pitch
-                    for n in range(filters if row < y_stop and column < width else 0):
-                        value = scratch[sums_at + pixel * t.VECTORS * layout[L.lanes] + n]
-                        out[image, channel + n, row, column] = value
-            x += pixels
-            y, x = y + x // pitch, x % pitch
-            if x >= width:
-                y, x = y + 1, np.int64(0)
+        line, across = width, pitch
+        if copied:
+            source = image * layout[layout[L.sizes] + PART] + part
+            source = source * layout[layout[L.sizes] + BLOCK] + group  # whose pixels they are
+            if source != latest:
+                first = group * layout[L.channels]
+                copy_unit(f, fill, layout, scratch, image, first, y, y_stop - y)
+            latest = source
+            f_at = layout[L.copy_at] * out.itemsize - y * row_step
+        if flat:
+            line = width * (y_stop - y)
+            y_stop, across = y + 1, line + pixels
+        at = f_at, taps_at, out_at, image, channel, filters
+        rows = y, y_stop
+        _tiles(f, taps, out, layout, scratch, stored, at, rows, across, line, pixels, row_step)

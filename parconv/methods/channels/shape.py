@@ -1,4 +1,4 @@
-"""How a layer is cut into units, and which outputs a tap meets.  Pure arithmetic.
+"""How a layer is cut into units.  Pure arithmetic.
 
 A unit is a block of filters over a part of an image.
 """
@@ -9,12 +9,13 @@ from functools import lru_cache
 import numpy as np
 
 from ...codegen import machine
-from ...codegen.layout import up
 from ...problem.problem import Problem
-from ..usual import bank_of, inputs_apart, lanes_of
-from .few import FILTERS, MOST
-from .kernel import BLOCK, IMAGE, PART
-from .table import PIXELS, VECTORS
+from ..usual import bank_of
+from .blocks import block_filters, blocks_of
+from .copies import COPY_BYTES, Copy, row_bytes
+from .numbers import BLOCK, IMAGE, PART
+from .table import PIXELS
+from .work import copy_of
 
 LEAST_UNITS = 64  # so that sixteen threads end together
 # Of the rows of a unit: the second-level cache holds their pixels beside the weights.  % of the
@@ -23,45 +24,27 @@ LEAST_UNITS = 64  # so that sixteen threads end together
 UNIT_TILES = 16
 
 
-def is_few(problem: Problem) -> bool:
-    """Whether outputs are so few, and channels so many and side by side, that these fill lanes."""
-    bank = bank_of(problem)
-    return bank.filters <= MOST and bank.inputs >= lanes_of(problem) and inputs_apart(problem)
-
-
-def block_filters(problem: Problem) -> int:
-    """Filters of a block; the last may have fewer."""
-    return FILTERS if is_few(problem) else VECTORS * lanes_of(problem)
-
-
-def channel_lanes(problem: Problem) -> int:
-    """Channels of a group as weights have them: where they are in lanes, whole vectors."""
-    lanes = lanes_of(problem) if is_few(problem) else 1
-    return up(bank_of(problem).inputs, lanes)
-
-
-@lru_cache(maxsize=256)
-def blocks_of(problem: Problem) -> tuple[int, ...]:
-    """Weights of each block of a group's filters for a tap and channel.
-
-    Of whole tiles, the last may be one vector; one for each filter where they are few.
-    """
-    lanes = lanes_of(problem)
-    whole, left = divmod(bank_of(problem).filters, block_filters(problem))
-    last = () if left == 0 else (lanes if left <= lanes else VECTORS * lanes,)
-    last = (left,) if left and is_few(problem) else last
-    return (block_filters(problem),) * whole + last
-
-
 @lru_cache(maxsize=256)
 def height_of(problem: Problem) -> int:
     """Rows of output of a unit: where there are many, and tiles cross their ends, whole tiles."""
     rows, width = problem.plane
     others = problem.maps[0] * len(blocks_of(problem)) * bank_of(problem).groups
     shared = -(-rows // -(-LEAST_UNITS // others))
+    copy = copy_of(problem)
+    if copy:
+        return _copied_height(problem, copy, shared)
     height = min(shared, -(-UNIT_TILES * PIXELS // width))
     period = PIXELS // math.gcd(PIXELS, width)
     return height // period * period or height
+
+
+def _copied_height(problem: Problem, copy: Copy, shared: int) -> int:
+    """So many that what two units both copy is little, as far as the cache holds them."""
+    rows, most = problem.plane[0], COPY_BYTES // row_bytes(problem, copy)
+    most = (most - sum(copy.depths)) // len(copy.phases)
+    least = max(2 * (max(copy.depths) + 1), -(-UNIT_TILES * PIXELS // copy.pitch))
+    height = max(1, min(rows, max(shared, least), most))
+    return -(-rows // -(-rows // height))
 
 
 @lru_cache(maxsize=256)
@@ -89,6 +72,8 @@ def order_of(problem: Problem) -> tuple[int, int, int]:
         (IMAGE, BLOCK, PART): beside * pixels + images * weights,
         (BLOCK, IMAGE, PART): blocks * pixels + weights,
     }
+    if copy_of(problem):
+        return IMAGE, PART, BLOCK
     return min(filled, key=lambda order: filled[order])
 
 
@@ -102,21 +87,3 @@ def region(problem: Problem, unit: int) -> tuple[int, slice, slice]:
     first = group * filters + inside * step
     last = group * filters + min((inside + 1) * step, filters)
     return at[IMAGE], slice(first, last), slice(top, top + height)
-
-
-def met(problem: Problem, axis: int) -> list[int]:
-    """For each tap of an axis, first and stop of the outputs for which it is inside the image."""
-    stride, outputs = problem.stride[axis], problem.plane[axis]
-    found = []
-    for tap in range(problem.filter[axis]):
-        beyond = problem.lead[axis] - tap * problem.dilation[axis]
-        ends = beyond, beyond + problem.plane_in[axis]
-        found += [min(max(-(-end // stride), 0), outputs) for end in ends]
-    return found
-
-
-def bordered_by_zeros(problem: Problem, axis: int) -> bool:
-    """Whether zeros lie beyond the ends of an axis, or nothing does, since no tap leaves it."""
-    if problem.boundary[axis] == "constant" and problem.cval == 0:
-        return True
-    return met(problem, axis) == [0, problem.plane[axis]] * problem.filter[axis]

@@ -14,11 +14,12 @@ EVERY = (1 << PIXELS) - 1  # all pixels of a tile, as bits
 WEIGHTS_AHEAD = 16
 
 # What a tile loops over, as int64 numbers: sizes, then bytes from one to the next, then the bits of
-# each filter row and each filter column, then `SEGMENT` numbers for each row of output that the
-# tile has pixels of: their bits, and where the tile's first pixel would lie in that row.
+# each filter row and each filter column, then the bytes from the first filter row to each, then
+# `SEGMENT` numbers for each row of output that the tile has pixels of: their bits, and where the
+# tile's first pixel would lie in that row.
 TABLE = (
-    TAPS_Y, TAPS_X, CHANNELS, STEP_Y, STEP_X, STEP_CHANNEL, STEP_PIXEL, AHEAD, AHEAD_STEP,
-    OUT_CHANNEL, OUT_PIXEL, OUTPUTS, SEGMENTS, SEGMENTS_AT, BITS_AT,
+    TAPS_Y, TAPS_X, CHANNELS, STEP_X, STEP_CHANNEL, STEP_PIXEL, AHEAD, AHEAD_STEP,
+    OUT_CHANNEL, OUT_PIXEL, OUTPUTS, ROWS_AT, SEGMENTS, SEGMENTS_AT, BITS_AT,
 ) = range(15)  # fmt: skip
 SEGMENT = 2
 I8 = ir.IntType(8)

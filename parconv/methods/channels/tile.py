@@ -29,13 +29,13 @@ from .table import (
     OUT_PIXEL,
     OUTPUTS,
     PIXELS,
+    ROWS_AT,
     SEGMENT,
     SEGMENTS,
     SEGMENTS_AT,
     STEP_CHANNEL,
     STEP_PIXEL,
     STEP_X,
-    STEP_Y,
     TAPS_X,
     TAPS_Y,
     WEIGHTS_AHEAD,
@@ -67,8 +67,8 @@ class Tile:
         self.tap_step = self.weights_of_tap()
         self.bits = self.code.at(self.table, BITS_AT)
         zeros = [self.code.zero] * len(self.cells)
-        carried = [self.source, self.taps, *zeros]
-        sums = self.code.loop(self.number(TAPS_Y), carried, self.one_row)[2:]
+        self.rows = self.code.at(self.table, self.number(ROWS_AT))
+        sums = self.code.loop(self.number(TAPS_Y), [self.taps, *zeros], self.one_row)[1:]
         self.deliver(dict(zip(self.cells, sums, strict=True)))
 
     def weights_of_tap(self) -> Value:
@@ -80,7 +80,7 @@ class Tile:
 
     # --- sums ---
 
-    def one_row(self, row: Value, source: Value, taps: Value, *sums: Value) -> list[Value]:
+    def one_row(self, row: Value, taps: Value, *sums: Value) -> list[Value]:
         builder, rows = self.builder, self.number(TAPS_Y)
         row_bits = self.code.read(self.bits, row)
         last = builder.icmp_signed("==", builder.add(row, I64(1)), rows)
@@ -93,8 +93,8 @@ class Tile:
             pixel = self.code.at(pixel, self.number(STEP_X))
             return [pixel, self.code.at(taps, self.tap_step), *added]
 
-        carried = self.code.loop(self.number(TAPS_X), [source, taps, *sums], one_column)
-        return [self.code.at(source, self.number(STEP_Y)), *carried[1:]]
+        source = self.code.at(self.source, self.code.read(self.rows, row))
+        return self.code.loop(self.number(TAPS_X), [source, taps, *sums], one_column)[1:]
 
     def one_tap(
         self, bits: Value, ahead: Value, source: Value, taps: Value, sums: Sequence[Value]
@@ -210,18 +210,39 @@ class Tile:
         order = columns(code, code.lanes)
         vectors = transposed(code, rows)
 
-        def one(index: Value) -> list[Value]:
-            bits, out = self.segment(segments, index)
-            chosen = code.lanes_of(builder.lshr(bits, I64(first)))
+        def each(bits: Value, out: Value, put: Callable[[Value, Value], None]) -> None:
             for (lane,), value in zip(order, vectors, strict=True):
                 channel = I64(vector * code.lanes + lane)
                 place = code.at(out, builder.mul(self.number(OUT_CHANNEL), channel))
                 place = code.at(place, first * code.itemsize)
                 with builder.if_then(builder.icmp_signed("<", channel, self.number(OUTPUTS))):
-                    code.store_some(value, place, chosen)
+                    put(value, place)
+
+        def one(index: Value) -> list[Value]:
+            bits, out = self.segment(segments, index)
+            with builder.if_else(self.same(bits, EVERY)) as (all_pixels, some_pixels):
+                with all_pixels:
+                    each(bits, out, partial(self.store_known, min(code.lanes, PIXELS - first)))
+                with some_pixels:
+                    chosen = code.lanes_of(builder.lshr(bits, I64(first)))
+                    each(bits, out, lambda value, at: code.store_some(value, at, chosen))
             return []
 
         code.loop(self.number(SEGMENTS), [], one, rolled=True)
+
+    def store_known(self, count: int, value: Value, place: Value) -> None:
+        """The first lanes, in plain stores where masks are dear: see `Code.store_first`."""
+        code = self.code
+        if machine.ISA.masks and count < code.lanes:
+            return code.store_some(value, place, code.first_lanes(I64(count)))
+        place = self.builder.bitcast(place, code.kind.as_pointer())
+        done = 0
+        while done < count:
+            size = 1 << (count - done).bit_length() - 1
+            piece = value if size == code.lanes else code.piece(value, done, size)
+            code.store(piece, code.at(place, done))
+            done += size
+        return None
 
     def store_vectors(self, sums: dict[tuple[int, int], Value], segments: Value) -> None:
         """The channels of each pixel, which are neighbours."""

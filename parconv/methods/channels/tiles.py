@@ -12,17 +12,19 @@ from .tile import Tile
 
 @emitted()
 def tile(
-    builder: Any, source: Items, source_at: Value, taps: Items, taps_at: Value, table: Items,
-    out: Items, out_at: Value, version: Value,
+    builder: Any, f: Items, scratch: Items, in_place: Value, source: Value, taps: Items,
+    taps_at: Value, table: Items, out: Items, out_at: Value, version: Value,
 ) -> None:  # fmt: skip
     """Compute the tile that ``table`` describes; it begins at bytes of the arrays.
 
+    Its pixels are those of ``f``, where ``in_place``, or of scratch.
     ``version``: so many vectors of outputs, or `VECTORS` and so many outputs where they are few.
 
     At its first pixel under the first tap and channel, at its weights, and in the result at the
     first row and column of its first channel.
     """
-    pointers = [source.at(source_at, I8), taps.at(taps_at), table.at(), out.at(out_at, I8)]
+    pixels = builder.select(in_place, f.at(source, I8), scratch.at(source, I8))
+    pointers = [pixels, taps.at(taps_at), table.at(), out.at(out_at, I8)]
 
     def call(version: int) -> list[Value]:
         how, size = (Tile, version) if version <= VECTORS else (FewTile, version - VECTORS)

@@ -16,6 +16,7 @@ from ...codegen.layout import ENDS, OWN, Layout
 from ...codegen.packing import copy, copy_one, store_planes
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
+from . import streak as s
 from .copying import gather, halve_rows
 from .numbers import put
 from .tile import PARTED, PLACE, STREAM, VECTORS, tile
@@ -277,6 +278,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     # % of the peak without / so, images in the last-level cache, one core (Zen 5, 2026-11): 3x3 64
     # -> 64 of 28 x 28 86 / 94, with a border 81 / 86, 1x1 64 -> 64 of 28 x 48 60 / 88
     fetches = layout[L.images] == 1 and dense
+    streaks = count == layout[L.channels] and layout[L.group_outputs] <= s.FILTERS
+    streaks = streaks and readable and writable and layout[L.stride_y] * f_row == width
     rimmed, charted = np.int64(0), (False, np.int64(-1), np.int64(-1))
     while start < stop:
         unit, first_block = start // blocks, start % blocks
@@ -288,7 +291,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         images = min(layout[L.batch] - image, layout[L.images])
         top = y * layout[L.stride_y] - layout[L.lead_y]
         in_place = readable and (
-            layout[L.packed] != 0
+            streaks
+            or layout[L.packed] != 0
             or image + images < layout[L.batch]
             or _spare(layout, f_row, top, height) >= 0
         )
@@ -324,6 +328,14 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             lines_ahead = (rows * f.strides[2] + tile_bytes - 1) // tile_bytes
         inside, vector = np.int64(0), np.int64(0)
         target = image * out_image + y * width
+        if streaks:
+            first = group * layout[L.group_outputs]
+            s.streak(
+                f, source, (f_image, f_channel), taps, first * count,
+                (images, count, layout[L.group_outputs], plane), own, target + first * out_filter,
+                (out_image, out_filter),
+            )  # fmt: skip
+            left = np.int64(0)
         while left > 0:
             vectors = VECTORS if left > (VECTORS - 1) * lanes else 1
             size = min(left, vectors * lanes)

@@ -14,6 +14,7 @@ from ...codegen.layout import odd_lines
 from ...problem.dtypes import kernel_dtype
 from ...problem.problem import Problem
 from ..usual import bank_of
+from .streak import FILTERS
 from .tile import ROWS, VECTORS
 from .words import element, summands, words
 
@@ -126,9 +127,18 @@ def packs(problem: Problem, shape: Shape) -> bool:
 @lru_cache(maxsize=256)
 def shape_of(problem: Problem) -> Shape:
     """The units that take the least time."""
+    if _streaks(problem):
+        parts = max(1, RUNS // max(1, problem.maps[0]))
+        return _shape(problem, max(1, -(-problem.plane[0] // parts)), 1)
     found = _shapes(problem)
     fitting = [shape for shape in found if _fits(problem, shape)]
     return min(fitting or found[:1], key=lambda shape: _cycles(problem, shape))
+
+
+def _streaks(problem: Problem) -> bool:
+    """Whether it waits for the memory: see `streak`."""
+    few = bank_of(problem).filters <= FILTERS and problem.filter == problem.stride == (1, 1)
+    return few and inside(problem) and problem.plane == problem.plane_in and not words(problem)
 
 
 def _fits(problem: Problem, shape: Shape) -> bool:
