@@ -108,7 +108,9 @@ def test_answers_are_right_or_refused(workload: Workload, able: set[str], peer: 
         check_answers(run, peer, (f, g), answer(workload, f, g))
 
 
-@pytest.mark.parametrize("peer", [peer for peer in PEERS if peer.library in BANDS], ids=str)
+@pytest.mark.parametrize(
+    "peer", [peer for peer in PEERS if peer.library in BANDS], ids=lambda peer: peer.name
+)
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_two_threads_leave_no_seam(peer: Peer, dtype: str) -> None:
     workload = tiny((9, 9), filter="gaussian:1", dtype=dtype, result=dtype)

@@ -57,12 +57,8 @@ def _pitch(f, layout):
 @jit.jit()
 def _describe(table, f, out, layout):
     """What all tiles of a call share; whether their sums can be stored at once."""
-    size, line, taps_y, taps_x = (
-        out.itemsize,
-        machine.CACHE_LINE,
-        layout[L.taps_y],
-        layout[L.taps_x],
-    )
+    size, line = out.itemsize, machine.CACHE_LINE
+    taps_y, taps_x = layout[L.taps_y], layout[L.taps_x]
     table[t.TAPS_Y], table[t.TAPS_X] = taps_y, taps_x
     table[t.CHANNELS], table[t.STEP_CHANNEL] = layout[L.channels], f.strides[1]
     table[t.STEP_X] = layout[L.dilation_x] * f.strides[3]
