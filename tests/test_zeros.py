@@ -216,8 +216,10 @@ def test_bits_depend_on_nothing_else(name: str, dtype: str) -> None:
     beside = np.empty((133, 160), dtype)[:, 3:154]
     assert_same_bits(np.ascontiguousarray(parconv.conv2d(f, g, out=beside, **options)), right)
     y, x = g.shape[0] // 2 + 1, g.shape[1] // 2 + 1
-    part = parconv.conv2d(f[5:77, 3:93], g, **options)
-    assert_same_bits(part[y:-y, x:-x].copy(), right[5 + y : 77 - y, 3 + x : 93 - x].copy())
+    top = g.shape[0] if plan.method == "windows" else 5  # sums of blocks of as many rows
+    part = parconv.conv2d(f[top : top + 72, 3:93], g, **options)
+    whole = right[top + y : top + 72 - y, 3 + x : 93 - x].copy()
+    assert_same_bits(part[y:-y, x:-x].copy(), whole)
 
 
 # --- means ---------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ answer alike stands in `usual`, from where a module imports it under its own nam
 * ``bands(problem, parts)`` about so many bands of units, cut where its tiles end;
 * ``least_band(problem)`` units of a band that is worth handing to a worker;
 * ``grain(problem)`` rows of output that only come together;
-* ``anywhere(problem)`` whether a row has the same bits in any image that holds what it needs.
+* ``anywhere(problem)`` whether a row has the same bits in any part, as `problem.window` cuts it.
 
 It sees real numbers, unless its row says otherwise, and of the filter what `problem.maps.filter_of`
 gives it.

@@ -77,7 +77,7 @@ def grain(problem: Problem) -> int:
 
 
 def anywhere(problem: Problem) -> bool:
-    """Whether a row of results has the same bits in any image that holds the rows it needs."""
+    """Whether a row of results has the same bits in any part of a problem, as of the whole."""
     return True
 
 
