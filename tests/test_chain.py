@@ -11,7 +11,7 @@ from hypothesis import given, reject, settings, strategies as st
 
 import parconv
 from parconv.filters import LAPLACE, box_factors, gaussian_factors
-from parconv.planner import chain as chains
+from parconv.planner import links
 
 RNG = np.random.default_rng(0)
 SLOPE = np.array([[1, 0, -1]], np.float32)
@@ -21,9 +21,9 @@ Plans = list[parconv.Plan]
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows each: images here are cut as large ones are."""
-    monkeypatch.setattr(chains, "PART_BYTES", 1 << 12)
-    monkeypatch.setattr(chains, "THREAD_BYTES", 1)
-    monkeypatch.setattr(chains, "STEP", 1)
+    monkeypatch.setattr(links, "PART_BYTES", 1 << 12)
+    monkeypatch.setattr(links, "THREAD_BYTES", 1)
+    monkeypatch.setattr(links, "STEP", 1)
 
 
 def planned(f: np.ndarray, steps: Sequence[tuple[Any, dict[str, Any]]]) -> Plans:
@@ -141,7 +141,7 @@ def test_bits_are_those_of_the_steps(name: str) -> None:
 
 @pytest.mark.parametrize("part", [1, 1000, 5000, 20_000, 1 << 30])
 def test_parts_of_any_size(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chains, "PART_BYTES", part)
+    monkeypatch.setattr(links, "PART_BYTES", part)
     for name in ("even, moved", "stack", "stack of large", "the same, channels last"):
         check(*CHAINS[name]())
 
@@ -173,7 +173,7 @@ def test_whatever_is_asked(steps: Any, rows: int, part: int) -> None:
     except ValueError:  # a filter larger than what the step before leaves
         reject()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chains, "PART_BYTES", part)
+        patch.setattr(links, "PART_BYTES", part)
         check(f, asked)
 
 
