@@ -157,6 +157,17 @@ def check_bands(plan: Plan, f: np.ndarray) -> np.ndarray:
     return right
 
 
+def check_colours(
+    plan_of: Callable[..., Plan], f: np.ndarray, g: np.ndarray, **options: Any
+) -> None:
+    """Those of each channel alone, whatever lies between its pixels."""
+    found = plan_of(f, g, axes=(0, 1), **options)(f)
+    for channel in range(f.shape[-1]):
+        alone = np.ascontiguousarray(f[..., channel])
+        right = plan_of(alone, g, **options)(alone)
+        oracle.assert_same_bits(np.ascontiguousarray(found[..., channel]), right)
+
+
 def check_places(plan: Plan, f: np.ndarray, right: np.ndarray) -> None:
     """The same bits wherever in memory the result's rows begin, and nothing written beside them."""
     rows, columns = right.shape

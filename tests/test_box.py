@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import check_bands, check_places, check_plan
+from conftest import check_bands, check_colours, check_places, check_plan
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
@@ -103,15 +103,10 @@ def test_borders_that_16_bits_do_not_hold() -> None:
 
 @pytest.mark.parametrize("channels", [2, 3, 4, 7])
 def test_colours(channels: int) -> None:
-    """Those of each channel alone, whatever lies between its pixels."""
     for dtype, taps in itertools.product(("uint8", "int16"), ((3, 3), (5, 11), (16, 2))):
         f, g = image((31, 29, channels), dtype), mean(*taps)
         for result in ("float32", dtype):
-            found = plan_of(f, g, axes=(0, 1), dtype=result, **SAME)(f)
-            for channel in range(channels):
-                alone = np.ascontiguousarray(f[..., channel])
-                right = plan_of(alone, g, dtype=result, **SAME)(alone)
-                assert_same_bits(np.ascontiguousarray(found[..., channel]), right)
+            check_colours(plan_of, f, g, dtype=result, **SAME)
         check(f[..., :3], g, axes=(0, 1), **SAME)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Poisoned, check_bands, check_layouts, check_places, check_plan
+from conftest import Poisoned, check_bands, check_colours, check_layouts, check_places, check_plan
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
@@ -80,13 +80,7 @@ def test_panels_of_a_wide_image(border: str) -> None:
 @pytest.mark.parametrize("channels", [2, 3, 4, 7])
 def test_colours(channels: int) -> None:
     for dtype, taps in itertools.product(("uint8", "float32"), ((3, 3), (5, 11), (16, 2))):
-        f, g = image((31, 29, channels), dtype), product(*taps)
-        found = plan_of(f, g, axes=(0, 1), **SAME)(f)
-        for channel in range(channels):
-            alone = np.ascontiguousarray(f[..., channel])
-            assert_same_bits(
-                np.ascontiguousarray(found[..., channel]), plan_of(alone, g, **SAME)(alone)
-            )
+        check_colours(plan_of, image((31, 29, channels), dtype), product(*taps), **SAME)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Poisoned, check_bands, check_places, check_plan
+from conftest import Poisoned, check_bands, check_colours, check_places, check_plan
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
@@ -20,7 +20,6 @@ from parconv.problem.window import narrowed, window_of
 LANES = machine.VECTOR_BYTES // 4
 TILE = windows.TILE_BYTES // 4
 SAME: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
-COLOUR: dict[str, Any] = {"axes": (0, 1), **SAME}
 
 
 def image(shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
@@ -81,14 +80,7 @@ def test_tiles_of_a_wide_image(border: str) -> None:
 @pytest.mark.parametrize("channels", [2, 3, 4, 7])
 def test_colours(channels: int) -> None:
     for dtype, taps in itertools.product(("uint8", "float32"), ((3, 3), (5, 11), (16, 2))):
-        f, g = image((31, 29, channels), dtype), mean(*taps)
-        plan = plan_of(f, g, **COLOUR)
-        found = plan(f)
-        for channel in range(channels):
-            alone = np.ascontiguousarray(f[..., channel])
-            assert_same_bits(
-                np.ascontiguousarray(found[..., channel]), plan_of(alone, g, **SAME)(alone)
-            )
+        check_colours(plan_of, image((31, 29, channels), dtype), mean(*taps), **SAME)
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,10 @@ def _tune_methods(number: int, seed: int, budget: float | None, save: bool, forc
     """The table of factors, and what they would change."""
     from parconv.experiments.tune import methods
     from parconv.experiments.tune.method_table import lines, table_of
+    from parconv.planner import wisdom
 
     if save:
-        methods.check_saved()
+        wisdom.place()  # refuses before anything is measured
     with progress() as announce:
         found = methods.calibrate(
             ["images", "layers", "banks"], seed, number, budget or METHOD_SECONDS, force, announce

@@ -52,8 +52,8 @@ def _is_factor(value: Any) -> bool:
 
 def recorded() -> records.Record | None:
     """The whole record, where it is of these kernels and was measured on a steady machine."""
-    path = _path()
-    found = records.read(path) if path else None
+    base = wisdom.directory()
+    found = records.read(_path(base)) if base else None
     if not found or found.get("kernels") != jit.source_hash() or not records.is_steady(found):
         return None
     return found
@@ -61,14 +61,11 @@ def recorded() -> records.Record | None:
 
 def remember(found: Mapping[str, Any]) -> Path:
     """Record factors, with the spread that `runtime.records.is_steady` judges."""
-    path = _path()
-    if path is None:
-        raise ValueError("PARCONV_WISDOM is off: unset it to save what methods take")
+    path = _path(wisdom.place())
     records.write(path, {"kernels": jit.source_hash(), **found})
     factors.cache_clear()
     return path
 
 
-def _path() -> Path | None:
-    base = wisdom.directory()
-    return None if base is None else records.local(base) / "methods.json"
+def _path(base: Path) -> Path:
+    return records.local(base) / "methods.json"

@@ -61,6 +61,14 @@ def directory() -> Path | None:
     return Path(chosen) if chosen else records.home() / "wisdom"
 
 
+def place() -> Path:
+    """Where wisdom is saved; ValueError where it is turned off."""
+    found = directory()
+    if found is None:
+        raise ValueError("PARCONV_WISDOM is off: unset it to save wisdom")
+    return found
+
+
 def recall(problem: Problem, threads: int) -> Wisdom | None:
     """What was measured for this problem with at most ``threads`` threads, on this machine."""
     base = directory()
@@ -81,10 +89,7 @@ def remember(
     ``spread``: of the machine while it was measured, as `runtime.records.is_steady` judges it;
     ``forced``: to be believed whatever that is.
     """
-    base = directory()
-    if base is None:
-        raise ValueError("PARCONV_WISDOM is off: unset it to save wisdom")
-    path = _path(base, problem, threads)
+    path = _path(place(), problem, threads)
     found = {"problem": str(problem), "threads": threads, "spread": spread, "forced": forced}
     records.write(path, {**found, "wisdom": asdict(wisdom)})
     return path

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from parconv import plan2d
-from parconv.planner import calibration, choice, wisdom
+from parconv.planner import calibration, choice
 from parconv.planner.plan import Plan
 from parconv.planner.stages import stages
 
@@ -171,12 +171,6 @@ class Calibration:
         path = calibration.remember({**found, "spread": self.spread, "forced": forced})
         choice.forget()
         return f"saved in {path}"
-
-
-def check_saved() -> None:
-    """Refuse before anything is measured, where nothing could be recorded."""
-    if wisdom.directory() is None:
-        raise ValueError("PARCONV_WISDOM is off: unset it to save what methods take")
 
 
 def calibrate(

@@ -56,16 +56,12 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
     f, out = as_sums(f, scratch), as_sums(out, scratch)
     base = aligned_after(scratch, 0, machine.CACHE_LINE)
-    halo, step, lanes, batch = (
-        layout[L.taps_y] - 1,
-        layout[L.step],
-        layout[L.lanes],
-        layout[L.batch],
-    )
+    halo, step, lanes = layout[L.taps_y] - 1, layout[L.step], layout[L.lanes]
     out_row, stored = out.strides[1] // out.itemsize, layout[L.stored] and has_runs(out)
     line = machine.CACHE_LINE
     streams = layout[L.large] and rows_alike(out, line) and out.itemsize == scratch.itemsize
     skip = aligned_after(out, 0, line) if streams else 0
+    batch, flags = layout[L.batch], (skip, STREAM if streams else 0)
     while start < stop:
         plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
         bottom = min(layout[L.rows_out], top + stop - start)
@@ -75,7 +71,6 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             left, columns, ready = x - layout[L.lead_x], width + layout[L.span_x] - 1, 0
             across = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
             vectors = (columns + lanes - 1) // lanes
-            batch = layout[L.batch]
             for y in range(top, bottom, layout[L.height]):
                 height, row = min(layout[L.height], bottom - y), y - layout[L.lead_y] + ready
                 down = row, 1, height + halo - ready, layout[L.rows_in], 1, layout[L.border_y]
@@ -92,7 +87,6 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     place = -1
                     if stored and width >= 2 * skip + lanes:
                         place = plane * (out.strides[0] // out.itemsize) + (y + n) * out_row + x
-                    flags = skip, STREAM if streams else 0
                     _along(
                         taps, layout, scratch, base, out, (place, out_row), (rows, width), flags
                     )  # fmt: skip
