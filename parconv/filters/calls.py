@@ -9,11 +9,8 @@ from typing import Any, Unpack
 
 from numpy.typing import ArrayLike, NDArray
 
-from ..api import run
-from ..problem.door import image_of
-from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords, spelled
-from .arguments import along, check_shift, warn_of_colours
-from .taps import LAPLACE, PREWITT, SOBEL, box_factors, gaussian_factors, gaussian_laplace_factors
+from ..problem.question import FilterOptions, spelled
+from . import same
 
 
 @spelled(boundary="symmetric")
@@ -78,8 +75,7 @@ def gaussian(
            [24, 40, 24],
            [15, 24, 15]], dtype=uint8)
     """
-    g = gaussian_factors(sigma, order=order, truncate=truncate, radius=radius)
-    return _same(f, g, out, options)
+    return same.run(f, out, options, same.gaussian, sigma, order, truncate, radius)
 
 
 @spelled(boundary="symmetric")
@@ -119,9 +115,7 @@ def box(
     >>> parconv.box([[1, 2, 6]], (1, 3), normalize=False)
     array([[ 4,  9, 14]])
     """
-    g = box_factors(size, normalize=normalize)
-    shift = check_shift(origin, g.shape) if type(origin) is not int or origin else 0
-    return _same(f, g, out, options, shift)
+    return same.run(f, out, options, same.box, size, normalize, origin)
 
 
 @spelled(boundary="symmetric")
@@ -158,8 +152,7 @@ def sobel(
     >>> parconv.sobel([[0, 0, 1, 2]])
     array([[0, 4, 8, 4]])
     """
-    f = image_of(f, options)
-    return _same(f, along(axis, f, options, SOBEL), out, options)
+    return same.run(f, out, options, same.sobel, axis)
 
 
 @spelled(boundary="symmetric")
@@ -180,8 +173,7 @@ def prewitt(
            [9],
            [6]])
     """
-    f = image_of(f, options)
-    return _same(f, along(axis, f, options, PREWITT), out, options)
+    return same.run(f, out, options, same.prewitt, axis)
 
 
 @spelled(boundary="symmetric")
@@ -213,7 +205,7 @@ def laplace(
     >>> parconv.laplace([[1, 1, 1, 4, 1]])
     array([[ 0,  0,  3, -6,  3]])
     """
-    return _same(f, LAPLACE, out, options)
+    return same.run(f, out, options, same.laplace)
 
 
 @spelled(boundary="symmetric")
@@ -234,15 +226,4 @@ def gaussian_laplace(
     >>> round(float(parconv.gaussian_laplace(x**2 + y**2, 1)[10, 10]), 2)
     4.0
     """
-    g = gaussian_laplace_factors(sigma, truncate=truncate, radius=radius)
-    return _same(f, g, out, options)
-
-
-def _same(f: Any, g: Any, out: Any, options: FilterOptions, origin: Any = 0) -> NDArray[Any]:
-    image = image_of(f, options)
-    if "axes" not in options:
-        warn_of_colours(image, level=4)
-    if not options.keys() <= OF_FILTERS:
-        check_keywords(options, FILTERS)
-    asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **options}
-    return run(image, g, out, asked, False)
+    return same.run(f, out, options, same.gaussian_laplace, sigma, truncate, radius)
