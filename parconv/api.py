@@ -1,21 +1,22 @@
 """The front door: describe the problem, plan it, run it."""
 
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from .codegen import apart
 
 # First, and NumPy with it: an interrupt does not cut this import.
-apart.load(f"{__package__}.planner.choice")
+apart.load(f"{__package__}.planner.answers")
 
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .planner.choice import answer, check_spec, decide, is_spec
+from .planner.answers import answer, planned
+from .planner.choice import check_spec, is_spec
 from .planner.plan import Plan
+from .planner.volume import VolumePlan
 from .problem.door import as_array, image_of
 from .problem.filter import filter_of
 from .problem.question import Options, Question, spelled
-from .problem.traits import UNKNOWN
 
 
 @spelled()
@@ -175,7 +176,9 @@ def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -
     return plan.run(image, taps, out)
 
 
-Spec = tuple[tuple[int, ...], DTypeLike] | Plan  # shape and dtype, or what a plan leaves
+Spec = (
+    tuple[tuple[int, ...], DTypeLike] | Plan | VolumePlan
+)  # shape and dtype, or what a plan leaves
 
 
 @spelled()
@@ -201,9 +204,9 @@ def plan2d(
 
     Returns
     -------
-    Plan
+    Plan or VolumePlan
         ``plan(f, out=None)`` runs it on any image of that shape and dtype, ``print(plan)`` shows it
-        in one line, ``plan.explain()`` in full.
+        in one line, ``plan.explain()`` in full.  A `VolumePlan` where ``axes`` are not two.
 
     Examples
     --------
@@ -217,14 +220,12 @@ def plan2d(
     """
     question = Question.of(options, correlate)
     image = _spec("f", f_or_spec, question.axes)
-    if is_spec(g):
-        return decide(image, check_spec("g", g), UNKNOWN, question)
-    known = filter_of(g)
-    return decide(image, (known.shape, known.dtype), known.found, question).with_filter(known)
+    plan = planned(image, check_spec("g", g) if is_spec(g) else filter_of(g), question)
+    return cast(Plan, plan)  # a union would make whoever passes two axes tell the two apart
 
 
 def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:
-    if isinstance(value, Plan):
+    if isinstance(value, Plan | VolumePlan):
         return value.problem.shape, value.problem.dtype
     if is_spec(value):
         return check_spec(name, value)

@@ -9,11 +9,18 @@ from typing import Any, Unpack
 
 from numpy.typing import ArrayLike, NDArray
 
-from ..api import run
 from ..problem.door import image_of
-from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords, spelled
-from .arguments import along, check_shift, warn_of_colours
-from .taps import LAPLACE, PREWITT, SOBEL, box_factors, gaussian_factors, gaussian_laplace_factors
+from ..problem.question import FilterOptions, spelled
+from .arguments import check_shift, count_for
+from .asking import same, sloped
+from .taps import (
+    PREWITT,
+    SOBEL,
+    box_factors,
+    gaussian_factors,
+    gaussian_laplace_factors,
+    second_differences,
+)
 
 
 @spelled(boundary="symmetric")
@@ -30,8 +37,8 @@ def gaussian(
         4 without ``axes`` is filtered as columns, with a `parconv.filters.ColourWarning`: pass
         ``axes=(0, 1)`` for colour (H, W, 3).
     sigma : float or (float, float)
-        Standard deviation in pixels, of rows and columns or (rows, columns); 0 leaves an axis as
-        it is.
+        Standard deviation in pixels, of rows and columns or (rows, columns), or of as many axes as
+        are filtered; 0 leaves an axis as it is.
     order : int or (int, int)
         Derivative along each axis: 0 smooths, 1 is the slope per pixel of the smoothed image.
     truncate : float
@@ -40,7 +47,8 @@ def gaussian(
     radius : int or (int, int), optional
         Where it ends, in pixels, in place of ``truncate``.
     boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
-        As in `conv2d`, but for the usual border, ``"symmetric"``.
+        As in `conv2d`, but for the usual border, ``"symmetric"``.  ``axes`` may be one, as of a
+        signal, or any number: ``(0, 1, 2)`` of a volume, whose integers are rounded but once.
 
     Returns
     -------
@@ -78,8 +86,10 @@ def gaussian(
            [24, 40, 24],
            [15, 24, 15]], dtype=uint8)
     """
-    g = gaussian_factors(sigma, order=order, truncate=truncate, radius=radius)
-    return _same(f, g, out, options)
+    f = image_of(f, options)
+    ndim = count_for(f, options)
+    g = gaussian_factors(sigma, order=order, truncate=truncate, radius=radius, ndim=ndim)
+    return same(f, g, out, options)
 
 
 @spelled(boundary="symmetric")
@@ -119,9 +129,10 @@ def box(
     >>> parconv.box([[1, 2, 6]], (1, 3), normalize=False)
     array([[ 4,  9, 14]])
     """
-    g = box_factors(size, normalize=normalize)
+    f = image_of(f, options)
+    g = box_factors(size, normalize=normalize, ndim=count_for(f, options))
     shift = check_shift(origin, g.shape) if type(origin) is not int or origin else 0
-    return _same(f, g, out, options, shift)
+    return same(f, g, out, options, shift)
 
 
 @spelled(boundary="symmetric")
@@ -159,7 +170,7 @@ def sobel(
     array([[0, 4, 8, 4]])
     """
     f = image_of(f, options)
-    return _same(f, along(axis, f, options, SOBEL), out, options)
+    return same(f, sloped(axis, f, options, SOBEL, (1, 2, 1)), out, options)
 
 
 @spelled(boundary="symmetric")
@@ -181,7 +192,7 @@ def prewitt(
            [6]])
     """
     f = image_of(f, options)
-    return _same(f, along(axis, f, options, PREWITT), out, options)
+    return same(f, sloped(axis, f, options, PREWITT, (1, 1, 1)), out, options)
 
 
 @spelled(boundary="symmetric")
@@ -189,13 +200,11 @@ def laplace(
     f: ArrayLike, *,
     out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
 ) -> NDArray[Any]:  # fmt: skip
-    """Sum of the second differences ``[1, -2, 1]`` along both axes.
+    """Sum of the second differences ``[1, -2, 1]`` along all axes that are filtered.
 
     Parameters
     ----------
-    f : array_like, shape (..., H, W)
-        Image or stack of images.
-    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+    f, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
         As in `conv2d`, but for the usual border, ``"symmetric"``.
 
     Returns
@@ -213,7 +222,8 @@ def laplace(
     >>> parconv.laplace([[1, 1, 1, 4, 1]])
     array([[ 0,  0,  3, -6,  3]])
     """
-    return _same(f, LAPLACE, out, options)
+    f = image_of(f, options)
+    return same(f, second_differences(count_for(f, options)), out, options)
 
 
 @spelled(boundary="symmetric")
@@ -223,8 +233,8 @@ def gaussian_laplace(
 ) -> NDArray[Any]:  # fmt: skip
     """Laplacian of the image smoothed with a Gaussian: blobs, and edges where it changes sign.
 
-    Parameters, result and errors are those of `gaussian`, with ``sigma`` above 0 on both axes.  It
-    equals `scipy.ndimage.gaussian_laplace` of each plane, in one pass over the image.
+    Parameters, result and errors are those of `gaussian`, with ``sigma`` above 0 on both axes, or
+    one.  It equals `scipy.ndimage.gaussian_laplace` of each plane, in one pass over the image.
 
     Examples
     --------
@@ -234,15 +244,7 @@ def gaussian_laplace(
     >>> round(float(parconv.gaussian_laplace(x**2 + y**2, 1)[10, 10]), 2)
     4.0
     """
-    g = gaussian_laplace_factors(sigma, truncate=truncate, radius=radius)
-    return _same(f, g, out, options)
-
-
-def _same(f: Any, g: Any, out: Any, options: FilterOptions, origin: Any = 0) -> NDArray[Any]:
-    image = image_of(f, options)
-    if "axes" not in options:
-        warn_of_colours(image, level=4)
-    if not options.keys() <= OF_FILTERS:
-        check_keywords(options, FILTERS)
-    asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **options}
-    return run(image, g, out, asked, False)
+    f = image_of(f, options)
+    ndim = count_for(f, options)
+    g = gaussian_laplace_factors(sigma, truncate=truncate, radius=radius, ndim=ndim)
+    return same(f, g, out, options)
