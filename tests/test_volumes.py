@@ -159,7 +159,8 @@ def test_slabs_and_copies_leave_the_bits_of_the_whole(
     expected = [parconv.conv2d(f, g, **asked, threads=1) for g in filters]
     monkeypatch.setattr(slabs, "SLAB", 1 << 13)
     monkeypatch.setattr(slabs, "MOST", 1 << 14)
-    monkeypatch.setattr(dense, "COPIED", 1 << 13)
+    monkeypatch.setattr(dense, "ROOM", 1 << 13)
+    monkeypatch.setattr(dense, "MOST", 1 << 12)
     for g, right in zip(filters, expected, strict=True):
         for threads, strategy in ((1, "serial"), (2, "threads"), (3, "prange")):
             plan = parconv.plan2d(f, g, **asked, threads=threads, strategy=strategy)

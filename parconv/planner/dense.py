@@ -1,35 +1,52 @@
-"""A filter over three and more axes that is no product of smaller ones: a layer of planes.
+"""A filter over three and more axes that is no product of smaller ones: a sum over planes.
 
-Each plane of the result sums over those planes of the image that lie under the filter's leading
-axes, as a layer sums over channels.  Along one leading axis these are a view of the image, whose
-maps overlap; beside its ends, and along several, few of them at a time are copied, as the border
-has it.
+Each plane of the result is the sum, over the taps along the leading axes, of the plane that such a
+tap meets, filtered by the taps over the last two axes that lie under it.  So many planes lie in the
+caches, then one pass adds them up and stores the result.  Planes of the image are read where they
+lie.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from ..problem.banks import Shape
 from ..problem.borders import BOUNDARIES, source_index
-from ..problem.dtypes import Array, DType, is_whole, kernel_dtype, quietly
+from ..problem.dtypes import Array, DType, quietly
 from ..problem.filter import filter_of
 from ..problem.lazily import lazily
 from ..problem.question import Question
 from ..problem.volumes import Volume, with_sizes
-from ..problem.window import Range
-from .choice import is_spec, part_of
-from .passes import asked_of, planned
+from .choice import is_spec
+from .passes import Pass, asked_of, lined, planned
 from .plan import Plan
 
-# Bytes of planes that are copied at a time.
-COPIED = 1 << 22
+# Bytes of filtered planes that are added up together, and the most where a single plane of the
+# result needs more than that.  Of 3 to 16 MiB none is faster: 3 x 3 x 3 on 66 x 512 x 512 uint16
+# takes 1.1 to 1.2 ms a plane on one core (Zen 3 VM, 2026-11).
+ROOM, MOST = 1 << 23, 1 << 25
 OUTSIDE = -1  # the index of a plane of constants
+
+
+class Slice(NamedTuple):
+    """The taps at one place of the leading axes.
+
+    Attributes
+    ----------
+    place : tuple of int
+        In the order in which taps meet the image.
+    step : Pass
+        Over some planes.
+    constant : number
+        What they make of a plane beyond the image.
+    """
+
+    place: tuple[int, ...]
+    step: Pass
+    constant: Any
 
 
 @dataclass(frozen=True)
@@ -38,174 +55,203 @@ class Dense:
 
     Attributes
     ----------
-    plan : Plan
-        Of the layer, for all planes of the result along the last of the leading axes.
+    slices : tuple of Slice
+        What is added up.
     axes, outputs : tuple of int
         Of the array, and the result's sizes there.
-    taps, lead, stride, dilation, boundary : tuple
-        Of the leading axes.
-    cval : number
-        The constant beyond the image.
+    maps : tuple of tuple
+        Of each leading axis, which plane each output's taps meet.
+    kinds : (dtype, dtype)
+        Of filtered planes, and of the result.
+    together : int
+        Planes of the result along the last of the leading axes that are made at a time.
+    question : Question
+        Who computes.
     """
 
-    plan: Plan
+    slices: tuple[Slice, ...]
     axes: tuple[int, ...]
     outputs: tuple[int, ...]
-    taps: tuple[int, ...]
-    lead: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    boundary: tuple[str, ...]
-    cval: complex
+    maps: tuple[tuple[tuple[int, ...], ...], ...]
+    kinds: tuple[DType, DType]
+    together: int
+    question: Question
 
     def __getstate__(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    @property
-    def workspace(self) -> int:
-        """Bytes beyond image and result: planes that are copied at a time among them."""
-        rows, columns = self.plan.problem.image[-2:]
-        each = math.prod(self.taps) * rows * columns * self.plan.problem.image_dtype.itemsize
-        return max(COPIED, each) + self.plan.workspace
-
     def __str__(self) -> str:
-        planes, where = math.prod(self.taps), ", ".join(map(str, self.axes))
-        return f"{self.plan.method} along axes {where}, as a layer of {planes} planes each"
-
-    @lazily
-    def _known(self) -> dict[Any, Plan]:
-        return {}
+        where = ", ".join(map(str, self.axes))
+        return f"{self.plan.method} along axes {where}, {len(self.slices)} planes added up for each"
 
     def result(self, shape: Shape) -> Shape:
         """What it leaves of an array."""
         return with_sizes(shape, self.axes, self.outputs)
 
+    @property
+    def plan(self) -> Plan:
+        """Of the taps in the middle."""
+        return self.slices[len(self.slices) // 2].step.plan
+
+    # --- run ---
+
     def run(self, f: Array, out: Array) -> None:
         """Filter an array as large as the whole, but for axes beside those that are filtered."""
         ends = range(-len(self.axes), 0)
         source, target = (np.moveaxis(array, self.axes, ends) for array in (f, out))
+        room = np.empty((self._rows, self.together, *self.outputs[-2:]), self.kinds[0])
+        outer = len(self.maps) - 1
         for item in np.ndindex(source.shape[: -len(self.axes)]):
-            self._volume(source[item], target[item])
+            for place in np.ndindex(self.outputs[:outer]):
+                meets = [self.maps[axis][at] for axis, at in enumerate(place)]
+                for start, stop in self._runs:
+                    planes = target[item][place][start:stop]
+                    self._add(source[item], meets, (start, stop), room, planes)
 
-    def _volume(self, f: Array, out: Array) -> None:
-        maps = [self._map(place, size) for place, size in enumerate(f.shape[: len(self.taps)])]
-        for place in np.ndindex(out.shape[: len(maps) - 1]):
-            fixed = [sources[at] for sources, at in zip(maps, place, strict=False)]
-            for start, stop, seen in self._parts(f):
-                rows = [*fixed, maps[-1][start:stop]]
-                image = self._view(f, start, stop) if seen else self._copy(f, rows)
-                self._of(image)(image, out[place][start:stop, None])
+    def _add(
+        self, f: Array, meets: list[Any], run: tuple[int, int], room: Array, out: Array
+    ) -> None:
+        """Planes of the result: slice by slice, then the sum; of many slices some at a time."""
+        rows, count = room[:, : len(out)], 0
+        for number, each in enumerate(self.slices, 1):
+            self._filter(each, f, meets, run, rows[count])
+            count += 1
+            if number == len(self.slices):
+                self._sum(count, len(out), self.kinds[1]).run(rows[:count], out[None])
+            elif count == self._rows:
+                total = np.empty_like(rows[:1])
+                self._sum(count, len(out), self.kinds[0]).run(rows, total)
+                rows[0], count = total[0], 1
 
-    def _of(self, image: Array) -> Plan:
-        key = len(image), image.dtype
-        if key not in self._known:
-            whole = self.plan.problem
-            problem = replace(whole, image=image.shape, image_dtype=image.dtype)
-            self._known[key] = part_of(self.plan, problem)
-        return self._known[key]
+    def _filter(
+        self, each: Slice, f: Array, meets: list[Any], run: tuple[int, int], out: Array
+    ) -> None:
+        """What one slice makes of the planes that it meets."""
+        places = [rows[tap] for rows, tap in zip(meets, each.place, strict=False)]
+        first, last = (self.maps[-1][at][each.place[-1]] for at in (run[0], run[1] - 1))
+        if OUTSIDE in (*places, first):
+            out[...] = each.constant
+            return
+        step = max(1, (last - first) // max(1, len(out) - 1))
+        each.step.run(f[tuple(places)][first : last + 1 : step], out)
 
-    # --- planes under the leading axes ---
+    def _sum(self, count: int, planes: int, kind: DType) -> Pass:
+        """Of so many rows of planes."""
+        key = count, planes, kind
+        if key not in self._sums:
+            shape = count, planes, *self.outputs[-2:]
+            ones = np.ones(count, int)
+            self._sums[key] = lined(shape, 0, 1, (self.kinds[0], kind), ones, self.question)
+        return self._sums[key]
 
-    def _map(self, place: int, size: int) -> Array:
-        """Which plane each tap of each output meets along a leading axis: (outputs, taps)."""
-        starts = np.arange(self.outputs[place]) * self.stride[place] - self.lead[place]
-        meets = starts[:, None] + np.arange(self.taps[place]) * self.dilation[place]
-        kind = BOUNDARIES.index(self.boundary[place])
-        for at in np.argwhere((meets < 0) | (meets >= size)):
-            index = tuple(at)
-            meets[index] = source_index(int(meets[index]), size, kind)
-        return meets
+    @lazily
+    def _sums(self) -> dict[Any, Pass]:
+        return {}
 
-    def _parts(self, f: Array) -> Iterator[tuple[int, int, bool]]:
-        """Outputs along the last of the leading axes, and whether a view holds their planes."""
-        count, each = self.outputs[len(self.taps) - 1], self._each(f)
-        first, last = self._inside(f) if len(self.taps) == 1 else (0, 0)
-        for start, stop, seen in ((0, first, False), (first, last, True), (last, count, False)):
-            step = max(1, stop - start) if seen and self._is_seen else each
-            yield from ((at, min(at + step, stop), seen) for at in range(start, stop, step))
+    @lazily
+    def _runs(self) -> tuple[tuple[int, int], ...]:
+        """Outputs along the last of the leading axes: together where all planes are the image's."""
+        return tuple(_runs(self.maps[-1], self.together))
 
-    def _inside(self, f: Array) -> Range:
-        """The outputs that meet planes of the image alone."""
-        (stride, *_), (lead, *_), count = self.stride, self.lead, self.outputs[0]
-        span = (self.taps[0] - 1) * self.dilation[0] + 1
-        first = min(-(-lead // stride), count)
-        return first, max(first, min((len(f) - span + lead) // stride + 1, count))
+    # --- room ---
 
-    def _each(self, f: Array) -> int:
-        """Outputs whose planes are copied together."""
-        plane: int = math.prod(f.shape[-2:]) * f.itemsize
-        return max(1, COPIED // max(1, math.prod(self.taps) * plane))
+    @lazily
+    def _rows(self) -> int:
+        """Filtered planes that are kept for each of the result."""
+        return rows_of_room(len(self.slices), self._plane)
 
     @property
-    def _is_seen(self) -> bool:
-        """Whether the kernel takes pixels as they are: else it copies all planes of a part."""
-        kind = self.plan.problem.image_dtype
-        return kind.kind != "c" and kernel_dtype(kind).itemsize == kind.itemsize
+    def _plane(self) -> int:
+        """Bytes of a filtered plane."""
+        return math.prod(self.outputs[-2:]) * self.kinds[0].itemsize
 
-    def _view(self, f: Array, start: int, stop: int) -> Array:
-        """Planes that lie in the image, which those of several outputs share."""
-        step, *others = f.strides
-        (stride, *_), (hole, *_) = self.stride, self.dilation
-        shape = stop - start, *self.taps, *f.shape[1:]
-        image = f[start * stride - self.lead[0] :]
-        return as_strided(image, shape, (step * stride, step * hole, *others), writeable=False)
-
-    @quietly
-    def _copy(self, f: Array, maps: list[Array]) -> Array:
-        """Copies of planes, and constants; of several outputs along the last leading axis alone."""
-        count = len(maps[-1])
-        places = [
-            rows.reshape(-1, *(rows.shape[-1] if at == axis else 1 for at in range(len(maps))))
-            for axis, rows in enumerate(maps)
-        ]
-        outside = np.broadcast_to(
-            reduce(np.logical_or, [rows == OUTSIDE for rows in places]), (count, *self.taps)
-        )
-        kind = self._held(f.dtype) if outside.any() else f.dtype
-        planes = np.full((*outside.shape, *f.shape[len(maps) :]), self.cval, kind)
-        if not outside.all():
-            index = np.broadcast_arrays(*places)
-            real = ~outside
-            planes[real] = f[tuple(np.broadcast_to(rows, outside.shape)[real] for rows in index)]
-        return planes.reshape(count, -1, *planes.shape[-2:])
-
-    def _held(self, kind: DType) -> DType:
-        """The type of planes among which some are constant."""
-        return kind if _holds(kind, self.cval) else kernel_dtype(self.plan.problem.compute)
+    @property
+    def workspace(self) -> int:
+        """Bytes beyond image and result."""
+        rows = self._rows + (self._rows < len(self.slices))
+        return rows * self.together * self._plane + self.plan.workspace
 
 
-def _holds(kind: DType, value: complex) -> bool:
-    if kind.kind == "b":
-        return value in (0, 1)
-    if kind.kind in "iu":
-        limits = np.iinfo(kind)
-        return is_whole(value) and limits.min <= value.real <= limits.max
-    return value != value or bool(kind.type(value) == value)
+def rows_of_room(slices: int, plane: int) -> int:
+    """Planes that are kept until they are added up."""
+    return min(slices, max(2, MOST // max(1, plane)))
+
+
+def _runs(meets: tuple[tuple[int, ...], ...], together: int) -> Iterator[tuple[int, int]]:
+    """Outputs that meet planes evenly far apart, at most so many; others one by one."""
+    start = 0
+    while start < len(meets):
+        stop, steps = start + 1, None
+        while stop < min(len(meets), start + together):
+            moved = {new - old for new, old in zip(meets[stop], meets[stop - 1], strict=True)}
+            if len(moved) > 1 or min(moved) < 1 or steps not in (None, moved):
+                break
+            if OUTSIDE in meets[stop - 1]:
+                break
+            stop, steps = stop + 1, moved
+        yield start, stop
+        start = stop
 
 
 def dense(
     volume: Volume, shape: Shape, kinds: tuple[DType, Any], g: Any, question: Question
 ) -> Dense:
-    """A filter, or its shape and dtype, over the last axes of a volume; ``kinds``: see `along`."""
+    """A filter, or its shape and dtype, over the last axes of a volume; ``kinds``: see `along`.
+
+    ``question.dtype`` is that of filtered planes.
+    """
     given = g[0] if is_spec(g) else g.shape
-    begin = len(volume.axes) - len(given)
-    led = slice(begin, len(volume.axes) - 2)
+    begin, count = len(volume.axes) - len(given), len(volume.axes)
     outputs, axes = volume.outputs[begin:], volume.axes[begin:]
-    places = len(volume.axes) - 2, len(volume.axes) - 1
-    asked = replace(asked_of(volume, places, question), axes=(2, 3), dtype=kinds[1], correlate=True)
-    maps = outputs[len(given) - 3], math.prod(given[:-2]), *(shape[axis] for axis in axes[-2:])
-    plan = planned((maps, kinds[0]), _layer(g, volume.reflect), asked)
-    return Dense(
-        plan, axes, outputs, volume.filter[led], volume.lead[led], volume.stride[led],
-        volume.dilation[led], volume.boundary[led], question.cval,
-    )  # fmt: skip
+    led = range(begin, count - 2)
+    maps = tuple(_map(volume, place, shape[volume.axes[place]]) for place in led)
+    between = question.dtype
+    plane = math.prod(outputs[-2:]) * between.itemsize
+    places = _places(volume, g)
+    rows = rows_of_room(len(places), plane)
+    together = max(1, min(outputs[-3], ROOM // max(1, rows * plane)))
+    asked = replace(asked_of(volume, (count - 2, count - 1), question), axes=(1, 2))
+    image = (together, *(shape[axis] for axis in axes[-2:])), kinds[0]
+    slices = tuple(_slice(image, outputs, place, taps, asked) for place, taps in places)
+    who = Question(threads=question.threads, strategy=question.strategy)
+    return Dense(slices, axes, outputs, maps, (between, kinds[1]), together, who)
 
 
-def _layer(g: Any, reflect: bool) -> Any:
-    """The filter as one of a layer, whose channels are the planes of taps."""
+def _map(volume: Volume, place: int, size: int) -> tuple[tuple[int, ...], ...]:
+    """Which pixel each tap of each output meets along an axis."""
+    kind = BOUNDARIES.index(volume.boundary[place])
+    step, hole, lead = volume.stride[place], volume.dilation[place], volume.lead[place]
+    taps = range(0, volume.filter[place] * hole, hole)
+    return tuple(
+        tuple(source_index(at * step - lead + tap, size, kind) for tap in taps)
+        for at in range(volume.outputs[place])
+    )
+
+
+def _places(volume: Volume, g: Any) -> list[tuple[tuple[int, ...], Any]]:
+    """The slices of a filter that hold a tap, by their places as the image meets them."""
     if is_spec(g):
         (*led, rows, columns), kind = g
-        return (1, math.prod(led), rows, columns), kind
+        return [(place, ((rows, columns), kind)) for place in np.ndindex(*led)]
     taps = np.asarray(g)
-    taps = np.flip(taps) if reflect else taps.conj()
-    return filter_of(taps.reshape(1, -1, *taps.shape[-2:]))
+    met = np.flip(taps, tuple(range(taps.ndim - 2))) if volume.reflect else taps
+    every = [(place, met[place]) for place in np.ndindex(met.shape[:-2])]
+    kept = [each for each in every if volume.zero_taps == "keep" or each[1].any()]
+    return kept or every[:1]
+
+
+def _slice(
+    image: Any, outputs: tuple[int, ...], place: tuple[int, ...], taps: Any, asked: Question
+) -> Slice:
+    """One of them, and what it makes of the constant."""
+    if is_spec(taps):
+        return Slice(place, Pass(planned(image, taps, asked), (1, 2), outputs[-2:]), 0)
+    step = Pass(planned(image, filter_of(taps), asked), (1, 2), outputs[-2:])
+    return Slice(place, step, _constant(taps, asked))
+
+
+@quietly
+def _constant(taps: Array, asked: Question) -> Any:
+    """Sums of a constant, which taps that are 0 do not meet unless they are kept."""
+    met = taps if asked.zero_taps == "keep" else taps[taps != 0]
+    return (asked.cval * (met.conj() if asked.correlate else met)).sum()

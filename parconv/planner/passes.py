@@ -125,12 +125,19 @@ def along(
 ) -> Pass:
     """A line of taps along one of a volume's axes; ``kinds``: of the array, of what is left."""
     axis = volume.axes[place]
+    places = (NONE, place) if axis == len(shape) - 1 else (place, NONE)
+    return lined(shape, axis, volume.outputs[place], kinds, g, asked_of(volume, places, question))
+
+
+def lined(
+    shape: Shape, axis: int, outputs: int, kinds: tuple[DType, Any], g: Any, question: Question
+) -> Pass:
+    """A line of taps along an axis; asked as of a column, or a row where the axis is the last."""
     ends, is_last = _ends(shape, axis), axis == len(shape) - 1
-    places = (NONE, place) if is_last else (place, NONE)
-    row = ends.index(axis + 1) - is_last
-    asked = replace(asked_of(volume, places, question), axes=(row, len(ends) - 1), dtype=kinds[1])
+    axes = ends.index(axis + 1) - is_last, len(ends) - 1
+    asked = replace(question, axes=axes, dtype=kinds[1])
     plan = planned((folded(shape, ends), kinds[0]), _column_or_row(g, is_last), asked)
-    return Pass(plan, (axis,), (volume.outputs[place],), ends)
+    return Pass(plan, (axis,), (outputs,), ends)
 
 
 def over(

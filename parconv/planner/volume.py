@@ -99,7 +99,8 @@ class VolumePlan:
     @lazily
     def limit(self) -> int | None:
         """The largest absolute pixel whose sums surely fit in int64, where several steps add up."""
-        if len(self.steps) < 2 or self.between.kind != "i" or self.filter is None:
+        alone = len(self.steps) == 1 and isinstance(self.steps[0], Pass)
+        if alone or self.between.kind != "i" or self.filter is None:
             return None
         return ((1 << 63) - 1) // max(1, moduli(self.filter))
 
@@ -181,8 +182,11 @@ def _steps(volume: Volume, g: Any, question: Question, between: DType) -> Iterat
     count = len(rest[0] if is_spec(rest) else rest.shape)
     if count == 1:
         yield along(volume, 0, shape, (kind, result), rest, asked)
+    elif count == 2:
+        yield over(volume, shape, (kind, result), rest, asked)
     else:
-        yield (over if count == 2 else dense)(volume, shape, (kind, result), rest, asked)
+        summed = replace(asked, dtype=between, accumulate=None)
+        yield dense(volume, shape, (kind, volume.dtype), rest, summed)
 
 
 def _parted(volume: Volume, g: Any) -> tuple[list[tuple[int, Array]], Any]:

@@ -77,6 +77,7 @@ class Volume:
     size: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
+    zero_taps: str
 
     @lazily
     def shape(self) -> Shape:
@@ -157,6 +158,7 @@ def describe_volume(
     return Volume(
         image, given, order, sort(named), sort(given), image_dtype, filter_dtype, compute, result,
         reflect, mode, sort(borders), value, sort(lead), sort(full), sort(steps), sort(holes),
+        question.zero_taps,
     )  # fmt: skip
 
 
