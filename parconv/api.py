@@ -23,7 +23,7 @@ from .problem.question import Options, Question, spelled
 def conv2d(
     f: ArrayLike, g: ArrayLike, *, out: NDArray[Any] | None = None, **options: Unpack[Options]
 ) -> NDArray[Any]:
-    """Convolve an image, a stack of images or a network's maps with a filter or several.
+    """Convolve an image, a stack, a volume or a network's maps with a filter or several.
 
     Parameters
     ----------
@@ -36,9 +36,11 @@ def conv2d(
         that is 0 is none, see ``zero_taps``.  Three axes are a bank of filters: images (..., H, W)
         give (..., O, H', W').  Four are a layer: images (..., C, H, W) give (..., O, H', W'),
         summed over channels.  They are reflected, too: what neural networks call convolution is
-        `correlate2d`.  A filter that was passed before is recognised and not prepared anew: by
-        comparing every byte, so that it may be changed in place; an array in a ``bytes``
-        (`numpy.frombuffer`), which nobody can change, by itself.
+        `correlate2d`.  Where ``axes`` names one axis, or three and more, ``g`` has as many axes,
+        and is one filter over them; arguments for both axes are then for each.  A filter that was
+        passed before is recognised and not prepared anew: by comparing every byte, so that it may
+        be changed in place; an array in a ``bytes`` (`numpy.frombuffer`), which nobody can change,
+        by itself.
     mode : {"valid", "same", "full"}
         Which outputs: those that the data alone determine, ``(H - KH + 1, W - KW + 1)``; as many
         as the image has; or all that touch the image, ``(H + KH - 1, W + KW - 1)``.  Centring of
@@ -53,10 +55,11 @@ def conv2d(
         Pixels of border on each side, in place of ``mode``.
     origin : int or (int, int)
         Shift of ``mode="same"``, as in `scipy.ndimage.convolve`.
-    axes : (int, int)
+    axes : (int, int), int or (int, int, int, ...)
         Row and column axis of ``f``; all others are planes.  ``(0, 1)`` for colour (H, W, 3).
-        For a layer the last of the others holds the channels, and the result's filters: ``(1, 2)``
-        for channels last, (B, H, W, C).
+        One axis, as of signals, or three and more, as of volumes, are those that ``g`` lies
+        along; a signal of one axis needs to name none.  For a layer the last of the others holds
+        the channels, and the result's filters: ``(1, 2)`` for channels last, (B, H, W, C).
     stride, dilation : int or (int, int)
         Keep every stride-th output; spread the taps that far apart.
     groups : int
