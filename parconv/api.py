@@ -1,28 +1,29 @@
 """The front door: describe the problem, plan it, run it."""
 
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from .codegen import apart
 
 # First, and NumPy with it: an interrupt does not cut this import.
-apart.load(f"{__package__}.planner.choice")
+apart.load(f"{__package__}.planner.answers")
 
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .planner.choice import answer, check_spec, decide, is_spec
+from .planner.answers import answer, planned
+from .planner.choice import check_spec, is_spec
 from .planner.plan import Plan
+from .planner.volume import VolumePlan
 from .problem.door import as_array, image_of
 from .problem.filter import filter_of
 from .problem.question import Options, Question, spelled
-from .problem.traits import UNKNOWN
 
 
 @spelled()
 def conv2d(
     f: ArrayLike, g: ArrayLike, *, out: NDArray[Any] | None = None, **options: Unpack[Options]
 ) -> NDArray[Any]:
-    """Convolve an image, a stack of images or a network's maps with a filter or several.
+    """Convolve an image, a stack, a volume or a network's maps with a filter or several.
 
     Parameters
     ----------
@@ -35,9 +36,11 @@ def conv2d(
         that is 0 is none, see ``zero_taps``.  Three axes are a bank of filters: images (..., H, W)
         give (..., O, H', W').  Four are a layer: images (..., C, H, W) give (..., O, H', W'),
         summed over channels.  They are reflected, too: what neural networks call convolution is
-        `correlate2d`.  A filter that was passed before is recognised and not prepared anew: by
-        comparing every byte, so that it may be changed in place; an array in a ``bytes``
-        (`numpy.frombuffer`), which nobody can change, by itself.
+        `correlate2d`.  Where ``axes`` names one axis, or three and more, ``g`` has as many axes,
+        and is one filter over them; arguments for both axes are then for each.  A filter that was
+        passed before is recognised and not prepared anew: by comparing every byte, so that it may
+        be changed in place; an array in a ``bytes`` (`numpy.frombuffer`), which nobody can change,
+        by itself.
     mode : {"valid", "same", "full"}
         Which outputs: those that the data alone determine, ``(H - KH + 1, W - KW + 1)``; as many
         as the image has; or all that touch the image, ``(H + KH - 1, W + KW - 1)``.  Centring of
@@ -52,10 +55,11 @@ def conv2d(
         Pixels of border on each side, in place of ``mode``.
     origin : int or (int, int)
         Shift of ``mode="same"``, as in `scipy.ndimage.convolve`.
-    axes : (int, int)
+    axes : (int, int), int or (int, int, int, ...)
         Row and column axis of ``f``; all others are planes.  ``(0, 1)`` for colour (H, W, 3).
-        For a layer the last of the others holds the channels, and the result's filters: ``(1, 2)``
-        for channels last, (B, H, W, C).
+        One axis, as of signals, or three and more, as of volumes, are those that ``g`` lies
+        along; a signal of one axis needs to name none.  For a layer the last of the others holds
+        the channels, and the result's filters: ``(1, 2)`` for channels last, (B, H, W, C).
     stride, dilation : int or (int, int)
         Keep every stride-th output; spread the taps that far apart.
     groups : int
@@ -175,7 +179,9 @@ def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -
     return plan.run(image, taps, out)
 
 
-Spec = tuple[tuple[int, ...], DTypeLike] | Plan  # shape and dtype, or what a plan leaves
+Spec = (
+    tuple[tuple[int, ...], DTypeLike] | Plan | VolumePlan
+)  # shape and dtype, or what a plan leaves
 
 
 @spelled()
@@ -201,9 +207,9 @@ def plan2d(
 
     Returns
     -------
-    Plan
+    Plan or VolumePlan
         ``plan(f, out=None)`` runs it on any image of that shape and dtype, ``print(plan)`` shows it
-        in one line, ``plan.explain()`` in full.
+        in one line, ``plan.explain()`` in full.  A `VolumePlan` where ``axes`` are not two.
 
     Examples
     --------
@@ -217,14 +223,12 @@ def plan2d(
     """
     question = Question.of(options, correlate)
     image = _spec("f", f_or_spec, question.axes)
-    if is_spec(g):
-        return decide(image, check_spec("g", g), UNKNOWN, question)
-    known = filter_of(g)
-    return decide(image, (known.shape, known.dtype), known.found, question).with_filter(known)
+    plan = planned(image, check_spec("g", g) if is_spec(g) else filter_of(g), question)
+    return cast(Plan, plan)  # a union would make whoever passes two axes tell the two apart
 
 
 def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:
-    if isinstance(value, Plan):
+    if isinstance(value, Plan | VolumePlan):
         return value.problem.shape, value.problem.dtype
     if is_spec(value):
         return check_spec(name, value)

@@ -498,7 +498,7 @@ ERRORS = (
         "radius=1.5: pass an inte",
     ),
     (lambda out: parconv.gaussian(F, 1, boundary="reflect", out=out), ValueError, "'symmetric'"),
-    (lambda out: parconv.gaussian(F[0], 1, out=out), ValueError, "f has shape"),
+    (lambda out: parconv.gaussian(F[0, 0], 1, out=out), ValueError, "f has shape"),
     (lambda out: parconv.gaussian(F, 1, dtype="int8", out=out), TypeError, "out has dtype float32"),
     (lambda out: parconv.gaussian_laplace(F, (1, 0), out=out), ValueError, "sigma=0.0 has no deri"),
     (lambda out: parconv.box(F, 0, out=out), ValueError, "size=0: pass integers of at least 1"),
@@ -525,7 +525,7 @@ ERRORS = (
     (lambda out: parconv.prewitt(F, -3, out=out), ValueError, "axis=-3 is not one of"),
     (lambda out: parconv.sobel(F, 1.0, out=out), TypeError, "axis=1.0: pass an integer, 0 or 1"),
     (lambda out: parconv.sobel(F, None, out=out), TypeError, "axis=None: pass an integer, 0 or 1"),
-    (lambda out: parconv.sobel(F[0], out=out), ValueError, "f has shape"),
+    (lambda out: parconv.sobel(F[0, 0], out=out), ValueError, "f has shape"),
     (lambda out: parconv.sobel("picture", out=out), TypeError, "f has dtype"),
     (lambda out: parconv.laplace(F, axes=(0, 0), out=out), ValueError, "axes=.* names one axis"),
 )

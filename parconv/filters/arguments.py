@@ -13,15 +13,17 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from ..problem.arguments import Pair, both, check_axes, check_pair
+from ..problem.arguments import check_axes, check_integers, each, places
 from ..problem.dtypes import Array
 from ..problem.question import DEFAULTS
 from ..problem.shown import shown
+from ..problem.volumes import count_of
 
 HIGHEST = 100  # order of a derivative
 COLOURS = (3, 4)  # samples of a pixel
 
-Reals = tuple[float, float]
+Reals = tuple[float, ...]
+Sizes = tuple[int, ...]
 Check = TypeVar("Check", bound=Callable[..., Any])
 _PLAIN = frozenset((int, float, type(None)))  # types of values that are equal where both agree
 
@@ -56,24 +58,31 @@ def warn_of_colours(f: Array, level: int) -> None:
         )
 
 
-def check_width(sigma: Any, truncate: Any, radius: Any) -> tuple[Reals, float, Pair | None]:
+def check_width(
+    sigma: Any, truncate: Any, radius: Any, count: int
+) -> tuple[Reals, float, Sizes | None]:
     """Width and reach in their one form, which the memory of filters can tell apart."""
-    radii = None if radius is None else check_radii(radius)
-    return check_sigmas(sigma), check_real("truncate", truncate, truncate), radii
+    radii = None if radius is None else check_radii(radius, count)
+    return check_sigmas(sigma, count), check_real("truncate", truncate, truncate), radii
 
 
-def check_sigmas(sigma: Any) -> Reals:
-    values = both(sigma)
-    if len(values) != 2:
-        raise ValueError(f"sigma={shown(sigma)}: pass a number or a pair (rows, columns)")
-    return check_real("sigma", values[0], sigma), check_real("sigma", values[1], sigma)
+def check_sigmas(sigma: Any, count: int) -> Reals:
+    values = each(sigma, count)
+    if len(values) != count:
+        raise ValueError(f"sigma={shown(sigma)}: pass {_numbers(count)}")
+    return tuple(check_real("sigma", value, sigma, _numbers(count)) for value in values)
 
 
-def check_real(name: str, value: Any, whole: Any) -> float:
+def _numbers(count: int) -> str:
+    if count == 2:
+        return "a number or a pair (rows, columns)"
+    return "a number" if count == 1 else f"a number or {count} numbers, one for each axis"
+
+
+def check_real(name: str, value: Any, whole: Any, wanted: str = "a number") -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if type(value) not in (int, float) and (isinstance(value, bool) or not isinstance(value, Real)):
-        wanted = "a number" if name == "truncate" else "a number or a pair (rows, columns)"
         raise TypeError(f"{name}={shown(whole)}: pass {wanted}")
     try:
         number = float(value)
@@ -84,18 +93,37 @@ def check_real(name: str, value: Any, whole: Any) -> float:
     return number
 
 
-def check_orders(order: Any) -> Pair:
-    pair = check_pair("order", order)
-    if not all(0 <= one <= HIGHEST for one in pair):
+def check_orders(order: Any, count: int) -> Sizes:
+    orders = check_integers("order", order, count)
+    if not all(0 <= one <= HIGHEST for one in orders):
         raise ValueError(f"order={shown(order)}: pass integers from 0 (smoothing) to {HIGHEST}")
-    return pair
+    return orders
 
 
-def check_radii(radius: Any) -> Pair:
-    pair = check_pair("radius", radius)
-    if min(pair) < 0:
+def check_radii(radius: Any, count: int) -> Sizes:
+    radii = check_integers("radius", radius, count)
+    if min(radii) < 0:
         raise ValueError(f"radius={shown(radius)}: pass integers of at least 0, or None")
-    return pair
+    return radii
+
+
+def count_for(f: Array, options: Mapping[str, Any]) -> int:
+    """How many axes of an image a filter is for: two where nobody says, of a signal its one."""
+    return count_of(options["axes"]) if "axes" in options else 1 if f.ndim == 1 else 2
+
+
+def place_of(axis: Any, f: Array, options: Mapping[str, Any]) -> int:
+    """Which of those an axis is, where they are not two."""
+    axes = options.get("axes", 0)
+    named, count = places(axes, f.shape), f.ndim
+    try:
+        return named.index(operator.index(axis) % count)
+    except TypeError as error:
+        raise TypeError(f"axis={shown(axis)}: pass an integer, of {named}") from error
+    except ValueError as error:
+        raise ValueError(
+            f"axis={shown(axis)} is not one of axes={shown(axes)}: pass one of {named}"
+        ) from error
 
 
 def along(axis: Any, f: Array, options: Mapping[str, Any], g: Array) -> Array:
@@ -125,12 +153,12 @@ def _is_columns(axis: Any, axes: Any, shape: tuple[int, ...]) -> bool:
     return place in (columns, columns - len(shape))
 
 
-def check_shift(origin: Any, size: tuple[int, ...]) -> Pair:
+def check_shift(origin: Any, size: tuple[int, ...]) -> Sizes:
     """The origin of the convolution that moves the result of a box by ``origin``."""
-    shift = check_pair("origin", origin)
+    shift = check_integers("origin", origin, len(size))
     for n, o in zip(size, shift, strict=True):
         if not -(n // 2) <= o <= (n - 1) // 2:
             raise ValueError(
                 f"origin={shown(origin)} leaves the box: pass -{n // 2} to {(n - 1) // 2}"
             )
-    return -shift[0], -shift[1]
+    return tuple(-o for o in shift)

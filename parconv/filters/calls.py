@@ -27,8 +27,8 @@ def gaussian(
         4 without ``axes`` is filtered as columns, with a `parconv.filters.ColourWarning`: pass
         ``axes=(0, 1)`` for colour (H, W, 3).
     sigma : float or (float, float)
-        Standard deviation in pixels, of rows and columns or (rows, columns); 0 leaves an axis as
-        it is.
+        Standard deviation in pixels, of rows and columns or (rows, columns), or of as many axes as
+        are filtered; 0 leaves an axis as it is.
     order : int or (int, int)
         Derivative along each axis: 0 smooths, 1 is the slope per pixel of the smoothed image.
     truncate : float
@@ -37,7 +37,8 @@ def gaussian(
     radius : int or (int, int), optional
         Where it ends, in pixels, in place of ``truncate``.
     boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
-        As in `conv2d`, but for the usual border, ``"symmetric"``.
+        As in `conv2d`, but for the usual border, ``"symmetric"``.  ``axes`` may be one, as of a
+        signal, or any number: ``(0, 1, 2)`` of a volume, whose integers are rounded but once.
 
     Returns
     -------
@@ -181,13 +182,11 @@ def laplace(
     f: ArrayLike, *,
     out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
 ) -> NDArray[Any]:  # fmt: skip
-    """Sum of the second differences ``[1, -2, 1]`` along both axes.
+    """Sum of the second differences ``[1, -2, 1]`` along all axes that are filtered.
 
     Parameters
     ----------
-    f : array_like, shape (..., H, W)
-        Image or stack of images.
-    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+    f, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
         As in `conv2d`, but for the usual border, ``"symmetric"``.
 
     Returns
@@ -215,8 +214,8 @@ def gaussian_laplace(
 ) -> NDArray[Any]:  # fmt: skip
     """Laplacian of the image smoothed with a Gaussian: blobs, and edges where it changes sign.
 
-    Parameters, result and errors are those of `gaussian`, with ``sigma`` above 0 on both axes.  It
-    equals `scipy.ndimage.gaussian_laplace` of each plane, in one pass over the image.
+    Parameters, result and errors are those of `gaussian`, with ``sigma`` above 0 on both axes, or
+    one.  It equals `scipy.ndimage.gaussian_laplace` of each plane, in one pass over the image.
 
     Examples
     --------

@@ -15,36 +15,56 @@ from .. import api
 from ..problem.door import image_of
 from ..problem.dtypes import Array
 from ..problem.filter import Filter, filter_of
+from ..problem.lines import Lines
 from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords
-from .arguments import along, check_shift, warn_of_colours
-from .taps import LAPLACE, PREWITT, SOBEL, box_factors, gaussian_factors, gaussian_laplace_factors
+from .arguments import along, check_shift, count_for, place_of, warn_of_colours
+from .taps import (
+    PREWITT,
+    SOBEL,
+    box_factors,
+    gaussian_factors,
+    gaussian_laplace_factors,
+    second_differences,
+    slope,
+)
 
 Made = tuple[Any, Any]
 
 
 def gaussian(f: Array, options: Any, sigma: Any, order: Any, truncate: Any, radius: Any) -> Made:
-    return gaussian_factors(sigma, order=order, truncate=truncate, radius=radius), 0
+    ndim = count_for(f, options)
+    g = gaussian_factors(sigma, order=order, truncate=truncate, radius=radius, ndim=ndim)
+    return g, 0
 
 
 def box(f: Array, options: Any, size: Any, normalize: Any, origin: Any) -> Made:
-    g = box_factors(size, normalize=normalize)
+    g = box_factors(size, normalize=normalize, ndim=count_for(f, options))
     return g, check_shift(origin, g.shape) if type(origin) is not int or origin else 0
 
 
 def sobel(f: Array, options: Any, axis: Any) -> Made:
-    return along(axis, f, options, SOBEL), 0
+    return _sloped(axis, f, options, SOBEL, (1, 2, 1)), 0
 
 
 def prewitt(f: Array, options: Any, axis: Any) -> Made:
-    return along(axis, f, options, PREWITT), 0
+    return _sloped(axis, f, options, PREWITT, (1, 1, 1)), 0
+
+
+def _sloped(axis: Any, f: Array, options: Any, g: Array, smooth: tuple[int, ...]) -> Array | Lines:
+    """Differences along an axis, smoothed along all others that are filtered."""
+    count = count_for(f, options)
+    if count == 2:
+        return along(axis, f, options, g)
+    return slope(smooth, place_of(axis, f, options), count)
 
 
 def laplace(f: Array, options: Any) -> Made:
-    return LAPLACE, 0
+    return second_differences(count_for(f, options)), 0
 
 
 def gaussian_laplace(f: Array, options: Any, sigma: Any, truncate: Any, radius: Any) -> Made:
-    return gaussian_laplace_factors(sigma, truncate=truncate, radius=radius), 0
+    ndim = count_for(f, options)
+    return gaussian_laplace_factors(sigma, truncate=truncate, radius=radius, ndim=ndim), 0
 
 
 # --- the call ------------------------------------------------------------------------------------

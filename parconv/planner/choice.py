@@ -1,8 +1,6 @@
 """From a question to its plan, by rule and remembered; touches no data."""
 
 import math
-import operator
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -11,10 +9,10 @@ import numpy as np
 from ..codegen import machine
 from ..methods import methods_for
 from ..problem.arguments import LARGEST
-from ..problem.dtypes import Array, check_dtype
-from ..problem.filter import Filter, forget_all as forget_filters, keep
+from ..problem.dtypes import check_dtype
+from ..problem.filter import forget_all as forget_filters
 from ..problem.problem import Problem, describe
-from ..problem.question import Question, told
+from ..problem.question import Question
 from ..problem.shown import shown
 from ..problem.traits import Found
 from ..runtime import budget
@@ -43,55 +41,6 @@ BANDS_PER_THREAD = 4
 MOST_BANDS = 1 << 16  # however large the problem: a plan stays small
 
 Shape = tuple[int, ...]
-
-
-ANY = 0  # threads
-Pair = tuple[Plan, Any]  # and the filter as its method reads it
-
-
-def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> Pair:
-    """The plan for a call, and its filter prepared: those of such a call before, if there was one.
-
-    Those for any number of threads stand under `ANY`, others under the threads they may use.
-    """
-    latest = g.latest  # looked up once: another thread may forget it
-    if latest is not None:
-        shape, kind, product, names, values, pair = latest
-        same = f.shape == shape and f.dtype is kind and correlate is product
-        if same and [*options] == names and all(map(operator.is_, options.values(), values)):
-            return pair  # type: ignore[no-any-return]
-    key: Any
-    try:
-        key = f.shape, f.dtype, correlate, told(options) if options else ()
-        known = g.plans.get(key)
-    except Exception:  # a list or an array among the options, or a stranger, cannot be a key
-        key = known = None
-    if known is not None:
-        threads = options.get("threads")
-        found: Pair | None = known.get(ANY)
-        if found is not None or (type(threads) is int and threads == 1):
-            found = found or known.get(1)
-            # The same objects again are the same question: they are hashable, so nobody changes
-            # them.  A call with six keywords takes 1 microsecond less so (Zen 3 VM, 2026-11).
-            if found is not None:
-                g.latest = f.shape, f.dtype, correlate, [*options], [*options.values()], found
-        else:
-            found = known.get(thread_limit(f.shape, g.shape, threads))
-        if found is not None:
-            return found
-    return _answered(key, f, g, Question.of(options, correlate))
-
-
-def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:
-    """The same for the first time; the filter is known from now on."""
-    plan = decide((f.shape, f.dtype), (g.shape, g.dtype), g.found, question)
-    found, threads = (plan, plan.prepare(g)), question.threads
-    if key is not None:
-        small = threads is None and is_small(f.shape, g.shape)
-        most = ANY if small else thread_limit(f.shape, g.shape, threads)
-        g.plans.setdefault(key, {})[most] = found
-    keep(g)
-    return found
 
 
 def decide(image: Any, taps: Any, found: Found, question: Question) -> Plan:

@@ -134,13 +134,13 @@ class Rolling:
         for number, plan, reads, (start, stop), kept in self.steps:
             axes = rows_axes(self.plans[number].problem)
             base = begun[number - 1] if number else 0
-            image = _gathered(held[number - 1] if number else f, axes[0], reads, base)
+            image = gathered(held[number - 1] if number else f, axes[0], reads, base)
             room = held[number] if number < len(held) else out
             if number < len(held) and kept > begun[number]:
                 _move(room, axes[1], kept - begun[number], start - begun[number])
                 begun[number] = kept
             first = begun[number] if number < len(held) else 0
-            plan(image, room[_rows(axes[1], start - first, stop - first)])
+            plan(image, room[rows_of(axes[1], start - first, stop - first)])
         self._spare.append(held)
 
     @property
@@ -170,16 +170,16 @@ def _room(problem: Problem, rows: int) -> Array:
     return np.empty(shape, problem.dtype)[..., :columns]
 
 
-def _rows(axis: int, start: int, stop: int) -> tuple[slice, ...]:
+def rows_of(axis: int, start: int, stop: int) -> tuple[slice, ...]:
     return (*[slice(None)] * axis, slice(start, stop))
 
 
-def _gathered(array: Array, axis: int, runs: tuple[Range, ...], base: int) -> Array:
+def gathered(array: Array, axis: int, runs: tuple[Range, ...], base: int) -> Array:
     """Those rows, counted from ``base``: a view where they follow one another."""
-    parts = [array[_rows(axis, start - base, stop - base)] for start, stop in runs]
+    parts = [array[rows_of(axis, start - base, stop - base)] for start, stop in runs]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
 
 
 def _move(room: Array, axis: int, start: int, stop: int) -> None:
     """Rows to the front."""
-    room[_rows(axis, 0, stop - start)] = room[_rows(axis, start, stop)]
+    room[rows_of(axis, 0, stop - start)] = room[rows_of(axis, start, stop)]

@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -65,29 +65,53 @@ def _border_meant(value: Any) -> str | None:
 
 def check_axes(axes: Any, image: tuple[int, ...]) -> Pair:
     if len(image) < 2:
-        raise ValueError(f"f has shape {image}: pass an image with at least two axes")
+        raise ValueError(
+            f"f has shape {image}: pass an image with at least two axes, or axes=k and a filter of "
+            "one axis"
+        )
+    found = places(axes, image)
+    if len(found) != 2:
+        _refuse_axes(axes)
+    return found[0], found[1]
+
+
+def places(axes: Any, image: tuple[int, ...]) -> tuple[int, ...]:
+    """One axis, or several different ones, counted from the first."""
     try:
-        first, second = (operator.index(axis) for axis in axes)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"axes={shown(axes)}: pass two axes of f, such as (-2, -1)") from error
-    if not all(-len(image) <= axis < len(image) for axis in (first, second)):
+        named = [operator.index(axis) for axis in (axes if np.iterable(axes) else (axes,))]
+    except (TypeError, ValueError):
+        _refuse_axes(axes)
+    if not all(-len(image) <= axis < len(image) for axis in named):
         raise ValueError(f"axes={shown(axes)} is out of range for f with shape {image}")
-    pair = first % len(image), second % len(image)
-    if pair[0] == pair[1]:
-        raise ValueError(f"axes={shown(axes)} names one axis twice: pass two different axes of f")
-    return pair
+    found = tuple(axis % len(image) for axis in named)
+    if len({*found}) < len(found):
+        raise ValueError(f"axes={shown(axes)} names one axis twice: pass different axes of f")
+    return found
+
+
+def _refuse_axes(axes: Any) -> NoReturn:
+    raise ValueError(
+        f"axes={shown(axes)}: pass two axes of f, such as (-2, -1), or as many as g has, if those "
+        "are one, three or more"
+    )
 
 
 def check_boundary(boundary: Any) -> tuple[str, str]:
-    pair = both(boundary)
-    if len(pair) != 2:
+    rows, columns = check_boundaries(boundary, 2)
+    return rows, columns
+
+
+def check_boundaries(boundary: Any, count: int) -> tuple[str, ...]:
+    """One for each of so many axes."""
+    names = each(boundary, count)
+    if len(names) != count:
         raise ValueError(
             f"boundary={shown(boundary)}: pass one name or one per axis, of {', '.join(BOUNDARIES)}"
         )
-    for name in pair:
+    for name in names:
         if not isinstance(name, str) or name not in BOUNDARIES:
             _refuse_border(name)
-    return pair[0], pair[1]
+    return names
 
 
 def _refuse_border(name: Any) -> None:
@@ -99,16 +123,15 @@ def _refuse_border(name: Any) -> None:
     check_choice("boundary", name, BOUNDARIES)
 
 
-def both(value: Any) -> tuple[Any, ...]:
-    """One value for both axes, or the members of a sequence or an array: one for each."""
+def each(value: Any, count: int) -> tuple[Any, ...]:
+    """One value for so many axes, or the members of a sequence or an array: one for each."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
-    return tuple(value) if isinstance(value, list | tuple) else (value, value)
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    return tuple(value) if several else (value,) * count
 
 
-def _integer(
-    name: str, value: Any, whole: Any, kind: str = "an integer or a pair of integers"
-) -> int:
+def _integer(name: str, value: Any, whole: Any, kind: str) -> int:
     number = value if type(value) is int else _index(value)
     if number is None:
         such = isinstance(value, float | np.floating) and value.is_integer()
@@ -132,17 +155,32 @@ def _index(value: Any) -> int | None:
 
 def check_pair(name: str, value: Any) -> Pair:
     """One integer for both axes, or one for each."""
-    values = both(value)
-    if len(values) != 2:
-        raise ValueError(f"{name}={shown(value)}: pass an integer or a pair of integers")
-    return _integer(name, values[0], value), _integer(name, values[1], value)
+    rows, columns = check_integers(name, value, 2)
+    return rows, columns
+
+
+def check_integers(name: str, value: Any, count: int) -> tuple[int, ...]:
+    """One integer for all of so many axes, or one for each."""
+    values, kind = each(value, count), _KINDS.get(count, f"an integer or {count} integers")
+    if len(values) != count:
+        raise ValueError(f"{name}={shown(value)}: pass {kind}")
+    return tuple(_integer(name, one, value, kind) for one in values)
+
+
+_KINDS = {1: "an integer", 2: "an integer or a pair of integers"}
 
 
 def check_positive(name: str, value: Any) -> Pair:
-    pair = check_pair(name, value)
-    if min(pair) < 1:
+    rows, columns = check_positives(name, value, 2)
+    return rows, columns
+
+
+def check_positives(name: str, value: Any, count: int) -> tuple[int, ...]:
+    """The same of numbers that are at least 1."""
+    values = check_integers(name, value, count)
+    if min(values) < 1:
         raise ValueError(f"{name}={shown(value)}: pass integers of at least 1")
-    return pair
+    return values
 
 
 def check_groups(groups: Any) -> int:
@@ -168,8 +206,8 @@ def check_tolerance(tolerance: Any) -> float | None:
     return number
 
 
-def check_origin(origin: Any, spans: Pair, mode: str, padding: Any) -> Pair:
-    shift = check_pair("origin", origin)
+def check_origin(origin: Any, spans: tuple[int, ...], mode: str, padding: Any) -> tuple[int, ...]:
+    shift = check_integers("origin", origin, len(spans))
     if any(shift) and (mode != "same" or padding is not None):
         raise ValueError(
             f"origin={shown(origin)} shifts mode='same' only: leave it at 0 or change mode"

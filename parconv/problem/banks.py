@@ -84,7 +84,7 @@ def check_bank(g: Shape, groups: Any, image: Shape, axes: Pair) -> tuple[Pair, B
     if len(g) not in (2, 3, 4):
         raise ValueError(
             f"g has shape {g}: pass a filter (rows, columns), a bank (filters, rows, columns) or a "
-            "layer (filters, channels, rows, columns)"
+            "layer (filters, channels, rows, columns); or axes, as many as g has"
         )
     if 0 in g:
         raise ValueError(f"g has shape {g}: a filter needs at least one tap")

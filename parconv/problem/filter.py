@@ -103,7 +103,7 @@ class Filter:
 
     # --- what was made of it ---
 
-    latest: Any = None  # the last call with it, and its plan: for `planner.choice` alone
+    latest: Any = None  # the last call with it, and its plan: for `planner.answers` alone
 
     @lazily
     def plans(self) -> dict[Any, Any]:

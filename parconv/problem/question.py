@@ -23,7 +23,7 @@ Method = Literal[
     "depthwise", "planes", "channels", "winograd", "gemm",
 ]  # fmt: skip
 ZeroTaps = Literal["skip", "keep"]
-Both = int | tuple[int, int]  # of rows and columns: one for both, or one each
+Both = int | tuple[int, ...]  # of rows and columns, or all axes: one for all, or one each
 
 Door = TypeVar("Door", bound=Callable[..., Any])
 
@@ -31,9 +31,9 @@ Door = TypeVar("Door", bound=Callable[..., Any])
 class FilterOptions(TypedDict, total=False):
     """Keywords of the named filters (`parconv.gaussian`), explained at `parconv.conv2d`."""
 
-    boundary: Boundary | tuple[Boundary, Boundary]
+    boundary: Boundary | tuple[Boundary, ...]
     cval: complex
-    axes: tuple[int, int]
+    axes: int | tuple[int, ...]
     dtype: DTypeLike | None
     accumulate: DTypeLike | None
     threads: int | None
@@ -45,7 +45,7 @@ class Options(FilterOptions, total=False):
     """Keywords of every convolution, explained at `parconv.conv2d`."""
 
     mode: Mode
-    padding: Both | tuple[tuple[int, int], tuple[int, int]] | None
+    padding: Both | tuple[tuple[int, int], ...] | None
     origin: Both
     stride: Both
     dilation: Both

@@ -112,7 +112,7 @@ def traits_of(g: Array) -> Found:
         return UNKNOWN  # refused later
     if g.ndim > 2:
         members = _members(g) if g.ndim == 3 else ()
-        return WHOLE, Traits(bits=_most_bits(g), wide=_is_wide(g), bank=members)
+        return WHOLE, Traits(bits=_most_bits(g), wide=is_wide(g), bank=members)
     return _found(g)
 
 
@@ -141,8 +141,8 @@ def _most_bits(g: Array) -> int:
     return max(total(taps) for taps in g).bit_length() if g.dtype.kind in "biu" else 0
 
 
-def _is_wide(g: Array) -> bool:
-    """Only taps of wider types may be: float64 and complex128."""
+def is_wide(g: Array) -> bool:
+    """Whether float32 does not hold them: only float64 and complex128 may be so."""
     kind = g.dtype
     if kind.itemsize < {"f": 8, "c": 16}.get(kind.kind, math.inf):
         return False
@@ -163,7 +163,7 @@ def part_of(lines: list[Array], shape: tuple[int, ...]) -> Part:
 
 
 def _traits(g: Array) -> Traits:
-    whole, wide, apart = g.dtype.kind in "biu", _is_wide(g), differences_in(g)
+    whole, wide, apart = g.dtype.kind in "biu", is_wide(g), differences_in(g)
     bits = max(1, total(g).bit_length()) if whole else 0
     if 0 < SPARSE * np.count_nonzero(g) < g.size:
         support = np.packbits(g != 0).tobytes()

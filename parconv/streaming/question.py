@@ -9,6 +9,7 @@ from ..planner import choice as planner
 from ..planner.plan import Plan
 from ..problem.dtypes import DType
 from ..problem.filter import filter_of
+from ..problem.shown import shown
 from ..problem.window import narrowed, window_of
 from .cut import Chunk
 
@@ -47,7 +48,13 @@ class Question:
         self.batched = not stacked and self._leads_a_batch()
 
     def _plan(self, shape: Shape) -> Plan:
-        return plan2d((shape, self.dtype), self.g, **self._keywords)
+        plan = plan2d((shape, self.dtype), self.g, **self._keywords)
+        if not isinstance(plan, Plan):
+            raise ValueError(
+                f"axes={shown(self._keywords.get('axes'))}: pass two, the rows and columns of what "
+                "is read piece by piece"
+            )
+        return plan
 
     def _leads_a_batch(self) -> bool:
         """Whether items of the leading axis are filtered alike, each for itself."""

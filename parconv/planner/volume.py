@@ -1,0 +1,203 @@
+"""The plan for a filter over one axis of an array, or over three and more.
+
+Its steps are convolutions of planes.  Of an outer product the lines along leading axes come first,
+and what is left goes over the others.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from ..problem.door import as_array
+from ..problem.dtypes import Array, DType, exact, real, widest
+from ..problem.filter import Filter
+from ..problem.lazily import lazily
+from ..problem.lines import moduli, ordered, parted, wide
+from ..problem.question import Question
+from ..problem.volumes import Volume, describe_volume
+from ..runtime import arrays
+from ..runtime.outputs import new_output
+from .bound import Bound
+from .choice import is_spec
+from .dense import Dense, dense
+from .explain import as_table, as_text
+from .passes import Pass, along, over
+from .slabs import Slabs
+
+Step = Pass | Dense
+
+
+@dataclass(frozen=True, repr=False)
+class VolumePlan:
+    """How a filter over one axis of an array, or over three and more, is computed.
+
+    Made by `parconv.plan2d`; ``plan(f)`` runs it, ``plan.bind(f, out)`` is a call without
+    arguments, ``print(plan)`` one line, ``plan.explain()`` tells all.
+
+    Attributes
+    ----------
+    problem : Volume
+        What is asked.
+    steps : tuple
+        What is done one after another, each by a `Plan`; none where the result is empty.
+    between : dtype
+        Of what all steps but the last leave.
+    filter : Filter or None
+        None for a plan that was made from a filter's shape, which cannot run.
+    """
+
+    problem: Volume
+    steps: tuple[Step, ...]
+    between: DType
+    filter: Filter | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was decided, and the filter; what follows from them is found again."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    # --- run ---
+
+    def __call__(self, f: ArrayLike, out: Array | None = None) -> Array:
+        """Convolve ``f``, an array of the planned shape and dtype, with the plan's filter."""
+        return self.run(as_array("f", f, self.problem.axes), None, out)
+
+    def run(self, f: Array, taps: None, out: Array | None) -> Array:
+        """Check the arrays against the problem, then take the steps."""
+        problem = self.problem
+        if self.filter is None:
+            raise ValueError("the plan was made from a filter's shape: pass the filter to plan2d")
+        if f.shape != problem.image or f.dtype != problem.image_dtype:
+            f = arrays.check_image(f, problem.image, problem.image_dtype)
+        result: Array = new_output(problem.shape, problem.dtype) if out is None else out
+        f, target = arrays.check_output(result, f, problem.shape, problem.dtype)
+        if self.limit is not None:
+            arrays.check_range(f, self.limit)
+        if self.steps:
+            (self.slabs or self.steps[0]).run(f, target)
+        return result
+
+    def bind(self, f: Array, out: Array) -> Bound:
+        """The call ``plan(f, out)`` without arguments, as `Plan.bind` tells."""
+        problem, image = self.problem, as_array("f", f, self.problem.axes)
+        if image.shape != problem.image or image.dtype != problem.image_dtype:
+            arrays.check_image(image, problem.image, problem.image_dtype)
+        arrays.check_output(out, image, problem.shape, problem.dtype)
+        return Bound(partial(partial, self.run, image, None, out), image, out)
+
+    @lazily
+    def slabs(self) -> Slabs | None:
+        """How several steps follow one another."""
+        if len(self.steps) < 2:
+            return None
+        first, *others = self.steps
+        assert isinstance(first, Pass)
+        return Slabs(first, tuple(others), self.problem.image, self.between)
+
+    @lazily
+    def limit(self) -> int | None:
+        """The largest absolute pixel whose sums surely fit in int64, where several steps add up."""
+        alone = len(self.steps) == 1 and isinstance(self.steps[0], Pass)
+        if alone or self.between.kind != "i" or self.filter is None:
+            return None
+        return ((1 << 63) - 1) // max(1, moduli(self.filter))
+
+    # --- tell ---
+
+    @property
+    def threads(self) -> int:
+        """Used at most."""
+        return max((step.plan.threads for step in self.steps), default=1)
+
+    @property
+    def workspace(self) -> int:
+        """Bytes beyond image and result."""
+        between = self.slabs.workspace if self.slabs else 0
+        return between + max((step.workspace for step in self.steps), default=0)
+
+    def __repr__(self) -> str:
+        return f"<VolumePlan: {self}>"
+
+    def __str__(self) -> str:
+        methods = ", ".join(step.plan.method for step in self.steps) or "nothing to do"
+        return f"{self.problem}: {methods}, {self.threads} thread{'s' * (self.threads > 1)}"
+
+    def _repr_html_(self) -> str:
+        """A table of what `explain` tells, for notebooks."""
+        return as_table(self._facts())
+
+    def explain(self) -> str:
+        """The plan in full, one fact a line."""
+        return as_text(self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        problem = self.problem
+        slabs = str(self.slabs) if self.slabs else "all"
+        return {
+            "problem": str(problem),
+            "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
+            **{f"step {n + 1}": f"{step}: {step.plan}" for n, step in enumerate(self.steps)},
+            "at a time": slabs,
+            "between": f"{self.between}" if len(self.steps) > 1 else "nothing",
+            "workspace": f"{self.workspace:,} bytes beyond image and result",
+        }
+
+
+def plan_volume(image: Any, g: Any, question: Question) -> VolumePlan:
+    """The plan for an image given as ``(shape, dtype)`` and a filter, or its shape and dtype."""
+    known = None if is_spec(g) else g
+    taps = g if known is None else (known.shape, known.dtype)
+    volume = describe_volume(image, taps, question, known is not None and wide(known))
+    between = _between(volume, known)
+    if 0 in volume.shape:
+        return VolumePlan(volume, (), between, known)
+    plan = VolumePlan(volume, tuple(_steps(volume, g, question, between)), between, known)
+    first, *others = plan.steps
+    if plan.slabs and isinstance(first, Pass) and question.method == "auto":
+        return replace(plan, steps=(first.in_parts(plan.slabs.rows), *others))
+    return plan
+
+
+def _between(volume: Volume, g: Filter | None) -> DType:
+    """The type of what steps leave to others: that of the sums, or where integers are exact."""
+    if volume.compute.kind != "i" or g is None:
+        return volume.compute
+    return exact(widest(volume.image_dtype, volume.cval) * moduli(g))
+
+
+def _steps(volume: Volume, g: Any, question: Question, between: DType) -> Iterator[Step]:
+    """What is done, in order."""
+    lines, rest = _parted(volume, g)
+    shape, kind, result = volume.image, volume.image_dtype, question.dtype
+    asked = replace(question, cval=volume.cval)
+    if lines:
+        result, asked = volume.dtype, replace(asked, accumulate=None)
+    for place, line in lines:
+        step = along(volume, place, shape, (kind, between), line, asked)
+        yield step
+        shape, kind = step.result(shape), between
+        asked = replace(asked, cval=asked.cval * line.sum().item())
+    count = len(rest[0] if is_spec(rest) else rest.shape)
+    if count == 1:
+        yield along(volume, 0, shape, (kind, result), rest, asked)
+    elif count == 2:
+        yield over(volume, shape, (kind, result), rest, asked)
+    else:
+        summed = replace(asked, dtype=between, accumulate=None)
+        yield dense(volume, shape, (kind, volume.dtype), rest, summed)
+
+
+def _parted(volume: Volume, g: Any) -> tuple[list[tuple[int, Array]], Any]:
+    """Lines along the first of a volume's axes, with their places, and what is over the others."""
+    if is_spec(g):
+        return [], (tuple(g[0][place] for place in volume.order), g[1])
+    lines, place, rest = [], 0, ordered(g, volume.order)
+    while rest.ndim > 2 and (found := parted(rest, real(volume.compute))):
+        line, rest = found
+        stays = volume.padding[place] == (0, 0) and volume.stride[place] == 1
+        if not (stays and len(line) == 1 and line[0] == 1):
+            lines.append((place, line))
+        place += 1
+    return lines, rest
