@@ -275,6 +275,17 @@ def test_what_is_not_finite_follows_the_rule() -> None:
         np.testing.assert_array_equal(found, stored(right, "int32", **rule))
 
 
+def test_zero_taps_raise_nothing() -> None:
+    f, g = REAL.copy(), np.array([[0, 1], [2, 0]], np.float32)
+    f[0, 0] = np.nan  # in the corner: under one tap of "valid", a zero
+    asked: Any = {"dtype": "uint16", "overflow": "raise"}
+    found = parconv.correlate2d(f, g, **asked)
+    np.testing.assert_array_equal(found, parconv.correlate2d(IMAGE, g))
+    f[5, 5] = np.nan
+    with pytest.raises(ValueError, match="uint16 does not hold all results"):
+        parconv.correlate2d(f, g, **asked)
+
+
 def test_complex_results_are_scaled_and_shifted() -> None:
     f = REAL[:9, :9] * np.complex64(1 + 2j)
     for g in (TAPS, TAPS + 1j, np.stack([TAPS, 1j * TAPS])):

@@ -51,6 +51,7 @@ def _write(
 ) -> None:  # fmt: skip
     down, right = places
     flat = builder.icmp_signed("==", right, I64(out.itemsize))
+    size = _as_long_rows(builder, places, size, step, each)
     with cgutils.for_range(builder, size[0], intp=I64) as loop:
         place = builder.gep(builder.bitcast(out.at(), BYTE), [builder.mul(loop.index, down)])
         source = sums.at(builder.mul(loop.index, step))
@@ -63,6 +64,18 @@ def _write(
                     row.fill(size[1], splat=False)
             with apart:
                 row.scatter(size[1], each)
+
+
+def _as_long_rows(builder: Any, places: Any, size: Any, step: Value, each: Value) -> Any:
+    """Rows and columns; one row where all follow one another here and there."""
+    (down, right), (rows, columns) = places, size
+    whole = builder.and_(
+        builder.icmp_signed("==", step, columns),
+        builder.icmp_signed("==", down, builder.mul(columns, right)),
+    )
+    whole = builder.and_(whole, builder.icmp_signed("==", each, I64(0)))
+    every = builder.mul(rows, columns)
+    return builder.select(whole, I64(1), rows), builder.select(whole, every, columns)
 
 
 class _Row:

@@ -149,9 +149,7 @@ def convert(plan: "Plan", f: Array, taps: Taps, out: Array) -> None:
     where = problem.map_axes, problem.channels
     target = arrays.writable(out, *where)
     source = arrays.planes(maps.with_channels(problem, arrays.readable(f)), *where)
-    plan.compute(source, taps, target)
-    if taps.given is not None:
-        skipping.hold(plan, source, taps.given, target)
+    skipping.compute(plan, source, taps, target)
     arrays.deliver(target, out, *where)
 
 

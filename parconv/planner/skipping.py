@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..methods import methods_for
+from ..methods.kernels import Taps
 from ..problem.dtypes import FLOAT32, Array, DType, quietly
 from ..problem.filter import Filter
 from ..problem.problem import Problem
@@ -32,6 +33,17 @@ def can_tell(problem: Problem, method: Any) -> bool:
     if problem.image_dtype.kind in "biu" and np.isfinite(problem.cval):
         return False
     return problem.zero_taps == "keep" or not method.selects(problem)
+
+
+def compute(plan: Any, source: Array, taps: Taps, target: Array) -> None:
+    """Fill the output by the rule; pixels under zero taps raise no error of a run that tells."""
+    if taps.given is None:
+        plan.compute(source, taps, target)
+    elif plan.stage.tells and not is_in_order(plan.problem, source, target):
+        mend(plan, source, taps.given, target)
+    else:
+        plan.compute(source, taps, target)
+        hold(plan, source, taps.given, target)
 
 
 def hold(plan: Any, source: Array, g: Filter, target: Array) -> None:
@@ -74,7 +86,8 @@ def mend(plan: Any, source: Array, g: Filter, target: Array) -> None:
     neither = taken & ~(weights > 0) & ~(weights < 0)
     lost = met(np.isnan, taken) | met(np.isinf, neither) | (up & down)
     for places, value in ((up, np.inf), (down, -np.inf), (lost, np.nan)):
-        np.copyto(target, _as_stored(plan.problem, value, target.dtype), where=places)
+        if np.any(places):
+            np.copyto(target, _as_stored(plan.problem, value, target.dtype), where=places)
 
 
 # --- is anything not finite? ---------------------------------------------------------------------

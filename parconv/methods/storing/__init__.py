@@ -35,6 +35,9 @@ Bands = tuple[tuple[int, int], ...]
 # beside its own.
 PIECE_BYTES = machine.L2_BYTES // 2
 PIECE_REACHES = 8
+# Rows of so many bytes are spread over the sets of the caches; shorter ones follow one another, so
+# that a plane's are stored as one.
+LONG_ROW = 2048
 
 
 class Asked(NamedTuple):
@@ -155,7 +158,7 @@ def pieces_of(asked: Asked) -> Pieces:
     for place, axis in enumerate(reversed(order)):
         steps[axis] = step
         step *= sizes[axis]
-        if place == (1 if _is_last(problem) else 0):  # rows begin on cache lines
+        if place == (1 if _is_last(problem) else 0) and step >= LONG_ROW:
             step = odd_lines(step // size, size) * size
     return Pieces(units, boxes, tuple(steps), step)
 
