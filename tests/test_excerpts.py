@@ -64,7 +64,7 @@ def test_a_band_from_its_excerpt_has_the_bits_of_the_whole(kind: str, border: st
     method = NAMED.get(method, method)
     for mode in ("same", "full"):
         plan = parconv.plan2d(f, g, mode=mode, boundary=border, method=method, **options)
-        problem, right = plan.summed, plan(f)
+        problem, right = plan.stage.inner, plan(f)
         where = plan.problem.map_axes, plan.problem.channels
         source = f if g.ndim != 3 else f[:, None]
         maps = arrays.planes(source, *where)
@@ -82,7 +82,7 @@ def test_a_band_takes_the_room_of_its_rows() -> None:
     f, g = image((4000, 250)), RNG.random((9, 3))
     plan = parconv.plan2d(f, g, mode="same", boundary="mirror", method="direct")
     for start, stop in split_rows(4000, 10, direct.ROWS):
-        given = excerpt("direct", plan.summed, f[None], start, stop)
+        given = excerpt("direct", plan.stage.inner, f[None], start, stop)
         rows = stop - start + 8
         assert len(pickle.dumps(given)) <= rows * 250 * 4 + 1000
 
@@ -90,14 +90,14 @@ def test_a_band_takes_the_room_of_its_rows() -> None:
 def test_a_band_around_the_image_takes_both_ends() -> None:
     f = image((1000, 30))
     plan = parconv.plan2d(f, RNG.random((5, 3)), mode="same", boundary="wrap", method="direct")
-    given = excerpt("direct", plan.summed, f[None], 0, 100)
+    given = excerpt("direct", plan.stage.inner, f[None], 0, 100)
     assert [index for index, _ in given.pieces] == [(0, slice(0, 102)), (0, slice(998, 1000))]
 
 
 def test_a_layer_s_band_takes_its_images_and_channels() -> None:
     f, g = image((8, 64, 40, 40)), RNG.random((64, 1, 3, 3))
     plan = parconv.plan2d(f, g, groups=64, method="depthwise")
-    given = excerpt("depthwise", plan.summed, f, 0, 32)  # half of the first image's planes
+    given = excerpt("depthwise", plan.stage.inner, f, 0, 32)  # half of the first image's planes
     assert [index for index, _ in given.pieces] == [(0, slice(0, 32), slice(0, 40))]
     assert len(pickle.dumps(given)) < 32 * 1600 * 4 + 1000
 

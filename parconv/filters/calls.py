@@ -36,9 +36,11 @@ def gaussian(
         its centre.
     radius : int or (int, int), optional
         Where it ends, in pixels, in place of ``truncate``.
-    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
         As in `conv2d`, but for the usual border, ``"symmetric"``.  ``axes`` may be one, as of a
         signal, or any number: ``(0, 1, 2)`` of a volume, whose integers are rounded but once.
+    out, threads, strategy, method
+        As in `conv2d`.
 
     Returns
     -------
@@ -97,8 +99,10 @@ def box(
         Whether to divide by the number of pixels.  Sums of integers are exact, in int64.
     origin : int or (int, int)
         Pixels by which the result moves down and right: ``-(size // 2)`` to ``(size - 1) // 2``.
-    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
         As in `conv2d`, but for the usual border, ``"symmetric"``.
+    out, threads, strategy, method
+        As in `conv2d`.
 
     Returns
     -------
@@ -133,8 +137,10 @@ def sobel(
     axis : int
         Axis of ``f`` to differentiate along, one of ``axes``; the slope is positive where the
         image grows with its index.
-    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
         As in `conv2d`, but for the usual border, ``"symmetric"``.
+    out, threads, strategy, method
+        As in `conv2d`.
 
     Returns
     -------
@@ -186,8 +192,10 @@ def laplace(
 
     Parameters
     ----------
-    f, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+    f, boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
         As in `conv2d`, but for the usual border, ``"symmetric"``.
+    out, threads, strategy, method
+        As in `conv2d`.
 
     Returns
     -------

@@ -7,6 +7,7 @@ from typing import Any
 from ..problem.dtypes import Array
 from ..problem.filter import Filter, keep
 from ..problem.question import Question, told
+from ..problem.store import hashable
 from ..problem.traits import UNKNOWN
 from ..problem.volumes import is_volume
 from .choice import decide, is_small, is_spec, thread_limit
@@ -33,6 +34,9 @@ def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> 
         key = f.shape, f.dtype, correlate, told(options) if options else ()
         known = g.plans.get(key)
     except Exception:  # a list or an array among the options, or a stranger, cannot be a key
+        kept = hashable(options)
+        if kept is not None:
+            return answer(f, g, kept, correlate)
         key = known = None
     if known is not None:
         threads = options.get("threads")

@@ -137,7 +137,7 @@ def by_rule(problem: Problem, threads: int | None, most: int, strategy: str, met
     stage = stages(problem)[chosen]
     who = _choose_strategy(stage, most) if strategy == "auto" else strategy
     used = most if STRATEGIES[who].threaded else 1
-    most = stage.method.units(stage.inner) // stage.method.least_band(stage.inner)
+    most = stage.method.units(stage.asked) // stage.method.least_band(stage.asked)
     bands = min(used * BANDS_PER_THREAD, max(used, most)) if used > 1 else 1
     return arrange(problem, chosen, who, threads, used, bands, eager=strategy != "auto")
 
@@ -149,7 +149,7 @@ def arrange(
     """The plan that runs about so many bands (more where signals must be served) on ``threads``."""
     stage = stages(problem)[method]
     parts = min(max(_launches(stage, 1), number), MOST_BANDS)
-    cut = stage.method.bands(stage.inner, parts)
+    cut = stage.method.bands(stage.asked, parts)
     used = max(1, min(threads, len(cut)))
     launch = max(used, math.ceil(len(cut) / _launches(stage, used)))
     return Plan(problem, method, strategy, asked, used, cut, launch, eager, advice)

@@ -21,7 +21,7 @@ from ..problem.lazily import lazily
 from ..problem.question import Question
 from ..problem.volumes import Volume, with_sizes
 from .choice import is_spec
-from .passes import Pass, asked_of, lined, planned
+from .passes import AS_THEY_ARE, Pass, asked_of, lined, planned
 from .plan import Plan
 
 # Bytes of filtered planes that are added up together, and the most where a single plane of the
@@ -117,10 +117,10 @@ class Dense:
             self._filter(each, f, meets, run, rows[count])
             count += 1
             if number == len(self.slices):
-                self._sum(count, len(out), self.kinds[1]).run(rows[:count], out[None])
+                self._sum(count, len(out), True).run(rows[:count], out[None])
             elif count == self._rows:
                 total = np.empty_like(rows[:1])
-                self._sum(count, len(out), self.kinds[0]).run(rows, total)
+                self._sum(count, len(out), False).run(rows, total)
                 rows[0], count = total[0], 1
 
     def _filter(
@@ -135,13 +135,14 @@ class Dense:
         step = max(1, (last - first) // max(1, len(out) - 1))
         each.step.run(f[tuple(places)][first : last + 1 : step], out)
 
-    def _sum(self, count: int, planes: int, kind: DType) -> Pass:
-        """Of so many rows of planes."""
-        key = count, planes, kind
+    def _sum(self, count: int, planes: int, whole: bool) -> Pass:
+        """Of so many rows of planes; the ``whole`` sum is stored as the result is."""
+        key = count, planes, whole
         if key not in self._sums:
             shape = count, planes, *self.outputs[-2:]
-            ones = np.ones(count, int)
-            self._sums[key] = lined(shape, 0, 1, (self.kinds[0], kind), ones, self.question)
+            ones, kinds = np.ones(count, int), (self.kinds[0], self.kinds[whole])
+            asked = self.question if whole else replace(self.question, **AS_THEY_ARE)
+            self._sums[key] = lined(shape, 0, 1, kinds, ones, asked)
         return self._sums[key]
 
     @lazily
@@ -213,7 +214,11 @@ def dense(
     asked = replace(asked_of(volume, (count - 2, count - 1), question), axes=(1, 2))
     image = (together, *(shape[axis] for axis in axes[-2:])), kinds[0]
     slices = tuple(_slice(image, outputs, place, taps, asked) for place, taps in places)
-    who = Question(threads=question.threads, strategy=question.strategy)
+    who = Question(
+        threads=question.threads, strategy=question.strategy,
+        **{name: getattr(question, name) for name in AS_THEY_ARE},
+    )  # fmt: skip
+    question = replace(question, **AS_THEY_ARE)
     return Dense(slices, axes, outputs, maps, (between, kinds[1]), together, who)
 
 

@@ -32,6 +32,12 @@ WIDE = 1 << 9
 NONE = -1  # the place of an axis that the filter does not lie along
 
 
+# Of what a step leaves to another: the words of a result.
+AS_THEY_ARE: dict[str, Any] = {
+    "rounding": "even", "overflow": "saturate", "scale": None, "bias": None,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Pass:
     """One plan over one axis of an array, or over two.

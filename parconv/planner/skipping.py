@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from ..methods import methods_for
-from ..problem.dtypes import FLOAT32, Array, quietly
+from ..methods.kernels import Taps
+from ..problem.dtypes import FLOAT32, Array, DType, quietly
 from ..problem.filter import Filter
 from ..problem.problem import Problem
+from ..problem.store import PLAINLY, each
 from ..problem.traits import PLAIN
 from .stages import fastest
+from .storing import beyond
 
 SMALL = 1 << 14  # numbers that are looked at as fast as some of them
 FEW = 1 << 13  # whose squares BLAS sums in half the time, and wakes no threads of its own for
@@ -30,6 +33,17 @@ def can_tell(problem: Problem, method: Any) -> bool:
     if problem.image_dtype.kind in "biu" and np.isfinite(problem.cval):
         return False
     return problem.zero_taps == "keep" or not method.selects(problem)
+
+
+def compute(plan: Any, source: Array, taps: Taps, target: Array) -> None:
+    """Fill the output by the rule; pixels under zero taps raise no error of a run that tells."""
+    if taps.given is None:
+        plan.compute(source, taps, target)
+    elif plan.stage.tells and not is_in_order(plan.problem, source, target):
+        mend(plan, source, taps.given, target)
+    else:
+        plan.compute(source, taps, target)
+        hold(plan, source, taps.given, target)
 
 
 def hold(plan: Any, source: Array, g: Filter, target: Array) -> None:
@@ -65,14 +79,15 @@ def mend(plan: Any, source: Array, g: Filter, target: Array) -> None:
         return _counts(plan, pixels, beyond, g, chosen, target) > MANY
 
     if plan.problem.compute.kind == "c":
-        _put(target, met(_is_strange, taken), complex(np.nan, np.nan))
+        np.copyto(target, complex(np.nan, np.nan), where=met(_is_strange, taken))
         return
     up = met(_is_above, weights > 0) | met(_is_below, weights < 0)
     down = met(_is_above, weights < 0) | met(_is_below, weights > 0)
     neither = taken & ~(weights > 0) & ~(weights < 0)
     lost = met(np.isnan, taken) | met(np.isinf, neither) | (up & down)
     for places, value in ((up, np.inf), (down, -np.inf), (lost, np.nan)):
-        _put(target, places, value)
+        if np.any(places):
+            np.copyto(target, _as_stored(plan.problem, value, target.dtype), where=places)
 
 
 # --- is anything not finite? ---------------------------------------------------------------------
@@ -138,7 +153,7 @@ def _counts(
     problem = replace(
         plan.problem.whole, image_dtype=FLOAT32, filter_dtype=FLOAT32, compute=FLOAT32,
         dtype=FLOAT32, cval=float(beyond), traits=PLAIN, tolerance=UNSURE / chosen.sum(),
-        zero_taps="keep",
+        zero_taps="keep", store=PLAINLY,
     )  # fmt: skip
     counts = np.empty_like(target, FLOAT32)
     own = _by_whom(plan, problem)
@@ -157,10 +172,21 @@ def _by_whom(plan: Any, problem: Problem) -> Any:
     return replace(own, launch=threads, filter=None)
 
 
-def _put(target: Array, places: Array | bool, value: complex) -> None:
-    """By the rule of integers: they saturate, and NaN is 0."""
-    kind = target.dtype
-    if kind.kind in "iu":
-        limits, number = np.iinfo(kind), value.real
-        value = 0 if np.isnan(number) else limits.max if number > 0 else limits.min
-    np.copyto(target, kind.type(value), where=places)
+def _as_stored(problem: Problem, value: float, kind: DType) -> Array:
+    """Infinity or NaN as the problem's rule stores it, for each filter where those differ."""
+    store, real = problem.store, np.array(value)
+    for numbers, apply in ((store.scale, np.multiply), (store.bias, np.add)):
+        if numbers is not None:
+            real = apply(real, np.reshape(each(numbers), (-1, 1, 1) if problem.bank else ()))
+    if problem.dtype.kind == "b":
+        return np.array(1, kind)
+    if kind.kind not in "iu":
+        return real.astype(kind)
+    if store.overflow == "raise":
+        raise beyond(problem)
+    limits = np.iinfo(kind)
+    if store.overflow == "saturate":
+        return np.select([np.isnan(real), real > 0], [0, limits.max], limits.min).astype(kind)
+    if kind == np.uint64:
+        return np.where(np.isnan(real), np.uint64(1 << 63), np.uint64(0))
+    return np.full(real.shape, limits.min if kind.itemsize > 2 and kind.kind == "i" else 0, kind)

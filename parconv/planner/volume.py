@@ -24,7 +24,7 @@ from .bound import Bound
 from .choice import is_spec
 from .dense import Dense, dense
 from .explain import as_table, as_text
-from .passes import Pass, along, over
+from .passes import AS_THEY_ARE, Pass, along, over
 from .slabs import Slabs
 
 Step = Pass | Dense
@@ -53,6 +53,7 @@ class VolumePlan:
     steps: tuple[Step, ...]
     between: DType
     filter: Filter | None = field(default=None, repr=False, compare=False)
+    wraps: bool = False  # sums of integers
 
     def __getstate__(self) -> dict[str, Any]:
         """What was decided, and the filter; what follows from them is found again."""
@@ -100,7 +101,7 @@ class VolumePlan:
     def limit(self) -> int | None:
         """The largest absolute pixel whose sums surely fit in int64, where several steps add up."""
         alone = len(self.steps) == 1 and isinstance(self.steps[0], Pass)
-        if alone or self.between.kind != "i" or self.filter is None:
+        if alone or self.wraps or self.between.kind != "i" or self.filter is None:
             return None
         return ((1 << 63) - 1) // max(1, moduli(self.filter))
 
@@ -153,7 +154,8 @@ def plan_volume(image: Any, g: Any, question: Question) -> VolumePlan:
     between = _between(volume, known)
     if 0 in volume.shape:
         return VolumePlan(volume, (), between, known)
-    plan = VolumePlan(volume, tuple(_steps(volume, g, question, between)), between, known)
+    steps, wraps = tuple(_steps(volume, g, question, between)), question.overflow == "wrap"
+    plan = VolumePlan(volume, steps, between, known, wraps)
     first, *others = plan.steps
     if plan.slabs and isinstance(first, Pass) and question.method == "auto":
         return replace(plan, steps=(first.in_parts(plan.slabs.rows), *others))
@@ -173,12 +175,13 @@ def _steps(volume: Volume, g: Any, question: Question, between: DType) -> Iterat
     shape, kind, result = volume.image, volume.image_dtype, question.dtype
     asked = replace(question, cval=volume.cval)
     if lines:
-        result, asked = volume.dtype, replace(asked, accumulate=None)
+        result, asked = volume.dtype, replace(asked, accumulate=None, **AS_THEY_ARE)
     for place, line in lines:
         step = along(volume, place, shape, (kind, between), line, asked)
         yield step
         shape, kind = step.result(shape), between
         asked = replace(asked, cval=asked.cval * line.sum().item())
+    asked = replace(asked, **{name: getattr(question, name) for name in AS_THEY_ARE})
     count = len(rest[0] if is_spec(rest) else rest.shape)
     if count == 1:
         yield along(volume, 0, shape, (kind, result), rest, asked)

@@ -26,11 +26,13 @@ from .geometry import placed, spanned
 from .lazily import lazily
 from .question import DEFAULTS, Question
 from .shown import shown
+from .store import check_kinds, check_store
 
 # Keywords that are of images alone: a volume refuses what is not their default.
 OF_VOLUMES = {
     "mode", "boundary", "cval", "padding", "origin", "axes", "stride", "dilation", "groups",
-    "dtype", "accumulate", "tolerance", "zero_taps", "threads", "strategy", "method", "correlate",
+    "dtype", "accumulate", "tolerance", "zero_taps", "bias", "scale", "overflow", "rounding",
+    "threads", "strategy", "method", "correlate",
 }  # fmt: skip
 
 
@@ -132,14 +134,15 @@ def describe_volume(
     def sort(values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(values[place] for place in order)
 
-    borders = check_boundaries(question.boundary, count)
+    store, borders = check_store(question, None), check_boundaries(question.boundary, count)
     value = check_cval(question.cval, image_dtype)
     if "constant" not in borders or (mode == "valid" and question.padding is None):
         value = 0  # nobody meets it
     compute, result = types_that_hold(
-        image_dtype, filter_dtype, question.dtype, question.accumulate, wide, value
+        image_dtype, filter_dtype, question.dtype, question.accumulate, wide, value, store
     )
-    value = check_exact(value) if compute.kind == "i" else value
+    check_kinds(store, compute)
+    value = check_exact(value, store.overflow == "wrap") if compute.kind == "i" else value
     steps = check_positives("stride", question.stride, count)
     holes = check_positives("dilation", question.dilation, count)
     sizes, spans = tuple(image[axis] for axis in named), spanned(given, holes)
