@@ -8,7 +8,7 @@ from typing import Any
 from ..problem.shown import shown
 
 # Whose names are in which module here.
-PEERS = {"cv2": "opencv", "scipy.signal": "signal"}
+PEERS = {"cv2": "opencv", "scipy.ndimage": "ndimage", "scipy.signal": "signal"}
 
 
 class Installed:

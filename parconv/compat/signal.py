@@ -234,3 +234,80 @@ def _inexact(kind: DType) -> DType:
     if kind.kind in "biu":
         return np.dtype("float64")
     return np.dtype("float32") if kind == np.float16 else kind
+
+
+# --- their common part ---------------------------------------------------------------------------
+
+
+def _array(value: Any) -> Array:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("Inputs of type `MaskedArray` are not supported.")
+    return np.asarray(value)
+
+
+def _must_swap(
+    mode: Any, shape: tuple[int, ...], other: tuple[int, ...], axes: Sequence[int] | None = None
+) -> bool:
+    """Whether the second operand is the larger one of mode "valid", for which one must be."""
+    if mode != "valid" or not shape:
+        return False
+    pairs = [(shape[axis], other[axis]) for axis in (range(len(shape)) if axes is None else axes)]
+    if all(n >= m for n, m in pairs):
+        return False
+    if all(m >= n for n, m in pairs):
+        return True
+    raise ValueError(
+        "For 'valid' mode, one must be at least as large as the other in every dimension"
+    )
+
+
+def _made(
+    run: Callable[..., Array], f: Array, g: Array, kind: DType, **options: Any
+) -> Array:
+    """The sum in one type, which integers wrap in."""
+    if kind.kind == "b":
+        return run(f, g, dtype=np.int64, **options) != 0
+    store = {"overflow": "wrap"} if kind.kind in "iu" else {}
+    return run(f.astype(kind, copy=False), g.astype(kind, copy=False), dtype=kind, **store, **options)
+
+
+def _convolved(f: Array, g: Array, mode: str, axes: tuple[int, ...], kind: DType) -> Array:
+    """Over ``axes``; along the others every slice of one meets the slice of the other."""
+    if mode == "full" and g.size > f.size:
+        f, g = g, f
+    others = tuple(axis for axis in range(f.ndim) if axis not in axes)
+    if axes and all(g.shape[axis] == 1 for axis in others):
+        taps = g.reshape([g.shape[axis] for axis in axes])
+        return _made(api.conv2d, f, taps, kind, mode=mode, axes=axes)
+    return _slices(f, g, mode, axes, others, kind)
+
+
+def _slices(
+    f: Array, g: Array, mode: str, axes: tuple[int, ...], others: tuple[int, ...], kind: DType
+) -> Array:
+    """One call for each slice; "same" keeps the middle of those that the first operand lacks."""
+    lengths = [max(f.shape[axis], g.shape[axis]) for axis in others]
+    starts, counts = [0] * len(others), list(lengths)
+    if mode == "same":
+        counts = [f.shape[axis] for axis in others]
+        starts = [(all_ - kept) // 2 for all_, kept in zip(lengths, counts, strict=True)]
+    rows, taps = np.moveaxis(f, others, range(len(others))), np.moveaxis(g, others, range(len(others)))
+    made = [
+        _slice(_at(rows, index, starts), _at(taps, index, starts), mode, kind)
+        for index in np.ndindex(*counts)
+    ]
+    stacked = np.array(made).reshape(*counts, *made[0].shape)
+    return np.moveaxis(stacked, range(len(others)), others)
+
+
+def _at(array: Array, index: tuple[int, ...], starts: Sequence[int]) -> Array:
+    """The slice there; the only one where there is but one."""
+    lengths = array.shape[: len(index)]
+    places = (0 if n == 1 else i + s for i, s, n in zip(index, starts, lengths, strict=True))
+    return array[tuple(places)]
+
+
+def _slice(f: Array, g: Array, mode: str, kind: DType) -> Array:
+    if not f.ndim:
+        return np.multiply(f, g, dtype=kind)
+    return _made(api.conv2d, f, g, kind, mode=mode, axes=tuple(range(f.ndim)))
