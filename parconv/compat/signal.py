@@ -261,14 +261,14 @@ def _must_swap(
     )
 
 
-def _made(
-    run: Callable[..., Array], f: Array, g: Array, kind: DType, **options: Any
-) -> Array:
+def _made(run: Callable[..., Array], f: Array, g: Array, kind: DType, **options: Any) -> Array:
     """The sum in one type, which integers wrap in."""
     if kind.kind == "b":
         return run(f, g, dtype=np.int64, **options) != 0
     store = {"overflow": "wrap"} if kind.kind in "iu" else {}
-    return run(f.astype(kind, copy=False), g.astype(kind, copy=False), dtype=kind, **store, **options)
+    return run(
+        f.astype(kind, copy=False), g.astype(kind, copy=False), dtype=kind, **store, **options
+    )
 
 
 def _convolved(f: Array, g: Array, mode: str, axes: tuple[int, ...], kind: DType) -> Array:
@@ -291,7 +291,10 @@ def _slices(
     if mode == "same":
         counts = [f.shape[axis] for axis in others]
         starts = [(all_ - kept) // 2 for all_, kept in zip(lengths, counts, strict=True)]
-    rows, taps = np.moveaxis(f, others, range(len(others))), np.moveaxis(g, others, range(len(others)))
+    rows, taps = (
+        np.moveaxis(f, others, range(len(others))),
+        np.moveaxis(g, others, range(len(others))),
+    )
     made = [
         _slice(_at(rows, index, starts), _at(taps, index, starts), mode, kind)
         for index in np.ndindex(*counts)
