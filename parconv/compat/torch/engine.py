@@ -1,0 +1,86 @@
+"""Layers over one, two and three axes by those over two."""
+
+from typing import Any
+
+import numpy as np
+
+from ... import api
+from ...problem.dtypes import Array
+from ...transposed import conv_transpose2d
+from .arrays import store_of
+from .geometry import Layer
+
+BORDERS = {"zeros": "constant", "reflect": "mirror", "replicate": "edge", "circular": "wrap"}
+
+
+def convolved(
+    f: Array, g: Array, bias: Array | None, asked: Layer, last: bool = False, border: str = "zeros"
+) -> Array:
+    """The layer's maps; ``last``: channels are the last axis, of both maps."""
+    if asked.rank == 1:
+        flat = Layer(
+            2, (1, *asked.stride), ((0, 0), *asked.padding), (1, *asked.dilation), asked.groups
+        )
+        return convolved(f[:, :, None], g[:, :, None], bias, flat, border=border)[:, :, 0]
+    if asked.rank == 3:
+        return _in_depth(f, g, bias, asked, border)
+    added = {} if bias is None else {"bias": bias}
+    return api.correlate2d(
+        f, g, axes=(1, 2) if last else (2, 3), stride=asked.stride, padding=asked.padding,
+        dilation=asked.dilation, groups=asked.groups, boundary=BORDERS[border], zero_taps="keep",
+        **store_of(f.dtype), **added,
+    )  # fmt: skip
+
+
+def _in_depth(f: Array, g: Array, bias: Array | None, asked: Layer, border: str) -> Array:
+    """The sum over the taps of the first axis, each a layer of all the planes that it meets."""
+    (front, back), *rest = asked.padding
+    plane = Layer(2, asked.stride[1:], tuple(rest), asked.dilation[1:], asked.groups)
+    deep = np.pad(f, ((0, 0), (0, 0), (front, back), (0, 0), (0, 0)), mode=PADS[border])
+    taps, step, apart = g.shape[2], asked.stride[0], asked.dilation[0]
+    count = (deep.shape[2] - apart * (taps - 1) - 1) // step + 1
+    total = None
+    for tap in range(taps):
+        met = deep[:, :, tap * apart :: step][:, :, :count].swapaxes(1, 2)
+        batch = met.reshape(-1, *met.shape[2:])
+        part = convolved(batch, g[:, :, tap], bias if tap == 0 else None, plane, border=border)
+        total = part if total is None else np.add(total, part, out=total)
+    assert total is not None
+    return total.reshape(len(f), count, *total.shape[1:]).swapaxes(1, 2)
+
+
+PADS: dict[str, Any] = {
+    "zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap",
+}  # fmt: skip
+
+
+def transposed(
+    f: Array, g: Array, bias: Array | None, asked: Layer, more: tuple[int, ...]
+) -> Array:
+    """The transposed layer's maps, of equal padding on both sides."""
+    if asked.rank == 1:
+        flat = Layer(
+            2, (1, *asked.stride), ((0, 0), *asked.padding), (1, *asked.dilation), asked.groups
+        )
+        return transposed(f[:, :, None], g[:, :, None], bias, flat, (0, *more))[:, :, 0]
+    padding = tuple(both[0] for both in asked.padding)
+    return conv_transpose2d(
+        f, g, bias=bias, stride=asked.stride, padding=padding, output_padding=more,
+        dilation=asked.dilation, groups=asked.groups,
+    )  # fmt: skip
+
+
+def of_weights(f: Array, slope: Array, taps: tuple[int, ...], asked: Layer) -> Array:
+    """Of a loss whose gradient by the layer's maps is ``slope``: that by the filters.
+
+    A correlation whose channels are the batch, of maps with gradients: their stride is its dilation.
+    """
+    turned = asked._replace(stride=asked.dilation, dilation=asked.stride, groups=1)
+    groups = asked.groups
+    maps, slopes = np.split(f, groups, axis=1), np.split(slope, groups, axis=1)
+    parts = [
+        convolved(x.swapaxes(0, 1), y.swapaxes(0, 1), None, turned).swapaxes(0, 1)
+        for x, y in zip(maps, slopes, strict=True)
+    ]
+    whole = np.concatenate(parts) if groups > 1 else parts[0]
+    return whole[(..., *(slice(n) for n in taps))]  # rows that no stride reached are not taps
