@@ -14,7 +14,6 @@ import numpy as np
 from .. import api
 from ..problem.dtypes import Array, DType
 from ..problem.outer import Outer
-from ..problem.shown import shown
 
 __all__ = [
     "convolve",
@@ -264,7 +263,8 @@ def _must_swap(
 def _made(run: Callable[..., Array], f: Array, g: Array, kind: DType, **options: Any) -> Array:
     """The sum in one type, which integers wrap in."""
     if kind.kind == "b":
-        return run(f, g, dtype=np.int64, **options) != 0
+        there: Array = run(f, g, dtype=np.int64, **options) != 0
+        return there
     store = {"overflow": "wrap"} if kind.kind in "iu" else {}
     return run(
         f.astype(kind, copy=False), g.astype(kind, copy=False), dtype=kind, **store, **options
@@ -312,5 +312,6 @@ def _at(array: Array, index: tuple[int, ...], starts: Sequence[int]) -> Array:
 
 def _slice(f: Array, g: Array, mode: str, kind: DType) -> Array:
     if not f.ndim:
-        return np.multiply(f, g, dtype=kind)
+        product: Array = np.multiply(f, g, dtype=kind)
+        return product
     return _made(api.conv2d, f, g, kind, mode=mode, axes=tuple(range(f.ndim)))

@@ -62,9 +62,6 @@ def generic_laplace(
     array([ 0,  3, -6,  3])
     """
 
-    def add(total: Array, term: Array) -> None:
-        total += term
-
     f, target, over, modes, call = _terms(input, derivative2, output, mode, cval, axes,
                                           extra_arguments, extra_keywords)  # fmt: skip
     if not over:
@@ -72,7 +69,7 @@ def generic_laplace(
         return target
     call(f, over[0], target, modes[0])
     for axis, border in zip(over[1:], modes[1:], strict=True):
-        add(target, call(f, axis, target.dtype, border))
+        target += call(f, axis, target.dtype, border)
     return target
 
 
@@ -111,7 +108,7 @@ def _terms(
     axes: Any,
     more: Any,
     words_of: Any,
-) -> Any:
+) -> tuple[Array, Array, tuple[int, ...], list[Any], Callable[..., Any]]:
     f = np.asarray(input)
     target = words.target(output, f, f.dtype.kind == "c")
     over = words.axes_of(axes, f.ndim)

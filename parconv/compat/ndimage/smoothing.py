@@ -50,7 +50,8 @@ def gaussian_taps(sigma: float, order: int, radius: int) -> Array:
     factor = np.polynomial.Polynomial([1.0])
     for _ in range(order):
         factor = factor.deriv() - factor * np.polynomial.Polynomial([0.0, 1 / sigma**2])
-    return taps * factor(x) if order else taps
+    made: Array = taps * factor(x)
+    return made
 
 
 def gaussian_filter(
@@ -101,10 +102,13 @@ def _fused(f: Array, target: Array, steps: list[Any], cval: Any, truncate: float
     radii = tuple(reach(w, truncate, n) for w, n in zip(widths, lengths, strict=True))
     if min(orders) < 0:
         raise ValueError("order must be non-negative")
+    asked: dict[str, Any] = {
+        "axes": axes, "boundary": tuple(map(words.border, borders)),
+        "cval": words.constant(cval, f), "accumulate": _sums(f, target),
+    }  # fmt: skip
     return filters.gaussian(
-        f, tuple(map(float, widths)), order=orders, radius=radii, axes=axes, dtype=target.dtype,
-        boundary=tuple(map(words.border, borders)), cval=words.constant(cval, f), out=target,
-        accumulate=_sums(f, target),
+        f, tuple(map(float, widths)), order=orders, radius=radii, dtype=target.dtype, out=target,
+        **asked,
     )  # fmt: skip
 
 

@@ -23,8 +23,8 @@ def correlated(
         return output
     shifts = tuple(o + (1 - n % 2) for o, n in zip(origins, g.shape, strict=True))
     asked: dict[str, Any] = {
-        "mode": "same", "axes": axes, "boundary": borders, "cval": cval, "origin": shifts, **options,
-    }  # fmt: skip
+        "mode": "same", "axes": axes, "boundary": borders, "cval": cval, "origin": shifts,
+    } | options  # fmt: skip
     return stored(f, g, output, asked)
 
 

@@ -26,9 +26,9 @@ Size = tuple[int, int]  # width and height
 CENTRE = (-1, -1)
 
 
-def filter2D(  # noqa: N802
+def filter2D(
     src: Any, ddepth: int, kernel: Any, dst: Any = None, anchor: Size = CENTRE, delta: float = 0,
-    borderType: int = BORDER_DEFAULT,  # noqa: N803
+    borderType: int = BORDER_DEFAULT,
 ) -> Array:  # fmt: skip
     """Correlate with a filter.
 
@@ -44,9 +44,9 @@ def filter2D(  # noqa: N802
     return _correlated(f, depth(f.dtype, ddepth), g, dst, anchor, delta, borderType)
 
 
-def sepFilter2D(  # noqa: N802
-    src: Any, ddepth: int, kernelX: Any, kernelY: Any, dst: Any = None,  # noqa: N803
-    anchor: Size = CENTRE, delta: float = 0, borderType: int = BORDER_DEFAULT,  # noqa: N803
+def sepFilter2D(
+    src: Any, ddepth: int, kernelX: Any, kernelY: Any, dst: Any = None,
+    anchor: Size = CENTRE, delta: float = 0, borderType: int = BORDER_DEFAULT,
 ) -> Array:  # fmt: skip
     """Correlate rows with one filter and columns with another.
 
@@ -63,9 +63,9 @@ def sepFilter2D(  # noqa: N802
     return _correlated(f, depth(f.dtype, ddepth), g, dst, anchor, delta, borderType)
 
 
-def GaussianBlur(  # noqa: N802
-    src: Any, ksize: Size, sigmaX: float, dst: Any = None, sigmaY: float = 0,  # noqa: N803
-    borderType: int = BORDER_DEFAULT, hint: int = 0,  # noqa: N803
+def GaussianBlur(
+    src: Any, ksize: Size, sigmaX: float, dst: Any = None, sigmaY: float = 0,
+    borderType: int = BORDER_DEFAULT, hint: int = 0,
 ) -> Array:  # fmt: skip
     """Smooth with a Gaussian.
 
@@ -90,7 +90,7 @@ def GaussianBlur(  # noqa: N802
 
 def blur(
     src: Any, ksize: Size, dst: Any = None, anchor: Size = CENTRE,
-    borderType: int = BORDER_DEFAULT,  # noqa: N803
+    borderType: int = BORDER_DEFAULT,
 ) -> Array:  # fmt: skip
     """Mean of the pixels in a rectangle.
 
@@ -103,9 +103,9 @@ def blur(
     return boxFilter(src, -1, ksize, dst, anchor, True, borderType)
 
 
-def boxFilter(  # noqa: N802
+def boxFilter(
     src: Any, ddepth: int, ksize: Size, dst: Any = None, anchor: Size = CENTRE,
-    normalize: bool = True, borderType: int = BORDER_DEFAULT,  # noqa: N803
+    normalize: bool = True, borderType: int = BORDER_DEFAULT,
 ) -> Array:  # fmt: skip
     """Mean, or sum, of the pixels in a rectangle.
 
@@ -121,9 +121,9 @@ def boxFilter(  # noqa: N802
     return _correlated(f, wanted, _box(ksize, normalize), dst, anchor, 0, borderType)
 
 
-def sqrBoxFilter(  # noqa: N802
+def sqrBoxFilter(
     src: Any, ddepth: int, ksize: Size, dst: Any = None, anchor: Size = CENTRE,
-    normalize: bool = True, borderType: int = BORDER_DEFAULT,  # noqa: N803
+    normalize: bool = True, borderType: int = BORDER_DEFAULT,
 ) -> Array:  # fmt: skip
     """Mean, or sum, of the squares of the pixels in a rectangle, summed in float64.
 
@@ -140,9 +140,9 @@ def sqrBoxFilter(  # noqa: N802
     return _correlated(squares, wanted, _box(ksize, normalize), dst, anchor, 0, borderType)
 
 
-def Sobel(  # noqa: N802
+def Sobel(
     src: Any, ddepth: int, dx: int, dy: int, dst: Any = None, ksize: int = 3, scale: float = 1,
-    delta: float = 0, borderType: int = BORDER_DEFAULT,  # noqa: N803
+    delta: float = 0, borderType: int = BORDER_DEFAULT,
 ) -> Array:  # fmt: skip
     """A derivative of any order by Sobel's filters.
 
@@ -158,9 +158,9 @@ def Sobel(  # noqa: N802
     return _correlated(f, depth(f.dtype, ddepth), g, dst, CENTRE, delta, borderType)
 
 
-def Scharr(  # noqa: N802
+def Scharr(
     src: Any, ddepth: int, dx: int, dy: int, dst: Any = None, scale: float = 1, delta: float = 0,
-    borderType: int = BORDER_DEFAULT,  # noqa: N803
+    borderType: int = BORDER_DEFAULT,
 ) -> Array:  # fmt: skip
     """The first derivative by Scharr's filter.
 
@@ -173,9 +173,9 @@ def Scharr(  # noqa: N802
     return Sobel(src, ddepth, dx, dy, dst, FILTER_SCHARR, scale, delta, borderType)
 
 
-def Laplacian(  # noqa: N802
+def Laplacian(
     src: Any, ddepth: int, dst: Any = None, ksize: int = 1, scale: float = 1, delta: float = 0,
-    borderType: int = BORDER_DEFAULT,  # noqa: N803
+    borderType: int = BORDER_DEFAULT,
 ) -> Array:  # fmt: skip
     """The sum of both second derivatives.
 
@@ -195,9 +195,9 @@ def Laplacian(  # noqa: N802
     return _correlated(f, depth(f.dtype, ddepth), g, dst, CENTRE, delta, borderType)
 
 
-def spatialGradient(  # noqa: N802
+def spatialGradient(
     src: Any, dx: Any = None, dy: Any = None, ksize: int = 3,
-    borderType: int = BORDER_DEFAULT,  # noqa: N803
+    borderType: int = BORDER_DEFAULT,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Both first derivatives of an image of bytes, in int16.
 
@@ -215,9 +215,9 @@ def spatialGradient(  # noqa: N802
     )
 
 
-def pyrDown(  # noqa: N802
+def pyrDown(
     src: Any, dst: Any = None, dstsize: Size | None = None,
-    borderType: int = BORDER_DEFAULT,  # noqa: N803
+    borderType: int = BORDER_DEFAULT,
 ) -> Array:  # fmt: skip
     """Smooth, and keep every other row and column.
 
@@ -237,11 +237,11 @@ def pyrDown(  # noqa: N802
     if name == "constant":
         raise error("borderType=BORDER_CONSTANT: pass another")
     taps = np.array([1, 4, 6, 4, 1]) / 16
-    whole = {"bias": 0.5, "rounding": "trunc"} if f.dtype.kind == "u" else {}  # half goes up
-    return api.correlate2d(
-        f, Outer(taps, taps), axes=(0, 1), padding=2, stride=2, boundary=name, dtype=f.dtype,
-        out=target(dst, (*shape, *f.shape[2:]), f.dtype), **whole,
-    )  # fmt: skip
+    asked: dict[str, Any] = {"axes": (0, 1), "padding": 2, "stride": 2, "boundary": name}
+    if f.dtype.kind == "u":  # a half goes up
+        asked |= {"bias": 0.5, "rounding": "trunc"}
+    out = target(dst, (*shape, *f.shape[2:]), f.dtype)
+    return api.correlate2d(f, Outer(taps, taps), dtype=f.dtype, out=out, **asked)
 
 
 # --- their common part ---------------------------------------------------------------------------
@@ -273,9 +273,9 @@ def _correlated(
         if not 0 <= place < size:
             raise error(f"anchor={shown(anchor)}: pass {name} from 0 to {size - 1}, or -1")
         shifts.append(place - (size - 1) // 2)
-    out = target(dst, f.shape, dtype)
-    bias = {"bias": float(delta)} if delta else {}
-    return api.correlate2d(
-        f, g, mode="same", axes=(0, 1), origin=tuple(shifts[::-1]), boundary=border(number),
-        cval=0, dtype=dtype, out=out, **bias,
-    )  # fmt: skip
+    asked: dict[str, Any] = {
+        "mode": "same", "axes": (0, 1), "origin": tuple(shifts[::-1]), "boundary": border(number),
+    }  # fmt: skip
+    if delta:
+        asked["bias"] = float(delta)
+    return api.correlate2d(f, g, dtype=dtype, out=target(dst, f.shape, dtype), **asked)

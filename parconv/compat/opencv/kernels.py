@@ -26,7 +26,7 @@ def _typed(taps: Any, ktype: Any) -> Array:
     return np.asarray(taps, DEPTHS[ktype])
 
 
-def getGaussianKernel(ksize: int, sigma: float, ktype: int = CV_64F) -> Array:  # noqa: N802
+def getGaussianKernel(ksize: int, sigma: float, ktype: int = CV_64F) -> Array:
     """A Gaussian's taps, as a column; of ``sigma`` from the size where it is not above 0.
 
     Examples
@@ -44,7 +44,7 @@ def getGaussianKernel(ksize: int, sigma: float, ktype: int = CV_64F) -> Array:  
     return _typed(taps / taps.sum(), ktype)[:, None]
 
 
-def getDerivKernels(  # noqa: N802
+def getDerivKernels(
     dx: int, dy: int, ksize: int, kx: Any = None, ky: Any = None, normalize: bool = False,
     ktype: int = CV_32F,
 ) -> tuple[Array, Array]:  # fmt: skip
@@ -97,7 +97,7 @@ def _sobel(order: int, ksize: int) -> Array:
     return taps
 
 
-def getGaborKernel(  # noqa: N802
+def getGaborKernel(
     ksize: tuple[int, int], sigma: float, theta: float, lambd: float, gamma: float,
     psi: float = math.pi / 2, ktype: int = CV_64F,
 ) -> Array:  # fmt: skip

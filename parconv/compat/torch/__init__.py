@@ -1,9 +1,9 @@
 """torch's convolutions: ``from parconv.compat import torch as pc``.
 
 Functions of ``torch.nn.functional`` on tensors of the CPU, which are seen as arrays without a copy,
-with torch's arguments and errors, and gradients by our own convolutions; layers of ``torch.nn`` that
-call them; `replace` turns the layers of a model that is there into these.  torch is imported when
-the first of the layers is asked for, or by who passes a tensor.
+with torch's arguments and errors, and gradients by our own convolutions; layers of ``torch.nn``
+that call them; `replace` turns the layers of a model that is there into these.  torch is imported
+when the first of the layers is asked for, or by who passes a tensor.
 """
 
 from typing import TYPE_CHECKING, Any

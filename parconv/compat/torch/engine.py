@@ -73,7 +73,8 @@ def transposed(
 def of_weights(f: Array, slope: Array, taps: tuple[int, ...], asked: Layer) -> Array:
     """Of a loss whose gradient by the layer's maps is ``slope``: that by the filters.
 
-    A correlation whose channels are the batch, of maps with gradients: their stride is its dilation.
+    A correlation of maps with gradients whose channels are the batch, and whose dilation is the
+    layer's stride.
     """
     turned = asked._replace(stride=asked.dilation, dilation=asked.stride, groups=1)
     groups = asked.groups
@@ -83,4 +84,5 @@ def of_weights(f: Array, slope: Array, taps: tuple[int, ...], asked: Layer) -> A
         for x, y in zip(maps, slopes, strict=True)
     ]
     whole = np.concatenate(parts) if groups > 1 else parts[0]
-    return whole[(..., *(slice(n) for n in taps))]  # rows that no stride reached are not taps
+    index: tuple[Any, ...] = (..., *(slice(n) for n in taps))
+    return whole[index]  # rows that no stride reached are not taps

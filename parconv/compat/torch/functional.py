@@ -209,7 +209,10 @@ def _with_gradients() -> tuple[Any, Any]:
         def backward(context: Any, slope: Any) -> Any:
             x, w = context.saved_tensors
             asked, needed = context.asked, context.needs_input_grad
-            dx = Convolution.apply(slope, w, None, asked, "zeros") if needed[0] else None
+            dx = None
+            if needed[0]:  # output padding may reach as far as another input would
+                dx = Convolution.apply(slope, w, None, asked, "zeros")
+                dx = dx[(..., *(slice(n) for n in x.shape[2:]))]
             dw = _by_weight(slope, x, w, asked) if needed[1] else None
             db = slope.sum((0, *range(2, slope.dim()))) if needed[2] else None
             return dx, dw, db, None, None

@@ -75,6 +75,6 @@ def check(rank: int, shape: Sizes, weight: Sizes, bias: Any, asked: Layer) -> No
     reach = [d * (k - 1) + 1 for d, k in zip(asked.dilation, weight[2:], strict=True)]
     if any(k > n for n, k in zip(padded, reach, strict=True)):
         raise RuntimeError(
-            f"Calculated padded input size per channel: {padded}. Kernel size: {reach}. Kernel size "
-            "can't be greater than actual input size"
+            f"Calculated padded input size per channel: {padded}. Kernel size: {reach}. "
+            "Kernel size can't be greater than actual input size"
         )
