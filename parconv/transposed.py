@@ -26,12 +26,12 @@ Pair = tuple[int, int]
 class Phase(NamedTuple):
     """Of one axis: every ``stride``-th output from ``first`` on, and what it meets.
 
-    Output ``j`` of the phase is the sum over its ``taps`` of the input at ``j`` less ``lead`` and
-    then every ``apart``-th, in the order of ``taps``.
+    Output ``j`` of its ``outputs`` is the sum over its ``taps`` of the input at ``j`` less ``lead``
+    and then every ``apart``-th, in the order of ``taps``.
     """
 
     first: int
-    count: int
+    outputs: int
     taps: list[int]
     lead: int
     apart: int
@@ -99,7 +99,7 @@ def conv_transpose2d(
             maps.shape[-2:], filters.shape[-2:], steps, cuts, spread, more, strict=True
         )
     ]
-    sizes = tuple(sum(phase.count for phase in several) for several in phases)
+    sizes = both([sum(phase.outputs for phase in several) for several in phases])
     if min(sizes) <= 0:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
     layers = filters.form(
@@ -110,7 +110,7 @@ def conv_transpose2d(
     result, outputs = _result(maps, layers, sizes, groups, out), layers.outputs
     added = _bias(bias, outputs)
     source = maps.copy() if out is not None and np.may_share_memory(maps, out) else maps
-    for place, part in zip(itertools.product(*phases), layers.parts, strict=True):
+    for place, part in zip(itertools.product(phases[0], phases[1]), layers.parts, strict=True):
         _fill(source, part, place, steps, groups, added, result, threads)
     return result
 
@@ -225,7 +225,7 @@ def _fill(
 def _cut(f: Array, axis: int, phase: Phase) -> tuple[Array, Pair]:
     """The input that a phase meets, and how far it is padded to either side."""
     n, reach = f.shape[axis], phase.apart * max(len(phase.taps) - 1, 0)
-    before, after = phase.lead, phase.count + reach - phase.lead - n
+    before, after = phase.lead, phase.outputs + reach - phase.lead - n
     start, stop = max(0, -before), n - max(0, -after)
     index: list[Any] = [slice(None)] * f.ndim
     index[axis] = slice(start, max(start, stop))

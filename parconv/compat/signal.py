@@ -307,7 +307,8 @@ def _at(array: Array, index: tuple[int, ...], starts: Sequence[int]) -> Array:
     """The slice there; the only one where there is but one."""
     lengths = array.shape[: len(index)]
     places = (0 if n == 1 else i + s for i, s, n in zip(index, starts, lengths, strict=True))
-    return array[tuple(places)]
+    found: Array = np.asarray(array[tuple(places)])
+    return found
 
 
 def _slice(f: Array, g: Array, mode: str, kind: DType) -> Array:

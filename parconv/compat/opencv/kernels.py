@@ -23,7 +23,8 @@ SMOOTHING = {
 def _typed(taps: Any, ktype: Any) -> Array:
     if ktype not in (CV_32F, CV_64F):
         raise error(f"ktype={shown(ktype)}: pass CV_32F or CV_64F")
-    return np.asarray(taps, DEPTHS[ktype])
+    made: Array = np.asarray(taps, DEPTHS[ktype])
+    return made
 
 
 def getGaussianKernel(ksize: int, sigma: float, ktype: int = CV_64F) -> Array:

@@ -21,7 +21,7 @@ BORDERS = {
     BORDER_REFLECT: "symmetric",
     BORDER_REFLECT_101: "mirror",
 }
-DEPTHS = {
+DEPTHS: dict[int, DType] = {
     CV_8U: np.dtype("uint8"),
     CV_16U: np.dtype("uint16"),
     CV_16S: np.dtype("int16"),

@@ -24,12 +24,14 @@ def convolved(
         return convolved(f[:, :, None], g[:, :, None], bias, flat, border=border)[:, :, 0]
     if asked.rank == 3:
         return _in_depth(f, g, bias, asked, border)
-    added = {} if bias is None else {"bias": bias}
-    return api.correlate2d(
-        f, g, axes=(1, 2) if last else (2, 3), stride=asked.stride, padding=asked.padding,
-        dilation=asked.dilation, groups=asked.groups, boundary=BORDERS[border], zero_taps="keep",
-        **store_of(f.dtype), **added,
-    )  # fmt: skip
+    words: dict[str, Any] = {
+        "stride": asked.stride, "padding": asked.padding, "dilation": asked.dilation,
+        "groups": asked.groups, "boundary": BORDERS[border], **store_of(f.dtype),
+    }  # fmt: skip
+    if bias is not None:
+        words["bias"] = bias
+    axes = (1, 2) if last else (2, 3)
+    return api.correlate2d(f, g, axes=axes, zero_taps="keep", **words)
 
 
 def _in_depth(f: Array, g: Array, bias: Array | None, asked: Layer, border: str) -> Array:
@@ -85,4 +87,5 @@ def of_weights(f: Array, slope: Array, taps: tuple[int, ...], asked: Layer) -> A
     ]
     whole = np.concatenate(parts) if groups > 1 else parts[0]
     index: tuple[Any, ...] = (..., *(slice(n) for n in taps))
-    return whole[index]  # rows that no stride reached are not taps
+    found: Array = whole[index]  # rows that no stride reached are not taps
+    return found
