@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .planner.choice import answer, check_spec, decide, is_spec
 from .planner.plan import Plan
-from .problem.door import as_array, image_of
+from .problem.door import as_array, image_of, other_dtype
 from .problem.filter import filter_of
 from .problem.question import Options, Question, spelled
 from .problem.traits import UNKNOWN
@@ -172,6 +172,10 @@ def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -
     """Either of the two, with its keywords as they came."""
     image = image_of(f, options)
     plan, taps = answer(image, filter_of(g), options, correlate)
+    if out is not None and options.get("dtype") is None:
+        kind = other_dtype(out, plan.problem.dtype)
+        if kind is not None:
+            plan, taps = answer(image, filter_of(g), {**options, "dtype": kind}, correlate)
     return plan.run(image, taps, out)
 
 

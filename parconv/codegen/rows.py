@@ -14,6 +14,7 @@ from numba.core import cgutils
 from . import machine
 from .elements import converted, put
 from .emitted import Value
+from .rules import Stored, put_by_rule
 from .runs import convert_vectors, vectors_then_elements
 from .simd import I64, Code
 
@@ -114,6 +115,10 @@ def write_rows(
         with cgutils.for_range(builder, size[1], intp=I64) as loop:
             result = builder.gep(row, [builder.mul(loop.index, rows.right)])
             number = builder.gep(place, [loop.index])
+            if isinstance(kinds.element, Stored):
+                result = builder.bitcast(result, results)
+                put_by_rule(builder, kinds.sums, number, kinds.element, result)
+                return
             imaginary = builder.load(builder.gep(number, [parts.second]))
             imaginary = builder.select(lacking, none, imaginary)
             result = builder.bitcast(result, results)

@@ -10,8 +10,8 @@ from numba import types
 from numba.core import cgutils
 
 from . import machine
-from .elements import converted
 from .emitted import Items, Value, emitted
+from .rules import by_rule
 from .simd import I1, I64, Code
 
 
@@ -81,8 +81,7 @@ def convert_vectors(builder: Any, kinds: Any, source: Value, target: Value, coun
 
     def one(at: Value, width: int) -> None:
         value = code.load(code.at(source, at), width)
-        if kinds[0] != kinds[1]:
-            value = converted(builder, value, *kinds)
+        value = by_rule(builder, value, *kinds)
         code.store(value, code.at(target, at))
 
     pulled_back(builder, count, (line, lanes, 1), one)

@@ -205,8 +205,8 @@ class Code(Flow):
             return operation(self.builder, "dot2", self.vector, c, a, b)
         if not machine.HAS_FMA:  # llvm.fma would call libm, lane by lane
             return self.builder.fadd(self.builder.fmul(a, b), c)
-        name = f"llvm.fma.v{self.lanes}f{8 * self.itemsize}"
-        return instruction(self.builder, name, self.vector, a, b, c)
+        name = f"llvm.fma.v{a.type.count}f{8 * self.itemsize}"
+        return instruction(self.builder, name, a.type, a, b, c)
 
     def scaled(self, value: Value, most: Value, rest: Value) -> Value:
         """``value * (most + rest)``, nearly as if rounded once."""

@@ -25,6 +25,7 @@ It sees real numbers, unless its row says otherwise, and of the filter what `pro
 gives it.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
 
@@ -50,16 +51,24 @@ from . import (
 from .usual import obstacle as obstacle
 
 
+def never(problem: Problem) -> bool:
+    """Of a method around which `storing` stores results by rules."""
+    return False
+
+
 class Row(NamedTuple):
     """The name that callers give a method, the axes of arrays that its kernel sees, and itself.
 
-    ``complexes``: whether it knows complex numbers.
+    ``complexes``: whether it knows complex numbers; ``called``: whether compiled code can call its
+    kernel; ``finishes``: whether that stores a problem's results by rules other than the plain one.
     """
 
     name: str
     axes: int
     method: ModuleType
     complexes: bool = False
+    called: bool = True
+    finishes: Callable[[Problem], bool] = never
 
 
 METHODS = (
@@ -70,12 +79,12 @@ METHODS = (
     Row("separable", PLANES, separable),
     Row("passes", PLANES, passes),
     Row("fft", PLANES, fft),
-    Row("direct", PLANES, direct, complexes=True),
+    Row("direct", PLANES, direct, complexes=True, finishes=direct.finishes),
     Row("depthwise", MAPS, depthwise),
     Row("planes", MAPS, planes, complexes=True),
     Row("channels", MAPS, channels),
     Row("winograd", MAPS, winograd),
-    Row("gemm", MAPS, gemm),
+    Row("gemm", MAPS, gemm, called=False),
     Row("direct", MAPS, layer),
 )
 
@@ -89,3 +98,13 @@ def methods_for(problem: Problem) -> dict[str, ModuleType]:
 def knows_complex(method: ModuleType) -> bool:
     """Whether it sees complex numbers as they are."""
     return any(row.complexes for row in METHODS if row.method is method)
+
+
+def is_called(method: ModuleType) -> bool:
+    """Whether compiled code can call its kernel."""
+    return any(row.called for row in METHODS if row.method is method)
+
+
+def finishes(method: ModuleType, problem: Problem) -> bool:
+    """Whether its kernel stores results by the problem's rule."""
+    return any(row.finishes(problem) for row in METHODS if row.method is method)

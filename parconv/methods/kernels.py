@@ -117,22 +117,23 @@ def kernels_of(
 
     ``ends``: what `foreign` offers for a kernel that takes images of all types, and outputs of
     those that it does not store itself: ``stores(element, result)`` tells.
+    They get ``rule``, a type of `codegen.rules`, where they store results by it.
     """
 
     @cache
-    def kernels(image: DType, compute: DType, result: DType) -> Kernels:
+    def kernels(image: DType, compute: DType, result: DType, rule: Any = None) -> Kernels:
         element = real(compute)
         if ends is None:
             return Kernels(kernel, signature(image, element, result, axes))
         known = result if stores(element, result) and result != element else None
         asked = partial(ends, image, element, element if known else result)
-        return Kernels(kernel, signature(None, element, known, axes), asked)
+        return Kernels(kernel, signature(None, element, rule or known, axes), asked)
 
     return kernels
 
 
 def signature(
-    image: DType | None, element: DType, result: DType | None, axes: int = PLANES
+    image: DType | None, element: DType, result: Any, axes: int = PLANES
 ) -> tuple[Any, ...]:
     """Argument types of a kernel: any layout of image and output, taps and scratch of ``element``.
 
@@ -140,7 +141,7 @@ def signature(
 
     One specialisation for each set of dtypes serves every problem.
     """
-    f, out = (numba.from_dtype(dtype) if dtype else foreign.ELEMENT for dtype in (image, result))
+    f, out = map(_known, (image, result))
     kind = numba.from_dtype(element)
     constant = types.Array(kind, 1, "C", readonly=True)
     return (
@@ -153,6 +154,13 @@ def signature(
         types.int64,
         types.int64,
     )
+
+
+def _known(kind: Any) -> Any:
+    """A type of elements as Numba has it; any where it is None."""
+    if kind is None or isinstance(kind, types.Type):
+        return kind or foreign.ELEMENT
+    return numba.from_dtype(kind)
 
 
 def _over_bands(kernel, f, taps, fill, out, layout, scratch, bands, first, last, words):

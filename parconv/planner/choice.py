@@ -16,6 +16,7 @@ from ..problem.filter import Filter, forget_all as forget_filters, keep
 from ..problem.problem import Problem, describe
 from ..problem.question import Question, told
 from ..problem.shown import shown
+from ..problem.store import hashable
 from ..problem.traits import Found
 from ..runtime import budget
 from ..runtime.strategies import STRATEGIES, automatic, is_automatic
@@ -65,6 +66,9 @@ def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> 
         key = f.shape, f.dtype, correlate, told(options) if options else ()
         known = g.plans.get(key)
     except Exception:  # a list or an array among the options, or a stranger, cannot be a key
+        kept = hashable(options)
+        if kept is not None:
+            return answer(f, g, kept, correlate)
         key = known = None
     if known is not None:
         threads = options.get("threads")
@@ -188,7 +192,7 @@ def by_rule(problem: Problem, threads: int | None, most: int, strategy: str, met
     stage = stages(problem)[chosen]
     who = _choose_strategy(stage, most) if strategy == "auto" else strategy
     used = most if STRATEGIES[who].threaded else 1
-    most = stage.method.units(stage.inner) // stage.method.least_band(stage.inner)
+    most = stage.method.units(stage.asked) // stage.method.least_band(stage.asked)
     bands = min(used * BANDS_PER_THREAD, max(used, most)) if used > 1 else 1
     return arrange(problem, chosen, who, threads, used, bands, eager=strategy != "auto")
 
@@ -200,7 +204,7 @@ def arrange(
     """The plan that runs about so many bands (more where signals must be served) on ``threads``."""
     stage = stages(problem)[method]
     parts = min(max(_launches(stage, 1), number), MOST_BANDS)
-    cut = stage.method.bands(stage.inner, parts)
+    cut = stage.method.bands(stage.asked, parts)
     used = max(1, min(threads, len(cut)))
     launch = max(used, math.ceil(len(cut) / _launches(stage, used)))
     return Plan(problem, method, strategy, asked, used, cut, launch, eager, advice)

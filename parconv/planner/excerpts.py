@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..methods import methods_for
 from ..problem import maps
 from ..problem.dtypes import Array, DType, kernel_dtype, real
 from ..problem.problem import Problem
 from ..problem.window import Range, window_of
 from ..runtime.crew.floats import like
+from .stages import stage_of
 
 Piece = tuple[tuple[Any, ...], Array]
 
@@ -38,10 +38,11 @@ class Excerpt(NamedTuple):
 
 def excerpt(name: str, problem: Problem, image: Array, start: int, stop: int) -> Excerpt:
     """What the method reads of ``image`` to fill units ``[start, stop)``."""
-    method = methods_for(problem)[name]
-    needed, step = np.zeros(image.shape[:-1], bool), method.grain(problem)
+    stage = stage_of(problem, name)
+    method, summed = stage.method, stage.summed
+    needed, step = np.zeros(image.shape[:-1], bool), method.grain(summed)
     place: Any
-    for region in method.regions(problem, start, stop):
+    for region in method.regions(summed, start, stop):
         place, (first, last) = _filled(problem, region)
         outputs = first // step * step, -(-last // step) * step
         for run in window_of(problem, 0, outputs).runs:
@@ -86,11 +87,13 @@ def run_band(
 
     The output is allocated whole but only touched where the band lies.
     """
-    method, kind, image = methods_for(problem)[name], kernel_dtype(problem.dtype), given.whole()
+    stage, kind, image = stage_of(problem, name), kernel_dtype(problem.dtype), given.whole()
     out = np.empty(maps.of_result(problem), kind)
-    scratch = np.zeros(method.workspace(problem), real(problem.compute))
-    kernels = method.kernels(image.dtype, problem.compute, kind)
-    arrays = image, taps, method.fill(problem), out, kernels.told(method.layout(problem))
+    bands, summed = ((start, stop),), stage.summed
+    scratch = np.zeros(stage.workspace(bands), real(summed.compute))
+    layout = stage.layout(bands).copy()
+    arrays = image, taps, stage.method.fill(summed), out, layout
     with like(mode):
-        kernels.serial(*arrays, scratch, start, stop)
-    return [(index, out[index].copy()) for index in method.regions(problem, start, stop)]
+        stage.kernels.serial(*arrays, scratch, start, stop)
+    stage.check(layout)
+    return [(index, out[index].copy()) for index in stage.method.regions(summed, start, stop)]

@@ -39,6 +39,7 @@ def facts(plan: "Plan") -> dict[str, str]:
         "problem": f"{problem}{_reflection(problem)}",
         "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
         "sums in": _sums(plan),
+        **_stored(problem),
         "method": f"{plan.method}: {_first_line(method)}",
         "error": _error(plan),
         "zero taps": _zero_taps(plan),
@@ -64,6 +65,12 @@ def _reflection(problem: Problem) -> str:
     """For who knows layers from neural networks."""
     layer = problem.reflect and len(problem.given) == 4
     return " (what neural networks call convolution is correlate2d)" if layer else ""
+
+
+def _stored(problem: Problem) -> dict[str, str]:
+    """By which rule, where that is not the usual one."""
+    kept = "0 is False, all else True" if problem.dtype.kind == "b" else problem.store
+    return {} if problem.is_plain else {"stored": f"as {problem.dtype}: {kept}"}
 
 
 def _sums(plan: "Plan") -> str:

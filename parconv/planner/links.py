@@ -84,7 +84,7 @@ def _goes_by_parts(plan: Plan) -> bool:
     """Whether parts of the result have the same bits, and refuse no more pixels, than the whole."""
     stage, taps = plan.stage, plan.taps
     assert taps is not None
-    return bool(plan.bands) and taps.limit is None and stage.method.anywhere(stage.inner)
+    return bool(plan.bands) and taps.limit is None and stage.method.anywhere(stage.asked)
 
 
 def _link(plans: Sequence[Plan]) -> Link:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..methods.kernels import Taps
 from ..problem.door import as_array
-from ..problem.dtypes import Array, DType, kernel_dtype, quietly, real
+from ..problem.dtypes import Array, DType, quietly, real
 from ..problem.filter import Filter, filter_of
 from ..problem.lazily import lazily
 from ..problem.problem import Problem
@@ -143,8 +143,7 @@ class Plan:
         return found.form((self.method, self.problem), partial(ready.prepared, self, found))
 
     def _execute(self, source: Array, taps: Array, target: Array) -> None:
-        run, work, fill, layout = self.shared
-        run(work, (source, taps, fill, target, layout))
+        ready.execute(self, source, taps, target)
 
     @lazily
     def ends(self) -> ready.Ends:
@@ -158,17 +157,12 @@ class Plan:
     @lazily
     def summed(self) -> Problem:
         """The problem that the method sees, in the type that it sums in."""
-        problem = self.stage.inner
-        kind = self.stage.method.sums(problem)
-        return problem if kind == real(problem.compute) else replace(problem, compute=kind)
+        return self.stage.summed
 
     @lazily
     def kernels(self) -> Any:
-        """The method's compiled code for the problem's types."""
-        problem = self.summed
-        return self.stage.method.kernels(
-            kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
-        )
+        """The compiled code for the problem's types."""
+        return self.stage.kernels
 
     @lazily
     @quietly

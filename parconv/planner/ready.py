@@ -31,13 +31,13 @@ Ends = tuple[Any, ...]  # see `ends`
 
 def shared(plan: "Plan") -> Shared:
     """What every run of a plan shares."""
-    problem, method = plan.summed, plan.stage.method
-    needed, table = method.workspace(problem), np.array(plan.bands, np.int64).reshape(-1, 2)
+    stage, needed = plan.stage, plan.stage.workspace(plan.bands)
+    table = np.array(plan.bands, np.int64).reshape(-1, 2)
     table.flags.writeable = False
     work = Work(
         kernels=plan.kernels,
-        remote=partial(run_band, plan.method, problem),
-        excerpt=partial(excerpt, plan.method, problem),
+        remote=partial(run_band, plan.method, stage.inner),
+        excerpt=partial(excerpt, plan.method, stage.inner),
         bands=plan.bands,
         runs=joined(plan.bands),
         table=table,
@@ -48,13 +48,21 @@ def shared(plan: "Plan") -> Shared:
         element=plan.sums,
         spare=spare(needed),
     )
-    layout = plan.kernels.told(method.layout(problem))
-    return STRATEGIES[plan.strategy].run, work, method.fill(problem), layout
+    fill = stage.method.fill(stage.summed)
+    return STRATEGIES[plan.strategy].run, work, fill, stage.layout(plan.bands)
+
+
+def execute(plan: "Plan", source: Array, taps: Array, target: Array) -> None:
+    """Run the kernel; with a layout of the call's own where that tells what went wrong."""
+    run, work, fill, layout = plan.shared
+    layout = layout.copy() if plan.stage.tells else layout
+    run(work, (source, taps, fill, target, layout))
+    plan.stage.check(layout)
 
 
 def lift(plan: "Plan") -> Lift | None:
     """How arrays go in as they come; None: they are arranged first, and copied where they must."""
-    itself = plan.bands and plan.stage.inner is plan.problem
+    itself = plan.bands and plan.stage.inner is plan.problem and not plan.stage.tells
     return lift_of(plan.problem) if itself else None
 
 
@@ -175,5 +183,5 @@ def workspace(plan: "Plan") -> int:
     problem = plan.problem
     copies = arrays.copied_bytes(problem.image, problem.image_dtype)
     copies += arrays.copied_bytes(problem.shape, problem.dtype)
-    scratch = plan.stage.method.workspace(plan.summed) * plan.sums.itemsize
+    scratch = plan.stage.workspace(plan.bands) * plan.sums.itemsize
     return int(scratch * plan.threads + copies + plan.stage.extra_bytes)

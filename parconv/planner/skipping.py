@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..methods import methods_for
-from ..problem.dtypes import FLOAT32, Array, quietly
+from ..problem.dtypes import FLOAT32, Array, DType, quietly
 from ..problem.filter import Filter
 from ..problem.problem import Problem
+from ..problem.store import PLAINLY, each
 from ..problem.traits import PLAIN
 from .stages import fastest
+from .storing import beyond
 
 SMALL = 1 << 14  # numbers that are looked at as fast as some of them
 FEW = 1 << 13  # whose squares BLAS sums in half the time, and wakes no threads of its own for
@@ -65,14 +67,14 @@ def mend(plan: Any, source: Array, g: Filter, target: Array) -> None:
         return _counts(plan, pixels, beyond, g, chosen, target) > MANY
 
     if plan.problem.compute.kind == "c":
-        _put(target, met(_is_strange, taken), complex(np.nan, np.nan))
+        np.copyto(target, complex(np.nan, np.nan), where=met(_is_strange, taken))
         return
     up = met(_is_above, weights > 0) | met(_is_below, weights < 0)
     down = met(_is_above, weights < 0) | met(_is_below, weights > 0)
     neither = taken & ~(weights > 0) & ~(weights < 0)
     lost = met(np.isnan, taken) | met(np.isinf, neither) | (up & down)
     for places, value in ((up, np.inf), (down, -np.inf), (lost, np.nan)):
-        _put(target, places, value)
+        np.copyto(target, _as_stored(plan.problem, value, target.dtype), where=places)
 
 
 # --- is anything not finite? ---------------------------------------------------------------------
@@ -138,7 +140,7 @@ def _counts(
     problem = replace(
         plan.problem.whole, image_dtype=FLOAT32, filter_dtype=FLOAT32, compute=FLOAT32,
         dtype=FLOAT32, cval=float(beyond), traits=PLAIN, tolerance=UNSURE / chosen.sum(),
-        zero_taps="keep",
+        zero_taps="keep", store=PLAINLY,
     )  # fmt: skip
     counts = np.empty_like(target, FLOAT32)
     own = _by_whom(plan, problem)
@@ -157,10 +159,21 @@ def _by_whom(plan: Any, problem: Problem) -> Any:
     return replace(own, launch=threads, filter=None)
 
 
-def _put(target: Array, places: Array | bool, value: complex) -> None:
-    """By the rule of integers: they saturate, and NaN is 0."""
-    kind = target.dtype
-    if kind.kind in "iu":
-        limits, number = np.iinfo(kind), value.real
-        value = 0 if np.isnan(number) else limits.max if number > 0 else limits.min
-    np.copyto(target, kind.type(value), where=places)
+def _as_stored(problem: Problem, value: float, kind: DType) -> Array:
+    """Infinity or NaN as the problem's rule stores it, for each filter where those differ."""
+    store, real = problem.store, np.array(value)
+    for numbers, apply in ((store.scale, np.multiply), (store.bias, np.add)):
+        if numbers is not None:
+            real = apply(real, np.reshape(each(numbers), (-1, 1, 1) if problem.bank else ()))
+    if problem.dtype.kind == "b":
+        return np.array(1, kind)
+    if kind.kind not in "iu":
+        return real.astype(kind)
+    if store.overflow == "raise":
+        raise beyond(problem)
+    limits = np.iinfo(kind)
+    if store.overflow == "saturate":
+        return np.select([np.isnan(real), real > 0], [0, limits.max], limits.min).astype(kind)
+    if kind == np.uint64:
+        return np.where(np.isnan(real), np.uint64(1 << 63), np.uint64(0))
+    return np.full(real.shape, limits.min if kind.itemsize > 2 and kind.kind == "i" else 0, kind)

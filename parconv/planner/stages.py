@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..codegen import machine
-from ..methods import knows_complex, methods_for
+from ..methods import finishes, knows_complex, methods_for
 from ..methods.kernels import Taps
 from ..methods.usual import bank_of, unasked
 from ..problem import maps
@@ -22,8 +22,10 @@ from ..problem.dtypes import Array, quietly, real
 from ..problem.filter import Filter
 from ..problem.lazily import lazily
 from ..problem.problem import Problem
+from ..problem.store import PLAINLY
 from .calibration import factor
 from .stage import Execute, Stage
+from .storing import Finished, Ruled, Stored
 
 # Operations in the time of a complex pixel that is split, or joined: 0.7 to 1.0 ns, 1.1 to 1.3 ns
 # (complex64, channels first, Zen 3 VM, 2026-11).
@@ -218,7 +220,21 @@ def fastest(problem: Problem) -> str:
     return min(able, key=lambda name: able[name])
 
 
+def stage_of(problem: Problem, name: str) -> Stage:
+    """That of one method."""
+    return _stage(problem, methods_for(problem)[name])
+
+
 def _stage(problem: Problem, method: ModuleType) -> Stage:
+    """Sums as they are, or by a rule."""
+    if problem.is_plain:
+        return _plainly(problem, method)
+    if problem.dtype.kind == "c":
+        return Finished(problem, method, _plainly(replace(problem, store=PLAINLY), method))
+    return (Ruled if finishes(method, problem) else Stored)(problem, method)
+
+
+def _plainly(problem: Problem, method: ModuleType) -> Stage:
     """A method that knows complex numbers sees them where that is faster.
 
     It is for maps of complex images; filters alone are split into real ones, which `fft` knows.  It

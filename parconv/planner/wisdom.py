@@ -104,5 +104,7 @@ def _key(problem: Problem) -> str:
     names = "image filter bank axes image_dtype compute dtype boundary lead plane stride dilation"
     complexes = problem.filter_dtype.kind == "c"
     facts = [getattr(problem, name) for name in names.split()]
+    store = problem.store
+    facts += [store.rounding, store.overflow, store.scale is None, store.bias is None]
     traits = problem.traits._replace(error=0.0, known=True)
     return repr([jit.source_hash(), complexes, traits, *facts])

@@ -196,13 +196,16 @@ def check_cval(cval: Any, image: DType) -> complex:
     return value
 
 
-def check_exact(value: complex) -> int:
-    """The constant of an exact integer sum."""
+def check_exact(value: complex, wraps: bool = False) -> int:
+    """The constant of an exact integer sum, or one modulo 2**64."""
     if not is_whole(value):
         raise ValueError(
             f"cval={shown(value)}: integer images with integer filters are summed exactly; pass an "
-            "integer, or dtype='float64' to sum in floating point"
+            "integer, or a dtype, such as 'float64', to sum in floating point"
         )
-    if not -(2**63) <= int(value.real) < 2**63:
+    number = int(value.real)
+    if wraps and 2**63 <= number < 2**64:
+        number -= 2**64
+    if not -(2**63) <= number < 2**63:
         raise ValueError(f"cval={shown(value)} does not fit in int64: pass a smaller one")
-    return int(value.real)
+    return number

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import Array, check_dtype
+from .dtypes import Array, DType, check_dtype
 from .pictures import check_picture
 from .question import DEFAULTS
 from .shown import cut
@@ -37,6 +37,17 @@ def image_of(f: Any, options: Mapping[str, Any]) -> Array:
     if type(f) is np.ndarray:
         return f
     return as_array("f", f, options.get("axes", DEFAULTS["axes"]))
+
+
+def other_dtype(out: Any, result: DType) -> DType | None:
+    """The type of an output that asks for another result; None of one that cannot hold it."""
+    kind = getattr(out, "dtype", result)
+    if kind is result or not isinstance(kind, np.dtype):
+        return None
+    kind = kind.newbyteorder("=")
+    known = kind.kind in "biufc" and kind.itemsize <= (16 if kind.kind == "c" else 8)
+    lossy = result.kind == "c" and kind.kind != "c"
+    return None if kind == result or lossy or not known else kind
 
 
 def _is_masked(value: Any, depth: int = 64) -> bool:

@@ -4,11 +4,14 @@ Pure rules over dtypes: no arrays, no values.
 """
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .shown import cut, shown
+
+if TYPE_CHECKING:
+    from .store import Store
 
 DType = np.dtype[Any]
 Array = np.ndarray[Any, DType]
@@ -98,15 +101,11 @@ def is_whole(value: complex) -> bool:
 def _explicit_result(compute: DType, dtype: Any) -> tuple[DType, DType]:
     """(compute, result) for an asked result type: computed at least as precisely as stored."""
     result = check_dtype("dtype", dtype)
-    if result.kind == "b":
-        raise TypeError(
-            "dtype=bool cannot hold sums: pass an integer or floating dtype, and compare the result"
-        )
     if compute.kind == "c" and result.kind != "c":
         raise TypeError(
             f"dtype={result} would drop the imaginary part: pass complex64 or complex128"
         )
-    exact_bytes = {"i": 2, "u": 2, "f": 4, "c": 8}[result.kind]
+    exact_bytes = {"b": 1, "i": 2, "u": 2, "f": 4, "c": 8}[result.kind]
     return (wider(compute) if result.itemsize > exact_bytes else compute), result
 
 
@@ -151,13 +150,21 @@ def compute_and_result(
 
 
 def types_that_hold(
-    f: DType, g: DType, dtype: Any, accumulate: Any, wide: bool, cval: complex
+    f: DType,
+    g: DType,
+    dtype: Any,
+    accumulate: Any,
+    wide: bool,
+    cval: complex,
+    store: "Store",
 ) -> tuple[DType, DType]:
-    """The same, of a type that holds the taps, whether ``wide`` or not, and the border's constant.
+    """The same, of a type that holds the taps, whether ``wide`` or not, and what else is added.
 
-    A fraction beside an integer image is summed in floating point where that is what comes out.
+    Integers are summed in floating point where they are scaled, or a fraction is added; so is a
+    fraction beyond the border where it is told what comes out.
     """
-    inexact = dtype is not None and check_dtype("dtype", dtype).kind in "fc"
-    weights = FLOAT64 if inexact and g.kind in "biu" and not is_whole(cval) else g
+    exact = store.is_whole and (dtype is None or is_whole(cval))
+    weights = g if exact or g.kind not in "biu" else FLOAT64
     compute, result = compute_and_result(f, weights, dtype, accumulate)
-    return (wider(compute) if wide or not fits_float32(abs(cval)) else compute), result
+    fits = fits_float32(abs(cval)) and fits_float32(store.largest)
+    return (compute if fits and not wide else wider(compute)), result

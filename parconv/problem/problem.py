@@ -27,6 +27,7 @@ from .geometry import lead_of_part, placed, spanned
 from .lazily import lazily
 from .question import Question
 from .shown import shown
+from .store import PLAINLY, WRAPPED, Store, check_kinds, check_store
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
 
 
@@ -63,6 +64,7 @@ class Problem:
     bank: Bank | None = None  # several filters, or sums over channels
     tolerance: float | None = None  # of errors, by the largest |f| nearby times sum |g|
     zero_taps: str = "skip"  # or "keep": 0 times NaN is NaN
+    store: Store = PLAINLY  # how a sum becomes a result
     within: int = 0  # bytes in and out of the problem that this is a part of, which no cache holds
     begin: int = 0  # rows of the whole result before these, where they matter
 
@@ -124,9 +126,16 @@ class Problem:
         if self.compute.kind != "i":
             return real(self.compute)
         for exact, digits in ((FLOAT32, 24), (FLOAT64, 53)):
-            if self.traits.bits > 0 and self.widest << self.traits.bits <= 1 << digits:
+            most = (self.widest << self.traits.bits) + self.store.largest
+            if self.traits.bits > 0 and most <= 1 << digits:
                 return exact
         return INT64
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether results are the sums, as nearly as their type holds them."""
+        wraps = self.store == WRAPPED and self.compute == self.dtype == INT64
+        return (wraps or self.store == PLAINLY) and self.dtype.kind != "b"
 
     @property
     def rounded(self) -> bool:
@@ -184,6 +193,8 @@ class Problem:
             facts.append(f"within {self.tolerance:.2g}")
         if self.zero_taps == "keep":
             facts.append("zero taps kept")
+        if self.store != PLAINLY:
+            facts.append(str(self.store))
         return f"{name} {image} {self.image_dtype} * {', '.join(facts)}"
 
 
@@ -204,13 +215,16 @@ def describe(
     taps, bank = check_bank(given, question.groups, image, plane_axes)
     check_mode(mode)
     check_choice("zero_taps", question.zero_taps, ZERO_TAPS)
+    store = check_store(question, bank.outputs if bank else None)
     borders, value = check_boundary(question.boundary), check_cval(question.cval, image_dtype)
     if "constant" not in borders or (mode == "valid" and padding is None):
         value = 0  # nobody meets it
     compute, result = types_that_hold(
-        image_dtype, filter_dtype, question.dtype, question.accumulate, found[1].wide, value
+        image_dtype, filter_dtype, question.dtype, question.accumulate, found[1].wide, value, store
     )
-    value = check_exact(value) if compute.kind == "i" else value
+    check_kinds(store, compute)
+    store = store.of(result, exact=compute.kind == "i")
+    value = check_exact(value, store.overflow == "wrap") if compute.kind == "i" else value
     steps = check_positive("stride", question.stride)
     holes = check_positive("dilation", question.dilation)
     sizes, spans = (image[plane_axes[0]], image[plane_axes[1]]), spanned(taps, holes)
@@ -233,6 +247,12 @@ def describe(
         image, given, part.size or taps, plane_axes, image_dtype, filter_dtype, compute, result,
         reflect, mode, borders, value, (lead[0], lead[1] * channels),
         (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels,
-        part, found[1].within(real(compute)), bank, check_tolerance(question.tolerance),
-        question.zero_taps,
+        part, found[1].within(real(compute)), bank, _tolerance(question, result),
+        question.zero_taps, store,
     )  # fmt: skip
+
+
+def _tolerance(question: Question, result: DType) -> float | None:
+    """None at all where an exact 0 is False, and all else True."""
+    asked = check_tolerance(question.tolerance)
+    return 0.0 if asked is None and result.kind == "b" else asked

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from inspect import Parameter, Signature, signature
 from typing import Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
 
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from .lazily import lazily
 from .shown import shown
@@ -23,6 +23,8 @@ Method = Literal[
     "depthwise", "planes", "channels", "winograd", "gemm",
 ]  # fmt: skip
 ZeroTaps = Literal["skip", "keep"]
+Rounding = Literal["even", "trunc"]
+Overflow = Literal["saturate", "wrap", "raise"]
 Both = int | tuple[int, int]  # of rows and columns: one for both, or one each
 
 Door = TypeVar("Door", bound=Callable[..., Any])
@@ -36,6 +38,10 @@ class FilterOptions(TypedDict, total=False):
     axes: tuple[int, int]
     dtype: DTypeLike | None
     accumulate: DTypeLike | None
+    bias: ArrayLike | None
+    scale: ArrayLike | None
+    overflow: Overflow
+    rounding: Rounding
     threads: int | None
     strategy: Strategy
     method: Method
@@ -80,6 +86,10 @@ class Question:
     accumulate: Any = None
     tolerance: Any = None
     zero_taps: Any = "skip"
+    bias: Any = None
+    scale: Any = None
+    overflow: Any = "saturate"
+    rounding: Any = "even"
     threads: Any = None
     strategy: Any = "auto"
     method: Any = "auto"

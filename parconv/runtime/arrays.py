@@ -52,10 +52,7 @@ def check_output(out: Any, f: Array, shape: tuple[int, ...], dtype: DType) -> tu
     if out.shape != shape:
         raise ValueError(f"out has shape {out.shape}: the result has shape {shape}")
     if out.dtype is not dtype and out.dtype.newbyteorder("=") != dtype:
-        raise TypeError(
-            f"out has dtype {out.dtype}: the result is {dtype}; pass dtype={str(out.dtype)!r} to "
-            "get it in that type"
-        )
+        raise TypeError(f"out has dtype {out.dtype}: the result is {dtype}; {_mend(out, dtype)}")
     flags = out.flags
     if not flags.writeable:
         raise ValueError("out is read-only: pass a writable array")
@@ -65,6 +62,12 @@ def check_output(out: Any, f: Array, shape: tuple[int, ...], dtype: DType) -> tu
             "an array whose elements lie apart"
         )
     return f.copy() if _overlap(out, flags.owndata, f) else f, out
+
+
+def _mend(out: Array, dtype: DType) -> str:
+    if dtype.kind == "c" and out.dtype.kind != "c":
+        return "pass an array of that type"
+    return f"pass dtype={str(out.dtype)!r} to get it in that type"
 
 
 def _overlaps_itself(out: Array) -> bool:
@@ -151,10 +154,10 @@ def _planes_first(array: Array, axes: tuple[int, ...], channels: int) -> Array:
 
 def writable(out: Array, axes: tuple[int, ...], channels: int = 1) -> Array:
     """Planes that a kernel may write in place of ``out``; `deliver` brings home the rest."""
-    target = planes(out, axes, channels)
-    if is_plain(target, target) and kernel_dtype(out.dtype) is out.dtype:
-        return target
-    return np.empty(target.shape, kernel_dtype(out.dtype.newbyteorder("=")))
+    target, kind = planes(out, axes, channels), kernel_dtype(out.dtype.newbyteorder("="))
+    if is_plain(target, target) and kind.itemsize == out.itemsize:
+        return target.view(kind)
+    return np.empty(target.shape, kind)
 
 
 @quietly

@@ -19,9 +19,10 @@ from ...codegen import machine
 from ...codegen.foreign import ends
 from ...codegen.layout import geometry, up
 from ...problem.bands import split_rows
-from ...problem.dtypes import Array, real
+from ...problem.dtypes import FLOAT32, Array, real
 from ...problem.filter import Filter
 from ...problem.problem import Problem
+from ...problem.store import numbers_of
 from ...problem.traits import total
 from ..kernels import Taps, kernels_of
 from ..remembering import TABLE_BYTES, remembered
@@ -102,15 +103,29 @@ def prepare(problem: Problem, g: Filter | Array) -> Taps:
     taps = np.asarray(g)
     limit = largest_pixel(problem, taps) if problem.compute.kind == "i" else None
     values = taps_of(problem, taps)
+    if finishes(problem):
+        values = np.append(values, numbers_of(problem.store)).astype(values.dtype)
     return Taps(values, limit)
+
+
+def finishes(problem: Problem) -> bool:
+    """Whether tiles store results by the problem's rule: narrow integers, and nothing to tell."""
+    store, kind = problem.store, problem.dtype
+    plain = problem.is_plain or store.overflow == "raise" or kind.kind not in "iu"
+    return not plain and problem.sums == FLOAT32 and stores(problem.sums, kind)
 
 
 def largest_pixel(problem: Problem, g: Array) -> int | None:
     """The largest |pixel| whose int64 sums cannot overflow; None where the dtype settles it."""
-    sum_of_taps = max(1, total(g))
-    limit, constant = (2**63 - 1) // sum_of_taps, abs(int(problem.cval.real))
+    store, sum_of_taps, constant = problem.store, max(1, total(g)), abs(int(problem.cval.real))
+    if store.overflow == "wrap":
+        return None
+    limit = (2**63 - 1 - int(store.largest)) // sum_of_taps
     if constant > limit or sum_of_taps >= 2**63:
-        raise ValueError(f"g or cval={problem.cval} is too large for int64 sums: pass g as float")
+        raise ValueError(
+            f"g or cval={problem.cval} is too large for int64 sums: pass g as float, or "
+            "overflow='wrap' for sums modulo 2**64"
+        )
     return None if problem.widest <= limit else limit
 
 

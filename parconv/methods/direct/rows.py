@@ -9,6 +9,7 @@ from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.rows import BYTE
 from ...codegen.simd import I64, Code
 from .difference import HIGH, DifferenceTile
+from .finishing import tile_for
 from .tile import COLUMNS, ROWS, STREAM, TALL, VECTORS, Conversion, Tile
 
 
@@ -48,7 +49,7 @@ def _emit_rows(
         code.loop(builder.sdiv(builder.add(height, I64(rows - 1)), I64(rows)), [], one)
 
     rest = builder.sub(vectors, done)
-    high, long = (ROWS, TALL) if tile is Tile else (HIGH, HIGH * VECTORS)
+    high, long = (HIGH, HIGH * VECTORS) if issubclass(tile, DifferenceTile) else (ROWS, TALL)
     tiles(high, VECTORS, I64(0), whole)
     with builder.if_else(builder.icmp_signed(">=", height, I64(long))) as (tall, low):
         with tall:
@@ -82,7 +83,7 @@ def tile_rows(
     ]  # fmt: skip
 
     def call(tile: Any) -> None:
-        body = partial(_emit_rows, convert=convert, tile=tile)
+        body = partial(_emit_rows, convert=convert, tile=tile_for(tile, out.dtype))
         call_once(builder, tile.name, body, arguments, variant)
 
     if taps.element == I64:  # exact in any order

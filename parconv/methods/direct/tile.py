@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...codegen import machine
-from ...codegen.elements import converted
 from ...codegen.emitted import Value
+from ...codegen.rules import by_rule
 from ...codegen.simd import I64, Code
 from ...problem.dtypes import FLOAT32, DType
 
@@ -287,7 +287,7 @@ class Tile:
     def put(self, sums: Sequence[Value], left: Value, convert: Any, how: Any) -> None:
         out = self.out
         if convert:
-            sums = [converted(self.builder, value, *convert.kinds) for value in sums]
+            sums = [by_rule(self.builder, value, *convert.kinds) for value in sums]
             out = self.builder.bitcast(out, convert.element.as_pointer())
         out = self.code.at(out, left)
         for (row, vector), value in zip(self.cells, sums, strict=True):

@@ -1,0 +1,284 @@
+"""Distrusts what becomes of a sum: scale, bias, rounding, overflow, by every method and band."""
+
+import math
+import pickle
+from typing import Any
+
+import joblib
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import parconv
+from parconv.planner.choice import part_of
+from parconv.problem.window import narrowed, window_of
+
+RNG = np.random.default_rng(61)
+IMAGE = RNG.integers(0, 256, (37, 41), np.uint8)
+REAL = IMAGE.astype(np.float32)
+TAPS = RNG.integers(-4, 5, (3, 3)).astype(np.float32)
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+# Halves, limits, what is beyond them, and no numbers at all.
+NUMBERS = np.array([
+    0, 0.5, -0.5, 0.9999, -0.9999, 1.5, 2.5, -1.5, -2.5, 127.5, 128, 255.5, 256, 300.7, -1, -200,
+    65535.5, 65536.5, -70000.7, 3e9, -3e9, 2.0**31 - 0.5, 2.0**31, -(2.0**31), -(2.0**31) - 1,
+    2.0**32, 2.0**32 + 5, 1e15 + 7, -1e15 - 7, 9.3e18, -9.3e18, 2.0**63, -(2.0**63), 1e19, -1e19,
+    2.0**64, -(2.0**64), 1e30, -1e30, np.inf, -np.inf, np.nan,
+])  # fmt: skip
+
+
+def modulo(value: int, kind: np.dtype[Any]) -> int:
+    """In two's complement."""
+    bits = 8 * kind.itemsize
+    rest = value % (1 << bits)
+    return rest - (1 << bits) if kind.kind == "i" and rest >> (bits - 1) else rest
+
+
+def wrapped(value: float, kind: np.dtype[Any]) -> int:
+    """Modulo 2**n as scipy.ndimage has it on x86: by way of int32 or int64, whose least value
+    stands for what they do not hold."""
+    if kind == np.uint64:  # by way of |value|
+        if math.isnan(value):
+            return 1 << 63
+        size = abs(value) if abs(value) < 2.0**64 else 0
+        return modulo(int(math.copysign(size, value)), kind)
+    bits = 64 if kind.itemsize == 8 or kind == np.uint32 else 32
+    inside = -(2.0 ** (bits - 1)) <= value < 2.0 ** (bits - 1)
+    return modulo(int(value) if inside else -(1 << (bits - 1)), kind)
+
+
+def becomes(value: float, dtype: str, rounding: str, overflow: str, whole: bool = False) -> int:
+    """One sum of floats, or a ``whole`` one, as an integer; OverflowError where it is beyond."""
+    kind = np.dtype(dtype)
+    if math.isfinite(value):
+        value = {"even": round, "trunc": int}[rounding](value)
+    if overflow == "wrap":
+        return modulo(int(value), kind) if whole else wrapped(value, kind)
+    low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
+    if overflow == "raise" and not low <= value <= high:
+        raise OverflowError
+    if math.isnan(value):
+        return 0
+    return high if value > high else low if value < low else int(value)
+
+
+def stored(sums: Any, dtype: str, rounding: str, overflow: str, whole: bool = False) -> np.ndarray:
+    flat = [becomes(value, dtype, rounding, overflow, whole) for value in np.ravel(sums).tolist()]
+    return np.array(flat, object).astype(dtype).reshape(np.shape(sums))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_floats_wrap_and_saturate(dtype: str) -> None:
+    f = np.tile(NUMBERS, (2, 1))
+    for rounding, overflow in (("trunc", "wrap"), ("trunc", "saturate")):
+        rule: Any = {"rounding": rounding, "overflow": overflow}
+        found = parconv.correlate2d(f, [[1.0]], dtype=dtype, **rule)
+        np.testing.assert_array_equal(found, stored(f, dtype, **rule), f"{rule}")
+        apart = np.empty((len(NUMBERS), 2), dtype).T  # results that lie apart
+        parconv.correlate2d(f, [[1.0]], out=apart, **rule)
+        np.testing.assert_array_equal(apart, found)
+
+
+# Few, for each has compiled code of its own; tiles of the direct method store the first two.
+RULES = (
+    ("uint8", "even", "saturate"), ("uint8", "even", "wrap"), ("int32", "trunc", "wrap"),
+    ("uint32", "even", "wrap"), ("uint16", "even", "raise"), ("float32", "even", "saturate"),
+)  # fmt: skip
+DYADIC = st.integers(-999, 999).map(lambda n: n / 8)  # scaled sums are exact
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(RULES),
+    st.one_of(st.none(), DYADIC),
+    st.one_of(st.none(), DYADIC, st.integers(-300, 300)),
+    st.booleans(),
+    st.sampled_from(oracle.BORDERS),
+    st.sampled_from([0, -3, 7.5]),
+)
+def test_results_are_rounded_sums(
+    rule: tuple[str, str, str], scale: Any, bias: Any, whole: bool, border: str, cval: Any
+) -> None:
+    dtype, rounding, overflow = rule
+    g = TAPS.astype(np.int64) if whole else TAPS
+    options: dict[str, Any] = {"mode": "same", "boundary": border, "cval": cval}
+    sums = oracle.expect(IMAGE, g.astype(float), **options).values.astype(float)
+    sums = sums * (1 if scale is None else scale) + (0 if bias is None else bias)
+    asked: Any = {"scale": scale, "bias": bias, "rounding": rounding, "overflow": overflow}
+    call = {"dtype": dtype, "method": "direct", **options, **asked}
+    if dtype == "float32":
+        np.testing.assert_array_equal(parconv.conv2d(IMAGE, g, **call), sums.astype(np.float32))
+        return
+    exact = whole and scale is None and (bias is None or bias == int(bias))
+    exact = exact and (cval == int(cval) or border != "constant")
+    try:
+        right = stored(sums, dtype, rounding, overflow, whole=exact)
+    except OverflowError:
+        with pytest.raises(ValueError, match="uint16 does not hold all results"):
+            parconv.conv2d(IMAGE, g, **call)
+        return
+    np.testing.assert_array_equal(parconv.conv2d(IMAGE, g, **call), right)
+
+
+# --- every method, border and band ---------------------------------------------------------------
+
+BOX = np.full((3, 3), 1 / 9, np.float32)
+SEPARABLE = np.outer([1, 2, 1], [1, 3, 2]).astype(np.float32)
+MAPS = RNG.integers(-4, 5, (3, 6, 23, 31)).astype(np.float32)
+LAYER = RNG.integers(-4, 5, (20, 6, 3, 3)).astype(np.float32)
+DEPTHWISE = RNG.integers(-4, 5, (12, 1, 3, 3)).astype(np.float32)
+TALL = np.tile(REAL, (12, 9))
+PLANES = {
+    "direct": (TALL, TAPS), "separable": (TALL, SEPARABLE), "rows": (TALL, SEPARABLE),
+    "passes": (TALL, SEPARABLE), "windows": (TALL, BOX), "box": (TALL.astype(np.uint8), BOX),
+    "fft": (TALL, TAPS),
+}  # fmt: skip
+LAYERS: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
+    "direct": (LAYER, {}), "channels": (LAYER, {}), "winograd": (LAYER, {}),
+    "depthwise": (DEPTHWISE, {"groups": 6}), "planes": (DEPTHWISE, {"groups": 6}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", PLANES)
+def test_every_method_of_planes(method: str) -> None:
+    f, g = PLANES[method]
+    asked: Any = {"mode": "same", "boundary": ("mirror", "wrap"), "method": method}
+    reason = parconv.plan2d(f, TAPS, mode="same").explain()
+    if f"{method}: the machine has" in reason:
+        pytest.skip(reason)
+    right = parconv.conv2d(f, g, **asked) * np.float32(0.25) + np.float32(-3.5)
+    for threads, strategy in ((1, "serial"), (2, "threads"), (3, "joblib")):
+        who: Any = {"threads": threads, "strategy": strategy}
+        found = parconv.conv2d(f, g, scale=0.25, bias=-3.5, **asked, **who)
+        oracle.assert_same_bits(found, right, f"{who}")
+    rule: Any = {"rounding": "trunc", "overflow": "raise"}
+    found = parconv.conv2d(f, g, scale=0.25, bias=-3.5, dtype="int16", **rule, **asked)
+    np.testing.assert_array_equal(found, np.trunc(right).astype(np.int16))
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("method", LAYERS)
+def test_every_method_of_maps(method: str, last: bool) -> None:
+    g, asked = LAYERS[method]
+    asked = {"padding": 1, "method": method, **asked}
+    numbers = np.arange(len(g)) / 4 - 2
+    f, by_filter = MAPS, (slice(None), None, None)
+    if last:
+        f, by_filter = np.ascontiguousarray(MAPS.transpose(0, 2, 3, 1)), (slice(None),) * 1
+        asked["axes"] = 1, 2
+    sums = parconv.correlate2d(f, g, **asked)
+    right = sums * np.float32(0.5) + numbers.astype(np.float32)[by_filter]
+    for threads in (1, 2):
+        found = parconv.correlate2d(f, g, scale=0.5, bias=numbers, threads=threads, **asked)
+        oracle.assert_same_bits(found, right, f"{threads} threads")
+    found = parconv.correlate2d(f, g, scale=numbers.tolist(), dtype="uint8", **asked)
+    scaled = sums * numbers.astype(np.float32)[by_filter]
+    np.testing.assert_array_equal(found, stored(scaled, "uint8", "even", "saturate"))
+
+
+def test_methods_that_python_calls_refuse() -> None:
+    with pytest.raises(ValueError, match="method='gemm' cannot: it stores sums as they are"):
+        parconv.correlate2d(MAPS, LAYER, bias=1, method="gemm")
+
+
+def test_parts_of_a_problem_follow_its_rule() -> None:
+    plan = parconv.plan2d(TALL, TAPS, scale=0.5, bias=2, dtype="int32", mode="same")
+    whole = plan(TALL)
+    window = window_of(plan.problem, 0, (100, 150))
+    part = part_of(plan, narrowed(plan.problem, window))
+    np.testing.assert_array_equal(part(TALL[slice(*window.runs[0])]), whole[100:150])
+    again = pickle.loads(pickle.dumps(plan))
+    assert again == plan
+    assert "scaled by 0.5, plus 2" in str(again)
+    np.testing.assert_array_equal(again(TALL), whole)
+    double = parconv.plan2d(plan, TAPS, bias=-1, overflow="wrap", dtype="int32", mode="same")
+    np.testing.assert_array_equal(parconv.chain(plan, double)(TALL), double(whole))
+    with joblib.parallel_config("threading"):
+        other = parconv.conv2d(
+            TALL, TAPS, scale=0.5, bias=2, dtype="int32", mode="same", strategy="joblib", threads=2
+        )
+    np.testing.assert_array_equal(other, whole)
+
+
+# --- integers beyond int64, truths, outputs ------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "int32"])
+def test_sums_of_integers_wrap(dtype: str) -> None:
+    f = RNG.integers(-(2**63), 2**63, (9, 8)).astype(dtype if dtype != "int32" else "int64")
+    g = RNG.integers(-(2**63), 2**63, (3, 2)).astype(f.dtype)
+    cval = 2**63 - 5 if dtype == "int32" else int(np.iinfo(dtype).max) - 4
+    for options in ({}, {"mode": "full", "cval": cval}, {"padding": 1, "bias": -77}):
+        asked: Any = dict(options)
+        bias = asked.pop("bias", 0)
+        sums = oracle.expect(f, g, **{"cval": 0, **asked}).values + bias
+        right = [modulo(int(value), np.dtype(dtype)) for value in sums.ravel()]
+        found = parconv.conv2d(f, g, dtype=dtype, overflow="wrap", **options)
+        np.testing.assert_array_equal(found.ravel(), np.array(right, dtype))
+    with pytest.raises(ValueError, match="int64"):
+        parconv.conv2d(f, g, dtype=dtype, overflow="raise")
+
+
+def test_a_bias_counts_for_the_range_of_integers() -> None:
+    f, g = np.full((3, 3), 2**62, np.int64), np.ones((1, 1), int)
+    assert parconv.conv2d(f, g, bias=2**62 - 1).max() == 2**63 - 1
+    with pytest.raises(ValueError, match="f holds values beyond"):
+        parconv.conv2d(f, g, bias=2**62)
+
+
+def test_truths_are_sums_that_are_not_zero() -> None:
+    spots = np.zeros((30, 40), np.float32)
+    spots[3, 4], spots[20, 30], spots[9, 9] = np.nan, 5, 1
+    sums = parconv.conv2d(spots, TAPS, mode="same")
+    for out in (None, np.empty(sums.shape, bool), np.empty((40, 30), bool).T):
+        found = parconv.conv2d(spots, TAPS, mode="same", dtype=bool, out=out)
+        assert found.dtype == bool
+        np.testing.assert_array_equal(found, sums != 0)
+    flat = parconv.plan2d(((512, 512), "f4"), RNG.random((41, 41)), mode="same", dtype=bool)
+    assert flat.method != "fft", "an exact 0 means False"
+
+
+@pytest.mark.parametrize("dtype", ["bool", ">i4", "uint64", "f2", "f4", "f8", "c8"])
+def test_the_output_decides(dtype: str) -> None:
+    sums = parconv.correlate2d(IMAGE, TAPS)
+    out = np.empty(sums.shape, dtype)
+    assert parconv.correlate2d(IMAGE, TAPS, out=out) is out
+    right = stored(sums, dtype, "even", "saturate") if out.dtype.kind in "iu" else sums
+    np.testing.assert_array_equal(out, right.astype(dtype))
+    with pytest.raises(TypeError, match="the result is complex64"):
+        parconv.correlate2d(REAL * 1j, TAPS, out=np.empty(sums.shape, np.float32))
+
+
+def test_a_fraction_beyond_the_border_of_integers() -> None:
+    asked: Any = {"boundary": "constant", "cval": 1.5}
+    right = parconv.sobel(IMAGE.astype(float), **asked)
+    np.testing.assert_array_equal(parconv.sobel(IMAGE, dtype=float, **asked), right)
+    found = parconv.sobel(IMAGE, dtype="int32", rounding="trunc", **asked)
+    np.testing.assert_array_equal(found, np.trunc(right))
+    with pytest.raises(ValueError, match="summed exactly"):
+        parconv.sobel(IMAGE, **asked)
+
+
+def test_what_is_not_finite_follows_the_rule() -> None:
+    """Under a zero tap it counts for nothing, elsewhere it is scaled, shifted and stored."""
+    f, g = REAL.copy(), np.array([[0, 1, 0], [2, 0, -1], [0, 0, 0]], np.float32)
+    f[5, 5], f[20, 9] = np.nan, np.inf
+    sums = parconv.conv2d(f, g, mode="same")
+    with np.errstate(invalid="ignore"):
+        right = sums * np.float32(-2) + np.float32(1)
+    found = parconv.conv2d(f, g, mode="same", scale=-2, bias=1, method="fft")
+    np.testing.assert_allclose(found, right, atol=1e-2)
+    for overflow in ("saturate", "wrap"):
+        rule: Any = {"rounding": "even", "overflow": overflow}
+        found = parconv.conv2d(f, g, mode="same", scale=-2, bias=1, dtype="int32", **rule)
+        np.testing.assert_array_equal(found, stored(right, "int32", **rule))
+
+
+def test_complex_results_are_scaled_and_shifted() -> None:
+    f = REAL[:9, :9] * np.complex64(1 + 2j)
+    for g in (TAPS, TAPS + 1j, np.stack([TAPS, 1j * TAPS])):
+        bias: Any = [1j, 2] if g.ndim == 3 else 3 - 1j
+        right = parconv.conv2d(f, g) * np.complex64(2)
+        right += np.array(bias, np.complex64).reshape((-1, 1, 1) if g.ndim == 3 else ())
+        np.testing.assert_allclose(parconv.conv2d(f, g, scale=2, bias=bias), right, rtol=1e-6)
