@@ -240,7 +240,7 @@ def test_installed_and_removed() -> None:
         assert "convolve2d" in installed.names
         assert their_signals.convolve2d is signal.convolve2d
     assert their_signals.convolve2d is theirs
-    with pytest.raises(ValueError, match="name='scipy.fft': pass one of"):
+    with pytest.raises(ValueError, match=r"name='scipy\.fft': pass one of"):
         parconv.compat.install("scipy.fft")
 
 

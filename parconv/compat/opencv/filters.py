@@ -278,4 +278,6 @@ def _correlated(
     }  # fmt: skip
     if delta:
         asked["bias"] = float(delta)
+    if dtype == np.float64 and "f" in f.dtype.kind + g.dtype.kind:
+        asked["accumulate"] = dtype
     return api.correlate2d(f, g, dtype=dtype, out=target(dst, f.shape, dtype), **asked)

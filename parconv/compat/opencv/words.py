@@ -28,6 +28,7 @@ DEPTHS: dict[int, DType] = {
     CV_32F: np.dtype("float32"),
     CV_64F: np.dtype("float64"),
 }
+DEPTH_BITS = 31  # the others are channels
 # Of an image, those that a result may have.
 RESULTS = {
     "uint8": ("uint8", "uint16", "int16", "float32", "float64"),
@@ -55,7 +56,7 @@ def image(name: str, value: Any) -> Array:
 
 def depth(source: DType, ddepth: Any, results: Mapping[str, tuple[str, ...]] = RESULTS) -> DType:
     """The result's type from ``ddepth``, one of those that the image's may become."""
-    wanted = source if ddepth == -1 else DEPTHS.get(ddepth)
+    wanted = source if ddepth == -1 else DEPTHS.get(ddepth & DEPTH_BITS)
     if wanted is None or wanted.name not in results[source.name]:
         raise error(
             f"ddepth={shown(ddepth)} of an image of {source}: pass -1 or that of "

@@ -16,10 +16,19 @@ from .functional import (
     conv3d,
     conv_transpose1d,
     conv_transpose2d,
+    conv_transpose3d,
 )
 
 if TYPE_CHECKING:
-    from .layers import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, replace
+    from .layers import (
+        Conv1d,
+        Conv2d,
+        Conv3d,
+        ConvTranspose1d,
+        ConvTranspose2d,
+        ConvTranspose3d,
+        replace,
+    )
 
 __all__ = [
     "Conv1d",
@@ -27,6 +36,7 @@ __all__ = [
     "Conv3d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "ConvTranspose3d",
     "avg_pool1d",
     "avg_pool2d",
     "conv1d",
@@ -34,6 +44,7 @@ __all__ = [
     "conv3d",
     "conv_transpose1d",
     "conv_transpose2d",
+    "conv_transpose3d",
     "replace",
 ]
 

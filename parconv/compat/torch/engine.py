@@ -7,6 +7,7 @@ import numpy as np
 from ... import api
 from ...problem.dtypes import Array
 from ...transposed import conv_transpose2d
+from . import depth
 from .arrays import store_of
 from .geometry import Layer
 
@@ -23,7 +24,7 @@ def convolved(
         )
         return convolved(f[:, :, None], g[:, :, None], bias, flat, border=border)[:, :, 0]
     if asked.rank == 3:
-        return _in_depth(f, g, bias, asked, border)
+        return depth.convolved(f, g, bias, asked, border)
     words: dict[str, Any] = {
         "stride": asked.stride, "padding": asked.padding, "dilation": asked.dilation,
         "groups": asked.groups, "boundary": BORDERS[border], **store_of(f.dtype),
@@ -32,28 +33,6 @@ def convolved(
         words["bias"] = bias
     axes = (1, 2) if last else (2, 3)
     return api.correlate2d(f, g, axes=axes, zero_taps="keep", **words)
-
-
-def _in_depth(f: Array, g: Array, bias: Array | None, asked: Layer, border: str) -> Array:
-    """The sum over the taps of the first axis, each a layer of all the planes that it meets."""
-    (front, back), *rest = asked.padding
-    plane = Layer(2, asked.stride[1:], tuple(rest), asked.dilation[1:], asked.groups)
-    deep = np.pad(f, ((0, 0), (0, 0), (front, back), (0, 0), (0, 0)), mode=PADS[border])
-    taps, step, apart = g.shape[2], asked.stride[0], asked.dilation[0]
-    count = (deep.shape[2] - apart * (taps - 1) - 1) // step + 1
-    total = None
-    for tap in range(taps):
-        met = deep[:, :, tap * apart :: step][:, :, :count].swapaxes(1, 2)
-        batch = met.reshape(-1, *met.shape[2:])
-        part = convolved(batch, g[:, :, tap], bias if tap == 0 else None, plane, border=border)
-        total = part if total is None else np.add(total, part, out=total)
-    assert total is not None
-    return total.reshape(len(f), count, *total.shape[1:]).swapaxes(1, 2)
-
-
-PADS: dict[str, Any] = {
-    "zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap",
-}  # fmt: skip
 
 
 def transposed(
@@ -65,6 +44,8 @@ def transposed(
             2, (1, *asked.stride), ((0, 0), *asked.padding), (1, *asked.dilation), asked.groups
         )
         return transposed(f[:, :, None], g[:, :, None], bias, flat, (0, *more))[:, :, 0]
+    if asked.rank == 3:
+        return depth.transposed(f, g, bias, asked, more)
     padding = tuple(both[0] for both in asked.padding)
     return conv_transpose2d(
         f, g, bias=bias, stride=asked.stride, padding=padding, output_padding=more,
@@ -78,6 +59,8 @@ def of_weights(f: Array, slope: Array, taps: tuple[int, ...], asked: Layer) -> A
     A correlation of maps with gradients whose channels are the batch, and whose dilation is the
     layer's stride.
     """
+    if asked.rank == 3:
+        return depth.of_weights(f, slope, taps, asked)
     turned = asked._replace(stride=asked.dilation, dilation=asked.stride, groups=1)
     groups = asked.groups
     maps, slopes = np.split(f, groups, axis=1), np.split(slope, groups, axis=1)

@@ -64,6 +64,14 @@ def conv_transpose2d(
     return transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+def conv_transpose3d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
+    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+) -> Any:  # fmt: skip
+    """Transpose of `conv3d`, as `torch.nn.functional.conv_transpose3d`."""
+    return transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
 def transpose(
     rank: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any,
     groups: Any, dilation: Any,
@@ -149,7 +157,8 @@ def avg_pool2d(
         _counts(n, k, s, p, count, after, count_include_pad)
         for n, k, s, p, (count, after) in zip(batch.shape[2:], taps, steps, pads, axes, strict=True)
     )))  # fmt: skip
-    means = totals / counts if input.is_floating_point() else totals // counts
+    rule = None if input.is_floating_point() else "trunc"
+    means = totals.div(counts, rounding_mode=rule)
     return means if batch is input else means[0]
 
 
@@ -231,48 +240,19 @@ def _forward(x: Any, w: Any, b: Any, asked: Layer, border: str) -> Any:
 
 def _by_input(slope: Any, w: Any, x: Any, asked: Layer) -> Any:
     """The transposed layer's maps, of the input's size."""
-    rank, uneven = asked.rank, any(lo != hi for lo, hi in asked.padding)
-    even = asked._replace(padding=tuple((lo, lo) for lo, _ in asked.padding)) if uneven else asked
-    sizes_ = [(n - 1) * s - 2 * lo + d * (k - 1) + 1 for n, s, (lo, _), d, k in
-              zip(slope.shape[2:], asked.stride, even.padding, asked.dilation, w.shape[2:],
-                  strict=True)]  # fmt: skip
-    more = tuple(n - found for n, found in zip(x.shape[2:], sizes_, strict=True))
-    if (
-        rank == 3
-        or min(more) < 0
-        or any(
-            m and m >= max(s, d) for m, s, d in zip(more, asked.stride, asked.dilation, strict=True)
-        )
-    ):
-        return _by_input_whole(slope, w, x, asked)
-    return _with_gradients()[1].apply(slope, w, None, even, more)
-
-
-def _by_input_whole(slope: Any, w: Any, x: Any, asked: Layer) -> Any:
-    """The same without padding, cut to the input: of uneven paddings and volumes."""
     import torch
 
-    if asked.rank == 3:
-        return torch.nn.grad.conv3d_input(
-            x.shape, w, slope, asked.stride, tuple(lo for lo, _ in asked.padding), asked.dilation,
-            asked.groups,
-        )  # fmt: skip
     bare = asked._replace(padding=((0, 0),) * asked.rank)
     whole = _with_gradients()[1].apply(slope, w, None, bare, (0,) * asked.rank)
     for axis, ((lo, _), n) in enumerate(zip(asked.padding, x.shape[2:], strict=True), 2):
         kept = whole.narrow(axis, lo, min(n, whole.shape[axis] - lo))
-        lacking = [0, 0] * (whole.dim() - 1 - axis) + [0, n - kept.shape[axis]]
-        whole = torch.nn.functional.pad(kept, lacking)
+        if kept.shape[axis] < n:  # pixels that no output met
+            lacking = [0, 0] * (whole.dim() - 1 - axis) + [0, n - kept.shape[axis]]
+            kept = torch.nn.functional.pad(kept, lacking)
+        whole = kept
     return whole
 
 
 def _by_weight(x: Any, slope: Any, w: Any, asked: Layer) -> Any:
-    if asked.rank == 3:
-        import torch
-
-        return torch.nn.grad.conv3d_weight(
-            x, w.shape, slope, asked.stride, tuple(lo for lo, _ in asked.padding), asked.dilation,
-            asked.groups,
-        )  # fmt: skip
     found = engine.of_weights(array_of(x), array_of(slope), tuple(w.shape[2:]), asked)
     return tensor_of(np.ascontiguousarray(found), x)

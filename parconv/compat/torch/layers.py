@@ -79,12 +79,19 @@ class ConvTranspose2d(_Transposed, torch.nn.ConvTranspose2d):  # type: ignore[mi
     rank = 2
 
 
+class ConvTranspose3d(_Transposed, torch.nn.ConvTranspose3d):  # type: ignore[misc]
+    """`torch.nn.ConvTranspose3d`."""
+
+    rank = 3
+
+
 OURS = {
     torch.nn.Conv1d: Conv1d,
     torch.nn.Conv2d: Conv2d,
     torch.nn.Conv3d: Conv3d,
     torch.nn.ConvTranspose1d: ConvTranspose1d,
     torch.nn.ConvTranspose2d: ConvTranspose2d,
+    torch.nn.ConvTranspose3d: ConvTranspose3d,
 }
 
 
