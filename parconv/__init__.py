@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .problem.outer import Outer
     from .runtime.outputs import recycle_outputs
     from .streaming import StreamPlan, plan_stream, stream
+    from .transposed import conv_transpose2d
     from .warming import warmup
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ __all__ = [
     "box",
     "chain",
     "conv2d",
+    "conv_transpose2d",
     "correlate2d",
     "filters",
     "gaussian",
@@ -48,6 +50,7 @@ _HOMES = {
     "Plan": "planner.plan",
     "recycle_outputs": "runtime.outputs",
     **dict.fromkeys(("StreamPlan", "plan_stream", "stream"), "streaming"),
+    "conv_transpose2d": "transposed",
     "warmup": "warming",
 }
 

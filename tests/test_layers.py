@@ -20,7 +20,8 @@ LAYERS = (
     {"methods"},
     {"planner"},
     {"api"},
-    {"filters", "streaming"},
+    {"filters", "streaming", "transposed"},
+    {"compat"},
     {"images"},
     {"doctor", "experiments", "warming"},
     {"cli"},
@@ -66,7 +67,8 @@ def test_imports_go_one_way(path: Path) -> None:
     here = part(path)
     if here == PACKAGE_INIT:
         assert ours(path) == {
-            "api", "codegen", "filters", "planner", "problem", "runtime", "streaming", "warming",
+            "api", "codegen", "filters", "planner", "problem", "runtime", "streaming", "transposed",
+            "warming",
         }  # fmt: skip
         return
     assert here in RANK, f"{here} belongs to no layer: add it to the table"
@@ -77,7 +79,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_needs_few_packages(path: Path) -> None:
-    if part(path) in ("doctor", "images", "experiments", "cli", "__main__"):
+    if part(path) in ("compat", "doctor", "images", "experiments", "cli", "__main__"):
         return
     others = {name.split(".")[0] for name in imports(path)} - {"parconv"}
     assert others <= THIRD_PARTY | set(sys.stdlib_module_names)
@@ -136,7 +138,8 @@ def test_importing_the_package_loads_nothing_heavy(run_python: RunPython) -> Non
 
 
 def test_public_names() -> None:
-    calls = {"chain", "conv2d", "correlate2d", "plan2d", "recycle_outputs", "warmup"}
+    calls = {"chain", "conv2d", "conv_transpose2d", "correlate2d", "plan2d"}
+    calls |= {"recycle_outputs", "warmup"}
     core = {"Chain", "Outer", "Plan", "__version__", *calls}
     streams = {"StreamPlan", "plan_stream", "stream"}
     filters = {"filters", "box", "gaussian", "gaussian_laplace", "laplace", "prewitt", "sobel"}

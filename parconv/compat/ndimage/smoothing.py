@@ -1,0 +1,200 @@
+"""scipy.ndimage's Gaussians and means."""
+
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from ... import filters
+from ...problem.dtypes import Array
+from ...problem.question import DEFAULTS
+from . import words
+from .weights import correlate1d
+
+NONE = 1e-15  # a sigma up to it leaves the axis as it is
+
+
+def gaussian_filter1d(
+    input: Any, sigma: float, axis: int = -1, order: int = 0, output: Any = None,
+    mode: str = "reflect", cval: Any = 0.0, truncate: float = 4.0, *, radius: int | None = None,
+) -> Array:  # fmt: skip
+    """A Gaussian, or its derivative, along one axis, as `scipy.ndimage.gaussian_filter1d`.
+
+    Examples
+    --------
+    >>> gaussian_filter1d([0.0, 0.0, 4.0, 0.0, 0.0], 1, radius=1).round(3)
+    array([0.   , 1.096, 1.808, 1.096, 0.   ])
+    """
+    taps = gaussian_taps(float(sigma), order, reach(sigma, truncate, radius))
+    return correlate1d(input, taps[::-1], axis, output, mode, cval, 0)
+
+
+def reach(sigma: Any, truncate: float, radius: Any) -> int:
+    found = int(truncate * float(sigma) + 0.5) if radius is None else radius
+    if not isinstance(found, numbers.Integral) or found < 0:
+        raise ValueError("Radius must be a nonnegative integer.")
+    return int(found)
+
+
+def gaussian_taps(sigma: float, order: int, radius: int) -> Array:
+    """Of one axis, convolved with."""
+    if order < 0:
+        raise ValueError("order must be non-negative")
+    if not radius or not sigma:
+        sigma = max(sigma, NONE)
+    x = np.arange(-radius, radius + 1)
+    with np.errstate(all="ignore"):
+        taps = np.exp(-0.5 / (sigma * sigma) * x**2)
+    taps /= taps.sum()
+    factor = np.polynomial.Polynomial([1.0])
+    for _ in range(order):
+        factor = factor.deriv() - factor * np.polynomial.Polynomial([0.0, 1 / sigma**2])
+    made: Array = taps * factor(x)
+    return made
+
+
+def gaussian_filter(
+    input: Any, sigma: Any, order: Any = 0, output: Any = None, mode: Any = "reflect",
+    cval: Any = 0.0, truncate: float = 4.0, *, radius: Any = None, axes: Any = None,
+) -> Array:  # fmt: skip
+    """A Gaussian, or its derivatives, over several axes, as `scipy.ndimage.gaussian_filter`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gaussian_filter(np.diag([0, 200, 0]), 1)
+    array([[24, 38, 24],
+           [38, 84, 38],
+           [24, 38, 24]])
+    """
+    f = words.image(input)
+    target = words.target(output, f, f.dtype.kind == "c")
+    over = words.axes_of(axes, f.ndim)
+    given = (words.sequence(each, len(over)) for each in (order, sigma, mode, radius))
+    steps = [step for step in zip(over, *given, strict=True) if step[2] > NONE]
+    if not steps:
+        target[...] = f
+        return target
+    if _is_fused(f, target, steps, cval):
+        return _fused(f, target, steps, cval, truncate)
+    source = f
+    for axis, one, width, border, length in steps:
+        gaussian_filter1d(source, width, axis, one, target, border, cval, truncate, radius=length)
+        source = target
+    return target
+
+
+def _is_fused(f: Array, target: Array, steps: list[Any], cval: Any) -> bool:
+    """Whether all axes in one call leave what one after another does, to rounding."""
+    constant = any(words.border(border) == "constant" for _, _, _, border, _ in steps)
+    slopes = any(order for _, order, *_ in steps)
+    return bool(
+        len(steps) > 1
+        and f.size
+        and target.dtype.kind in "fc"
+        and not (constant and slopes and cval)
+    )
+
+
+def _fused(f: Array, target: Array, steps: list[Any], cval: Any, truncate: float) -> Array:
+    axes, orders, widths, borders, lengths = zip(*steps, strict=True)
+    radii = tuple(reach(w, truncate, n) for w, n in zip(widths, lengths, strict=True))
+    if min(orders) < 0:
+        raise ValueError("order must be non-negative")
+    asked: dict[str, Any] = {
+        "axes": axes, "boundary": tuple(map(words.border, borders)),
+        "cval": words.constant(cval, f), "accumulate": _sums(f, target),
+    }  # fmt: skip
+    return filters.gaussian(
+        f, tuple(map(float, widths)), order=orders, radius=radii, dtype=target.dtype, out=target,
+        **asked,
+    )  # fmt: skip
+
+
+def _sums(f: Array, target: Array) -> Any:
+    return np.float64 if np.float64 in (f.dtype, target.dtype) else DEFAULTS["accumulate"]
+
+
+def uniform_filter1d(
+    input: Any, size: int, axis: int = -1, output: Any = None, mode: str = "reflect",
+    cval: Any = 0.0, origin: int = 0,
+) -> Array:  # fmt: skip
+    """A mean along one axis, as `scipy.ndimage.uniform_filter1d`.
+
+    Examples
+    --------
+    >>> uniform_filter1d([2, 8, 0, 4, 1, 9, 9, 0], size=3)
+    array([4, 3, 4, 1, 4, 6, 6, 3])
+    """
+    f = words.image(input)
+    place = normalize_axis_index(axis, f.ndim)
+    if size < 1:
+        raise RuntimeError("incorrect filter size")
+    target = words.target(output, f, f.dtype.kind == "c")
+    if words.is_bad(origin, size):
+        raise ValueError("invalid origin")
+    return _mean(f, (place,), (int(size),), target, (words.border(mode),), cval, (origin,))
+
+
+def uniform_filter(
+    input: Any, size: Any = 3, output: Any = None, mode: Any = "reflect", cval: Any = 0.0,
+    origin: Any = 0, *, axes: Any = None,
+) -> Array:  # fmt: skip
+    """A mean over several axes, as `scipy.ndimage.uniform_filter`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> uniform_filter(np.diag([0, 90, 0]))
+    array([[10, 10, 10],
+           [10, 10, 10],
+           [10, 10, 10]])
+    """
+    f = words.image(input)
+    target = words.target(output, f, f.dtype.kind == "c")
+    over = words.axes_of(axes, f.ndim)
+    given = (words.sequence(each, len(over)) for each in (size, origin, mode))
+    steps = [step for step in zip(over, *given, strict=True) if step[1] > 1]
+    if not steps:
+        target[...] = f
+        return target
+    found, sizes, origins, modes = zip(*steps, strict=True)
+    if target.dtype.kind in "fc" and f.size:
+        if any(words.is_bad(o, int(n)) for o, n in zip(origins, sizes, strict=True)):
+            raise ValueError("invalid origin")
+        borders = tuple(map(words.border, modes))
+        return _mean(f, found, tuple(map(int, sizes)), target, borders, cval, origins)
+    source = f
+    for axis, taps, shift, border in steps:
+        uniform_filter1d(source, int(taps), axis, target, border, cval, shift)
+        source = target
+    return target
+
+
+def _mean(
+    f: Array, axes: Any, sizes: Any, target: Array, borders: Any, cval: Any, origins: Any
+) -> Array:
+    """Integers are summed, divided and truncated."""
+    if not f.size:
+        return target
+    asked: dict[str, Any] = {
+        "axes": axes, "boundary": borders, "cval": words.constant(cval, f), "origin": origins,
+    }  # fmt: skip
+    if target.dtype.kind in "fc":
+        return filters.box(
+            f, sizes, out=target, dtype=target.dtype, accumulate=_sums(f, target), **asked
+        )
+    sums = filters.box(f, sizes, normalize=False, dtype=np.float64, **asked)
+    means = np.trunc(sums / np.prod(sizes))
+    if target.dtype == bool:
+        target[...] = means != 0
+        return target
+    return wrapped(means, target)
+
+
+def wrapped(means: Array, target: Array) -> Array:
+    """Whole numbers in double precision as integers modulo their range."""
+    with np.errstate(invalid="ignore"):
+        target[...] = means.astype(np.int64).astype(target.dtype)
+    return target

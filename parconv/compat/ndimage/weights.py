@@ -1,0 +1,128 @@
+"""scipy.ndimage's functions that take weights."""
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from ...problem.dtypes import Array
+from . import words
+from .summed import correlated
+
+Axes = tuple[int, ...]
+
+
+def correlate(
+    input: Any, weights: Any, output: Any = None, mode: str = "reflect", cval: Any = 0.0,
+    origin: Any = 0, *, axes: Any = None,
+) -> Array:  # fmt: skip
+    """Correlate an array with weights over as many axes, as `scipy.ndimage.correlate`.
+
+    Examples
+    --------
+    >>> correlate([1, 2, 4], [0, 1, 1])
+    array([3, 6, 8])
+    """
+    return _weighted(input, weights, output, mode, cval, origin, axes, reflect=False)
+
+
+def convolve(
+    input: Any, weights: Any, output: Any = None, mode: str = "reflect", cval: Any = 0.0,
+    origin: Any = 0, *, axes: Any = None,
+) -> Array:  # fmt: skip
+    """Convolve an array with weights over as many axes, as `scipy.ndimage.convolve`.
+
+    Examples
+    --------
+    >>> convolve([1, 2, 4], [0, 1, 1])
+    array([2, 3, 6])
+    """
+    return _weighted(input, weights, output, mode, cval, origin, axes, reflect=True)
+
+
+def _weighted(
+    input: Any, weights: Any, output: Any, mode: Any, cval: Any, origin: Any, axes: Any,
+    reflect: bool,
+) -> Array:  # fmt: skip
+    f, g = words.image(input), np.asarray(weights)
+    over = words.axes_of(axes, f.ndim)
+    g = _taps(g, conjugate=not reflect)
+    is_complex = "c" in (f.dtype.kind, g.dtype.kind)
+    shape = tuple(n for n in g.shape if n > 0)
+    if len(shape) != len(over) or g.ndim != len(over):
+        raise RuntimeError(f"weights.ndim ({len(shape)}) must match len(axes) ({len(over)})")
+    # weights lie along the axes in their order in the array, origins as they were given
+    placed = dict(zip(over, words.sequence(origin, len(over)), strict=True))
+    ordered = tuple(sorted(over))
+    origins = [placed[axis] for axis in ordered]
+    if reflect:
+        g = np.flip(g)
+        origins = [-o - (1 - n % 2) for o, n in zip(origins, shape, strict=True)]
+    if any(words.is_bad(o, n) for o, n in zip(origins, shape, strict=True)):
+        raise ValueError(
+            "Invalid origin; origin must satisfy -(weights.shape[k] // 2) <= origin[k] <= "
+            "(weights.shape[k]-1) // 2"
+        )
+    target = words.target(output, f, is_complex)
+    if not isinstance(mode, str) and np.iterable(mode):
+        raise RuntimeError("A sequence of modes is not supported")
+    border, outside = words.border(mode), words.constant(cval, f)
+    if not ordered:
+        target[...] = f * g
+        return target
+    return correlated(f, g, ordered, target, border, outside, tuple(origins))
+
+
+def _taps(g: Array, conjugate: bool) -> Array:
+    """In double precision; the engine conjugates what it correlates with, so others beforehand."""
+    if g.dtype.kind == "c":
+        return (g if conjugate else g.conj()).astype(np.complex128)
+    return g.astype(np.float64)
+
+
+def correlate1d(
+    input: Any, weights: Any, axis: int = -1, output: Any = None, mode: str = "reflect",
+    cval: Any = 0.0, origin: int = 0,
+) -> Array:  # fmt: skip
+    """Correlate along one axis, as `scipy.ndimage.correlate1d`.
+
+    Examples
+    --------
+    >>> correlate1d([[1, 2, 4]], [-1, 0, 1])
+    array([[1, 3, 2]])
+    """
+    return _along(input, np.asarray(weights), axis, output, mode, cval, origin, conjugate=True)
+
+
+def convolve1d(
+    input: Any, weights: Any, axis: int = -1, output: Any = None, mode: str = "reflect",
+    cval: Any = 0.0, origin: int = 0,
+) -> Array:  # fmt: skip
+    """Convolve along one axis, as `scipy.ndimage.convolve1d`.
+
+    Examples
+    --------
+    >>> convolve1d([[1, 2, 4]], [-1, 0, 1])
+    array([[-1, -3, -2]])
+    """
+    g = np.asarray(weights)[::-1]
+    shifted = -origin - (1 - len(g) % 2)
+    return _along(input, g, axis, output, mode, cval, shifted, conjugate=False)
+
+
+def _along(
+    input: Any, weights: Array, axis: Any, output: Any, mode: Any, cval: Any, origin: Any,
+    conjugate: bool,
+) -> Array:  # fmt: skip
+    f, g = words.image(input), _taps(weights, conjugate)
+    target = words.target(output, f, "c" in (f.dtype.kind, g.dtype.kind))
+    if g.ndim != 1 or not g.size:
+        raise RuntimeError("no filter weights given")
+    place = normalize_axis_index(axis, f.ndim)
+    if words.is_bad(origin, len(g)):
+        raise ValueError(
+            "Invalid origin; origin must satisfy -(len(weights) // 2) <= origin <= "
+            "(len(weights)-1) // 2"
+        )
+    border, outside = words.border(mode), words.constant(cval, f)
+    return correlated(f, g, (place,), target, border, outside, (origin,), zero_taps="keep")

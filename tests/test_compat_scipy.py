@@ -1,0 +1,255 @@
+"""Distrusts SciPy's names here: SciPy's own tests, run on our functions, and random calls."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from conftest import RunPython
+from scipy import ndimage as their_images, signal as their_signals
+
+import parconv.compat
+from parconv.compat import ndimage, signal
+
+TESTS = Path(__file__).parent
+RNG = np.random.default_rng(17)
+
+
+# --- their own tests -----------------------------------------------------------------------------
+
+
+class Suite(NamedTuple):
+    """Tests of a peer's: a file, which of it, the fewest calls of ours, and what may fail."""
+
+    peer: str
+    file: str
+    which: str
+    calls: int
+    expected: dict[str, str]  # by a part of the test's name: whose fault it is, and why
+
+
+OF_IMAGES: dict[str, str] = {}
+OF_SIGNALS: dict[str, str] = {}
+SUITES = (
+    Suite("scipy.ndimage", "scipy.ndimage.tests.test_filters", "correlate or convolve or gauss",
+          1000, OF_IMAGES),
+    Suite("scipy.signal", "scipy.signal.tests.test_signaltools",
+          "TestConvolve2d or TestCorrelate2d or TestFFTConvolve", 200, OF_SIGNALS),
+)  # fmt: skip
+WHOLE = (
+    Suite("scipy.ndimage", "scipy.ndimage.tests.test_filters", "", 5000, OF_IMAGES),
+    Suite("scipy.ndimage", "scipy.ndimage.tests.test_datatypes", "", 10, OF_IMAGES),
+    Suite("scipy.signal", "scipy.signal.tests.test_signaltools",
+          "Convolve or Correlate or AllFreq", 10_000, OF_SIGNALS),
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    "suite",
+    [*SUITES, *(pytest.param(each, marks=pytest.mark.soak) for each in WHOLE)],
+    ids=lambda suite: f"{suite.file.split('.')[-1]}-{suite.which[:9]}",
+)
+def test_their_own(suite: Suite, tmp_path: Path) -> None:
+    """With our functions in SciPy's module before the tests import them, each call counted."""
+    log, path = tmp_path / "log.json", os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    environment = {
+        **os.environ, "PYTHONPATH": path, "PARCONV_HOOK": suite.peer, "PARCONV_HOOK_LOG": str(log),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "hooked", "-p", "no:cacheprovider",
+               "--pyargs", suite.file, "-k", suite.which, "--tb=line", "-rf"]  # fmt: skip
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    found = json.loads(log.read_text(encoding="utf-8"))
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    strange = [line for line in failed if not any(name in line for name in suite.expected)]
+    assert not strange, "\n".join(strange) + done.stdout[-3000:]
+    assert found["tests"] > 10, done.stdout + done.stderr
+    assert sum(found["calls"].values()) >= suite.calls, found
+
+
+# --- calls drawn at random -----------------------------------------------------------------------
+
+
+def numbers(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    kind = np.dtype(dtype)
+    if kind.kind in "ui":
+        info = np.iinfo(kind)
+        return RNG.integers(max(info.min, -999), min(info.max, 999), shape).astype(kind)
+    found = RNG.standard_normal(shape)
+    return (found + 1j * RNG.standard_normal(shape) if kind.kind == "c" else found).astype(kind)
+
+
+def same(call: Callable[[Any], Any], ours: Any, theirs: Any, case: object, off: int = 0) -> None:
+    """Equal results, or errors of the same type."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            right = call(theirs)
+        except Exception as error:
+            with pytest.raises(type(error)):
+                call(ours)
+            return
+        found = call(ours)
+    assert (found.shape, found.dtype) == (right.shape, right.dtype), case
+    if right.dtype.kind in "biu":
+        assert np.abs(found.astype(float) - right.astype(float)).max(initial=0) <= off, case
+    else:
+        eps = np.finfo(right.dtype).eps
+        scale = max(1.0, float(np.abs(right).max(initial=0)))
+        np.testing.assert_allclose(found, right, rtol=0, atol=60 * eps * scale, err_msg=str(case))
+
+
+@pytest.mark.parametrize("name", ["convolve2d", "correlate2d"])
+def test_two_dimensions(name: str) -> None:
+    shapes = ((5, 7), (3, 3)), ((4, 2), (3, 5)), ((2, 2), (4, 6)), ((6, 6), (2, 4))
+    borders = "fill", "wrap", "symm", "circular", "nonsense"
+    types = itertools.cycle([("float64", "float32"), ("uint8", "uint8"), ("int16", "int8"),
+                             ("complex64", "float64"), ("float32", "float32")])  # fmt: skip
+    for (f, g), mode, border in itertools.product(shapes, ("full", "same", "valid"), borders):
+        kinds = next(types)
+        a, b = numbers(f, kinds[0]), numbers(g, kinds[1])
+        if name == "correlate2d" and kinds[0][0] == "c" and mode == "valid" and f < g:
+            continue  # SciPy conjugates twice
+        case = name, f, g, mode, border, kinds
+        same(lambda module: getattr(module, name)(a, b, mode, border, 2), signal, their_signals,  # noqa: B023
+             case)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["convolve", "correlate", "fftconvolve"])
+def test_any_number_of_axes(name: str) -> None:
+    for ndim, mode in itertools.product((1, 2, 3), ("full", "same", "valid")):
+        for f, g in (((6, 5, 7), (3, 2, 4)), ((2, 3, 2), (3, 4, 2)), ((5, 5, 5), (1, 1, 1))):
+            for kinds in (("float64", "float64"), ("int32", "int16"), ("float32", "complex64")):
+                a, b = numbers(f[:ndim], kinds[0]), numbers(g[:ndim], kinds[1])
+                same(lambda module: getattr(module, name)(a, b, mode), signal, their_signals,  # noqa: B023
+                     (name, f[:ndim], g[:ndim], mode, kinds))  # fmt: skip
+
+
+def test_some_axes() -> None:
+    """The others meet each other, or stretch."""
+    for f, g in (
+        ((4, 6, 5), (4, 3, 2)),
+        ((1, 6, 5), (4, 3, 2)),
+        ((4, 6, 5), (1, 3, 2)),
+        ((3, 6, 5), (4, 3, 2)),
+    ):
+        for axes, mode in itertools.product(
+            ([1, 2], [-1], 1, [0, 2], [], [5]), ("full", "same", "valid")
+        ):
+            a, b = numbers(f, "float64"), numbers(g, "float64")
+            same(lambda module: module.fftconvolve(a, b, mode, axes), signal, their_signals,  # noqa: B023
+                 (f, g, axes, mode))  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "uint8", "int32", "complex64"])
+def test_sepfir2d(dtype: str) -> None:
+    f = numbers((9, 12), dtype)
+    for row, column in (
+        ([1.0, 2, 1], [0.5]),
+        ([1.0, -1, 0.25, 3, 2], [1.0, 2, 4]),
+        ([1.0, 2], [1.0]),
+    ):
+        same(lambda module: module.sepfir2d(f, row, column), signal, their_signals, (row, column))  # noqa: B023
+
+
+MODES = ("reflect", "constant", "nearest", "mirror", "wrap", "grid-wrap", "grid-constant",
+         "grid-mirror", "other")  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64", "complex128", "bool"])
+def test_weights(dtype: str) -> None:
+    f = numbers((5, 6, 7), "uint8") > 120 if dtype == "bool" else numbers((5, 6, 7), dtype)
+    results = itertools.cycle([None, "float64", "int8", "uint16"] if dtype[0] != "c" else [None])
+    for name, mode, size in itertools.product(
+        ("correlate", "convolve"), MODES, ((2, 3, 1), (3, 3, 3))
+    ):
+        g, output = numbers(size, "int8") / 4, next(results)
+        for origin in (0, (0, -1, 0), (1, 1, 0)):
+            same(lambda m: getattr(m, name)(f, g, output, mode, 3, origin), ndimage, their_images,  # noqa: B023
+                 (name, mode, size, output, origin))  # fmt: skip
+        same(lambda m: getattr(m, name)(f, g[0], output, mode, 1.5, axes=(0, 2)), ndimage,  # noqa: B023
+             their_images, (name, mode, size, output))  # fmt: skip
+        for axis in (0, -1, 7):
+            same(lambda m: getattr(m, name + "1d")(f, g[0, :, 0], axis, output, mode, 1), ndimage,  # noqa: B023
+                 their_images, (name, mode, size, output, axis))  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_named_filters(ndim: int, dtype: str) -> None:
+    f, off = (
+        numbers((9, 8, 7)[:ndim], dtype),
+        1,
+    )  # a sum at a whole number may be truncated below it
+    for mode, output in itertools.product(MODES[:5], (None, "float64", "int32")):
+        calls: dict[str, Callable[[Any], Any]] = {
+            "gaussian": lambda m: m.gaussian_filter(f, 1.2, 0, output, mode, 1),  # noqa: B023
+            "slope": lambda m: m.gaussian_filter(f, 1, [1] + [0] * (ndim - 1), output, mode),  # noqa: B023
+            "one": lambda m: m.gaussian_filter1d(f, 0.8, 0, 2, output, mode, truncate=3),  # noqa: B023
+            "mean": lambda m: m.uniform_filter(f, 3, output, mode, 2),  # noqa: B023
+            "means": lambda m: m.uniform_filter(f, range(2, 2 + ndim), output, mode, origin=-1),  # noqa: B023
+            "sobel": lambda m: m.sobel(f, 0, output, mode),  # noqa: B023
+            "prewitt": lambda m: m.prewitt(f, -1, output, mode, 3),  # noqa: B023
+            "laplace": lambda m: m.laplace(f, output, mode),  # noqa: B023
+            "blobs": lambda m: m.gaussian_laplace(f, 1, output, mode),  # noqa: B023
+            "length": lambda m: m.gaussian_gradient_magnitude(f, 1, output, mode),  # noqa: B023
+        }
+        for name, call in calls.items():
+            steps = 3 if name in ("blobs", "length", "slope") else off  # a step for each axis
+            same(call, ndimage, their_images, (name, ndim, dtype, mode, output), steps)
+
+
+def test_outputs() -> None:
+    f = numbers((6, 7), "float32")
+    for output in (
+        np.float64,
+        "uint8",
+        np.dtype("int16"),
+        "bool",
+        "U",
+        np.zeros((2, 2)),
+        np.float16,
+    ):
+        same(lambda m: m.correlate1d(f, [1, 2], output=output), ndimage, their_images, output)  # noqa: B023
+    kept = np.zeros((6, 7), ">f8")
+    assert ndimage.gaussian_filter(f, 1, output=kept) is kept
+    np.testing.assert_allclose(
+        kept, their_images.gaussian_filter(f, 1, output=np.float64), rtol=1e-6
+    )
+    right = their_images.uniform_filter(f, 3)
+    ndimage.uniform_filter(f, 3, output=f)
+    np.testing.assert_allclose(f, right, rtol=1e-5, atol=1e-6)
+
+
+# --- in SciPy's place ----------------------------------------------------------------------------
+
+
+def test_installed_and_removed() -> None:
+    theirs = their_signals.convolve2d
+    with parconv.compat.install("scipy.signal") as installed:
+        assert "convolve2d" in installed.names
+        assert their_signals.convolve2d is signal.convolve2d
+    assert their_signals.convolve2d is theirs
+    with pytest.raises(ValueError, match=r"name='scipy\.fft': pass one of"):
+        parconv.compat.install("scipy.fft")
+
+
+def test_scipy_is_not_imported(run_python: RunPython) -> None:
+    run_python(
+        """
+        import sys
+        from parconv.compat import ndimage, signal
+        ndimage.gaussian_filter([[1.0, 2.0]], 1), signal.convolve2d([[1]], [[1]])
+        assert "scipy" not in sys.modules
+        """
+    )
