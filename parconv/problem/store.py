@@ -1,5 +1,6 @@
 """How a sum becomes a result: scaled, shifted, rounded, and held by the result's type."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,10 +120,20 @@ def check_kinds(store: Store, compute: DType) -> None:
                 )
 
 
-def hashable(options: Any) -> Any:
-    """Options whose ``bias`` and ``scale`` may be a key: arrays and lists of them as tuples."""
+class Alike(tuple[Any, ...]):
+    """Numbers of one type, of which `question.told` need not tell each one's."""
+
+    __slots__ = ()
+
+
+def hashable(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Options whose ``bias`` and ``scale`` may be a key: arrays and lists as tuples; None: none is.
+
+    A call with an array of 512 takes 20 microseconds more so, and 80 with a key of plain tuples
+    (Zen 3 VM, 2026-11).
+    """
     found = {
-        name: tuple(np.asarray(value).tolist())
+        name: Alike(np.asarray(value).tolist())
         for name in ("bias", "scale")
         if isinstance(value := options.get(name), np.ndarray | list) and np.ndim(value) == 1
     }
