@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
     from .planner.chain import Chain, chain
     from .planner.plan import Plan
+    from .planner.volume import VolumePlan
     from .problem.outer import Outer
     from .runtime.outputs import recycle_outputs
     from .streaming import StreamPlan, plan_stream, stream
@@ -25,6 +26,7 @@ __all__ = [
     "Outer",
     "Plan",
     "StreamPlan",
+    "VolumePlan",
     "__version__",
     "box",
     "chain",
@@ -48,6 +50,7 @@ _HOMES = {
     "Outer": "problem.outer",
     **dict.fromkeys(("Chain", "chain"), "planner.chain"),
     "Plan": "planner.plan",
+    "VolumePlan": "planner.volume",
     "recycle_outputs": "runtime.outputs",
     **dict.fromkeys(("StreamPlan", "plan_stream", "stream"), "streaming"),
     "conv_transpose2d": "transposed",

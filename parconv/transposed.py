@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import api
-from .problem.arguments import both
+from .problem.arguments import each
 from .problem.door import as_array
 from .problem.dtypes import Array
 from .problem.filter import Filter, filter_of, keep
@@ -99,7 +99,8 @@ def conv_transpose2d(
             maps.shape[-2:], filters.shape[-2:], steps, cuts, spread, more, strict=True
         )
     ]
-    sizes = both([sum(phase.outputs for phase in several) for several in phases])
+    high, wide = (sum(phase.outputs for phase in several) for several in phases)
+    sizes = high, wide
     if min(sizes) <= 0:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
     layers = filters.form(
@@ -116,7 +117,7 @@ def conv_transpose2d(
 
 
 def _pair(name: str, value: Any, least: int) -> Pair:
-    pair = both(value)
+    pair = each(value, 2)
     if len(pair) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in pair):
         raise ValueError(f"{name}={shown(value)}: pass an integer of at least {least}, or a pair")
     return int(pair[0]), int(pair[1])

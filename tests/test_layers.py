@@ -140,7 +140,7 @@ def test_importing_the_package_loads_nothing_heavy(run_python: RunPython) -> Non
 def test_public_names() -> None:
     calls = {"chain", "conv2d", "conv_transpose2d", "correlate2d", "plan2d"}
     calls |= {"recycle_outputs", "warmup"}
-    core = {"Chain", "Outer", "Plan", "__version__", *calls}
+    core = {"Chain", "Outer", "Plan", "VolumePlan", "__version__", *calls}
     streams = {"StreamPlan", "plan_stream", "stream"}
     filters = {"filters", "box", "gaussian", "gaussian_laplace", "laplace", "prewitt", "sobel"}
     assert set(parconv.__all__) == core | filters | streams

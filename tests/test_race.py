@@ -30,6 +30,7 @@ from parconv.experiments.race import (
 )
 from parconv.experiments.race.layers import Layer
 from parconv.experiments.race.report import FRESH, PLAIN, PLANNED, REUSED, Result, Row
+from parconv.experiments.race.volumes import Volume
 from parconv.experiments.timing import Timing
 from parconv.runtime.ceilings import Ceilings
 
@@ -50,6 +51,10 @@ TINY = (
 LAYERS = (
     Layer("tiny", (2, 3, 9, 11), (4, 3, 3, 3), padding=1),
     Layer("tiny", (2, 3, 9, 11), (4, 3, 1, 1)),
+)
+VOLUMES = (
+    *(Volume("tiny", (9, 10, 11), text) for text in ("gaussian:1", "box:3", "random:3")),
+    Volume("tiny", (9, 10, 11), "random:5", axes=(1,), dtype="float32", planned=True),
 )
 FIXED = Ceilings(1, 100.0, 50.0, 10.0)
 
@@ -72,7 +77,7 @@ def fake_peer(name: str, change: Callable[[Any], Any]) -> Peer:
 
 
 def test_installed_peers_agree_on_every_tiny_workload() -> None:
-    found = duel.race((*TINY, *LAYERS), [1], PEERS, repeats=2)
+    found = duel.race((*TINY, *LAYERS, *VOLUMES), [1], PEERS, repeats=2)
     installed = {peer.name for peer in PEERS if peer.installed}
     libraries = {peer.library for peer in PEERS if peer.installed}
     assert set(found.versions) == {"parconv", *libraries}
@@ -82,6 +87,8 @@ def test_installed_peers_agree_on_every_tiny_workload() -> None:
         assert all(result.status in ("raced", "cannot") for result in row.results), row
     raced = {result.name for row in found.rows for result in row.rivals}
     assert raced == installed
+    for row in found.rows[-len(VOLUMES) :]:
+        assert [result.name for result in row.rivals] == ["scipy"] * ("scipy" in installed)
 
 
 def test_a_peer_with_wrong_numbers_is_reported_and_not_raced() -> None:
@@ -299,6 +306,7 @@ def test_command_writes_json(
 ) -> None:
     monkeypatch.setattr(grid, "WORKLOADS", TINY)
     monkeypatch.setattr(grid, "LAYERS", ())
+    monkeypatch.setattr(grid, "VOLUMES", ())
     target = tmp_path / "race.json"
     options = ("--only", "tiny 40x51 3x*", "--threads", "1,2", "--repeats", "3")
     assert cli.main(["race", *options, "--peers", "scipy", "--json", str(target)]) == 0

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from oracle import assert_same_bits
 
 import parconv
-from parconv.problem.arguments import both
+from parconv.problem.arguments import each
 
 
 def expected(
@@ -17,7 +17,9 @@ def expected(
     dilation: Any = 1, groups: int = 1, bias: Any = None,
 ) -> np.ndarray:  # fmt: skip
     """Each pixel adds the filter, scaled by it, in double precision."""
-    (sy, sx), (py, px), (my, mx), (dy, dx) = map(both, (stride, padding, output_padding, dilation))
+    (sy, sx), (py, px), (my, mx), (dy, dx) = (
+        each(value, 2) for value in (stride, padding, output_padding, dilation)
+    )
     (batch, channels, rows, columns), (_, each, high, wide) = f.shape, g.shape
     whole = np.zeros((batch, groups * each, (rows - 1) * sy + dy * (high - 1) + 1 + my,
                       (columns - 1) * sx + dx * (wide - 1) + 1 + mx))  # fmt: skip

@@ -96,17 +96,17 @@ def _in_2d(
 
 
 def _constant(value: Any, kind: DType) -> Any:
-    """The number outside, in the result's type."""
+    """The number outside, in the result's type: fractions beside integers are cut."""
     given = np.asarray(value)
     if given.size != 1:
         raise ValueError("`fillvalue` must be scalar or an array with one element.")
-    number = given.ravel()[0]
-    if not np.can_cast(given.dtype, kind, "same_kind") and kind.kind not in "iu":
-        raise ValueError("could not cast `fillvalue` directly to the output type")
+    number = given.ravel()[0].item()
     try:
-        return np.array([number.item() if kind.kind != "c" else number]).astype(
-            kind, casting="unsafe" if kind.kind in "iu" and given.dtype.kind == "f" else "same_kind"
-        )[0].item()  # fmt: skip
+        if kind.kind in "iu":
+            number = int(number)
+            if not np.iinfo(kind).min <= number <= np.iinfo(kind).max:
+                raise OverflowError
+        return number if kind.kind == "c" else kind.type(number).item()
     except (TypeError, ValueError, OverflowError) as problem:
         raise ValueError("could not cast `fillvalue` directly to the output type") from problem
 
@@ -207,7 +207,8 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Arr
         f, g = g, f
     if mode not in MODES:
         raise ValueError("acceptable mode flags are 'valid', 'same', or 'full'")
-    return _convolved(f, g, mode, active, _inexact(np.result_type(f, g)))
+    kind = np.result_type(f, g)
+    return _convolved(f, g, mode, active, _inexact(kind) if active else kind)
 
 
 oaconvolve = fftconvolve

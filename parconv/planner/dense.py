@@ -167,6 +167,13 @@ class Dense:
         return math.prod(self.outputs[-2:]) * self.kinds[0].itemsize
 
     @property
+    def cost(self) -> float:
+        """Floating-point operations of all slices; the sum counts as one each."""
+        runs = math.prod(self.outputs[:-2]) / self.together
+        sums = len(self.slices) * math.prod(self.outputs)
+        return runs * sum(each.step.cost for each in self.slices) + sums
+
+    @property
     def workspace(self) -> int:
         """Bytes beyond image and result."""
         rows = self._rows + (self._rows < len(self.slices))

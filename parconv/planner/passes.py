@@ -108,6 +108,11 @@ class Pass:
             out[...] = target.reshape(out.shape)
 
     @property
+    def cost(self) -> float:
+        """That of the plan."""
+        return self.plan.cost
+
+    @property
     def workspace(self) -> int:
         """Bytes beyond image and result."""
         return self.plan.workspace

@@ -108,6 +108,21 @@ class VolumePlan:
     # --- tell ---
 
     @property
+    def method(self) -> str:
+        """Those of the steps."""
+        return ", ".join(step.plan.method for step in self.steps) or "nothing to do"
+
+    @property
+    def strategy(self) -> str:
+        """Of the first step."""
+        return self.steps[0].plan.strategy if self.steps else "serial"
+
+    @property
+    def cost(self) -> float:
+        """Floating-point operations, or as many as the direct method would do in the time."""
+        return sum(step.cost for step in self.steps)
+
+    @property
     def threads(self) -> int:
         """Used at most."""
         return max((step.plan.threads for step in self.steps), default=1)
@@ -122,8 +137,7 @@ class VolumePlan:
         return f"<VolumePlan: {self}>"
 
     def __str__(self) -> str:
-        methods = ", ".join(step.plan.method for step in self.steps) or "nothing to do"
-        return f"{self.problem}: {methods}, {self.threads} thread{'s' * (self.threads > 1)}"
+        return f"{self.problem}: {self.method}, {self.threads} thread{'s' * (self.threads > 1)}"
 
     def _repr_html_(self) -> str:
         """A table of what `explain` tells, for notebooks."""

@@ -3,6 +3,7 @@
 Planes have a `Problem`; of such a convolution each step has one, and this is the whole.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -21,7 +22,7 @@ from .arguments import (
     places,
 )
 from .banks import Shape
-from .dtypes import DType, check_dtype, types_that_hold
+from .dtypes import DType, check_dtype, real, types_that_hold
 from .geometry import placed, spanned
 from .lazily import lazily
 from .question import DEFAULTS, Question
@@ -98,6 +99,23 @@ class Volume:
         sizes = [self.image[axis] for axis in self.axes]
         found = zip(self.lead, self.size, spans, sizes, strict=True)
         return tuple((before, n + k - 1 - m - before) for before, n, k, m in found)
+
+    @property
+    def sums(self) -> DType:
+        """The real type that sums are formed in, but for integers in a faster one."""
+        return real(self.compute)
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions of real numbers, by definition."""
+        complexes = (self.image_dtype.kind == "c") + (self.filter_dtype.kind == "c")
+        return 2 * math.prod(self.filter) * math.prod(self.shape) * (1 << complexes)
+
+    @property
+    def bytes(self) -> int:
+        """Of the image read once and the result written once."""
+        read = math.prod(self.image) * self.image_dtype.itemsize
+        return read + math.prod(self.shape) * self.dtype.itemsize
 
     def __str__(self) -> str:
         image, taps = ("x".join(map(str, s)) for s in (self.image, self.given))

@@ -24,7 +24,7 @@ def gaussian_filter1d(
     Examples
     --------
     >>> gaussian_filter1d([0.0, 0.0, 4.0, 0.0, 0.0], 1, radius=1).round(3)
-    array([0.   , 1.096, 1.808, 1.096, 0.   ])
+    array([0.   , 1.096, 1.807, 1.096, 0.   ])
     """
     taps = gaussian_taps(float(sigma), order, reach(sigma, truncate, radius))
     return correlate1d(input, taps[::-1], axis, output, mode, cval, 0)
@@ -64,9 +64,9 @@ def gaussian_filter(
     --------
     >>> import numpy as np
     >>> gaussian_filter(np.diag([0, 200, 0]), 1)
-    array([[24, 38, 24],
-           [38, 84, 38],
-           [24, 38, 24]])
+    array([[17, 24, 17],
+           [23, 33, 23],
+           [17, 24, 17]])
     """
     f = words.image(input)
     target = words.target(output, f, f.dtype.kind == "c")

@@ -8,9 +8,10 @@ from typing import Any
 
 from ...images import filter_text
 from .layers import Layer, Maps
+from .volumes import Volume
 from .workloads import Pair, Workload, chosen, matches
 
-Entry = Workload | Layer
+Entry = Workload | Layer | Volume
 
 BIG, MEDIUM, VIDEO = (4096, 4096), (1024, 1024), (2160, 3840)
 
@@ -107,6 +108,12 @@ WORKLOADS: tuple[Workload, ...] = (
     *_named([*GAUSSIANS, "gaussian:10", "box:15", "sobel-x"], **AUTO),
     *_named([*GAUSSIANS, "box:15"], **BYTES),
 )
+CUBE = (256, 512, 512)
+VOLUMES: tuple[Volume, ...] = (
+    *(Volume("volume", CUBE, text) for text in ("gaussian:2", "box:3", "box:7", "random:3")),
+    *(Volume("volume", CUBE, "random:9", axes=(axis,)) for axis in range(3)),
+    Volume("volume", (64, 128, 128), "gaussian:2", dtype="float32"),
+)
 BURSTS: tuple[Workload, ...] = tuple(
     Workload("burst", shape, taps, **options)
     for shape, taps in (
@@ -118,7 +125,7 @@ BURSTS: tuple[Workload, ...] = tuple(
 
 def rows() -> tuple[Entry, ...]:
     """All of them but those for bursts."""
-    return *WORKLOADS, *LAYERS
+    return *WORKLOADS, *LAYERS, *VOLUMES
 
 
 def burst_rows(pattern: str | None) -> tuple[Entry, ...]:

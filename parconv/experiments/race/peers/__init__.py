@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..layers import Layer
+from ..volumes import Volume
 from ..workloads import Array, Workload
 from . import (
     astropy,
@@ -27,9 +28,9 @@ from . import (
 )
 from .peer import Peer, Run
 
-OURS = Peer("parconv", "parconv", ours.prepare, reuses=True, layer=ours.layer)
+OURS = Peer("parconv", "parconv", ours.prepare, reuses=True, layer=ours.layer, volume=ours.volume)
 OPENCV = Peer("opencv", "cv2", opencv.filter2d, reuses=True, layer=opencv.planes)
-NDIMAGE = Peer("scipy", "scipy.ndimage", scipy.correlate, reuses=True)
+NDIMAGE = Peer("scipy", "scipy.ndimage", scipy.correlate, reuses=True, volume=scipy.volume)
 PEERS: tuple[Peer, ...] = (
     OPENCV,
     Peer("opencv-sep", "cv2", opencv.sep_filter2d, reuses=True),
@@ -91,7 +92,7 @@ def chosen(names: str | None, pool: Sequence[Peer] = PEERS) -> tuple[Peer, ...]:
 def ours_as(name: str, **changes: Any) -> Peer:
     """parconv called otherwise than a workload says: planned or not, by another strategy."""
 
-    def answer(workload: Workload | Layer, f: Array, g: Array, threads: int) -> Run | str:
+    def answer(workload: Workload | Layer | Volume, f: Array, g: Array, threads: int) -> Run | str:
         return OURS.prepare(replace(workload, **changes), f, g, threads)
 
-    return Peer(name, "parconv", answer, reuses=True, layer=answer)
+    return Peer(name, "parconv", answer, reuses=True, layer=answer, volume=answer)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...processes import command, environment
 from ..layers import Layer
+from ..volumes import Volume
 from ..workloads import Array, Workload
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 CHILD = "parconv.experiments.race.peers.child"
 
 
-def prepare_apart(name: str, workload: Workload | Layer, threads: int) -> "Run | str":
+def prepare_apart(name: str, workload: Workload | Layer | Volume, threads: int) -> "Run | str":
     """A process in which the peer of that name has prepared the workload; or why it cannot."""
     found = Apart(name)
     reason: str = found.ask(name, workload, threads)

@@ -5,12 +5,22 @@ from typing import Any
 import parconv
 
 from ..layers import Layer
+from ..volumes import Volume
 from ..workloads import Array, Workload
 from .peer import Run
 
 
 def layer(workload: Layer, f: Array, g: Array, threads: int) -> Run:
     """`correlate2d` with a layer's filters, or a plan."""
+    return _correlate(workload, f, g, threads)
+
+
+def volume(workload: Volume, f: Array, g: Array, threads: int) -> Run:
+    """`correlate2d` along one axis or three, or a plan."""
+    return _correlate(workload, f, g, threads)
+
+
+def _correlate(workload: Layer | Volume, f: Array, g: Array, threads: int) -> Run:
     options = {**workload.question, "strategy": workload.strategy, "threads": threads}
     if workload.planned:
         plan = parconv.plan2d(f, g, correlate=True, **options)

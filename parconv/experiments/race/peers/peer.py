@@ -9,6 +9,7 @@ from importlib import metadata
 from numpy.typing import ArrayLike
 
 from ..layers import Layer
+from ..volumes import Volume
 from ..workloads import Array, Workload
 from .apart import prepare_apart
 from .limits import Limit
@@ -16,6 +17,10 @@ from .limits import Limit
 Run = Callable[[Array | None], ArrayLike]
 Prepare = Callable[[Workload, Array, Array, int], Run | str]
 PrepareLayer = Callable[[Layer, Array, Array, int], Run | str]
+Entry = Workload | Layer | Volume
+PrepareVolume = Callable[[Volume, Array, Array, int], Run | str]
+
+REFUSALS: dict[type, str] = {Layer: "it takes no layers", Volume: "it takes no volumes"}
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,9 @@ class Peer:
 
     ``module`` names a module or a distribution, ``also`` others that the adapter needs.
     ``reuses``: it writes into a given array.  ``slack``: by how many units its integers may be off
-    anywhere, not at ties alone.  ``filter`` answers workloads of one filter, ``layer`` layers, both
-    within ``limits``.  ``apart``: it runs in a process of its own, as its threads, its settings
-    for a whole process or its heap do not get along with others'.
+    anywhere, not at ties alone.  ``filter`` answers workloads of one filter, ``layer`` layers,
+    ``volume`` volumes, all within ``limits``.  ``apart``: it runs in a process of its own, as its
+    threads, its settings for a whole process or its heap do not get along with others'.
     """
 
     name: str
@@ -48,8 +53,9 @@ class Peer:
     limits: tuple[Limit, ...] = ()
     also: tuple[str, ...] = ()
     apart: bool = False
+    volume: PrepareVolume | None = None
 
-    def prepare(self, workload: Workload | Layer, f: Array, g: Array, threads: int) -> Run | str:
+    def prepare(self, workload: Entry, f: Array, g: Array, threads: int) -> Run | str:
         """What answers the workload, whose own arrays are given; or the reason why nothing does."""
         if reason := self.refusal(workload):
             return reason
@@ -57,19 +63,21 @@ class Peer:
             return prepare_apart(self.name, workload, threads)
         return self.here(workload, f, g, threads)
 
-    def refusal(self, workload: Workload | Layer) -> str:
+    def refusal(self, workload: Entry) -> str:
         """The first limit that is in the way, in words; nothing where none is."""
         if self._answer(workload) is None:
-            return "it takes no layers" if isinstance(workload, Layer) else "it takes layers only"
+            return REFUSALS.get(type(workload), "it takes layers only")
         return next(filter(None, (limit(workload) for limit in self.limits)), "")
 
-    def here(self, workload: Workload | Layer, f: Array, g: Array, threads: int) -> Run | str:
+    def here(self, workload: Entry, f: Array, g: Array, threads: int) -> Run | str:
         """What answers a workload within the limits, in this process."""
         answer = self._answer(workload)
         assert answer is not None
         return answer(workload, f, g, threads)  # type: ignore[arg-type]
 
-    def _answer(self, workload: Workload | Layer) -> Prepare | PrepareLayer | None:
+    def _answer(self, workload: Entry) -> Prepare | PrepareLayer | PrepareVolume | None:
+        if isinstance(workload, Volume):
+            return self.volume
         return self.layer if isinstance(workload, Layer) else self.filter
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..volumes import Volume
 from ..workloads import Array, Workload
 from .peer import Run
 
@@ -71,6 +72,27 @@ def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     if not plain or workload.mode != "same":
         return "it takes mode same and planes of floating-point numbers only"
     return functions.get(kind, "it has no function of that name")
+
+
+def volume(workload: Volume, f: Array, g: Array, threads: int) -> Run:
+    """`gaussian_filter`, `uniform_filter`, `correlate` or `correlate1d`."""
+    ndimage: Any = importlib.import_module("scipy.ndimage")
+    (kind, size), axes = workload.named, workload.axes
+    mode = BORDERS.get(workload.boundary, workload.boundary)
+
+    def run(out: Array | None) -> Array:
+        asked = {"output": np.float32 if out is None else out, "mode": mode}
+        if kind == "gaussian":
+            found = ndimage.gaussian_filter(f, size, axes=axes, **asked)
+        elif kind == "box":
+            found = ndimage.uniform_filter(f, size, axes=axes, **asked)
+        elif len(axes) == 1:
+            found = ndimage.correlate1d(f, g, axes[0], **asked)
+        else:
+            found = ndimage.correlate(f, g, axes=axes, **asked)
+        return np.asarray(found)
+
+    return run
 
 
 def oaconvolve(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
