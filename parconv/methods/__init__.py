@@ -34,6 +34,7 @@ from ..runtime.crew.record import MAPS, PLANES
 from . import (
     box,
     channels,
+    cosines,
     depthwise,
     direct,
     dot,
@@ -69,6 +70,7 @@ METHODS = (
     Row("rows", PLANES, rows),
     Row("separable", PLANES, separable),
     Row("passes", PLANES, passes),
+    Row("cosines", PLANES, cosines),
     Row("fft", PLANES, fft),
     Row("direct", PLANES, direct, complexes=True),
     Row("depthwise", MAPS, depthwise),
