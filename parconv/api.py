@@ -116,15 +116,16 @@ def conv2d(
         all.  For one filter "direct"; "separable", which serves outer products that meet every tap
         as precisely as the sums are, and sums of two or three that miss all taps together by at
         most four machine epsilons of the sums; "rows", which serves single products of few taps,
-        and "passes", which serves long ones; "box", for integer images where all taps are equal;
+        and "passes", which serves long ones; "cosines", for smooth symmetric ones, as wide
+        Gaussians are; "box", for integer images where all taps are equal;
         "windows", for equal taps of any image; "dot", for 8-bit images with small integer filters;
         and "fft".  All answer to
         within rounding of each pixel's own neighbourhood but sums of products, see
-        `Plan.explain`, and "fft", whose error is relative to the largest pixel within some
-        hundreds; "auto" takes that only for floating-point sums, and for integer images of up to
-        16 bits.  For banks and layers "direct", "channels", "depthwise", "planes" or, taken
-        by "auto" only within a ``tolerance``, "winograd": 3 x 3 layers with a quarter of the
-        multiplications and about ten times the error, or 4 / 9 of them and the usual error.
+        `Plan.explain`, and "fft" and "cosines", whose errors are relative to the largest pixel
+        within some hundreds; "auto" takes those only for floating-point sums, and for integer
+        images of up to 16 bits.  For banks and layers "direct", "channels", "depthwise", "planes"
+        or, taken by "auto" only within a ``tolerance``, "winograd": 3 x 3 layers with a quarter of
+        the multiplications and about ten times the error, or 4 / 9 of them and the usual error.
         There NaN and infinity spread over patches of 4 x 4, or 2 x 2, outputs.  "gemm", only by
         name, is the baseline: windows copied, then a product by NumPy's BLAS.
 

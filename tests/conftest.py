@@ -92,6 +92,12 @@ def size(request: pytest.FixtureRequest) -> Size:
     return request.param
 
 
+def smooth(taps: int) -> np.ndarray:
+    """A Gaussian that ends at four sigma, of at least as many taps, and so many that it is one."""
+    n = np.arange(-max(16, taps // 2), max(16, taps // 2) + 1)
+    return np.exp(-8 * (n / n[-1]) ** 2)
+
+
 # What a method asks of image and filter: (dtype of the image, filter of that many taps).
 PRODUCT = "float32", lambda rng, taps: np.outer(*(rng.standard_normal(n) for n in taps))
 EXAMPLES: dict[str, tuple[str, Callable[[np.random.Generator, tuple[int, int]], Any]]] = {
@@ -100,6 +106,7 @@ EXAMPLES: dict[str, tuple[str, Callable[[np.random.Generator, tuple[int, int]], 
     "rows": PRODUCT,
     "separable": PRODUCT,
     "passes": PRODUCT,
+    "cosines": ("float32", lambda rng, taps: np.outer(*map(smooth, taps))),
     "dot": ("uint8", lambda rng, taps: rng.integers(-9, 9, taps)),
 }
 ORDINARY = ("float32", lambda rng, taps: rng.standard_normal(taps, np.float32))

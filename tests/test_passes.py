@@ -272,7 +272,7 @@ def test_chosen_and_no_dearer_than_two_passes(side: int, dtype: str, border: str
             for pair in ((g.columns, [1.0]), ([1.0], g.rows))
         )
         plan = planned(side, g, dtype, boundary=border)
-        assert plan.method == "passes"
+        assert plan.method in ("passes", "cosines")
         assert plan.cost < 1.1 * (column.cost + row.cost)
         assert plan.workspace < 32 << 20
 

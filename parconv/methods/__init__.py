@@ -35,6 +35,7 @@ from ..runtime.crew.record import MAPS, PLANES
 from . import (
     box,
     channels,
+    cosines,
     depthwise,
     direct,
     dot,
@@ -78,6 +79,7 @@ METHODS = (
     Row("rows", PLANES, rows),
     Row("separable", PLANES, separable),
     Row("passes", PLANES, passes),
+    Row("cosines", PLANES, cosines),
     Row("fft", PLANES, fft),
     Row("direct", PLANES, direct, complexes=True, finishes=direct.finishes),
     Row("depthwise", MAPS, depthwise),

@@ -123,6 +123,13 @@ def from_line(problem: Problem, elements: int) -> int:
     return int(elements) + machine.CACHE_LINE // problem.sums.itemsize
 
 
+def on_line(count: int, kind: DType) -> Array:
+    """So many numbers that start on a cache line."""
+    raw = np.empty(count * kind.itemsize + machine.CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % machine.CACHE_LINE
+    return raw[start : start + count * kind.itemsize].view(kind)
+
+
 def bank_of(problem: Problem) -> Bank:
     """The bank of a problem that has one, as those of a bank's methods do."""
     assert problem.bank

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .cosines import misfit
 from .door import as_array
 from .dtypes import FLOAT32, FLOAT64, INT64, Array, DType, fits_float32
 from .filter import Filter
@@ -165,6 +166,7 @@ class Outer(Filter):
             bits=bits,
             wide=not (whole or fits_float32(float(largest), self.shape[0] * self.shape[1])),
             differences=differences_in(np.asarray(self)) if self._is_small else (),
+            misfit=misfit(columns, rows),
         )
 
     @property

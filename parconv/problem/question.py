@@ -19,7 +19,7 @@ Mode = Literal["valid", "same", "full"]
 Boundary = Literal["constant", "edge", "symmetric", "mirror", "wrap"]
 Strategy = Literal["auto", "serial", "prange", "threads", "joblib"]
 Method = Literal[
-    "auto", "box", "windows", "dot", "rows", "separable", "passes", "fft", "direct",
+    "auto", "box", "windows", "dot", "rows", "separable", "passes", "cosines", "fft", "direct",
     "depthwise", "planes", "channels", "winograd", "gemm",
 ]  # fmt: skip
 ZeroTaps = Literal["skip", "keep"]

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .cosines import LEAST, misfit
 from .differences import differences
 from .dtypes import FLOAT32, FLOAT64, Array, DType, fits_float32, quietly
-from .products import Products, fewest_products
+from .products import Products, fewest_products, products
 
 EXACT_BITS = 53  # of an integer filter's sum, so that float64 holds its products
 SPARSE = 3  # fewer taps than one in so many: the others are left out
@@ -66,6 +67,9 @@ class Traits(NamedTuple):
     differences : tuple of (bytes or None)
         Of a filter whose taps cancel, the places of `problem.differences`; of a complex one those
         of its real and its imaginary part, None where that does not.
+    misfit : float
+        What sums of few cosines miss of its taps, by the sum of their absolute values; infinite
+        where nobody looked for such sums.
     bank : tuple of Traits
         Of the filters of a bank, where the taps of one cancel: nothing but ``differences``.
     """
@@ -83,6 +87,7 @@ class Traits(NamedTuple):
     known: bool = True
     support: bytes | None = None
     differences: tuple[bytes | None, ...] = ()
+    misfit: float = math.inf
     bank: tuple["Traits", ...] = ()
 
     def within(self, kind: DType) -> "Traits":
@@ -181,7 +186,15 @@ def _traits(g: Array) -> Traits:
         bits=bits,
         wide=wide,
         differences=apart,
+        misfit=_misfit(g, double if double.rank else single),
     )
+
+
+def _misfit(g: Array, found: Products | None) -> float:
+    if found is None or found.rank != 1 or min(g.shape) < LEAST:
+        return math.inf
+    factors = products(g, 1, FLOAT32)
+    return misfit(*factors) if factors else math.inf
 
 
 def is_mean(tap: float, count: int) -> bool:

@@ -35,7 +35,7 @@ from ...codegen import machine
 from ...codegen.foreign import ends
 from ...codegen.layout import geometry
 from ...problem.bands import split_rows
-from ...problem.dtypes import Array, DType
+from ...problem.dtypes import Array
 from ...problem.filter import Filter
 from ...problem.means import meant
 from ...problem.problem import Problem
@@ -44,6 +44,7 @@ from ..kernels import Taps, kernels_of
 from ..remembering import TABLE_BYTES, remembered
 from ..usual import (
     UNIT as UNIT,
+    on_line,
     regions as regions,
     sums as sums,
     units as units,
@@ -118,7 +119,7 @@ def prepare(problem: Problem, g: Filter | Array) -> Taps:
     given, size = np.asarray(g), grid_of(problem).size
     taps = direct.prepare(direct.plain(problem), given).values
     found = spectrum(taps, *_places(problem), size, problem.compute)
-    values = _on_line(found.size + taps.size + 1, problem.compute)
+    values = on_line(found.size + taps.size + 1, problem.compute)
     values[: found.size], values[found.size : -1] = found, taps
     values[-1] = _total(problem, given)
     values.flags.writeable = False
@@ -133,13 +134,6 @@ def _averages(problem: Problem) -> bool:
 def _total(problem: Problem, g: Array) -> float:
     """Of taps that cancel or are equal, as they are meant."""
     return float(g.size * meant(g, problem.sums)) if _averages(problem) else 0.0
-
-
-def _on_line(count: int, kind: DType) -> Array:
-    """So many numbers that start on a cache line."""
-    raw = np.empty(count * kind.itemsize + machine.CACHE_LINE, np.uint8)
-    start = -raw.ctypes.data % machine.CACHE_LINE
-    return raw[start : start + count * kind.itemsize].view(kind)
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
