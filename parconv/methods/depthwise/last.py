@@ -89,21 +89,37 @@ def all_pixels(f, taps, out, layout, scratch, start, stop, near):
         b, first = start // outputs, start % outputs
         last = min(outputs, first + stop - start)
         start += last - first
+        maps = first, last, *_channels(layout, first, last)
         for y in range(layout[L.rows_out]):
-            _pixel_row(f, taps, out, layout, scratch, (b, first, last, y), near)
+            _pixel_row(f, taps, out, layout, scratch, (b, y), maps, near)
 
 
 @jit.jit()
-def _pixel_row(f, taps, out, layout, scratch, where, near):
+def _channels(layout, first, last):
+    """The channels [begin, end) that maps ``[first, last)`` of output see, and how many vectors.
+
+    Whole ones, whose results are all stored; and others: one that ends with the channels, or all of
+    them where some results of a vector are not.
+    """
+    each, lanes = layout[L.multiplier], layout[L.lanes]
+    begin, end = first // each, (last - 1) // each + 1
+    full, rest = (end - begin) // lanes, min((end - begin) % lanes, 1)
+    if full == 0 or first % each or last % each:
+        full, rest = 0, (end - begin + lanes - 1) // lanes
+    return begin, end, full, rest, layout[L.outputs] // each
+
+
+@jit.jit()
+def _pixel_row(f, taps, out, layout, scratch, where, maps, near):
     """A row of output: of some channels of an image."""
-    b, first, last, y = where
+    (b, y), (first, last, start, stop, _, _, channels) = where, maps
     element, lanes = out.itemsize, machine.VECTOR_BYTES // out.itemsize
-    dilation, size, each = layout[L.dilation_y], layout[L.size], layout[L.multiplier]
+    dilation, size = layout[L.dilation_y], layout[L.size]
     top = y * layout[L.stride_y] - layout[L.lead_y]
     # rows of taps [begin, end) that lie in the image
     begin = min(max(-(top // dilation), 0), size)
     end = max(min((layout[L.rows_in] - 1 - top) // dilation + 1, size), begin)
-    row_out, channels = lanes + layout[L.outputs] * layout[L.columns_out], layout[L.outputs] // each
+    row_out = lanes + layout[L.outputs] * layout[L.columns_out]
     image, pixel = as_line(f, scratch), f.strides[3] // element
     down = dilation * f.strides[2] // element
     at = (b * f.strides[0] + (top + begin * dilation) * f.strides[2]) // element
@@ -111,7 +127,7 @@ def _pixel_row(f, taps, out, layout, scratch, where, near):
         image, down, pixel, at = scratch, channels * layout[L.columns_in], channels, row_out
         for n in range(begin, end):
             for x in range(layout[L.columns_in]):
-                for c in range(first // each, (last - 1) // each + 1):
+                for c in range(start, stop):
                     place = at + (n - begin) * down + x * pixel + c
                     scratch[place] = f[b, c, top + n * dilation, x]
     result, step = as_line(out, scratch), out.strides[3] // element
@@ -121,7 +137,7 @@ def _pixel_row(f, taps, out, layout, scratch, where, near):
     ways = STREAM if near[1] and first % lanes == 0 and _streamed(out, layout) else STORE
     _tiles(
         image, at, (down, pixel), (end - begin, begin), scratch, taps, layout,
-        (first, last), result, (target, step, ways),
+        maps, result, (target, step, ways),
     )  # fmt: skip
     if not near[1]:
         for x in range(layout[L.columns_out]):
@@ -167,8 +183,9 @@ def _inner(layout):
 
 @jit.jit()
 def _tile(key, x, image, at, steps, rows, scratch, taps, layout, maps, out, result):
-    """A tile of pixels from ``x`` on, of the maps ``[first, last)`` of output."""
-    (down, pixel), (target, step, how), (first, last) = steps, result, maps
+    """A tile of pixels from ``x`` on; ``maps``: of output, and what `_channels` tells of them."""
+    (down, pixel), (target, step, how) = steps, result
+    first, last, begin, end, full, rest, channels = maps
     stride, dilation, size = layout[L.stride_x], layout[L.dilation_x], layout[L.size_x]
     lanes, outputs, each = layout[L.lanes], layout[L.outputs], layout[L.multiplier]
     column = x * stride - layout[L.lead_x]
@@ -177,12 +194,6 @@ def _tile(key, x, image, at, steps, rows, scratch, taps, layout, maps, out, resu
         line, following = machine.CACHE_LINE // image.itemsize, at + column * pixel + across
         for row in range(max(rows[0] - layout[L.stride_y], 0), rows[0]):
             fetch_lines(image, following + row * down, line, (across + line - 1) // line)
-    # whole vectors of channels, then one that ends with them
-    channels = outputs // each
-    begin, end = first // each, (last - 1) // each + 1
-    full, rest = (end - begin) // lanes, min((end - begin) % lanes, 1)
-    if end - begin < lanes or first % each or last % each:  # or some results of each
-        full, rest = 0, (end - begin + lanes - 1) // lanes
     for n in range(min(full, 1) + rest):
         place, vectors, way, shown = begin, full, how, 0
         if n >= min(full, 1):
