@@ -94,10 +94,10 @@ def test_bits_of_channels_first(size: int, padding: Any) -> None:
     assert_same_bits(found(plan_of(wide, g), wide)[..., : crop.shape[-1]].copy(), crop.copy())
 
 
-@pytest.mark.parametrize("dilation", [1, 2])
-def test_layouts(dilation: int) -> None:
+@pytest.mark.parametrize(("dilation", "filters"), [(1, 1), (2, 1), (2, 2)])
+def test_layouts(dilation: int, filters: int) -> None:
     """Maps whose channels do not lie as the axes let one think."""
-    f, g = image((2, LANES + 3, 10, 13)), image((LANES + 3, 1, 5, 5))
+    f, g = image((2, LANES + 3, 10, 13)), image((filters * (LANES + 3), 1, 5, 5))
     plan = plan_of(f, g, padding=3, dilation=dilation)
     whole = found(plan, f)
     for source in (f, *layouts(f)):
@@ -106,12 +106,27 @@ def test_layouts(dilation: int) -> None:
             assert_same_bits(out, whole)
 
 
-@pytest.mark.parametrize("channels", [LANES, LANES + 3, 2 * LANES + 3])
+@pytest.mark.parametrize("filters", [2, 3, 4])
+def test_several_filters_of_a_channel(filters: int) -> None:
+    """With the bits of channels first, whose planes are swept one by one."""
+    for channels, columns in itertools.product((LANES, LANES + 3, 3 * LANES), (2, 6, 9, 19)):
+        f, g = image((2, channels, 9, columns)), image((channels * filters, 1, 3, 3))
+        for stride in (1, 2):
+            given = {"groups": channels, "padding": ((1, 2), (3, 1)), "stride": stride}
+            plan = plan_of(f, g, **given)
+            right = parconv.correlate2d(f, g, method="depthwise", **given)
+            np.testing.assert_array_equal(found(plan, f), right)
+
+
+@pytest.mark.parametrize(
+    ("channels", "filters"),
+    [(LANES, 1), (LANES + 3, 1), (2 * LANES + 3, 1), (LANES, 2), (LANES + 3, 2), (LANES, 4)],
+)
 @pytest.mark.parametrize("kind", [((3, 3), 2), ((5, 5), 1)], ids=str)
-def test_any_cut(channels: int, kind: Any) -> None:
+def test_any_cut(channels: int, filters: int, kind: Any) -> None:
     """Bands from any unit to any other, and nothing of others' channels."""
     (taps, dilation), rows = kind, 9
-    f, g = image((2, channels, rows, 10)), image((channels, 1, *taps))
+    f, g = image((2, channels, rows, 10)), image((channels * filters, 1, *taps))
     plan = plan_of(f, g, padding=2, dilation=dilation)
     _, work, fill, layout = plan.shared
     whole, units = found(plan, f), depthwise.units(plan.problem)
@@ -175,6 +190,9 @@ def test_few_channels_have_no_tiles_of_pixels() -> None:
 
 
 def test_chosen() -> None:
+    doubled = image((128, 1, 3, 3))
+    plan = plan_of(image((2, 64, 40, 41)), doubled, padding=1, method="auto")
+    assert plan.method == "depthwise"
     for taps, options in ((3, {"dilation": 2}), (5, {"stride": 2}), (7, {}), (3, {"stride": 3})):
         f, g = image((2, 64, 40, 41)), image((64, 1, taps, taps))
         plan = plan_of(f, g, padding=2, **{"method": "auto", **options})

@@ -33,8 +33,9 @@ class Work(NamedTuple):
         Of a tile beside its products, and of each of its taps.
     placed : float
         Of each filter row and column of a tile whose rows are not one.
-    turned : float
-        Of turning an output into rows, where channels come first.
+    turned, rest : float
+        Of turning an output into rows, where channels come first; where they come last, of storing
+        the outputs of a pixel that fill no whole vectors.
     near, turn, apart : float
         Of copying a number where channels are neighbours; where they come first; and where these
         fill no vector, or more than one column is left out.
@@ -50,6 +51,7 @@ class Work(NamedTuple):
     tap: float
     placed: float
     turned: float
+    rest: float
     near: float
     turn: float
     apart: float
@@ -64,8 +66,8 @@ class Work(NamedTuple):
 # as 220 layers drawn at random have it, the middle 90 % within 0.75 and 1.2, each in place and
 # copied both ways (Zen 3 VM, AVX2, 2026-11); what copies take with 32 registers is a guess.
 WORK = machine.ISA.choose({
-    32: Work(1.04, 0.95, 1.1, 1.2, 56, 7, 0, 0, 0.3, 0.4, 1.73, 3.5, 8),
-    16: Work(0.95, 0.85, 1.24, 1.2, 49, 8.7, 5.1, 0.54, 0.45, 0.8, 1.73, 3.5, 8),
+    32: Work(1.04, 0.95, 1.1, 1.2, 56, 7, 0, 0, 0, 0.3, 0.4, 1.73, 3.5, 8),
+    16: Work(0.95, 0.85, 1.24, 1.2, 49, 8.7, 5.1, 0.54, 11, 0.45, 0.8, 1.73, 3.5, 8),
 })  # fmt: skip
 
 
@@ -177,9 +179,13 @@ def _blocks(problem: Problem) -> float:
 
 
 def _turned(problem: Problem) -> float:
-    """Of turning a row's outputs."""
-    turned = 0 if outputs_apart(problem) or is_few(problem) else WORK.turned
-    return turned * problem.maps[1] * problem.plane[1]
+    """Of turning a row's outputs, or of storing the last ones of each pixel."""
+    if is_few(problem):
+        return 0
+    if outputs_apart(problem):
+        rest = bank_of(problem).filters % lanes_of(problem) != 0
+        return rest * WORK.rest * bank_of(problem).groups * problem.plane[1]
+    return WORK.turned * problem.maps[1] * problem.plane[1]
 
 
 def _vectors(problem: Problem) -> int:

@@ -85,9 +85,10 @@ def applicable(problem: Problem) -> str | None:
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     if by_pixels(problem):
-        taps, channels = math.prod(problem.filter), -(-problem.maps[1] // lanes_of(problem))
-        vectors = math.prod(problem.plane) * problem.maps[0] * channels
-        return cycle(problem) * (TAP_CYCLES * taps + STORE_CYCLES) * vectors
+        taps, bank = math.prod(problem.filter), bank_of(problem)
+        vectors = bank.filters * -(-bank.channels // lanes_of(problem))
+        tiles = math.prod(problem.plane) * problem.maps[0] * vectors
+        return cycle(problem) * (TAP_CYCLES * taps + STORE_CYCLES) * tiles
     if outputs_apart(problem) and _side_by_side(problem):
         channels = -(-problem.maps[1] // lanes_of(problem))
         vectors = math.prod(problem.plane) * problem.maps[0] * channels
@@ -117,10 +118,13 @@ def _side_by_side(problem: Problem) -> bool:
 
 
 def prepare(problem: Problem, g: Array) -> Taps:
-    """The filters one after another, then their taps, each of all filters; read-only."""
-    filters = g.astype(problem.sums).reshape(len(g), -1)
-    values = np.concatenate([filters.ravel(), filters.T.ravel()])
-    return Taps(values)
+    """The filters one after another, then their taps, each of all filters; read-only.
+
+    There the first filters of all channels come first, then the second ones, and so on.
+    """
+    filters, each = g.astype(problem.sums).reshape(len(g), -1), bank_of(problem).filters
+    taps = filters.reshape(-1, each, filters.shape[1]).transpose(2, 1, 0)
+    return Taps(np.concatenate([filters.ravel(), taps.ravel()]))
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
@@ -140,10 +144,12 @@ def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, int]]:
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     """About so many bands of whole planes: vectors of them, where there are enough.
 
-    A band of fewer channels than a vector has lanes is slow where channels lie side by side.
+    A band of fewer channels than a vector has lanes is slow where channels lie side by side, or
+    one that parts the filters of a channel.
     """
-    planes, lanes = units(problem), lanes_of(problem)
-    return split_rows(planes, parts, lanes if FEW * planes >= parts * lanes else 1)
+    planes, each = units(problem), bank_of(problem).filters if by_pixels(problem) else 1
+    vector = each * lanes_of(problem)
+    return split_rows(planes, parts, vector if FEW * planes >= parts * vector else each)
 
 
 def least_band(problem: Problem) -> int:

@@ -120,13 +120,13 @@ def _spread(scratch, base, out, b, o, y, height):
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Planes ``[start, stop)``, counted over all images."""
-    near = side_by_side(f, layout), side_by_side(out, layout)
-    both = layout[L.multiplier] == 1 and near[0] and near[1]
-    if layout[L.pixels] and (both or layout[L.strip_count] == 0):
+    near = side_by_side(f), side_by_side(out)
+    if layout[L.pixels] and ((near[0] and near[1]) or layout[L.strip_count] == 0):
         all_pixels(f, taps, out, layout, scratch, start, stop, near)
         store_fence()
         return
-    if both:
+    enough = layout[L.multiplier] == 1 and layout[L.outputs] >= layout[L.lanes]
+    if enough and near[0] and near[1]:
         all_channels(f, taps, out, layout, scratch, start, stop)
         store_fence()
         return

@@ -11,11 +11,10 @@ from .pixels import pixel_tiles
 
 
 @jit.jit()
-def side_by_side(array, layout):
-    """Whether channels are runs of elements, of a vector at least."""
+def side_by_side(array):
+    """Whether channels are runs of elements."""
     size, (b, c, y, x) = array.itemsize, array.strides
-    enough = layout[L.outputs] >= machine.VECTOR_BYTES // size
-    return enough and c == size and b % size == y % size == x % size == 0
+    return c == size and b % size == y % size == x % size == 0
 
 
 @jit.jit()
@@ -83,74 +82,90 @@ def _rows(f, taps, out, layout, scratch, b, y, vectors):
 @jit.jit()
 def all_pixels(f, taps, out, layout, scratch, start, stop, near):
     """Planes ``[start, stop)``; ``near``: whether channels of the image, of the result are runs."""
-    channels, lanes = layout[L.outputs], machine.VECTOR_BYTES // out.itemsize
+    outputs, lanes = layout[L.outputs], machine.VECTOR_BYTES // out.itemsize
     for lane in range(lanes):
         scratch[lane] = 0
     while start < stop:
-        b, first = start // channels, start % channels
-        last = min(channels, first + stop - start)
+        b, first = start // outputs, start % outputs
+        last = min(outputs, first + stop - start)
         start += last - first
+        maps = first, last, *_channels(layout, first, last)
         for y in range(layout[L.rows_out]):
-            _pixel_row(f, taps, out, layout, scratch, (b, first, last, y), near)
+            _pixel_row(f, taps, out, layout, scratch, (b, y), maps, near)
 
 
 @jit.jit()
-def _pixel_row(f, taps, out, layout, scratch, where, near):
+def _channels(layout, first, last):
+    """The channels [begin, end) that maps ``[first, last)`` of output see, and how many vectors.
+
+    Whole ones, whose results are all stored; and others: one that ends with the channels, or all of
+    them where some results of a vector are not.
+    """
+    each, lanes = layout[L.multiplier], layout[L.lanes]
+    begin, end = first // each, (last - 1) // each + 1
+    full, rest = (end - begin) // lanes, min((end - begin) % lanes, 1)
+    if full == 0 or first % each or last % each:
+        full, rest = 0, (end - begin + lanes - 1) // lanes
+    return begin, end, full, rest, layout[L.outputs] // each
+
+
+@jit.jit()
+def _pixel_row(f, taps, out, layout, scratch, where, maps, near):
     """A row of output: of some channels of an image."""
-    b, first, last, y = where
+    (b, y), (first, last, start, stop, _, _, channels) = where, maps
     element, lanes = out.itemsize, machine.VECTOR_BYTES // out.itemsize
     dilation, size = layout[L.dilation_y], layout[L.size]
     top = y * layout[L.stride_y] - layout[L.lead_y]
     # rows of taps [begin, end) that lie in the image
     begin = min(max(-(top // dilation), 0), size)
     end = max(min((layout[L.rows_in] - 1 - top) // dilation + 1, size), begin)
-    channels, row_out = last - first, lanes + layout[L.outputs] * layout[L.columns_out]
+    row_out = lanes + layout[L.outputs] * layout[L.columns_out]
     image, pixel = as_line(f, scratch), f.strides[3] // element
     down = dilation * f.strides[2] // element
-    at = (b * f.strides[0] + (top + begin * dilation) * f.strides[2]) // element + first
+    at = (b * f.strides[0] + (top + begin * dilation) * f.strides[2]) // element
     if not near[0]:  # its rows, copied so that they are
         image, down, pixel, at = scratch, channels * layout[L.columns_in], channels, row_out
         for n in range(begin, end):
             for x in range(layout[L.columns_in]):
-                for c in range(channels):
+                for c in range(start, stop):
                     place = at + (n - begin) * down + x * pixel + c
-                    scratch[place] = f[b, first + c, top + n * dilation, x]
+                    scratch[place] = f[b, c, top + n * dilation, x]
     result, step = as_line(out, scratch), out.strides[3] // element
-    target = (b * out.strides[0] + y * out.strides[2]) // element + first
+    target = (b * out.strides[0] + y * out.strides[2]) // element
     if not near[1]:
-        result, step, target = scratch, channels, lanes
+        result, step, target = scratch, layout[L.outputs], lanes
     ways = STREAM if near[1] and first % lanes == 0 and _streamed(out, layout) else STORE
     _tiles(
         image, at, (down, pixel), (end - begin, begin), scratch, taps, layout,
-        (first, channels), result, (target, step, ways),
+        maps, result, (target, step, ways),
     )  # fmt: skip
     if not near[1]:
         for x in range(layout[L.columns_out]):
-            for c in range(channels):
-                out[b, first + c, y, x] = scratch[target + x * step + c]
+            for c in range(first, last):
+                out[b, c, y, x] = scratch[target + x * step + c]
 
 
 @jit.jit()
-def _tiles(image, at, steps, rows, scratch, taps, layout, channels, out, result):
+def _tiles(image, at, steps, rows, scratch, taps, layout, maps, out, result):
     """Tiles along a row; the last of each part is pulled back, which stores the same bits again."""
-    columns = layout[L.columns_out]
+    columns, most = layout[L.columns_out], layout[L.widest]
     left, right = _inner(layout)
     for part in range(3):
         start, stop = 0, left
         if part > 0:
             start, stop = (left, right) if part == 1 else (right, columns)
         # of those next to the border as narrow tiles as can be
-        room, needed = (stop - start, 8) if part == 1 else (columns, stop - start)
-        width, number = 8, 0
-        if room < 8 or needed <= 4:
-            width, number = 4, 1
-        if room < 4 or needed <= 1:
-            width, number = 1, 2
+        room, needed = (stop - start, most) if part == 1 else (columns, stop - start)
+        width, key = most, layout[L.pixel_tile]
+        if most == 8 and (room < 8 or needed <= 4):
+            width, key = 4, key + 2
+        if room < width or needed <= 1:
+            width, key = 1, layout[L.last_tile]
         for tile in range(start, stop, width):
             x = min(tile, (stop if part == 1 else columns) - width)
             _tile(
-                2 * number + (part != 1), x, image, at, steps, rows, scratch, taps, layout,
-                channels, out, result,
+                key + (part != 1), x, image, at, steps, rows, scratch, taps, layout,
+                maps, out, result,
             )  # fmt: skip
 
 
@@ -167,30 +182,33 @@ def _inner(layout):
 
 
 @jit.jit()
-def _tile(key, x, image, at, steps, rows, scratch, taps, layout, channels, out, result):
-    """A tile of pixels from ``x`` on."""
-    (down, pixel), (target, step, how), (first, count) = steps, result, channels
+def _tile(key, x, image, at, steps, rows, scratch, taps, layout, maps, out, result):
+    """A tile of pixels from ``x`` on; ``maps``: of output, and what `_channels` tells of them."""
+    (down, pixel), (target, step, how) = steps, result
+    first, last, begin, end, full, rest, channels = maps
     stride, dilation, size = layout[L.stride_x], layout[L.dilation_x], layout[L.size_x]
-    lanes, outputs = layout[L.lanes], layout[L.outputs]
-    # whole vectors of channels, then one that ends with them or, of fewer, some of its lanes
-    full, rest, after, last, shown = count // lanes, count % lanes, count - lanes, STORE, 0
-    if after < 0:
-        after, last = min(0, outputs - lanes - first), MASK
-        shown = ((1 << count) - 1) << -after
+    lanes, outputs, each = layout[L.lanes], layout[L.outputs], layout[L.multiplier]
     column = x * stride - layout[L.lead_x]
     if not layout[L.near] and key % 2 == 0:  # the columns of the next tile, of the last rows
-        line, following = machine.CACHE_LINE // image.itemsize, at + (column + 8 * stride) * pixel
+        across = layout[L.widest] * stride * pixel
+        line, following = machine.CACHE_LINE // image.itemsize, at + column * pixel + across
         for row in range(max(rows[0] - layout[L.stride_y], 0), rows[0]):
-            lines = (8 * stride * pixel + line - 1) // line
-            fetch_lines(image, following + row * down, line, lines)
-    for place, vectors, way in ((0, full, how), (after, min(rest, 1), last)):
-        if vectors:
-            pixel_tiles(
-                key, image, at + column * pixel + place, (down, dilation * pixel, stride * pixel),
-                rows, (size, column, dilation, stride, layout[L.columns_in]), scratch, 0, taps,
-                (layout[L.taps_at] + rows[1] * size * outputs + first + place, outputs), out,
-                (target + x * step + place, step, way, shown), vectors,
-            )  # fmt: skip
+            fetch_lines(image, following + row * down, line, (across + line - 1) // line)
+    for n in range(min(full, 1) + rest):
+        place, vectors, way, shown = begin, full, how, 0
+        if n >= min(full, 1):
+            place, vectors, way = end - lanes, 1, STORE
+        if full == 0:
+            place = min(begin + n * lanes, channels - lanes)
+            skipped, shown = max(first - place * each, 0), min(last - place * each, lanes * each)
+            # in two steps, since all bits may be set
+            way, shown = MASK, ((2 << (shown - skipped - 1)) - 1) << skipped
+        pixel_tiles(
+            key, image, at + column * pixel + place, (down, dilation * pixel, stride * pixel),
+            rows, (size, column, dilation, stride, layout[L.columns_in]), scratch, 0, taps,
+            (layout[L.taps_at] + rows[1] * size * outputs + place, outputs, channels), out,
+            (target + x * step + place * each, step, way, shown), vectors,
+        )  # fmt: skip
 
 
 @jit.jit()

@@ -12,6 +12,7 @@ from ...problem.problem import Problem
 from ..usual import bank_of, lanes_of
 from .able import by_pixels, kind_of, strips_cannot
 from .channels import TILES
+from .pixels import TILES as PIXEL_TILES, WIDTHS
 from .strip import KINDS, MASKED, loads, outputs
 
 L = Layout(
@@ -19,7 +20,7 @@ L = Layout(
     "lead_x", "stride_y", "stride_x", "dilation_y", "dilation_x", "size", "size_x", "lanes",
     "pixels", "near", "stride", "block", "past_caches", "ahead", "limit", "copy_at",
     "copy_row", "copy_lead", "strip_count", "pair", "taps_at", "tile", "border_tile", "high",
-    "last_ahead",
+    "last_ahead", "widest", "pixel_tile", "last_tile",
     tables=("strips", "masks"),
 )  # fmt: skip
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
@@ -193,6 +194,7 @@ def layout(problem: Problem) -> Array:
         limit=LIMIT_BYTES[min(problem.stride[0], 2)] // itemsize,
         taps_at=bank.outputs * math.prod(problem.filter),
         last_ahead=LAST_AHEAD_VECTORS,
+        **_of_pixels(bank.filters),
     )
 
 
@@ -200,6 +202,14 @@ def _none() -> dict[str, Any]:
     """The numbers of strips where there are none."""
     numbers = "block ahead copy_at copy_row copy_lead strip_count pair tile border_tile high"
     return {**dict.fromkeys(numbers.split(), 0), "strips": (), "masks": ()}
+
+
+def _of_pixels(filters: int) -> dict[str, int]:
+    """The tiles of pixels that so many filters of a channel have, if any."""
+    own = [n for n, tile in enumerate(PIXEL_TILES) if tile.filters == filters]
+    if not own:
+        return dict.fromkeys(("widest", "pixel_tile", "last_tile"), 0)
+    return {"widest": WIDTHS[filters][0], "pixel_tile": own[0], "last_tile": own[-2]}
 
 
 def _of_strips(problem: Problem, large: bool) -> dict[str, Any]:
@@ -228,10 +238,13 @@ def _of_strips(problem: Problem, large: bool) -> dict[str, Any]:
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
-    line = machine.CACHE_LINE // problem.sums.itemsize
-    if strips_cannot(problem):  # rows that are copied where channels do not lie so after all
+    line, copied = machine.CACHE_LINE // problem.sums.itemsize, 0
+    if by_pixels(problem):  # rows that are copied where channels do not lie so after all
         rows = problem.plane[1] + problem.filter[0] * problem.plane_in[1]
-        return 2 * lanes_of(problem) + bank_of(problem).outputs * rows + line
+        copied = 2 * lanes_of(problem) + bank_of(problem).outputs * rows + line
+    if strips_cannot(problem):
+        return copied
     kind = kind_of(problem)
     rows = (_block(problem) - 1 + kind.under_way) * kind.stride  # the sweep reads whole steps
-    return _buffer(problem) + rows * _copy_row(problem) + lanes_of(problem) + line
+    swept = _buffer(problem) + rows * _copy_row(problem) + lanes_of(problem) + line
+    return max(copied, swept)

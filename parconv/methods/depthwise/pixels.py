@@ -5,6 +5,9 @@ loops, row after row, each loaded once for all pixels.  So one compilation serve
 its bits are those of `channels` and `strip`: rows outside the image add nothing, columns outside
 count as zeros.  Cycles of a vector of one output of 3, 5, 7 taps a side, tiles of `channels` and
 these: 11.5 38 75, 7 18 33 (Zen 3 VM, AVX2, 2026-11).
+
+Where several filters share a channel each has sums of its own, so that a pixel is loaded once for
+all of them, and what they leave is dealt out in turn when it is stored.
 """
 
 from collections.abc import Sequence
@@ -18,18 +21,25 @@ from ...codegen.flow import call_one_of
 from ...codegen.simd import I64, Code
 from .channels import ways
 
-# Pixels of a tile: as many sums hide the latency of a multiply-add.  Narrower rows have fewer.
-WIDTHS = (8, 4, 1)
+# Pixels of a tile, by filters of a channel: as many sums hide the latency of a multiply-add, and
+# fit 16 registers.  Narrower rows have fewer.
+WIDTHS = {1: (8, 4, 1), 2: (4, 1), 3: (2, 1), 4: (2, 1)}
 
 
 class Tile(NamedTuple):
-    """What is compiled: pixels, and whether columns may lie outside."""
+    """What is compiled: filters of a channel, pixels, and whether columns may lie outside."""
 
+    filters: int
     width: int
     border: bool
 
 
-TILES = [Tile(width, border) for width in WIDTHS for border in (False, True)]
+TILES = [
+    Tile(filters, width, border)
+    for filters, widths in WIDTHS.items()
+    for width in widths
+    for border in (False, True)
+]
 
 
 class _Pixels:
@@ -38,7 +48,8 @@ class _Pixels:
     def __init__(self, builder: Any, tile: Tile, *arguments: Value) -> None:
         (self.source, self.row, self.across, self.pixel, self.rows, self.first, self.columns,
          self.column, self.dilation, self.stride, self.in_row, self.zeros, self.taps, self.tap,
-         self.out, self.out_pixel, self.vectors, self.mode, self.mask) = arguments  # fmt: skip
+         self.filter, self.out, self.out_pixel, self.vectors, self.mode,
+         self.shown) = arguments  # fmt: skip
         self.builder, self.tile = builder, tile
         self.code = Code(builder, self.source.type.pointee)
 
@@ -48,15 +59,15 @@ class _Pixels:
         first = builder.icmp_signed("==", self.first, I64(0))
         none = [ir.Constant(code.kind, zero) for zero in (-0.0, 0.0)]
         self.begin = code.splat(builder.select(first, *none))
-        self.lanes = code.lanes_of(self.mask)
         code.repeat(self.vectors, [self.source, self.taps, self.out], self.one_vector)
 
     def one_vector(self, source: Value, taps: Value, out: Value) -> Sequence[Value]:
         code = self.code
-        sums = [self.begin] * self.tile.width
+        sums = [self.begin] * (self.tile.width * self.tile.filters)
         _, _, *sums = code.repeat(self.rows, [source, taps, *sums], self.one_row)
         self.store(sums, out)
-        return [code.at(place, code.lanes) for place in (source, taps, out)]
+        following = [code.at(place, code.lanes) for place in (source, taps)]
+        return [*following, code.at(out, self.tile.filters * code.lanes)]
 
     def one_row(self, source: Value, taps: Value, *sums: Value) -> Sequence[Value]:
         code, carried = self.code, [source, taps, *sums]
@@ -66,11 +77,15 @@ class _Pixels:
         return [code.at(source, self.row), taps, *found[: len(sums)]]
 
     def one_tap(self, _: Value, pixels: Value, taps: Value, *carried: Value) -> Sequence[Value]:
-        code, weight = self.code, self.code.load(taps)
-        sums, column = carried[: self.tile.width], carried[self.tile.width :]
+        code, filters, weights, place = self.code, self.tile.filters, [], taps
+        for _ in range(filters):
+            weights.append(code.load(place))
+            place = code.at(place, self.filter)
+        column = carried[self.tile.width * filters :]
         found, place = [], pixels
-        for n, total in enumerate(sums):
-            found.append(code.fma(code.load(self.inside(place, n, column)), weight, total))
+        for n in range(self.tile.width):
+            value, sums = code.load(self.inside(place, n, column)), carried[n * filters :]
+            found += [code.fma(value, w, total) for w, total in zip(weights, sums, strict=False)]
             place = code.at(place, self.pixel)
         following = [self.builder.add(at, self.dilation) for at in column]
         return [code.at(pixels, self.across), code.at(taps, self.tap), *found, *following]
@@ -84,18 +99,37 @@ class _Pixels:
         return builder.select(builder.icmp_unsigned("<", at, self.in_row), place, self.zeros)
 
     def store(self, sums: Sequence[Value], out: Value) -> None:
-        code = self.code
+        code, filters = self.code, self.tile.filters
+        pixels = [self.dealt(sums[n : n + filters]) for n in range(0, len(sums), filters)]
+        shown = [self.builder.lshr(self.shown, I64(n * code.lanes)) for n in range(filters)]
+        how = [ways(code, code.lanes_of(bits)) for bits in shown]
 
-        def put(how: Any) -> list[Value]:
+        def put(key: int) -> list[Value]:
             pointer = out
-            for value in sums:
-                how(value, pointer)
+            for vectors in pixels:
+                for n, value in enumerate(vectors):
+                    how[n][key](value, code.at(pointer, n * code.lanes))
                 pointer = code.at(pointer, self.out_pixel)
             return [I64(0)]
 
-        code.choose(self.mode, {
-            key: partial(put, how) for key, how in ways(code, self.lanes).items()
-        })  # fmt: skip
+        code.choose(self.mode, {key: partial(put, key) for key in how[0]})
+
+    def dealt(self, sums: Sequence[Value]) -> list[Value]:
+        """The results of a pixel: of each channel in turn those of all its filters."""
+        code, count, found = self.code, len(sums), []
+        for first in range(0, count * code.lanes, code.lanes):
+            channels, filters = zip(
+                *(divmod(at, count) for at in range(first, first + code.lanes)), strict=True
+            )
+            value, place = sums[0], channels
+            for n, other in enumerate(sums[1:], start=1):
+                order = [
+                    code.lanes + channel if filter_ == n else here
+                    for channel, filter_, here in zip(channels, filters, place, strict=True)
+                ]
+                value, place = code.shuffle(value, other, order), tuple(range(code.lanes))
+            found.append(value)
+        return found
 
 
 def _emit(builder: Any, key: Value, *arguments: Value) -> None:
@@ -118,12 +152,13 @@ def pixel_tiles(
     ``key`` counts through `TILES`.  ``at``: where the first pixel meets the first tap; ``steps`` =
     elements from one row of taps, one tap and one pixel of output to the next.  ``rows`` = of taps,
     and the first one's number.  ``columns`` = of taps, the column of ``at``, columns between taps
-    and between pixels, and of the image.  ``filters`` = the first tap, and elements from one to the
-    next.  ``result`` = the first pixel, elements to the next, how to store, and the lanes to store.
+    and between pixels, and of the image.  ``filters`` = the first tap, elements from one to the
+    next, and from one filter of a channel to the next.  ``result`` = the first pixel, elements to
+    the next, how to store, and which of them, as bits.
     """
-    (first, step), (target, *ways) = filters, result
+    (first, *apart), (target, *ways) = filters, result
     arguments = [
-        key, image.at(at), *steps, *rows, *columns, scratch.at(zeros), taps.at(first), step,
+        key, image.at(at), *steps, *rows, *columns, scratch.at(zeros), taps.at(first), *apart,
         out.at(target), ways[0], vectors, *ways[1:],
     ]  # fmt: skip
     call_once(builder, "pixels", _emit, arguments)

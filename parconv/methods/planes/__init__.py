@@ -52,6 +52,8 @@ class Work(NamedTuple):
         parts them.
     gather, scatter : int
         Reading a pixel that lies between those of other channels, and writing one there.
+    near : float
+        What is left of these where a cache line holds many channels' pixels.
     """
 
     plane: int
@@ -59,15 +61,16 @@ class Work(NamedTuple):
     strided: int
     gather: int
     scatter: int
+    near: float
 
 
 # Microseconds for a plane at 3x3, one core (Zen 5, 2026-11): 0.4 for 7 x 7, 0.7 for 28 x 28, 2.4
 # for 56 x 56; with every second output 0.8 for 14 x 14, 2.1 for 28 x 28, 6.8 for 56 x 56.  For 16
 # registers as 95 layers drawn at random have it; a pixel that lies apart takes 7 cycles, and 2.7
-# to go there (Zen 3, AVX2, 2026-11).
+# to go there (Zen 3, AVX2, 2026-11); of 3 and of 6 channels 0.25 and 0.5 of that (the VM).
 WORK = machine.ISA.choose({
-    32: Work(90_000, 160, 580, 450, 170),
-    16: Work(11_000, 110, 200, 225, 85),
+    32: Work(90_000, 160, 580, 450, 170, 1.0),
+    16: Work(11_000, 110, 200, 225, 85, 0.15),
 })  # fmt: skip
 
 
@@ -97,10 +100,18 @@ def cost(problem: Problem) -> float:
 
 def _moving(problem: Problem) -> float:
     """Work of copying what the other method cannot read, or write, in place, of one plane."""
-    apart = WORK.scatter * math.prod(problem.plane) if outputs_apart(problem) else 0
+    bank, apart = bank_of(problem), 0.0
+    if outputs_apart(problem):
+        apart = WORK.scatter * _far(problem, bank.outputs) * math.prod(problem.plane)
     if inputs_apart(problem):
-        return apart + WORK.gather * math.prod(problem.plane_in)
+        return apart + WORK.gather * _far(problem, bank.channels) * math.prod(problem.plane_in)
     return apart + _packing(problem)
+
+
+def _far(problem: Problem, channels: int) -> float:
+    """How much of what a pixel between so many takes is left."""
+    lines = min(1, channels * problem.sums.itemsize / machine.CACHE_LINE)
+    return WORK.near + (1 - WORK.near) * lines
 
 
 def _packing(problem: Problem) -> int:
