@@ -67,6 +67,8 @@ class _Pixels:
 
     def one_tap(self, _: Value, pixels: Value, taps: Value, *carried: Value) -> Sequence[Value]:
         code, weight = self.code, self.code.load(taps)
+        # Opaque, or LLVM makes a single chain of the addresses of all pixels and taps.
+        pixels = code.opaque(pixels)
         sums, column = carried[: self.tile.width], carried[self.tile.width :]
         found, place = [], pixels
         for n, total in enumerate(sums):
