@@ -196,6 +196,8 @@ def test_straight_runs_end_at_labels_and_jumps() -> None:
     ("line", "label", "target"),
     [
         ("\tfmla\tv4.4s, v8.4s, v31.s[0]", "fma", "4"),
+        ("\tusdot\tv4.4s, v8.16b, v31.4b[0]", "fma", "4"),
+        ("\tsmlal2\tv5.4s, v8.8h, v31.8h", "fma", "5"),
         ("\tldp\tq26, q27, [x7]", "load", None),
         ("\tld1r\t{ v31.4s }, [x19], #4", "broadcast", None),
         ("\tstr\tq0, [sp, #16]", "spill", None),
