@@ -403,6 +403,16 @@ def test_no_model_fits() -> None:
     )
 
 
+def test_arithmetic_alone(loop: Loop) -> None:
+    """Of registers, each result in another: nothing waits, nothing is loaded."""
+    lines = tools.alone(loop).splitlines()
+    found = [decode(line, X86, ()) for line in lines]
+    assert [i.target for i in found] == ["0", "1", "2", "3"]
+    assert sum(i.loads for i in found) == 0
+    lane = "\tfmla\tv4.4s, v8.4s, v31.s[0]"
+    assert tools.alone(Loop((decode(lane, ARM, ()),))) == "\tfmla\tv0.4s, v14.4s, v15.s[0]\n"
+
+
 @pytest.mark.usefixtures("forgetful")
 def test_mca_report_is_read(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mca, "run", lambda command, text: MCA_REPORT)
