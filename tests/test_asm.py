@@ -196,6 +196,8 @@ def test_straight_runs_end_at_labels_and_jumps() -> None:
     ("line", "label", "target"),
     [
         ("\tfmla\tv4.4s, v8.4s, v31.s[0]", "fma", "4"),
+        ("\tusdot\tv4.4s, v8.16b, v31.4b[0]", "fma", "4"),
+        ("\tsmlal2\tv5.4s, v8.8h, v31.8h", "fma", "5"),
         ("\tldp\tq26, q27, [x7]", "load", None),
         ("\tld1r\t{ v31.4s }, [x19], #4", "broadcast", None),
         ("\tstr\tq0, [sp, #16]", "spill", None),
@@ -399,6 +401,16 @@ def test_no_model_fits() -> None:
         "no model does the 4.00 multiply-adds a cycle measured here: own does 1 multiply-adds a "
         "cycle, none has no model"
     )
+
+
+def test_arithmetic_alone(loop: Loop) -> None:
+    """Of registers, each result in another: nothing waits, nothing is loaded."""
+    lines = tools.alone(loop).splitlines()
+    found = [decode(line, X86, ()) for line in lines]
+    assert [i.target for i in found] == ["0", "1", "2", "3"]
+    assert sum(i.loads for i in found) == 0
+    lane = "\tfmla\tv4.4s, v8.4s, v31.s[0]"
+    assert tools.alone(Loop((decode(lane, ARM, ()),))) == "\tfmla\tv0.4s, v14.4s, v15.s[0]\n"
 
 
 @pytest.mark.usefixtures("forgetful")

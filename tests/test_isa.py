@@ -1,5 +1,6 @@
 """Distrusts the table of instruction sets: which row holds, and that a new one needs a row only."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from llvmlite import ir
 from parconv.codegen import isa, machine
 from parconv.codegen.emitted import Items, Value, emitted
 from parconv.codegen.operations import GENERIC, operation
+from parconv.codegen.simd import Code
 
 TESTS = Path(__file__).parent
 
@@ -35,15 +37,22 @@ def test_the_row_of_a_processor(
 
 
 def test_other_processors() -> None:
-    assert isa.found("\tfmla\tv0.4s, v1.4s, v2.4s") is isa.NEON
+    fused = "\tfmla\tv0.4s, v1.4s, v2.4s"
+    assert isa.found(fused) is isa.NEON
+    for sign, signed in (("sdot", True), ("usdot", False)):
+        row = isa.found(f"{fused}\n\t{sign}\tv0.4s, v1.16b, v2.16b")
+        assert (row.dots, row.signed, row.kin) == ((8,), signed, "NEON")
     assert isa.found("\tvfmacc.vv\tv8, v9, v10") is isa.OTHER
 
 
 def test_choose() -> None:
-    table: dict[int | str, str] = {32: "many", 16: "few", "SSE": "named"}
+    table: dict[int | str, str] = {32: "many", 16: "few", "SSE": "named", "NEON": "short"}
     names = {row.name: row.choose(table) for row in isa.ISAS}
     assert names["SSE"] == "named"
-    assert {row.choose(table) for row in isa.ISAS if row.registers == 32} == {"many"}
+    arm = {row.name for row in isa.ISAS if row.kin == "NEON"} | {"NEON"}
+    assert {names[name] for name in arm} == {"short"}
+    many = {row.name for row in isa.ISAS if row.registers == 32} - arm
+    assert {names[name] for name in many} == {"many"}
     assert names["AVX"] == names["AVX2"] == "few"
     for registers, expected in ((8, "few"), (24, "few"), (64, "many")):
         assert isa.ISA("another", (), 16, registers).choose(table) == expected
@@ -58,13 +67,17 @@ def test_rows_name_operations() -> None:
 
 RNG = np.random.default_rng(11)
 BYTES = machine.VECTOR_BYTES
+# Of the operations that add products: what these are of.
+DOTS = {
+    "dot4": (np.uint8, np.int8), "signed4": (np.int8, np.int8), "dot2": (np.int16, np.int16),
+}  # fmt: skip
 
 
 def operands(name: str) -> tuple[np.ndarray, ...]:
     def some(kind: Any) -> np.ndarray:
         return RNG.integers(0, 256, BYTES, np.uint8).view(kind)
 
-    if name.startswith("dot"):
+    if name in DOTS:
         return some(np.int32) >> 2, some(np.int32), some(np.int32)
     if name.startswith("lookup"):
         size = int(name[-1])
@@ -77,10 +90,9 @@ def operands(name: str) -> tuple[np.ndarray, ...]:
 
 
 def expected(name: str, *given: np.ndarray) -> np.ndarray:
-    if name.startswith("dot"):
+    if name in DOTS:
         total, first, second = given
-        a, b = (first.view(np.uint8), second.view(np.int8)) if name == "dot4" else (
-            first.view(np.int16), second.view(np.int16))  # fmt: skip
+        a, b = (value.view(kind) for value, kind in zip((first, second), DOTS[name], strict=True))
         products = a.astype(np.int64) * b
         return (total + products.reshape(len(total), -1).sum(1)).astype(np.int32)
     if name.startswith("lookup"):
@@ -128,13 +140,35 @@ def test_operations(name: str, how: str) -> None:
         np.testing.assert_array_equal(out, right)
 
 
+@pytest.mark.parametrize("some", [False, True])
+def test_the_first_lanes(some: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pieces too, as where no instruction loads some: none beyond them is read."""
+    monkeypatch.setattr(machine, "ISA", replace(machine.ISA, some=some))
+
+    @emitted()
+    def copy(builder: Any, out: Items, f: Items, count: Value) -> None:
+        code = Code(builder, f.element)
+        code.store(code.load_first(f.at(), count), out.at())
+
+    @numba.njit
+    def run(out: Any, f: Any, count: Any) -> None:
+        copy(out, f, count)
+
+    lanes = machine.lanes(4)
+    f = np.arange(1, lanes + 1, dtype=np.float32)
+    for count in range(-1, lanes + 3):
+        out = np.full(lanes, 9, np.float32)
+        run(out, f, count)
+        np.testing.assert_array_equal(out, np.where(np.arange(lanes) < count, f, 0))
+
+
 # --- other rows ----------------------------------------------------------------------------------
 
 ANOTHER = """
     import sys
     import pytest
     from parconv.codegen import isa
-    isa.ISAS.insert(0, isa.ISA("another", (), vector_bytes=16, registers=32, dots=True))
+    isa.ISAS.insert(0, isa.ISA("another", (), 16, 32, dots=(8, 16), signed=True))
     from parconv.codegen import machine
     assert (machine.ISA.name, machine.HAS_FMA, machine.HAS_DOT) == ("another", False, True)
     sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[1:]]))

@@ -70,6 +70,12 @@ def numbers(text: str, option: str, separator: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(separator)))
 
 
+def refuse(option: str, value: int | str | None, mend: str) -> None:
+    """An option that another one rules out."""
+    if value is not None:
+        raise ValueError(f"{option} is {value}: pass {mend}")
+
+
 def axes(text: str) -> tuple[int, ...]:
     """Two integers, such as 0,1."""
     if not re.fullmatch(r"-?\d{1,3},-?\d{1,3}", text, re.ASCII):

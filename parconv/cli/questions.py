@@ -22,6 +22,7 @@ from .app import (
     console,
     numbers,
     progress,
+    refuse,
     sizes,
     write_json,
 )
@@ -146,18 +147,18 @@ def race(
         images.check_target(json_file)
     counts = None if threads is None else numbers(threads, "threads", ",")
     if random is None:
-        _refuse("isa", isa, "--random beside it")
+        refuse("isa", isa, "--random beside it")
     if random is not None:
-        _refuse("only", only, "--kind instead: --random draws the workloads")
+        refuse("only", only, "--kind instead: --random draws the workloads")
         for option, value in (("pause", pause), ("busy", busy), ("calls", calls)):
-            _refuse(option, value, "--repeats instead: workloads drawn at random are no bursts")
+            refuse(option, value, "--repeats instead: workloads drawn at random are no bursts")
         asked = kind.split(","), seed, random
         _race_drawn(asked, isa, counts, peers, 3 if repeats is None else repeats, json_file)
     elif pause is None and busy is None:
-        _refuse("calls", calls, "--pause or --busy beside it, or --repeats instead")
+        refuse("calls", calls, "--pause or --busy beside it, or --repeats instead")
         _race(only, counts, peers, 7 if repeats is None else repeats, json_file)
     else:
-        _refuse("repeats", repeats, "--calls instead: --pause and --busy ask for bursts")
+        refuse("repeats", repeats, "--calls instead: --pause and --busy ask for bursts")
         pauses = _amounts("0" if pause is None else pause, "pause")
         loads = _amounts("0" if busy is None else busy, "busy", whole=True)
         _race_bursts(only, counts, peers, (pauses, loads), calls, json_file)
@@ -210,12 +211,6 @@ def _race_bursts(
         found = bursts.race_bursts(chosen, seconds, busy, counts, rivals, calls, announce)
     burst_table.show(found, console())
     write_json(json_file, found.to_json())
-
-
-def _refuse(option: str, value: int | str | None, mend: str) -> None:
-    """An option of the other kind of race."""
-    if value is not None:
-        raise ValueError(f"{option} is {value}: pass {mend}")
 
 
 def _amounts(text: str, option: str, whole: bool = False) -> list[Any]:

@@ -5,7 +5,7 @@ What is computed is right with any row; a row says what is fast.  `machine` tell
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -27,10 +27,16 @@ class ISA:
         Whether products are added in one instruction, rounded once.
     masks : bool
         Whether loads and stores of some lanes take no longer than whole ones.
-    dots : bool
-        Whether an instruction adds products of bytes, or of 16-bit words, to an int32.
+    some : bool
+        Whether an instruction loads some lanes: else LLVM writes a branch for each.
+    dots : tuple of int
+        Bits of the numbers whose products an instruction adds to an int32: 8, 16.
+    signed : bool
+        Whether both factors of such products of bytes are signed: else the first is not.
     instructions : Mapping of str to str
         LLVM's names of what `operations` would else write with several instructions.
+    kin : str
+        The row whose entries in tables hold for this one, too.
     """
 
     name: str
@@ -39,11 +45,14 @@ class ISA:
     registers: int
     fma: bool = False
     masks: bool = False
-    dots: bool = False
+    some: bool = False
+    dots: tuple[int, ...] = ()
+    signed: bool = False
     instructions: Mapping[str, str] = field(default_factory=dict)
+    kin: str = ""
 
     def choose(self, table: Mapping[str | int, T]) -> T:
-        """What a table has for its name, or else for as many registers as it has.
+        """What a table has for its name or its kin's, or else for as many registers as it has.
 
         Of several numbers the greatest that is not above its own; of greater ones the least.
 
@@ -54,8 +63,9 @@ class ISA:
         >>> SSE.choose({16: "low", "SSE": "lower"})
         'lower'
         """
-        if self.name in table:
-            return table[self.name]
+        for name in (self.name, self.kin):
+            if name in table:
+                return table[name]
         counts = sorted(key for key in table if isinstance(key, int))
         return table[max((n for n in counts if n <= self.registers), default=counts[0])]
 
@@ -81,17 +91,32 @@ def _lookup(bits: int) -> dict[str, str]:
             for size, kind in ((4, "ps"), (8, "pd"))}  # fmt: skip
 
 
+def _with(row: ISA, name: str, sign: str, instructions: Mapping[str, str], **known: Any) -> ISA:
+    """A row of more instructions, where that sign is found too."""
+    every = {**row.instructions, **instructions}
+    return replace(
+        row, name=name, signs=(*row.signs, sign), instructions=every, kin=row.name, **known
+    )
+
+
 def _with_dots(row: ISA, name: str) -> ISA:
-    instructions = {**row.instructions, **_dots(8 * row.vector_bytes)}
-    signs = *row.signs, "vpdpbusd"
-    return replace(row, name=name, signs=signs, dots=True, instructions=instructions)
+    return _with(row, name, "vpdpbusd", _dots(8 * row.vector_bytes), dots=(8, 16))
+
+
+def _with_byte_dots(name: str, sign: str, key: str, **known: Any) -> ISA:
+    """NEON with an instruction that adds products of bytes."""
+    instructions = {key: f"llvm.aarch64.neon.{sign}.v4i32.v16i8"}
+    return _with(NEON, name, sign, instructions, dots=(8,), **known)
 
 
 SSE = ISA("SSE", ("xmm",), 16, 16, instructions=_FENCE)
-AVX = ISA("AVX", ("ymm",), 32, 16, instructions=_FENCE)
-AVX2 = ISA("AVX2", ("ymm", "vfmadd"), 32, 16, fma=True, instructions=_FENCE | _packing("avx2"))
+AVX = ISA("AVX", ("ymm",), 32, 16, some=True, instructions=_FENCE)
+AVX2 = ISA(
+    "AVX2", ("ymm", "vfmadd"), 32, 16, fma=True, some=True,
+    instructions=_FENCE | _packing("avx2"),
+)  # fmt: skip
 AVX512 = ISA(
-    "AVX-512", ("zmm",), 64, 32, fma=True, masks=True,
+    "AVX-512", ("zmm",), 64, 32, fma=True, masks=True, some=True,
     instructions=_FENCE | _packing("avx512", ".512") | _lookup(512),
 )  # fmt: skip
 # For processors that slow down under wider vectors, where NUMBA_CPU_FEATURES asks for it.
@@ -99,13 +124,16 @@ AVX512_256 = replace(
     AVX512, name="AVX-512, 256 bits", signs=("zmm", "+prefer-256-bit"), vector_bytes=32,
     instructions=_FENCE | _packing("avx2") | _lookup(256),
 )  # fmt: skip
-NEON = ISA("NEON", ("fmla",), 16, 32, fma=True)
+NEON = ISA(
+    "NEON", ("fmla",), 16, 32, fma=True, instructions={"bytes": "llvm.aarch64.neon.tbl1.v16i8"}
+)  # fmt: skip
 OTHER = ISA("other", (), 16, 32)
 # The first one holds of which all signs are found.
 ISAS = [
     _with_dots(AVX512_256, "AVX-512 VNNI, 256 bits"), AVX512_256,
     _with_dots(AVX512, "AVX-512 VNNI"), AVX512, _with_dots(AVX2, "AVX-VNNI"), AVX2, AVX, SSE,
-    NEON, OTHER,
+    _with_byte_dots("NEON, i8mm", "usdot", "dot4"),
+    _with_byte_dots("NEON, dotprod", "sdot", "signed4", signed=True), NEON, OTHER,
 ]  # fmt: skip
 
 

@@ -45,6 +45,14 @@ define i32 @dot(<64 x i8> %a, <64 x i8> %b) {
   %f = call i32 @llvm.vector.reduce.add.v64i32(<64 x i32> %e)
   ret i32 %f
 }
+
+define i32 @signed(<64 x i8> %a, <64 x i8> %b) {
+  %c = sext <64 x i8> %a to <64 x i32>
+  %d = sext <64 x i8> %b to <64 x i32>
+  %e = mul nsw <64 x i32> %c, %d
+  %f = call i32 @llvm.vector.reduce.add.v64i32(<64 x i32> %e)
+  ret i32 %f
+}
 declare i32 @llvm.vector.reduce.add.v64i32(<64 x i32>)
 """
 
@@ -61,7 +69,7 @@ def assembly(source: str) -> str:
     if features is None:
         named = name and config.ENABLE_AVX
         features = "" if named else codegen.get_host_cpu_features()
-    target = llvm.Target.from_default_triple().create_target_machine(
+    target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=name or llvm.get_host_cpu_name(), features=features
     )
     return str(target.emit_assembly(llvm.parse_assembly(source)))
@@ -77,7 +85,8 @@ IS_X86 = llvm.get_process_triple().startswith(("x86_64", "i386", "i686"))
 IS_ARM64 = llvm.get_process_triple().startswith(("aarch64", "arm64"))
 VECTOR_BYTES, VECTOR_REGISTERS = ISA.vector_bytes, ISA.registers
 HAS_FMA = ISA.fma
-HAS_DOT = ISA.dots  # products of four bytes each, or of two words, added to int32
+HAS_DOT = 8 in ISA.dots  # products of four bytes each, added to int32
+HAS_WORD_DOT = 16 in ISA.dots  # of two words of 16 bits each
 # Whose timing the emitted functions are ordered by, or None: the host's own.  As LLVM 22 orders
 # them for newer ARM processors, the direct tile spills 31 to 46 vectors in its hot loop
 # (neoverse-v1, cortex-x2 to x925, ampere1); ordered for neoverse-n1 none, on any of them.

@@ -3,7 +3,7 @@
 A row of `isa.ISA` names LLVM's instruction for what is faster so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -12,14 +12,23 @@ from . import machine
 from .emitted import Value, instruction
 
 PART = 16  # bytes, within which some move
+_BYTES = f".v{PART}i8"  # as names of instructions end
 
 
 def operation(builder: Any, name: str, result: Any, *arguments: Value) -> Value:
     """The operation of that name in `GENERIC`, by one instruction where there is one."""
     known = machine.ISA.instructions.get(name)
     if known:
-        return instruction(builder, known, result, *arguments)
+        return instruction(builder, known, result, *_fitting(builder, known, arguments))
     return GENERIC[name](builder, *arguments)
+
+
+def _fitting(builder: Any, known: str, arguments: Sequence[Value]) -> Sequence[Value]:
+    """What an instruction takes, of which all but the first are bytes where its name ends so."""
+    if not known.endswith(_BYTES):
+        return arguments
+    kind = ir.VectorType(ir.IntType(8), PART)
+    return [arguments[0], *(builder.bitcast(value, kind) for value in arguments[1:])]
 
 
 def _every(kind: Any, number: int) -> Value:
@@ -96,6 +105,7 @@ def _packed(least: int, most: int) -> Callable[..., Value]:
 GENERIC: dict[str, Callable[..., Any]] = {
     "fence": _fence,
     "dot4": _dot(8, signed=False),
+    "signed4": _dot(8, signed=True),
     "dot2": _dot(16, signed=True),
     "lookup4": _lookup,
     "lookup8": _lookup,

@@ -17,24 +17,30 @@ from numba.core.compiler import Compiler
 _REFUSE = ctypes.cast(ctypes.pythonapi.PyErr_NoMemory, ctypes.c_void_p).value
 
 
-class _Code(JITCodeLibrary):  # type: ignore[misc]
-    """LLVM's code of a part, for its callers': neither optimised as a whole nor made executable."""
-
-    def _optimize_final_module(self) -> None:
-        pass
+class Code(JITCodeLibrary):  # type: ignore[misc]
+    """LLVM's code of a function that is never made executable."""
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
         self._finalized = True
 
 
-class _Parts(Compiler):  # type: ignore[misc]
+class _Part(Code):
+    """That of a part, for its callers': not optimised as a whole either."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+
+class Parts(Compiler):  # type: ignore[misc]
     """Numba's compiler without the steps that make a function callable from Python."""
+
+    code: type[Code] = _Part
 
     def compile_extra(self, function: Callable[..., Any]) -> Any:
         state, name = self.state, function.__qualname__
         state.flags.no_compile = True
-        state.library = _Code(state.targetctx.codegen(), name)
+        state.library = self.code(state.targetctx.codegen(), name)
         made = super().compile_extra(function)
         # compiled callers know the part by this object
         module, keeps = made.fndesc.lookup_module(), (made.library,)
@@ -43,4 +49,4 @@ class _Parts(Compiler):  # type: ignore[misc]
         return made._replace(entry_point=entry)
 
 
-RULES = {"pipeline_class": _Parts, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+RULES = {"pipeline_class": Parts, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}

@@ -12,6 +12,7 @@ Rules that keep the code it emits right and fast (numba 0.68, LLVM 22):
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -79,6 +80,32 @@ class Code(Flow):
         zeros = ir.Constant(ir.VectorType(self.kind, chosen.type.count), None)
         pointer = self._as_vectors(zeros, pointer)
         return self._masked("load", zeros.type, pointer, I32(self.itemsize), chosen, zeros)
+
+    def load_first(self, pointer: Value, count: Value) -> Value:
+        """The first ``count`` lanes, of which there may be none or more than all; zeros behind.
+
+        By as many plain loads as it takes where LLVM would write a branch for each lane.
+        """
+        if machine.ISA.some:
+            return self.load_some(pointer, self.first_lanes(count))
+        pointer = self.builder.bitcast(pointer, self.kind.as_pointer())
+        for name, bound in (("smax", 0), ("smin", self.lanes)):
+            count = instruction(self.builder, f"llvm.{name}.i64", I64, count, I64(bound))
+        cases = {n: partial(self._load_pieces, pointer, n) for n in range(self.lanes + 1)}
+        return self.choose(count, cases)[0]
+
+    def _load_pieces(self, pointer: Value, count: int) -> list[Value]:
+        """So many lanes as halves, quarters and so on of a vector, and zeros."""
+        found, done, size = self.zero, 0, self.lanes
+        while size:
+            if count & size:
+                piece = self.load(self.at(pointer, done), size)
+                for n in range(size):
+                    lane = self.builder.extract_element(piece, I32(n))
+                    found = self.builder.insert_element(found, lane, I32(done + n))
+                done += size
+            size //= 2
+        return [found]
 
     def store_some(self, value: Value, pointer: Value, chosen: Value) -> None:
         """Only the lanes that the vector of bits ``chosen`` tells; others touch no memory."""

@@ -48,7 +48,7 @@ X86 = Dialect(
     frame=re.compile(r"^\s+movq\s+%rsp, *%rbp$"),
     stack=("(%rsp", "(%rbp"),
     classes=(
-        (r"vfn?m(add|sub)", FMA),
+        (r"vfn?m(add|sub)|vpdp", FMA),
         (r"v?mul[ps][sd]|vpmull[dq]", MULTIPLY),
         (r"v?(add|sub)[ps][sd]|v?p(add|sub)[bwdq]", ADD),
         (r"vp?broadcast|v?movddup", BROADCAST),
@@ -66,7 +66,7 @@ ARM = Dialect(
     frame=re.compile(r"^\s+(mov|add)\s+x29, *sp\b"),
     stack=("[sp", "[x29"),
     classes=(
-        (r"fml[as]|fn?m(add|sub)|ml[as]\b", FMA),
+        (r"fml[as]|fn?m(add|sub)|[su]?ml[as]l?2?\b|[su]{1,2}dot", FMA),
         (r"fmul|mul\b", MULTIPLY),
         (r"f?(add|sub)\b", ADD),
         (r"ld1r|dup", BROADCAST),

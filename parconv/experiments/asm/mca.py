@@ -5,7 +5,7 @@ from collections import Counter
 from functools import cache
 
 from .listing import Loop
-from .tools import PROBE_LINES, Forecast, Tool, probe, run
+from .tools import PROBE_LINES, Forecast, Tool, alone, probe, run
 
 MISSING = (
     "llvm-mca is not installed (in the packages llvm of Linux, brew install llvm): no scheduler's "
@@ -26,13 +26,15 @@ STAND_INS = {
     ),
     "ARM": ("neoverse-v2", "neoverse-n2", "neoverse-n1", "apple-m1", "cortex-a72"),
 }
+TRIPLES = {"x86": "x86_64", "ARM": "aarch64"}  # whose assembly is read, wherever that runs
 BUSY = 50  # % of the cycles: a port that holds the loop up
 
 
 @cache
-def _simulate(tool: str, processor: str, text: str) -> str | None:
-    command = [tool, f"-mcpu={processor}", f"-iterations={ITERATIONS}", "-bottleneck-analysis"]
-    told = run([*command, "-resource-pressure=0"], text)
+def _simulate(tool: str, processor: str, dialect: str, text: str) -> str | None:
+    command = [tool, f"-mtriple={TRIPLES[dialect]}", f"-mcpu={processor}"]
+    command += [f"-iterations={ITERATIONS}", "-bottleneck-analysis", "-resource-pressure=0"]
+    told = run(command, text)
     return told if told and "Total Cycles" in told else None
 
 
@@ -43,14 +45,23 @@ def _number(name: str, told: str) -> float:
 
 def rate(tool: str, processor: str, loop: Loop) -> float | None:
     """Multiply-adds in a cycle by the model of a processor."""
-    told = _simulate(tool, processor, probe(loop))
-    cycles = _number("Block RThroughput", told) if told else 0.0
+    cycles = _throughput(tool, processor, loop, probe(loop))
     return PROBE_LINES / cycles if cycles else None
+
+
+def arithmetic(tool: str, processor: str, loop: Loop) -> float | None:
+    """Cycles of a loop's arithmetic alone, with no operand in memory and nothing to wait for."""
+    return _throughput(tool, processor, loop, alone(loop))
+
+
+def _throughput(tool: str, processor: str, loop: Loop, text: str) -> float | None:
+    told = _simulate(tool, processor, loop.dialect.name, text)
+    return _number("Block RThroughput", told) or None if told else None
 
 
 def forecast(tool: str, processor: str, loop: Loop) -> Forecast | None:
     """One pass through the loop, simulated; None where the tool cannot."""
-    told = _simulate(tool, processor, loop.text())
+    told = _simulate(tool, processor, loop.dialect.name, loop.text())
     if told is None:
         return None
     cycles, waits = _number("Total Cycles", told) / ITERATIONS, dict(_WAITS.findall(told))

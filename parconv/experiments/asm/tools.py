@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .isa import FMA, MULTIPLY, Dialect
+from .isa import ARITHMETIC, FMA, MULTIPLY, Dialect, Instruction
 from .listing import Loop
 
 SECONDS = 30  # no analysis takes longer
@@ -65,6 +65,12 @@ def run(command: Sequence[str], text: str | None = None) -> str | None:
     return done.stdout if done.returncode == 0 and known else None
 
 
+def version_of(path: str) -> int:
+    """The number before the first dot; 0 where the program tells none."""
+    told = re.search(r"version (\d+)", run([path, "--version"]) or "")
+    return int(told[1]) if told else 0
+
+
 def newest(name: str) -> str | None:
     """The path of a program, of the newest where several carry a version: ``name-19``."""
     found: dict[str, int] = {}
@@ -75,8 +81,7 @@ def newest(name: str) -> str | None:
                 found.setdefault(str(path), int(version[1]))
     plain = shutil.which(name)
     if plain:
-        told = re.search(r"version (\d+)", run([plain, "--version"]) or "")
-        found[plain] = int(told[1]) if told else 0
+        found[plain] = version_of(plain)
     return max(found, key=lambda path: found[path], default=None)
 
 
@@ -138,6 +143,23 @@ class Tool:
                 f"`{path} -mcpu=help` lists all"
             )
         return Model(path, asked, "as asked")
+
+
+def alone(loop: Loop) -> str:
+    """A loop's arithmetic, of registers, each instruction's result in one of its own."""
+    sums = [i for i in loop.instructions if i.kind in ARITHMETIC]
+    lines = (_on_register(n % PROBE_LINES, _of_registers(i), i.dialect) for n, i in enumerate(sums))
+    return "".join(f"\t{line}\n" for line in lines)
+
+
+def _of_registers(instruction: Instruction) -> str:
+    """The instruction with a register for an operand in memory."""
+    memory, register = instruction.dialect.memory, instruction.dialect.vector
+    found = register.search(instruction.text)
+    if not (instruction.loads and found):  # ARM's brackets also choose a lane
+        return instruction.text
+    operands = (found[0] if memory.search(place) else place for place in instruction.operands)
+    return f"{instruction.mnemonic}\t{', '.join(operands)}"
 
 
 def probe(loop: Loop) -> str:

@@ -135,9 +135,7 @@ class _Copy:
         return code.shuffle(*parts, order)
 
     def some(self, place: Value, count: Value | None) -> Value:
-        if count is None:
-            return self.code.load(place)
-        return self.code.load_some(place, self.code.first_lanes(count))
+        return self.code.load(place) if count is None else self.code.load_first(place, count)
 
 
 @emitted()

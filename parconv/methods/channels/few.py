@@ -98,10 +98,7 @@ class FewTile(Tile):
         return self.multiplied(known, bits, values, weights, sums)
 
     def neighbours(self, count: Value | None, place: Value) -> Value:
-        code = self.code
-        if count is None:
-            return code.load(place)
-        return code.load_some(place, code.first_lanes(count))
+        return self.code.load(place) if count is None else self.code.load_first(place, count)
 
     def apart(self, count: Value | None, place: Value) -> Value:
         """Lane by lane, of those that there are."""

@@ -81,6 +81,8 @@ class _Pixels:
         for _ in range(filters):
             weights.append(code.load(place))
             place = code.at(place, self.filter)
+        # Opaque, or LLVM makes a single chain of the addresses of all pixels and taps.
+        pixels = code.opaque(pixels)
         column = carried[self.tile.width * filters :]
         found, place = [], pixels
         for n in range(self.tile.width):

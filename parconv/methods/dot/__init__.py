@@ -61,7 +61,7 @@ BAND_TILES = 10  # least height of a band, in rows of tiles
 FOUR_COST, FOUR_APART_COST, CALL_COST, LEAST_ROWS = 2.0, 2.4, 100_000, 3
 MOST_BITS = 31 - 8  # of sum |g|: sums of bytes fit int32
 SCRATCH_BYTES = 8 * machine.L2_BYTES
-OFFSET = 1 << 7  # added to signed pixels, by flipping a bit: the instruction takes unsigned ones
+OFFSET = 1 << 7  # what pixels differ by when a bit is flipped, for the instruction
 
 
 def applicable(problem: Problem) -> str | None:
@@ -144,6 +144,12 @@ def _fours(problem: Problem) -> int:
     return columns // TOGETHER if _order(problem) == CROSSED else -(-columns // TOGETHER)
 
 
+def _flip(problem: Problem) -> int:
+    """The bit of pixels that is flipped where the instruction wants the other kind of bytes."""
+    signed = problem.image_dtype.kind == "i"
+    return OFFSET if signed != machine.ISA.signed else 0
+
+
 def _column(taps: Array) -> Array:
     """Fours of a group's last column, each of the taps that the one before has not."""
     ends = column_ends(len(taps))
@@ -160,8 +166,8 @@ def prepare(problem: Problem, g: Filter | Array) -> Taps:
     taps = np.zeros((len(given), max(columns, given.shape[1])), np.int8)
     taps[:, : given.shape[1]] = given
     fours = np.ascontiguousarray(taps[:, :columns]).view(np.int32)
-    offset = OFFSET if problem.image_dtype.kind == "i" else 0
-    words = [np.array([-offset * taps.sum(dtype=np.int64)], np.int32)]
+    offset = _flip(problem) if machine.ISA.signed else -_flip(problem)
+    words = [np.array([offset * taps.sum(dtype=np.int64)], np.int32)]
     for group in _groups(problem):
         words.append(fours[group].T.ravel())
         if _order(problem) == CROSSED:
@@ -225,8 +231,8 @@ def workspace(problem: Problem) -> int:
 @lru_cache(maxsize=256)
 def fill(problem: Problem) -> Array:
     """The border's constant and the bits to flip, as bytes of pixels."""
-    flip = OFFSET if problem.image_dtype.kind == "i" else 0
-    return np.array([int(problem.cval.real) + flip, flip], INT32)
+    flip = _flip(problem)
+    return np.array([int(problem.cval.real) % 256 ^ flip, flip], INT32)
 
 
 kernels = kernels_of(k.kernel)

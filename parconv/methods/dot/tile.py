@@ -33,10 +33,12 @@ I8, I16 = ir.IntType(8), ir.IntType(16)
 # (rows, group): rows x 4 sums + weights of a group + a window must fit the register file.
 # AVX-512, Zen 5, 2026-11, one core, in cache, GMAC/s of those used at 3x3 / 5x5 / 7x7 / 11x11 of a
 # peak of 527: 6x7 332/464/470/479, 5x7 300/459/467/456, 4x8 293/432/464/471, 6x4 343/383/459/470;
-# no vector register is spilled in any of them.
-ROWS, GROUP = machine.ISA.choose({32: (6, 7), 16: (2, 4)})
+# no vector register is spilled in any of them.  With NEON, whose weights take registers, 6x7 spills
+# 14; 5x7 has 92 % of the peak, 4x7 90, 5x6 91, 5x5 89 (llvm-mca 19 for neoverse-v1).
+ROWS, GROUP = machine.ISA.choose({32: (6, 7), 16: (2, 4), "NEON": (5, 7)})
 CROSSED_ROWS = 4  # of a tile that also holds four columns; with 6 it spills
 TOGETHER = 4  # taps that one instruction multiplies
+DOT = "signed4" if machine.ISA.signed else "dot4"
 WIDTH = machine.VECTOR_BYTES  # outputs of a row of a tile
 WIDEST_STEP = 4  # bytes between taps: the windows of four outputs then span 16
 # Taps of a row side by side, or apart; side by side and those of the last column one below another.
@@ -225,7 +227,7 @@ class _Tile:
         return self.builder.bitcast(found, self.code.vector)
 
     def dot(self, total: Value, window: Value, weight: Value) -> Value:
-        return operation(self.builder, "dot4", total.type, total, window, weight)
+        return operation(self.builder, DOT, total.type, total, window, weight)
 
     # --- results ---
 

@@ -13,8 +13,9 @@ from ...problem.dtypes import Array, DType
 # The larger radix of a butterfly is also that of the last pass, beside which data are transposed:
 # twice as many vectors must fit the register file with a few to spare.
 # A radix of 16 does not: 128 instead of 190 GFLOP/s for 128 x 128 (Zen 5, 2026-11).
-# Sizes that are no power of two have one pass of radix `ODD`, the second.
-BIG, SMALL, ODD = machine.ISA.choose({32: (8, 4, 10), 16: (4, 2, 5)})
+# Sizes that are no power of two have one pass of radix `ODD`, the second.  With NEON constants take
+# registers, and one of 10 spills 47 vectors.
+BIG, SMALL, ODD = machine.ISA.choose({32: (8, 4, 10), 16: (4, 2, 5), "NEON": (8, 4, 5)})
 
 
 def factors(size: int) -> tuple[int, ...]:

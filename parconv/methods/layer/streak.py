@@ -100,8 +100,7 @@ class _Streak:
 
         (at,) = code.repeat(whole, [I64(0)], one)
         with builder.if_then(builder.icmp_signed(">", left, I64(0))):
-            mask = code.first_lanes(left)
-            load = partial(code.load_some, chosen=mask)
+            load = partial(code.load_first, count=left)
             vector(at, load, lambda value, place: code.store_first(value, place, left))
 
 

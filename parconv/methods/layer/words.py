@@ -44,7 +44,7 @@ def _couples(problem: Problem) -> int:
 def words(problem: Problem) -> int:
     """Words of a pixel; 0 where the sums are not of words."""
     kind, bits = kernel_dtype(problem.image_dtype), problem.traits.bits
-    if not machine.HAS_DOT or problem.compute.kind != "i" or problem.dtype.kind == "c":
+    if not machine.HAS_WORD_DOT or problem.compute.kind != "i" or problem.dtype.kind == "c":
         return 0
     if kind.kind not in "iu" or kind.itemsize > 4 or kind == np.uint32 or bits == 0:
         return 0

@@ -56,7 +56,7 @@ BAND_HALOS = 4  # least height of a band, in heights of the filter
 # in two lines each: all of it twice, a guess.
 PACK_WORK, STORE_WORK, BESIDE_WORK, ROW_WORK, COLUMN_WORK = 10, 11, 45, 1000, 8000
 TAP_WORKS = {4: (1.9, 2.7), 8: (1.5, 2.1)}
-ALL_WORK = machine.ISA.choose({32: 2, 16: 1})
+ALL_WORK = 2 if machine.FILLS_LINES else 1
 
 
 def applicable(problem: Problem) -> str | None:

@@ -62,7 +62,7 @@ BAND_HALOS = 8  # least height of a band, in heights of the filter
 # 600 x 800 pixels and 3 to 31 taps: nine of ten are within -24 and +17 % (Zen 3 VM, 2026-11; of a
 # row half of it, as `box` tells).  With AVX-512 direct is faster, and longer vectors begin within a
 # line and end in the next one: 1.4 times as much, a guess.
-GUESS = machine.ISA.choose({32: 1.4, 16: 1.0})
+GUESS = 1.4 if machine.FILLS_LINES else 1.0
 DOWN_WORK, LOAD_WORK, ROW_WORK = {4: 9.5, 8: 12.3}, {4: 3.4, 8: 3.1}, {4: 1400, 8: 600}
 
 
