@@ -8,13 +8,16 @@ from .codegen import apart
 # First, and NumPy with it: an interrupt does not cut this import.
 apart.load(f"{__package__}.planner.choice")
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .planner.choice import answer, check_spec, decide, is_spec
+from .planner.missing import with_weights
 from .planner.plan import Plan
 from .problem.door import as_array, image_of
 from .problem.filter import filter_of
-from .problem.question import Options, Question, spelled
+from .problem.missing import brings, unmasked, without_arrays
+from .problem.question import DEFAULTS, Options, Question, spelled
 from .problem.traits import UNKNOWN
 
 
@@ -170,7 +173,11 @@ def correlate2d(
 
 def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -> NDArray[Any]:
     """Either of the two, with its keywords as they came."""
-    image = image_of(f, options)
+    if type(f) is np.ndarray:
+        image = f
+    else:
+        f, options = unmasked(f, options)
+        image = image_of(f, options)
     plan, taps = answer(image, filter_of(g), options, correlate)
     return plan.run(image, taps, out)
 
@@ -215,12 +222,15 @@ def plan2d(
     >>> plan(np.ones((64, 64), np.float32))[0, :3]
     array([4., 6., 6.], dtype=float32)
     """
-    question = Question.of(options, correlate)
-    image = _spec("f", f_or_spec, question.axes)
+    given, asked = unmasked(f_or_spec, options)
+    image = _spec("f", given, asked.get("axes", DEFAULTS["axes"]))
+    keywords, weights = without_arrays(asked, image[0]) if brings(asked) else (asked, None)
+    question = Question.of(keywords, correlate)
     if is_spec(g):
-        return decide(image, check_spec("g", g), UNKNOWN, question)
+        return with_weights(decide(image, check_spec("g", g), UNKNOWN, question), weights)
     known = filter_of(g)
-    return decide(image, (known.shape, known.dtype), known.found, question).with_filter(known)
+    plan = decide(image, (known.shape, known.dtype), known.found, question)
+    return with_weights(plan, weights).with_filter(known)
 
 
 def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:

@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..methods import methods_for
 from ..problem.arguments import LARGEST
 from ..problem.dtypes import Array, check_dtype
 from ..problem.filter import Filter, forget_all as forget_filters, keep
+from ..problem.missing import ARRAYS, brings, without_arrays
 from ..problem.problem import Problem, describe
 from ..problem.question import Question, told
 from ..problem.shown import shown
@@ -20,6 +22,7 @@ from ..problem.traits import Found
 from ..runtime import budget
 from ..runtime.strategies import STRATEGIES, automatic, is_automatic
 from . import wisdom
+from .missing import MissingPlan
 from .plan import Plan
 from .stage import Stage
 from .stages import fastest, stages
@@ -60,6 +63,8 @@ def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> 
         same = f.shape == shape and f.dtype is kind and correlate is product
         if same and [*options] == names and all(map(operator.is_, options.values(), values)):
             return pair  # type: ignore[no-any-return]
+    if not ARRAYS.isdisjoint(options) and brings(options):
+        return _weighted(f, g, options, correlate)
     key: Any
     try:
         key = f.shape, f.dtype, correlate, told(options) if options else ()
@@ -80,6 +85,13 @@ def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> 
         if found is not None:
             return found
     return _answered(key, f, g, Question.of(options, correlate))
+
+
+def _weighted(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> Pair:
+    """The same where an array of weights is among the options, which no key can hold."""
+    rest, weights = without_arrays(options, f.shape)
+    plan, taps = answer(f, g, rest, correlate)
+    return plan, replace(taps, weights=weights)
 
 
 def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:
@@ -128,7 +140,12 @@ def thread_limit(image: Shape, taps: Shape, threads: Any) -> int:
 
 def _plan(image: Any, taps: Any, found: Found, question: Question, most: int) -> Plan:
     problem = describe(image, taps, question, found)
-    return make_plan(problem, question.threads, most, question.strategy, question.method)
+    asked = question.threads, most, question.strategy, question.method
+    plan, missing = make_plan(problem, *asked), problem.missing
+    if missing is None:
+        return plan
+    plain = None if missing.outside else make_plan(replace(problem, missing=None), *asked)
+    return MissingPlan.of(plan, plain)
 
 
 # A filter remembers its plans, too.  With these alone, a call with one that is known has to make a

@@ -122,7 +122,7 @@ class Plan:
 
     def compute(self, source: Array, taps: Taps, target: Array) -> None:
         """Fill planes or maps as the method's kernel has it, whatever it does to zero taps."""
-        self.stage.run(self._execute, source, taps.values, target)
+        self.stage.run(self._execute, source, taps, target)
 
     def with_filter(self, g: Any) -> "Plan":
         """The plan with its filter, prepared: ready to be called."""
@@ -142,9 +142,9 @@ class Plan:
         found = filter_of(g)
         return found.form((self.method, self.problem), partial(ready.prepared, self, found))
 
-    def _execute(self, source: Array, taps: Array, target: Array) -> None:
+    def _execute(self, source: Array, taps: Array, target: Array, tell: Any = None) -> None:
         run, work, fill, layout = self.shared
-        run(work, (source, taps, fill, target, layout))
+        run(work, (source, taps, fill, target, tell(layout) if tell else layout))
 
     @lazily
     def ends(self) -> ready.Ends:

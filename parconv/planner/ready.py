@@ -19,7 +19,6 @@ from ..runtime.strategies import STRATEGIES
 from ..runtime.strategies.work import Work, alone, spare
 from . import skipping
 from .bound import Bound
-from .excerpts import excerpt, run_band
 from .lifting import Lift, lift_of
 
 if TYPE_CHECKING:
@@ -34,10 +33,11 @@ def shared(plan: "Plan") -> Shared:
     problem, method = plan.summed, plan.stage.method
     needed, table = method.workspace(problem), np.array(plan.bands, np.int64).reshape(-1, 2)
     table.flags.writeable = False
+    remote, excerpt = plan.stage.elsewhere(plan.method, problem)
     work = Work(
         kernels=plan.kernels,
-        remote=partial(run_band, plan.method, problem),
-        excerpt=partial(excerpt, plan.method, problem),
+        remote=remote,
+        excerpt=excerpt,
         bands=plan.bands,
         runs=joined(plan.bands),
         table=table,

@@ -16,6 +16,7 @@ import numpy as np
 from ..codegen import machine
 from ..methods import knows_complex, methods_for
 from ..methods.kernels import Taps
+from ..methods.missing import around
 from ..methods.usual import bank_of, unasked
 from ..problem import maps
 from ..problem.dtypes import Array, quietly, real
@@ -24,6 +25,7 @@ from ..problem.lazily import lazily
 from ..problem.problem import Problem
 from .calibration import factor
 from .stage import Execute, Stage
+from .weighted import Weighted
 
 # Operations in the time of a complex pixel that is split, or joined: 0.7 to 1.0 ns, 1.1 to 1.3 ns
 # (complex64, channels first, Zen 3 VM, 2026-11).
@@ -50,9 +52,9 @@ class _Complex(Stage):
             changes[name] = real(getattr(self.problem, name))
         return replace(self.problem, **changes)
 
-    def run(self, execute: Execute, source: Array, taps: Array, target: Array) -> None:
+    def run(self, execute: Execute, source: Array, taps: Taps, target: Array) -> None:
         image, part = self._split(source), self._inside(target)
-        for turn, line in enumerate(taps.reshape(self.rounds, -1)):
+        for turn, line in enumerate(taps.values.reshape(self.rounds, -1)):
             if part is None:
                 part = np.empty(maps.of_result(self.inner), self.inner.dtype)
             execute(image, line, part)
@@ -226,6 +228,8 @@ def _stage(problem: Problem, method: ModuleType) -> Stage:
     imaginary parts would need constants of their own; beside infinity or NaN; and with a stride,
     which counts pixels: there no other method can answer.
     """
+    if problem.missing and problem.missing.any:
+        return Weighted(problem, around(method))
     if problem.compute.kind != "c":
         return Stage(problem, method)
     image, taps = (kind.kind == "c" for kind in (problem.image_dtype, problem.filter_dtype))

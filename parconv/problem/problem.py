@@ -25,6 +25,7 @@ from .banks import Bank, Shape, check_bank
 from .dtypes import FLOAT32, FLOAT64, INT64, DType, check_dtype, real, types_that_hold
 from .geometry import lead_of_part, placed, spanned
 from .lazily import lazily
+from .missing import Missing, check_alone, missing_of
 from .question import Question
 from .shown import shown
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
@@ -63,6 +64,7 @@ class Problem:
     bank: Bank | None = None  # several filters, or sums over channels
     tolerance: float | None = None  # of errors, by the largest |f| nearby times sum |g|
     zero_taps: str = "skip"  # or "keep": 0 times NaN is NaN
+    missing: Missing | None = None  # which pixels are not used
     within: int = 0  # bytes in and out of the problem that this is a part of, which no cache holds
     begin: int = 0  # rows of the whole result before these, where they matter
 
@@ -184,6 +186,8 @@ class Problem:
             facts.append(f"within {self.tolerance:.2g}")
         if self.zero_taps == "keep":
             facts.append("zero taps kept")
+        if self.missing:
+            facts.append(str(self.missing))
         return f"{name} {image} {self.image_dtype} * {', '.join(facts)}"
 
 
@@ -207,10 +211,15 @@ def describe(
     borders, value = check_boundary(question.boundary), check_cval(question.cval, image_dtype)
     if "constant" not in borders or (mode == "valid" and padding is None):
         value = 0  # nobody meets it
+    missing = missing_of(question, image_dtype, value)
+    value = 0 if missing and missing.outside else value
     compute, result = types_that_hold(
         image_dtype, filter_dtype, question.dtype, question.accumulate, found[1].wide, value
     )
     value = check_exact(value) if compute.kind == "i" else value
+    if missing:
+        check_alone(missing, given, image_dtype, filter_dtype)
+        missing = missing.into(result, check_cval(question.cval, image_dtype))
     steps = check_positive("stride", question.stride)
     holes = check_positive("dilation", question.dilation)
     sizes, spans = (image[plane_axes[0]], image[plane_axes[1]]), spanned(taps, holes)
@@ -234,5 +243,5 @@ def describe(
         reflect, mode, borders, value, (lead[0], lead[1] * channels),
         (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels,
         part, found[1].within(real(compute)), bank, check_tolerance(question.tolerance),
-        question.zero_taps,
+        question.zero_taps, missing,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from inspect import Parameter, Signature, signature
 from typing import Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
 
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from .lazily import lazily
 from .shown import shown
@@ -23,6 +23,7 @@ Method = Literal[
     "depthwise", "planes", "channels", "winograd", "gemm",
 ]  # fmt: skip
 ZeroTaps = Literal["skip", "keep"]
+NanPolicy = Literal["propagate", "omit", "raise"]
 Both = int | tuple[int, int]  # of rows and columns: one for both, or one each
 
 Door = TypeVar("Door", bound=Callable[..., Any])
@@ -36,6 +37,10 @@ class FilterOptions(TypedDict, total=False):
     axes: tuple[int, int]
     dtype: DTypeLike | None
     accumulate: DTypeLike | None
+    where: ArrayLike | None
+    weights: ArrayLike | None
+    nan_policy: NanPolicy
+    min_weight: float
     threads: int | None
     strategy: Strategy
     method: Method
@@ -80,6 +85,10 @@ class Question:
     accumulate: Any = None
     tolerance: Any = None
     zero_taps: Any = "skip"
+    where: Any = None
+    weights: Any = None  # of a question that is planned no array, see `missing`
+    nan_policy: Any = "propagate"
+    min_weight: Any = 0
     threads: Any = None
     strategy: Any = "auto"
     method: Any = "auto"
