@@ -89,6 +89,20 @@ def conv2d(
         bits by both.  Where a filter has zeros, few rows of the result are searched for what is
         not finite, or the image if they are kept; such an image takes several times as long.
         An `Outer` of more than 16 million taps multiplies zeros between others.
+    where : array_like of bool, optional
+        Which pixels are used, as in NumPy: of the image's shape, of a plane's, or one that
+        broadcasts to the image's.  With it, ``weights`` or ``nan_policy="omit"`` results are means
+        over what is there, sum g w f / sum g w times sum g, by one filter of two axes whose taps
+        do not cancel; NaN where the sum of weights is 0, or ``cval`` in an integer result.  The
+        mask of a masked array ``f`` says the same: what is masked is not used, and the result is
+        a plain array.
+    weights : array_like, optional
+        What each pixel counts, at least 0: of shapes as for ``where``, which may be given, too.
+    nan_policy : {"propagate", "omit", "raise"}
+        What NaN in the image is: a number like others, a pixel that is not used (so is what lies
+        outside where ``cval`` is NaN), or an error that tells how many there are.
+    min_weight : float
+        From 0 to 1: which part of the filter's sum must be there; NaN, or ``cval``, where less is.
     out : ndarray, optional
         Where to put the result: any layout, the result's shape and dtype.  It may overlap ``f``.
     threads : int, optional
@@ -146,6 +160,8 @@ def conv2d(
            [1., 1., 1.]], dtype=float32)
     >>> parconv.conv2d(f, np.ones((3, 3)) / 9, mode="same", boundary="mirror").shape
     (3, 4)
+    >>> parconv.conv2d([[1, np.nan, 3]], [[0.5, 0.25, 0.25]], nan_policy="omit")
+    array([[1.66666667]])
     """
     return run(f, g, out, options, False)
 
@@ -204,7 +220,7 @@ def plan2d(
     correlate : bool
         Plan `correlate2d` rather than `conv2d`.
 
-    The other keywords are those of `conv2d`.
+    The other keywords are those of `conv2d`; ``where`` and ``weights`` are those of every image.
 
     Returns
     -------

@@ -38,6 +38,8 @@ def gaussian(
         Where it ends, in pixels, in place of ``truncate``.
     boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
         As in `conv2d`, but for the usual border, ``"symmetric"``.
+    where, weights, nan_policy, min_weight
+        Means over the pixels that are there, as in `conv2d`.
 
     Returns
     -------
@@ -98,6 +100,8 @@ def box(
         Pixels by which the result moves down and right: ``-(size // 2)`` to ``(size - 1) // 2``.
     boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
         As in `conv2d`, but for the usual border, ``"symmetric"``.
+    where, weights, nan_policy, min_weight
+        Means over the pixels that are there, as in `conv2d`.
 
     Returns
     -------
