@@ -8,15 +8,18 @@ from .codegen import apart
 # First, and NumPy with it: an interrupt does not cut this import.
 apart.load(f"{__package__}.planner.answers")
 
+import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .planner.answers import answer, planned
 from .planner.choice import check_spec, is_spec
+from .planner.missing import with_weights
 from .planner.plan import Plan
 from .planner.volume import VolumePlan
 from .problem.door import as_array, image_of, other_dtype
 from .problem.filter import filter_of
-from .problem.question import Options, Question, spelled
+from .problem.missing import brings, unmasked, without_arrays
+from .problem.question import DEFAULTS, Options, Question, spelled
 
 
 @spelled()
@@ -104,6 +107,20 @@ def conv2d(
         int64, or be of uint64 pixels; otherwise a ValueError says where they might.
     rounding : {"even", "trunc"}
         How a fraction becomes an integer: the nearest one, of two the even one; or toward zero.
+    where : array_like of bool, optional
+        Which pixels are used, as in NumPy: of the image's shape, of a plane's, or one that
+        broadcasts to the image's.  With it, ``weights`` or ``nan_policy="omit"`` results are means
+        over what is there, sum g w f / sum g w times sum g, by one filter of two axes whose taps
+        do not cancel; NaN where the sum of weights is 0, or ``cval`` in an integer result.  The
+        mask of a masked array ``f`` says the same: what is masked is not used, and the result is
+        a plain array.
+    weights : array_like, optional
+        What each pixel counts, at least 0: of shapes as for ``where``, which may be given, too.
+    nan_policy : {"propagate", "omit", "raise"}
+        What NaN in the image is: a number like others, a pixel that is not used (so is what lies
+        outside where ``cval`` is NaN), or an error that tells how many there are.
+    min_weight : float
+        From 0 to 1: which part of the filter's sum must be there; NaN, or ``cval``, where less is.
     out : ndarray, optional
         Where to put the result: any layout, the result's shape, and a dtype that is the result's
         unless ``dtype`` names another; complex ones need a complex one.  It may overlap ``f``.
@@ -168,6 +185,8 @@ def conv2d(
     array([[138, 158, 178],
            [218, 238, 255],
            [255, 255, 255]], dtype=uint8)
+    >>> parconv.conv2d([[1, np.nan, 3]], [[0.5, 0.25, 0.25]], nan_policy="omit")
+    array([[1.66666667]])
     """
     return run(f, g, out, options, False)
 
@@ -195,7 +214,11 @@ def correlate2d(
 
 def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -> NDArray[Any]:
     """Either of the two, with its keywords as they came."""
-    image = image_of(f, options)
+    if type(f) is np.ndarray:
+        image = f
+    else:
+        f, options = unmasked(f, options)
+        image = image_of(f, options)
     plan, taps = answer(image, filter_of(g), options, correlate)
     try:
         return plan.run(image, taps, out)
@@ -231,7 +254,7 @@ def plan2d(
     correlate : bool
         Plan `correlate2d` rather than `conv2d`.
 
-    The other keywords are those of `conv2d`.
+    The other keywords are those of `conv2d`; ``where`` and ``weights`` are those of every image.
 
     Returns
     -------
@@ -249,10 +272,13 @@ def plan2d(
     >>> plan(np.ones((64, 64), np.float32))[0, :3]
     array([4., 6., 6.], dtype=float32)
     """
-    question = Question.of(options, correlate)
-    image = _spec("f", f_or_spec, question.axes)
+    given, asked = unmasked(f_or_spec, options)
+    image = _spec("f", given, asked.get("axes", DEFAULTS["axes"]))
+    keywords, weights = without_arrays(asked, image[0]) if brings(asked) else (asked, None)
+    question = Question.of(keywords, correlate)
     plan = planned(image, check_spec("g", g) if is_spec(g) else filter_of(g), question)
-    return cast(Plan, plan)  # a union would make whoever passes two axes tell the two apart
+    # a union would make whoever passes two axes tell the two apart
+    return with_weights(cast(Plan, plan), weights)
 
 
 def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:

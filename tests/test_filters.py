@@ -356,7 +356,7 @@ def test_all_take_the_same_keywords() -> None:
     usual = inspect.signature(parconv.conv2d).parameters
     shared = (
         "boundary", "cval", "axes", "dtype", "accumulate", "bias", "scale", "overflow", "rounding",
-        "out", "threads", "strategy", "method",
+        "where", "weights", "nan_policy", "min_weight", "out", "threads", "strategy", "method",
     )  # fmt: skip
     for name in HELPERS:
         own = inspect.signature(getattr(parconv, name)).parameters
@@ -512,7 +512,7 @@ ERRORS = (
     ),
     (lambda out: parconv.gaussian(F, "x" * 9999, out=out), TypeError, "sigma='xxx.* ... x"),
     (
-        lambda out: parconv.sobel(np.ma.ones((6, 7)), out=out),
+        lambda out: parconv.sobel([np.ma.ones(7)] * 6, out=out),
         TypeError,
         "f is a masked array: pass",
     ),

@@ -39,6 +39,8 @@ def gaussian(
     boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
         As in `conv2d`, but for the usual border, ``"symmetric"``.  ``axes`` may be one, as of a
         signal, or any number: ``(0, 1, 2)`` of a volume, whose integers are rounded but once.
+    where, weights, nan_policy, min_weight
+        Means over the pixels that are there, as in `conv2d`.
     out, threads, strategy, method
         As in `conv2d`.
 
@@ -101,6 +103,8 @@ def box(
         Pixels by which the result moves down and right: ``-(size // 2)`` to ``(size - 1) // 2``.
     boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
         As in `conv2d`, but for the usual border, ``"symmetric"``.
+    where, weights, nan_policy, min_weight
+        Means over the pixels that are there, as in `conv2d`.
     out, threads, strategy, method
         As in `conv2d`.
 

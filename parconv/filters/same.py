@@ -16,6 +16,7 @@ from ..problem.door import image_of
 from ..problem.dtypes import Array
 from ..problem.filter import Filter, filter_of
 from ..problem.lines import Lines
+from ..problem.missing import unmasked
 from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords
 from .arguments import along, check_shift, count_for, place_of, warn_of_colours
 from .taps import (
@@ -88,13 +89,14 @@ def run(
         same = g.latest is latest and f.shape == shape and f.dtype is kind and [*options] == names
         if same and all(map(operator.is_, (*words, *options.values()), values)):
             return plan.run(f, taps, out)  # type: ignore[no-any-return]
+    f, brought = unmasked(f, options)
     image = image_of(f, options)
     g, origin = make(image, options, *words)
     if "axes" not in options:
         warn_of_colours(image, level=4)
     if not options.keys() <= OF_FILTERS:
         check_keywords(options, FILTERS)
-    asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **options}
+    asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **brought}
     result = api.run(image, g, out, asked, False)
     if image.ndim == 2 or "axes" in options:  # else the next one may be warned of colours
         _remember(make, filter_of(g), asked, [*options], (*words, *options.values()))

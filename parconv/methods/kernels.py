@@ -39,12 +39,16 @@ class Taps:
     """A filter as a kernel reads it, in the type of the sums, and what it asks of the pixels.
 
     ``limit`` is the largest |pixel| for which the sums cannot overflow, where the dtype is no
-    proof; ``given`` the caller's filter, where pixels may tell how its zeros are treated.
+    proof; ``given`` the caller's filter, where pixels may tell how its zeros are treated.  Where
+    pixels may be missing ``weights`` has theirs, if they come in an array, and ``plain`` is the
+    filter as it is read where none is missing.
     """
 
     values: Array  # read-only from here on
     limit: int | None = None
     given: Filter | None = None
+    weights: Array | None = None
+    plain: "Taps | None" = None
 
     def __post_init__(self) -> None:
         self.values.flags.writeable = False

@@ -4,7 +4,7 @@ Bands are cut from rows, counted over all planes, where a method does not say ot
 """
 
 from functools import lru_cache
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ..problem.problem import Problem
 UNIT = "rows"  # what bands are cut from
 
 
-def obstacle(method: ModuleType, problem: Problem) -> str | None:
+def obstacle(method: Any, problem: Problem) -> str | None:
     """Why it cannot answer the problem as precisely as is asked; None where it can."""
     reason: str | None = method.applicable(problem)
     allowed = problem.tolerance

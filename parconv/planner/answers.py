@@ -2,10 +2,12 @@
 
 import operator
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..problem.dtypes import Array
 from ..problem.filter import Filter, keep
+from ..problem.missing import ARRAYS, brings, without_arrays
 from ..problem.question import Question, told
 from ..problem.store import hashable
 from ..problem.traits import UNKNOWN
@@ -29,6 +31,8 @@ def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> 
         same = f.shape == shape and f.dtype is kind and correlate is product
         if same and [*options] == names and all(map(operator.is_, options.values(), values)):
             return pair  # type: ignore[no-any-return]
+    if not ARRAYS.isdisjoint(options) and brings(options):
+        return _weighted(f, g, options, correlate)
     key: Any
     try:
         key = f.shape, f.dtype, correlate, told(options) if options else ()
@@ -52,6 +56,13 @@ def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> 
         if found is not None:
             return found
     return _answered(key, f, g, Question.of(options, correlate))
+
+
+def _weighted(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> Pair:
+    """The same where an array of weights is among the options, which no key can hold."""
+    rest, weights = without_arrays(options, f.shape)
+    plan, taps = answer(f, g, rest, correlate)
+    return plan, replace(taps, weights=weights)
 
 
 def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:

@@ -1,6 +1,7 @@
 """From a question to its plan, by rule and remembered; touches no data."""
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..problem.traits import Found
 from ..runtime import budget
 from ..runtime.strategies import STRATEGIES, automatic, is_automatic
 from . import wisdom
+from .missing import MissingPlan
 from .plan import Plan
 from .stage import Stage
 from .stages import fastest, stages
@@ -77,7 +79,12 @@ def thread_limit(image: Shape, taps: Shape, threads: Any) -> int:
 
 def _plan(image: Any, taps: Any, found: Found, question: Question, most: int) -> Plan:
     problem = describe(image, taps, question, found)
-    return make_plan(problem, question.threads, most, question.strategy, question.method)
+    asked = question.threads, most, question.strategy, question.method
+    plan, missing = make_plan(problem, *asked), problem.missing
+    if missing is None:
+        return plan
+    plain = None if missing.outside else make_plan(replace(problem, missing=None), *asked)
+    return MissingPlan.of(plan, plain)
 
 
 # A filter remembers its plans, too.  With these alone, a call with one that is known has to make a

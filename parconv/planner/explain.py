@@ -40,9 +40,10 @@ def facts(plan: "Plan") -> dict[str, str]:
         "output": f"{'x'.join(map(str, problem.shape))} {problem.dtype}",
         "sums in": _sums(plan),
         **_stored(problem),
-        "method": f"{plan.method}: {_first_line(method)}",
+        "method": f"{plan.method}: {_first_line(methods_for(problem)[plan.method])}",
         "error": _error(plan),
         "zero taps": _zero_taps(plan),
+        **_missing(plan),
         "considered": _considered(plan),
         "strategy": f"{plan.strategy}: {_first_line(strategy.run)}{_caveat(plan)}",
         "threads": _threads_told(plan),
@@ -102,6 +103,15 @@ def _zero_taps(plan: "Plan") -> str:
     searched = plan.taps is not None and plan.taps.given is not None
     told = ", for which the result is searched" if searched else ""
     return f"none: NaN and infinity under them do not spread{told}"
+
+
+def _missing(plan: "Plan") -> dict[str, str]:
+    """What is done about pixels that are."""
+    missing = plan.problem.missing
+    if missing is None:
+        return {}
+    how = "; sums over those of the weights, block by block" if missing.any else ""
+    return {"missing": f"{missing}{how}"}
 
 
 def _considered(plan: "Plan") -> str:

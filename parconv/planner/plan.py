@@ -122,7 +122,7 @@ class Plan:
 
     def compute(self, source: Array, taps: Taps, target: Array) -> None:
         """Fill planes or maps as the method's kernel has it, whatever it does to zero taps."""
-        self.stage.run(self._execute, source, taps.values, target)
+        self.stage.run(self._execute, source, taps, target)
 
     def with_filter(self, g: Any) -> "Plan":
         """The plan with its filter, prepared: ready to be called."""
@@ -142,8 +142,8 @@ class Plan:
         found = filter_of(g)
         return found.form((self.method, self.problem), partial(ready.prepared, self, found))
 
-    def _execute(self, source: Array, taps: Array, target: Array) -> None:
-        ready.execute(self, source, taps, target)
+    def _execute(self, source: Array, taps: Array, target: Array, tell: Any = None) -> None:
+        ready.execute(self, source, taps, target, tell)
 
     @lazily
     def ends(self) -> ready.Ends:

@@ -19,7 +19,6 @@ from ..runtime.strategies import STRATEGIES
 from ..runtime.strategies.work import Work, alone, spare
 from . import skipping
 from .bound import Bound
-from .excerpts import excerpt, run_band
 from .lifting import Lift, lift_of
 
 if TYPE_CHECKING:
@@ -34,10 +33,11 @@ def shared(plan: "Plan") -> Shared:
     stage, needed = plan.stage, plan.stage.workspace(plan.bands)
     table = np.array(plan.bands, np.int64).reshape(-1, 2)
     table.flags.writeable = False
+    remote, excerpt = stage.elsewhere(plan.method)
     work = Work(
         kernels=plan.kernels,
-        remote=partial(run_band, plan.method, stage.inner),
-        excerpt=partial(excerpt, plan.method, stage.inner),
+        remote=remote,
+        excerpt=excerpt,
         bands=plan.bands,
         runs=joined(plan.bands),
         table=table,
@@ -52,10 +52,13 @@ def shared(plan: "Plan") -> Shared:
     return STRATEGIES[plan.strategy].run, work, fill, stage.layout(plan.bands)
 
 
-def execute(plan: "Plan", source: Array, taps: Array, target: Array) -> None:
+def execute(
+    plan: "Plan", source: Array, taps: Array, target: Array, tell: Callable[[Array], Array] | None
+) -> None:
     """Run the kernel; with a layout of the call's own where that tells what went wrong."""
     run, work, fill, layout = plan.shared
     layout = layout.copy() if plan.stage.tells else layout
+    layout = tell(layout) if tell else layout
     run(work, (source, taps, fill, target, layout))
     plan.stage.check(layout)
 

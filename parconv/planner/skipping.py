@@ -29,7 +29,12 @@ MANY, UNSURE = 0.5, 0.1  # a count is an integer, to within the error of a trans
 
 
 def can_tell(problem: Problem, method: Any) -> bool:
-    """Whether pixels can tell what the method, which sees the problem so, does to zero taps."""
+    """Whether pixels can tell what the method, which sees the problem so, does to zero taps.
+
+    Where some are missing nobody asks: the result has NaN of its own.
+    """
+    if problem.missing and problem.missing.any:
+        return False
     if problem.image_dtype.kind in "biu" and np.isfinite(problem.cval):
         return False
     return problem.zero_taps == "keep" or not method.selects(problem)

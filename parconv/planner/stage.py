@@ -2,18 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from ..methods import obstacle
 from ..methods.kernels import Taps
+from ..methods.missing import Around
 from ..problem.dtypes import Array, kernel_dtype, quietly, real
 from ..problem.filter import Filter
 from ..problem.lazily import lazily
 from ..problem.problem import Problem
+from .excerpts import excerpt, run_band
 
 Bands = tuple[tuple[int, int], ...]
-Execute = Callable[[Array, Array, Array], None]  # one run of a method: (image, taps, result)
+# One run of a method: (image, taps, result), and what is done to its layout before, if anything.
+Execute = Callable[..., None]
+Remote = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Stage:
     """A method and the problem as it is: nothing before it, and nothing after."""
 
     problem: Problem
-    method: ModuleType
+    method: ModuleType | Around
     tells = False  # whether a run tells by the layout what went wrong
     errors = 1  # so many times that of the method's result may an output be off
 
@@ -78,9 +83,13 @@ class Stage:
         prepared: Taps = self.method.prepare(self.asked, g)
         return prepared
 
-    def run(self, execute: Execute, source: Array, taps: Array, target: Array) -> None:
+    def run(self, execute: Execute, source: Array, taps: Taps, target: Array) -> None:
         """Fill the planes or maps of ``target`` from those of ``source``."""
-        execute(source, taps, target)
+        execute(source, taps.values, target)
+
+    def elsewhere(self, name: str) -> tuple[Remote, Remote]:
+        """What fills a band in another process, and what it is sent of an image for that."""
+        return partial(run_band, name, self.inner), partial(excerpt, name, self.inner)
 
     # --- compiled code ---
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..codegen import machine
 from ..methods import finishes, knows_complex, methods_for
 from ..methods.kernels import Taps
+from ..methods.missing import around
 from ..methods.usual import bank_of, unasked
 from ..problem import maps
 from ..problem.dtypes import Array, quietly, real
@@ -26,6 +27,7 @@ from ..problem.store import PLAINLY
 from .calibration import factor
 from .stage import Execute, Stage
 from .storing import Finished, Ruled, Stored
+from .weighted import Weighted
 
 # Operations in the time of a complex pixel that is split, or joined: 0.7 to 1.0 ns, 1.1 to 1.3 ns
 # (complex64, channels first, Zen 3 VM, 2026-11).
@@ -52,9 +54,9 @@ class _Complex(Stage):
             changes[name] = real(getattr(self.problem, name))
         return replace(self.problem, **changes)
 
-    def run(self, execute: Execute, source: Array, taps: Array, target: Array) -> None:
+    def run(self, execute: Execute, source: Array, taps: Taps, target: Array) -> None:
         image, part = self._split(source), self._inside(target)
-        for turn, line in enumerate(taps.reshape(self.rounds, -1)):
+        for turn, line in enumerate(taps.values.reshape(self.rounds, -1)):
             if part is None:
                 part = np.empty(maps.of_result(self.inner), self.inner.dtype)
             execute(image, line, part)
@@ -227,6 +229,8 @@ def stage_of(problem: Problem, name: str) -> Stage:
 
 def _stage(problem: Problem, method: ModuleType) -> Stage:
     """Sums as they are, or by a rule."""
+    if problem.missing and problem.missing.any:
+        return Weighted(problem, around(method))
     if problem.is_plain:
         return _plainly(problem, method)
     if problem.dtype.kind == "c":

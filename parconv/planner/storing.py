@@ -28,7 +28,8 @@ class Ruled(Stage):
         problem = self.summed
         image, result = map(kernel_dtype, (problem.image_dtype, problem.dtype))
         rule = stored(result, problem.store, exact=False)  # int32 holds exact sums in float32
-        found: Kernels = self.method.kernels(image, problem.compute, result, rule)
+        method: Any = self.method  # itself: where pixels are missing there is no rule
+        found: Kernels = method.kernels(image, problem.compute, result, rule)
         return found
 
 
@@ -45,7 +46,8 @@ class Stored(Stage):
     @property
     def refusal(self) -> str | None:
         """Nor can a method whose kernel Python must call."""
-        return super().refusal if is_called(self.method) else "it stores sums as they are"
+        method: Any = self.method
+        return super().refusal if is_called(method) else "it stores sums as they are"
 
     @property
     def tells(self) -> bool:  # type: ignore[override]
@@ -63,7 +65,8 @@ class Stored(Stage):
         return storing.workspace(self._with(bands))
 
     def _with(self, bands: Bands) -> storing.Asked:
-        return storing.Asked(self.method, self.summed, self.problem, bands)
+        method: Any = self.method
+        return storing.Asked(method, self.summed, self.problem, bands)
 
     def check(self, layout: Array) -> None:
         """ValueError where the type of the results does not hold one."""
@@ -117,7 +120,7 @@ class Finished(Stage):
         return self.plain.prepare(g)
 
     @quietly
-    def run(self, execute: Execute, source: Array, taps: Array, target: Array) -> None:
+    def run(self, execute: Execute, source: Array, taps: Taps, target: Array) -> None:
         """As the other stage, then finished."""
         self.plain.run(execute, source, taps, target)
         store, kind = self.problem.store, target.dtype

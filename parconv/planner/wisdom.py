@@ -102,6 +102,7 @@ def _path(base: Path, problem: Problem, threads: int) -> Path:
 def _key(problem: Problem) -> str:
     """What the time depends on, the kernels' source included; not ``cval`` nor g's precision."""
     names = "image filter bank axes image_dtype compute dtype boundary lead plane stride dilation"
+    names += " missing" * bool(problem.missing)
     complexes = problem.filter_dtype.kind == "c"
     facts = [getattr(problem, name) for name in names.split()]
     store = problem.store

@@ -25,6 +25,7 @@ from .banks import Bank, Shape, check_bank
 from .dtypes import INT64, DType, check_dtype, exact, real, types_that_hold, widest
 from .geometry import lead_of_part, placed, spanned
 from .lazily import lazily
+from .missing import Missing, check_alone, check_plain, missing_of
 from .question import Question
 from .shown import shown
 from .store import PLAINLY, WRAPPED, Store, check_kinds, check_store
@@ -65,6 +66,7 @@ class Problem:
     tolerance: float | None = None  # of errors, by the largest |f| nearby times sum |g|
     zero_taps: str = "skip"  # or "keep": 0 times NaN is NaN
     store: Store = PLAINLY  # how a sum becomes a result
+    missing: Missing | None = None  # which pixels are not used
     within: int = 0  # bytes in and out of the problem that this is a part of, which no cache holds
     begin: int = 0  # rows of the whole result before these, where they matter
 
@@ -187,6 +189,8 @@ class Problem:
             facts.append("zero taps kept")
         if self.store != PLAINLY:
             facts.append(str(self.store))
+        if self.missing:
+            facts.append(str(self.missing))
         return f"{name} {image} {self.image_dtype} * {', '.join(facts)}"
 
 
@@ -211,12 +215,18 @@ def describe(
     borders, value = check_boundary(question.boundary), check_cval(question.cval, image_dtype)
     if "constant" not in borders or (mode == "valid" and padding is None):
         value = 0  # nobody meets it
+    missing = missing_of(question, image_dtype, value)
+    value = 0 if missing and missing.outside else value
     compute, result = types_that_hold(
         image_dtype, filter_dtype, question.dtype, question.accumulate, found[1].wide, value, store
     )
     check_kinds(store, compute)
     store = store.of(result, exact=compute.kind == "i")
     value = check_exact(value, store.overflow == "wrap") if compute.kind == "i" else value
+    if missing:
+        check_alone(missing, given, image_dtype, filter_dtype)
+        check_plain(missing, store, result)
+        missing = missing.into(result, check_cval(question.cval, image_dtype))
     steps = check_positive("stride", question.stride)
     holes = check_positive("dilation", question.dilation)
     sizes, spans = (image[plane_axes[0]], image[plane_axes[1]]), spanned(taps, holes)
@@ -240,7 +250,7 @@ def describe(
         reflect, mode, borders, value, (lead[0], lead[1] * channels),
         (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels,
         part, found[1].within(real(compute)), bank, _tolerance(question, result),
-        question.zero_taps, store,
+        question.zero_taps, store, missing,
     )  # fmt: skip
 
 

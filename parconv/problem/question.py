@@ -25,6 +25,7 @@ Method = Literal[
 ZeroTaps = Literal["skip", "keep"]
 Rounding = Literal["even", "trunc"]
 Overflow = Literal["saturate", "wrap", "raise"]
+NanPolicy = Literal["propagate", "omit", "raise"]
 Both = int | tuple[int, ...]  # of rows and columns, or all axes: one for all, or one each
 
 Door = TypeVar("Door", bound=Callable[..., Any])
@@ -42,6 +43,10 @@ class FilterOptions(TypedDict, total=False):
     scale: ArrayLike | None
     overflow: Overflow
     rounding: Rounding
+    where: ArrayLike | None
+    weights: ArrayLike | None
+    nan_policy: NanPolicy
+    min_weight: float
     threads: int | None
     strategy: Strategy
     method: Method
@@ -90,6 +95,10 @@ class Question:
     scale: Any = None
     overflow: Any = "saturate"
     rounding: Any = "even"
+    where: Any = None
+    weights: Any = None  # of a question that is planned no array, see `missing`
+    nan_policy: Any = "propagate"
+    min_weight: Any = 0
     threads: Any = None
     strategy: Any = "auto"
     method: Any = "auto"

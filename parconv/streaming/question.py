@@ -43,6 +43,11 @@ class Question:
         self.g = g if planner.is_spec(g) else filter_of(g, lasting=True)
         self._keywords: Mapping[str, Any] = keywords
         self.whole = self._plan(shape)
+        if self.whole.problem.missing:
+            raise ValueError(
+                "where=, weights= and nan_policy= are not offered for streams: filter the array "
+                "itself"
+            )
         self._keywords = {**keywords, "method": self.whole.method}
         self._known: dict[Any, Plan] = {}
         self.batched = not stacked and self._leads_a_batch()

@@ -1,0 +1,263 @@
+"""What is there: where pixels are missing, another method's sums over those of their weights.
+
+Σ g w f / Σ g w · Σ g, block by block: pixels and weights are copied to scratch, border applied,
+what is missing as 0 with weight 0; the other method sums both, and the sums are divided.  Nothing
+as large as the image is made.  A block whose weights are all 1 is summed alone; and since what the
+filter sums to is the other method's sum of ones, results have that method's bits, or nearly so,
+wherever all is there.  Relies on methods whose bits are the same in any part of an image: a sum of
+weights that are 0 must be exactly 0, and no transform leaves it so.
+
+A unit is a block of one plane, counted over places and, within each, over planes: where those
+share their weights, these are summed once.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import ModuleType
+
+import numpy as np
+
+from ...codegen import foreign
+from ...codegen.layout import geometry, odd_lines, up
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array, DType, kernel_dtype
+from ...problem.filter import Filter
+from ...problem.missing import total_of
+from ...problem.problem import Problem
+from ...problem.shown import shown
+from ..kernels import Kernels, Taps, kernels_of
+from ..usual import from_line, obstacle
+from . import kernel as k
+from .kernel import GIVEN, L
+
+# Of a block: bytes of its pixels, weights and sums, and of a row.
+BLOCK_BYTES, ROW_BYTES = 1 << 20, 1 << 13
+HEIGHT = 24  # rows of which a block has a multiple: whole tiles of most methods
+# Operations of the direct method that take as long as a pixel that is weighted and divided.
+PIXEL_WORK = 60
+SLACK = 64  # machine epsilons by which a sum of all weights may fall short of the filter's
+
+_kernels = kernels_of(k.kernel, foreign.ends)
+
+
+@dataclass(frozen=True)
+class Around:
+    """A method like others, around the one that sums."""
+
+    method: ModuleType
+    UNIT = "blocks"
+
+    def applicable(self, problem: Problem) -> str | None:
+        """Why the two cannot answer the problem; None where they can."""
+        block = block_of(problem, *self.sizes(problem))
+        if not self.method.anywhere(block):
+            return "it would not leave exactly 0 where no pixel is: pixels are missing"
+        return obstacle(self.method, block)
+
+    def unasked(self, problem: Problem) -> str | None:
+        reason: str | None = self.method.unasked(self._block(problem))
+        return reason
+
+    def error(self, problem: Problem) -> float:
+        return float(self.method.error(self._block(problem)))
+
+    def sums(self, problem: Problem) -> DType:
+        kind: DType = self.method.sums(self._block(problem))
+        return kind
+
+    def cost(self, problem: Problem) -> float:
+        blocks = self.units(problem)
+        each = float(self.method.cost(self._block(problem)))
+        return 2 * blocks * each + PIXEL_WORK * math.prod(problem.plane) * problem.planes
+
+    def selects(self, problem: Problem) -> bool:
+        return bool(self.method.selects(self._block(problem)))
+
+    def anywhere(self, problem: Problem) -> bool:
+        """Weights come with the whole image."""
+        return False
+
+    def grain(self, problem: Problem) -> int:
+        return 1
+
+    # --- blocks ---
+
+    def sizes(self, problem: Problem) -> tuple[int, int]:
+        """Rows and columns of a block's outputs; of those at the ends fewer."""
+        (rows, columns), size = problem.plane, problem.sums.itemsize
+        halo_y, halo_x = problem.span[0] - 1, problem.span[1] - 1
+        width = _even(columns, max(ROW_BYTES // size, 2 * halo_x), _grain(problem))
+        around = 2 * size * (width + halo_x + width)
+        return min(rows, up(max(2 * halo_y, BLOCK_BYTES // around), HEIGHT)), width
+
+    def _block(self, problem: Problem) -> Problem:
+        return block_of(problem, *self.sizes(problem))
+
+    def _counts(self, problem: Problem) -> tuple[int, int]:
+        """Of blocks down and across a plane."""
+        down, across = (-(-n // m) for n, m in zip(problem.plane, self.sizes(problem), strict=True))
+        return down, across
+
+    def units(self, problem: Problem) -> int:
+        return math.prod(self._counts(problem)) * problem.planes
+
+    def bands(self, problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
+        return split_rows(self.units(problem), parts)
+
+    def least_band(self, problem: Problem) -> int:
+        return 1
+
+    # --- the filter ---
+
+    def prepare(self, problem: Problem, g: Filter | Array) -> Taps:
+        """As the other method reads it, then what it sums to; ValueError where taps cancel."""
+        total, moduli = total_of(g)
+        if abs(total) <= 4 * np.finfo(problem.sums).eps * moduli:
+            raise ValueError(
+                f"the taps of g cancel: they sum to {shown(total)}, so there is no mean over the "
+                "pixels that are there; fill in the others, as by parconv.gaussian(f, 2, "
+                "nan_policy='omit'), and filter the result without where=, weights= or nan_policy="
+            )
+        taps = self.method.prepare(self._block(problem), g).values
+        own = self._sum_of_ones(problem, taps)
+        least = problem.missing.least if problem.missing else 0.0
+        bound = least * abs(own) * (1 - SLACK * np.finfo(problem.sums).eps) if least else -np.inf
+        tail = np.array([own, math.copysign(1, own), bound], taps.dtype)
+        return Taps(np.concatenate([taps, tail]))
+
+    def _sum_of_ones(self, problem: Problem, taps: Array) -> float:
+        """What the other method makes of ones, in whatever order it adds."""
+        one = block_of(problem, 1, _grain(problem))
+        kernels, kind = self._inner(problem), problem.sums
+        image, out = np.ones((1, *one.plane_in), kind), np.empty((1, *one.plane), kind)
+        scratch = np.zeros(self.method.workspace(one), kind)
+        layout = kernels.told(self.method.layout(one))
+        fill = self.method.fill(one)
+        kernels.serial(image, taps, fill, out, layout, scratch, 0, self.method.units(one))
+        return float(out.flat[0])
+
+    # --- the problem as numbers ---
+
+    def _inner(self, problem: Problem) -> Kernels:
+        kernels: Kernels = self.method.kernels(*(problem.sums,) * 3)
+        return kernels
+
+    def kernels(self, image: DType, compute: DType, result: DType) -> Kernels:
+        return _kernels(image, compute, result)
+
+    def layout(self, problem: Problem) -> Array:
+        """Everything the kernel knows of the problem, as one read-only int64 array."""
+        return _layout(self, problem)
+
+    def workspace(self, problem: Problem) -> int:
+        numbers = _layout(self, problem)
+        inner = max(self.method.workspace(one) for one in self._ends(problem))
+        return from_line(problem, numbers[L.inner_at] + inner)
+
+    def _ends(self, problem: Problem) -> list[Problem]:
+        """Blocks of all sizes: inside, at the right, below, and in the corner."""
+        (rows, columns), sizes = problem.plane, self.sizes(problem)
+        last = [(n - 1) % m + 1 for n, m in zip((rows, columns), sizes, strict=True)]
+        return [
+            block_of(problem, height, width)
+            for height in (sizes[0], last[0])
+            for width in (sizes[1], last[1])
+        ]
+
+    def fill(self, problem: Problem) -> Array:
+        """The border's pixel, its weight, and what stands where nothing is."""
+        missing = problem.missing
+        assert missing
+        outside = math.nan if missing.outside else problem.cval.real
+        return np.array([outside, 1.0, missing.nothing]).astype(problem.sums)
+
+    def regions(self, problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice]]:
+        """Planes, rows and columns that blocks ``[start, stop)`` fill."""
+        (height, width), across = self.sizes(problem), self._counts(problem)[1]
+        found = []
+        for unit in range(start, stop):
+            place, plane = divmod(unit, problem.planes)
+            y, x = place // across * height, place % across * width
+            found.append((plane, slice(y, y + height), slice(x, x + width)))
+        return found
+
+    def given(self, problem: Problem, layout: Array, weights: Array) -> Array:
+        """The layout with an array of weights, which must live as long as it is used."""
+        layout = layout.copy()
+        reads = foreign.ends(kernel_dtype(weights.dtype), problem.sums, problem.sums)[0]
+        layout[[getattr(L, name) for name in GIVEN]] = (
+            weights.ctypes.data, *weights.strides, reads
+        )  # fmt: skip
+        layout[L.shares] = weights.strides[0] == 0 and not layout[L.omits]
+        return layout
+
+
+def _grain(problem: Problem) -> int:
+    """Columns of a pixel."""
+    return problem.channels
+
+
+def _even(size: int, most: int, grain: int) -> int:
+    """About equal parts of at most so many, in whole pixels."""
+    parts = max(1, -(-size // max(1, most)))
+    return max(grain, min(size, up(-(-size // parts), grain)))
+
+
+@lru_cache(maxsize=1024)
+def block_of(problem: Problem, rows: int, columns: int) -> Problem:
+    """What the other method is asked of a block's pixels, or of their weights: no border."""
+    (sy, sx), (span_y, span_x), channels = problem.stride, problem.span, problem.channels
+    pixels = (columns - 1) * sx + span_x
+    inside = (rows - 1) * sy + span_y, pixels // channels
+    wide = (*inside, channels) if channels > 1 else inside
+    return replace(
+        problem, image=(1, *wide), axes=(1, 2), image_dtype=problem.sums,
+        compute=problem.sums, dtype=problem.sums, boundary=("constant", "constant"), cval=0,
+        lead=(0, 0), plane=(rows, columns), mode="valid", missing=None, begin=0, within=0,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _layout(frame: Around, problem: Problem) -> Array:
+    missing, size = problem.missing, problem.sums.itemsize
+    assert missing
+    height, width = frame.sizes(problem)
+    ends = frame._ends(problem)
+    kernels = frame._inner(problem)
+    layouts = [kernels.told(frame.method.layout(one)) for one in ends]
+    pitch = max(map(len, layouts))
+    rows_in, columns_in = ends[0].plane_in
+    step, sums_step = odd_lines(columns_in, size), odd_lines(width, size)
+    weights_at = rows_in * step
+    sums_at = 2 * weights_at
+    divisors_at = sums_at + height * sums_step
+    return L.pack(
+        geometry(problem),
+        **dict.fromkeys(GIVEN, 0),
+        channels=problem.channels,
+        planes=problem.planes,
+        height=height,
+        width=width,
+        across=frame._counts(problem)[1],
+        address=kernels.address,
+        weighted=missing.weighted,
+        omits=missing.omits,
+        shares=False,
+        exact=not problem.rounded,
+        step=step,
+        weights_at=weights_at,
+        sums_step=sums_step,
+        sums_at=sums_at,
+        divisors_at=divisors_at,
+        inner_at=divisors_at + height * sums_step,
+        pitch=pitch,
+        units=[frame.method.units(one) for one in ends],
+        layouts=np.concatenate([np.pad(one, (0, pitch - len(one))) for one in layouts]),
+    )
+
+
+@lru_cache(maxsize=32)
+def around(method: ModuleType) -> Around:
+    """The method, of pixels that may be missing."""
+    return Around(method)

@@ -1,0 +1,267 @@
+"""Distrusts means over what is there: NaN, masks and weights, against four loops."""
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from oracle import BORDERS, expect, outputs, pair, source
+
+import parconv
+from parconv.problem.missing import LOOK
+
+RNG = np.random.default_rng(16)
+G = RNG.random((3, 4), np.float32) + np.float32(0.1)
+
+
+def image(shape: tuple[int, ...], part: float = 0.2, dtype: Any = np.float32) -> Any:
+    """Noise, so much of it NaN."""
+    f = RNG.random(shape).astype(dtype)
+    f[RNG.random(shape) < part] = np.nan
+    return f
+
+
+def mean(
+    f: Any, g: Any, w: Any, *, mode: str = "same", boundary: Any = "constant", cval: float = 0,
+    outside: float = 1, padding: Any = None, stride: Any = 1, dilation: Any = 1,
+) -> tuple[Any, Any]:  # fmt: skip
+    """The convolution of one plane, and the sum of its weights, as four loops in long double."""
+    taps = np.asarray(g, np.longdouble)[::-1, ::-1]
+    steps, holes, borders = pair(stride), pair(dilation), pair(boundary)
+    places = []
+    for axis in range(2):
+        span = holes[axis] * (taps.shape[axis] - 1) + 1
+        sides = None if padding is None else pair(padding)[axis]
+        lead, count = outputs(f.shape[axis], span, mode, True, 0, sides, span > f.shape[axis])
+        places.append([o - lead for o in range(0, count, steps[axis])])
+    values, weights = (np.zeros(tuple(map(len, places)), np.longdouble) for _ in range(2))
+    for (m, y), (n, x) in itertools.product(*map(enumerate, places)):
+        for (v, u), tap in np.ndenumerate(taps):
+            row = source(y + v * holes[0], f.shape[0], borders[0])
+            column = source(x + u * holes[1], f.shape[1], borders[1])
+            inside = row >= 0 and column >= 0
+            pixel, weight = (f[row, column], w[row, column]) if inside else (cval, outside)
+            if weight:
+                values[m, n] += tap * weight * np.longdouble(pixel)
+                weights[m, n] += tap * weight
+    with np.errstate(all="ignore"):
+        result = values / weights * taps.sum()
+    return np.where(weights == 0, np.nan, result), weights
+
+
+def agree(ours: Any, expected: Any, g: Any) -> None:
+    """Within four machine epsilons of sum |g|, and NaN where it must be."""
+    assert np.array_equal(np.isnan(ours), np.isnan(expected))
+    bound = 4 * np.finfo(ours.dtype).eps * float(np.abs(g).sum()) * 2  # |f| up to 2
+    assert np.nanmax(np.abs(ours - expected), initial=0) <= bound
+
+
+borders = st.sampled_from(BORDERS)
+questions = st.fixed_dictionaries(
+    {},
+    optional={
+        "mode": st.sampled_from(["same", "full"]),
+        "boundary": st.tuples(borders, borders),
+        "cval": st.sampled_from([0.0, 0.5]),
+        "stride": st.sampled_from([1, 2, (1, 3)]),
+        "dilation": st.sampled_from([1, (2, 1)]),
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    questions, st.sampled_from([(1, 1), (2, 9), (13, 17)]), st.sampled_from([0, 0.1, 0.9, 1]),
+    st.sampled_from([(1, 1), (3, 4), (5, 2)]),
+    st.sampled_from(["omit", "where", "weights", "masked"]), st.integers(0, 1 << 30),
+)  # fmt: skip
+def test_equals_four_loops(
+    question: Any, shape: Any, part: float, taps: Any, how: str, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    f, g = rng.random(shape, np.float32), rng.random(taps, np.float32) + np.float32(0.1)
+    w = (rng.random(shape) >= part) * (1.0 if how != "weights" else rng.random(shape, np.float32))
+    spoilt = np.where(w == 0, np.nan, f).astype("f4")
+    given, more = {
+        "omit": (spoilt, {"nan_policy": "omit"}),
+        "where": (spoilt, {"where": w > 0}),
+        "weights": (spoilt, {"weights": w.astype("f4")}),
+        "masked": (np.ma.masked_array(spoilt, w == 0), {}),
+    }[how]
+    asked = {"mode": "same", **question}
+    ours = parconv.conv2d(given, g, threads=1, **asked, **more)
+    agree(ours, mean(f, g, w.astype("f4"), **asked)[0], g)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["7x7", "gaussian", "box"])
+def test_is_precise_and_has_the_same_bits_whoever_computes_it(dtype: str, kind: str) -> None:
+    f = image((150, 1100), 0.05, dtype)
+    f[60:80, 20:50] = np.nan
+    if kind == "7x7":
+        g: Any = RNG.random((7, 7))
+    else:
+        g = parconv.filters.gaussian_taps(1) if kind == "gaussian" else np.full((7, 7), 1 / 49)
+    there = ~np.isnan(f)
+    asked: Any = {"mode": "same", "boundary": "mirror"}
+    ours = parconv.conv2d(f, g, nan_policy="omit", threads=1, **asked)
+    sums, weights = (
+        expect(each, g.astype(np.longdouble), **asked).values
+        for each in (np.where(there, f, 0), there.astype("f8"))
+    )
+    with np.errstate(all="ignore"):
+        agree(ours, np.where(weights == 0, np.nan, sums / weights * g.sum()), g)
+    plan = parconv.plan2d(f, g, nan_policy="omit", threads=2, strategy="threads", **asked)
+    assert np.array_equal(plan(f), ours, equal_nan=True)
+    cut = tuple((n, n + 1) for n in range(plan.bands[-1][1]))
+    assert len(cut) > 1
+    assert np.array_equal(replace(plan, bands=cut[::-1])(f), ours, equal_nan=True)
+
+
+@pytest.mark.parametrize("strategy", ["serial", "threads", "prange", "joblib"])
+def test_every_strategy_brings_the_weights(strategy: Any) -> None:
+    f, w = image((2, 700, 90), 0), RNG.random((700, 90), np.float32)
+    asked: Any = {"mode": "same", "weights": w, "method": "direct"}
+    one = parconv.conv2d(f, G, threads=1, strategy="serial", **asked)
+    assert np.array_equal(parconv.conv2d(f, G, threads=2, strategy=strategy, **asked), one)
+    assert np.array_equal(one[1], parconv.conv2d(f[1], G, threads=1, **asked))
+
+
+def test_processes_bring_the_weights() -> None:
+    joblib = pytest.importorskip("joblib")
+    f, where = image((300, 40)), RNG.random((300, 40)) < 0.8
+    asked: Any = {"mode": "same", "where": where, "nan_policy": "omit", "method": "direct"}
+    one = parconv.conv2d(f, G, threads=1, **asked)
+    with joblib.parallel_config("loky", n_jobs=2):
+        apart = parconv.conv2d(f, G, threads=2, strategy="joblib", **asked)
+    assert np.array_equal(apart, one, equal_nan=True)
+
+
+def test_where_all_is_there_results_are_those_of_the_plain_call() -> None:
+    f = RNG.random((300, 1100), np.float32)
+    plain = parconv.conv2d(f, G, mode="same", method="direct")
+    holed = f.copy()
+    holed[150, 20] = np.nan
+    for policy, g in (
+        ({"nan_policy": "omit"}, f),
+        ({"where": f > -1}, f),
+        ({"nan_policy": "omit"}, holed),
+    ):
+        ours = parconv.conv2d(g, G, mode="same", method="direct", **policy)  # type: ignore[call-overload]
+        far = np.ones(f.shape, bool)
+        far[145:156, 15:26] = False
+        assert np.array_equal(ours[far], plain[far])
+    plan = parconv.plan2d(f, RNG.random((31, 31)), mode="same", nan_policy="omit")
+    assert plan.plain.method == "fft" != plan.method  # type: ignore[attr-defined]
+
+
+def test_nothing_there_is_nan_or_the_constant() -> None:
+    f, nothing = np.full((5, 6), np.nan, "f4"), np.zeros((5, 6), bool)
+    assert np.isnan(parconv.conv2d(f, G, nan_policy="omit")).all()
+    whole = np.arange(30).reshape(5, 6)
+    kept = parconv.conv2d(whole, np.ones((3, 3), int), where=nothing, boundary="edge", mode="same",
+                          cval=-7)  # fmt: skip
+    assert kept.dtype == np.int64
+    assert (kept == -7).all()
+    one = nothing.copy()
+    one[2, 3] = True
+    sums = parconv.conv2d(whole, np.ones((3, 3), int), where=one, boundary="wrap", mode="same")
+    assert (
+        sums == np.where(parconv.box(one, 3, normalize=False, boundary="wrap"), 9 * 15, 0)
+    ).all()
+
+
+def test_integers_round_half_to_even_exactly() -> None:
+    f, where = np.array([[5, 1, 8]], np.uint8), np.array([[True, False, True]])
+    assert parconv.conv2d(f, [[1, 1, 1]], where=where).tolist() == [[20]]  # 13 * 3 / 2 = 19.5
+    assert parconv.conv2d(f, [[1, 1, 1]], where=where, dtype="uint8").tolist() == [[20]]
+    assert parconv.conv2d(f, [[1, 1, 1]], where=where, dtype="float32").tolist() == [[19.5]]
+
+
+def test_what_lies_outside_is_missing_where_it_is_nan() -> None:
+    for f in (RNG.random((6, 7), np.float32), RNG.integers(0, 99, (6, 7), np.uint8)):
+        ours = parconv.conv2d(f, np.full((2, 3), 1 / 6), padding=1, stride=(1, 2), cval=np.nan,
+                              nan_policy="omit")  # fmt: skip
+        expected = mean(f, np.full((2, 3), 1 / 6), np.ones(f.shape), mode="valid", stride=(1, 2),
+                        padding=((1, 1), (1, 1)), outside=0)[0]  # fmt: skip
+        assert np.allclose(ours, expected.astype(float), rtol=1e-6)
+
+
+def test_masks_of_planes_and_colours() -> None:
+    f, where = image((3, 30, 20), 0), RNG.random((30, 20)) < 0.5
+    asked: Any = {"mode": "same", "boundary": "edge", "threads": 1}
+    each = [parconv.conv2d(plane, G, where=where, **asked) for plane in f]
+    assert np.array_equal(parconv.conv2d(f, G, where=where, **asked), each, equal_nan=True)
+    colour = np.ascontiguousarray(np.moveaxis(f, 0, -1))
+    ours = parconv.conv2d(colour, G, where=where, axes=(0, 1), **asked)
+    assert np.allclose(np.moveaxis(ours, -1, 0), each, rtol=1e-6, equal_nan=True)
+    turned = parconv.conv2d(f.transpose(0, 2, 1), G, where=where, axes=(2, 1), **asked)
+    assert np.array_equal(turned.transpose(0, 2, 1), each, equal_nan=True)
+
+
+def test_named_filters_and_plans() -> None:
+    f = image((40, 50))
+    there = ~np.isnan(f)
+    for call, size in ((parconv.gaussian, 1.5), (parconv.box, 5)):
+        ours = call(f, size, nan_policy="omit")
+        taps = parconv.filters.gaussian_taps(1.5) if size == 1.5 else np.full((5, 5), 1 / 25)
+        agree(ours, mean(np.where(there, f, 0), taps, there, boundary="symmetric")[0], taps)
+        masked = call(np.ma.masked_invalid(f), size)
+        assert np.array_equal(masked, ours, equal_nan=True)
+    plan = parconv.plan2d(f, G, mode="same", where=there, min_weight=0.25)
+    assert "weighted" in str(plan)
+    assert "missing" in plan.explain()
+    out = np.empty_like(f)
+    assert plan.bind(f, out)() is out
+    assert np.array_equal(plan(f), out, equal_nan=True)
+    weights = mean(f, G, there)[1] / G.sum()
+    assert np.array_equal(np.isnan(out), weights < 0.25)
+
+
+def test_a_nan_is_refused_by_name_and_place() -> None:
+    f = np.zeros((LOOK // 8, 9), np.float32)
+    assert (parconv.conv2d(f, G, nan_policy="raise") == 0).all()
+    f[-1, 3] = np.nan
+    out = np.full((f.shape[0] - 2, 6), 5, np.float32)
+    with pytest.raises(ValueError, match=rf"holds 1 NaN, the first at \({len(f) - 1}, 3\): pass"):
+        parconv.conv2d(f, G, nan_policy="raise", out=out)
+    assert (out == 5).all()
+    used = ~np.isnan(f)
+    assert (parconv.conv2d(f, G, nan_policy="raise", where=used) == 0).all()
+
+
+@pytest.mark.parametrize(("change", "error", "told"), [
+    ({"g": [[1, 0, -1]]}, ValueError, "cancel.*fill in the others"),
+    ({"g": np.ones((2, 3, 3))}, ValueError, "one by one"),
+    ({"g": [[1j]]}, TypeError, r"g\.real and g\.imag"),
+    ({"nan_policy": "ignore"}, ValueError, "nan_policy='ignore'.*propagate, omit, raise"),
+    ({"min_weight": 2}, ValueError, "min_weight=2: pass a number from 0 to 1"),
+    ({"method": "fft"}, ValueError, "method='fft' cannot.*exactly 0"),
+    ({"where": np.ones((9, 9), int)}, TypeError, "where has dtype int64.*weights="),
+    ({"where": np.ones((4, 9), bool)}, ValueError, r"where has shape \(4, 9\), f has \(9, 9\)"),
+    ({"weights": np.full((9, 9), -1.0)}, ValueError, "weights holds negative"),
+    ({"weights": np.full((9, 9), np.nan)}, ValueError, "weights holds negative numbers, NaN"),
+])  # fmt: skip
+def test_refusals_write_nothing(change: Any, error: Any, told: str) -> None:
+    asked: Any = {"g": np.ones((3, 3)), "nan_policy": "omit", **change}
+    out = np.full((9, 9), 5.0)
+    with pytest.raises(error, match=told):
+        parconv.conv2d(np.ones((9, 9)), mode="same", out=out, **asked)
+    assert (out == 5).all()
+
+
+def test_streams_refuse_them(tmp_path: Any) -> None:
+    np.save(tmp_path / "f.npy", np.ones((9, 9), "f4"))
+    with pytest.raises(ValueError, match="not offered for streams"):
+        parconv.stream(tmp_path / "f.npy", G, tmp_path / "out.npy", nan_policy="omit")
+
+
+def test_equals_astropy() -> None:
+    convolution = pytest.importorskip("astropy.convolution")
+    f, g = image((60, 70), 0.1, np.float64), RNG.random((5, 7))
+    for ours, theirs in (("constant", "fill"), ("edge", "extend"), ("wrap", "wrap")):
+        expected = convolution.convolve(f, g, boundary=theirs)
+        got = parconv.conv2d(f, g / g.sum(), mode="same", boundary=ours, nan_policy="omit")  # type: ignore[arg-type]
+        assert np.allclose(got, expected, rtol=1e-13, atol=0)
