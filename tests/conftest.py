@@ -37,6 +37,16 @@ SINGLE, DOUBLE = tile.VECTORS * LANES, tile.VECTORS * LANES // 2
 BLOCK, PANEL = packing.BLOCK_ROWS, packing.PANEL_BYTES // 4
 
 
+def soak(*values: Any) -> list[Any]:
+    """Values of a parameter, or of several, that ``pytest -m soak`` alone takes.
+
+    More of what the values beside them ask already, above all other types, whose kernels take
+    seconds to compile.
+    """
+    each = (value if isinstance(value, tuple) else (value,) for value in values)
+    return [pytest.param(*value, marks=pytest.mark.soak) for value in each]
+
+
 class Size(NamedTuple):
     """An image, a filter, and why they are here."""
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import oracle
 import pytest
-from conftest import BANK_METHODS, Poisoned
+from conftest import BANK_METHODS, Poisoned, soak
 from hypothesis import given, settings, strategies as st
 
 import parconv
@@ -138,7 +138,7 @@ def test_other_processes_compute_the_same_bits() -> None:
     assert "joblib" in STRATEGIES
 
 
-@pytest.mark.parametrize("dtype", ["float64", "complex64", "float16"])
+@pytest.mark.parametrize("dtype", [*soak("float64"), "complex64", "float16"])
 @pytest.mark.parametrize("name", ["two_groups", "stem", "constant_beyond", "depthwise", "mirror"])
 def test_every_inexact_type(name: str, dtype: str) -> None:
     case = LAYERS[NAMES.index(name)]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunPython
+from conftest import RunPython, soak
 
 from parconv.planner import choice
 from parconv.problem.filter import filter_of
@@ -177,7 +177,8 @@ PINNED = """
 @BINDS
 @PARALLEL
 @pytest.mark.parametrize(
-    "variable", [{"OMP_PROC_BIND": "close"}, {"OMP_PROC_BIND": "spread"}, {"OMP_PLACES": "cores"}]
+    "variable",
+    [{"OMP_PROC_BIND": "close"}, *soak({"OMP_PROC_BIND": "spread"}, {"OMP_PLACES": "cores"})],
 )
 @pytest.mark.parametrize(
     "who", [("prange", ""), ("torch", "imported before"), ("torch", "imported after")]
@@ -548,7 +549,7 @@ CLUSTER = (
 
 
 @pytest.mark.parametrize("where", ["processes", "threads"])
-@pytest.mark.parametrize(("workers", "threads"), [(2, 1), (1, 2), (2, 2), (1, 8)])
+@pytest.mark.parametrize(("workers", "threads"), [(2, 2), (1, 8), *soak((2, 1), (1, 2))])
 def test_workers_of_a_cluster_share_the_cores(
     workers: int, threads: int, where: str, run_python: RunPython
 ) -> None:

@@ -16,7 +16,15 @@ from scipy import ndimage, special
 
 import parconv
 from parconv import filters
-from parconv.filters import LAPLACE, PREWITT, SOBEL, box_taps, gaussian_laplace_taps, gaussian_taps
+from parconv.filters import (
+    LAPLACE,
+    PREWITT,
+    SOBEL,
+    box_taps,
+    gaussian_laplace_taps,
+    gaussian_taps,
+    same,
+)
 from parconv.filters.taps import KEPT_BYTES
 from parconv.problem.filter import MOST_FILTERS
 from parconv.problem.outer import LARGEST
@@ -267,9 +275,9 @@ def test_axes(helper: Callable[..., Any], axes: tuple[int, int]) -> None:
 def test_axis_of_a_colour_image(name: str) -> None:
     ours, theirs, g = SLOPES[name]
     f = image((9, 11, 3))
-    for axis, same in ((0, -3), (1, -2)):
+    for axis, negative in ((0, -3), (1, -2)):
         right = np.stack([theirs(plane, axis) for plane in np.moveaxis(f, -1, 0)], -1)
-        for spelling in (axis, same):
+        for spelling in (axis, negative):
             assert_near(ours(f, spelling, axes=(0, 1)), right, f, g)
             assert_near(ours(f, spelling, axes=(1, 0)), right, f, g)
     with pytest.raises(ValueError, match=r"axis=-1 is not one of axes=\(0, 1\): pass 0 or 1"):
@@ -568,3 +576,42 @@ def test_linear(sigma: float, boundary: str, seed: int) -> None:
         apart = 2 * helper(a, *given, boundary=boundary) - helper(b, *given, boundary=boundary)
         size = max(np.abs(both).max(), 1) * max(1, sigma**-2)
         np.testing.assert_allclose(both, apart, rtol=0, atol=1e-12 * size)
+
+
+# --- the same call again -------------------------------------------------------------------------
+
+AGAIN: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
+    ("gaussian", {"sigma": 1.0}, [{"sigma": 2.0}, {"order": (0, 1)}, {"radius": 1}]),
+    ("box", {"size": 3}, [{"size": (1, 5)}, {"normalize": False}, {"origin": (1, 0)}]),
+    ("sobel", {}, [{"axis": -2}, {"cval": 2, "boundary": "constant"}]),
+    ("laplace", {}, [{"boundary": "wrap"}, {"dtype": "f8"}]),
+]
+
+
+@pytest.mark.parametrize(("name", "words", "others"), AGAIN, ids=[name for name, *_ in AGAIN])
+def test_a_call_after_the_same_call(
+    name: str, words: dict[str, Any], others: list[dict[str, Any]]
+) -> None:
+    """Which finds the last one's plan: other words, images and threads are other calls."""
+    f, call = image((12, 9), "float32"), getattr(parconv, name)
+    right = call(f, **words, threads=2)
+    for other in (*others, {"threads": 2}, {"dtype": "f8"}):
+        for _ in range(3):
+            assert_array_equal(call(f, **words, threads=1), right)
+        changed = {**words, "threads": 1, **other}
+        fresh = call(f[None], **changed)[0]  # of another shape
+        assert_array_equal(call(f, **changed), fresh)
+    assert_array_equal(call(f.T, **words, threads=1).shape, f.T.shape)
+    assert call(f.astype("f8"), **words, threads=1).dtype == np.float64
+    with pytest.raises(TypeError, match="threads=True"):
+        call(f, **words, threads=True)
+    assert_array_equal(call(f, **words, threads=1), right)
+    assert same._last[getattr(same, name)][1][0] == f.shape, "it would not be found again"
+
+
+def test_words_that_change_their_minds() -> None:
+    """A list is the same object, and may hold others."""
+    f, size = image((12, 9), "float32"), [3, 3]
+    for n in (3, 3, 3, 5, 3):
+        size[:] = [n, n]
+        assert_array_equal(parconv.box(f, size, threads=1), parconv.box(f[None], n)[0])

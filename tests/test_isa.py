@@ -6,7 +6,7 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from conftest import RunPython
+from conftest import RunPython, soak
 from llvmlite import ir
 
 from parconv.codegen import isa, machine
@@ -141,9 +141,11 @@ ANOTHER = """
 """
 SELECTION = (
     "test_methods.py::test_filters_of_every_shape",
+    "test_dot.py::test_results[uint8]",
+)
+MORE = (
     "test_separable.py::test_sizes",
     "test_layer.py::test_edges_of_tiles",
-    "test_dot.py::test_results[uint8]",
     "test_dot.py::test_taps_apart",
     "test_words.py::test_couples_of_channels",
 )
@@ -151,11 +153,13 @@ SELECTION = (
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_row_is_all_that_another_needs(run_python: RunPython, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tests", [SELECTION, *soak((MORE,))], ids=["direct, dot", "more"])
+def test_a_row_is_all_that_another_needs(
+    tests: tuple[str, ...], run_python: RunPython, tmp_path: Path
+) -> None:
     """Of no machine that is: narrow vectors, many of them, no multiply-add, dots by hand."""
     env = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    tests = [str(TESTS / name) for name in SELECTION]
-    done = run_python(ANOTHER, *tests, env=env, timeout=1700)
+    done = run_python(ANOTHER, *(TESTS / name for name in tests), env=env, timeout=1700)
     assert " passed" in done.stdout
     assert "skipped" not in done.stdout
 

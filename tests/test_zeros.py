@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import METHODS, check_plan
+from conftest import METHODS, check_plan, soak
 from oracle import BORDERS, assert_same_bits
 from scipy import ndimage
 
@@ -87,7 +87,7 @@ def cases(dtype: str, method: str, filters: dict[str, np.ndarray]) -> Any:
 
 
 @pytest.mark.parametrize("method", AUTO_AND_ALL)
-@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("dtype", ["float32", "complex64", *soak("float64", "complex128")])
 def test_taps_that_cancel_give_0(dtype: str, method: str) -> None:
     for name, g, size, border, value in cases(dtype, method, CANCEL):
         constant = value * (2 - 3j) if dtype[0] == "c" else value

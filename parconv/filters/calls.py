@@ -9,18 +9,8 @@ from typing import Any, Unpack
 
 from numpy.typing import ArrayLike, NDArray
 
-from ..problem.door import image_of
 from ..problem.question import FilterOptions, spelled
-from .arguments import check_shift, count_for
-from .asking import same, sloped
-from .taps import (
-    PREWITT,
-    SOBEL,
-    box_factors,
-    gaussian_factors,
-    gaussian_laplace_factors,
-    second_differences,
-)
+from . import same
 
 
 @spelled(boundary="symmetric")
@@ -86,10 +76,7 @@ def gaussian(
            [24, 40, 24],
            [15, 24, 15]], dtype=uint8)
     """
-    f = image_of(f, options)
-    ndim = count_for(f, options)
-    g = gaussian_factors(sigma, order=order, truncate=truncate, radius=radius, ndim=ndim)
-    return same(f, g, out, options)
+    return same.run(f, out, options, same.gaussian, sigma, order, truncate, radius)
 
 
 @spelled(boundary="symmetric")
@@ -129,10 +116,7 @@ def box(
     >>> parconv.box([[1, 2, 6]], (1, 3), normalize=False)
     array([[ 4,  9, 14]])
     """
-    f = image_of(f, options)
-    g = box_factors(size, normalize=normalize, ndim=count_for(f, options))
-    shift = check_shift(origin, g.shape) if type(origin) is not int or origin else 0
-    return same(f, g, out, options, shift)
+    return same.run(f, out, options, same.box, size, normalize, origin)
 
 
 @spelled(boundary="symmetric")
@@ -169,8 +153,7 @@ def sobel(
     >>> parconv.sobel([[0, 0, 1, 2]])
     array([[0, 4, 8, 4]])
     """
-    f = image_of(f, options)
-    return same(f, sloped(axis, f, options, SOBEL, (1, 2, 1)), out, options)
+    return same.run(f, out, options, same.sobel, axis)
 
 
 @spelled(boundary="symmetric")
@@ -191,8 +174,7 @@ def prewitt(
            [9],
            [6]])
     """
-    f = image_of(f, options)
-    return same(f, sloped(axis, f, options, PREWITT, (1, 1, 1)), out, options)
+    return same.run(f, out, options, same.prewitt, axis)
 
 
 @spelled(boundary="symmetric")
@@ -204,7 +186,9 @@ def laplace(
 
     Parameters
     ----------
-    f, boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
         As in `conv2d`, but for the usual border, ``"symmetric"``.
 
     Returns
@@ -222,8 +206,7 @@ def laplace(
     >>> parconv.laplace([[1, 1, 1, 4, 1]])
     array([[ 0,  0,  3, -6,  3]])
     """
-    f = image_of(f, options)
-    return same(f, second_differences(count_for(f, options)), out, options)
+    return same.run(f, out, options, same.laplace)
 
 
 @spelled(boundary="symmetric")
@@ -244,7 +227,4 @@ def gaussian_laplace(
     >>> round(float(parconv.gaussian_laplace(x**2 + y**2, 1)[10, 10]), 2)
     4.0
     """
-    f = image_of(f, options)
-    ndim = count_for(f, options)
-    g = gaussian_laplace_factors(sigma, truncate=truncate, radius=radius, ndim=ndim)
-    return same(f, g, out, options)
+    return same.run(f, out, options, same.gaussian_laplace, sigma, truncate, radius)

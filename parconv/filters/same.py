@@ -1,0 +1,114 @@
+"""A named filter's call: its filter made from its words, and one convolution, or the last call's.
+
+Each of the filters here is made from an image, its options and the words that describe it, and
+comes with its origin.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import api
+from ..problem.door import image_of
+from ..problem.dtypes import Array
+from ..problem.filter import Filter, filter_of
+from ..problem.lines import Lines
+from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords
+from .arguments import along, check_shift, count_for, place_of, warn_of_colours
+from .taps import (
+    PREWITT,
+    SOBEL,
+    box_factors,
+    gaussian_factors,
+    gaussian_laplace_factors,
+    second_differences,
+    slope,
+)
+
+Made = tuple[Any, Any]
+
+
+def gaussian(f: Array, options: Any, sigma: Any, order: Any, truncate: Any, radius: Any) -> Made:
+    ndim = count_for(f, options)
+    return gaussian_factors(sigma, order=order, truncate=truncate, radius=radius, ndim=ndim), 0
+
+
+def box(f: Array, options: Any, size: Any, normalize: Any, origin: Any) -> Made:
+    g = box_factors(size, normalize=normalize, ndim=count_for(f, options))
+    return g, check_shift(origin, g.shape) if type(origin) is not int or origin else 0
+
+
+def sobel(f: Array, options: Any, axis: Any) -> Made:
+    return _slope(axis, f, options, SOBEL, (1, 2, 1)), 0
+
+
+def prewitt(f: Array, options: Any, axis: Any) -> Made:
+    return _slope(axis, f, options, PREWITT, (1, 1, 1)), 0
+
+
+def laplace(f: Array, options: Any) -> Made:
+    return second_differences(count_for(f, options)), 0
+
+
+def gaussian_laplace(f: Array, options: Any, sigma: Any, truncate: Any, radius: Any) -> Made:
+    ndim = count_for(f, options)
+    return gaussian_laplace_factors(sigma, truncate=truncate, radius=radius, ndim=ndim), 0
+
+
+def _slope(axis: Any, f: Array, options: Any, g: Array, smooth: tuple[int, ...]) -> Array | Lines:
+    """Differences along an axis, smoothed along all others that are filtered."""
+    count = count_for(f, options)
+    if count == 2:
+        return along(axis, f, options, g)
+    return slope(smooth, place_of(axis, f, options), count)
+
+
+# --- the call ------------------------------------------------------------------------------------
+
+# The last call of each: its words, its filter, and what the filter knows of it.
+_last: dict[Any, Any] = {}
+
+
+def run(
+    f: Any, out: Any, options: FilterOptions, make: Callable[..., Made], *words: Any
+) -> NDArray[Any]:
+    """One convolution as large as the image.
+
+    The same objects again are the same question, as for `conv2d`: an image of 18 x 24 takes 4.5
+    microseconds in place of 6.6, of which 2.6 compute (Zen 3 VM, 2026-11).
+    """
+    last = _last.get(make)
+    if last is not None and type(f) is np.ndarray:
+        g, latest, names, values = last
+        shape, kind, *_, (plan, taps) = latest
+        same = g.latest is latest and f.shape == shape and f.dtype is kind and [*options] == names
+        if same and all(map(operator.is_, (*words, *options.values()), values)):
+            return plan.run(f, taps, out)  # type: ignore[no-any-return]
+    image = image_of(f, options)
+    g, origin = make(image, options, *words)
+    if "axes" not in options:
+        warn_of_colours(image, level=4)
+    if not options.keys() <= OF_FILTERS:
+        check_keywords(options, FILTERS)
+    asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **options}
+    result = api.run(image, g, out, asked, False)
+    if image.ndim == 2 or "axes" in options:  # else the next one may be warned of colours
+        _remember(make, filter_of(g), asked, [*options], (*words, *options.values()))
+    return result
+
+
+def _remember(make: Any, g: Filter, asked: Any, names: list[str], values: tuple[Any, ...]) -> None:
+    """The call, if it is what the filter knows as its latest and no word of it can change."""
+    latest = g.latest
+    if latest is None:
+        return
+    _, _, _, known, of_those, _ = latest
+    if known == [*asked] and all(map(operator.is_, asked.values(), of_those)):
+        try:
+            hash(values)
+        except TypeError:  # a list
+            return
+        _last[make] = g, latest, names, values
