@@ -6,7 +6,8 @@ numbers and its bits are those of the whole.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,11 @@ class Excerpt(NamedTuple):
         for index, values in self.pieces:
             image[index] = values
         return image
+
+
+def elsewhere(name: str, problem: Problem) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """What fills a band in another process, and what it is sent of an image for that."""
+    return partial(run_band, name, problem), partial(excerpt, name, problem)
 
 
 def excerpt(name: str, problem: Problem, image: Array, start: int, stop: int) -> Excerpt:

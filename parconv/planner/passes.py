@@ -65,6 +65,11 @@ class Pass:
         return f"{self.plan.method} along {'axes' if len(self.axes) > 1 else 'axis'} {where}"
 
     @lazily
+    def _by_shape(self) -> dict[Shape, Plan]:
+        """For all outputs of arrays; those for some of them cost a window each, and a hash."""
+        return {}
+
+    @lazily
     def _known(self) -> dict[Problem, Plan]:
         return {self.plan.problem: self.plan}
 
@@ -74,7 +79,10 @@ class Pass:
 
     def run(self, f: Array, out: Array) -> None:
         """Filter an array as large as the whole, but for axes before those that are filtered."""
-        self._run(self._of(self._problem(f.shape)), f, out)
+        plan = self._by_shape.get(f.shape)
+        if plan is None:
+            plan = self._by_shape[f.shape] = self._of(self._problem(f.shape))
+        self._run(plan, f, out)
 
     def run_rows(self, f: Array, out: Array, rows: Range) -> None:
         """Fill some of the result's outputs along the axis."""

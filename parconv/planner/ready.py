@@ -19,6 +19,7 @@ from ..runtime.strategies import STRATEGIES
 from ..runtime.strategies.work import Work, alone, spare
 from . import skipping
 from .bound import Bound
+from .excerpts import elsewhere
 from .lifting import Lift, lift_of
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ def shared(plan: "Plan") -> Shared:
     stage, needed = plan.stage, plan.stage.workspace(plan.bands)
     table = np.array(plan.bands, np.int64).reshape(-1, 2)
     table.flags.writeable = False
-    remote, excerpt = stage.elsewhere(plan.method)
+    remote, sent = stage.elsewhere(plan.method) or elsewhere(plan.method, stage.inner)
     work = Work(
         kernels=plan.kernels,
         remote=remote,
-        excerpt=excerpt,
+        excerpt=sent,
         bands=plan.bands,
         runs=joined(plan.bands),
         table=table,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +12,6 @@ from ..problem.dtypes import Array, kernel_dtype, quietly, real
 from ..problem.filter import Filter
 from ..problem.lazily import lazily
 from ..problem.problem import Problem
-from .excerpts import excerpt, run_band
 
 Bands = tuple[tuple[int, int], ...]
 # One run of a method: (image, taps, result), and what is done to its layout before, if anything.
@@ -87,9 +85,12 @@ class Stage:
         """Fill the planes or maps of ``target`` from those of ``source``."""
         execute(source, taps.values, target)
 
-    def elsewhere(self, name: str) -> tuple[Remote, Remote]:
-        """What fills a band in another process, and what it is sent of an image for that."""
-        return partial(run_band, name, self.inner), partial(excerpt, name, self.inner)
+    def elsewhere(self, name: str) -> tuple[Remote, Remote] | None:
+        """What fills a band in another process, and what it is sent of an image for that.
+
+        None: what does for most, see `excerpts`.
+        """
+        return None
 
     # --- compiled code ---
 
