@@ -226,7 +226,7 @@ def stage_of(problem: Problem, name: str) -> Stage:
 
 
 def _stage(problem: Problem, method: ModuleType) -> Stage:
-    """Sums as they are, or by a rule."""
+    """Around sums as they are, or by a rule."""
     if problem.is_plain:
         return _plainly(problem, method)
     if problem.dtype.kind == "c":
