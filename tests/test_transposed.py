@@ -20,11 +20,11 @@ def expected(
     (sy, sx), (py, px), (my, mx), (dy, dx) = (
         each(value, 2) for value in (stride, padding, output_padding, dilation)
     )
-    (batch, channels, rows, columns), (_, each, high, wide) = f.shape, g.shape
-    whole = np.zeros((batch, groups * each, (rows - 1) * sy + dy * (high - 1) + 1 + my,
+    (batch, channels, rows, columns), (_, outputs, high, wide) = f.shape, g.shape
+    whole = np.zeros((batch, groups * outputs, (rows - 1) * sy + dy * (high - 1) + 1 + my,
                       (columns - 1) * sx + dx * (wide - 1) + 1 + mx))  # fmt: skip
-    for c, o, y, x in np.ndindex(channels, each, high, wide):
-        to = c // (channels // groups) * each + o
+    for c, o, y, x in np.ndindex(channels, outputs, high, wide):
+        to = c // (channels // groups) * outputs + o
         ys, xs = slice(y * dy, y * dy + (rows - 1) * sy + 1, sy), slice(
             x * dx, x * dx + (columns - 1) * sx + 1, sx)  # fmt: skip
         whole[:, to, ys, xs] += f[:, c].astype(float) * float(g[c, o, y, x])

@@ -38,8 +38,7 @@ def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> 
         key = f.shape, f.dtype, correlate, told(options) if options else ()
         known = g.plans.get(key)
     except Exception:  # a list or an array among the options, or a stranger, cannot be a key
-        kept = hashable(options)
-        if kept is not None:
+        if kept := hashable(options):
             return answer(f, g, kept, correlate)
         key = known = None
     if known is not None:

@@ -228,7 +228,7 @@ def stage_of(problem: Problem, name: str) -> Stage:
 
 
 def _stage(problem: Problem, method: ModuleType) -> Stage:
-    """Sums as they are, or by a rule."""
+    """Around sums as they are, or by a rule."""
     if problem.missing and problem.missing.any:
         return Weighted(problem, around(method))
     if problem.is_plain:

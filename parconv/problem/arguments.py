@@ -190,9 +190,10 @@ def check_groups(groups: Any) -> int:
     return number
 
 
-def check_tolerance(tolerance: Any) -> float | None:
+def check_tolerance(tolerance: Any, result: DType) -> float | None:
+    """None at all where nobody says it, and an exact 0 is False."""
     if tolerance is None:
-        return None
+        return 0.0 if result.kind == "b" else None
     if isinstance(tolerance, bool | np.bool_) or not isinstance(tolerance, Real):
         raise TypeError(f"tolerance={shown(tolerance)}: pass a number such as 1e-5, or None")
     try:

@@ -128,8 +128,8 @@ class Problem:
     @property
     def is_plain(self) -> bool:
         """Whether results are the sums, as nearly as their type holds them."""
-        wraps = self.store == WRAPPED and self.compute == self.dtype == INT64
-        return (wraps or self.store == PLAINLY) and self.dtype.kind != "b"
+        usual = (PLAINLY, WRAPPED) if self.compute == self.dtype == INT64 else (PLAINLY,)
+        return self.store in usual and self.dtype.kind != "b"
 
     @property
     def rounded(self) -> bool:
@@ -183,14 +183,10 @@ class Problem:
         name = "conv2d" if self.reflect else "correlate2d"
         reflected = ", reflected" if self.reflect and self.bank and self.bank.summed else ""
         facts = [f"{taps}{reflected} -> {self.dtype}", self.mode, borders]
-        if self.tolerance is not None:
-            facts.append(f"within {self.tolerance:.2g}")
-        if self.zero_taps == "keep":
-            facts.append("zero taps kept")
-        if self.store != PLAINLY:
-            facts.append(str(self.store))
-        if self.missing:
-            facts.append(str(self.missing))
+        facts += [] if self.tolerance is None else [f"within {self.tolerance:.2g}"]
+        facts += ["zero taps kept"] if self.zero_taps == "keep" else []
+        facts += [str(self.store)] if self.store != PLAINLY else []
+        facts += [str(self.missing)] if self.missing else []
         return f"{name} {image} {self.image_dtype} * {', '.join(facts)}"
 
 
@@ -249,12 +245,6 @@ def describe(
         image, given, part.size or taps, plane_axes, image_dtype, filter_dtype, compute, result,
         reflect, mode, borders, value, (lead[0], lead[1] * channels),
         (plane[0], plane[1] * channels), steps, (holes[0], holes[1] * channels), channels,
-        part, found[1].within(real(compute)), bank, _tolerance(question, result),
+        part, found[1].within(real(compute)), bank, check_tolerance(question.tolerance, result),
         question.zero_taps, store, missing,
     )  # fmt: skip
-
-
-def _tolerance(question: Question, result: DType) -> float | None:
-    """None at all where an exact 0 is False, and all else True."""
-    asked = check_tolerance(question.tolerance)
-    return 0.0 if asked is None and result.kind == "b" else asked

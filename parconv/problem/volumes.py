@@ -22,7 +22,7 @@ from .arguments import (
     places,
 )
 from .banks import Shape
-from .dtypes import DType, check_dtype, real, types_that_hold
+from .dtypes import FLOAT64, DType, check_dtype, real, types_that_hold
 from .geometry import placed, spanned
 from .lazily import lazily
 from .question import DEFAULTS, Question
@@ -211,7 +211,7 @@ def _check_others(question: Question) -> None:
     """What planes alone may ask for."""
     check_mode(question.mode)
     check_choice("zero_taps", question.zero_taps, ZERO_TAPS)
-    check_tolerance(question.tolerance)
+    check_tolerance(question.tolerance, FLOAT64)
     if check_groups(question.groups) != 1:
         raise ValueError(
             f"groups={shown(question.groups)} needs a 4-D filter over two axes: leave it at 1"
