@@ -36,7 +36,8 @@ class Peer:
     ``reuses``: it writes into a given array.  ``slack``: by how many units its integers may be off
     anywhere, not at ties alone.  ``filter`` answers workloads of one filter, ``layer`` layers, both
     within ``limits``.  ``apart``: it runs in a process of its own, as its threads, its settings
-    for a whole process or its heap do not get along with others'.
+    for a whole process or its heap do not get along with others'.  ``omits``: it takes means over
+    the pixels that are not NaN.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Peer:
     limits: tuple[Limit, ...] = ()
     also: tuple[str, ...] = ()
     apart: bool = False
+    omits: bool = False
 
     def prepare(self, workload: Workload | Layer, f: Array, g: Array, threads: int) -> Run | str:
         """What answers the workload, whose own arrays are given; or the reason why nothing does."""
@@ -61,6 +63,8 @@ class Peer:
         """The first limit that is in the way, in words; nothing where none is."""
         if self._answer(workload) is None:
             return "it takes no layers" if isinstance(workload, Layer) else "it takes layers only"
+        if isinstance(workload, Workload) and workload.missing and not self.omits:
+            return "it leaves out no NaN"
         return next(filter(None, (limit(workload) for limit in self.limits)), "")
 
     def here(self, workload: Workload | Layer, f: Array, g: Array, threads: int) -> Run | str:
