@@ -161,7 +161,7 @@ def conv2d(
     >>> parconv.conv2d(f, np.ones((3, 3)) / 9, mode="same", boundary="mirror").shape
     (3, 4)
     >>> parconv.conv2d([[1, np.nan, 3]], [[0.5, 0.25, 0.25]], nan_policy="omit")
-    array([[1.66666667]])
+    array([[2.33333333]])
     """
     return run(f, g, out, options, False)
 
