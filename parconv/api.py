@@ -186,7 +186,7 @@ def conv2d(
            [218, 238, 255],
            [255, 255, 255]], dtype=uint8)
     >>> parconv.conv2d([[1, np.nan, 3]], [[0.5, 0.25, 0.25]], nan_policy="omit")
-    array([[1.66666667]])
+    array([[2.33333333]])
     """
     return run(f, g, out, options, False)
 

@@ -211,6 +211,17 @@ def test_another_shape_or_dtype_is_no_agreement(wrong: Any) -> None:
     assert difference(wrong, np.zeros((2, 2))) == np.inf
 
 
+def test_who_leaves_out_no_nan_is_refused_and_who_does_agrees_with_us() -> None:
+    workload = tiny((5, 3), dtype="float64", boundary="edge", missing=0.1)
+    f, g = workload.arrays()
+    assert np.isnan(f).any()
+    assert {peer.name for peer in PEERS if not peer.refusal(workload)} == {"astropy"}
+    pytest.importorskip("astropy")
+    runs = [peer.prepare(workload, f, g, 1) for peer in (OURS, *PEERS) if peer.omits]
+    ours, astropys = (np.asarray(run(None)) for run in runs if callable(run))
+    assert Difference.of(astropys, ours).accepted(f, g, False, 0)
+
+
 def test_nan_agrees_with_nothing() -> None:
     f, g = np.ones((3, 3)), np.ones((2, 2))
     apart = Difference.of(np.full((3, 3), np.nan), np.ones((3, 3)))

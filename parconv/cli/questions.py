@@ -131,11 +131,11 @@ def race(
 ) -> None:
     """Race against the installed peers and the machine's own limit.
 
-    Workloads are grouped: big, medium, odd, small, integer, colour, complex, separable; study,
-    bank, layer, winograd, depthwise, types, uneven for layers.  All take about half an hour on two
-    cores.  With --pause or --busy rows are called as users do, in bursts: eight rows of a group of
-    their own, or those of the others that --only names, with all threads; every row, pause and
-    number of busy processes is a cell, and every cell is judged.  --pause 0,20,200 --busy 0,1,2
+    Workloads are grouped: big, medium, odd, small, integer, missing, colour, complex, separable;
+    study, bank, layer, winograd, depthwise, types, uneven for layers.  All take about half an hour
+    on two cores.  With --pause or --busy rows are called as users do, in bursts: eight rows of a
+    group of their own, or those of the others that --only names, with all threads; every row, pause
+    and number of busy processes is a cell, and every cell is judged.  --pause 0,20,200 --busy 0,1,2
     takes a quarter of an hour.  With --random workloads are drawn instead, as users have them; the
     mean ratio to the best peer, the shares below 1 and 1.3 and the worst are told.
 

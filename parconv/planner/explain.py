@@ -96,6 +96,8 @@ def _error(plan: "Plan") -> str:
 def _zero_taps(plan: "Plan") -> str:
     """What NaN and infinity under them do."""
     problem = plan.problem
+    if problem.missing and problem.missing.any:
+        return "perhaps multiplied: infinity, and NaN that is not omitted, may spread from them"
     if problem.image_dtype.kind in "biu" and math.isfinite(problem.cval.real):
         return "make no difference: no pixel is NaN or infinite"
     if problem.zero_taps == "keep":

@@ -58,7 +58,9 @@ def difference(found: Array, expected: Array) -> float:
 def tolerance(f: Array, g: Array) -> float:
     """What two correct sums may differ by: their rounding errors, whatever the method."""
     precision = f.dtype if f.dtype.kind in "fc" else np.dtype(np.float32)
-    largest = np.abs(f).max() if f.dtype.kind != "i" else max(abs(int(f.min())), abs(int(f.max())))
+    largest = (
+        np.nanmax(np.abs(f)) if f.dtype.kind != "i" else max(abs(int(f.min())), abs(int(f.max())))
+    )
     each = np.abs(g).reshape(len(g) if g.ndim > 2 else 1, -1)
     scale = float(largest) * float(each.sum(1, dtype=np.float64).max())
     return float(np.finfo(precision).eps * (each.shape[1] + 16) * scale)

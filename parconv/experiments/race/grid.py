@@ -101,6 +101,15 @@ WORKLOADS: tuple[Workload, ...] = (
     *_squares("integer", BIG, (3, 5, 7, 11), filter="int8", **BYTES),
     *_squares("integer", BIG, (5,), dtype="uint16", result="uint16", **AUTO),
     *_squares("integer", BIG, (5,), dtype="int16", result="int16", **AUTO),
+    *(
+        Workload("missing", MEDIUM, taps, kind, boundary="edge", filter=text, missing=0.05, **AUTO)
+        for taps, text, kind in (
+            ((7, 7), "random", "float64"),
+            ((7, 7), "random", "float32"),
+            ((9, 9), "gaussian:1", "float32"),
+            ((7, 7), "box:7", "float32"),
+        )
+    ),
     *_squares("colour", VIDEO, (5,), channels=3, **BYTES),
     *_squares("colour", VIDEO, (5,), channels=3, **AUTO),
     *_squares("complex", MEDIUM, (7,), dtype="complex64", **AUTO),

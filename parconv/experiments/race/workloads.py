@@ -33,7 +33,8 @@ class Workload:
     results hardly ever saturate), or the text of a filter such as ``"gaussian:2"``.
     ``correlation`` asks for ``correlate2d``.  ``parent`` makes the image a strided view: the crop
     of that larger array at ``offset``.  ``planned`` times a plan made beforehand.  ``serial``
-    means that one thread is all it is raced with; ``order`` is that of the image in memory.  A
+    means that one thread is all it is raced with; ``order`` is that of the image in memory;
+    ``missing`` the share of its pixels that are NaN and not used, by weights that are positive.  A
     workload that names a strategy is raced alone: its rivals are in the row without.
     """
 
@@ -54,6 +55,7 @@ class Workload:
     filter: str = "random"
     serial: bool = False
     order: str = "C"
+    missing: float = 0.0
 
     @property
     def name(self) -> str:
@@ -65,7 +67,7 @@ class Workload:
         words = [self.group, shape, "{}x{}".format(*self.taps), dtype, *unusual]
         flags = {
             "crop": self.parent, "correlation": self.correlation, "planned": self.planned,
-            "Fortran": self.order == "F",
+            "Fortran": self.order == "F", f"{self.missing:.0%} NaN": self.missing,
         }  # fmt: skip
         return " ".join(words + [flag for flag, on in flags.items() if on])
 
@@ -100,6 +102,8 @@ class Workload:
             asked["dtype"] = self.result
         if self.channels:
             asked["axes"] = (0, 1)
+        if self.missing:
+            asked["nan_policy"] = "omit"
         return asked
 
     @property
@@ -125,6 +129,9 @@ class Workload:
         f = _image(self.parent or self.shape, self.channels, self.dtype, self.filter == "int8")
         (top, left), (rows, columns) = self.offset, self.shape
         f = np.asfortranarray(f) if self.order == "F" else f
+        if self.missing:
+            lost = np.random.default_rng(2).random(f.shape) < self.missing
+            f = np.where(lost, f.dtype.type(np.nan), f)
         return f[top : top + rows, left : left + columns], self.weighting()
 
     def weighting(self) -> Array:
@@ -139,7 +146,8 @@ class Workload:
             g = rng.random(self.taps)
             g /= g.sum()
             return g.astype(dtype)
-        return _normal(rng, self.taps, dtype)
+        g = _normal(rng, self.taps, dtype)
+        return np.abs(g) if self.missing else g
 
     def weights(self, g: Array) -> Array:
         """What a correlation multiplies with to answer this workload."""

@@ -28,7 +28,15 @@ from . import (
 )
 from .peer import Peer, Run
 
-OURS = Peer("parconv", "parconv", ours.prepare, reuses=True, layer=ours.layer, volume=ours.volume)
+OURS = Peer(
+    "parconv",
+    "parconv",
+    ours.prepare,
+    reuses=True,
+    layer=ours.layer,
+    volume=ours.volume,
+    omits=True,
+)
 OPENCV = Peer("opencv", "cv2", opencv.filter2d, reuses=True, layer=opencv.planes)
 NDIMAGE = Peer("scipy", "scipy.ndimage", scipy.correlate, reuses=True, volume=scipy.volume)
 PEERS: tuple[Peer, ...] = (
@@ -43,7 +51,7 @@ PEERS: tuple[Peer, ...] = (
     Peer("scipy-own", "scipy.ndimage", scipy.own, reuses=True),
     Peer("scipy-oa", "scipy.signal", scipy.oaconvolve),
     Peer("scipy-fft", "scipy.signal", scipy.fftconvolve),
-    Peer("astropy", "astropy", astropy.prepare),
+    Peer("astropy", "astropy", astropy.prepare, omits=True),
     Peer("ipp", "ipp", ipp.filter_border, reuses=True, limits=ipp.LIMITS),
     Peer("ipp-sep", "ipp", ipp.separable, reuses=True, limits=ipp.SEPARABLE),
     Peer("ipp-own", "ipp", ipp.own, reuses=True, limits=ipp.OWN),
@@ -95,4 +103,4 @@ def ours_as(name: str, **changes: Any) -> Peer:
     def answer(workload: Workload | Layer | Volume, f: Array, g: Array, threads: int) -> Run | str:
         return OURS.prepare(replace(workload, **changes), f, g, threads)
 
-    return Peer(name, "parconv", answer, reuses=True, layer=answer, volume=answer)
+    return Peer(name, "parconv", answer, reuses=True, layer=answer, volume=answer, omits=True)
