@@ -39,16 +39,10 @@ class Peer:
 
     ``module`` names a module or a distribution, ``also`` others that the adapter needs.
     ``reuses``: it writes into a given array.  ``slack``: by how many units its integers may be off
-<<<<<<< HEAD
     anywhere, not at ties alone.  ``filter`` answers workloads of one filter, ``layer`` layers,
     ``volume`` volumes, all within ``limits``.  ``apart``: it runs in a process of its own, as its
-    threads, its settings for a whole process or its heap do not get along with others'.
-=======
-    anywhere, not at ties alone.  ``filter`` answers workloads of one filter, ``layer`` layers, both
-    within ``limits``.  ``apart``: it runs in a process of its own, as its threads, its settings
-    for a whole process or its heap do not get along with others'.  ``omits``: it takes means over
-    the pixels that are not NaN.
->>>>>>> nan
+    threads, its settings for a whole process or its heap do not get along with others'.  ``omits``:
+    it takes means over the pixels that are not NaN.
     """
 
     name: str
@@ -60,11 +54,8 @@ class Peer:
     limits: tuple[Limit, ...] = ()
     also: tuple[str, ...] = ()
     apart: bool = False
-<<<<<<< HEAD
     volume: PrepareVolume | None = None
-=======
     omits: bool = False
->>>>>>> nan
 
     def prepare(self, workload: Entry, f: Array, g: Array, threads: int) -> Run | str:
         """What answers the workload, whose own arrays are given; or the reason why nothing does."""
@@ -77,13 +68,9 @@ class Peer:
     def refusal(self, workload: Entry) -> str:
         """The first limit that is in the way, in words; nothing where none is."""
         if self._answer(workload) is None:
-<<<<<<< HEAD
             return REFUSALS.get(type(workload), "it takes layers only")
-=======
-            return "it takes no layers" if isinstance(workload, Layer) else "it takes layers only"
         if isinstance(workload, Workload) and workload.missing and not self.omits:
             return "it leaves out no NaN"
->>>>>>> nan
         return next(filter(None, (limit(workload) for limit in self.limits)), "")
 
     def here(self, workload: Entry, f: Array, g: Array, threads: int) -> Run | str:
