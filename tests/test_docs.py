@@ -89,9 +89,16 @@ def test_the_streams_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert names["largest"] == right[-1].max()
 
 
+def test_the_examples_of_who_comes_from_elsewhere_run() -> None:
+    names = run(DOCS / "migration.md")
+    assert names["smooth"].dtype == np.uint8
+    assert names["edges"].dtype == np.int16
+    assert names["whole"].shape == (122, 162)
+
+
 def test_no_other_page_has_examples() -> None:
     """Which nobody would run."""
-    ours = {README, DOCS / "guide.md", DOCS / "streaming.md"}
+    ours = {README, DOCS / "guide.md", DOCS / "migration.md", DOCS / "streaming.md"}
     assert {page for page in PAGES if blocks(page, "python")} == ours
 
 

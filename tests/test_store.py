@@ -293,3 +293,14 @@ def test_complex_results_are_scaled_and_shifted() -> None:
         right = parconv.conv2d(f, g) * np.complex64(2)
         right += np.array(bias, np.complex64).reshape((-1, 1, 1) if g.ndim == 3 else ())
         np.testing.assert_allclose(parconv.conv2d(f, g, scale=2, bias=bias), right, rtol=1e-6)
+
+
+@pytest.mark.parametrize("filters", [3, 8])
+@pytest.mark.parametrize("method", ["direct", "channels"])
+def test_sums_of_any_number(method: str, filters: int) -> None:
+    """Methods that keep integers in scratch filled nothing where it held an odd number of sums."""
+    f = np.ascontiguousarray(MAPS[:1, :, :1, :4])
+    g = np.random.default_rng(7).random((filters, f.shape[1], 1, 3)).astype(np.float32)
+    asked: Any = {"stride": (1, 2), "padding": ((0, 0), (2, 2)), "method": method}
+    right = parconv.correlate2d(f, g, **asked) + np.float32(1.5)
+    oracle.assert_same_bits(parconv.correlate2d(f, g, bias=1.5, **asked), right, method)

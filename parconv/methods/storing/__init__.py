@@ -17,7 +17,7 @@ import numpy as np
 from numba import types
 
 from ...codegen import foreign, machine
-from ...codegen.layout import odd_lines
+from ...codegen.layout import odd_lines, up
 from ...codegen.storing import writer
 from ...problem import maps
 from ...problem.dtypes import Array, DType, kernel_dtype, real
@@ -68,10 +68,14 @@ def kernels(problem: Problem) -> Kernels:
 
 
 def workspace(asked: Asked) -> int:
-    """Elements of scratch, of the type that the method sums in."""
+    """Elements of scratch, of the type that the method sums in.
+
+    Whole cache lines: methods that keep a table of integers there see it as such, and fill nothing
+    where they cannot.
+    """
     size = real(asked.summed.compute).itemsize
     band = -(-(pieces_of(asked).nbytes + machine.CACHE_LINE) // size)
-    return int(asked.method.workspace(asked.summed)) + band
+    return up(int(asked.method.workspace(asked.summed)) + band, machine.CACHE_LINE // size)
 
 
 def layout(asked: Asked) -> Array:
