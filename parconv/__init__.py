@@ -10,7 +10,19 @@ from .codegen import apart
 if TYPE_CHECKING:
     from . import filters
     from .api import conv2d, correlate2d, plan2d
-    from .filters import box, gaussian, gaussian_laplace, laplace, prewitt, sobel
+    from .filters import (
+        box,
+        difference_of_gaussians,
+        farid,
+        gaussian,
+        gaussian_gradient_magnitude,
+        gaussian_laplace,
+        laplace,
+        prewitt,
+        scharr,
+        sobel,
+        unsharp_mask,
+    )
     from .planner.chain import Chain, chain
     from .planner.plan import Plan
     from .planner.volume import VolumePlan
@@ -33,16 +45,21 @@ __all__ = [
     "conv2d",
     "conv_transpose2d",
     "correlate2d",
+    "difference_of_gaussians",
+    "farid",
     "filters",
     "gaussian",
+    "gaussian_gradient_magnitude",
     "gaussian_laplace",
     "laplace",
     "plan2d",
     "plan_stream",
     "prewitt",
     "recycle_outputs",
+    "scharr",
     "sobel",
     "stream",
+    "unsharp_mask",
     "warmup",
 ]
 _HOMES = {

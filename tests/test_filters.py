@@ -44,7 +44,12 @@ HELPERS = {
     "prewitt": parconv.prewitt,
     "laplace": parconv.laplace,
     "gaussian_laplace": lambda f, **options: parconv.gaussian_laplace(f, 1.2, **options),
+    "scharr": parconv.scharr,
+    "farid": parconv.farid,
+    "difference_of_gaussians": lambda f, **o: parconv.difference_of_gaussians(f, 0.7, **o),
+    "unsharp_mask": lambda f, **options: parconv.unsharp_mask(f, 1.2, 0.5, **options),
 }
+HELPERS_ALONG = (parconv.sobel, parconv.prewitt, parconv.scharr, parconv.farid)
 # smaller than most filters here, one row, one column, and more than one tile
 SHAPES = ((3, 4), (1, 40), (33, 1), (23, 57))
 
@@ -264,7 +269,7 @@ def test_gaussian_laplace(shape: tuple[int, int], options: dict[str, Any]) -> No
 def test_axes(helper: Callable[..., Any], axes: tuple[int, int]) -> None:
     """Each plane of a colour image or stack is filtered as if it were alone."""
     f = image((9, 11, 3))
-    along = {"axis": axes[1]} if helper in (parconv.sobel, parconv.prewitt) else {}
+    along = {"axis": axes[1]} if helper in HELPERS_ALONG else {}
     result = np.moveaxis(helper(f, axes=axes, **along), axes, (-2, -1))
     planes = np.moveaxis(f, axes, (-2, -1))
     for plane, right in zip(result, planes, strict=True):
@@ -571,7 +576,8 @@ def test_linear(sigma: float, boundary: str, seed: int) -> None:
     a, b = image((11, 23), seed=seed), image((11, 23), seed=seed + 1)
     for name in HELPERS:
         helper = getattr(filters, name)
-        given = {"gaussian": [sigma], "box": [3], "gaussian_laplace": [sigma]}.get(name, [])
+        wide = name not in (*SLOPES, "scharr", "farid", "laplace", "box")
+        given = [sigma] if wide else [3] if name == "box" else []
         both = helper(2 * a - b, *given, boundary=boundary)
         apart = 2 * helper(a, *given, boundary=boundary) - helper(b, *given, boundary=boundary)
         size = max(np.abs(both).max(), 1) * max(1, sigma**-2)
@@ -601,6 +607,9 @@ def test_a_call_after_the_same_call(
         changed = {**words, "threads": 1, **other}
         fresh = call(f[None], **changed)[0]  # of another shape
         assert_array_equal(call(f, **changed), fresh)
+    wide = np.full(f.shape, np.nan)  # an output says which type the result has
+    assert call(f, **words, threads=1, out=wide) is wide
+    assert_array_equal(wide, call(f[None], **words, threads=1, dtype="f8")[0])
     assert_array_equal(call(f.T, **words, threads=1).shape, f.T.shape)
     assert call(f.astype("f8"), **words, threads=1).dtype == np.float64
     with pytest.raises(TypeError, match="threads=True"):
@@ -615,3 +624,79 @@ def test_words_that_change_their_minds() -> None:
     for n in (3, 3, 3, 5, 3):
         size[:] = [n, n]
         assert_array_equal(parconv.box(f, size, threads=1), parconv.box(f[None], n)[0])
+
+
+# --- contrasts -----------------------------------------------------------------------------------
+
+
+@border
+@shapes
+def test_contrasts_are_those_of_gaussians(shape: tuple[int, int], boundary: Any) -> None:
+    f, g = image(shape), gaussian_taps(2)
+    low, high = (parconv.gaussian(f, s, boundary=boundary, truncate=3) for s in (1, (2, 1.5)))
+    found = parconv.difference_of_gaussians(f, 1, (2, 1.5), truncate=3, boundary=boundary)
+    assert_near(found, low - high, f, g)
+    found = parconv.unsharp_mask(f, (2, 1.5), 0.7, truncate=3, boundary=boundary)
+    assert_near(found, f + 0.7 * (f - high), f, g)
+    found = parconv.gaussian_gradient_magnitude(f, 1.5, boundary=boundary)
+    right = ndimage.gaussian_gradient_magnitude(f, 1.5, mode=BORDERS[boundary])
+    if boundary != "constant":  # which SciPy's second pass does not continue
+        assert_near(found, right, f, g)
+
+
+def test_contrasts_of_signals_and_volumes() -> None:
+    f = image((30,))
+    wide = parconv.gaussian(f, 1.6, axes=0)
+    narrow = parconv.gaussian(f, 1, axes=0, radius=6)
+    found = parconv.difference_of_gaussians(f, 1, axes=0)
+    np.testing.assert_allclose(found, narrow - wide, atol=2e-4)  # it ends at four sigma, not six
+    for call in (parconv.difference_of_gaussians, parconv.unsharp_mask):
+        with pytest.raises(ValueError, match="along 3 axes: pass one or two"):
+            call(image((5, 5, 5)), 1, axes=(0, 1, 2))
+    volume = image((7, 8, 9))
+    found = parconv.gaussian_gradient_magnitude(volume, 1, axes=(0, 1, 2))
+    np.testing.assert_allclose(found, ndimage.gaussian_gradient_magnitude(volume, 1), atol=1e-12)
+
+
+def test_sharpened_bytes_saturate() -> None:
+    f = image((23, 57), np.uint8) * 2
+    smooth = parconv.gaussian(f, 1.0).astype(float)
+    right = np.clip(np.rint(f + 3 * (f - smooth)), 0, 255)
+    found = parconv.unsharp_mask(f, 1.0, 3, dtype="uint8")
+    assert np.abs(found - right).max() <= 1
+
+
+def test_slopes_that_turn_evenly() -> None:
+    """The direction of a wave, by either slope: nearest by Farid's filter, then by Scharr's."""
+    y, x = np.mgrid[:40, :40].astype(float)
+    wave, inner = np.sin(0.8 * x + 0.6 * y), (slice(4, -4), slice(4, -4))
+
+    def error(call: Any) -> float:
+        down, across = (np.abs(call(wave, axis)[inner]).max() for axis in (0, 1))
+        return float(abs(np.arctan2(down, across) - np.arctan2(0.6, 0.8)))
+
+    assert error(parconv.farid) < error(parconv.scharr) < error(parconv.sobel)
+    ramp = 3 * x - 2 * y
+    np.testing.assert_allclose(parconv.farid(ramp)[inner], 3, rtol=0.01)
+    np.testing.assert_allclose(parconv.farid(ramp, 0)[inner], -2, rtol=0.01)
+    np.testing.assert_array_equal(parconv.scharr(ramp)[inner], 96)
+
+
+def test_scharr_is_opencvs() -> None:
+    cv2 = pytest.importorskip("cv2")
+    f = image((23, 57), np.float32)
+    np.testing.assert_allclose(
+        parconv.scharr(f, boundary="mirror"), cv2.Scharr(f, -1, 1, 0), rtol=0, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [(lambda: parconv.difference_of_gaussians(F, 2, 1), ValueError, "high=1 is less than low=2"),
+     (lambda: parconv.unsharp_mask(F, 1, np.inf), TypeError, "amount=inf: pass a finite"),
+     (lambda: parconv.gaussian_gradient_magnitude(F, 1, dtype=int), TypeError, "dtype=.*floating"),
+     (lambda: parconv.gaussian_gradient_magnitude(F, 0), ValueError, "no derivative")],
+)  # fmt: skip
+def test_wrong_contrasts(call: Callable[[], Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        call()

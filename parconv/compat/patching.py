@@ -76,7 +76,7 @@ def install(name: str) -> Installed:
     >>> from parconv import compat
     >>> with compat.install("scipy.signal"):
     ...     print(scipy.signal.convolve2d.__module__)
-    parconv.compat.signal
+    parconv.compat.signal.planes
     >>> scipy.signal.convolve2d.__module__
     'scipy.signal._signaltools'
     """

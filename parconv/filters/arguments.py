@@ -93,6 +93,14 @@ def check_real(name: str, value: Any, whole: Any, wanted: str = "a number") -> f
     return number
 
 
+def check_amount(amount: Any) -> float:
+    """A finite number."""
+    wrong = isinstance(amount, bool | np.bool_) or not isinstance(amount, Real)
+    if wrong or not math.isfinite(amount):
+        raise TypeError(f"amount={shown(amount)}: pass a finite number")
+    return float(amount)
+
+
 def check_orders(order: Any, count: int) -> Sizes:
     orders = check_integers("order", order, count)
     if not all(0 <= one <= HIGHEST for one in orders):

@@ -39,6 +39,19 @@ def gaussian_laplace(sigmas: Reals, truncate: float, radii: Sizes | None) -> Fil
 
 
 @quietly
+def contrast(narrow: Reals, wide: Reals, shares: tuple[float, float], truncate: float) -> Filter:
+    """So much of one Gaussian, and so much of a wider one."""
+    reach = _reach(wide, truncate, None)
+    small = _reach(narrow, truncate, None)
+    sharp = [np.pad(_profile(s, r, 0), most - r)
+             for s, r, most in zip(narrow, small, reach, strict=True)]  # fmt: skip
+    blurred = [_profile(s, r, 0) for s, r in zip(wide, reach, strict=True)]
+    if len(reach) == 1:
+        return Lines([shares[0] * sharp[0] + shares[1] * blurred[0]])
+    return Outer([shares[0] * sharp[0], shares[1] * blurred[0]], [sharp[1], blurred[1]])
+
+
+@quietly
 def box(size: Sizes, normalize: bool) -> Filter:
     _check_length(f"size={size!r}", size)
     if len(size) == 2:

@@ -128,66 +128,6 @@ def box(
 
 
 @spelled(boundary="symmetric")
-def sobel(
-    f: ArrayLike, axis: int = -1, *,
-    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
-) -> NDArray[Any]:  # fmt: skip
-    """Slope along one axis by the Sobel filter: ``[-1, 0, 1]``, times ``[1, 2, 1]`` across it.
-
-    Parameters
-    ----------
-    f : array_like, shape (..., H, W)
-        Image or stack of images.
-    axis : int
-        Axis of ``f`` to differentiate along, one of ``axes``; the slope is positive where the
-        image grows with its index.
-    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
-        As in `conv2d`, but for the usual border, ``"symmetric"``.
-    out, threads, strategy, method
-        As in `conv2d`.
-
-    Returns
-    -------
-    ndarray
-        As large as ``f``, eight times the slope per pixel; exact in int64 for integers, else of the
-        image's dtype, unless ``dtype`` says otherwise; exactly 0 where pixels are equal.  Errors
-        as for `gaussian`.
-
-    References
-    ----------
-    Equal to `scipy.ndimage.sobel` of each plane.
-
-    Examples
-    --------
-    >>> import parconv
-    >>> parconv.sobel([[0, 0, 1, 2]])
-    array([[0, 4, 8, 4]])
-    """
-    return same.run(f, out, options, same.sobel, axis)
-
-
-@spelled(boundary="symmetric")
-def prewitt(
-    f: ArrayLike, axis: int = -1, *,
-    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
-) -> NDArray[Any]:  # fmt: skip
-    """Slope along one axis by the Prewitt filter: ``[-1, 0, 1]``, times ``[1, 1, 1]`` across it.
-
-    Six times the slope per pixel.  Parameters, result and errors are those of `sobel`; it equals
-    `scipy.ndimage.prewitt` of each plane.
-
-    Examples
-    --------
-    >>> import parconv
-    >>> parconv.prewitt([[0], [1], [3]], axis=0)
-    array([[3],
-           [9],
-           [6]])
-    """
-    return same.run(f, out, options, same.prewitt, axis)
-
-
-@spelled(boundary="symmetric")
 def laplace(
     f: ArrayLike, *,
     out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],

@@ -20,16 +20,23 @@ from ..problem.missing import unmasked
 from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords
 from .arguments import along, check_shift, count_for, place_of, warn_of_colours
 from .taps import (
+    FARID,
+    FARID_LINES,
     PREWITT,
+    SCHARR,
+    SLOPE,
     SOBEL,
     box_factors,
+    dog_factors,
     gaussian_factors,
     gaussian_laplace_factors,
     second_differences,
     slope,
+    unsharp_factors,
 )
 
 Made = tuple[Any, Any]
+Line = tuple[float, ...]
 
 
 def gaussian(f: Array, options: Any, sigma: Any, order: Any, truncate: Any, radius: Any) -> Made:
@@ -51,12 +58,31 @@ def prewitt(f: Array, options: Any, axis: Any) -> Made:
     return _sloped(axis, f, options, PREWITT, (1, 1, 1)), 0
 
 
-def _sloped(axis: Any, f: Array, options: Any, g: Array, smooth: tuple[int, ...]) -> Array | Lines:
+def scharr(f: Array, options: Any, axis: Any) -> Made:
+    return _sloped(axis, f, options, SCHARR, (3, 10, 3)), 0
+
+
+def farid(f: Array, options: Any, axis: Any) -> Made:
+    return _sloped(axis, f, options, FARID, *FARID_LINES), 0
+
+
+def difference_of_gaussians(f: Array, options: Any, low: Any, high: Any, truncate: Any) -> Made:
+    return dog_factors(low, high, truncate=truncate, ndim=count_for(f, options)), 0
+
+
+def unsharp_mask(f: Array, options: Any, sigma: Any, amount: Any, truncate: Any) -> Made:
+    ndim = count_for(f, options)
+    return unsharp_factors(sigma, amount, truncate=truncate, ndim=ndim), 0
+
+
+def _sloped(
+    axis: Any, f: Array, options: Any, g: Array, smooth: Line, differences: Line = SLOPE
+) -> Array | Lines:
     """Differences along an axis, smoothed along all others that are filtered."""
     count = count_for(f, options)
     if count == 2:
         return along(axis, f, options, g)
-    return slope(smooth, place_of(axis, f, options), count)
+    return slope(smooth, differences, place_of(axis, f, options), count)
 
 
 def laplace(f: Array, options: Any) -> Made:
@@ -87,7 +113,8 @@ def run(
         g, latest, names, values = last
         shape, kind, *_, (plan, taps) = latest
         same = g.latest is latest and f.shape == shape and f.dtype is kind and [*options] == names
-        if same and all(map(operator.is_, (*words, *options.values()), values)):
+        usual = out is None or getattr(out, "dtype", None) is plan.problem.dtype
+        if same and usual and all(map(operator.is_, (*words, *options.values()), values)):
             return plan.run(f, taps, out)  # type: ignore[no-any-return]
     f, brought = unmasked(f, options)
     image = image_of(f, options)

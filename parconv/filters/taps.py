@@ -14,8 +14,8 @@ from ..problem.dtypes import Array
 from ..problem.filter import Filter, recalled
 from ..problem.lines import Lines
 from ..problem.outer import LARGEST, Outer
-from .arguments import Sizes, check_orders, check_width, once
-from .building import box, by, gaussian, gaussian_laplace
+from .arguments import Sizes, check_amount, check_orders, check_width, once
+from .building import box, by, contrast, gaussian, gaussian_laplace
 
 # Of an array that is kept with its factors.  Building a larger one takes nothing beside filtering
 # with it.
@@ -31,7 +31,16 @@ def _constant(rows: list[list[int]]) -> Array:
 # along the columns: positive where the image grows to the right; ``.T`` along the rows
 SOBEL = _constant([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
 PREWITT = _constant([[1, 0, -1], [1, 0, -1], [1, 0, -1]])
-SLOPE = [1, 0, -1]
+SCHARR = _constant([[3, 0, -3], [10, 0, -10], [3, 0, -3]])
+SLOPE = (1, 0, -1)
+# Smoothing and slope by five taps each, Farid and Simoncelli's table 2.
+FARID_LINES = (
+    (0.0376593171958126, 0.249153396177344, 0.426374573253687, 0.249153396177344,
+     0.0376593171958126),
+    (0.109603762960254, 0.276690988455557, 0.0, -0.276690988455557, -0.109603762960254),
+)  # fmt: skip
+FARID = np.outer(*FARID_LINES)
+FARID.flags.writeable = False
 
 
 @cache
@@ -48,9 +57,11 @@ LAPLACE = second_differences(2)
 
 
 @cache
-def slope(smooth: tuple[int, ...], place: int, ndim: int) -> Lines:
+def slope(
+    smooth: tuple[float, ...], differences: tuple[float, ...], place: int, ndim: int
+) -> Lines:
     """Differences along one of so many axes, smoothed along the others."""
-    return Lines([SLOPE if at == place else smooth for at in range(ndim)])
+    return Lines([differences if at == place else smooth for at in range(ndim)])
 
 
 def gaussian_taps(
@@ -139,6 +150,49 @@ def gaussian_laplace_factors(
         )
     asked = _check_width(sigma, truncate, radius, ndim)
     return recalled((gaussian_laplace, *asked), lambda: gaussian_laplace(*asked))
+
+
+def dog_factors(low: Any, high: Any = None, *, truncate: float = 4.0, ndim: int = 2) -> Filter:
+    """The filter of `parconv.difference_of_gaussians` as its factors, over one axis or two.
+
+    Examples
+    --------
+    >>> len(dog_factors(1, 2).columns), dog_factors(1, 2).shape
+    (2, (17, 17))
+    """
+    narrow, reach, _ = _check_width(low, truncate, None, ndim)
+    given = tuple(1.6 * sigma for sigma in narrow) if high is None else high
+    wide = _check_width(given, truncate, None, ndim)[0]
+    if any(one > other for one, other in zip(narrow, wide, strict=True)):
+        raise ValueError(f"high={high!r} is less than low={low!r}: pass at least that")
+    _check_two("difference_of_gaussians", ndim)
+    asked = (*narrow, 0.0), (*wide, 0.0), reach, ndim
+    return recalled((contrast, *asked), lambda: contrast(narrow, wide, (1.0, -1.0), reach))
+
+
+def unsharp_factors(
+    sigma: Any, amount: Any = 1.0, *, truncate: float = 4.0, ndim: int = 2
+) -> Filter:
+    """The filter of `parconv.unsharp_mask` as its factors, over one axis or two.
+
+    Examples
+    --------
+    >>> round(float(np.asarray(unsharp_factors(1, 0.5)).sum()), 12)
+    1.0
+    """
+    wide, reach, _ = _check_width(sigma, truncate, None, ndim)
+    share = check_amount(amount)
+    _check_two("unsharp_mask", ndim)
+    still = (0.0,) * ndim
+    asked = wide, share, reach, ndim
+    return recalled(
+        ("unsharp", *asked), lambda: contrast(still, wide, (1.0 + share, -share), reach)
+    )
+
+
+def _check_two(name: str, ndim: int) -> None:
+    if ndim > 2:
+        raise ValueError(f"{name} along {ndim} axes: pass one or two, or subtract gaussian()")
 
 
 def box_taps(size: Any, *, normalize: bool = True, ndim: int = 2) -> Array:

@@ -1,0 +1,146 @@
+"""Contrasts: differences of an image's Gaussians, and how steep one is."""
+
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..problem.arguments import each
+from ..problem.door import image_of
+from ..problem.dtypes import Array
+from ..problem.question import FilterOptions, spelled
+from ..problem.shown import shown
+from . import same
+from .arguments import count_for
+from .calls import gaussian
+
+
+@spelled(boundary="symmetric")
+def difference_of_gaussians(
+    f: ArrayLike, low: Any, high: Any = None, *, truncate: float = 4.0,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
+    """One Gaussian less a wider one: what is larger than the first and smaller than the second.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    low, high : float or (float, float)
+        Standard deviations of the two, in pixels; ``high`` is 1.6 times ``low`` where it is not
+        given, and at least ``low``.
+    truncate : float
+        Where both end, in standard deviations.
+    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
+        As in `conv2d`, but for the usual border, ``"symmetric"``; one axis, or two.
+    out, threads, strategy, method
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``, in one convolution; dtype and errors as for `gaussian`.
+
+    References
+    ----------
+    D. Marr and E. Hildreth, "Theory of edge detection", Proc. R. Soc. Lond. B 207, 1980.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> f = np.zeros((9, 9))
+    >>> f[4, 4] = 1
+    >>> round(float(parconv.difference_of_gaussians(f, 1)[4, 4]), 3)
+    0.097
+    """
+    return same.run(f, out, options, same.difference_of_gaussians, low, high, truncate)
+
+
+@spelled(boundary="symmetric")
+def unsharp_mask(
+    f: ArrayLike, sigma: Any, amount: float = 1.0, *, truncate: float = 4.0,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
+    """Sharpen: add what a Gaussian takes away, ``f + amount * (f - gaussian(f, sigma))``.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    sigma : float or (float, float)
+        Standard deviation of the Gaussian, in pixels.
+    amount : float
+        How much is added.
+    truncate : float
+        Where the Gaussian ends, in standard deviations.
+    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
+        As in `conv2d`, but for the usual border, ``"symmetric"``; one axis, or two.
+    out, threads, strategy, method
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``, in one convolution; dtype and errors as for `gaussian`.  With an integer
+        ``dtype`` it saturates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> parconv.unsharp_mask(np.array([[9, 9, 9, 99, 99, 99]], np.uint8), 1, dtype="uint8")
+    array([[  9,   4,   0, 126, 104,  99]], dtype=uint8)
+    """
+    return same.run(f, out, options, same.unsharp_mask, sigma, amount, truncate)
+
+
+@spelled(boundary="symmetric")
+def gaussian_gradient_magnitude(
+    f: ArrayLike, sigma: Any, *, truncate: float = 4.0,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
+    """Length of the gradient of the image smoothed with a Gaussian: edges, in all directions.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    sigma : float or (float, float)
+        Standard deviation in pixels, above 0 on all axes.
+    truncate : float
+        Where the filter ends, in standard deviations.
+    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+        As in `gaussian`; ``dtype`` is a floating one.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``; of its dtype where that is inexact, else float32 (8 and 16 bits) or
+        float64, unless ``dtype`` says otherwise.
+
+    References
+    ----------
+    Equal to `scipy.ndimage.gaussian_gradient_magnitude` of floating-point images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> f = np.arange(20.0) + np.zeros((20, 1))
+    >>> round(float(parconv.gaussian_gradient_magnitude(f, 1)[10, 10]), 3)
+    1.0
+    """
+    image = image_of(f, options)
+    count = count_for(image, options)
+    kind = options.get("dtype")
+    if kind is not None and np.dtype(kind).kind not in "fc":
+        raise TypeError(f"dtype={shown(kind)}: pass a floating type, for a length is one")
+    total: Array | None = None
+    for place in range(count):
+        order = tuple(int(place == at) for at in range(count))
+        slope = gaussian(image, each(sigma, count), order=order, truncate=truncate, **options)
+        squared = np.multiply(slope, slope.conj(), out=slope)
+        total = squared if total is None else np.add(total, squared, out=total)
+    assert total is not None
+    return np.sqrt(total, out=total if out is None else out)

@@ -1,0 +1,116 @@
+"""Slopes along one axis: differences, smoothed along all others that are filtered."""
+
+from typing import Any, Unpack
+
+from numpy.typing import ArrayLike, NDArray
+
+from ..problem.question import FilterOptions, spelled
+from . import same
+
+
+@spelled(boundary="symmetric")
+def sobel(
+    f: ArrayLike, axis: int = -1, *,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
+    """Slope along one axis by the Sobel filter: ``[-1, 0, 1]``, times ``[1, 2, 1]`` across it.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    axis : int
+        Axis of ``f`` to differentiate along, one of ``axes``; the slope is positive where the
+        image grows with its index.
+    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
+        As in `conv2d`, but for the usual border, ``"symmetric"``.
+    out, threads, strategy, method
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``, eight times the slope per pixel; exact in int64 for integers, else of the
+        image's dtype, unless ``dtype`` says otherwise; exactly 0 where pixels are equal.  Errors
+        as for `gaussian`.
+
+    References
+    ----------
+    Equal to `scipy.ndimage.sobel` of each plane.
+
+    Examples
+    --------
+    >>> import parconv
+    >>> parconv.sobel([[0, 0, 1, 2]])
+    array([[0, 4, 8, 4]])
+    """
+    return same.run(f, out, options, same.sobel, axis)
+
+
+@spelled(boundary="symmetric")
+def prewitt(
+    f: ArrayLike, axis: int = -1, *,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
+    """Slope along one axis by the Prewitt filter: ``[-1, 0, 1]``, times ``[1, 1, 1]`` across it.
+
+    Six times the slope per pixel.  Parameters, result and errors are those of `sobel`; it equals
+    `scipy.ndimage.prewitt` of each plane.
+
+    Examples
+    --------
+    >>> import parconv
+    >>> parconv.prewitt([[0], [1], [3]], axis=0)
+    array([[3],
+           [9],
+           [6]])
+    """
+    return same.run(f, out, options, same.prewitt, axis)
+
+
+@spelled(boundary="symmetric")
+def scharr(
+    f: ArrayLike, axis: int = -1, *,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
+    """Slope along one axis by the Scharr filter: ``[-1, 0, 1]``, times ``[3, 10, 3]`` across it.
+
+    32 times the slope per pixel, of lines in any direction more evenly than by `sobel`, whose
+    parameters, result and errors these are.
+
+    References
+    ----------
+    B. Jähne, H. Scharr and S. Körkel, "Principles of filter design", Handbook of Computer Vision
+    and Applications, Academic Press, 1999.  Equal to OpenCV's ``Scharr`` of inner pixels.
+
+    Examples
+    --------
+    >>> import parconv
+    >>> parconv.scharr([[0, 0, 1, 2]])
+    array([[ 0, 16, 32, 16]])
+    """
+    return same.run(f, out, options, same.scharr, axis)
+
+
+@spelled(boundary="symmetric")
+def farid(
+    f: ArrayLike, axis: int = -1, *,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
+    """Slope along one axis by the filter of Farid and Simoncelli, of 5 x 5 taps.
+
+    0.99 times the slope per pixel, of lines in any direction more evenly than by `scharr`.
+    Parameters and errors are those of `sobel`; the result's dtype is that of `gaussian`.
+
+    References
+    ----------
+    H. Farid and E. P. Simoncelli, "Differentiation of discrete multidimensional signals", IEEE
+    Transactions on Image Processing 13(4), 2004.
+
+    Examples
+    --------
+    >>> import parconv
+    >>> parconv.farid([[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]).round(2)[0, 2:4]
+    array([0.99, 0.99])
+    """
+    return same.run(f, out, options, same.farid, axis)
