@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import RunPython, soak
 
-from parconv.planner import choice
+from parconv.planner import answers
 from parconv.problem.filter import filter_of
 from parconv.runtime import budget
 from parconv.runtime.budget import affinity, clusters, environment, nesting, quota, table, waiting
@@ -276,7 +276,7 @@ def test_a_large_call_counts_the_cores_anew(monkeypatch: pytest.MonkeyPatch) -> 
     f, g = np.ones((900, 900), np.float32), filter_of(np.ones((5, 5), np.float32))
     for cores in (4, 3, 4):
         monkeypatch.setattr(budget, "thread_budget", lambda cores=cores: cores)
-        assert choice.answer(f, g, {}, False)[0].threads == cores
+        assert answers.answer(f, g, {}, False)[0].threads == cores
 
 
 GROUPS = [
@@ -733,5 +733,5 @@ def test_a_task_of_joblibs_has_one_thread(
 def test_what_answered_a_call_of_as_many_threads_answers_the_next() -> None:
     f, g = np.ones((9, 9), np.float32), filter_of(np.full((3, 3), 0.125))
     for options in ({}, {"threads": 1}, {"threads": 2, "mode": "same"}):
-        first = choice.answer(f, g, options, False)
-        assert choice.answer(f, g, options, False) is first
+        first = answers.answer(f, g, options, False)
+        assert answers.answer(f, g, options, False) is first

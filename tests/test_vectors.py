@@ -95,7 +95,7 @@ RUN = """
 """
 # What a run for each change leaves to the longer ones: kernels of more types, which take as long to
 # compile as those of float32 (128 s of processor time in all, 65 without; Zen 3 VM, 2026-11).
-MORE = "float64 test_threads test_footprint round_half_to_even test_layouts[1]"
+MORE = "float64 test_threads test_footprint round_half_to_even test_layouts[1] test_winograd"
 
 
 def host_has(feature: str) -> bool:
