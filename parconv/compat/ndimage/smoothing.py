@@ -185,6 +185,13 @@ def _mean(
         return filters.box(
             f, sizes, out=target, dtype=target.dtype, accumulate=_sums(f, target), **asked
         )
+    if f.dtype.kind == target.dtype.kind == "u" and asked["cval"] >= 0:
+        # a quarter of a unit more than the quotient has the same whole part, whatever rounding does
+        share = 1 / int(np.prod(sizes))
+        return filters.box(
+            f, sizes, normalize=False, out=target, dtype=target.dtype, scale=share,
+            bias=share / 4, accumulate=np.float64, rounding="trunc", overflow="wrap", **asked,
+        )  # fmt: skip
     sums = filters.box(f, sizes, normalize=False, dtype=np.float64, **asked)
     means = np.trunc(sums / np.prod(sizes))
     if target.dtype == bool:
