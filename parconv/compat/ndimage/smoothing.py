@@ -26,7 +26,10 @@ def gaussian_filter1d(
     >>> gaussian_filter1d([0.0, 0.0, 4.0, 0.0, 0.0], 1, radius=1).round(3)
     array([0.   , 1.096, 1.807, 1.096, 0.   ])
     """
-    taps = gaussian_taps(float(sigma), order, reach(sigma, truncate, radius))
+    length = reach(sigma, truncate, radius)
+    if order < 0:
+        raise ValueError("order must be non-negative")
+    taps = filters.gaussian_taps(float(sigma), order=order, radius=length, ndim=1)
     return correlate1d(input, taps[::-1], axis, output, mode, cval, 0)
 
 
@@ -35,23 +38,6 @@ def reach(sigma: Any, truncate: float, radius: Any) -> int:
     if not isinstance(found, numbers.Integral) or found < 0:
         raise ValueError("Radius must be a nonnegative integer.")
     return int(found)
-
-
-def gaussian_taps(sigma: float, order: int, radius: int) -> Array:
-    """Of one axis, convolved with."""
-    if order < 0:
-        raise ValueError("order must be non-negative")
-    if not radius or not sigma:
-        sigma = max(sigma, NONE)
-    x = np.arange(-radius, radius + 1)
-    with np.errstate(all="ignore"):
-        taps = np.exp(-0.5 / (sigma * sigma) * x**2)
-    taps /= taps.sum()
-    factor = np.polynomial.Polynomial([1.0])
-    for _ in range(order):
-        factor = factor.deriv() - factor * np.polynomial.Polynomial([0.0, 1 / sigma**2])
-    made: Array = taps * factor(x)
-    return made
 
 
 def gaussian_filter(

@@ -14,14 +14,19 @@ from .geometry import Layer
 BORDERS = {"zeros": "constant", "reflect": "mirror", "replicate": "edge", "circular": "wrap"}
 
 
+def as_rows(asked: Layer) -> Layer:
+    """A layer of sequences as one of maps of a single row."""
+    return Layer(
+        2, (1, *asked.stride), ((0, 0), *asked.padding), (1, *asked.dilation), asked.groups
+    )
+
+
 def convolved(
     f: Array, g: Array, bias: Array | None, asked: Layer, last: bool = False, border: str = "zeros"
 ) -> Array:
     """The layer's maps; ``last``: channels are the last axis, of both maps."""
     if asked.rank == 1:
-        flat = Layer(
-            2, (1, *asked.stride), ((0, 0), *asked.padding), (1, *asked.dilation), asked.groups
-        )
+        flat = as_rows(asked)
         return convolved(f[:, :, None], g[:, :, None], bias, flat, border=border)[:, :, 0]
     if asked.rank == 3:
         return depth.convolved(f, g, bias, asked, border)
@@ -40,9 +45,7 @@ def transposed(
 ) -> Array:
     """The transposed layer's maps, of equal padding on both sides."""
     if asked.rank == 1:
-        flat = Layer(
-            2, (1, *asked.stride), ((0, 0), *asked.padding), (1, *asked.dilation), asked.groups
-        )
+        flat = as_rows(asked)
         return transposed(f[:, :, None], g[:, :, None], bias, flat, (0, *more))[:, :, 0]
     if asked.rank == 3:
         return depth.transposed(f, g, bias, asked, more)
