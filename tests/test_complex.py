@@ -196,18 +196,18 @@ def test_a_layer_meets_the_constant_at_the_border_alone(groups: int, cval: compl
         assert not np.isfinite(found[..., 0, :]).any()
 
 
+@pytest.mark.parametrize("method", ["planes", "direct"])
 @pytest.mark.parametrize("cval", [0, 2.5 - 3j, complex(np.nan, 1), complex(0, np.inf)])
 @pytest.mark.parametrize("taps", ["float64", "complex64"])
 @pytest.mark.parametrize("correlate", [False, True])
 def test_a_bank_s_planes_are_those_of_its_filters(
-    correlate: bool, taps: str, cval: complex
+    correlate: bool, taps: str, cval: complex, method: str
 ) -> None:
-    """Answered alike, whatever lies beyond the border, by the method that knows complex numbers."""
+    """Answered alike, whatever lies beyond the border, by both methods that may be chosen."""
     call = parconv.correlate2d if correlate else parconv.conv2d
     f, bank = image((3, 40, 33)), image((4, 5, 3), taps)
     question: dict[str, Any] = {"mode": "same", "boundary": ("constant", "wrap"), "cval": cval}
-    assert parconv.plan2d(f, bank, correlate=correlate, **question).method == "planes"
-    found = call(f, bank, **question)
+    found = call(f, bank, method=method, **question)
     right = np.stack([call(f, one, method="direct", **question) for one in bank], 1)
     np.testing.assert_array_equal(np.isnan(found), np.isnan(right))
     finite = np.isfinite(right)
@@ -217,12 +217,13 @@ def test_a_bank_s_planes_are_those_of_its_filters(
 
 @pytest.mark.parametrize("taps", ["float32", "complex64"])
 @pytest.mark.parametrize("order", ["first", "last"])
-def test_a_depthwise_layer(taps: str, order: str) -> None:
+@pytest.mark.parametrize("method", ["planes", "direct"])
+def test_a_depthwise_layer(taps: str, order: str, method: str) -> None:
     """Which is not conjugated."""
     f, g = image((2, 3, 20, 21)), image((6, 1, 3, 4), taps)
     given, axes = (np.moveaxis(f, 1, -1), (1, 2)) if order == "last" else (f, (2, 3))
     question: dict[str, Any] = {"groups": 3, "mode": "same", "cval": 2 - 1j, "axes": axes}
-    assert parconv.plan2d(given, g, **question).method == "planes"
+    question["method"] = method
     for found, right in (
         (parconv.conv2d(given, g, **question), layer(f, g, 3, mode="same", cval=2 - 1j)),
         (

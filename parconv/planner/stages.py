@@ -136,13 +136,24 @@ class Channels(_Complex):
     """Maps whose parts are channels of their own, as are those of filters.
 
     Within each group all real parts come first: each channel meets its part of the constant beyond
-    the border.  That costs four real products, or the two where image or filter is real.
+    the border.  That costs four real products, or the two where image or filter is real: the parts
+    of an image beside real filters are groups of their own, since zeros in place of the filters'
+    imaginary parts would make NaN of infinity.
     """
+
+    @property
+    def _mixed(self) -> bool:
+        """Whether each part of a result is a sum over both of the image."""
+        return self._parts == 2 and self.problem.filter_dtype.kind == "c"
 
     @lazily
     def inner(self) -> Problem:
-        bank, parts = bank_of(self.problem), self._parts
-        inner = bank._replace(outputs=2 * bank.outputs, inputs=parts * bank.inputs, parts=parts)
+        bank = bank_of(self.problem)
+        sums, groups = (2, 1) if self._mixed else (1, self._parts)
+        inner = bank._replace(
+            outputs=2 * bank.outputs, inputs=sums * bank.inputs, groups=groups * bank.groups,
+            run=bank.inputs if self._parts == 2 else 0,
+        )  # fmt: skip
         return self._in_reals(bank=inner, traits=self.problem.traits._replace(bank=()))
 
     @property
@@ -176,7 +187,11 @@ class Channels(_Complex):
         filters, *sizes = np.shape(g)
         grouped = np.reshape(np.asarray(g), (bank_of(self.problem).groups, -1, *sizes))
         rows = [[grouped.real, -grouped.imag], [grouped.imag, grouped.real]]
-        joined = np.concatenate([np.concatenate(row[: self._parts], 2) for row in rows], 1)
+        if self._mixed:
+            halves = [np.concatenate(row, 2) for row in rows]
+        else:  # both parts of an image meet the same filters, or an image both of the filters
+            halves = [grouped, grouped] if self._parts == 2 else [row[0] for row in rows]
+        joined = np.concatenate(halves, 1)
         return super().prepare(joined.reshape(2 * filters, *joined.shape[2:]))
 
     def _split(self, source: Array) -> Array:

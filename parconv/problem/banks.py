@@ -30,9 +30,9 @@ class Bank(NamedTuple):
         Of channels, rows and columns, in the result and in an image that has channels.
     summed : bool
         Whether an axis of the image holds the channels; without, every plane meets every filter.
-    parts : int
-        Of a complex image's pixels that its channels hold: all real ones of a group, then all
-        imaginary ones, are 2.
+    run : int
+        Of a complex image whose channels hold real numbers: so many real parts follow one another,
+        then as many imaginary ones, and so on; 0: it is none.
     """
 
     outputs: int
@@ -40,7 +40,7 @@ class Bank(NamedTuple):
     groups: int
     axes: tuple[int, int, int]
     summed: bool
-    parts: int = 1
+    run: int = 0
 
     @property
     def channels(self) -> int:
@@ -54,8 +54,9 @@ class Bank(NamedTuple):
 
     def constants(self, value: complex) -> list[float]:
         """The border's constant for each channel of the image."""
-        each = self.inputs // self.parts
-        return ([value.real] * each + [value.imag] * (self.inputs - each)) * self.groups
+        run = self.run or self.channels
+        period = [value.real] * run + [value.imag] * run
+        return [period[channel % len(period)] for channel in range(self.channels)]
 
     def maps_in(self, image: Shape) -> Shape:
         """Shape of the image's maps."""

@@ -280,7 +280,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     fetches = layout[L.images] == 1 and dense
     streaks = count == layout[L.channels] and layout[L.group_outputs] <= s.FILTERS
     streaks = streaks and readable and writable and layout[L.stride_y] * f_row == width
-    rimmed, charted = np.int64(0), (False, np.int64(-1), np.int64(-1))
+    rimmed, rim_constant = np.int64(0), fill[0]
+    charted = False, np.int64(-1), np.int64(-1)
     while start < stop:
         unit, first_block = start // blocks, start % blocks
         part, group = unit // groups, unit % groups
@@ -300,6 +301,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             source = image * f_image + group * channels * f_channel - layout[L.lead_x] + top * f_row
             steps = f_image, f_channel, f_row, layout[L.stride_y] * f_row
         else:
+            constant = fill[group * channels]  # parts of complex images lie in groups of their own
+            rimmed = rimmed if constant == rim_constant else np.int64(0)
+            rim_constant = constant
             rim = layout[L.border_x] != CONSTANT or images * height > rimmed
             rimmed = max(rimmed, images * height)
             _stage(f, fill, layout, scratch, image, images, group * channels, y, height, rim)
