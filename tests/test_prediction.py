@@ -75,8 +75,9 @@ def test_explain_without_a_survey_says_how_to_get_one():
 
 def test_explain_with_a_survey():
     survey(SLOW)
-    line = next(line for line in plan().explain().splitlines() if line.startswith("predicted"))
-    assert line == "predicted  50.8 ms, limited by multiply-adds; 98 % of the limit (50 ms)"
+    lines = plan(side=1024).explain().splitlines()  # whole vectors on every machine
+    line = next(line for line in lines if line.startswith("predicted"))
+    assert line == "predicted  53.3 ms, limited by multiply-adds; 98 % of the limit (52.4 ms)"
 
 
 def test_rates_of_thread_counts_in_between_lie_on_a_line():

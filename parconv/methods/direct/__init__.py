@@ -32,6 +32,7 @@ from ..usual import (
     applicable as applicable,
     error as error,
     grain as grain,
+    lanes_of,
     regions as regions,
     sums as sums,
     unasked as unasked,
@@ -73,11 +74,14 @@ def selects(problem: Problem) -> bool:
 
 
 def cost(problem: Problem) -> float:
-    """Its floating-point operations, the unit in which methods are compared."""
+    """Its floating-point operations, the unit in which methods are compared.
+
+    Those of whole vectors: 63 x 63 taps for 147 x 12 results take as long as for 147 x 16.
+    """
     operations = 2 * sum(_taps_like(problem, parts) for parts in passes(problem))
-    return float(
-        operations * math.prod(problem.shape) + _pack_work(problem) * math.prod(problem.image)
-    )
+    rows, columns = problem.plane
+    sums = problem.planes * rows * up(columns, lanes_of(problem))
+    return float(operations * sums + _pack_work(problem) * math.prod(problem.image))
 
 
 def _taps_like(problem: Problem, parts: Parts) -> int:
