@@ -18,6 +18,7 @@ from oracle import source
 
 import parconv.compat
 from parconv.compat import astropy as ours
+from parconv.compat.astropy.sums import PIECE, ROWS
 
 theirs = pytest.importorskip("astropy.convolution")
 LONG = np.longdouble
@@ -27,7 +28,7 @@ BORDERS = {"fill": "constant", "extend": "edge", "wrap": "wrap", None: "constant
 # --- their own tests -----------------------------------------------------------------------------
 
 TESTS = "astropy.convolution.tests.test_"
-SUITES = (Suite("astropy.convolution", TESTS + "convolve", "2D or 3D", 250, {}),)
+SUITES = (Suite("astropy.convolution", TESTS + "convolve", "", 600, {}),)
 WHOLE = Suite("astropy.convolution", "astropy.convolution", "", 1700, {})
 # What is left to astropy there, by the test that asks for it: 0.3 % of the calls.
 OF_WHOLE = {"return_fft": 4, "complex kernel": 1}  # test_padding, test_big_fail (an error)
@@ -89,6 +90,7 @@ class Right:
                 sizes[place] = abs(size / weight * factor)
             else:
                 result[place] = own * factor
+                sizes[place] = abs(result[place])
         return result, sizes
 
     def transformed(self, total: Any, scale: Any, least: float) -> tuple[Any, Any]:
@@ -244,6 +246,24 @@ def test_convolve_fft_equals_theirs(
         "convolve_fft", f, g, mask=mask if masks else None, complex_dtype=kind,
         dealias=boundary != "wrap" and masks, **{**asked, "boundary": boundary},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [PIECE * ROWS, PIECE * ROWS + 77])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+def test_long_signals_equal_theirs(size: int, dtype: str) -> None:
+    """Which are filtered in pieces."""
+    rng = np.random.default_rng(6)
+    f = (rng.standard_normal(size) * 9).astype(dtype)
+    mask, g = rng.random(size) < 0.2, rng.integers(0, 4, 15)
+    g[7], mask[100:140] = 0, True
+    holed = np.where(mask, np.nan, f).astype("f4" if dtype == "float32" else "f8")
+    for boundary, fill in itertools.product((None, "fill", "wrap", "extend"), (0, 1.5, math.nan)):
+        for kernel in (g, g - 1):
+            asked: Any = {"boundary": boundary, "fill_value": fill}
+            same("convolve", holed, kernel, **asked)
+            same("convolve", f, kernel, mask=mask, **asked)
+            same("convolve", f, kernel, nan_treatment="fill", **asked)
+            same("convolve_fft", f, kernel, mask=mask, **asked)
 
 
 @pytest.mark.parametrize(("array", "kernel", "words"), [

@@ -106,7 +106,7 @@ def _check_shapes(f: Array, g: Array, boundary: str | None) -> None:
 
 def _check_total(total: float, tolerance: float, interpolates: bool) -> None:
     """Refuse kernels of which there is no mean."""
-    if total >= LEAST and not np.isclose(total, 0, atol=tolerance):
+    if not (total < LEAST or abs(total) <= tolerance):
         return
     if interpolates:
         raise ValueError(

@@ -16,10 +16,13 @@ MASKED = (
 def pixels(array: Any, mask: Any) -> tuple[Array, Array | None]:
     """The image in a type of the engine's, and which pixels masks take out; None: none."""
     values = _numbers(_bare(array))
-    lost = np.ma.getmaskarray(array).copy() if np.ma.is_masked(array) else None
+    lost = np.ma.getmaskarray(array) if np.ma.is_masked(array) else None
     if mask is not None:
-        lost = np.zeros(values.shape, bool) if lost is None else lost
-        lost[np.asarray(mask) != 0] = True
+        masked = np.asarray(mask) != 0
+        if masked.shape != values.shape:  # NumPy's error, or the mask of whole rows
+            masked, there = np.zeros(values.shape, bool), masked
+            masked[there] = True
+        lost = masked if lost is None else lost | masked
     return values, lost if lost is not None and lost.any() else None
 
 

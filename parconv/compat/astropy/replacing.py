@@ -25,5 +25,8 @@ def interpolate_replace_nans(
             array, kernel, nan_treatment="interpolate", normalize_kernel=True, preserve_nan=False,
             **kwargs,
         )  # fmt: skip
-        new[missing] = means[missing]
+        if type(new) is type(means) is np.ndarray:
+            np.copyto(new, means, where=missing)
+        else:  # a quantity, or a masked array
+            new[missing] = means[missing]
     return new

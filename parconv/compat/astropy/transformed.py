@@ -82,7 +82,7 @@ def convolve_fft(
         means = Means(normal.total, least, math.nan if min_wt > 0 else 0.0)
         outside = _finite(fill_value, math.nan) if boundary == "fill" else 0.0
         sums = Sums(boundary, outside, True, FLOAT64)
-        result = sums.mean(_padded(f, around), normal.shares, _padded(gone, around), means)
+        result = _interpolated(sums, _padded(f, around), _padded(gone, around), normal, means)
     result = _cropped(result, around)
     if preserve_nan and gone is not None:
         result[gone] = np.nan
@@ -194,6 +194,13 @@ def _filled(f: Array, gone: Array | None, normal: _Normal, boundary: str, value:
         f = np.where(gone, value, f)
     outside = _finite(value, 0.0) if boundary == "fill" else 0.0
     return Sums(boundary, outside, True, FLOAT64).of(f, normal.taps)
+
+
+def _interpolated(sums: Sums, f: Array, gone: Array | None, normal: _Normal, asked: Means) -> Array:
+    whole = float(normal.shares.sum())
+    if gone is None and not math.isnan(sums.outside) and asked.least <= whole > 0:
+        return sums.of(f, normal.shares * (normal.total / whole))
+    return sums.mean(f, normal.shares, gone, asked)
 
 
 # --- a kernel larger than the image ---------------------------------------------------------------
