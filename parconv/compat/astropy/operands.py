@@ -18,7 +18,7 @@ def pixels(array: Any, mask: Any) -> tuple[Array, Array | None]:
     values = _numbers(_bare(array))
     lost = np.ma.getmaskarray(array) if np.ma.is_masked(array) else None
     if mask is not None:
-        masked = np.asarray(mask) != 0
+        masked = np.asarray(mask).astype(bool)
         if masked.shape != values.shape:  # NumPy's error, or the mask of whole rows
             masked, there = np.zeros(values.shape, bool), masked
             masked[there] = True

@@ -58,7 +58,7 @@ def convolve_fft(
     --------
     >>> import numpy as np
     >>> convolve_fft([1.0, np.inf, 3, 4], [1, 1]).tolist()
-    [0.5, 1.0, 3.0, 3.5]
+    [1.0, 3.0, 3.5, 2.0]
     """
     asked = {**locals()}
     if left := next((name for name, is_asked in LEFT.items() if is_asked(asked)), None):
