@@ -39,6 +39,7 @@ def cases(gaussian: Any) -> Iterator[Case]:
     yield Case("convolve", "64 × 128², 5 × 5 × 5, 5 % NaN", (volume, rng.random((5, 5, 5))))
     yield Case("convolve", "1,000,000, 31, 5 % NaN", (line, rng.random(31)))
     yield Case("convolve_fft", "1024², 7 × 7, 5 % NaN", (holed, g))
+    yield Case("convolve_fft", "1024², 101 × 101, 5 % NaN", (holed, rng.random((101, 101))))
     yield Case("interpolate_replace_nans", "1024², 7 × 7, 5 % NaN", (holed, g))
 
 

@@ -266,6 +266,24 @@ def test_long_signals_equal_theirs(size: int, dtype: str) -> None:
             same("convolve_fft", f, kernel, mask=mask, **asked)
 
 
+@pytest.mark.parametrize("boundary", ["fill", "wrap"])
+@pytest.mark.parametrize("taps", [31, 32])
+def test_large_kernels_equal_theirs(boundary: str, taps: int) -> None:
+    """Whose weights transforms may sum: what nothing is under is still nothing."""
+    rng = np.random.default_rng(7)
+    f, g = rng.random((150, 160)), rng.random((taps, taps + 2))
+    f[rng.random(f.shape) < 0.1] = np.nan
+    f[50:90, 60:110] = np.inf
+    for least in (0, 0.3):
+        asked: Any = {"boundary": boundary, "min_wt": least}
+        found, right = (module.convolve_fft(f, g, **asked) for module in (ours, theirs))
+        # Both divide by what transforms sum, which may be a thousandth of all weights.
+        np.testing.assert_allclose(found, right, rtol=0, atol=1e-12)
+    found = ours.convolve_fft(f, g, boundary=boundary)
+    assert np.count_nonzero(found == 0) >= (40 - taps) * (50 - taps - 2)
+    np.testing.assert_array_equal(found[70, 80:85], 0)
+
+
 @pytest.mark.parametrize(("array", "kernel", "words"), [
     ([1.0, 2], [1, 1], {}),
     ([1.0, 2], [[1]], {}),

@@ -3,7 +3,7 @@
 Arguments, defaults, types, units, warnings and errors are astropy's; kernels, NDData and quantities
 are taken, and kernels can be imported from here, too: astropy makes them.  What differs: sums are
 rounded otherwise in the last bits; `convolve_fft` transforms where that is faster, and does not
-call ``fftn`` and ``ifftn``, and weights that sum to nothing sum to exactly 0.
+call ``fftn`` and ``ifftn``.
 """
 
 from typing import Any

@@ -15,6 +15,9 @@ from ...problem.dtypes import FLOAT64, Array, DType
 PADS: dict[str, Any] = {"extend": "edge", "wrap": "wrap"}  # as NumPy says it
 # A long signal's pieces: pixels of each, at least, and how many there must be.
 PIECE, ROWS = 1 << 9, 6
+# From so many taps on sums apart may be faster than a mean, and are where that costs so many times
+# one of them (it is a plan's count of operations; planning takes about a millisecond).
+MANY, TIMES = 200, 4
 SLACK = 1e-14  # by which a sum of weights may fall short of what it is, relative
 BORDERS = {"fill": "constant", "extend": "edge", "wrap": "wrap"}
 
@@ -30,11 +33,14 @@ class Means(NamedTuple):
         What those taps must sum to that something is under.
     nothing : float or None
         What stands where less is, or nothing; None: ``total`` times the pixel, which may be NaN.
+    exact : bool
+        Whether weights of nothing sum to 0; else to less than ``least``, as by transforms.
     """
 
     total: float
     least: float = -math.inf
     nothing: float | None = None
+    exact: bool = True
 
 
 class Sums(NamedTuple):
@@ -59,28 +65,32 @@ class Sums(NamedTuple):
 
     def of(self, f: Array, g: Array, where: Array | None = None, **more: Any) -> Array:
         """The plain sums; taps that are 0 are multiplied, as by astropy."""
-        padding: Any = tuple(((n - 1) // 2, n // 2) if self.reaches else (0, 0) for n in g.shape)
         if f.ndim == 1:
-            return self._of_signal(f, g, padding[0], where, more)
-        return self._asked(f, g, padding=padding, where=where, **more)
+            return self._of_signal(f, g, where, more)
+        return self._asked(f, g, padding=self._padding(g), where=where, **more)
+
+    def _padding(self, g: Array) -> tuple[tuple[int, int], ...]:
+        """Pixels of border on each side: the tap at ``n // 2`` lies on the pixel."""
+        return tuple(((n - 1) // 2, n // 2) if self.reaches else (0, 0) for n in g.shape)
+
+    def _words(self, ndim: int) -> dict[str, Any]:
+        return {
+            "axes": tuple(range(ndim)), "boundary": BORDERS[self.boundary], "cval": self.outside,
+            "dtype": self.dtype, "accumulate": np.float64, "zero_taps": "keep",
+        }  # fmt: skip
 
     def _asked(self, f: Array, g: Array, **more: Any) -> Array:
-        border: Any = BORDERS[self.boundary]
-        result: Array = api.conv2d(
-            f, g, axes=tuple(range(f.ndim)), boundary=border, cval=self.outside, dtype=self.dtype,
-            accumulate=np.float64, zero_taps="keep", **more,
-        )  # fmt: skip
+        result: Array = api.conv2d(f, g, **self._words(f.ndim), **more)
         return result
 
-    def _of_signal(
-        self, f: Array, g: Array, sides: tuple[int, int], where: Array | None, more: Any
-    ) -> Array:
+    def _of_signal(self, f: Array, g: Array, where: Array | None, more: Any) -> Array:
         """The same of one axis: a plane of one row, or a long signal's overlapping pieces as rows.
 
         Bands are cut from rows, and tiles are several high: on one and two threads a million
-        float64 pixels with 31 taps and NaN take 17 and 8 ms as one row, SIGNAL and SIGNAL as many
-        (Sapphire Rapids VM, AVX-512, 2026-11).
+        float64 pixels with 31 taps and NaN take 19 and 10 ms as one row, 10 and 6 as many (Sapphire
+        Rapids VM, AVX-512, 2026-11).
         """
+        (sides,) = self._padding(g)
         count, columns = len(f) + sum(sides) - len(g) + 1, max(PIECE, 8 * len(g))
         rows = -(-count // columns)
         if rows < ROWS:
@@ -107,7 +117,7 @@ class Sums(NamedTuple):
     def mean(self, f: Array, g: Array, lost: Array | None, asked: Means) -> Array:
         """The means over pixels that are not NaN and not lost."""
         whole = float(g.sum())
-        if not _in_one_pass(f, g, whole, asked):
+        if not _in_one_pass(f, g, whole, asked) or (not asked.exact and self._is_slow(f, g)):
             return self._divided(f, g, lost, asked)
         result = self.of(
             f, g * (asked.total / whole), None if lost is None else ~lost, nan_policy="omit",
@@ -117,13 +127,24 @@ class Sums(NamedTuple):
             result[np.isnan(result)] = asked.nothing
         return result
 
+    def _is_slow(self, f: Array, g: Array) -> bool:
+        """Whether two plain sums, which transforms may form, take less time than one mean."""
+        if f.ndim == 1 or g.size < MANY:
+            return False
+        image, words = (f.shape, f.dtype), {**self._words(f.ndim), "padding": self._padding(g)}
+        plain, mean = (api.plan2d(image, g, **words, nan_policy=policy).cost
+                       for policy in ("propagate", "omit"))  # fmt: skip
+        return mean > TIMES * plain
+
     def _divided(self, f: Array, g: Array, lost: Array | None, asked: Means) -> Array:
         """The same by sums of pixels and of weights; these exactly 0 where nothing is."""
         gone = np.isnan(f) if lost is None else lost | np.isnan(f)
         beyond = math.isnan(self.outside)
         plain = self._replace(outside=0.0 if beyond else self.outside, dtype=FLOAT64)
         sums = plain.of(np.where(gone, f.dtype.type(0), f), g * asked.total)
-        weights = plain._replace(outside=float(not beyond)).of(~gone, g, tolerance=0)
+        there = ~gone if asked.exact else (~gone).astype(np.float64)
+        tolerance = 0 if asked.exact else None
+        weights = plain._replace(outside=float(not beyond)).of(there, g, tolerance=tolerance)
         with np.errstate(all="ignore"):
             sums /= weights
         few = weights == 0

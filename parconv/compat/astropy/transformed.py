@@ -79,7 +79,7 @@ def convolve_fft(
         result = _filled(_padded(f, around), _padded(gone, around), normal, boundary, fill_value)
     else:
         least = float(min_wt) if min_wt > 0 else float(FULL * np.finfo(complex_dtype).eps)
-        means = Means(normal.total, least, math.nan if min_wt > 0 else 0.0)
+        means = Means(normal.total, least, math.nan if min_wt > 0 else 0.0, exact=False)
         outside = _finite(fill_value, math.nan) if boundary == "fill" else 0.0
         sums = Sums(boundary, outside, True, FLOAT64)
         result = _interpolated(sums, _padded(f, around), _padded(gone, around), normal, means)
