@@ -415,6 +415,34 @@ def test_transforms_given_are_not_called() -> None:
     np.testing.assert_allclose(found, [1, 2, 5 / 3], rtol=1e-15)
 
 
+def test_our_own_words_say_the_same() -> None:
+    """Rows of docs/migration.md."""
+    rng = np.random.default_rng(8)
+    f, g, m = rng.random((40, 50)), rng.random((3, 5)), rng.random((40, 50)) < 0.1
+    f[m], h = np.nan, g / g.sum()
+    whole = np.where(m, 0, f)
+    words: Any = {"mode": "same", "nan_policy": "omit"}
+    means = parconv.conv2d(f, h, **words)
+    rows: list[tuple[Any, Any]] = [
+        (theirs.convolve(f, g), means),
+        (theirs.convolve(f, g, normalize_kernel=False), parconv.conv2d(f, g, **words)),
+        (theirs.convolve(f, theirs.Gaussian2DKernel(2)),
+         parconv.gaussian(f, 2, boundary="constant", nan_policy="omit")),
+        (theirs.convolve(whole, g, mask=m), parconv.conv2d(whole, h, mode="same", where=~m)),
+        (theirs.convolve(f, g, fill_value=1.5), parconv.conv2d(f, h, cval=1.5, **words)),
+        (theirs.convolve(f, g, fill_value=np.nan), parconv.conv2d(f, h, cval=np.nan, **words)),
+        (theirs.convolve(f, g, "extend"), parconv.conv2d(f, h, boundary="edge", **words)),
+        (theirs.convolve(f, g, "wrap"), parconv.conv2d(f, h, boundary="wrap", **words)),
+        (theirs.convolve(f, g, None)[1:-1, 2:-2], parconv.conv2d(f, h, nan_policy="omit")),
+        (theirs.convolve(f, g, nan_treatment="fill"), parconv.conv2d(whole, h, mode="same")),
+        (theirs.convolve_fft(f, g, min_wt=0.9),
+         parconv.conv2d(f, h, mode="same", where=np.isfinite(f), min_weight=0.9)),
+        (theirs.interpolate_replace_nans(f, g), np.where(m, means, f)),
+    ]  # fmt: skip
+    for right, found in rows:
+        np.testing.assert_allclose(found, right, rtol=1e-12, atol=1e-14)
+
+
 # --- in astropy's place --------------------------------------------------------------------------
 
 
