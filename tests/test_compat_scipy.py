@@ -1,38 +1,25 @@
 """Distrusts SciPy's names here: SciPy's own tests, run on our functions, and random calls."""
 
 import itertools
-import json
-import os
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import hooked
 import numpy as np
 import pytest
 from conftest import RunPython
+from hooked import Suite
 from scipy import ndimage as their_images, signal as their_signals
 
 import parconv.compat
 from parconv.compat import ndimage, signal
 
-TESTS = Path(__file__).parent
 RNG = np.random.default_rng(17)
 
 
 # --- their own tests -----------------------------------------------------------------------------
-
-
-class Suite(NamedTuple):
-    """Tests of a peer's: a file, which of it, the fewest calls of ours, and what may fail."""
-
-    peer: str
-    file: str
-    which: str
-    calls: int
-    expected: dict[str, str]  # by a part of the test's name: whose fault it is, and why
 
 
 OF_IMAGES = {
@@ -62,21 +49,7 @@ WHOLE = (
 )
 def test_their_own(suite: Suite, tmp_path: Path) -> None:
     """With our functions in SciPy's module before the tests import them, each call counted."""
-    log, path = tmp_path / "log.json", os.pathsep.join([str(TESTS.parent), str(TESTS)])
-    environment = {
-        **os.environ, "PYTHONPATH": path, "PARCONV_HOOK": suite.peer, "PARCONV_HOOK_LOG": str(log),
-    }  # fmt: skip
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "hooked", "-p", "no:cacheprovider",
-               "--pyargs", suite.file, "-k", suite.which, "--tb=line", "-rf"]  # fmt: skip
-    done = subprocess.run(
-        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    found = json.loads(log.read_text(encoding="utf-8"))
-    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
-    strange = [line for line in failed if not any(name in line for name in suite.expected)]
-    assert not strange, "\n".join(strange) + done.stdout[-3000:]
-    assert found["tests"] > 10, done.stdout + done.stderr
-    assert sum(found["calls"].values()) >= suite.calls, found
+    hooked.run(suite, tmp_path)
 
 
 # --- calls drawn at random -----------------------------------------------------------------------

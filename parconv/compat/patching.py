@@ -8,7 +8,14 @@ from typing import Any
 from ..problem.shown import shown
 
 # Whose names are in which module here.
-PEERS = {"cv2": "opencv", "scipy.ndimage": "ndimage", "scipy.signal": "signal"}
+PEERS = {
+    "astropy.convolution": "astropy",
+    "cv2": "opencv",
+    "scipy.ndimage": "ndimage",
+    "scipy.signal": "signal",
+}
+# The libraries' functions by library and name, once something was in their place.
+_replaced: dict[tuple[str, str], Any] = {}
 
 
 class Installed:
@@ -26,6 +33,8 @@ class Installed:
         functions = {name: value for name, value in theirs.items() if callable(value)
                      and not isinstance(value, type)}  # fmt: skip
         self.names = tuple(functions)
+        for name, value in functions.items():
+            _replaced.setdefault((peer.__name__, name), value)
         found = {id(value): getattr(ours, name) for name, value in functions.items()}
         for module in list(sys.modules.values()):
             if isinstance(module, ModuleType) and module is not ours:
@@ -60,7 +69,7 @@ def install(name: str) -> Installed:
 
     Parameters
     ----------
-    name : {"cv2", "scipy.signal"}
+    name : {"astropy.convolution", "cv2", "scipy.ndimage", "scipy.signal"}
         The library, which is imported if it was not.  Functions of its that are not ours stay.
 
     Returns
@@ -84,3 +93,9 @@ def install(name: str) -> Installed:
         raise ValueError(f"name={shown(name)}: pass one of {', '.join(PEERS)}")
     ours = importlib.import_module(f"{__package__}.{PEERS[name]}")
     return Installed(importlib.import_module(name), ours)
+
+
+def original(peer: str, name: str) -> Any:
+    """A library's own function, whatever is in its place; the library is imported for it."""
+    module = importlib.import_module(peer)
+    return _replaced.get((peer, name)) or getattr(module, name)
