@@ -337,3 +337,35 @@ def test_equals_astropy() -> None:
         expected = convolution.convolve(f, g, boundary=theirs)
         got = parconv.conv2d(f, g / g.sum(), mode="same", boundary=ours, nan_policy="omit")  # type: ignore[arg-type]
         assert np.allclose(got, expected, rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(40,), (3, 50), (2, 41, 5), (2, 3, 37)])
+@pytest.mark.parametrize("how", ["omit", "where", "weights", "masked"])
+def test_along_one_axis_as_rows_of_a_plane(shape: Any, how: str) -> None:
+    axis = min(1, len(shape) - 1) if len(shape) < 3 or shape[1] > 3 else 2
+    f, g = image(shape, 0.1), RNG.random(5, np.float32) + np.float32(0.1)
+    w = (~np.isnan(f)).astype("f4") * (RNG.random(shape, np.float32) if how == "weights" else 1)
+    given, more = {
+        "omit": (f, {"nan_policy": "omit"}),
+        "where": (f, {"where": w > 0}),
+        "weights": (f, {"weights": w}),
+        "masked": (np.ma.masked_array(f, w == 0), {}),
+    }[how]
+    asked: Any = {"axes": axis, "mode": "same", "boundary": "mirror", **more}
+    ours = parconv.conv2d(given, g, threads=1, **asked)
+    lines = [np.moveaxis(each, axis, -1).reshape(-1, shape[axis]) for each in (f, w, ours)]
+    rest = {"mode": "same", "boundary": ("constant", "mirror")}
+    expected, _ = mean(lines[0], g[None], lines[1], **rest)
+    agree(lines[2], expected, g)
+    if how != "masked":
+        plan = parconv.plan2d(f, g, threads=1, **asked)
+        out = np.full(ours.shape, np.nan, "f4")
+        assert np.array_equal(plan(f, out), ours, equal_nan=True)
+
+
+def test_over_three_axes_missing_pixels_are_refused() -> None:
+    f, g = np.ones((4, 5, 6), "f4"), np.ones((3, 3, 3), "f4")
+    with pytest.raises(ValueError, match="one axis or two"):
+        parconv.conv2d(f, g, axes=(0, 1, 2), nan_policy="omit")
+    with pytest.raises(ValueError, match="one axis or two"):
+        parconv.conv2d(f, g, axes=(0, 1, 2), where=f > 0)
