@@ -1,6 +1,7 @@
 """The front door: describe the problem, plan it, run it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Unpack, cast
 
 from .codegen import apart
@@ -277,8 +278,12 @@ def plan2d(
     keywords, weights = without_arrays(asked, image[0]) if brings(asked) else (asked, None)
     question = Question.of(keywords, correlate)
     plan = planned(image, check_spec("g", g) if is_spec(g) else filter_of(g), question)
+    if isinstance(plan, VolumePlan):
+        plan = replace(plan, weights=weights)
+    else:
+        plan = with_weights(plan, weights)
     # a union would make whoever passes two axes tell the two apart
-    return with_weights(cast(Plan, plan), weights)
+    return cast(Plan, plan)
 
 
 def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:

@@ -120,6 +120,78 @@ def test_is_precise_and_has_the_same_bits_whoever_computes_it(dtype: str, kind: 
     assert np.array_equal(replace(plan, bands=cut[::-1])(f), ours, equal_nan=True)
 
 
+def blots(shape: tuple[int, int], dtype: Any) -> Any:
+    """One pixel in twenty missing, and a hole with a pixel in it that is wider than the filters."""
+    f = image(shape, 0.04, dtype)
+    f[20:45, 20:45] = np.nan
+    f[32, 33] = 0.75
+    return f
+
+
+HOLED = {
+    "product": np.outer([1, 3, 2], RNG.random(5) + 0.1),
+    "wide": RNG.random((3, 61)) + 0.1,  # more vectors of taps than registers hold
+    "tall": RNG.random((19, 2)) + 0.1,
+    "negative": -RNG.random((5, 5)) - 0.1,
+    "tiny": RNG.random((3, 3)) * 1e-30 + 1e-31,
+    "both signs": RNG.random((5, 5)) - 0.2,
+    "one tap": np.full((1, 1), 3.0),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", HOLED)
+def test_few_holes_are_as_precise_as_many(name: str, dtype: str) -> None:
+    g, f = HOLED[name], blots((150, 180), dtype)
+    there = ~np.isnan(f)
+    asked: Any = {"mode": "same", "boundary": "mirror"}
+    sums, weights = (
+        expect(each, g.astype(np.longdouble), **asked).values
+        for each in (np.where(there, f, 0), there.astype("f8"))
+    )
+    seen = expect(there.astype("f8"), np.ones(g.shape), **asked).values > 0.5
+    with np.errstate(all="ignore"):
+        expected = np.where(seen, sums / weights * g.sum(), np.nan)
+    clear = weights * np.sign(g.sum()) > np.abs(g).sum() / 4 if name == "both signs" else seen
+    for how in ({"nan_policy": "omit"}, {"where": there}):
+        ours = parconv.conv2d(f, g, threads=1, **asked, **how)
+        agree(ours[clear], expected[clear], g)
+        assert np.isnan(ours[~seen]).all() or name == "both signs"
+
+
+@pytest.mark.parametrize("asked", [{"dilation": (2, 3)}, {"axes": (0, 1)}, {"stride": (2, 1)}])
+def test_few_holes_under_taps_apart(asked: Any) -> None:
+    f = np.stack([blots((90, 100), "f4") for _ in range(3)], -1)
+    planes = [*np.moveaxis(f, -1, 0)] if "axes" in asked else [f[..., 0]]
+    ours = parconv.conv2d(
+        f if "axes" in asked else f[..., 0], G, mode="same", nan_policy="omit", threads=1, **asked
+    )
+    each = [*np.moveaxis(ours, -1, 0)] if "axes" in asked else [ours]
+    rest = {name: value for name, value in asked.items() if name != "axes"}
+    for plane, result in zip(planes, each, strict=True):
+        there = ~np.isnan(plane)
+        expected, _ = mean(np.where(there, plane, 0), G, there.astype("f8"), **rest)
+        agree(result, expected, G)
+
+
+def test_where_results_are_stored_changes_no_bit() -> None:
+    """Past the caches, through them, row by row, as another type."""
+    f = image((1100, 2100), 0.05)  # more than twice what caches hold
+    g = parconv.filters.gaussian_taps(1).astype("f4")
+    plan = parconv.plan2d(f, g, mode="same", nan_policy="omit", threads=1)
+    plain = plan(f)
+    for offset, extra in ((0, 0), (1, 0), (3, 5), (16, 16)):
+        room = np.full((1100, 2100 + extra + offset), np.nan, "f4")
+        out = room[:, offset : offset + 2100]
+        assert np.array_equal(plan(f, out), plain)
+        assert np.isnan(room[:, :offset]).all()
+        assert np.isnan(room[:, offset + 2100 :]).all()
+    apart = np.full((1100, 2100, 2), np.nan, "f4")
+    assert np.array_equal(plan(f, apart[..., 1]), plain)
+    double = parconv.conv2d(f, g, mode="same", nan_policy="omit", threads=1, dtype="f8")
+    assert np.abs(double - plain).max() < 1e-6
+
+
 @pytest.mark.parametrize("strategy", ["serial", "threads", "prange", "joblib"])
 def test_every_strategy_brings_the_weights(strategy: Any) -> None:
     f, w = image((2, 700, 90), 0), RNG.random((700, 90), np.float32)
@@ -265,3 +337,35 @@ def test_equals_astropy() -> None:
         expected = convolution.convolve(f, g, boundary=theirs)
         got = parconv.conv2d(f, g / g.sum(), mode="same", boundary=ours, nan_policy="omit")  # type: ignore[arg-type]
         assert np.allclose(got, expected, rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(40,), (3, 50), (2, 41, 5), (2, 3, 37)])
+@pytest.mark.parametrize("how", ["omit", "where", "weights", "masked"])
+def test_along_one_axis_as_rows_of_a_plane(shape: Any, how: str) -> None:
+    axis = min(1, len(shape) - 1) if len(shape) < 3 or shape[1] > 3 else 2
+    f, g = image(shape, 0.1), RNG.random(5, np.float32) + np.float32(0.1)
+    w = (~np.isnan(f)).astype("f4") * (RNG.random(shape, np.float32) if how == "weights" else 1)
+    given, more = {
+        "omit": (f, {"nan_policy": "omit"}),
+        "where": (f, {"where": w > 0}),
+        "weights": (f, {"weights": w}),
+        "masked": (np.ma.masked_array(f, w == 0), {}),
+    }[how]
+    asked: Any = {"axes": axis, "mode": "same", "boundary": "mirror", **more}
+    ours = parconv.conv2d(given, g, threads=1, **asked)
+    lines = [np.moveaxis(each, axis, -1).reshape(-1, shape[axis]) for each in (f, w, ours)]
+    rest = {"mode": "same", "boundary": ("constant", "mirror")}
+    expected, _ = mean(lines[0], g[None], lines[1], **rest)
+    agree(lines[2], expected, g)
+    if how != "masked":
+        plan = parconv.plan2d(f, g, threads=1, **asked)
+        out = np.full(ours.shape, np.nan, "f4")
+        assert np.array_equal(plan(f, out), ours, equal_nan=True)
+
+
+def test_over_three_axes_missing_pixels_are_refused() -> None:
+    f, g = np.ones((4, 5, 6), "f4"), np.ones((3, 3, 3), "f4")
+    with pytest.raises(ValueError, match="one axis or two"):
+        parconv.conv2d(f, g, axes=(0, 1, 2), nan_policy="omit")
+    with pytest.raises(ValueError, match="one axis or two"):
+        parconv.conv2d(f, g, axes=(0, 1, 2), where=f > 0)

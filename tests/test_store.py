@@ -304,3 +304,19 @@ def test_sums_of_any_number(method: str, filters: int) -> None:
     asked: Any = {"stride": (1, 2), "padding": ((0, 0), (2, 2)), "method": method}
     right = parconv.correlate2d(f, g, **asked) + np.float32(1.5)
     oracle.assert_same_bits(parconv.correlate2d(f, g, bias=1.5, **asked), right, method)
+
+
+@pytest.mark.parametrize("method", ["direct", "separable"])
+def test_large_results_have_the_bits_of_small_ones_wherever_they_lie(method: Any) -> None:
+    """Past the caches where more than 16 MiB go in and out, in whole lines; else through them."""
+    f, g = RNG.random((1100, 2100), np.float32), np.outer([1, 2, 1], [1, 3, 1]).astype("f4")
+    asked: Any = {"scale": 0.5, "bias": -1.25, "method": method, "threads": 1}
+    parts = [parconv.conv2d(f[n : n + 152], g, **asked) for n in range(0, 948, 150)]
+    for offset in (0, 1, 15):
+        room = np.full((1098, 2098 + 16), np.nan, np.float32)
+        out = room[:, offset : offset + 2098]
+        parconv.conv2d(f, g, out=out, **asked)
+        assert np.isnan(room[:, :offset]).all()
+        assert np.isnan(room[:, offset + 2098 :]).all()
+        for n, part in enumerate(parts):
+            assert np.array_equal(out[150 * n : 150 * n + 150], part)

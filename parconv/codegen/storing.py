@@ -25,12 +25,13 @@ _CALLED = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # by compiled 
 _VOID = types.CPointer(types.uint8)
 
 
-def write(out, places, size, sums, step, scales, biases, each, beyond):
+def write(out, places, size, sums, step, scales, biases, each, large, beyond):
     """Fill ``size`` = (rows, columns) of results; ``places`` = bytes between rows and columns.
 
-    ``each``: 1 where every column has a scale and a bias of its own, 0 where one serves all.
+    ``each``: 1 where every column has a scale and a bias of its own, 0 where one serves all;
+    ``large``: whether the caches hold no such result.
     """
-    _write(out, places, size, sums, step, scales, biases, each, beyond)
+    _write(out, places, size, sums, step, scales, biases, (each, large), beyond)
 
 
 @cache
@@ -40,16 +41,17 @@ def writer(element: DType, result: DType, store: Store, exact: bool) -> int:
     kinds = (stored(result, store, exact), sums, sums, sums, types.int64)
     out, source, scales, biases, beyond = map(types.CPointer, kinds)
     pair = types.UniTuple(types.int64, 2)
-    signature = out, pair, pair, source, types.int64, scales, biases, types.int64, beyond
+    flags = types.int64, types.int64
+    signature = out, pair, pair, source, types.int64, scales, biases, *flags, beyond
     return jit.address(jit.compiled(write, signature, **_CALLED), signature)
 
 
 @emitted()
 def _write(
     builder: Any, out: Items, places: Any, size: Any, sums: Items, step: Value, scales: Items,
-    biases: Items, each: Value, beyond: Items,
+    biases: Items, flags: Any, beyond: Items,
 ) -> None:  # fmt: skip
-    down, right = places
+    (down, right), (each, large) = places, flags
     flat = builder.icmp_signed("==", right, I64(out.itemsize))
     size = _as_long_rows(builder, places, size, step, each)
     with cgutils.for_range(builder, size[0], intp=I64) as loop:
@@ -59,9 +61,9 @@ def _write(
         with builder.if_else(flat) as (together, apart):
             with together, builder.if_else(builder.icmp_signed("==", each, I64(0))) as (one, many):
                 with one:
-                    row.fill(size[1], splat=True)
+                    row.fill(size[1], large, splat=True)
                 with many:
-                    row.fill(size[1], splat=False)
+                    row.fill(size[1], large, splat=False)
             with apart:
                 row.scatter(size[1], each)
 
@@ -88,20 +90,56 @@ class _Row:
         self.code = Code(builder, self.sums.element)
         self.end = builder.bitcast(self.place, self.out.element.as_pointer())
 
-    def fill(self, count: Value, splat: bool) -> None:
-        """Results that lie side by side, by cache lines."""
+    def fill(self, count: Value, large: Value, splat: bool) -> None:
+        """Results that lie side by side, by cache lines, past the caches where they are whole.
+
+        4096 x 4096 float32 at 3x3, scaled: 20.4 ms through the caches, 16.3 past them (one core,
+        Sapphire Rapids VM, AVX-512, 2026-11).
+        """
         lanes = machine.lanes(max(self.sums.itemsize, self.out.itemsize))
         line = max(lanes, machine.CACHE_LINE // self.sums.itemsize)
         kept = [self.builder.load(number) for number in self.numbers] if splat else []
 
-        def one(at: Value, width: int) -> None:
+        def one(at: Value, width: int, how: Any = self.code.store) -> None:
             if splat:
                 scale, bias = (self._every(number, width) for number in kept)
             else:
                 scale, bias = (self.code.load(self.code.at(n, at), width) for n in self.numbers)
-            self.code.store(self._found(at, width, scale, bias), self.code.at(self.end, at))
+            how(self._found(at, width, scale, bias), self.code.at(self.end, at))
 
-        pulled_back(self.builder, count, (line, lanes, 1), one)
+        if not machine.FILLS_LINES or line * self.out.itemsize != machine.VECTOR_BYTES:
+            pulled_back(self.builder, count, (line, lanes, 1), one)
+            return
+        skip = self._to_line()
+        whole = self.builder.icmp_signed(">=", count, self.builder.add(skip, I64(line)))
+        whole = self.builder.and_(whole, self.builder.icmp_signed("!=", large, I64(0)))
+        whole = self.builder.and_(whole, self._is_aligned())
+        with self.builder.if_else(whole) as (past, through):
+            with past:
+                one(I64(0), line)
+                self._stream(skip, count, line, one)
+                one(self.builder.sub(count, I64(line)), line)
+            with through:
+                pulled_back(self.builder, count, (line, lanes, 1), one)
+
+    def _to_line(self) -> Value:
+        """Results before the first cache line."""
+        away = self.builder.neg(self.builder.ptrtoint(self.place, I64))
+        away = self.builder.and_(away, I64(machine.CACHE_LINE - 1))
+        return self.builder.udiv(away, I64(self.out.itemsize))
+
+    def _is_aligned(self) -> Value:
+        """Whether whole results lie before it."""
+        away = self.builder.ptrtoint(self.place, I64)
+        away = self.builder.and_(away, I64(self.out.itemsize - 1))
+        return self.builder.icmp_signed("==", away, I64(0))
+
+    def _stream(self, first: Value, count: Value, line: int, one: Any) -> None:
+        """All whole lines."""
+        lines = self.builder.udiv(self.builder.sub(count, first), I64(line))
+        with cgutils.for_range(self.builder, lines, intp=I64) as loop:
+            at = self.builder.add(first, self.builder.mul(loop.index, I64(line)))
+            one(at, line, self.code.stream)
 
     def scatter(self, count: Value, each: Value) -> None:
         """Results that lie apart."""
@@ -171,7 +209,8 @@ def put(
 
     ``places``: bytes between the result's rows and columns, ``source``: bytes in scratch to the
     first sum, and elements to the next row.  ``numbers``: where in the layout scales, biases and
-    ``beyond`` lie; bytes to the first scale and bias; whether every column has its own.
+    ``beyond`` lie; bytes to the first scale and bias; whether every column has its own; whether the
+    caches hold no such result.
     """
     start = builder.bitcast(out.fields.data, BYTE)
     for step, place in zip(out.each("strides"), index, strict=True):
@@ -180,9 +219,9 @@ def put(
     scales, biases, beyond = (builder.bitcast(layout.at(n), BYTE) for n in numbers[:3])
     scales, biases = (builder.gep(each, [numbers[3]]) for each in (scales, biases))
     pair = types.UniTuple(types.int64, 2)
-    kinds = _VOID, pair, pair, _VOID, types.int64, _VOID, _VOID, types.int64, _VOID
+    kinds = _VOID, pair, pair, _VOID, types.int64, _VOID, _VOID, types.int64, types.int64, _VOID
     sides, area = (cgutils.pack_array(builder, two) for two in (places, size))
     call_at(
         out.context, builder, kinds, address, start, sides, area, sums, source[1], scales, biases,
-        numbers[4], beyond,
+        *numbers[4:6], beyond,
     )  # fmt: skip

@@ -61,6 +61,8 @@ def _weighted(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) 
     """The same where an array of weights is among the options, which no key can hold."""
     rest, weights = without_arrays(options, f.shape)
     plan, taps = answer(f, g, rest, correlate)
+    if isinstance(plan, VolumePlan):
+        return replace(plan, weights=weights), None
     return plan, replace(taps, weights=weights)
 
 

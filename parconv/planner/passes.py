@@ -21,6 +21,7 @@ from ..problem.traits import UNKNOWN
 from ..problem.volumes import Volume, with_sizes
 from ..problem.window import Range, narrowed, window_of
 from .choice import decide, is_spec, part_of
+from .missing import with_weights
 from .plan import Plan
 from .rolling import gathered
 from .stages import fastest, stages
@@ -76,6 +77,11 @@ class Pass:
     def result(self, shape: Shape) -> Shape:
         """What it leaves of an array."""
         return with_sizes(shape, self.axes, self.outputs)
+
+    def weighted(self, weights: Array) -> "Pass":
+        """The same with the weights of an array as large as the whole."""
+        seen = weights.reshape(self.plan.problem.image)
+        return replace(self, plan=with_weights(self.plan, seen))
 
     def run(self, f: Array, out: Array) -> None:
         """Filter an array as large as the whole, but for axes before those that are filtered."""

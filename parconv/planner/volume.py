@@ -54,6 +54,7 @@ class VolumePlan:
     between: DType
     filter: Filter | None = field(default=None, repr=False, compare=False)
     wraps: bool = False  # sums of integers
+    weights: Array | None = field(default=None, repr=False, compare=False)  # of every array
 
     def __getstate__(self) -> dict[str, Any]:
         """What was decided, and the filter; what follows from them is found again."""
@@ -76,7 +77,11 @@ class VolumePlan:
         f, target = arrays.check_output(result, f, problem.shape, problem.dtype)
         if self.limit is not None:
             arrays.check_range(f, self.limit)
-        if self.steps:
+        if self.weights is not None and self.steps:
+            only = self.steps[0]
+            assert isinstance(only, Pass)  # of one axis
+            only.weighted(self.weights).run(f, target)
+        elif self.steps:
             (self.slabs or self.steps[0]).run(f, target)
         return result
 

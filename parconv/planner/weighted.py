@@ -40,7 +40,7 @@ class Weighted(Stage):
             execute(source, taps.values, target)
             return
         problem = self.problem
-        weights = arrays.readable(taps.weights)
+        weights = taps.weights if taps.weights.dtype == bool else arrays.readable(taps.weights)
         weights = arrays.planes(weights, problem.map_axes, problem.channels)
         image = source.view(_Image)
         image.weights = weights

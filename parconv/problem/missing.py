@@ -17,6 +17,7 @@ from .outer import Outer
 from .question import DEFAULTS, Question
 from .shown import shown
 from .store import PLAINLY, Store
+from .volumes import count_of
 
 POLICIES = ("propagate", "omit", "raise")
 ARRAYS = frozenset(("where", "weights"))  # keywords that are as large as the image
@@ -154,7 +155,7 @@ def without_arrays(
     A boolean array where only some are used.
     """
     rest = {name: value for name, value in options.items() if name not in ARRAYS}
-    axes = check_axes(options.get("axes", DEFAULTS["axes"]), shape)
+    axes = _plane_of(options, shape)
     where, weights = (
         None if options.get(name) is None else _placed(name, options[name], shape, axes)
         for name in ("where", "weights")
@@ -171,11 +172,19 @@ def without_arrays(
     return {**rest, "weights": GIVEN}, where if weights is None else weights
 
 
-def _placed(name: str, value: Any, shape: tuple[int, ...], axes: Pair) -> Array:
+def _plane_of(options: Mapping[str, Any], shape: tuple[int, ...]) -> Pair | None:
+    """The axes of a plane; None where a filter lies along other than two."""
+    axes = options.get("axes", DEFAULTS["axes"])
+    if len(shape) < 2 or count_of(axes) != 2:
+        return None
+    return check_axes(axes, shape)
+
+
+def _placed(name: str, value: Any, shape: tuple[int, ...], axes: Pair | None) -> Array:
     """An array as large as the image: two axes are those of a plane."""
     array = as_array(name, value)
     given = array.shape
-    if array.ndim == 2 and len(shape) > 2:
+    if axes is not None and array.ndim == 2 and len(shape) > 2:
         array = array if axes[0] < axes[1] else array.T
         others = tuple(axis for axis in range(len(shape)) if axis not in axes)
         array = np.expand_dims(array, others)
@@ -206,8 +215,7 @@ def unmasked(f: Any, options: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]
         return f.data, options
     there, shape = ~np.ma.getmaskarray(f), f.shape
     if options.get("where") is not None:
-        axes = check_axes(options.get("axes", DEFAULTS["axes"]), shape)
-        there = there & _placed("where", options["where"], shape, axes)
+        there = there & _placed("where", options["where"], shape, _plane_of(options, shape))
     return f.data, {**options, "where": there}
 
 

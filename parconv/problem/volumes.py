@@ -35,6 +35,7 @@ OF_VOLUMES = {
     "dtype", "accumulate", "tolerance", "zero_taps", "bias", "scale", "overflow", "rounding",
     "threads", "strategy", "method", "correlate",
 }  # fmt: skip
+OF_LINES = {"where", "weights", "nan_policy", "min_weight"}  # and of volumes over one axis
 
 
 def is_volume(question: Question, image: Shape, given: Shape) -> bool:
@@ -146,7 +147,7 @@ def describe_volume(
     image_dtype, filter_dtype = check_dtype("f", f_type), check_dtype("g", g_type)
     named = _named(question.axes, image, given)
     count = len(named)
-    _check_others(question)
+    _check_others(question, count)
     order = tuple(sorted(range(count), key=named.__getitem__))
 
     def sort(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -207,7 +208,7 @@ def _refuse_filter(axes: Any, count: int, given: Shape) -> NoReturn:
     )
 
 
-def _check_others(question: Question) -> None:
+def _check_others(question: Question, count: int) -> None:
     """What planes alone may ask for."""
     check_mode(question.mode)
     check_choice("zero_taps", question.zero_taps, ZERO_TAPS)
@@ -216,9 +217,11 @@ def _check_others(question: Question) -> None:
         raise ValueError(
             f"groups={shown(question.groups)} needs a 4-D filter over two axes: leave it at 1"
         )
-    for name in DEFAULTS.keys() - OF_VOLUMES:
+    lines = OF_LINES if count == 1 else set()
+    for name in DEFAULTS.keys() - OF_VOLUMES - lines:
         if getattr(question, name) is not DEFAULTS[name]:
             raise ValueError(
-                f"{name}={shown(getattr(question, name))} is for filters over two axes: leave it "
-                f"at {DEFAULTS[name]!r}"
+                f"{name}={shown(getattr(question, name))} is for filters over "
+                f"{'one axis or two' if name in OF_LINES else 'two axes'}: leave it at "
+                f"{DEFAULTS[name]!r}"
             )

@@ -12,14 +12,14 @@ share their weights, these are summed once.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 
 import numpy as np
 
 from ...codegen import foreign
-from ...codegen.layout import geometry, odd_lines, up
+from ...codegen.layout import up
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType, kernel_dtype
 from ...problem.filter import Filter
@@ -29,13 +29,18 @@ from ...problem.shown import shown
 from ..kernels import Kernels, Taps, kernels_of
 from ..usual import from_line, obstacle
 from . import kernel as k
-from .kernel import GIVEN, L
+from .lines import lines_of
+from .names import GIVEN, L
+from .numbers import block_of, numbers
 
 # Of a block: bytes of its pixels, weights and sums, and of a row.
-BLOCK_BYTES, ROW_BYTES = 1 << 20, 1 << 13
+BLOCK_BYTES, ROW_BYTES = 1 << 20, 1 << 12
 HEIGHT = 24  # rows of which a block has a multiple: whole tiles of most methods
 # Operations of the direct method that take as long as a pixel that is weighted and divided.
 PIXEL_WORK = 60
+# Part of the filter's sum below which what holes leave is added up: no rounding of what they take
+# is more than twice as much of it.
+WEAK = 1 / 3
 SLACK = 64  # machine epsilons by which a sum of all weights may fall short of the filter's
 
 _kernels = kernels_of(k.kernel, foreign.ends)
@@ -94,13 +99,13 @@ class Around:
     def _block(self, problem: Problem) -> Problem:
         return block_of(problem, *self.sizes(problem))
 
-    def _counts(self, problem: Problem) -> tuple[int, int]:
+    def counts(self, problem: Problem) -> tuple[int, int]:
         """Of blocks down and across a plane."""
         down, across = (-(-n // m) for n, m in zip(problem.plane, self.sizes(problem), strict=True))
         return down, across
 
     def units(self, problem: Problem) -> int:
-        return math.prod(self._counts(problem)) * problem.planes
+        return math.prod(self.counts(problem)) * problem.planes
 
     def bands(self, problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
         return split_rows(self.units(problem), parts)
@@ -123,13 +128,16 @@ class Around:
         own = self._sum_of_ones(problem, taps)
         least = problem.missing.least if problem.missing else 0.0
         bound = least * abs(own) * (1 - SLACK * np.finfo(problem.sums).eps) if least else -np.inf
-        tail = np.array([own, math.copysign(1, own), bound], taps.dtype)
-        return Taps(np.concatenate([taps, tail]))
+        alike = moduli <= abs(total) * (1 + SLACK * np.finfo(problem.sums).eps) and least <= WEAK
+        scale = math.copysign(math.ldexp(1, 1 - math.frexp(own)[1]), own) if alike else 0.0
+        tail = np.array([own, math.copysign(1, own), bound, WEAK * abs(own), scale])
+        lines = lines_of(problem, g, scale)
+        return Taps(np.concatenate([taps, lines, tail]).astype(taps.dtype))
 
     def _sum_of_ones(self, problem: Problem, taps: Array) -> float:
         """What the other method makes of ones, in whatever order it adds."""
         one = block_of(problem, 1, _grain(problem))
-        kernels, kind = self._inner(problem), problem.sums
+        kernels, kind = self.inner(problem), problem.sums
         image, out = np.ones((1, *one.plane_in), kind), np.empty((1, *one.plane), kind)
         scratch = np.zeros(self.method.workspace(one), kind)
         layout = kernels.told(self.method.layout(one))
@@ -139,7 +147,7 @@ class Around:
 
     # --- the problem as numbers ---
 
-    def _inner(self, problem: Problem) -> Kernels:
+    def inner(self, problem: Problem) -> Kernels:
         kernels: Kernels = self.method.kernels(*(problem.sums,) * 3)
         return kernels
 
@@ -152,10 +160,10 @@ class Around:
 
     def workspace(self, problem: Problem) -> int:
         numbers = _layout(self, problem)
-        inner = max(self.method.workspace(one) for one in self._ends(problem))
+        inner = max(self.method.workspace(one) for one in self.ends(problem))
         return from_line(problem, numbers[L.inner_at] + inner)
 
-    def _ends(self, problem: Problem) -> list[Problem]:
+    def ends(self, problem: Problem) -> list[Problem]:
         """Blocks of all sizes: inside, at the right, below, and in the corner."""
         (rows, columns), sizes = problem.plane, self.sizes(problem)
         last = [(n - 1) % m + 1 for n, m in zip((rows, columns), sizes, strict=True)]
@@ -174,7 +182,7 @@ class Around:
 
     def regions(self, problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice]]:
         """Planes, rows and columns that blocks ``[start, stop)`` fill."""
-        (height, width), across = self.sizes(problem), self._counts(problem)[1]
+        (height, width), across = self.sizes(problem), self.counts(problem)[1]
         found = []
         for unit in range(start, stop):
             place, plane = divmod(unit, problem.planes)
@@ -189,6 +197,7 @@ class Around:
         layout[[getattr(L, name) for name in GIVEN]] = (
             weights.ctypes.data, *weights.strides, reads
         )  # fmt: skip
+        layout[L.bits] = weights.dtype == bool
         layout[L.shares] = weights.strides[0] == 0 and not layout[L.omits]
         return layout
 
@@ -204,57 +213,7 @@ def _even(size: int, most: int, grain: int) -> int:
     return max(grain, min(size, up(-(-size // parts), grain)))
 
 
-@lru_cache(maxsize=1024)
-def block_of(problem: Problem, rows: int, columns: int) -> Problem:
-    """What the other method is asked of a block's pixels, or of their weights: no border."""
-    (sy, sx), (span_y, span_x), channels = problem.stride, problem.span, problem.channels
-    pixels = (columns - 1) * sx + span_x
-    inside = (rows - 1) * sy + span_y, pixels // channels
-    wide = (*inside, channels) if channels > 1 else inside
-    return replace(
-        problem, image=(1, *wide), axes=(1, 2), image_dtype=problem.sums,
-        compute=problem.sums, dtype=problem.sums, boundary=("constant", "constant"), cval=0,
-        lead=(0, 0), plane=(rows, columns), mode="valid", missing=None, begin=0, within=0,
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=256)
-def _layout(frame: Around, problem: Problem) -> Array:
-    missing, size = problem.missing, problem.sums.itemsize
-    assert missing
-    height, width = frame.sizes(problem)
-    ends = frame._ends(problem)
-    kernels = frame._inner(problem)
-    layouts = [kernels.told(frame.method.layout(one)) for one in ends]
-    pitch = max(map(len, layouts))
-    rows_in, columns_in = ends[0].plane_in
-    step, sums_step = odd_lines(columns_in, size), odd_lines(width, size)
-    weights_at = rows_in * step
-    sums_at = 2 * weights_at
-    divisors_at = sums_at + height * sums_step
-    return L.pack(
-        geometry(problem),
-        **dict.fromkeys(GIVEN, 0),
-        channels=problem.channels,
-        planes=problem.planes,
-        height=height,
-        width=width,
-        across=frame._counts(problem)[1],
-        address=kernels.address,
-        weighted=missing.weighted,
-        omits=missing.omits,
-        shares=False,
-        exact=not problem.rounded,
-        step=step,
-        weights_at=weights_at,
-        sums_step=sums_step,
-        sums_at=sums_at,
-        divisors_at=divisors_at,
-        inner_at=divisors_at + height * sums_step,
-        pitch=pitch,
-        units=[frame.method.units(one) for one in ends],
-        layouts=np.concatenate([np.pad(one, (0, pitch - len(one))) for one in layouts]),
-    )
+_layout = lru_cache(maxsize=256)(numbers)
 
 
 @lru_cache(maxsize=32)

@@ -2,42 +2,46 @@
 
 A block is some rows and columns of one plane's outputs, whose pixels and sums stay in the caches.
 Border and weights are told once, where pixels are copied to scratch: the method sees no border.
+
+Where weights are 0 or 1, pixels that are missing are holes, known by bits.  Few of them are added
+up themselves, each a row of taps; what that is in all is taken from what the filter sums to.  The
+method sums the weights where there are many, or where other weights are.
 """
 
 import numpy as np
 
+from ...codegen import machine
 from ...codegen.foreign import as_sums
-from ...codegen.layout import ENDS, OWN, Layout
-from ...codegen.packing import fetch, store
+from ...codegen.layout import OWN
+from ...codegen.packing import aligned_after, fetch, store
 from ...codegen.runs import has_runs
+from ...codegen.simd import store_fence
 from ...runtime.crew.record import call
-from .weighing import divide, planes_at, rows_of, weigh, weights_at
+from .few import subtract
+from .holes import weights_of
+from .marking import marked
+from .names import TAIL, L
+from .weighing import divide, planes_at, rows_of, truths_at, weigh, weights_at
 
-# An array of weights: its address, bytes from plane to plane, row to row and column to column, and
-# what reads it.
-GIVEN = "weights", "weights_plane", "weights_row", "weights_column", "weights_reads"
-L = Layout(
-    *ENDS, *GIVEN, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x",
-    "stride_y", "stride_x", "span_y", "span_x", "border_y", "border_x", "channels", "planes",
-    "height", "width", "across", "address", "weighted", "omits", "shares", "exact", "step",
-    "weights_at", "sums_step", "sums_at", "divisors_at", "inner_at", "pitch",
-    tables=("units", "layouts"),
-)  # fmt: skip
-# What stands behind the method's own numbers: what the filter sums to, the sign of that, and how
-# much of it must be there.
-TAIL = 3
+FEW = 8  # holes are few, one in so many pixels, where adding them up is faster than the method
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill blocks ``[start, stop)``, counted over places and, within each, over planes."""
     f, out = as_sums(f, scratch), as_sums(out, scratch)
+    scratch = scratch[aligned_after(scratch, 0, machine.CACHE_LINE) :]
     weights = weights_at(layout, L.weights, scratch)
+    truths = truths_at(layout, L.weights, scratch)
     planes, step, sums_step = layout[L.planes], layout[L.step], layout[L.sums_step]
     weights_place, sums_place = layout[L.weights_at], layout[L.sums_at]
     flat = layout[L.writes] == OWN and has_runs(out)
-    inner, own = scratch[layout[L.inner_at] :], taps[: len(taps) - TAIL]
-    total, sign, least = taps[len(own)], taps[len(own) + 1], taps[len(own) + 2]
+    tail = len(taps) - TAIL
+    table = tail - layout[L.column] - layout[L.rows] * layout[L.taps_step]
+    inner, own = scratch[layout[L.inner_at] :], taps[:table]
+    total, sign, least, scale = taps[tail], taps[tail + 1], taps[tail + 2], taps[tail + 4]
     numbers, divisors_at = (total, sign, least, fill[2]), layout[L.divisors_at]
+    scaled = total * scale, least * abs(scale), fill[2], taps[tail + 3] * abs(scale)
+    few = layout[L.few] and scale != 0
     known = np.int64(-1)  # the place whose weights' sums lie in scratch
     for unit in range(start, stop):
         place, plane = unit // planes, unit % planes
@@ -57,46 +61,56 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             x * layout[L.stride_x] - layout[L.lead_x], 1, columns_in, layout[L.columns_in],
             layout[L.channels], layout[L.border_x],
         )  # fmt: skip
-        begin = np.int64(0) if layout[L.weighted] else weights_place
-        fetch(
-            f, layout[L.reads], (plane,), down, right, fill, scratch, (begin, step, 0), True, True
-        )  # fmt: skip
-        if layout[L.weighted]:
+        holes = rows_in * columns_in
+        if layout[L.bits]:
+            holes = marked(f, truths, fill, layout, scratch, plane, down, right)
+        else:
+            fetch(
+                f, layout[L.reads], (plane,), down, right, fill, scratch, (0, step, 0), True, True
+            )  # fmt: skip
             fetch(
                 weights, layout[L.weights_reads], (plane,), down, right, fill[1:], scratch,
                 (weights_place, step, 0), True, True,
             )  # fmt: skip
-        whole = weigh(
-            scratch, 0, weights_place, (rows_in, columns_in), step,
-            (layout[L.weighted], layout[L.omits]),
-        )  # fmt: skip
-        again = layout[L.shares] and known == place
-        known = np.int64(-1) if whole else place
+            inside = rows_in, columns_in
+            if weigh(scratch, 0, weights_place, inside, step, layout[L.omits]):
+                holes = 0
         shape, steps = (1, rows_in, columns_in), (0, step, 1)
         numbers_of = layout[layout[L.layouts] + kind * layout[L.pitch] :]
         units = layout[layout[L.units] + kind]
         pixels = planes_at(scratch, 0, shape, steps)
-        if whole and flat:
+        if holes == 0 and flat:
             target = rows_of(out, plane, y, x, (rows, columns))
             call(layout[L.address], pixels, own, fill, target, numbers_of, inner, 0, units)
             continue
         results, apart = (1, rows, columns), (0, sums_step, 1)
         sums = planes_at(scratch, sums_place, results, apart)
         call(layout[L.address], pixels, own, fill, sums, numbers_of, inner, 0, units)
-        if not (whole or again):
+        if few and 0 < holes * FEW < rows_in * columns_in:
+            known = np.int64(-1)  # holes lie where the weights did
+            corner, size = (plane, y, x), (rows, columns)
+            if subtract(taps, out, layout, scratch, table, scaled, corner, size):
+                continue
+        again = layout[L.shares] and known == place
+        known = np.int64(-1) if holes == 0 else place
+        if not (holes == 0 or again):
+            for n in range(rows_in if layout[L.bits] else 0):
+                bits = layout[L.bits_at] + n * layout[L.bits_step]
+                weights_of(scratch, bits, weights_place + n * step, columns_in)
             weighed = planes_at(scratch, weights_place, shape, steps)
             divisors = planes_at(scratch, divisors_at, results, apart)
             call(layout[L.address], weighed, own, fill, divisors, numbers_of, inner, 0, units)
         source = sums_place, divisors_at, sums_step
-        if not whole and flat:
+        if holes and flat:
             at = plane * (out.strides[0] // out.itemsize) + y * (out.strides[1] // out.itemsize) + x
             end = at, out.strides[1] // out.itemsize
             divide(scratch, source, (rows, columns), numbers, layout[L.exact], out, end)
             continue
-        if not whole:
+        if holes:
             end = sums_place, sums_step
             divide(scratch, source, (rows, columns), numbers, layout[L.exact], scratch, end)
         store(
             scratch, (sums_place, sums_step, 0), out, layout[L.writes], (plane,), (y, 1, rows),
             (x, 1, columns),
         )  # fmt: skip
+    store_fence()

@@ -54,6 +54,28 @@ def weights_at(builder: Any, layout: Items, at: Value, scratch: Items) -> Value:
     return _made(scratch, data, [I64(0)] * 3, strides)
 
 
+BYTES = types.Array(types.uint8, 3, "A"), types.Array(types.uint8, 1, "C")
+
+
+@emitted(BYTES[0])
+def truths_at(builder: Any, layout: Items, at: Value, scratch: Items) -> Value:
+    """The same array of single bytes, as such."""
+    data = builder.load(builder.bitcast(layout.at(at), BYTE.as_pointer()))
+    strides = [builder.load(layout.at(builder.add(at, I64(1 + n)))) for n in range(3)]
+    found = scratch.context.make_array(BYTES[0])(scratch.context, builder)
+    populate_array(found, data, [I64(0)] * 3, strides, I64(1), None)
+    return found._getvalue()
+
+
+@emitted(BYTES[1])
+def bytes_at(builder: Any, scratch: Items, at: Value, count: Value) -> Value:
+    """So many bytes of scratch from an element on."""
+    data = builder.bitcast(scratch.at(at), BYTE)
+    found = scratch.context.make_array(BYTES[1])(scratch.context, builder)
+    populate_array(found, data, [count], [I64(1)], I64(1), None)
+    return found._getvalue()
+
+
 def _made(scratch: Items, data: Value, shape: Any, strides: Any) -> Value:
     found = scratch.context.make_array(_planes(scratch.kind))(scratch.context, scratch.builder)
     size = I64(scratch.itemsize)
@@ -63,15 +85,13 @@ def _made(scratch: Items, data: Value, shape: Any, strides: Any) -> Value:
 
 @emitted(types.boolean)
 def weigh(
-    builder: Any, scratch: Items, at: Value, weights: Value, size: Any, step: Value, how: Any
+    builder: Any, scratch: Items, at: Value, weights: Value, size: Any, step: Value, omits: Value
 ) -> Value:
     """Multiply the pixels by their weights; a pixel without weight becomes 0, whatever it is.
 
-    ``how`` = whether weights lie there; else pixels do, and come to their own place, where LLVM
-    would write zeros between them by masks, which takes four times as long (Zen 3 VM, 2026-11);
-    whether NaN has no weight.  The result tells whether all weights are 1.
+    ``omits``: whether NaN has no weight.  The result tells whether all weights are 1.
     """
-    code, (weighted, omits) = Code(builder, scratch.element), how
+    code = Code(builder, scratch.element)
     bits = ir.IntType(8 * code.itemsize)
     kinds = {width: ir.VectorType(bits, width) for width in (code.lanes, 1)}
     skips = builder.sext(builder.icmp_signed("!=", omits, I64(0)), bits)
@@ -80,22 +100,17 @@ def weigh(
         for width, kind in kinds.items()
     }
 
-    def row(start: Value, beside: Value, given: bool) -> None:
+    def row(start: Value, beside: Value) -> None:
         def one(place: Value, width: int) -> None:
             kind = ir.VectorType(code.kind, width)
             zero, unit = (ir.Constant(kind, [number] * width) for number in (0.0, 1.0))
-            value = code.load(code.at(start if given else beside, place), width)
-            lost = builder.sext(builder.fcmp_unordered("uno", value, value), kinds[width])
-            if given:
-                weight = code.load(code.at(beside, place), width)
-                skipped = builder.and_(lost, _every(builder, skips, width))
-                weight = _without(builder, weight, skipped)
-                lost = builder.sext(builder.fcmp_ordered("==", weight, zero), kinds[width])
-                value = builder.fmul(value, weight)
-                other = builder.sext(builder.fcmp_unordered("!=", weight, unit), kinds[width])
-            else:
-                weight, other = _without(builder, unit, lost), lost
-            code.store(_without(builder, value, lost), code.at(start, place))
+            value, weight = (code.load(code.at(one, place), width) for one in (start, beside))
+            nan = builder.sext(builder.fcmp_unordered("uno", value, value), kinds[width])
+            weight = _without(builder, weight, builder.and_(nan, _every(builder, skips, width)))
+            lost = builder.sext(builder.fcmp_ordered("==", weight, zero), kinds[width])
+            other = builder.sext(builder.fcmp_unordered("!=", weight, unit), kinds[width])
+            value = _without(builder, builder.fmul(value, weight), lost)
+            code.store(value, code.at(start, place))
             code.store(weight, code.at(beside, place))
             builder.store(builder.or_(builder.load(odd[width]), other), odd[width])
 
@@ -103,12 +118,7 @@ def weigh(
 
     with cgutils.for_range(builder, size[0], intp=I64) as loop:
         away = builder.mul(loop.index, step)
-        start, beside = (scratch.at(builder.add(place, away)) for place in (at, weights))
-        with builder.if_else(builder.icmp_signed("!=", weighted, I64(0))) as (there, missing):
-            with there:
-                row(start, beside, True)
-            with missing:
-                row(start, beside, False)
+        row(*(scratch.at(builder.add(place, away)) for place in (at, weights)))
     whole = I1(1)
     for width, found in odd.items():
         every = builder.bitcast(builder.load(found), ir.IntType(8 * code.itemsize * width))

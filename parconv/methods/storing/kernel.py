@@ -1,12 +1,13 @@
 """The kernel around a method's own: sums of some units into scratch, from there to the result."""
 
 from ...codegen.layout import Layout
+from ...codegen.simd import store_fence
 from ...codegen.storing import as_maps, elsewhere, line_after, put
 from ...runtime.crew.record import call
 
 L = Layout(
     "address", "writes", "beyond", "count", "needed", "image_step", "filter_step", "row_step",
-    "column_step", "itemsize", "last", "own",
+    "column_step", "itemsize", "last", "own", "large",
     tables=("pieces", "boxes", "scales", "biases", "inner"),
 )  # fmt: skip
 PIECE = 5  # numbers of a piece: start and stop, bytes to its first sum, its first box, and last
@@ -56,7 +57,11 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 put(
                     layout[L.writes], maps, (b, o, y, column), places, size, scratch,
                     (source, step // item), layout,
-                    (layout[L.scales], layout[L.biases], L.beyond, o * item * layout[L.own], each),
+                    (
+                        layout[L.scales], layout[L.biases], L.beyond, o * item * layout[L.own],
+                        each, layout[L.large],
+                    ),
                 )  # fmt: skip
         start = last
         piece += 1
+    store_fence()

@@ -1,0 +1,23 @@
+"""The numbers by which the kernels here know a problem, and what else they share with Python."""
+
+from ...codegen.layout import ENDS, Layout
+
+# An array of weights: its address, bytes from plane to plane, row to row and column to column, and
+# what reads it.
+GIVEN = "weights", "weights_plane", "weights_row", "weights_column", "weights_reads"
+L = Layout(
+    *ENDS, *GIVEN, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x",
+    "stride_y", "stride_x", "span_y", "span_x", "border_y", "border_x", "channels", "planes",
+    "height", "width", "across", "address", "weighted", "omits", "shares", "exact", "large",
+    "lanes", "bits", "few", "column", "rows", "taps_step", "step", "weights_at", "above",
+    "taken_at", "sums_step", "sums_at", "divisors_at", "group", "lines_at", "bits_at", "bits_step",
+    "list_at", "row_at", "inner_at", "pitch",
+    tables=("units", "layouts"),
+)  # fmt: skip
+# What stands behind the method's own numbers, and those of columns and rows: what the filter sums
+# to, the sign of that, how much of it must be there, below what a pixel is weak, and by what
+# columns are scaled, so that they sum to 1 or more, below 2; 0 where holes are not added up.
+TAIL = 5
+# Rows whose holes are dealt with together, and bytes of a row whose results are: few enough for all
+# that they need to lie in the first-level cache.
+BATCH, TILE = 8, 1 << 11

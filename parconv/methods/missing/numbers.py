@@ -1,0 +1,92 @@
+"""A problem whose pixels may be missing as numbers, and its blocks as problems of their own."""
+
+import itertools
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...codegen import machine
+from ...codegen.layout import geometry, odd_lines, up
+from ...problem.dtypes import Array
+from ...problem.problem import Problem
+from ..usual import lanes_of
+from .holes import group_of
+from .lines import shape_of
+from .names import BATCH, GIVEN, L
+
+GROUP_BYTES = 1 << 14  # of rows of pixels on their way to scratch
+
+
+@lru_cache(maxsize=1024)
+def block_of(problem: Problem, rows: int, columns: int) -> Problem:
+    """What the other method is asked of a block's pixels, or of their weights: no border."""
+    (sy, sx), (span_y, span_x), channels = problem.stride, problem.span, problem.channels
+    pixels = (columns - 1) * sx + span_x
+    inside = (rows - 1) * sy + span_y, pixels // channels
+    wide = (*inside, channels) if channels > 1 else inside
+    return replace(
+        problem, image=(1, *wide), axes=(1, 2), image_dtype=problem.sums,
+        compute=problem.sums, dtype=problem.sums, boundary=("constant", "constant"), cval=0,
+        lead=(0, 0), plane=(rows, columns), mode="valid", missing=None, begin=0, within=0,
+    )  # fmt: skip
+
+
+def numbers(frame: Any, problem: Problem) -> Array:
+    """Everything the kernel knows of a problem, by the method that ``frame`` is around."""
+    missing = problem.missing
+    assert missing
+    height, width = frame.sizes(problem)
+    ends = frame.ends(problem)
+    kernels = frame.inner(problem)
+    layouts = [kernels.told(frame.method.layout(one)) for one in ends]
+    pitch = max(map(len, layouts))
+    return L.pack(
+        geometry(problem),
+        **dict.fromkeys(GIVEN, 0),
+        channels=problem.channels,
+        planes=problem.planes,
+        height=height,
+        width=width,
+        across=frame.counts(problem)[1],
+        address=kernels.address,
+        weighted=missing.weighted,
+        omits=missing.omits,
+        shares=False,
+        exact=not problem.rounded,
+        bits=not missing.weighted,
+        few=problem.stride == (1, 1),
+        lanes=lanes_of(problem),
+        **_places(problem, ends[0].plane_in, (height, width)),
+        pitch=pitch,
+        units=[frame.method.units(one) for one in ends],
+        layouts=np.concatenate([np.pad(one, (0, pitch - len(one))) for one in layouts]),
+    )
+
+
+def _places(problem: Problem, inside: tuple[int, int], size: tuple[int, int]) -> dict[str, int]:
+    """Where the parts of scratch begin and how long their rows are."""
+    (rows_in, columns_in), (height, width), item = inside, size, problem.sums.itemsize
+    lanes, shape = lanes_of(problem), shape_of(problem)
+    before, vector = up(problem.span[1], lanes), group_of(lanes)
+    step = odd_lines(before + columns_in + shape.step + 2 * vector, item)
+    above = problem.span[0] - 1 if shape.rows > 1 else 0  # of rows that no result needs
+    sums_step, group = odd_lines(width + vector, item), max(1, GROUP_BYTES // (step * item))
+    bits_step = up(columns_in + vector, 64) // 64 + 1
+    parts = {
+        "weights_at": rows_in * step, "sums_at": (above + rows_in) * step,
+        "divisors_at": height * sums_step, "lines_at": height * sums_step,
+        "bits_at": 2 * group * step,
+        "list_at": rows_in * bits_step * 8 // item,
+        "row_at": up(BATCH * columns_in + 64, 2) * 4 // item,
+        "inner_at": sums_step,
+    }  # fmt: skip
+    line = machine.CACHE_LINE // item
+    places = itertools.accumulate(up(part, line) for part in parts.values())
+    found = dict(zip(parts, places, strict=True))
+    return found | {
+        "taken_at": found["weights_at"] + above * step + before, "above": above, "group": group,
+        "step": step, "sums_step": sums_step, "bits_step": bits_step * 8 // item,
+        "column": shape.column, "rows": shape.rows, "taps_step": shape.step,
+    }  # fmt: skip
