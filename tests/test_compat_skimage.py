@@ -182,7 +182,7 @@ def test_nothing_of_a_peer_computes(monkeypatch: pytest.MonkeyPatch, run_python:
     )
 
 
-# --- in skimage's place ----------------------------------------------------------------------------
+# --- in skimage's place ------------------------------------------------------------------------
 
 
 def test_installed_and_removed() -> None:

@@ -43,8 +43,10 @@ def test_diagonals(diagonal: int, taps: Any) -> None:
 # --- derivatives ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("order", "size"), [((0, 1), 3), ((2, 0), 5), ((1, 1), (3, 7)),
-                                             ((3, 4), (9, 5)), ((0, 0), 3), ((0, 1), (1, 3))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("order", "size"),
+    [((0, 1), 3), ((2, 0), 5), ((1, 1), (3, 7)), ((3, 4), (9, 5)), ((0, 0), 3), ((0, 1), (1, 3))],
+)
 def test_derivatives_of_polynomials(order: tuple[int, int], size: Any) -> None:
     """Of x**i y**j of up to that order they are exact, and 0 of lower ones, per pixel."""
     y, x = np.mgrid[-12:13, -14:15].astype(float)

@@ -287,8 +287,7 @@ def test_channel_axis(helper: Callable[..., Any]) -> None:
     for channels in (-1, 2, -1, -1):
         assert_array_equal(helper(f, channel_axis=channels, **along), right)
     assert_array_equal(helper(f[..., 0], channel_axis=None), helper(f[..., 0]))
-    assert_array_equal(helper(f[..., :1], channel_axis=0, **({"axis": 1} if along else {})),
-                       helper(f[..., :1], axes=(1, 2), **({"axis": 1} if along else {})))  # fmt: skip
+    assert_array_equal(helper(f, channel_axis=0, **along), helper(f, axes=(1, 2), **along))
     for wrong in (3, "C", True, 1.5):
         with pytest.raises(ValueError, match=r"channel_axis=.* of f with shape \(9, 11, 3\): pass"):
             helper(f, channel_axis=wrong)
@@ -380,8 +379,9 @@ def test_all_take_the_same_keywords() -> None:
     """Those of conv2d that make sense, with its defaults, but for the border."""
     usual = inspect.signature(parconv.conv2d).parameters
     shared = (
-        "boundary", "cval", "axes", "channel_axis", "dtype", "accumulate", "bias", "scale", "overflow", "rounding",
-        "where", "weights", "nan_policy", "min_weight", "out", "threads", "strategy", "method",
+        "boundary", "cval", "axes", "channel_axis", "dtype", "accumulate", "bias", "scale",
+        "overflow", "rounding", "where", "weights", "nan_policy", "min_weight", "out", "threads",
+        "strategy", "method",
     )  # fmt: skip
     for name in HELPERS:
         own = inspect.signature(getattr(parconv, name)).parameters
