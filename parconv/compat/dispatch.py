@@ -1,8 +1,8 @@
 """skimage's own door for others' functions: it asks those that packages register in its name.
 
-Since 0.25 skimage reads entry points of the groups ``skimage_backends`` and
-``skimage_backend_infos``.  In 0.26 it asks so for two functions of ``skimage.metrics`` and for no
-filter; whatever filter it asks for later is answered here, but with ``SKIMAGE_NO_DISPATCHING=1``.
+skimage 0.26 reads entry points of the groups ``skimage_backends`` and ``skimage_backend_infos``.
+It asks so for two functions of ``skimage.metrics`` and for no filter; whatever filter it asks for
+later is answered here, but with ``SKIMAGE_NO_DISPATCHING=1``.
 skimage reads the list whenever it is imported, so nothing is imported here until a filter is asked.
 """
 

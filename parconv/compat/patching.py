@@ -9,13 +9,14 @@ from ..problem.shown import shown
 
 # Whose names are in which module here.
 PEERS = {
-PEERS = {
     "astropy.convolution": "astropy",
     "cv2": "opencv",
     "scipy.ndimage": "ndimage",
     "scipy.signal": "signal",
     "skimage.filters": "skimage",
 }
+# The libraries' functions by library and name, once something was in their place.
+_replaced: dict[tuple[str, str], Any] = {}
 
 
 class Installed:
