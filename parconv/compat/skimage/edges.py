@@ -11,6 +11,7 @@ from ...filters.lengths import length
 from ...filters.taps import FARID_LINES, second_differences
 from ...problem.dtypes import Array
 from ...problem.filter import Filter, recalled
+from ...runtime.outputs import new_output
 from .. import ndimage
 from ..ndimage import words
 from ..ndimage.summed import correlated
@@ -46,7 +47,7 @@ def _slope(name: str, image: Pixels, axis: int, mode: Any, cval: Any) -> Array:
         raise IndexError(f"axis {axis} of an image of {f.ndim} axes")
     g = _filter(name, axis, f.ndim, share)
     outside = words.constant(cval / share, f)
-    result = np.empty(f.shape, kind)
+    result = new_output(f.shape, kind)
     return correlated(f, g, tuple(range(f.ndim)), result, words.border(mode), outside,
                       (0,) * f.ndim)  # fmt: skip
 

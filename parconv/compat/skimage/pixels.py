@@ -52,6 +52,8 @@ def masked(result: Array, mask: Any) -> Array:
         return result
     inside = np.asarray(mask).astype(bool)
     axes = tuple(range(inside.ndim))
-    counts = box(inside, (3,) * len(axes), normalize=False, axes=axes, boundary="constant")
-    result *= counts == 3 ** len(axes)
+    most = 3 ** len(axes)
+    counts = box(inside, (3,) * len(axes), normalize=False, axes=axes, boundary="constant",
+                 dtype=np.min_scalar_type(most))  # fmt: skip
+    result *= counts == most
     return result
