@@ -70,7 +70,7 @@ def install(name: str) -> Installed:
 
     Parameters
     ----------
-    name : {"astropy.convolution", "cv2", "scipy.ndimage", "scipy.signal"}
+    name : {"astropy.convolution", "cv2", "scipy.ndimage", "scipy.signal", "skimage.filters"}
         The library, which is imported if it was not.  Functions of its that are not ours stay.
 
     Returns
