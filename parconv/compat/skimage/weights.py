@@ -24,7 +24,7 @@ def gabor_kernel(
     Examples
     --------
     >>> gabor_kernel(0.4).shape
-    (9, 9)
+    (11, 11)
     """
     along, across = (
         width(frequency, bandwidth) if sigma is None else sigma for sigma in (sigma_x, sigma_y)
@@ -47,7 +47,7 @@ def gabor(
     --------
     >>> real, imaginary = gabor(np.ones((9, 9)), 0.4)
     >>> round(float(real[4, 4]), 3), round(float(imaginary[4, 4]), 3)
-    (0.029, 0.0)
+    (0.002, 0.0)
     """
     f, kind = plane(image), np.dtype(np.complex128)
     if f.dtype.kind == "f":
