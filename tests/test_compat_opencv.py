@@ -136,6 +136,47 @@ def test_both_slopes_and_pyramids() -> None:
         check("pyrDown", image(shape, dtype), borderType=cv2.BORDER_REFLECT)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", *soak("uint16", "float64")])
+def test_enlarged(dtype: str) -> None:
+    """Also by a row and a column more and less, which OpenCV lets one ask."""
+    for shape in ((8, 9), (13, 12, 3), (3, 2), (1, 4), (4, 1), (1, 1)):
+        f = image(shape, dtype)
+        if dtype == "int16":
+            f -= f.max() // 2  # halves below 0 go up as well
+        check("pyrUp", f)
+        check("pyrUp", f, borderType=cv2.BORDER_REFLECT)
+        height, width = (2 * n for n in shape[:2])
+        for size in itertools.product((width - 1, width, width + 1), (height - 1, height)):
+            if shape[1] > 1 or size[0] <= width:  # else OpenCV leaves memory as it was
+                check("pyrUp", f, dstsize=size)
+        check("pyrUp", f, dstsize=(width + 4, height))
+    f = image((8, 9), dtype)
+    dst = np.zeros((16, 18), dtype)
+    assert ours.pyrUp(f, dst) is dst
+    np.testing.assert_allclose(dst, cv2.pyrUp(f), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_borders_that_some_refuse(dtype: str) -> None:
+    """OpenCV wraps in pyramids, in Gaussians of unsigned integers, and `blur` where a build may."""
+    f, g = image((9, 14), dtype), np.ones((3, 3), np.float32)
+    for border in (cv2.BORDER_WRAP, cv2.BORDER_TRANSPARENT, 99):
+        check("filter2D", f, -1, g, borderType=border)
+        check("sepFilter2D", f, -1, g[0], g[0], borderType=border)
+        if border != cv2.BORDER_WRAP:
+            check("blur", f, (3, 3), borderType=border)
+        check("GaussianBlur", f, (5, 5), 1, borderType=border, off=1)
+        check("Sobel", f, -1, 1, 0, borderType=border)
+        check("pyrDown", f, borderType=border)
+
+
+def test_large_derivatives() -> None:
+    f = image((40, 37), "float64")
+    for dx, dy, size in ((1, 0, 31), (2, 3, 11), (0, 5, 9)):
+        check("Sobel", f, -1, dx, dy, ksize=size)
+    check("Laplacian", f, -1, ksize=31)
+
+
 def test_taps() -> None:
     for size, sigma in itertools.product((1, 3, 5, 7, 9, 11, 4, 0), (0, -1, 0.7, 3)):
         check("getGaussianKernel", size, sigma)

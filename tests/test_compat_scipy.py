@@ -184,6 +184,15 @@ def test_named_filters(ndim: int, dtype: str) -> None:
             same(call, ndimage, their_images, (name, ndim, dtype, mode, output), steps)
 
 
+def test_no_weights() -> None:
+    """An axis too many, of no weights, leaves zeros; as many axes as the image has are too few."""
+    f = numbers((4, 5), "int16")
+    for size in ((0, 3, 3), (3, 0, 3), (3, 3, 0), (0, 3), (3, 0), (0,), (0, 0, 3)):
+        for name, output in itertools.product(("correlate", "convolve"), (None, "float64")):
+            same(lambda m: getattr(m, name)(f, np.ones(size), output), ndimage, their_images,  # noqa: B023
+                 (name, size))  # fmt: skip
+
+
 def test_outputs() -> None:
     f = numbers((6, 7), "float32")
     for output in (

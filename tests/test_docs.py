@@ -103,29 +103,31 @@ def test_no_other_page_has_examples() -> None:
 
 
 def calls() -> list[tuple[str, str]]:
-    """Another library's call and ours, as the guide has them side by side."""
-    pattern = r"^\| `((?:scipy|cv2|torch)\.[^`]+)` \| `([^`]+)`"
-    return re.findall(pattern, read(DOCS / "guide.md"), flags=re.M)
+    """Another library's call and ours, as the page of who comes from there has them."""
+    pattern = r"^\| `((?:scipy|skimage|cv2|torch)\.[^`]+)` \| `([^`]+)`"
+    return re.findall(pattern, read(DOCS / "migration.md"), flags=re.M)
 
 
 @pytest.mark.parametrize(("theirs", "ours"), calls())
 def test_what_other_calls_become(theirs: str, ours: str) -> None:
     library = theirs.partition(".")[0]
     top = pytest.importorskip(library)
-    for part in ("signal", "ndimage") if library == "scipy" else ():
-        import_module(f"scipy.{part}")
+    for part in {"scipy": ("signal", "ndimage"), "skimage": ("filters",)}.get(library, ()):
+        import_module(f"{library}.{part}")
     rng = np.random.default_rng(3)
     f, g = rng.random((40, 50), np.float32), rng.standard_normal((3, 5)).astype(np.float32)
     x, w = rng.random((2, 3, 9, 8), np.float32), rng.standard_normal((4, 3, 3, 3), np.float32)
-    given = {"f": f, "g": g, "x": x, "w": w}
+    c, b = rng.random((20, 30, 3), np.float32), (f * 255).astype(np.uint8)
+    given = {"f": f, "g": g, "x": x, "w": w, "c": c, "b": b}
     foreign = given if library != "torch" else {k: top.from_numpy(v) for k, v in given.items()}
     right = np.asarray(eval(theirs, {library: top, **foreign}))
     found = eval(ours, {**{name: getattr(parconv, name) for name in parconv.__all__}, **given})
     np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)
 
 
-def test_the_guide_names_several_libraries() -> None:
-    assert {theirs.partition(".")[0] for theirs, _ in calls()} == {"scipy", "cv2", "torch"}
+def test_the_page_names_several_libraries() -> None:
+    names = {theirs.partition(".")[0] for theirs, _ in calls()}
+    assert names == {"scipy", "skimage", "cv2", "torch"}
 
 
 # --- what is told to type ------------------------------------------------------------------------

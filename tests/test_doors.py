@@ -50,7 +50,8 @@ def test_choices_are_those_of_the_tables() -> None:
 def test_every_keyword_is_shown_with_its_default(name: str) -> None:
     door = getattr(parconv, name)
     shown = inspect.signature(door).parameters
-    usual = {**DEFAULTS, **({"boundary": "symmetric"} if DOORS[name] is FilterOptions else {})}
+    of_filters = {"boundary": "symmetric", "channel_axis": None}
+    usual = {**DEFAULTS, **(of_filters if DOORS[name] is FilterOptions else {})}
     for keyword in get_type_hints(DOORS[name]):
         assert shown[keyword].default == usual[keyword]
         assert shown[keyword].kind is inspect.Parameter.KEYWORD_ONLY

@@ -48,6 +48,8 @@ HELPERS = {
     "farid": parconv.farid,
     "difference_of_gaussians": lambda f, **o: parconv.difference_of_gaussians(f, 0.7, **o),
     "unsharp_mask": lambda f, **options: parconv.unsharp_mask(f, 1.2, 0.5, **options),
+    "roberts": lambda f, **options: parconv.roberts(f, -1, **options),
+    "derivative": lambda f, **options: parconv.derivative(f, (1, 2), (3, 5), **options),
 }
 HELPERS_ALONG = (parconv.sobel, parconv.prewitt, parconv.scharr, parconv.farid)
 # smaller than most filters here, one row, one column, and more than one tile
@@ -276,6 +278,23 @@ def test_axes(helper: Callable[..., Any], axes: tuple[int, int]) -> None:
         np.testing.assert_allclose(plane, helper(np.ascontiguousarray(right)), atol=1e-13)
 
 
+@helpers
+def test_channel_axis(helper: Callable[..., Any]) -> None:
+    """All axes but that one, also of a call after the same call."""
+    f = image((9, 11, 3))
+    along = {"axis": 1} if helper in HELPERS_ALONG else {}
+    right = helper(f, axes=(0, 1), **along)
+    for channels in (-1, 2, -1, -1):
+        assert_array_equal(helper(f, channel_axis=channels, **along), right)
+    assert_array_equal(helper(f[..., 0], channel_axis=None), helper(f[..., 0]))
+    assert_array_equal(helper(f, channel_axis=0, **along), helper(f, axes=(1, 2), **along))
+    for wrong in (3, "C", True, 1.5):
+        with pytest.raises(ValueError, match=r"channel_axis=.* of f with shape \(9, 11, 3\): pass"):
+            helper(f, channel_axis=wrong)
+    with pytest.raises(TypeError, match=r"axes=0 and channel_axis=1: pass one"):
+        helper(f, channel_axis=1, axes=0)
+
+
 @slopes
 def test_axis_of_a_colour_image(name: str) -> None:
     ours, theirs, g = SLOPES[name]
@@ -360,8 +379,9 @@ def test_all_take_the_same_keywords() -> None:
     """Those of conv2d that make sense, with its defaults, but for the border."""
     usual = inspect.signature(parconv.conv2d).parameters
     shared = (
-        "boundary", "cval", "axes", "dtype", "accumulate", "bias", "scale", "overflow", "rounding",
-        "where", "weights", "nan_policy", "min_weight", "out", "threads", "strategy", "method",
+        "boundary", "cval", "axes", "channel_axis", "dtype", "accumulate", "bias", "scale",
+        "overflow", "rounding", "where", "weights", "nan_policy", "min_weight", "out", "threads",
+        "strategy", "method",
     )  # fmt: skip
     for name in HELPERS:
         own = inspect.signature(getattr(parconv, name)).parameters
@@ -369,7 +389,8 @@ def test_all_take_the_same_keywords() -> None:
         assert own["boundary"].default == "symmetric"
         for keyword in shared:
             assert own[keyword].kind is inspect.Parameter.KEYWORD_ONLY
-            assert keyword == "boundary" or own[keyword].default == usual[keyword].default
+            if keyword in usual and keyword != "boundary":
+                assert own[keyword].default == usual[keyword].default
 
 
 # --- the filters themselves ----------------------------------------------------------------------
@@ -576,8 +597,8 @@ def test_linear(sigma: float, boundary: str, seed: int) -> None:
     a, b = image((11, 23), seed=seed), image((11, 23), seed=seed + 1)
     for name in HELPERS:
         helper = getattr(filters, name)
-        wide = name not in (*SLOPES, "scharr", "farid", "laplace", "box")
-        given = [sigma] if wide else [3] if name == "box" else []
+        wide = name not in (*SLOPES, "scharr", "farid", "laplace", "roberts")
+        given = [{"box": 3, "derivative": (0, 1)}.get(name, sigma)] if wide else []
         both = helper(2 * a - b, *given, boundary=boundary)
         apart = 2 * helper(a, *given, boundary=boundary) - helper(b, *given, boundary=boundary)
         size = max(np.abs(both).max(), 1) * max(1, sigma**-2)

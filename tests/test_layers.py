@@ -144,7 +144,7 @@ def test_public_names() -> None:
     streams = {"StreamPlan", "plan_stream", "stream"}
     filters = {"filters", "box", "gaussian", "gaussian_laplace", "laplace", "prewitt", "sobel"}
     filters |= {"scharr", "farid", "difference_of_gaussians", "unsharp_mask"}
-    filters |= {"gaussian_gradient_magnitude"}
+    filters |= {"derivative", "gabor", "gaussian_gradient_magnitude", "roberts", "savgol"}
     assert set(parconv.__all__) == core | filters | streams
     for name in parconv.__all__:
         assert getattr(parconv, name)

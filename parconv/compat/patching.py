@@ -13,6 +13,7 @@ PEERS = {
     "cv2": "opencv",
     "scipy.ndimage": "ndimage",
     "scipy.signal": "signal",
+    "skimage.filters": "skimage",
 }
 # The libraries' functions by library and name, once something was in their place.
 _replaced: dict[tuple[str, str], Any] = {}
@@ -69,7 +70,7 @@ def install(name: str) -> Installed:
 
     Parameters
     ----------
-    name : {"astropy.convolution", "cv2", "scipy.ndimage", "scipy.signal"}
+    name : {"astropy.convolution", "cv2", "scipy.ndimage", "scipy.signal", "skimage.filters"}
         The library, which is imported if it was not.  Functions of its that are not ours stay.
 
     Returns

@@ -8,7 +8,9 @@ from .. import conv2d as conv2d  # first, as an interrupt does not cut its impor
 from .arguments import ColourWarning
 from .calls import box, gaussian, gaussian_laplace, laplace
 from .contrasts import difference_of_gaussians, gaussian_gradient_magnitude, unsharp_mask
-from .slopes import farid, prewitt, scharr, sobel
+from .derivatives import derivative, derivative_factors
+from .polynomials import savgol, savgol_taps
+from .slopes import farid, prewitt, roberts, scharr, sobel
 from .taps import (
     LAPLACE,
     PREWITT,
@@ -21,6 +23,7 @@ from .taps import (
     gaussian_laplace_taps,
     gaussian_taps,
 )
+from .waves import gabor, gabor_taps
 
 __all__ = [
     "LAPLACE",
@@ -31,8 +34,12 @@ __all__ = [
     "box",
     "box_factors",
     "box_taps",
+    "derivative",
+    "derivative_factors",
     "difference_of_gaussians",
     "farid",
+    "gabor",
+    "gabor_taps",
     "gaussian",
     "gaussian_factors",
     "gaussian_gradient_magnitude",
@@ -42,6 +49,9 @@ __all__ = [
     "gaussian_taps",
     "laplace",
     "prewitt",
+    "roberts",
+    "savgol",
+    "savgol_taps",
     "scharr",
     "sobel",
     "unsharp_mask",

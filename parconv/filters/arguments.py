@@ -15,7 +15,7 @@ import numpy as np
 
 from ..problem.arguments import check_axes, check_integers, each, places
 from ..problem.dtypes import Array
-from ..problem.question import DEFAULTS
+from ..problem.question import CHANNELS, DEFAULTS
 from ..problem.shown import shown
 from ..problem.volumes import count_of
 
@@ -113,6 +113,24 @@ def check_radii(radius: Any, count: int) -> Sizes:
     if min(radii) < 0:
         raise ValueError(f"radius={shown(radius)}: pass integers of at least 0, or None")
     return radii
+
+
+def spatial(f: Any, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options with all axes but the channels' in place of ``channel_axis``."""
+    if CHANNELS not in options:
+        return options
+    rest = {name: value for name, value in options.items() if name != CHANNELS}
+    channels, ndim = options[CHANNELS], np.ndim(f)
+    if channels is None:
+        return rest
+    if "axes" in rest:
+        raise TypeError(f"axes={shown(rest['axes'])} and channel_axis={shown(channels)}: pass one")
+    if ndim < 2 or isinstance(channels, bool) or channels not in range(-ndim, ndim):
+        raise ValueError(
+            f"channel_axis={shown(channels)} of f with shape {np.shape(f)}: pass an axis of at "
+            "least two"
+        )
+    return {**rest, "axes": tuple(axis for axis in range(ndim) if axis != channels % ndim)}
 
 
 def count_for(f: Array, options: Mapping[str, Any]) -> int:

@@ -39,6 +39,8 @@ def gaussian(
     boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
         As in `conv2d`, but for the usual border, ``"symmetric"``.  ``axes`` may be one, as of a
         signal, or any number: ``(0, 1, 2)`` of a volume, whose integers are rounded but once.
+    channel_axis : int, optional
+        In place of ``axes``: the one axis that is not filtered, such as -1 of a colour image.
     where, weights, nan_policy, min_weight
         Means over the pixels that are there, as in `conv2d`.
     out, threads, strategy, method
@@ -101,8 +103,8 @@ def box(
         Whether to divide by the number of pixels.  Sums of integers are exact, in int64.
     origin : int or (int, int)
         Pixels by which the result moves down and right: ``-(size // 2)`` to ``(size - 1) // 2``.
-    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
-        As in `conv2d`, but for the usual border, ``"symmetric"``.
+    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+        As in `gaussian`, with its usual border, ``"symmetric"``.
     where, weights, nan_policy, min_weight
         Means over the pixels that are there, as in `conv2d`.
     out, threads, strategy, method
@@ -136,8 +138,8 @@ def laplace(
 
     Parameters
     ----------
-    f, boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
-        As in `conv2d`, but for the usual border, ``"symmetric"``.
+    f, boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+        As in `gaussian`, with its usual border, ``"symmetric"``.
     out, threads, strategy, method
         As in `conv2d`.
 

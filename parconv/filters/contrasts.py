@@ -1,5 +1,6 @@
 """Contrasts: differences of an image's Gaussians, and how steep one is."""
 
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
@@ -7,12 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..problem.arguments import each
 from ..problem.door import image_of
-from ..problem.dtypes import Array
 from ..problem.question import FilterOptions, spelled
 from ..problem.shown import shown
 from . import same
-from .arguments import count_for
+from .arguments import count_for, spatial
 from .calls import gaussian
+from .lengths import length
 
 
 @spelled(boundary="symmetric")
@@ -31,8 +32,8 @@ def difference_of_gaussians(
         given, and at least ``low``.
     truncate : float
         Where both end, in standard deviations.
-    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
-        As in `conv2d`, but for the usual border, ``"symmetric"``; one axis, or two.
+    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+        As in `gaussian`, with its usual border, ``"symmetric"``; one axis, or two.
     out, threads, strategy, method
         As in `conv2d`.
 
@@ -74,8 +75,8 @@ def unsharp_mask(
         How much is added.
     truncate : float
         Where the Gaussian ends, in standard deviations.
-    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
-        As in `conv2d`, but for the usual border, ``"symmetric"``; one axis, or two.
+    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+        As in `gaussian`, with its usual border, ``"symmetric"``; one axis, or two.
     out, threads, strategy, method
         As in `conv2d`.
 
@@ -110,7 +111,7 @@ def gaussian_gradient_magnitude(
         Standard deviation in pixels, above 0 on all axes.
     truncate : float
         Where the filter ends, in standard deviations.
-    boundary, cval, axes, dtype, accumulate, out, threads, strategy, method
+    boundary, cval, axes, channel_axis, dtype, accumulate, out, threads, strategy, method
         As in `gaussian`; ``dtype`` is a floating one.
 
     Returns
@@ -131,16 +132,16 @@ def gaussian_gradient_magnitude(
     >>> round(float(parconv.gaussian_gradient_magnitude(f, 1)[10, 10]), 3)
     1.0
     """
-    image = image_of(f, options)
-    count = count_for(image, options)
-    kind = options.get("dtype")
+    asked = spatial(f, options)
+    image = image_of(f, asked)
+    count = count_for(image, asked)
+    kind = asked.get("dtype")
     if kind is not None and np.dtype(kind).kind not in "fc":
         raise TypeError(f"dtype={shown(kind)}: pass a floating type, for a length is one")
-    total: Array | None = None
-    for place in range(count):
-        order = tuple(int(place == at) for at in range(count))
-        slope = gaussian(image, each(sigma, count), order=order, truncate=truncate, **options)
-        squared = np.multiply(slope, slope.conj(), out=slope)
-        total = squared if total is None else np.add(total, squared, out=total)
-    assert total is not None
-    return np.sqrt(total, out=total if out is None else out)
+    widths = each(sigma, count)
+    slopes = [
+        partial(gaussian, image, widths, order=tuple(int(place == at) for at in range(count)),
+                truncate=truncate, **asked)
+        for place in range(count)
+    ]  # fmt: skip
+    return length(slopes, out)

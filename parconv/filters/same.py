@@ -6,7 +6,7 @@ comes with its origin.
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,13 @@ from ..problem.filter import Filter, filter_of
 from ..problem.lines import Lines
 from ..problem.missing import unmasked
 from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords
-from .arguments import along, check_shift, count_for, place_of, warn_of_colours
+from ..problem.shown import shown
+from .arguments import along, check_shift, count_for, place_of, spatial, warn_of_colours
 from .taps import (
     FARID,
     FARID_LINES,
     PREWITT,
+    ROBERTS,
     SCHARR,
     SLOPE,
     SOBEL,
@@ -64,6 +66,14 @@ def scharr(f: Array, options: Any, axis: Any) -> Made:
 
 def farid(f: Array, options: Any, axis: Any) -> Made:
     return _sloped(axis, f, options, FARID, *FARID_LINES), 0
+
+
+def roberts(f: Array, options: Any, diagonal: Any) -> Made:
+    if diagonal not in ROBERTS or count_for(f, options) != 2:
+        raise ValueError(
+            f"diagonal={shown(diagonal)}: pass 1 or -1, and an image of which two axes are filtered"
+        )
+    return ROBERTS[int(diagonal)], 1
 
 
 def difference_of_gaussians(f: Array, options: Any, low: Any, high: Any, truncate: Any) -> Made:
@@ -116,17 +126,18 @@ def run(
         usual = out is None or getattr(out, "dtype", None) is plan.problem.dtype
         if same and usual and all(map(operator.is_, (*words, *options.values()), values)):
             return plan.run(f, taps, out)  # type: ignore[no-any-return]
+    if not options.keys() <= OF_FILTERS:
+        check_keywords(options, FILTERS)
+    given, options = options, cast(FilterOptions, spatial(f, options))
     f, brought = unmasked(f, options)
     image = image_of(f, options)
     g, origin = make(image, options, *words)
     if "axes" not in options:
         warn_of_colours(image, level=4)
-    if not options.keys() <= OF_FILTERS:
-        check_keywords(options, FILTERS)
     asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **brought}
     result = api.run(image, g, out, asked, False)
     if image.ndim == 2 or "axes" in options:  # else the next one may be warned of colours
-        _remember(make, filter_of(g), asked, [*options], (*words, *options.values()))
+        _remember(make, filter_of(g), asked, [*given], (*words, *given.values()))
     return result
 
 

@@ -22,8 +22,8 @@ def sobel(
     axis : int
         Axis of ``f`` to differentiate along, one of ``axes``; the slope is positive where the
         image grows with its index.
-    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
-        As in `conv2d`, but for the usual border, ``"symmetric"``.
+    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+        As in `gaussian`, with its usual border, ``"symmetric"``.
     out, threads, strategy, method
         As in `conv2d`.
 
@@ -114,3 +114,42 @@ def farid(
     array([0.99, 0.99])
     """
     return same.run(f, out, options, same.farid, axis)
+
+
+@spelled(boundary="symmetric")
+def roberts(
+    f: ArrayLike, diagonal: int = 1, *,
+    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+) -> NDArray[Any]:  # fmt: skip
+    """Difference of neighbours along a diagonal, by two of 2 x 2 taps.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    diagonal : {1, -1}
+        1: the neighbour below to the right, less the pixel; -1: the neighbour below, less that to
+        the right.
+    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+        As in `gaussian`; of two axes.
+    out, threads, strategy, method
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``; dtype and errors as for `sobel`.
+
+    References
+    ----------
+    L. G. Roberts, "Machine perception of three-dimensional solids", MIT, 1963.  Equal to
+    ``roberts_pos_diag`` and ``roberts_neg_diag`` of `skimage.filters` for floating-point images.
+
+    Examples
+    --------
+    >>> import parconv
+    >>> parconv.roberts([[0, 0], [0, 5]])
+    array([[5, 5],
+           [5, 0]])
+    """
+    return same.run(f, out, options, same.roberts, diagonal)

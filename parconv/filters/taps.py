@@ -32,6 +32,7 @@ def _constant(rows: list[list[int]]) -> Array:
 SOBEL = _constant([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
 PREWITT = _constant([[1, 0, -1], [1, 0, -1], [1, 0, -1]])
 SCHARR = _constant([[3, 0, -3], [10, 0, -10], [3, 0, -3]])
+ROBERTS = {1: _constant([[1, 0], [0, -1]]), -1: _constant([[0, 1], [-1, 0]])}  # by diagonal
 SLOPE = (1, 0, -1)
 # Smoothing and slope by five taps each, Farid and Simoncelli's table 2.
 FARID_LINES = (

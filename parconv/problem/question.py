@@ -31,8 +31,8 @@ Both = int | tuple[int, ...]  # of rows and columns, or all axes: one for all, o
 Door = TypeVar("Door", bound=Callable[..., Any])
 
 
-class FilterOptions(TypedDict, total=False):
-    """Keywords of the named filters (`parconv.gaussian`), explained at `parconv.conv2d`."""
+class SharedOptions(TypedDict, total=False):
+    """Keywords of convolutions and of named filters, explained at `parconv.conv2d`."""
 
     boundary: Boundary | tuple[Boundary, ...]
     cval: complex
@@ -52,7 +52,13 @@ class FilterOptions(TypedDict, total=False):
     method: Method
 
 
-class Options(FilterOptions, total=False):
+class FilterOptions(SharedOptions, total=False):
+    """Keywords of the named filters (`parconv.gaussian`)."""
+
+    channel_axis: int | None
+
+
+class Options(SharedOptions, total=False):
     """Keywords of every convolution, explained at `parconv.conv2d`."""
 
     mode: Mode
@@ -135,9 +141,11 @@ DEFAULTS = {each.name: each.default for each in fields(Question)}
 PLANS = tuple(DEFAULTS)
 CALLS = tuple(name for name in PLANS if name != "correlate")
 LATE = "out", "correlate"  # those of one call that stand among the others
-FILTERS = tuple(name for name in PLANS if name in FilterOptions.__annotations__)
+CHANNELS = "channel_axis"  # of named filters alone, which say by it what their axes are
+FILTERS = *(name for name in PLANS if name in FilterOptions.__annotations__), CHANNELS
 OF_FILTERS = frozenset(FILTERS)
-ORDER = (*PLANS[: PLANS.index("threads")], "out", *PLANS[PLANS.index("threads") :])
+_AXES, _THREADS = PLANS.index("axes") + 1, PLANS.index("threads")
+ORDER = *PLANS[:_AXES], CHANNELS, *PLANS[_AXES:_THREADS], "out", *PLANS[_THREADS:]
 
 
 def told(options: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -175,7 +183,7 @@ def spelled(**defaults: Any) -> Callable[[Door], Door]:
     Without types, which in NumPy's words fill a page.  ``defaults``: those of this call that are
     not everybody's.
     """
-    usual = {**DEFAULTS, **defaults}
+    usual = {**DEFAULTS, CHANNELS: None, **defaults}
 
     def decorate(door: Door) -> Door:
         own = dict(signature(door).parameters)

@@ -56,14 +56,22 @@ def gaussian_filter(
     """
     f = words.image(input)
     target = words.target(output, f, f.dtype.kind == "c")
+    return blurred(f, target, sigma, order, mode, cval, truncate, radius, axes)
+
+
+def blurred(
+    f: Array, target: Array, sigma: Any, order: Any = 0, mode: Any = "reflect", cval: Any = 0.0,
+    truncate: float = 4.0, radius: Any = None, axes: Any = None, scale: float = 1.0,
+) -> Array:  # fmt: skip
+    """The same of arrays; ``scale``: what all is multiplied with, if the target is of floats."""
     over = words.axes_of(axes, f.ndim)
     given = (words.sequence(each, len(over)) for each in (order, sigma, mode, radius))
     steps = [step for step in zip(over, *given, strict=True) if step[2] > NONE]
     if not steps:
-        target[...] = f
+        target[...] = f if scale == 1 else f * scale
         return target
     if _is_fused(f, target, steps, cval):
-        return _fused(f, target, steps, cval, truncate)
+        return _fused(f, target, steps, cval, truncate, scale)
     source = f
     for axis, one, width, border, length in steps:
         gaussian_filter1d(source, width, axis, one, target, border, cval, truncate, radius=length)
@@ -75,15 +83,12 @@ def _is_fused(f: Array, target: Array, steps: list[Any], cval: Any) -> bool:
     """Whether all axes in one call leave what one after another does, to rounding."""
     constant = any(words.border(border) == "constant" for _, _, _, border, _ in steps)
     slopes = any(order for _, order, *_ in steps)
-    return bool(
-        len(steps) > 1
-        and f.size
-        and target.dtype.kind in "fc"
-        and not (constant and slopes and cval)
-    )
+    return bool(f.size and target.dtype.kind in "fc" and not (constant and slopes and cval))
 
 
-def _fused(f: Array, target: Array, steps: list[Any], cval: Any, truncate: float) -> Array:
+def _fused(
+    f: Array, target: Array, steps: list[Any], cval: Any, truncate: float, scale: float
+) -> Array:
     axes, orders, widths, borders, lengths = zip(*steps, strict=True)
     radii = tuple(reach(w, truncate, n) for w, n in zip(widths, lengths, strict=True))
     if min(orders) < 0:
@@ -91,6 +96,7 @@ def _fused(f: Array, target: Array, steps: list[Any], cval: Any, truncate: float
     asked: dict[str, Any] = {
         "axes": axes, "boundary": tuple(map(words.border, borders)),
         "cval": words.constant(cval, f), "accumulate": _sums(f, target),
+        "scale": None if scale == 1 else scale,
     }  # fmt: skip
     return filters.gaussian(
         f, tuple(map(float, widths)), order=orders, radius=radii, dtype=target.dtype, out=target,

@@ -49,7 +49,7 @@ def _weighted(
     g = _taps(g, conjugate=not reflect)
     is_complex = "c" in (f.dtype.kind, g.dtype.kind)
     shape = tuple(n for n in g.shape if n > 0)
-    if len(shape) != len(over) or g.ndim != len(over):
+    if len(shape) != len(over):
         raise RuntimeError(f"weights.ndim ({len(shape)}) must match len(axes) ({len(over)})")
     # weights lie along the axes in their order in the array, origins as they were given
     placed = dict(zip(over, words.sequence(origin, len(over)), strict=True))
@@ -67,8 +67,8 @@ def _weighted(
     if not isinstance(mode, str) and np.iterable(mode):
         raise RuntimeError("A sequence of modes is not supported")
     border, outside = words.border(mode), words.constant(cval, f)
-    if not ordered:
-        target[...] = f * g
+    if not ordered or not g.size:  # SciPy drops an axis of no weights, and sums nothing
+        target[...] = f * g if g.size else 0
         return target
     return correlated(f, g, ordered, target, border, outside, tuple(origins))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...problem.dtypes import Array
+from ...runtime.outputs import new_output
 
 BORDERS = {
     "reflect": "symmetric",
@@ -49,7 +50,7 @@ def target(output: Any, f: Array, is_complex: bool = False) -> Array:
             raise RuntimeError("output must have numeric dtype")
     else:
         return _given(np.asarray(output), f, is_complex)
-    return _known(np.zeros(f.shape, kind), is_complex)
+    return _known(new_output(f.shape, kind), is_complex)
 
 
 def _given(output: Array, f: Array, is_complex: bool) -> Array:

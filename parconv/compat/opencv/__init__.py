@@ -13,12 +13,12 @@ from .filters import (
     blur,
     boxFilter,
     filter2D,
-    pyrDown,
     sepFilter2D,
     spatialGradient,
     sqrBoxFilter,
 )
 from .kernels import getDerivKernels, getGaborKernel, getGaussianKernel
+from .pyramids import pyrDown, pyrUp
 from .words import (
     BORDER_CONSTANT,
     BORDER_DEFAULT,
@@ -66,6 +66,7 @@ __all__ = [
     "getGaborKernel",
     "getGaussianKernel",
     "pyrDown",
+    "pyrUp",
     "sepFilter2D",
     "spatialGradient",
     "sqrBoxFilter",

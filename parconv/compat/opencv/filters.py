@@ -85,7 +85,8 @@ def GaussianBlur(
     row, column = (
         kernels.getGaussianKernel(n, w)[:, 0] for n, w in zip(sizes, widths, strict=True)
     )
-    return _correlated(f, f.dtype, Outer(column, row), dst, CENTRE, 0, borderType)
+    g, wraps = Outer(column, row), f.dtype.kind == "u"  # which OpenCV sums in a way of their own
+    return _correlated(f, f.dtype, g, dst, CENTRE, 0, borderType, wraps)
 
 
 def blur(
@@ -215,35 +216,6 @@ def spatialGradient(
     )
 
 
-def pyrDown(
-    src: Any, dst: Any = None, dstsize: Size | None = None,
-    borderType: int = BORDER_DEFAULT,
-) -> Array:  # fmt: skip
-    """Smooth, and keep every other row and column.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> pyrDown(np.full((5, 4), 7, np.uint8))
-    array([[7, 7],
-           [7, 7],
-           [7, 7]], dtype=uint8)
-    """
-    f, name = image("src", src), border(borderType)
-    rows, columns = f.shape[:2]
-    shape = (rows + 1) // 2, (columns + 1) // 2
-    if dstsize is not None and tuple(dstsize) not in ((0, 0), shape[::-1]):
-        raise error(f"dstsize={shown(dstsize)}: pass {shape[::-1]}, or none")
-    if name == "constant":
-        raise error("borderType=BORDER_CONSTANT: pass another")
-    taps = np.array([1, 4, 6, 4, 1]) / 16
-    asked: dict[str, Any] = {"axes": (0, 1), "padding": 2, "stride": 2, "boundary": name}
-    if f.dtype.kind == "u":  # a half goes up
-        asked |= {"bias": 0.5, "rounding": "trunc"}
-    out = target(dst, (*shape, *f.shape[2:]), f.dtype)
-    return api.correlate2d(f, Outer(taps, taps), dtype=f.dtype, out=out, **asked)
-
-
 # --- their common part ---------------------------------------------------------------------------
 
 
@@ -264,8 +236,9 @@ def _scaled(row: Array, column: Array, scale: float) -> Outer:
 
 
 def _correlated(
-    f: Array, dtype: DType, g: Any, dst: Any, anchor: Size, delta: float, number: int
-) -> Array:
+    f: Array, dtype: DType, g: Any, dst: Any, anchor: Size, delta: float, number: int,
+    wraps: bool = False,
+) -> Array:  # fmt: skip
     """``anchor`` is the tap over the pixel itself, (x, y), from the filter's first."""
     shifts = []
     for name, size, at in zip("xy", g.shape[::-1], anchor, strict=True):
@@ -274,7 +247,8 @@ def _correlated(
             raise error(f"anchor={shown(anchor)}: pass {name} from 0 to {size - 1}, or -1")
         shifts.append(place - (size - 1) // 2)
     asked: dict[str, Any] = {
-        "mode": "same", "axes": (0, 1), "origin": tuple(shifts[::-1]), "boundary": border(number),
+        "mode": "same", "axes": (0, 1), "origin": tuple(shifts[::-1]),
+        "boundary": border(number, wraps),
     }  # fmt: skip
     if delta:
         asked["bias"] = float(delta)

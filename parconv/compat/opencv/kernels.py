@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ...filters.derivatives import pascal
 from ...problem.dtypes import Array
 from ...problem.shown import shown
 from .words import CV_32F, CV_64F, DEPTHS, FILTER_SCHARR, error
@@ -88,14 +89,10 @@ def sobel(dx: int, dy: int, ksize: int) -> tuple[Array, Array]:
 
 
 def _sobel(order: int, ksize: int) -> Array:
-    """Pascal's numbers, differentiated."""
     size = 3 if ksize == 1 and order else ksize
     if size <= order:
         raise error(f"a derivative of order {order} by {size} taps: pass a larger ksize")
-    taps = np.ones(1, np.int64)
-    for turn in range(size - 1):
-        taps = np.convolve(taps, (1, 1) if turn < size - order - 1 else (-1, 1))
-    return taps
+    return pascal(order, size)
 
 
 def getGaborKernel(

@@ -65,9 +65,13 @@ def depth(source: DType, ddepth: Any, results: Mapping[str, tuple[str, ...]] = R
     return wanted
 
 
-def border(number: Any) -> str:
-    """The border's name here; rows beyond a view are never looked at, as if it were isolated."""
-    found = BORDERS.get(number & ~BORDER_ISOLATED) if isinstance(number, int) else None
+def border(number: Any, wraps: bool = False) -> str:
+    """The border's name here, also "wrap" where a function takes it.
+
+    Rows beyond a view are never looked at, as if it were isolated.
+    """
+    known = BORDERS | ({BORDER_WRAP: "wrap"} if wraps else {})
+    found = known.get(number & ~BORDER_ISOLATED) if isinstance(number, int) else None
     if found is None:
         raise error(
             f"borderType={shown(number)}: pass BORDER_CONSTANT, BORDER_REPLICATE, BORDER_REFLECT "
