@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ... import api
+from ...planner.answers import answer
 from ...problem.dtypes import Array
+from ...problem.filter import filter_of
 from ...transposed import conv_transpose2d
-from . import depth
+from . import depth, teamwork
 from .arrays import store_of
 from .geometry import Layer
 
@@ -30,14 +31,22 @@ def convolved(
         return convolved(f[:, :, None], g[:, :, None], bias, flat, border=border)[:, :, 0]
     if asked.rank == 3:
         return depth.convolved(f, g, bias, asked, border)
+    plan, taps = planned(f, g, bias, asked, last, border)
+    return teamwork.run(plan, taps, f)
+
+
+def planned(
+    f: Array, g: Array, bias: Array | None, asked: Layer, last: bool, border: str
+) -> tuple[Any, Any]:
+    """The plan of a layer over two axes, and its weights prepared."""
     words: dict[str, Any] = {
         "stride": asked.stride, "padding": asked.padding, "dilation": asked.dilation,
-        "groups": asked.groups, "boundary": BORDERS[border], **store_of(f.dtype),
+        "groups": asked.groups, "boundary": BORDERS[border], "axes": (1, 2) if last else (2, 3),
+        "zero_taps": "keep", "threads": teamwork.threads(), **store_of(f.dtype),
     }  # fmt: skip
     if bias is not None:
         words["bias"] = bias
-    axes = (1, 2) if last else (2, 3)
-    return api.correlate2d(f, g, axes=axes, zero_taps="keep", **words)
+    return answer(f, filter_of(g), words, True)
 
 
 def transposed(

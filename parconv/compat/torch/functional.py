@@ -44,8 +44,18 @@ def conv(
     batch = _batched(rank, input, f"conv{rank}d")
     asked = layer(rank, tuple(weight.shape[2:]), stride, padding, dilation, groups)
     check(rank, tuple(batch.shape), tuple(weight.shape), bias, asked)
-    found = _with_gradients()[0].apply(batch, weight, bias, asked, border)
+    if is_differentiated(input, weight, bias):
+        found = _with_gradients()[0].apply(batch, weight, bias, asked, border)
+    else:
+        found = _forward(batch, weight, bias, asked, border)
     return found if batch is input else found[0]
+
+
+def is_differentiated(*tensors: Any) -> bool:
+    """Whether torch notes what is computed from these."""
+    import torch
+
+    return torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
 
 
 def conv_transpose1d(
