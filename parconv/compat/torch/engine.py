@@ -46,7 +46,8 @@ def planned(
     }  # fmt: skip
     if bias is not None:
         words["bias"] = bias
-    return answer(f, filter_of(g), words, True)
+    plan, taps = answer(f, filter_of(g), words, True)
+    return teamwork.through_caches(plan), taps
 
 
 def transposed(

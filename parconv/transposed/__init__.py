@@ -1,53 +1,45 @@
 """Transposed convolution: what a strided layer does to gradients, and networks to enlarge maps.
 
 Outputs whose place modulo the stride is the same meet the same taps, so each such phase is a layer
-of those taps alone, and no zeros are put between pixels.
+of those taps alone (`phases`), and no zeros are put between pixels.  Where channels come first, the
+phases' results are woven into rows (`weaving`); where they come last, pixels are stored where they
+belong.
 """
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import api
-from .problem.arguments import each
-from .problem.door import as_array
-from .problem.dtypes import Array
-from .problem.filter import Filter, filter_of, keep
-from .problem.shown import shown
+from .. import api
+from ..planner.choice import thread_limit
+from ..problem.arguments import each
+from ..problem.door import as_array
+from ..problem.dtypes import Array
+from ..problem.filter import Filter, filter_of, keep
+from ..problem.shown import shown
+from ..runtime.outputs import new_output
+from .phases import Layers, Phase, phases_of
 
 Pair = tuple[int, int]
-
-
-class Phase(NamedTuple):
-    """Of one axis: every ``stride``-th output from ``first`` on, and what it meets.
-
-    Output ``j`` of its ``outputs`` is the sum over its ``taps`` of the input at ``j`` less ``lead``
-    and then every ``apart``-th, in the order of ``taps``.
-    """
-
-    first: int
-    outputs: int
-    taps: list[int]
-    lead: int
-    apart: int
+Place = tuple[Phase, Phase]
+# Of phases' results that are woven at once: the second-level cache holds them.
+WOVEN_BYTES = 1 << 21
 
 
 def conv_transpose2d(
     f: ArrayLike, g: ArrayLike, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-    dilation: Any = 1, groups: int = 1, bias: Any = None, out: NDArray[Any] | None = None,
-    threads: int | None = None,
+    dilation: Any = 1, groups: int = 1, bias: Any = None, axes: Any = (-2, -1),
+    out: NDArray[Any] | None = None, threads: int | None = None,
 ) -> NDArray[Any]:  # fmt: skip
     """Transpose of a layer: each input pixel adds the filter, scaled by it, to the output.
 
     Parameters
     ----------
     f : array_like, shape (..., C, H, W)
-        Maps, of any leading axes, or none.
+        Maps, of any leading axes, or none; with ``axes=(-3, -2)`` (..., H, W, C).
     g : array_like, shape (C, O // groups, KH, KW)
         Filters, not reflected: the layer's own, whose inputs are this one's outputs.
     stride, padding, dilation : int or (int, int)
@@ -59,6 +51,9 @@ def conv_transpose2d(
         Runs of channels, each with its own filters.
     bias : array_like, shape (O,), optional
         Added to each output map.
+    axes : (int, int)
+        Of rows and columns, the last two or those before the last: then channels are the last one,
+        of the result, too.
     out : ndarray, optional
         Where to put the result.
     threads : int, optional
@@ -89,31 +84,47 @@ def conv_transpose2d(
     array([[[1., 1., 3., 2., 2.]]])
     """
     maps, filters = as_array("f", f), filter_of(g)
+    last = _are_last(axes, maps.ndim)
     steps, cuts, spread = (_pair(name, value, least) for name, value, least in (
         ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)))  # fmt: skip
     more = _pair("output_padding", output_padding, 0)
-    _check(maps, filters, groups, steps, spread, more)
+    _check(maps, filters, groups, steps, spread, more, last)
     phases = [
         phases_of(n, k, s, p, d, m)
         for n, k, s, p, d, m in zip(
-            maps.shape[-2:], filters.shape[-2:], steps, cuts, spread, more, strict=True
+            maps.shape[-3:-1] if last else maps.shape[-2:], filters.shape[-2:], steps, cuts,
+            spread, more, strict=True
         )
-    ]
+    ]  # fmt: skip
     high, wide = (sum(phase.outputs for phase in several) for several in phases)
-    sizes = high, wide
-    if min(sizes) <= 0:
+    if min(high, wide) <= 0:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
     layers = filters.form(
         ("transposed", steps, cuts, spread, more, groups),
         lambda: Layers.of(np.asarray(filters), phases, groups),
     )
     keep(filters)
-    result, outputs = _result(maps, layers, sizes, groups, out), layers.outputs
-    added = _bias(bias, outputs)
+    sizes = (high, wide, layers.outputs) if last else (layers.outputs, high, wide)
+    result = _result(maps, layers, sizes, groups, out, last)
     source = maps.copy() if out is not None and np.may_share_memory(maps, out) else maps
-    for place, part in zip(itertools.product(phases[0], phases[1]), layers.parts, strict=True):
-        _fill(source, part, place, steps, groups, added, result, threads)
+    words = {"groups": groups, "threads": threads, "bias": _bias(bias, layers.outputs)}
+    places = [*itertools.product(phases[0], phases[1])]
+    if _weaves(result, steps, last):
+        _woven(source, layers, places, steps, words, result)
+        return result
+    for place, part in zip(places, layers.parts, strict=True):
+        rows, columns = (slice(p.first, None, s) for p, s in zip(place, steps, strict=True))
+        target = result[..., rows, columns, :] if last else result[..., rows, columns]
+        _fill(source, part, place, words, target, last)
     return result
+
+
+def _are_last(axes: Any, ndim: int) -> bool:
+    """Whether channels are."""
+    found = tuple(int(n) % max(ndim, 1) for n in each(axes, 2))
+    if found not in ((ndim - 2, ndim - 1), (ndim - 3, ndim - 2)):
+        raise ValueError(f"axes={shown(axes)}: pass (-2, -1), or (-3, -2) for channels last")
+    return found[1] < ndim - 1
 
 
 def _pair(name: str, value: Any, least: int) -> Pair:
@@ -123,16 +134,19 @@ def _pair(name: str, value: Any, least: int) -> Pair:
     return int(pair[0]), int(pair[1])
 
 
-def _check(f: Array, g: Filter, groups: Any, stride: Pair, dilation: Pair, more: Pair) -> None:
+def _check(
+    f: Array, g: Filter, groups: Any, stride: Pair, dilation: Pair, more: Pair, last: bool
+) -> None:
     if f.ndim < 3 or g.ndim != 4:
         raise ValueError(
             f"f has shape {f.shape} and g {g.shape}: pass maps (..., C, H, W) and filters "
             "(C, O, KH, KW)"
         )
     wrong = not isinstance(groups, int) or groups < 1 or g.shape[0] % groups
-    if f.shape[-3] != g.shape[0] or wrong:
+    channels = f.shape[-1 if last else -3]
+    if channels != g.shape[0] or wrong:
         raise ValueError(
-            f"f has {f.shape[-3]} channels, g {g.shape[0]}, groups={shown(groups)}: pass as many, "
+            f"f has {channels} channels, g {g.shape[0]}, groups={shown(groups)}: pass as many, "
             "in equal groups"
         )
     if any(m >= max(s, d) and m for m, s, d in zip(more, stride, dilation, strict=True)):
@@ -150,77 +164,37 @@ def _bias(bias: Any, outputs: int) -> Array | None:
     return found
 
 
-@dataclass(frozen=True)
-class Layers:
-    """Of each phase, the filters that its outputs meet; of none, where no tap does."""
-
-    parts: tuple[Filter | None, ...]
-    outputs: int
-    values: Array  # the memory of all
-
-    @classmethod
-    def of(cls, g: Array, phases: Sequence[list[Phase]], groups: int) -> "Layers":
-        layer = of_layer(g, groups)
-        taps = [layer[:, :, rows.taps][..., columns.taps] for rows, columns in
-                itertools.product(*phases)]  # fmt: skip
-        parts = (Filter(np.ascontiguousarray(each)) if each.size else None for each in taps)
-        return cls(tuple(parts), len(layer), layer)
-
-
-def of_layer(g: Array, groups: int) -> Array:
-    """The filters (O, C // groups, KH, KW) of the layer that each phase is, not yet reflected."""
-    channels, outputs, *taps = g.shape
-    split = g.reshape(groups, channels // groups, outputs, *taps)
-    return split.swapaxes(1, 2).reshape(groups * outputs, channels // groups, *taps)
-
-
-def phases_of(n: int, taps: int, stride: int, cut: int, dilation: int, more: int) -> list[Phase]:
-    """Those of one axis, in the order of their first outputs."""
-    size = (n - 1) * stride - 2 * cut + dilation * (taps - 1) + more + 1
-    common = math.gcd(stride, dilation)
-    found = []
-    for first in range(min(stride, max(size, 0))):
-        rest, begin = (first + cut) % stride, (first + cut) // stride
-        met = [k for k in range(taps) if k * dilation % stride == rest]
-        # the last tap meets the first of the inputs
-        offset = (met[-1] * dilation - rest) // stride if met else 0
-        count = (size - first + stride - 1) // stride
-        found.append(Phase(first, count, met[::-1], offset - begin, dilation // common))
-    return found
-
-
-def _result(f: Array, layers: Layers, sizes: Pair, groups: int, out: Any) -> Array:
+def _result(
+    f: Array, layers: Layers, sizes: tuple[int, int, int], groups: int, out: Any, last: bool
+) -> Array:
     """Of the layers' shape and type: the caller's, or a new one."""
-    image = (*f.shape[:-2], 1, 1), f.dtype
-    spec = (layers.outputs, f.shape[-3] // groups, 1, 1), layers.values.dtype
+    image = (1, groups, 1, 1), f.dtype
+    spec = (groups, 1, 1, 1), layers.values.dtype
     kind = api.plan2d(image, spec, groups=groups, correlate=True).problem.dtype
-    shape = (*f.shape[:-3], layers.outputs, *sizes)
+    shape = (*f.shape[:-3], *sizes)
     if out is None:
-        return np.empty(shape, kind)
+        return new_output(shape, kind)
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != kind:
         raise ValueError(f"out={shown(out)}: pass an array of shape {shape} and {kind}")
     return out
 
 
 def _fill(
-    f: Array, layer: Filter | None, place: tuple[Phase, Phase], stride: Pair, groups: int,
-    bias: Array | None, out: Array, threads: int | None,
-) -> None:  # fmt: skip
+    f: Array, layer: Filter | None, place: Place, words: dict[str, Any], out: Array, last: bool
+) -> None:
     """One phase of the result."""
     rows, columns = place
-    source, top = _cut(f, -2, rows)
-    source, left = _cut(source, -1, columns)
-    asked: dict[str, Any] = {
-        "padding": (top, left), "dilation": (rows.apart, columns.apart), "groups": groups,
-        "threads": threads,
-    }  # fmt: skip
-    part = out[..., rows.first :: stride[0], columns.first :: stride[1]]
+    axes = (-3, -2) if last else (-2, -1)
+    source, top = _cut(f, axes[0], rows)
+    source, left = _cut(source, axes[1], columns)
+    bias = words["bias"]
     if layer is None:
-        part[...] = 0 if bias is None else bias[:, None, None]
+        out[...] = 0 if bias is None else bias if last else bias[:, None, None]
         return
-    if bias is not None:
-        asked["bias"] = bias
-    api.correlate2d(source, layer, out=part, dtype=out.dtype, **asked)
+    api.correlate2d(
+        source, layer, out=out, dtype=out.dtype, axes=axes, padding=(top, left),
+        dilation=(rows.apart, columns.apart), **{k: v for k, v in words.items() if v is not None},
+    )  # fmt: skip
 
 
 def _cut(f: Array, axis: int, phase: Phase) -> tuple[Array, Pair]:
@@ -231,3 +205,32 @@ def _cut(f: Array, axis: int, phase: Phase) -> tuple[Array, Pair]:
     index: list[Any] = [slice(None)] * f.ndim
     index[axis] = slice(start, max(start, stop))
     return f[tuple(index)], (max(0, before), max(0, after))
+
+
+def _weaves(out: Array, stride: Pair, last: bool) -> bool:
+    """Whether results of phases would lie apart in rows, and `weaving` knows their type."""
+    known = out.dtype in (np.float32, np.float64) and out.flags.c_contiguous
+    return not last and stride[1] > 1 and known
+
+
+def _woven(
+    f: Array, layers: Layers, places: list[Place], stride: Pair, words: dict[str, Any], out: Array
+) -> None:
+    """Some images at a time."""
+    from .weaving import weave_into
+
+    images, target = f.reshape(-1, *f.shape[-3:]), out.reshape(-1, *out.shape[-3:])
+    rows, columns = (max(p[axis].outputs for p in places) for axis in (0, 1))
+    wide = len({columns.first for _, columns in places})
+    shape = len(places) // wide, wide, layers.outputs, rows, columns
+    most = max(1, WOVEN_BYTES // (math.prod(shape) * out.itemsize))
+    parts = np.empty((min(most, len(images)), *shape), out.dtype)
+    threads = thread_limit(target.shape, layers.values.shape, words["threads"])
+    for first in range(0, len(images), most):
+        some = images[first : first + most]
+        for n, (place, layer) in enumerate(zip(places, layers.parts, strict=True)):
+            part = parts[: len(some), n // wide, n % wide]
+            _fill(
+                some, layer, place, words, part[..., : place[0].outputs, : place[1].outputs], False
+            )
+        weave_into(target[first : first + most], parts[: len(some)], stride, threads)
