@@ -1,4 +1,4 @@
-"""Distrusts whole models of torch's whose layers are ours: results, gradients, what they remember."""
+"""Distrusts whole models of torch whose layers are ours: results, gradients, what is remembered."""
 
 import copy
 import importlib

@@ -31,7 +31,6 @@ from .shown import shown
 from .store import PLAINLY, WRAPPED, Store, check_kinds, check_store
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
 
-
 READ_SOON = -1  # the result, however large, so that it had better go through the caches
 
 

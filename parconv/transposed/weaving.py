@@ -23,7 +23,7 @@ from ..runtime.crew.record import MAPS
 from ..runtime.strategies import STRATEGIES, automatic
 from ..runtime.strategies.work import Work
 
-L = Layout("channels", "rows", "columns", "steps_y", "steps_x", "phases_y", "phases_x")
+L = Layout("channels", "rows", "columns", "steps_y", "steps_x", "phases_x")
 BANDS = 4  # for each thread
 NS = 0.3  # of an element
 
@@ -82,13 +82,13 @@ def weave_into(out: Array, parts: Array, stride: tuple[int, int], threads: int) 
     """Fill maps from ``parts``, (images, phases of rows, of columns, maps, rows, columns)."""
     images, high, wide, channels, *plane = parts.shape
     layout = L.pack({}, channels=channels, rows=out.shape[2], columns=out.shape[3],
-                    steps_y=stride[0], steps_x=stride[1], phases_y=high, phases_x=wide)  # fmt: skip
+                    steps_y=stride[0], steps_x=stride[1], phases_x=wide)  # fmt: skip
     bands = split_rows(images * channels, BANDS * threads)
     table = np.array(bands, np.int64).reshape(-1, 2)
     kinds, nothing = (out.dtype,) * 3, np.empty(0, out.dtype)
     seconds = 1e-9 * NS * out.size
     work = Work(
-        kernels=_kernels(*kinds), remote=None, bands=bands, runs=joined(bands), table=table,
+        kernels=_kernels(*kinds), remote=weave, bands=bands, runs=joined(bands), table=table,
         threads=threads, launch=len(bands), terms=Terms.of(threads - 1, len(bands), seconds, False),
         workspace=0, element=out.dtype, spare=deque(maxlen=0),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...planner.answers import answer
+from ...planner.plan import Plan
 from ...problem.dtypes import Array
 from ...problem.filter import filter_of
 from ...transposed import conv_transpose2d
@@ -47,6 +48,7 @@ def planned(
     if bias is not None:
         words["bias"] = bias
     plan, taps = answer(f, filter_of(g), words, True)
+    assert isinstance(plan, Plan)  # over two axes
     return teamwork.through_caches(plan), taps
 
 

@@ -1,4 +1,4 @@
-"""What a layer of a model remembers of its latest call, so that the next like it is the kernel's."""
+"""What a layer of a model remembers of its latest call, for the next like it."""
 
 from typing import Any
 
