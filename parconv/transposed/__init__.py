@@ -17,9 +17,10 @@ from .. import api
 from ..planner.choice import thread_limit
 from ..problem.arguments import each
 from ..problem.door import as_array
-from ..problem.dtypes import Array
+from ..problem.dtypes import Array, kernel_dtype
 from ..problem.filter import Filter, filter_of, keep
 from ..problem.shown import shown
+from ..runtime.arrays import check_output
 from ..runtime.outputs import new_output
 from .phases import Layers, Phase, phases_of
 
@@ -100,23 +101,30 @@ def conv_transpose2d(
     if min(high, wide) <= 0:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
     layers = filters.form(
-        ("transposed", steps, cuts, spread, more, groups),
+        (
+            "transposed",
+            steps,
+            cuts,
+            spread,
+            more,
+            groups,
+            *map(len, phases),
+        ),  # few of a small image
         lambda: Layers.of(np.asarray(filters), phases, groups),
     )
     keep(filters)
     sizes = (high, wide, layers.outputs) if last else (layers.outputs, high, wide)
-    result = _result(maps, layers, sizes, groups, out, last)
-    source = maps.copy() if out is not None and np.may_share_memory(maps, out) else maps
+    source, result = _result(maps, layers, sizes, groups, out, last)
     words = {"groups": groups, "threads": threads, "bias": _bias(bias, layers.outputs)}
     places = [*itertools.product(phases[0], phases[1])]
     if _weaves(result, steps, last):
         _woven(source, layers, places, steps, words, result)
-        return result
+        return result if out is None else out
     for place, part in zip(places, layers.parts, strict=True):
         rows, columns = (slice(p.first, None, s) for p, s in zip(place, steps, strict=True))
         target = result[..., rows, columns, :] if last else result[..., rows, columns]
         _fill(source, part, place, words, target, last)
-    return result
+    return result if out is None else out
 
 
 def _are_last(axes: Any, ndim: int) -> bool:
@@ -166,17 +174,13 @@ def _bias(bias: Any, outputs: int) -> Array | None:
 
 def _result(
     f: Array, layers: Layers, sizes: tuple[int, int, int], groups: int, out: Any, last: bool
-) -> Array:
-    """Of the layers' shape and type: the caller's, or a new one."""
+) -> tuple[Array, Array]:
+    """The maps, and the result of the layers' shape and type: the caller's, or a new one."""
     image = (1, groups, 1, 1), f.dtype
     spec = (groups, 1, 1, 1), layers.values.dtype
     kind = api.plan2d(image, spec, groups=groups, correlate=True).problem.dtype
     shape = (*f.shape[:-3], *sizes)
-    if out is None:
-        return new_output(shape, kind)
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != kind:
-        raise ValueError(f"out={shown(out)}: pass an array of shape {shape} and {kind}")
-    return out
+    return (f, new_output(shape, kind)) if out is None else check_output(out, f, shape, kind)
 
 
 def _fill(
@@ -209,7 +213,8 @@ def _cut(f: Array, axis: int, phase: Phase) -> tuple[Array, Pair]:
 
 def _weaves(out: Array, stride: Pair, last: bool) -> bool:
     """Whether results of phases would lie apart in rows, and `weaving` knows their type."""
-    known = out.dtype in (np.float32, np.float64) and out.flags.c_contiguous
+    kind = out.dtype.newbyteorder("=")
+    known = kind.kind in "iuf" and kernel_dtype(kind) == kind
     return not last and stride[1] > 1 and known
 
 
@@ -219,12 +224,17 @@ def _woven(
     """Some images at a time."""
     from .weaving import weave_into
 
-    images, target = f.reshape(-1, *f.shape[-3:]), out.reshape(-1, *out.shape[-3:])
+    images = f.reshape(-1, *f.shape[-3:])
+    easy = out.flags.aligned and out.dtype.isnative
+    plain = easy and (out.ndim <= 4 or out.flags.c_contiguous)  # else no view may be of its images
+    target = (out if plain else np.empty(out.shape, out.dtype.newbyteorder("="))).reshape(
+        -1, *out.shape[-3:]
+    )
     rows, columns = (max(p[axis].outputs for p in places) for axis in (0, 1))
     wide = len({columns.first for _, columns in places})
     shape = len(places) // wide, wide, layers.outputs, rows, columns
     most = max(1, WOVEN_BYTES // (math.prod(shape) * out.itemsize))
-    parts = np.empty((min(most, len(images)), *shape), out.dtype)
+    parts = np.empty((min(most, len(images)), *shape), target.dtype)
     threads = thread_limit(target.shape, layers.values.shape, words["threads"])
     for first in range(0, len(images), most):
         some = images[first : first + most]
@@ -234,3 +244,5 @@ def _woven(
                 some, layer, place, words, part[..., : place[0].outputs, : place[1].outputs], False
             )
         weave_into(target[first : first + most], parts[: len(some)], stride, threads)
+    if not plain:
+        out[...] = target.reshape(out.shape)

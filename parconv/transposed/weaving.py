@@ -56,6 +56,9 @@ def weave(f, taps, fill, out, layout, scratch, start, stop):
     """Planes ``[start, stop)`` of maps whose phases are ``f``'s (images, phases * maps, ...)."""
     size, channels, phases = f.itemsize, layout[L.channels], layout[L.phases_x]
     plane, row = f.strides[1] // size, f.strides[2] // size
+    paired = layout[L.steps_x] == 2 and phases == 2 and out.strides[3] == size
+    whole = (out.strides[0] | out.strides[1] | out.strides[2]) % size == 0
+    pairs = layout[L.columns] // 2 if paired and whole else 0
     while start < stop:
         image, channel = start // channels, start % channels
         start += 1
@@ -65,7 +68,6 @@ def weave(f, taps, fill, out, layout, scratch, start, stop):
             at += y * out.strides[2] // size
             begin = image * f.strides[0] // size + down * row
             begin += (across * phases * channels + channel) * plane
-            pairs = layout[L.columns] // 2 if layout[L.steps_x] == 2 and phases == 2 else 0
             _pairs(f, begin, begin + channels * plane, out, at, pairs)
             for x in range(2 * pairs, layout[L.columns]):
                 step = x % layout[L.steps_x]

@@ -62,9 +62,9 @@ def planned(
 
 
 def transposed(
-    f: Array, g: Array, bias: Array | None, asked: Layer, more: tuple[int, ...]
+    f: Array, g: Array, bias: Array | None, asked: Layer, more: tuple[int, ...], last: bool = False
 ) -> Array:
-    """The transposed layer's maps, of equal padding on both sides."""
+    """The transposed layer's maps, of equal padding on both sides; ``last`` as above."""
     if asked.rank == 1:
         flat = as_rows(asked)
         return transposed(f[:, :, None], g[:, :, None], bias, flat, (0, *more))[:, :, 0]
@@ -73,7 +73,8 @@ def transposed(
     padding = tuple(both[0] for both in asked.padding)
     return conv_transpose2d(
         f, g, bias=bias, stride=asked.stride, padding=padding, output_padding=more,
-        dilation=asked.dilation, groups=asked.groups,
+        dilation=asked.dilation, groups=asked.groups, threads=teamwork.threads(),
+        axes=(1, 2) if last else (2, 3),
     )  # fmt: skip
 
 
