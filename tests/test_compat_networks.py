@@ -19,7 +19,7 @@ TWO = pytest.mark.parametrize("threads", [1, 2])
 
 @pytest.fixture(autouse=True)
 def torchs_threads() -> Iterator[None]:
-    """One, unless a test asks for more: beside other processes several wait long for one another."""
+    """One, unless a test asks for more: beside other processes two wait long for one another."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
