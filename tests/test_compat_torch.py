@@ -94,6 +94,10 @@ def test_layers(groups: int) -> None:
         both("conv2d", case, given, w, bias, stride, padding, dilation, groups)
     found = pc.conv2d(x.to(memory_format=torch.channels_last), w, groups=groups)
     assert found.is_contiguous(memory_format=torch.channels_last)
+    last, filters = x.to(memory_format=torch.channels_last), torch.randn(4, 3, 2, 3)
+    both("conv_transpose2d", "last", last, filters, torch.randn(3 * groups), 2, 1, 1, groups)
+    found = pc.conv_transpose2d(last, filters, stride=2)
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_wrong_layers() -> None:

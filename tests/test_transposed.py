@@ -64,6 +64,12 @@ def test_definition(case: tuple[Any, ...]) -> None:
     assert parconv.conv_transpose2d(f, g, out=out, **question) is out
     np.testing.assert_allclose(out, right, rtol=0, atol=1e-5 * np.abs(g).sum())
     assert_same_bits(parconv.conv_transpose2d(f, g, threads=1, **question), out)
+    last = np.full((*right.shape[:1], *right.shape[2:], right.shape[1]), np.nan, np.float32)
+    turned = np.ascontiguousarray(f.transpose(0, 2, 3, 1))
+    parconv.conv_transpose2d(turned, g, axes=(1, 2), out=last, **question)
+    np.testing.assert_allclose(
+        last.transpose(0, 3, 1, 2), right, rtol=0, atol=1e-5 * np.abs(g).sum()
+    )
     assert_same_bits(parconv.conv_transpose2d(f[0], g, **question), out[0])
 
 
@@ -93,12 +99,63 @@ def test_torch_agrees() -> None:
         np.testing.assert_allclose(found, right.numpy(), rtol=0, atol=1e-4)
 
 
+def test_images_smaller_than_the_stride() -> None:
+    """Which have fewer phases than others that the same filters met."""
+    g, question = numbers((2, 3, 1, 1)), {"stride": 3}
+    for sizes in ((4, 5), (1, 1), (1, 5), (4, 5)):
+        f = numbers((1, 2, *sizes))
+        found = parconv.conv_transpose2d(f, g, **question)
+        np.testing.assert_allclose(found, expected(f, g, **question), rtol=0, atol=1e-5)
+
+
+def test_outputs_of_every_kind() -> None:
+    f, g, question = numbers((2, 3, 2, 5, 6)), numbers((2, 3, 2, 2)), {"stride": 2}
+    right = parconv.conv_transpose2d(f, g, **question)
+    for out in (np.full((*right.shape, 2), np.nan, np.float32)[..., 1],
+                np.full(right.shape, np.nan, np.float32)[:, ::-1],
+                np.full(right.shape, np.nan, ">f4"),
+                np.full(right.size * 4 + 1, 255, np.uint8)[1:].view(np.float32)
+                .reshape(right.shape)):  # fmt: skip
+        assert parconv.conv_transpose2d(f, g, out=out, **question) is out
+        assert (out == right).all()
+    shared = np.zeros((1, 1, 10, 10), np.float32)
+    inner = shared[..., :5, :5]
+    inner[...] = numbers((1, 1, 5, 5))
+    right = parconv.conv_transpose2d(inner.copy(), g[:1, :1], **question)
+    assert_same_bits(parconv.conv_transpose2d(inner, g[:1, :1], out=shared, **question), right)
+    shared.flags.writeable = False
+    with pytest.raises(ValueError, match="out is read-only"):
+        parconv.conv_transpose2d(right[..., :5, :5], g[:1, :1], out=shared, **question)
+    with pytest.raises(ValueError, match="out has shape"):
+        parconv.conv_transpose2d(f, g, out=shared, **question)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+@pytest.mark.parametrize("stride", [(1, 2), (2, 2), (3, 3), (2, 1)])
+def test_phases_are_woven(stride: tuple[int, int], dtype: Any) -> None:
+    """Rows longer than vectors, more images than are woven at once, by one thread and two."""
+    f = (8 * numbers((5, 8, 40, 45))).astype(dtype)
+    g, bias = (8 * numbers((8, 40, 3, 4))).astype(dtype), np.arange(40).astype(dtype)
+    right = expected(f, g, stride, 1, bias=bias)
+    kind = np.int64 if dtype is np.int32 else dtype
+    apart = np.full((*right.shape[:3], 2 * right.shape[3]), 77, kind)[..., ::2]
+    found = [
+        parconv.conv_transpose2d(
+            f, g, stride=stride, padding=1, bias=bias, out=out, threads=threads
+        ).copy()
+        for out, threads in itertools.product((None, apart), (1, 2))
+    ]
+    np.testing.assert_allclose(found[0], right, rtol=1e-5, atol=0.01)
+    for other in found[1:]:
+        assert_same_bits(other, found[0])
+
+
 @pytest.mark.parametrize(
     ("changed", "text"),
     [({"stride": 0}, "stride=0: pass an integer of at least 1"),
      ({"padding": -1}, "padding=-1"), ({"output_padding": 2}, "output_padding=.*less than"),
      ({"groups": 4}, "groups=4"), ({"padding": 9}, "padding=9 leaves nothing"),
-     ({"bias": [1.0]}, "bias has shape")],
+     ({"bias": [1.0]}, "bias has shape"), ({"axes": (0, 1)}, "axes=")],
 )  # fmt: skip
 def test_errors(changed: dict[str, Any], text: str) -> None:
     out = np.full((1, 2, 9, 9), np.nan, np.float32)

@@ -113,5 +113,5 @@ def geometry(problem: Problem) -> dict[str, int]:
         for names, pair in axes.items()
         for name, number in zip(names, pair, strict=True)
     }
-    large = max(problem.bytes, problem.within) > 2 * machine.STREAM_BYTES
+    large = problem.passing > 2 * machine.STREAM_BYTES
     return {**numbers, **dict.fromkeys(ENDS, OWN), "large": large}

@@ -45,6 +45,7 @@ class Filter:
         self.shape, self.dtype = taps.shape, taps.dtype
         self._taps, self._key = taps, key
         self._content, self._given = content or bytearray(), taps
+        self._order = _order_of(taps)
 
     @property
     def ndim(self) -> int:
@@ -81,7 +82,7 @@ class Filter:
         """
         if not self._content or _is_constant(g):
             return g is self._given and g.flags.c_contiguous
-        return bytearray.__eq__(self._content, np.ascontiguousarray(g).data)
+        return bytearray.__eq__(self._content, np.ascontiguousarray(g.transpose(self._order)).data)
 
     @lazily
     def found(self) -> Found:
@@ -162,10 +163,19 @@ def _new(g: Array, key: Hashable, lasting: bool) -> Filter:
         found = Filter(g.view(), key)  # whose shape nobody changes
         found._given = g
         return found
-    content = bytearray(np.ascontiguousarray(g).data)
-    taps = np.frombuffer(content, g.dtype).reshape(g.shape)
+    # as it lies, so that it is compared so: torch keeps weights with their channels last, too
+    order = _order_of(g)
+    lying = np.ascontiguousarray(g.transpose(order))
+    content = bytearray(lying.data)
+    taps = np.frombuffer(content, g.dtype).reshape(lying.shape).transpose(np.argsort(order))
     taps.flags.writeable = False
     return Filter(taps, key, content)
+
+
+def _order_of(g: Array) -> tuple[int, ...]:
+    """Axes from the farthest steps to the nearest."""
+    steps = g.strides
+    return tuple(sorted(range(g.ndim), key=lambda axis: -steps[axis]))
 
 
 def _is_constant(g: Array) -> bool:

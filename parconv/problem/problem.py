@@ -31,6 +31,8 @@ from .shown import shown
 from .store import PLAINLY, WRAPPED, Store, check_kinds, check_store
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
 
+READ_SOON = -1  # the result, however large, so that it had better go through the caches
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -67,7 +69,8 @@ class Problem:
     zero_taps: str = "skip"  # or "keep": 0 times NaN is NaN
     store: Store = PLAINLY  # how a sum becomes a result
     missing: Missing | None = None  # which pixels are not used
-    within: int = 0  # bytes in and out of the problem that this is a part of, which no cache holds
+    # bytes in and out of the problem that this is a part of, which no cache holds; or `READ_SOON`
+    within: int = 0
     begin: int = 0  # rows of the whole result before these, where they matter
 
     @lazily
@@ -176,6 +179,11 @@ class Problem:
         """Of the image read once and the result written once."""
         size_in, size_out = math.prod(self.image), math.prod(self.shape)
         return size_in * self.image_dtype.itemsize + size_out * self.dtype.itemsize
+
+    @property
+    def passing(self) -> int:
+        """Bytes in and out that may be more than caches hold."""
+        return 0 if self.within == READ_SOON else max(self.bytes, self.within)
 
     def __str__(self) -> str:
         image, taps = ("x".join(map(str, s)) for s in (self.image, self.given))

@@ -44,8 +44,18 @@ def conv(
     batch = _batched(rank, input, f"conv{rank}d")
     asked = layer(rank, tuple(weight.shape[2:]), stride, padding, dilation, groups)
     check(rank, tuple(batch.shape), tuple(weight.shape), bias, asked)
-    found = _with_gradients()[0].apply(batch, weight, bias, asked, border)
+    if is_differentiated(input, weight, bias):
+        found = _with_gradients()[0].apply(batch, weight, bias, asked, border)
+    else:
+        found = _forward(batch, weight, bias, asked, border)
     return found if batch is input else found[0]
+
+
+def is_differentiated(*tensors: Any) -> bool:
+    """Whether torch notes what is computed from these."""
+    import torch
+
+    return torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
 
 
 def conv_transpose1d(
@@ -211,8 +221,7 @@ def _with_gradients() -> tuple[Any, Any]:
         def forward(context: Any, x: Any, w: Any, b: Any, asked: Layer, more: Any) -> Any:
             context.save_for_backward(x, w)
             context.asked = asked
-            added = None if b is None else array_of(b)
-            return tensor_of(engine.transposed(array_of(x), array_of(w), added, asked, more), x)
+            return _transposed(x, w, b, asked, more)
 
         @staticmethod
         def backward(context: Any, slope: Any) -> Any:
@@ -235,6 +244,15 @@ def _forward(x: Any, w: Any, b: Any, asked: Layer, border: str) -> Any:
         return tensor_of(engine.convolved(array_of(x), array_of(w), added, asked, border=border), x)
     maps = array_of(x.permute(0, 2, 3, 1))
     found = engine.convolved(maps, array_of(w), added, asked, last=True, border=border)
+    return tensor_of(found, x).permute(0, 3, 1, 2)
+
+
+def _transposed(x: Any, w: Any, b: Any, asked: Layer, more: tuple[int, ...]) -> Any:
+    added = None if b is None else array_of(b)
+    if not is_last(x):
+        return tensor_of(engine.transposed(array_of(x), array_of(w), added, asked, more), x)
+    maps = array_of(x.permute(0, 2, 3, 1))
+    found = engine.transposed(maps, array_of(w), added, asked, more, last=True)
     return tensor_of(found, x).permute(0, 3, 1, 2)
 
 

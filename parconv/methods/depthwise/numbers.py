@@ -178,7 +178,7 @@ def _tables(problem: Problem) -> tuple[list[tuple[int, int, int, int]], list[lis
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     bank, itemsize = bank_of(problem), problem.sums.itemsize
-    large = problem.bytes > RESIDENT * machine.STREAM_BYTES
+    large = problem.passing > RESIDENT * machine.STREAM_BYTES
     strips = _none() if strips_cannot(problem) else _of_strips(problem, large)
     return L.pack(
         geometry(problem) | strips,

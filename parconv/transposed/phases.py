@@ -1,0 +1,65 @@
+"""What the outputs of a transposed layer meet: which taps, and where in the input."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..problem.dtypes import Array
+from ..problem.filter import Filter
+
+
+class Phase(NamedTuple):
+    """Of one axis: every ``stride``-th output from ``first`` on, and what it meets.
+
+    Output ``j`` of its ``outputs`` is the sum over its ``taps`` of the input at ``j`` less ``lead``
+    and then every ``apart``-th, in the order of ``taps``.
+    """
+
+    first: int
+    outputs: int
+    taps: list[int]
+    lead: int
+    apart: int
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Of each phase, the filters that its outputs meet; of none, where no tap does."""
+
+    parts: tuple[Filter | None, ...]
+    outputs: int
+    values: Array  # the memory of all
+
+    @classmethod
+    def of(cls, g: Array, phases: Sequence[list[Phase]], groups: int) -> "Layers":
+        layer = of_layer(g, groups)
+        taps = [layer[:, :, rows.taps][..., columns.taps] for rows, columns in
+                itertools.product(*phases)]  # fmt: skip
+        parts = (Filter(np.ascontiguousarray(each)) if each.size else None for each in taps)
+        return cls(tuple(parts), len(layer), layer)
+
+
+def of_layer(g: Array, groups: int) -> Array:
+    """The filters (O, C // groups, KH, KW) of the layer that each phase is, not yet reflected."""
+    channels, outputs, *taps = g.shape
+    split = g.reshape(groups, channels // groups, outputs, *taps)
+    return split.swapaxes(1, 2).reshape(groups * outputs, channels // groups, *taps)
+
+
+def phases_of(n: int, taps: int, stride: int, cut: int, dilation: int, more: int) -> list[Phase]:
+    """Those of one axis, in the order of their first outputs."""
+    size = (n - 1) * stride - 2 * cut + dilation * (taps - 1) + more + 1
+    common = math.gcd(stride, dilation)
+    found = []
+    for first in range(min(stride, max(size, 0))):
+        rest, begin = (first + cut) % stride, (first + cut) // stride
+        met = [k for k in range(taps) if k * dilation % stride == rest]
+        # the last tap meets the first of the inputs
+        offset = (met[-1] * dilation - rest) // stride if met else 0
+        count = (size - first + stride - 1) // stride
+        found.append(Phase(first, count, met[::-1], offset - begin, dilation // common))
+    return found

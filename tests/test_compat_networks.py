@@ -1,0 +1,213 @@
+"""Distrusts whole models of torch whose layers are ours: results, gradients, what is remembered."""
+
+import copy
+import importlib
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import RunPython
+
+torch = pytest.importorskip("torch")
+pc = importlib.import_module("parconv.compat.torch")
+networks = importlib.import_module("parconv.experiments.networks")
+TWO = pytest.mark.parametrize("threads", [1, 2])
+
+
+@pytest.fixture(autouse=True)
+def torchs_threads() -> Iterator[None]:
+    """One, unless a test asks for more: beside other processes two wait long for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def far(found: Any, right: Any) -> float:
+    """The largest error, relative to the largest number."""
+    assert (found.shape, found.dtype) == (right.shape, right.dtype)
+    return float((found - right).abs().max() / right.abs().max())
+
+
+@pytest.mark.parametrize("order", ["first", "last"])
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_results(name: str, order: str) -> None:
+    """Of two images, by one thread and two, when the call is new and when it is remembered."""
+    theirs, x = networks.network(name, order), networks.images(2, 64, order)
+    ours, found = pc.replace(copy.deepcopy(theirs)), []
+    with torch.inference_mode():
+        right = theirs(x)
+        for threads in (1, 1, 2, 1):
+            torch.set_num_threads(threads)
+            found.append(ours(x))
+    assert far(found[0], right) <= 1e-5
+    assert all(torch.equal(each, found[0]) for each in found)
+    layers = [layer for layer in ours.modules() if isinstance(layer, pc.Conv2d)]
+    assert len(layers) == {"ResNet-18": 20, "MobileNetV2": 52}[name]
+    assert all(layer.__dict__["_latest"] for layer in layers)
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_gradients(name: str) -> None:
+    """In double precision, where rounding hides nothing; of the image and of every weight."""
+    slopes = []
+    for change in (lambda model: model, pc.replace):
+        model = change(networks.network(name, kind=torch.float64))
+        x = networks.images(1, 32, kind=torch.float64).requires_grad_()
+        model(x).square().sum().backward()
+        slopes.append([x.grad, *(each.grad for each in model.parameters())])
+    for found, right in zip(*slopes, strict=True):
+        assert far(found, right) <= 1e-10
+
+
+def layer(order: str = "first", bias: bool = True) -> tuple[Any, Any]:
+    """A layer of ours that remembers a call, and the image of that call."""
+    torch.manual_seed(3)
+    made = pc.Conv2d(6, 40, 3, padding=1, bias=bias).to(memory_format=networks.ORDERS[order])
+    x = torch.randn(2, 6, 20, 21).to(memory_format=networks.ORDERS[order])
+    with torch.no_grad():
+        made(x)
+    assert made.__dict__["_latest"]
+    return made, x
+
+
+def check(made: Any, x: Any) -> None:
+    with torch.no_grad():
+        found, right = made(x), torch.nn.Conv2d.forward(_theirs(made), x)
+    assert far(found, right) <= 1e-5
+    assert found.stride() == right.stride()
+
+
+def _theirs(made: Any) -> Any:
+    """torch's layer with the same weights."""
+    with torch.no_grad():
+        found = torch.nn.Conv2d(
+            made.in_channels,
+            made.out_channels,
+            made.kernel_size,
+            made.stride,
+            made.padding,
+            made.dilation,
+            made.groups,
+            made.bias is not None,
+        )
+        found.weight = torch.nn.Parameter(made.weight.detach().clone())
+        if made.bias is not None:
+            found.bias = torch.nn.Parameter(made.bias.detach().clone())
+    return found  # fmt: skip
+
+
+def _add(made: Any) -> None:
+    with torch.no_grad():
+        made.weight.add_(1)
+
+
+def _add_to_one(made: Any) -> None:
+    with torch.no_grad():
+        made.weight[3, 1, 0, 2] += 100
+
+
+def _step(made: Any) -> None:
+    made.weight.grad = torch.ones_like(made.weight)
+    torch.optim.SGD(made.parameters(), lr=1.0).step()
+
+
+def _set(name: str, value: Any) -> Any:
+    return lambda made: setattr(made, name, value)
+
+
+CHANGES = {
+    "added": _add, "one": _add_to_one, "step": _step,
+    "data": lambda made: made.weight.data.mul_(2),
+    "other data": lambda made: setattr(made.weight, "data", torch.randn(40, 6, 3, 3)),
+    "numpy": lambda made: np.negative(made.weight.detach().numpy(), made.weight.detach().numpy()),
+    "loaded": lambda made: made.load_state_dict(pc.Conv2d(6, 40, 3).state_dict()),
+    "parameter": lambda made: setattr(made, "weight", torch.nn.Parameter(torch.randn(40, 6, 3, 3))),
+    "bias": lambda made: made.bias.data.add_(1), "no bias": _set("bias", None),
+    "stride": _set("stride", (2, 1)), "padding": _set("padding", (0, 2)),
+    "half": lambda made: made.weight.data[:20].zero_(), "nothing": lambda made: None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["first", "last"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_layer_that_changes_after_a_call(change: str, order: str) -> None:
+    made, x = layer(order)
+    CHANGES[change](made)
+    check(made, x)
+    check(made, x)
+
+
+@pytest.mark.parametrize("order", ["first", "last"])
+def test_other_images_after_a_call(order: str) -> None:
+    made, x = layer(order)
+    for other in (x[:, :, :11], x[:, :, 1:, 2:], x[:1], x + 1, x[0], x.transpose(2, 3),
+                  x.contiguous(), x.to(memory_format=torch.channels_last), x[:0]):  # fmt: skip
+        with torch.no_grad():
+            right = _theirs(made)(other)
+            assert torch.allclose(made(other), right, rtol=1e-5, atol=1e-5)
+    with torch.no_grad(), pytest.raises(RuntimeError):
+        made(x.double())
+    check(made, x)
+
+
+def test_gradients_after_a_call() -> None:
+    made, x = layer()
+    made(x.requires_grad_()).sum().backward()
+    assert made.weight.grad is not None
+    assert x.grad is not None
+
+
+def test_copies_and_pickles_remember_calls_of_their_own() -> None:
+    made, x = layer()
+    for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        with torch.no_grad():
+            assert torch.equal(other(x), made(x))
+            other.weight.add_(1)
+            assert not torch.equal(other(x), made(x))
+        check(other, x)
+
+
+@TWO
+def test_large_results(threads: int) -> None:
+    """Of more than the caches hold, which go through them, and by torch's threads."""
+    torch.set_num_threads(threads)
+    for groups, order in ((1, "first"), (1, "last"), (32, "first"), (32, "last")):
+        made = pc.Conv2d(32, 32, 3, padding=1, groups=groups)
+        made = made.to(memory_format=networks.ORDERS[order])
+        check(made, torch.randn(8, 32, 112, 112).to(memory_format=networks.ORDERS[order]))
+
+
+def test_torchs_threads_are_found() -> None:
+    from parconv.runtime.strategies import team
+
+    folder = Path(torch.__file__).parent
+    if not any(folder.glob("lib/libgomp*")):
+        pytest.skip("this torch has another OpenMP")
+    assert team.team_of(folder)
+    assert team.team_of(folder / "share") is None
+
+
+def test_a_forked_child_does_without_torchs_threads(run_python: RunPython) -> None:
+    """Which stayed with the parent: waiting for them would last for ever."""
+    run_python(
+        """
+        import os, sys
+        import torch
+        from parconv.compat import torch as pc
+        if not hasattr(os, "fork"):
+            sys.exit()
+        torch.set_num_threads(2)
+        made, x = pc.Conv2d(32, 64, 3), torch.randn(2, 32, 60, 60)
+        with torch.inference_mode():
+            right = made(x), made(x)
+            child = os.fork()
+            if child == 0:
+                found = made(x)
+                os._exit(0 if bytes(found.numpy()) == bytes(right[0].numpy()) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        """
+    )
