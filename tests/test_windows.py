@@ -235,6 +235,17 @@ def test_chosen_where_it_wins() -> None:
     assert {chosen("uint8", taps, 3) for taps in (9, 31)} == {"box"}
 
 
+@pytest.mark.skipif(not machine.FILLS_LINES, reason="measured where vectors fill lines")
+def test_chosen_with_long_vectors_while_the_block_fits_the_nearest_cache() -> None:
+    def chosen(dtype: str, *shape: int) -> str:
+        f = np.empty(shape, dtype)
+        return parconv.plan2d(f, mean(5, 5), mode="same", axes=(0, 1), threads=1).method
+
+    assert {chosen(kind, 40, 50, 3) for kind in ("float32", "float64")} == {"windows"}
+    assert chosen("float32", 300, 400) == "windows"
+    assert chosen("float64", 1000, 1500, 3) == "direct"
+
+
 @pytest.mark.parametrize("taps", [1, 4, 7, 8, 25])
 def test_every_vector_unit(taps: int) -> None:
     """What test_vectors.py runs where vectors are other than this machine's."""

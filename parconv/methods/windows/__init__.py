@@ -72,10 +72,11 @@ BAND_HALOS = 8  # least height of a band, in heights of the filter
 # 1000 x 1500, gray and colour, what makes the fewest wrong choices: one of 126 takes more than 1.1
 # times as long as the best, 1.13 (Sapphire Rapids VM, 2026-11).
 NEAR_BYTES = 3 << 14
-NEAR_WORK, FAR_WORK, LOAD_WORK, ROW_WORK = machine.ISA.choose({
+WORKS: dict[str | int, tuple[dict[int, float], ...]] = {
     "AVX-512": ({4: 15, 8: 13}, {4: 23, 8: 26}, {4: 4, 8: 3.5}, {4: 500, 8: 500}),
     16: ({4: 9.5, 8: 12.3}, {4: 9.5, 8: 12.3}, {4: 3.4, 8: 3.1}, {4: 1400, 8: 600}),
-})  # fmt: skip
+}
+NEAR_WORK, FAR_WORK, LOAD_WORK, ROW_WORK = machine.ISA.choose(WORKS)
 CONVERT_WORK = machine.ISA.choose({"AVX-512": 3000, 16: 0})
 
 
