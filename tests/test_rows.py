@@ -212,3 +212,13 @@ def test_chosen_where_it_wins() -> None:
     assert {chosen("float32", sigma) for sigma in (1, 2)} == {"rows"}
     assert {chosen("uint8", sigma) for sigma in (1, 2)} == {"rows"}
     assert chosen("float32", 12) != "rows"
+
+
+@pytest.mark.skipif(not machine.FILLS_LINES, reason="measured where vectors fill lines")
+def test_chosen_with_long_vectors_for_few_taps() -> None:
+    def chosen(sigma: float, *shape: int) -> str:
+        f = np.empty(shape, np.float32)
+        return parconv.plan2d(f, gaussian_factors(sigma), **SAME, threads=1).method
+
+    assert {chosen(1, 40, 50), chosen(1, 600, 700)} == {"rows"}
+    assert "rows" not in {chosen(4, 40, 50), chosen(4, 600, 700)}

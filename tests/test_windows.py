@@ -190,6 +190,29 @@ def test_streamed(dtype: str, request: pytest.FixtureRequest) -> None:
     check_places(plan_of(f, g, dtype=dtype, **SAME), f, plain)
 
 
+@pytest.mark.parametrize("holes", [1, 3])
+@pytest.mark.parametrize("mode", MODES)
+def test_rows_enter_while_others_leave(
+    mode: str, holes: int, request: pytest.FixtureRequest
+) -> None:
+    """Where results go past the caches; rows end at a poisoned frame, or where a row has none."""
+    right: dict[Any, np.ndarray] = {}
+    for large in (False, True):
+        if large:
+            request.getfixturevalue("everything_is_large")
+        for border, rows, taps in itertools.product(("wrap", "constant"), (1, 4, 15), (1, 5, 15)):
+            for columns in (4 * LANES, 6 * LANES + 3):
+                home = Poisoned((37, columns), np.float32)
+                home.out[...] = image((37, columns))
+                f, g = home.out, mean(rows, min(taps, 1 + columns // (2 * holes)))
+                options = {"mode": mode, "boundary": border, "dilation": holes}
+                if min(f.shape[0] - (rows - 1) * holes, columns - (g.shape[1] - 1) * holes) < 1:
+                    continue
+                found = plan_of(f, g, **options)(f)
+                key = border, rows, taps, columns
+                assert_same_bits(found, right.setdefault(key, found))
+
+
 def test_nothing_is_read_beyond_the_image() -> None:
     """A poisoned frame lies around it; the last row ends where the memory does."""
     for columns in (LANES, LANES + 1, 5 * LANES - 1):
@@ -210,6 +233,17 @@ def test_chosen_where_it_wins() -> None:
     assert {chosen("float32", taps) for taps in (9, 31)} == {"windows"}
     assert {chosen("float64", taps, 3) for taps in (9, 31)} == {"windows"}
     assert {chosen("uint8", taps, 3) for taps in (9, 31)} == {"box"}
+
+
+@pytest.mark.skipif(not machine.FILLS_LINES, reason="measured where vectors fill lines")
+def test_chosen_with_long_vectors_while_the_block_fits_the_nearest_cache() -> None:
+    def chosen(dtype: str, *shape: int) -> str:
+        f = np.empty(shape, dtype)
+        return parconv.plan2d(f, mean(5, 5), mode="same", axes=(0, 1), threads=1).method
+
+    assert {chosen(kind, 40, 50, 3) for kind in ("float32", "float64")} == {"windows"}
+    assert chosen("float32", 300, 400) == "windows"
+    assert chosen("float64", 1000, 1500, 3) == "direct"
 
 
 @pytest.mark.parametrize("taps", [1, 4, 7, 8, 25])

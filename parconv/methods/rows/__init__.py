@@ -52,11 +52,15 @@ BAND_HALOS = 4  # least height of a band, in heights of the filter
 # and to copy a pixel left or right of the image; of a tap of a column and of a row, by the size of
 # sums; to begin a row, and such a pixel's column for rows that are packed at a time.  Nanoseconds a
 # pixel of 300 x 400 float32 at 5, 9, 17, 41, 81 taps 0.86 1.06 1.87 4.47 9.09, by `separable` 1.58
-# 1.94 2.59 4.81 8.38 (Zen 3 VM, AVX2, 2026-11).  Where a vector fills a line, those along a row lie
-# in two lines each: all of it twice, a guess.
-PACK_WORK, STORE_WORK, BESIDE_WORK, ROW_WORK, COLUMN_WORK = 10, 11, 45, 1000, 8000
+# 1.94 2.59 4.81 8.38 (Zen 3 VM, AVX2, 2026-11).  With AVX-512, where those along a row lie in two
+# lines each, 9, 17, 33 taps take 0.55 0.90 1.61, by `separable` 0.61 0.74 1.07, of uint8 0.60 0.93
+# 1.60, 0.58 0.76 1.06, and of 40 x 50 pixels of float32 1.5 2.9 6.3, 2.0 3.1 5.7 (Sapphire Rapids
+# VM, 2026-11).  In order: of all of it, of a pixel that is converted, of a row and such a column.
+PACK_WORK, STORE_WORK, BESIDE_WORK = 10, 11, 45
 TAP_WORKS = {4: (1.9, 2.7), 8: (1.5, 2.1)}
-ALL_WORK = 2 if machine.FILLS_LINES else 1
+ALL_WORK, CONVERT_WORK, ROW_WORK, COLUMN_WORK = machine.ISA.choose(
+    {"AVX-512": (1.15, 8, 500, 4000), 16: (1, 0, 1000, 8000)}
+)
 
 
 def applicable(problem: Problem) -> str | None:
@@ -84,7 +88,8 @@ def cost(problem: Problem) -> float:
     wide = columns + -(-columns // tile_of(problem)) * halo
     beside = max(0, columns + halo - problem.plane_in[1])
     tap_y, tap_x = TAP_WORKS[problem.sums.itemsize]
-    down = wide * (PACK_WORK * again + tap_y * taps)
+    pack_work = PACK_WORK + (CONVERT_WORK if problem.image_dtype != problem.sums else 0)
+    down = wide * (pack_work * again + tap_y * taps)
     along = up(columns, lanes_of(problem)) * (STORE_WORK + tap_x * across)
     aside = beside * (BESIDE_WORK * again + COLUMN_WORK / height)
     return float(ALL_WORK * (down + along + aside + ROW_WORK) * rows * problem.planes)

@@ -51,19 +51,33 @@ from .results import L
 from .steps import steps_of
 
 # Of a row of sums, with its halo, and of those of a block: few enough for the caches.
-TILE_BYTES, LEAST_BYTES, BLOCK_BYTES = 3 << 12, 1 << 12, machine.L2_BYTES
+# Milliseconds of 4096 x 4096 float32 at 15x15 with rows of 12, 64 KiB: 12.2 10.6, at 5x5 10.1 8.5
+# (Sapphire Rapids VM, AVX-512, 2026-11).
+TILE_BYTES = machine.ISA.choose({"AVX-512": 1 << 16, 16: 3 << 12})
+LEAST_BYTES, BLOCK_BYTES = 1 << 12, machine.ISA.choose({"AVX-512": 1 << 20, 16: machine.L2_BYTES})
 BATCH_BYTES = 1 << 13  # of rows of sums that are added up along the row at a time
+# As many where these are less than a few, and the second-level cache must hold them: of 1000 x 1500
+# float32 at 15x15 1, 3, 6, 12 rows take 1.02 0.98 0.94 0.91 ms, of 300 x 400 x 4 float64 at 31x31
+# 0.76 0.73 0.73 0.79 (likewise; elsewhere not measured).
+FEW_ROWS, MANY_ROWS = 3, machine.ISA.choose({"AVX-512": 6, 16: 1})
 WIDEST = 8  # bytes of what sums become
 OTHER_ROWS = 3  # beside those of a block: zeros, and two of prefixes
 LEAST_HEIGHT = 8
 BAND_HALOS = 8  # least height of a band, in heights of the filter
-# Operations of the direct method that take as long, of a pixel: adding it to its column's sums, a
-# load of what is added up along the row; and of a row.  Least squares of the times of 40 x 50 to
-# 600 x 800 pixels and 3 to 31 taps: nine of ten are within -24 and +17 % (Zen 3 VM, 2026-11; of a
-# row half of it, as `box` tells).  With AVX-512 direct is faster, and longer vectors begin within a
-# line and end in the next one: 1.4 times as much, a guess.
-GUESS = 1.4 if machine.FILLS_LINES else 1.0
-DOWN_WORK, LOAD_WORK, ROW_WORK = {4: 9.5, 8: 12.3}, {4: 3.4, 8: 3.1}, {4: 1400, 8: 600}
+# Operations of the direct method that take as long, of a pixel: adding it to its column's sums,
+# where the rows of a block fit the first-level cache and where not, a load of what is added up
+# along the row; and of a row, more of one that is converted; by the size of sums.  AVX2: least
+# squares of the times of 40 x 50 to 600 x 800 pixels and 3 to 31 taps, nine of ten within -24 and
+# +17 % (Zen 3 VM, 2026-11; of a row half of it, as `box` tells).  AVX-512: of 40 x 50 to
+# 1000 x 1500, gray and colour, what makes the fewest wrong choices: one of 126 takes more than 1.1
+# times as long as the best, 1.13 (Sapphire Rapids VM, 2026-11).
+NEAR_BYTES = 3 << 14
+WORKS: dict[str | int, tuple[dict[int, float], ...]] = {
+    "AVX-512": ({4: 15, 8: 13}, {4: 23, 8: 26}, {4: 4, 8: 3.5}, {4: 500, 8: 500}),
+    16: ({4: 9.5, 8: 12.3}, {4: 9.5, 8: 12.3}, {4: 3.4, 8: 3.1}, {4: 1400, 8: 600}),
+}
+NEAR_WORK, FAR_WORK, LOAD_WORK, ROW_WORK = machine.ISA.choose(WORKS)
+CONVERT_WORK = machine.ISA.choose({"AVX-512": 3000, 16: 0})
 
 
 def applicable(problem: Problem) -> str | None:
@@ -76,9 +90,12 @@ def applicable(problem: Problem) -> str | None:
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     (rows, columns), width, size = problem.plane, _tile(problem), problem.sums.itemsize
+    block = (problem.filter[0] + OTHER_ROWS) * min(columns, width) * size
+    down_work = (NEAR_WORK if block <= NEAR_BYTES else FAR_WORK)[size]
     wide = columns + (-(-columns // width) - 1) * (problem.span[1] - 1)
-    down = (wide * DOWN_WORK[size] * GUESS + ROW_WORK[size]) * (rows + problem.span[0] - 1)
-    across = columns * LOAD_WORK[size] * GUESS * steps_of(problem.filter[1]).work * rows
+    row_work = ROW_WORK[size] + (CONVERT_WORK if problem.image_dtype != problem.sums else 0)
+    down = (wide * down_work + row_work) * (rows + problem.span[0] - 1)
+    across = columns * LOAD_WORK[size] * steps_of(problem.filter[1]).work * rows
     return float((down + across) * problem.planes)
 
 
@@ -117,11 +134,14 @@ def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     tile, above = _tile(problem), problem.filter[0] + OTHER_ROWS
     row = tile + problem.span[1] - 1 + 3 * lanes_of(problem)
+    few = BATCH_BYTES // (row * problem.sums.itemsize) < FEW_ROWS
+    known = numbers(problem, row, least=MANY_ROWS if few else 1, above=above)
     return L.pack(
-        numbers(problem, row, above=above),
+        known,
         tile=tile,
         beside=_beside(problem, tile),
         begin=problem.begin,
+        turns=machine.FILLS_LINES and known["large"] and known["batch"] > 1,
     )
 
 

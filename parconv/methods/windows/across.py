@@ -8,7 +8,11 @@ from ...codegen import jit, machine
 from ...codegen.emitted import Items, Value, emitted
 from ...codegen.packing import aligned_after
 from ...codegen.simd import I64
-from .adding import STREAM, add_to, add_up
+from .adding import STREAM, add_and_enter, add_some, add_to, add_up
+
+# Places among the taps: of the power of two that pixels are multiplied by, of the two numbers that
+# scale results.
+PIXELS, SCALE = 0, 1
 
 
 @jit.jit()
@@ -32,17 +36,25 @@ def seen_as(builder: Any, scratch: Items, at: Value, taps: Items) -> Value:
 
 
 @jit.jit()
-def across(taps, scale, scratch, source, parts, how, out, target, left, size, flags):
+def _moved(places, columns):
+    """The first place so many columns further."""
+    return places[0] + columns, *places[1:]
+
+
+@jit.jit()
+def across(
+    taps, scale, scratch, source, parts, how, out, target, left, size, flags, line, entering
+):
     """``size`` = (rows, columns) of results, from ``target`` on in ``out``, or ``left``.
 
     ``source`` and the first are places and elements from row to row; that in ``out`` is -1 where
     results are left: in an array, so many elements from row to row.  ``how``: from one neighbour to
     the next, and the steps.  ``parts``: room for the first two steps' sums.  ``scale``:
-    place in ``taps`` of the two numbers that scale results.  ``flags``: columns to skip before
-    those that are streamed, and the flag: both ends are stored once more with others, the same bits
-    again.
+    place in ``taps`` of the two numbers that scale results.  ``flags``: columns before those that
+    are streamed, and the flag.  ``entering``: places of the row that enters its block meanwhile, in
+    ``line`` and in scratch, or -1; what is returned is of how many columns it did.
     """
-    (at, down), (apart, first, second, third, rest), (rows, width) = source, how, size
+    (at, down), (apart, first, second, third, rest_x), (rows, width) = source, how, size
     (to, out_down), (skip, streamed), here = target, flags, at
     step, count, lanes = apart, first, machine.VECTOR_BYTES // scratch.itemsize
     more = at + first * second * third * apart
@@ -54,19 +66,31 @@ def across(taps, scale, scratch, source, parts, how, out, target, left, size, fl
                 (rows, columns // lanes),
             )  # fmt: skip
             here, step, count = place, step * count, so_many
-    pixels, beyond = (here, down, step, count), (more, apart, rest)
+    pixels, beyond = (here, down, step, count), (more, apart, rest_x)
     if to < 0:
         vectors = (width + lanes - 1) // lanes
         add_to(scratch, pixels, beyond, taps, scale, left[0], (0, left[1]), (rows, vectors), 0)
-        return
-    for column, vectors, flag in (
-        (0, min(skip, 1), 0),
-        (skip, (width - skip) // lanes, streamed),
-        (width - lanes, min((width - skip) % lanes, 1), 0),
-    ):
-        if vectors:
-            pixels, beyond = (here + column, down, step, count), (more + column, apart, rest)
-            add_to(
-                scratch, pixels, beyond, taps, scale, out, (to + column, out_down), (rows, vectors),
-                flag,
-            )  # fmt: skip
+        return 0
+    vectors, rest = (width - skip) // lanes, (width - skip) % lanes
+    if streamed:
+        for column, some in (0, skip), (width - rest, rest):
+            if some:
+                add_some(
+                    scratch, _moved(pixels, column), _moved(beyond, column), taps, scale, out,
+                    (to + column, out_down), rows, some,
+                )  # fmt: skip
+    elif rest:  # once more with others, the same bits again
+        column = width - lanes
+        add_to(
+            scratch, _moved(pixels, column), _moved(beyond, column), taps, scale, out,
+            (to + column, out_down), (rows, 1), 0,
+        )  # fmt: skip
+    pixels, beyond, place = _moved(pixels, skip), _moved(beyond, skip), (to + skip, out_down)
+    if entering[0] < 0:
+        add_to(scratch, pixels, beyond, taps, scale, out, place, (rows, vectors), streamed)
+        return 0
+    add_and_enter(
+        scratch, pixels, beyond, taps, scale, out, place, vectors, streamed, line, entering,
+        taps[PIXELS],
+    )  # fmt: skip
+    return vectors * lanes

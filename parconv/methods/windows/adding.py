@@ -13,9 +13,12 @@ from numba import types
 from ...codegen.elements import converted
 from ...codegen.emitted import Items, Value, call_once, emitted, instruction
 from ...codegen.simd import I32, I64, Code
+from .blocks import growing
 
 # Vectors of columns that are added up side by side: as many sums hide the latency of an addition.
 SIDES = (8, 2, 1)
+AHEAD = 1 << 12  # bytes from a pixel that enters to what is prefetched
+ENTERING = 4  # vectors of columns in which pixels enter side by side
 STREAM = 1  # as a flag: store past the caches
 
 
@@ -29,7 +32,8 @@ class _Adding:
     """Emits sums of some vectors' columns; the attributes are IR values of the arguments.
 
     ``kinds``: of the numbers that scale sums, and of results, where those are what is stored: then
-    these numbers, two, and flags are the last arguments.
+    these numbers, two, and flags follow; then, where pixels of another row enter their block
+    meanwhile, what `blocks.growing` takes.
     """
 
     def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
@@ -40,6 +44,8 @@ class _Adding:
         if kinds:
             self.scaling, self.flags = Code(builder, rest[0].type), rest[2]
             self.scale = [self.scaling.splat(part) for part in rest[:2]]
+            self.only = rest[3] if len(rest) == 4 else None
+            self.enter = growing(self.code, rest[3], rest[4:]) if rest[4:] else None
 
     def emit(self) -> None:
         """Row after row."""
@@ -66,6 +72,10 @@ class _Adding:
     def block(self, vectors: int, at: Value) -> Sequence[Value]:
         """So many vectors of columns; where the next ones begin."""
         self.store(self.sums(at, vectors), at)
+        if self.kinds and self.enter:
+            for n in range(0, vectors, ENTERING):
+                place = self.builder.add(at, I64(n * self.code.lanes))
+                self.enter(place, min(ENTERING, vectors), AHEAD // self.code.itemsize)
         return [self.builder.add(at, I64(vectors * self.code.lanes))]
 
     def sums(self, at: Value, vectors: int) -> Sequence[Value]:
@@ -99,6 +109,9 @@ class _Adding:
             return
         if self.kinds[0] == self.kinds[1]:
             every = [part for value in sums for part in self.scaled(value)]
+            if self.only is not None:
+                self.put_first(self.only, every, target)
+                return
             how = partial(self.put, every, target)
             code.store_either(code.has(self.flags, STREAM), how)
             return
@@ -139,6 +152,14 @@ class _Adding:
             pieces = [self.builder.zext(piece, ir.VectorType(I32, lanes)) for piece in pieces]
         return [self.builder.sitofp(piece, self.scaling.vector) for piece in pieces]
 
+    def put_first(self, count: Value, values: Sequence[Value], target: Value) -> None:
+        """Only the first ``count`` results of some vectors."""
+        for value in values:
+            left = instruction(self.builder, "llvm.smax.i64", I64, count, I64(0))
+            self.scaling.store_first(value, target, left)
+            lanes = value.type.count
+            target, count = self.code.at(target, lanes), self.builder.sub(count, I64(lanes))
+
     def put(self, values: Sequence[Value], target: Value, how: Any) -> None:
         place = target
         for value in values:
@@ -146,11 +167,11 @@ class _Adding:
             place = self.code.at(place, value.type.count)
 
 
-def _call(builder: Any, kinds: Any, *arguments: Value) -> None:
+def _call(builder: Any, name: str, kinds: Any, *arguments: Value) -> None:
     def body(inner: Any, *values: Value) -> None:
         _Adding(inner, kinds, *values).emit()
 
-    call_once(builder, "windows", body, arguments, kinds or ())
+    call_once(builder, f"windows.{name}", body, arguments, kinds or ())
 
 
 @emitted()
@@ -167,7 +188,7 @@ def add_up(
     """
     (at, *numbers), (more_at, *others), (to, down) = source, more, target
     places = scratch.at(at), *numbers, scratch.at(more_at), *others, scratch.at(to), down
-    _call(builder, None, *places, *size)
+    _call(builder, "sums", None, *places, *size)
 
 
 @emitted()
@@ -179,10 +200,57 @@ def add_to(
 
     ``scale``: place in ``taps`` of the two numbers that do.
     """
-    kinds = taps.dtype, out.dtype
-    narrow = isinstance(out.dtype, types.Integer) and out.dtype.bitwidth < 32
-    if kinds[0] == kinds[1] or narrow or kinds == (types.float64, types.float32):
-        (at, *numbers), (more_at, *others), (to, down) = source, more, target
-        places = scratch.at(at), *numbers, scratch.at(more_at), *others, out.at(to), down
-        most, rest = (builder.load(builder.gep(taps.at(scale), [I64(n)])) for n in range(2))
-        _call(builder, kinds, *places, *size, most, rest, flags)
+    if _stores(taps.dtype, out.dtype):
+        places = _places(scratch, source, more, taps, scale, out, target, size)
+        _call(builder, "results", (taps.dtype, out.dtype), *places, flags)
+
+
+@emitted()
+def add_some(
+    builder: Any, scratch: Items, source: Sequence[Value], more: Sequence[Value], taps: Items,
+    scale: Value, out: Items, target: Sequence[Value], rows: Value, count: Value,
+) -> None:  # fmt: skip
+    """The first ``count`` results of a vector, of so many rows, and no others.
+
+    A line that is stored past the caches must not be stored through them as well: processors wait
+    for the memory between the two.
+    """
+    if taps.dtype == out.dtype:
+        places = _places(scratch, source, more, taps, scale, out, target, (rows, I64(1)))
+        _call(builder, "some", (taps.dtype, out.dtype), *places, I64(0), count)
+
+
+@emitted()
+def add_and_enter(
+    builder: Any, scratch: Items, source: Sequence[Value], more: Sequence[Value], taps: Items,
+    scale: Value, out: Items, target: Sequence[Value], vectors: Value, flags: Value,
+    pixels: Items, entering: Sequence[Value], weight: Value,
+) -> None:  # fmt: skip
+    """One row of results, while pixels of as many columns of another row enter their block.
+
+    Both wait for the memory, and neither long, where the processor finds work of either kind.
+    ``entering``: places of the pixels, then in scratch of what `blocks.enter_and_sum` takes.
+    """
+    floating = isinstance(scratch.dtype, types.Float) and pixels.dtype == scratch.dtype
+    if floating and _stores(taps.dtype, out.dtype):
+        places = _places(scratch, source, more, taps, scale, out, target, (I64(1), vectors))
+        entered = pixels.at(entering[0]), *map(scratch.at, entering[1:])
+        _call(builder, "both", (taps.dtype, out.dtype), *places, flags, weight, *entered)
+
+
+def _stores(scaled: Any, result: Any) -> bool:
+    """Whether results of one type are stored by what scales sums in the other."""
+    narrow = isinstance(result, types.Integer) and result.bitwidth < 32
+    return scaled == result or narrow or (scaled, result) == (types.float64, types.float32)
+
+
+def _places(
+    scratch: Items, source: Sequence[Value], more: Sequence[Value], taps: Items, scale: Value,
+    out: Items, target: Sequence[Value], size: Sequence[Value],
+) -> list[Value]:  # fmt: skip
+    """Arguments that tell where sums come from, where results go to and what scales them."""
+    builder = scratch.builder
+    (at, *numbers), (more_at, *others), (to, down) = source, more, target
+    places = scratch.at(at), *numbers, scratch.at(more_at), *others, out.at(to), down
+    scales = (builder.load(builder.gep(taps.at(scale), [I64(n)])) for n in range(2))
+    return [*places, *size, *scales]

@@ -46,15 +46,20 @@ def stores(code: Code, values: Sequence[Value], start: Value, at: Value) -> None
         code.store(value, code.at(place, n * code.lanes))
 
 
-def _grow(
-    builder: Any, pixels: Value, weight: Value, slot: Value, before: Value, after: Value,
-    columns: Value, *window: Value,
-) -> None:  # fmt: skip
-    """A row enters its block; ``window``: the suffix before it, and where to leave their sum."""
-    code = Code(builder, pixels.type.pointee)
-    scale = code.splat(weight)
+def growing(code: Code, weight: Value, places: Sequence[Value]) -> Callable[..., None]:
+    """``body(column, vectors)`` of columns in which a pixel enters the block.
 
-    def one(at: Value, vectors: int) -> None:
+    It may be told how many elements ahead of the pixels to prefetch.
+
+    ``places``: of the pixels, of their row in the block, of the prefix before it and with it; and,
+    where windows end there, of the suffix before it and of where to leave the sum of both.
+    """
+    pixels, slot, before, after, *window = places
+    scale, builder = code.splat(weight), code.builder
+
+    def body(at: Value, vectors: int, ahead: int = 0) -> None:
+        for n in range(vectors if ahead else 0):
+            code.prefetch(code.at(pixels, at, ahead + n * code.lanes))
         found = [builder.fmul(value, scale) for value in loads(code, pixels, at, vectors)]
         sums = loads(code, before, at, vectors)
         sums = [builder.fadd(total, value) for total, value in zip(sums, found, strict=True)]
@@ -65,7 +70,17 @@ def _grow(
         stores(code, found, slot, at)
         stores(code, sums, after, at)
 
-    across_columns(code, columns, one)
+    return body
+
+
+def _grow(
+    builder: Any, pixels: Value, weight: Value, slot: Value, before: Value, after: Value,
+    columns: Value, *window: Value,
+) -> None:  # fmt: skip
+    """A row enters its block; ``window``: the suffix before it, and where to leave their sum."""
+    code = Code(builder, pixels.type.pointee)
+    places = pixels, slot, before, after, *window
+    across_columns(code, columns, growing(code, weight, places))
 
 
 @emitted()

@@ -1,8 +1,9 @@
 """The kernel of the windows: pixels added up down columns, then along rows.
 
-Blocks of rows make a row of sums, up to three steps along it the results.  Pixels are read where
-they lie, or from a row that is packed: element type converted, border applied.  Rows that a
-dilation separates are walked one phase after another.
+Blocks of rows make a row of sums, up to three steps along it the results; where these go past the
+caches, the next row enters its block while they are made.  Pixels are read where they lie, or from
+a row that is packed: element type converted, border applied.  Rows that a dilation separates are
+walked one phase after another.
 
 `layout` describes the problem as numbers, whose names `results` has.
 """
@@ -14,13 +15,9 @@ from ...codegen.layout import OWN
 from ...codegen.packing import aligned_after, fetch, put, rows_alike
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
-from .across import past_caches
+from .across import PIXELS, SCALE, past_caches
 from .blocks import add_upwards, enter, enter_and_sum
 from .results import L, deliver, number
-
-# Places among the taps: of the power of two that pixels are multiplied by, of the two numbers that
-# scale results.
-PIXELS, SCALE = 0, 1
 
 
 @jit.jit()
@@ -61,12 +58,13 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             sums = base + layout[L.down_at] + (first - left + lanes - 1) // lanes * lanes
             lies = layout[L.reads] == OWN and has_runs(f) and columns >= lanes
             lies = lies and first >= 0 and first + columns <= size
+            turns = layout[L.turns] and lies and width <= columns
             padded = (columns + lanes - 1) // lanes * lanes
             put(scratch, none, 1, padded, zero)
             for y in range(top, min(top + apart, bottom)):
                 last = (bottom - y + apart - 1) // apart + count - 2
                 at = lowest = (layout[L.begin] + y) // apart % count  # in its block
-                before, after, ready = none, none + step, 0
+                before, after, ready, entered, here = none, none + step, 0, 0, sums
                 for n in range(last + 1):
                     row, slot = y + n * apart - layout[L.lead_y], base + at * step
                     source = source_index(row, layout[L.rows_in], layout[L.border_y])
@@ -76,26 +74,36 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         pixels_at = plane * plane_step + source * image_row + first
                     else:
                         _pack(f, fill, layout, scratch, plane, row, first, columns, slot)
-                    places = slot, before, after
+                    places = slot + entered, before + entered, after + entered
                     if n < count - 1:
                         enter(pixels, pixels_at, taps[PIXELS], scratch, places, vectors)
-                    else:
+                    elif entered < vectors:
                         enter_and_sum(
-                            pixels, pixels_at, taps[PIXELS], scratch, places, vectors, slot + step,
-                            sums + ready * step,
+                            pixels, pixels_at + entered, taps[PIXELS], scratch, places,
+                            vectors - entered, slot + step + entered,
+                            here + ready * step + entered,
                         )  # fmt: skip
-                        ready += 1
-                    before, after, at = after, prefixes - after, at + 1
+                    ready += n >= count - 1
+                    before, after, at, entered = after, prefixes - after, at + 1, 0
                     if at == count:
                         add_upwards(
                             scratch, slot, step, count - 1 - max(lowest, 1), padded
                         )  # fmt: skip
                         before, at, lowest = none, 0, 0
-                    if ready == layout[L.batch] or n == last:
-                        row = y + (n - count + 2 - ready) * apart
-                        deliver(
-                            out, constant, taps, SCALE, layout, scratch, base, sums - first,
-                            (ready, width), plane, row, x, flags,
+                    if ready == layout[L.batch] or n == last or (ready and turns):
+                        entering, other, slot = (-1, 0, 0, 0, 0, 0), here, base + at * step
+                        if turns and n < last:
+                            other, following = 2 * sums + step - here, row + apart
+                            source = source_index(
+                                following, layout[L.rows_in], layout[L.border_y]
+                            )  # fmt: skip
+                            if source >= 0:
+                                pixels_at = plane * plane_step + source * image_row + first
+                                entering = pixels_at, slot, before, after, slot + step, other
+                        entered = deliver(
+                            out, constant, taps, SCALE, layout, scratch, base, here - first,
+                            (ready, width), plane, y + (n - count + 2 - ready) * apart, x, flags,
+                            line, entering,
                         )  # fmt: skip
-                        ready = 0
+                        ready, here = 0, other if entered else here
     store_fence()

@@ -14,7 +14,7 @@ L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
     "dilation_x", "taps_y", "span_x", "border_y", "border_x", "channels", "large", "lanes",
     "stored", "tile", "batch", "begin", "first_x", "second_x", "third_x", "rest_x", "step",
-    "down_at", "part_at", "again_at", "across_at", "sources_at", "beside", "end",
+    "turns", "down_at", "part_at", "again_at", "across_at", "sources_at", "beside", "end",
 )  # fmt: skip
 
 
@@ -43,11 +43,15 @@ def _beside(layout, scratch, base, row, rows, left, columns, constant):
 
 
 @jit.jit()
-def deliver(out, constant, taps, scale, layout, scratch, base, row_at, size, plane, line, x, flags):
+def deliver(
+    out, constant, taps, scale, layout, scratch, base, row_at, size, plane, row, x, flags, line,
+    entering,
+):  # fmt: skip
     """``size`` = (rows, columns) of results from rows of sums, whose column 0 is at ``row_at``.
 
-    They are those of a plane from ``line`` and column ``x`` on.  ``constant``: the sum of a column
-    beside the image, where there is no pixel; ``scale``, ``flags``: see `across`.
+    They are those of a plane from ``row`` and column ``x`` on.  ``constant``: the sum of a column
+    beside the image, where there is no pixel; ``scale``, ``flags``, ``line``, ``entering`` and what
+    is returned: see `across`.
     """
     (rows, width), apart, lanes = size, layout[L.dilation_y], layout[L.lanes]
     left, step = x - layout[L.lead_x], layout[L.step]
@@ -59,12 +63,13 @@ def deliver(out, constant, taps, scale, layout, scratch, base, row_at, size, pla
     results = seen_as(scratch, base + layout[L.across_at], taps)
     out_row, target = out.strides[1] // out.itemsize, -1
     if layout[L.stored] and has_runs(out) and width >= lanes + flags[0]:
-        target = plane * (out.strides[0] // out.itemsize) + line * out_row + x
-    across(
+        target = plane * (out.strides[0] // out.itemsize) + row * out_row + x
+    entered = across(
         taps, scale, scratch, (row_at + left, step), parts, (layout[L.dilation_x], *steps), out,
         (target, apart * out_row),
-        (results, step), size, flags,
+        (results, step), size, flags, line, entering,
     )  # fmt: skip
     if target < 0:
-        left_here, down = (0, step, 0), (line, apart, rows)
+        left_here, down = (0, step, 0), (row, apart, rows)
         store(results, left_here, out, layout[L.writes], (plane,), down, (x, 1, width))
+    return entered
