@@ -95,6 +95,7 @@ HOT: Mapping[str, Hot] = {
     "depthwise 5x5": Hot(depthwise, within(r"parconv\.strip\.float\.5\.1\..*")),
     "depthwise 7x7": Hot(depthwise, within(r"parconv\.strip\.float\.7\.1\..*")),
     "depthwise, pixels": Hot(depthwise, within(r"parconv\.pixels\.float\..*")),
+    "depthwise, across": Hot(depthwise, within(r"parconv\.across\.float\.5\.1\.8.*")),
     "depthwise, channels": Hot(depthwise, within(r"parconv\.maps\.float\.3\.1\..*")),
     "winograd": Hot(winograd, within(r"parconv\.winograd\.product\..*")),
 }

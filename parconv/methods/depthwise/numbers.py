@@ -10,17 +10,19 @@ from ...codegen.layout import Layout, geometry, up
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
 from ..usual import bank_of, lanes_of
-from .able import by_pixels, kind_of, strips_cannot
+from . import across
+from .able import across_of, has_pairs, kind_of, strips_cannot
 from .channels import TILES
 from .pixels import TILES as PIXEL_TILES, WIDTHS
 from .strip import KINDS, MASKED, loads, outputs
+from .work import by_pixels
 
 L = Layout(
     "outputs", "multiplier", "rows_out", "columns_out", "rows_in", "columns_in", "lead_y",
     "lead_x", "stride_y", "stride_x", "dilation_y", "dilation_x", "size", "size_x", "lanes",
     "pixels", "near", "stride", "block", "past_caches", "ahead", "limit", "copy_at",
     "copy_row", "copy_lead", "strip_count", "pair", "taps_at", "tile", "border_tile", "high",
-    "last_ahead", "widest", "pixel_tile", "last_tile",
+    "last_ahead", "widest", "pixel_tile", "last_tile", "phases", "unit", "across_tile",
     tables=("strips", "masks"),
 )  # fmt: skip
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
@@ -103,13 +105,6 @@ def _masks(problem: Problem, places: list[int]) -> list[int]:
 
 def _bits(lanes: list[bool]) -> int:
     return sum(1 << n for n, chosen in enumerate(lanes) if chosen)
-
-
-def has_pairs(problem: Problem) -> bool:
-    """Whether rows of two planes fit a vector, those of the image with a zero behind them."""
-    bank, kind, lanes = bank_of(problem), kind_of(problem, 1, 2), lanes_of(problem)
-    fitting = 2 * problem.plane[1] <= lanes and problem.plane_in[1] < lanes
-    return kind in KINDS and fitting and bank.outputs == bank.channels
 
 
 def _lookup(problem: Problem) -> list[int]:
@@ -195,6 +190,7 @@ def layout(problem: Problem) -> Array:
         taps_at=bank.outputs * math.prod(problem.filter),
         last_ahead=LAST_AHEAD_VECTORS,
         **_of_pixels(bank.filters),
+        **_of_across(problem),
     )
 
 
@@ -210,6 +206,16 @@ def _of_pixels(filters: int) -> dict[str, int]:
     if not own:
         return dict.fromkeys(("widest", "pixel_tile", "last_tile"), 0)
     return {"widest": WIDTHS[filters][0], "pixel_tile": own[0], "last_tile": own[-2]}
+
+
+def _of_across(problem: Problem) -> dict[str, int]:
+    """How outputs share pixels along a row, if they do."""
+    found = across_of(problem)
+    if found is None:
+        return dict.fromkeys(("phases", "unit", "across_tile"), 0)
+    tile = across.Tile(problem.filter[1], found.stride, across.WIDTHS[0])
+    place = across.TILES.index(tile)
+    return {"phases": found.phases, "unit": found.unit, "across_tile": place}
 
 
 def _of_strips(problem: Problem, large: bool) -> dict[str, Any]:
