@@ -58,6 +58,19 @@ GATHER_CYCLES, SCATTER_CYCLES = 6.6, 7.9
 # The same where several channels come first, and how much longer sums of many taps take.  Regret
 # among 112 layers drawn at random, with 0.8 and 1 1.031, 0.8 and 1.3 1.026 (Zen 3 VM, 2026-11).
 PUT_CYCLES, LONG, LONG_TAPS = machine.ISA.choose({32: (0, 1.0, 0), 16: (0.8, 1.3, 100)})
+# To stage a channel's map at all, and a pixel by itself, where a stride leaves rows too short for
+# vectors (Sapphire Rapids VM, AVX-512, 2026-11); on AVX2 nobody measured them apart.
+MAP_CYCLES, ALONE_CYCLES = machine.ISA.choose({32: (150, 9), 16: (0, 0)})
+
+
+# Blocks of filters that see the pixels of a tile before the next tile's are looked at, where taps
+# are few and results many: else rows of all filters are written by turns, each in a page of its
+# own.  Microseconds of all and of 1, 2, 4 blocks: 24 images of 2 channels of 104 x 105 to 105 at
+# 3x3 43600 12700 10900 12600; 2 of 1 of 121 x 122 to 267 3030 1910 1890 1710; 3 of 7 of 51 x 52 to 173
+# at 1x1 441 343 290 295; 27 of 8 of 48 x 49 to 147 1650 2190 1830 1720 (Sapphire Rapids VM,
+# AVX-512, 2026-11).
+TOGETHER = machine.ISA.choose({32: 4, 16: 1 << 20})
+FEW_TAPS, MANY_BYTES = 64, 2 * machine.L2_BYTES
 
 
 def sums(problem: Problem) -> DType:
@@ -68,13 +81,23 @@ def sums(problem: Problem) -> DType:
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     staged = _runs(problem) * bank_of(problem).groups * shape_of(problem).staged(problem)
-    apart = inputs_apart(problem) * GATHER_CYCLES * staged
+    apart = inputs_apart(problem) * GATHER_CYCLES * staged + _staging(problem, staged)
     products, outputs = cycles(problem), math.prod(problem.maps)
     apart += outputs_apart(problem) * SCATTER_CYCLES * outputs
     if bank_of(problem).inputs > 1 and not inputs_apart(problem):
         products *= LONG if taps_of(problem) >= LONG_TAPS else 1
         apart += PUT_CYCLES * outputs
     return cycle(problem) * (products + apart)
+
+
+def _staging(problem: Problem, staged: float) -> float:
+    """Cycles beside those of vectors, of so many pixels where not all can be read in place."""
+    shape, lanes = shape_of(problem), machine.lanes(element(problem).itemsize)
+    short = problem.stride[1] > 1 and shape.x.length <= lanes
+    maps = _runs(problem) * shape.images * bank_of(problem).groups * bank_of(problem).inputs
+    # of images in place the last one is staged where vectors would reach beyond it
+    share = 1 / problem.maps[0] if inside(problem) and problem.maps[0] else 1
+    return share * (MAP_CYCLES * maps + short * ALONE_CYCLES * staged)
 
 
 # --- the filters ---------------------------------------------------------------------------------
@@ -230,11 +253,19 @@ def layout(problem: Problem) -> Array:
         panel_at=panel_at,
         results_at=results_at,
         wide_at=wide_at,
+        together=_together(problem),
         starts_y=shape.y.starts,
         places_y=shape.y.places,
         starts_x=shape.x.starts,
         places_x=shape.x.places,
     )
+
+
+def _together(problem: Problem) -> int:
+    """Blocks of filters that see the same pixels one after another."""
+    written = math.prod(problem.maps) * problem.dtype.itemsize
+    apart = taps_of(problem) <= FEW_TAPS and written > MANY_BYTES
+    return TOGETHER if apart else shape_of(problem).blocks
 
 
 def workspace(problem: Problem) -> int:
