@@ -66,8 +66,8 @@ MAP_CYCLES, ALONE_CYCLES = machine.ISA.choose({32: (150, 9), 16: (0, 0)})
 # Blocks of filters that see the pixels of a tile before the next tile's are looked at, where taps
 # are few and results many: else rows of all filters are written by turns, each in a page of its
 # own.  Microseconds of all and of 1, 2, 4 blocks: 24 images of 2 channels of 104 x 105 to 105 at
-# 3x3 43600 12700 10900 12600; 2 of 1 of 121 x 122 to 267 3030 1910 1890 1710; 3 of 7 of 51 x 52 to 173
-# at 1x1 441 343 290 295; 27 of 8 of 48 x 49 to 147 1650 2190 1830 1720 (Sapphire Rapids VM,
+# 3x3 43600 12700 10900 12600; 2 of 1 of 121 x 122 to 267 3030 1910 1890 1710; 3 of 7 of 51 x 52 to
+# 173 at 1x1 441 343 290 295; 27 of 8 of 48 x 49 to 147 1650 2190 1830 1720 (Sapphire Rapids VM,
 # AVX-512, 2026-11).
 TOGETHER = machine.ISA.choose({32: 4, 16: 1 << 20})
 FEW_TAPS, MANY_BYTES = 64, 2 * machine.L2_BYTES
