@@ -73,3 +73,13 @@ def across_of(problem: Problem) -> Across | None:
     else:
         return None
     return found if problem.plane[1] // found.phases >= across.WIDTHS[-1] else None
+
+
+def across_numbers(problem: Problem) -> dict[str, int]:
+    """How outputs share pixels along a row, if they do."""
+    found = across_of(problem)
+    if found is None:
+        return dict.fromkeys(("phases", "unit", "across_tile"), 0)
+    tile = across.Tile(problem.filter[1], found.stride, across.WIDTHS[0])
+    place = across.TILES.index(tile)
+    return {"phases": found.phases, "unit": found.unit, "across_tile": place}

@@ -10,8 +10,7 @@ from ...codegen.layout import Layout, geometry, up
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
 from ..usual import bank_of, lanes_of
-from . import across
-from .able import across_of, has_pairs, kind_of, strips_cannot
+from .able import across_numbers, has_pairs, kind_of, strips_cannot
 from .channels import TILES
 from .pixels import TILES as PIXEL_TILES, WIDTHS
 from .strip import KINDS, MASKED, loads, outputs
@@ -190,7 +189,7 @@ def layout(problem: Problem) -> Array:
         taps_at=bank.outputs * math.prod(problem.filter),
         last_ahead=LAST_AHEAD_VECTORS,
         **_of_pixels(bank.filters),
-        **_of_across(problem),
+        **across_numbers(problem),
     )
 
 
@@ -206,16 +205,6 @@ def _of_pixels(filters: int) -> dict[str, int]:
     if not own:
         return dict.fromkeys(("widest", "pixel_tile", "last_tile"), 0)
     return {"widest": WIDTHS[filters][0], "pixel_tile": own[0], "last_tile": own[-2]}
-
-
-def _of_across(problem: Problem) -> dict[str, int]:
-    """How outputs share pixels along a row, if they do."""
-    found = across_of(problem)
-    if found is None:
-        return dict.fromkeys(("phases", "unit", "across_tile"), 0)
-    tile = across.Tile(problem.filter[1], found.stride, across.WIDTHS[0])
-    place = across.TILES.index(tile)
-    return {"phases": found.phases, "unit": found.unit, "across_tile": place}
 
 
 def _of_strips(problem: Problem, large: bool) -> dict[str, Any]:
