@@ -16,12 +16,18 @@ def kind_of(problem: Problem, vectors: int = 1, planes: int = 1) -> Kind:
     return Kind(problem.filter[0], problem.stride[0], vectors, planes)
 
 
+def _may_dilate(problem: Problem) -> bool:
+    """Whether strips have the dilation: rows apart are swept by turns, under masks."""
+    dy, dx = problem.dilation
+    return dy == dx and (dx == 1 or (MASKED and problem.stride == (1, 1)))
+
+
 def strips_cannot(problem: Problem) -> str | None:
     """Why strips and tiles of rows cannot answer the problem; None where they can."""
     (sy, sx), rows = problem.stride, problem.filter[0]
     if problem.filter != (rows, rows) or rows not in SIZES:
         return f"it has filters of {', '.join(map(str, SIZES))} taps a side"
-    if sy != sx or sx not in STRIDES or problem.dilation != (1, 1):
+    if sy != sx or sx not in STRIDES or not _may_dilate(problem):
         return "it has strides of 1 or 2, the same on both axes, and no dilation"
     if outputs(kind_of(problem), lanes_of(problem)) < lanes_of(problem) // 2:
         return "vectors of this machine are too short for the filter"

@@ -61,7 +61,7 @@ def by_pixels(problem: Problem) -> bool:
     """Whether tiles of pixels do it where channels are runs in memory, too."""
     if not pixels_can(problem):
         return False
-    if strips_cannot(problem):
+    if strips_cannot(problem) or problem.dilation != (1, 1):
         return True
     bank, shared = bank_of(problem), across_of(problem)
     if bank.channels < lanes_of(problem):
