@@ -11,8 +11,8 @@ from .inside import share
 from .shape import height_of, sizes_of
 from .work import FEW, copied, copy_of, in_place
 
-# Of what `work` says, beside what other methods' costs say: see `layer.MAP_CYCLES`.
-SLOW = machine.ISA.choose({32: 1.15, 16: 1.0})
+# Of what `work` says, beside what other methods' costs say: see `layer.work`.
+SLOW = machine.ISA.choose({32: 1.1, 16: 1.0})
 UNIT = machine.ISA.choose({32: 0, 16: 330})  # cycles of a unit beside its tiles
 
 
