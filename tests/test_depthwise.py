@@ -16,8 +16,9 @@ from parconv.codegen import machine
 from parconv.methods import depthwise
 from parconv.methods.depthwise import numbers
 from parconv.methods.depthwise.able import WIDEST
-from parconv.methods.depthwise.strip import KINDS, outputs
+from parconv.methods.depthwise.strip import KINDS, MASKED, outputs
 from parconv.methods.depthwise.sweep import SIZES, STRIDES, Kind
+from parconv.planner import choice
 from parconv.planner.plan import Plan
 from parconv.runtime.strategies import STRATEGIES
 
@@ -138,6 +139,45 @@ def test_blocks_of_rows() -> None:
     rows = 2 * numbers.BLOCK_BYTES // (4 * 37) + 5
     check(image((1, 2, rows, 37)), image((2, 1, 3, 3)), padding=1)
     check(image((1, 1, 2 * rows, 75)), image((1, 1, 3, 3)), padding=1, stride=2)
+
+
+@pytest.mark.skipif(not MASKED, reason="without cheap masks strips have no dilation")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dilation", [2, 3])
+@pytest.mark.parametrize("size", SIZES)
+def test_dilation(size: int, dilation: int, dtype: str) -> None:
+    """Rows as long as vectors and strips, more and fewer than rows apart; planes that share one."""
+    lanes = LANES * 4 // np.dtype(dtype).itemsize
+    span = (size - 1) * dilation + 1
+    for columns in (1, lanes // 2, lanes, lanes + 1, 3 * lanes - 1, (MOST + 1) * lanes + 3):
+        for rows, padding in ((span, 0), (1, span // 2), (7, span - 1)):
+            beside = (0, 0) if padding == 0 else (dilation, span - 1 - dilation)
+            width = columns + span - 1 - sum(beside)
+            if width < 1:
+                continue
+            f, g = image((2, 3, rows, width), dtype), image((3, 1, size, size), dtype)
+            check(f, g, dilation=dilation, padding=((padding, padding), beside))
+    f, g = image((1, 2, 40, 41), dtype), image((4, 1, size, size), dtype)
+    check(f, g, dilation=dilation, padding=size // 2 * dilation)
+
+
+@pytest.mark.skipif(not MASKED, reason="without cheap masks strips have no dilation")
+@pytest.mark.parametrize("channels", [3, LANES + 1])
+def test_layouts_of_dilated_filters(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place and copied, to rows, to lines past the caches and one by one."""
+    f, g = image((2, channels, 33, 2 * LANES + 3)), image((channels, 1, 3, 3))
+    plan = plan_of(f, g, padding=2, dilation=2)
+    whole = plan(f)
+    for source in (f, *layouts(f)):
+        for out in (np.zeros_like(whole), *layouts(np.zeros_like(whole))):
+            plan(source, out)
+            assert_same_bits(out, whole)
+    monkeypatch.setattr(machine, "STREAM_BYTES", 0)
+    depthwise.layout.cache_clear()
+    choice.forget()
+    assert_same_bits(plan_of(f, g, padding=2, dilation=2)(f), whole)
+    depthwise.layout.cache_clear()
+    choice.forget()
 
 
 # --- equal bits ----------------------------------------------------------------------------------
@@ -314,7 +354,8 @@ def test_infinite_taps_in_any_layout() -> None:
      ((1, 2, 9, 9), (2, 1, 3, 3), {"boundary": "edge", "padding": 1}, "border of zeros"),
      ((1, 2, 9, 9), (2, 1, 3, 3), {"cval": 1, "padding": 1}, "border of zeros"),
      ((1, 2, 9, 9), (2, 1, 3, 3), {"stride": 3}, "strides"),
-     ((1, 2, 9, 9), (2, 1, 3, 3), {"dilation": 2}, "dilation"),
+     ((1, 2, 9, 9), (2, 1, 3, 3), {"dilation": (2, 1)}, "dilation"),
+    ((1, 2, 9, 9), (2, 1, 3, 3), {"dilation": 2, "stride": 2}, "dilation"),
      ((1, 2, 9, 9), (2, 1, 3, 3), {"accumulate": "float64"}, "type of the image"),
      ((1, 2, 9, 999), (2, 1, 3, 3), {}, "vectors")],
     ids=str,

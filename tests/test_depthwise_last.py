@@ -10,9 +10,12 @@ from oracle import assert_same_bits
 from test_depthwise import LANES, check as check_first, image, layouts
 
 import parconv
+import parconv.planner.choice
 from parconv.codegen import machine
 from parconv.methods import depthwise
-from parconv.methods.depthwise import able
+from parconv.methods.depthwise import able, across, work
+from parconv.methods.depthwise.strip import MASKED
+from parconv.methods.depthwise.sweep import SIZES
 from parconv.planner.plan import Plan
 from parconv.runtime.strategies import STRATEGIES
 
@@ -183,10 +186,52 @@ def test_footprint_is_that_of_the_filter(value: float) -> None:
     np.testing.assert_array_equal(~np.isfinite(result), expected)
 
 
+@pytest.mark.skipif(MASKED, reason="masks are cheap here")
 def test_few_channels_have_no_tiles_of_pixels() -> None:
     f, g = image((1, LANES - 1, 20, 21)), image((LANES - 1, 1, 3, 3))
     with pytest.raises(ValueError, match="dilation"):
         plan_of(f, g, padding=2, dilation=2)
+
+
+@pytest.mark.skipif(not MASKED, reason="a vector has channels in all lanes here")
+@pytest.mark.parametrize("filters", [1, 2])
+@pytest.mark.parametrize("channels", [2, 3, LANES - 1])
+def test_few_channels(channels: int, filters: int) -> None:
+    """Nothing is read or written beside them, wherever the maps begin and end."""
+    for (taps, stride, dilation, padding), columns in itertools.product(KINDS, (6, 19)):
+        f, g = image((2, channels, 11, columns)), image((filters * channels, 1, *taps))
+        options = {"stride": stride, "dilation": dilation, "padding": padding}
+        plan = plan_of(f, g, **options)
+        whole = {"groups": channels, "method": "direct", "correlate": True}
+        right = parconv.plan2d(f, g, **options, **whole)(f)  # type: ignore[arg-type]
+        scale = np.abs(g).sum((1, 2, 3))[:, None, None] * np.abs(f).max()
+        assert (np.abs(found(plan, f) - right) <= scale * np.finfo(np.float32).eps * 8).all()
+
+
+@pytest.mark.skipif(not across.POSSIBLE, reason="vectors have no cheap masks here, or too few")
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2), (2, 2), (2, 4), (1, 3)])
+def test_outputs_share_pixels(
+    size: int, stride: int, dilation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of fewer outputs than tiles have, of as many and more: bits as without."""
+    for columns, channels in itertools.product((16, 17, 33, 50), (LANES, LANES + 3)):
+        f, g = image((1, channels, 9, columns)), image((channels, 1, size, size))
+        given = {"stride": stride, "dilation": dilation, "padding": size // 2 * dilation}
+        with monkeypatch.context() as patch:
+            patch.setattr(work, "PIXELS_FROM", 1)
+            shared = plan_of(f, g, **given)
+            assert able.across_of(shared.problem) is not None
+            results = [found(shared, f)]
+            depthwise.layout.cache_clear()
+            patch.setattr(across, "POSSIBLE", False)
+            parconv.planner.choice.forget()
+            alone = plan_of(f, g, **given)
+            assert able.across_of(alone.problem) is None
+            results.append(found(alone, f))
+        depthwise.layout.cache_clear()
+        parconv.planner.choice.forget()
+        assert_same_bits(*results)
 
 
 def test_chosen() -> None:

@@ -15,7 +15,8 @@ from oracle import BORDERS, MODES, assert_same_bits
 import parconv
 from parconv.codegen import machine
 from parconv.methods import layer
-from parconv.methods.layer import shape, streak, tile
+from parconv.methods.layer import kernel, shape, streak, tile
+from parconv.planner import choice
 
 LANES = machine.VECTOR_BYTES // 4
 PANEL = tile.VECTORS * LANES
@@ -266,7 +267,9 @@ def test_outputs_of_tiles_across_images(plane: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
 @pytest.mark.parametrize("plane", [(1, 1), (3, 5), (9, LANES), (37, 131)])
-@pytest.mark.parametrize("inputs", [1, streak.CHANNELS - 1, 2 * streak.CHANNELS + 3])
+@pytest.mark.parametrize(
+    "inputs", [1, streak.CHANNELS // 2 + 1, streak.CHANNELS - 1, 2 * streak.CHANNELS + 3]
+)
 def test_single_taps_of_a_filter_or_two(inputs: int, plane: Any, dtype: str) -> None:
     """Sums that wait in the output have the bits of tiles, unit by unit; nothing else is read."""
     for filters, groups, batch in ((1, 1, 3), (2, 1, 1), (2, 2, 2), (4, 2, 1)):
@@ -282,6 +285,31 @@ def test_single_taps_of_a_filter_or_two(inputs: int, plane: Any, dtype: str) -> 
             assert_same_bits(plan(view), right)
         bands = tuple((n, n + 1) for n in range(layer.units(plan.problem)))
         assert_same_bits(replace(plan, bands=bands)(f), right)
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("together", [1, 2, 4])
+def test_blocks_of_filters_by_turns(
+    together: int, padding: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one image a unit and of several, in place and staged; blocks of two sizes; rows apart."""
+    outputs = 6 * ROWS + 3
+    for plane, taps in (((23, 2 * PANEL + 5), 3), ((5, LANES + 3), 3), ((9, 4 * LANES), 1)):
+        f, g = numbers((4, 2, *plane)), numbers((outputs, 2, taps, taps))
+        whole = plan_of(f, g, padding=padding)(f)
+        with monkeypatch.context() as patch:
+            patch.setattr(layer, "MANY_BYTES", 0)
+            patch.setattr(layer, "TOGETHER", together)
+            layer.layout.cache_clear()
+            choice.forget()
+            plan = plan_of(f, g, padding=padding)
+            assert layer.layout(plan.problem)[kernel.L.together] == together
+            out = Poisoned(plan.problem.shape, plan.problem.dtype)
+            plan(f, out.out)
+        layer.layout.cache_clear()
+        choice.forget()
+        out.check()
+        assert_same_bits(out.out, whole)
 
 
 def test_bands_hold_as_many_outputs_each() -> None:

@@ -24,6 +24,7 @@ from parconv.methods import (
 )
 from parconv.methods.channels.few import FILTERS
 from parconv.methods.channels.table import VECTORS as OUTPUTS
+from parconv.methods.depthwise import across
 from parconv.methods.layer.tile import ROWS, VECTORS
 
 from . import kernels
@@ -40,11 +41,12 @@ EXACT = "uint8", "int32", "uint8"
 
 @dataclass(frozen=True)
 class Hot:
-    """A loop of a method's kernel for images, sums and results of those types."""
+    """A loop of a method's kernel for those types, if it has it on this machine."""
 
     method: ModuleType
     find: Find
     types: Types = FLOATS
+    exists: bool = True
 
 
 def work(loop: Loop) -> int:
@@ -95,6 +97,9 @@ HOT: Mapping[str, Hot] = {
     "depthwise 5x5": Hot(depthwise, within(r"parconv\.strip\.float\.5\.1\..*")),
     "depthwise 7x7": Hot(depthwise, within(r"parconv\.strip\.float\.7\.1\..*")),
     "depthwise, pixels": Hot(depthwise, within(r"parconv\.pixels\.float\..*")),
+    "depthwise, across": Hot(
+        depthwise, within(r"parconv\.across\.float\.5\.1\.8.*"), exists=across.POSSIBLE
+    ),
     "depthwise, channels": Hot(depthwise, within(r"parconv\.maps\.float\.3\.1\..*")),
     "winograd": Hot(winograd, within(r"parconv\.winograd\.product\..*")),
 }

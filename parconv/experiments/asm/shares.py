@@ -29,7 +29,9 @@ def rows(order: Order) -> Iterator[Row]:
     """Those of `hot.HOT`, one after another."""
     for name in order.names:
         one = hot.HOT[name]
-        if one.types == hot.EXACT and not machine.HAS_DOT:
+        if not one.exists:
+            yield Row(name, order.core, machine.ISA.name, "it has no such tiles here")
+        elif one.types == hot.EXACT and not machine.HAS_DOT:
             yield Row(name, order.core, machine.ISA.name, "it has no dot products of bytes")
         else:
             yield _row(name, order, one.find(listing(one.method, one.types)))

@@ -1,22 +1,25 @@
-"""Which tiles can answer a problem, and which do."""
+"""Which tiles can answer a problem."""
 
-from ...codegen import machine
+from typing import NamedTuple
+
 from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
-from .pixels import WIDTHS
-from .strip import outputs
+from . import across
+from .pixels import WIDTHS as PIXEL_WIDTHS
+from .strip import KINDS, MASKED, outputs
 from .sweep import SIZES, STRIDES, Kind
 
 WIDEST = 16  # vectors in a row of output of strips
-# Filters from this size on have tiles of pixels first, where those of rows could do it, too: these
-# want registers.  Microseconds so and by rows for 32 x 64 pixels of 96 channels: 3x3 113, 144, 5x5
-# 215, 494; for 17 x 18 pixels at 3x3 17, 12; 20 x 22 x 23 of 283 5800, 1900 (Zen 3 VM, 2026-11).
-# With NEON, by llvm-mca's model of neoverse-v1, 0.5 cycles for a product and 1.3.
-PIXELS_FROM = machine.ISA.choose({32: 9, 16: 5, "NEON": 5})
 
 
 def kind_of(problem: Problem, vectors: int = 1, planes: int = 1) -> Kind:
     return Kind(problem.filter[0], problem.stride[0], vectors, planes)
+
+
+def _may_dilate(problem: Problem) -> bool:
+    """Whether strips have the dilation: rows apart are swept by turns, under masks."""
+    dy, dx = problem.dilation
+    return dy == dx and (dx == 1 or (MASKED and problem.stride == (1, 1)))
 
 
 def strips_cannot(problem: Problem) -> str | None:
@@ -24,7 +27,7 @@ def strips_cannot(problem: Problem) -> str | None:
     (sy, sx), rows = problem.stride, problem.filter[0]
     if problem.filter != (rows, rows) or rows not in SIZES:
         return f"it has filters of {', '.join(map(str, SIZES))} taps a side"
-    if sy != sx or sx not in STRIDES or problem.dilation != (1, 1):
+    if sy != sx or sx not in STRIDES or not _may_dilate(problem):
         return "it has strides of 1 or 2, the same on both axes, and no dilation"
     if outputs(kind_of(problem), lanes_of(problem)) < lanes_of(problem) // 2:
         return "vectors of this machine are too short for the filter"
@@ -33,18 +36,56 @@ def strips_cannot(problem: Problem) -> str | None:
     return None
 
 
+def has_pairs(problem: Problem) -> bool:
+    """Whether rows of two planes fit a vector, those of the image with a zero behind them."""
+    bank, kind, lanes = bank_of(problem), kind_of(problem, 1, 2), lanes_of(problem)
+    fitting = 2 * problem.plane[1] <= lanes and problem.plane_in[1] < lanes
+    return kind in KINDS and fitting and bank.outputs == bank.channels
+
+
 def pixels_can(problem: Problem) -> bool:
     """Whether tiles of pixels can: channels lie side by side, as many as a vector holds.
 
-    Fewer are slower so than plane by plane: 13 images of 60 x 61 pixels of 6 channels with two
-    filters each of 3x3 1.2 ms, 0.8; 29 of 71 x 72 of 3, every second output, dilated, 1.1, 0.28
-    (Zen 3 VM, AVX2, 2026-11).
+    Or two, where masks are cheap.  Else fewer are slower so than plane by plane: 13 images of 60 x
+    61 pixels of 6 channels with two filters each of 3x3 1.2 ms, 0.8; 29 of 71 x 72 of 3, every
+    second output, dilated, 1.1, 0.28 (Zen 3 VM, AVX2, 2026-11).
     """
     apart, bank = inputs_apart(problem) and outputs_apart(problem), bank_of(problem)
-    return bank.filters in WIDTHS and apart and bank.channels >= lanes_of(problem)
+    least = 2 if MASKED else lanes_of(problem)
+    return bank.filters in PIXEL_WIDTHS and apart and bank.channels >= least
 
 
-def by_pixels(problem: Problem) -> bool:
-    """Whether they do where channels are runs in memory, too."""
-    preferred = bank_of(problem).filters > 1 or problem.filter[0] >= PIXELS_FROM
-    return pixels_can(problem) and (preferred or strips_cannot(problem) is not None)
+class Across(NamedTuple):
+    """How outputs of a row share pixels.
+
+    ``phases`` times between each other, that lie ``stride`` pixels apart, which lie ``unit``
+    columns apart.
+    """
+
+    phases: int
+    stride: int
+    unit: int
+
+
+def across_of(problem: Problem) -> Across | None:
+    """For tiles of pixels that are loaded once for all taps of a row, if those can."""
+    (_, stride), (_, dilation), (_, size) = problem.stride, problem.dilation, problem.filter
+    if not across.POSSIBLE or bank_of(problem).filters > 1 or size not in SIZES:
+        return None
+    if dilation % stride == 0:
+        found = Across(dilation // stride, 1, dilation)
+    elif dilation == 1 and stride in STRIDES:
+        found = Across(1, stride, 1)
+    else:
+        return None
+    return found if problem.plane[1] // found.phases >= across.WIDTHS[-1] else None
+
+
+def across_numbers(problem: Problem) -> dict[str, int]:
+    """How outputs share pixels along a row, if they do."""
+    found = across_of(problem)
+    if found is None:
+        return dict.fromkeys(("phases", "unit", "across_tile"), 0)
+    tile = across.Tile(problem.filter[1], found.stride, across.WIDTHS[0])
+    place = across.TILES.index(tile)
+    return {"phases": found.phases, "unit": found.unit, "across_tile": place}

@@ -44,8 +44,15 @@ def _ways(f, out, layout):
     """Whether images are read in place, results written in place or in lines, planes as a whole."""
     in_place, dense = MASKED and _flat(f), _dense(out)
     direct = MASKED and _flat(out) and not (dense and layout[L.past_caches])
-    whole = in_place and layout[L.strip_count] == 1 and (direct or dense)
+    lines = dense and layout[L.dilation_y] == 1
+    whole = in_place and layout[L.strip_count] == 1 and (direct or lines)
     return in_place, direct, dense and not direct, whole
+
+
+@jit.jit()
+def _by_rows(layout):
+    """Whether rows of results are done one after another."""
+    return layout[L.strip_count] == 1 and layout[L.dilation_y] == 1
 
 
 @jit.jit()
@@ -58,7 +65,8 @@ def _element(array, b, c, y):
 def _copy(f, layout, scratch, base, b, c, y, height):
     """The rows that results from ``y`` on need, as far as they exist, between zeros."""
     first = y * layout[L.stride] - layout[L.lead_y]
-    stop = min(first + (height - 1) * layout[L.stride] + layout[L.size], layout[L.rows_in])
+    span = (layout[L.size] - 1) * layout[L.dilation_y] + 1
+    stop = min(first + (height - 1) * layout[L.stride] + span, layout[L.rows_in])
     begin, step = max(first, 0), layout[L.copy_row]
     target = base + layout[L.copy_at] + (begin - first) * step + layout[L.copy_lead]
     rows, columns = (begin, 1, max(stop - begin, 0)), (0, 1, layout[L.columns_in])
@@ -81,17 +89,22 @@ def _sweep(f, taps, out, layout, scratch, ways, base, waits, where, size):
         steps = out.strides[2] // out.itemsize, out.strides[1] // out.itemsize
     else:
         target, steps = waiting, (columns, height * columns)
-    limit = layout[L.limit] if in_lines and layout[L.strip_count] == 1 else NEVER
-    for index in range(layout[L.strip_count]):
+    limit = layout[L.limit] if in_lines and _by_rows(layout) else NEVER
+    apart = layout[L.dilation_y]
+    for turn in range(min(apart, height) * layout[L.strip_count]):  # rows apart, strip by strip
+        phase, index = turn // layout[L.strip_count], turn % layout[L.strip_count]
         strip = layout[L.pair] if layout[L.pair] and planes > 1 else L.length + index * STRIP.length
-        left = layout[strip + STRIP.left]
-        rows = f.strides[1] // f.itemsize, image_row, first, layout[L.rows_in]
+        left, beside = layout[strip + STRIP.left], (first + phase) % apart
+        rows_in = (layout[L.rows_in] - beside + apart - 1) // apart
+        rows = f.strides[1] // f.itemsize, apart * image_row, (first + phase) // apart, rows_in
+        place = source + layout[strip + STRIP.column] + beside * image_row
         sweep_strip(
             layout[strip + STRIP.kind], f, scratch,
-            (in_place, source + layout[strip + STRIP.column], *rows, layout[L.ahead]),
-            taps, o * layout[L.size] ** 2, size,
+            (in_place, place, *rows, layout[L.ahead], layout[L.dilation_x]),
+            taps, o * layout[L.size] ** 2, ((height - phase + apart - 1) // apart, planes),
             layout, (layout[strip + STRIP.table], layout[strip + STRIP.last] - left), out,
-            (direct, target + left, *steps, base, limit, run, others, layout[L.past_caches]),
+            (direct, target + left + phase * steps[0], apart * steps[0], steps[1], base, limit, run,
+             others, layout[L.past_caches]),
         )  # fmt: skip
 
 
@@ -103,7 +116,7 @@ def _after(out, layout, scratch, base, waits, count):
     line = machine.CACHE_LINE // out.itemsize
     if waiting < line:
         return run, waiting, others
-    if layout[L.strip_count] > 1:  # else the sweep itself has seen to it
+    if not _by_rows(layout):  # else the sweep itself has seen to it
         leave(scratch, base, out, run, (waiting, others), layout[L.past_caches])
     return run + waiting // line * line, waiting % line, 0
 
@@ -126,6 +139,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         store_fence()
         return
     enough = layout[L.multiplier] == 1 and layout[L.outputs] >= layout[L.lanes]
+    enough = enough and layout[L.dilation_x] == 1
     if enough and near[0] and near[1]:
         all_channels(f, taps, out, layout, scratch, start, stop)
         store_fence()

@@ -5,9 +5,11 @@ import numpy as np
 from ...codegen import jit, machine
 from ...codegen.foreign import as_line
 from ...codegen.runs import fetch_lines
+from .across import WIDTHS as ACROSS, across_tiles
 from .channels import MASK, STORE, STREAM, channel_tiles
 from .numbers import L
 from .pixels import pixel_tiles
+from .strip import MASKED
 
 
 @jit.jit()
@@ -98,11 +100,13 @@ def all_pixels(f, taps, out, layout, scratch, start, stop, near):
 def _channels(layout, first, last):
     """The channels [begin, end) that maps ``[first, last)`` of output see, and how many vectors.
 
-    Whole ones, whose results are all stored; and others: one that ends with the channels, or all of
-    them where some results of a vector are not.
+    Whole ones, whose results are all stored, or, where masks are cheap, all; and others: one that
+    ends with the channels, or all of them where some results of a vector are not.
     """
     each, lanes = layout[L.multiplier], layout[L.lanes]
     begin, end = first // each, (last - 1) // each + 1
+    if MASKED:
+        return begin, end, (end - begin + lanes - 1) // lanes, 0, layout[L.outputs] // each
     full, rest = (end - begin) // lanes, min((end - begin) % lanes, 1)
     if full == 0 or first % each or last % each:
         full, rest = 0, (end - begin + lanes - 1) // lanes
@@ -135,14 +139,35 @@ def _pixel_row(f, taps, out, layout, scratch, where, maps, near):
     if not near[1]:
         result, step, target = scratch, layout[L.outputs], lanes
     ways = STREAM if near[1] and first % lanes == 0 and _streamed(out, layout) else STORE
-    _tiles(
-        image, at, (down, pixel), (end - begin, begin), scratch, taps, layout,
-        maps, result, (target, step, ways),
-    )  # fmt: skip
+    steps, rows, place = (down, pixel), (end - begin, begin), (target, step, ways)
+    if layout[L.phases]:
+        _across(image, at, steps, rows, scratch, taps, layout, maps, result, place)
+    else:
+        _tiles(image, at, steps, rows, scratch, taps, layout, maps, result, place)
     if not near[1]:
         for x in range(layout[L.columns_out]):
             for c in range(first, last):
                 out[b, c, y, x] = scratch[target + x * step + c]
+
+
+@jit.jit()
+def _across(image, at, steps, rows, scratch, taps, layout, maps, out, result):
+    """Tiles along a row whose outputs lie as far apart as taps do, from each such column on."""
+    (down, pixel), (target, step, how) = steps, result
+    first, last, begin, end, vectors, _, _ = maps
+    phases, unit, outputs = layout[L.phases], layout[L.unit], layout[L.outputs]
+    filters = layout[L.taps_at] + rows[1] * layout[L.size_x] * outputs + begin, outputs
+    for phase in range(phases):
+        count = (layout[L.columns_out] - phase + phases - 1) // phases
+        narrow = count < ACROSS[0]
+        width = ACROSS[1] if narrow else ACROSS[0]
+        column = phase * layout[L.stride_x] - layout[L.lead_x]
+        across_tiles(
+            layout[L.across_tile] + narrow, image, at + column * pixel + begin,
+            (down, unit * pixel), rows, (column, unit, layout[L.columns_in]), scratch, 0, taps,
+            filters, out, (target + phase * step + begin, phases * step, how, first - begin,
+            last - begin), ((count + width - 1) // width, count - width), vectors, end - begin,
+        )  # fmt: skip
 
 
 @jit.jit()
@@ -162,6 +187,8 @@ def _tiles(image, at, steps, rows, scratch, taps, layout, maps, out, result):
         if room < width or needed <= 1:
             width, key = 1, layout[L.last_tile]
         for tile in range(start, stop, width):
+            if width == 8 and stop - tile <= 4:
+                width, key = 4, key + 2
             x = min(tile, (stop if part == 1 else columns) - width)
             _tile(
                 key + (part != 1), x, image, at, steps, rows, scratch, taps, layout,
@@ -195,19 +222,18 @@ def _tile(key, x, image, at, steps, rows, scratch, taps, layout, maps, out, resu
         for row in range(max(rows[0] - layout[L.stride_y], 0), rows[0]):
             fetch_lines(image, following + row * down, line, (across + line - 1) // line)
     for n in range(min(full, 1) + rest):
-        place, vectors, way, shown = begin, full, how, 0
+        place, vectors, way = begin, full, how
+        skipped, shown = first - begin * each, last - begin * each
         if n >= min(full, 1):
-            place, vectors, way = end - lanes, 1, STORE
+            place, vectors, way, skipped, shown = end - lanes, 1, STORE, 0, lanes * each
         if full == 0:
             place = min(begin + n * lanes, channels - lanes)
             skipped, shown = max(first - place * each, 0), min(last - place * each, lanes * each)
-            # in two steps, since all bits may be set
-            way, shown = MASK, ((2 << (shown - skipped - 1)) - 1) << skipped
         pixel_tiles(
             key, image, at + column * pixel + place, (down, dilation * pixel, stride * pixel),
             rows, (size, column, dilation, stride, layout[L.columns_in]), scratch, 0, taps,
             (layout[L.taps_at] + rows[1] * size * outputs + place, outputs, channels), out,
-            (target + x * step + place * each, step, way, shown), vectors,
+            (target + x * step + place * each, step, way, skipped, shown), vectors, end - place,
         )  # fmt: skip
 
 

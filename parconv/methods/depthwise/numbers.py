@@ -10,17 +10,18 @@ from ...codegen.layout import Layout, geometry, up
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
 from ..usual import bank_of, lanes_of
-from .able import by_pixels, kind_of, strips_cannot
+from .able import across_numbers, has_pairs, kind_of, strips_cannot
 from .channels import TILES
 from .pixels import TILES as PIXEL_TILES, WIDTHS
 from .strip import KINDS, MASKED, loads, outputs
+from .work import by_pixels
 
 L = Layout(
     "outputs", "multiplier", "rows_out", "columns_out", "rows_in", "columns_in", "lead_y",
     "lead_x", "stride_y", "stride_x", "dilation_y", "dilation_x", "size", "size_x", "lanes",
     "pixels", "near", "stride", "block", "past_caches", "ahead", "limit", "copy_at",
     "copy_row", "copy_lead", "strip_count", "pair", "taps_at", "tile", "border_tile", "high",
-    "last_ahead", "widest", "pixel_tile", "last_tile",
+    "last_ahead", "widest", "pixel_tile", "last_tile", "phases", "unit", "across_tile",
     tables=("strips", "masks"),
 )  # fmt: skip
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
@@ -81,13 +82,13 @@ def _inside(problem: Problem, place: int) -> bool:
 def _reach(problem: Problem) -> int:
     """Columns from the first to the last that are read for a vector of outputs."""
     kind, lanes = kind_of(problem), lanes_of(problem)
-    return lanes + kind.size - 1 if kind.stride == 1 else 2 * lanes
+    return lanes + problem.span[1] - 1 if kind.stride == 1 else 2 * lanes
 
 
 def _masks(problem: Problem, places: list[int]) -> list[int]:
     """Lanes as bits: inside the image, of the outer vectors' loads, and the last one's store."""
     kind, lanes = kind_of(problem), lanes_of(problem)
-    step = 1 if kind.stride == 1 else lanes
+    step = problem.dilation[1] if kind.stride == 1 else lanes
     first = [place * kind.stride - problem.lead[1] for place in places[:: max(1, len(places) - 1)]]
     columns = range(problem.plane_in[1])
     inside = [
@@ -105,27 +106,18 @@ def _bits(lanes: list[bool]) -> int:
     return sum(1 << n for n, chosen in enumerate(lanes) if chosen)
 
 
-def has_pairs(problem: Problem) -> bool:
-    """Whether rows of two planes fit a vector, those of the image with a zero behind them."""
-    bank, kind, lanes = bank_of(problem), kind_of(problem, 1, 2), lanes_of(problem)
-    fitting = 2 * problem.plane[1] <= lanes and problem.plane_in[1] < lanes
-    return kind in KINDS and fitting and bank.outputs == bank.channels
-
-
 def _lookup(problem: Problem) -> list[int]:
     """Of a pair: lanes inside the image, those to store, and which ones each column meets."""
-    lanes, (stride, lead), columns = (
-        lanes_of(problem),
-        (problem.stride[1], problem.lead[1]),
-        problem.plane_in[1],
-    )
+    lanes, stride, columns = lanes_of(problem), problem.stride[1], problem.plane_in[1]
+    lead, dilation = problem.lead[1], problem.dilation[1]
     half = lanes // 2
-    met = [
-        plane * lanes + x if (x := lane * stride + column - lead) in range(columns) else lanes - 1
+    places = [
+        (plane, lane * stride + column * dilation - lead)
         for column in range(problem.filter[1])
         for plane in range(2)
         for lane in range(half)
     ]
+    met = [plane * lanes + (x if x in range(columns) else lanes - 1) for plane, x in places]
     return [_bits([True] * columns), _bits([True] * problem.plane[1]), *met]
 
 
@@ -133,7 +125,7 @@ def _block(problem: Problem) -> int:
     """Rows of output that are computed at a time."""
     rows, columns = problem.plane
     fitting = BLOCK_BYTES // max(1, columns * problem.sums.itemsize)
-    least = BLOCK_REST * (kind_of(problem).under_way - 1)
+    least = BLOCK_REST * problem.dilation[0] * (kind_of(problem).under_way - 1)
     return max(1, min(rows, max(fitting, least)))
 
 
@@ -195,6 +187,7 @@ def layout(problem: Problem) -> Array:
         taps_at=bank.outputs * math.prod(problem.filter),
         last_ahead=LAST_AHEAD_VECTORS,
         **_of_pixels(bank.filters),
+        **across_numbers(problem),
     )
 
 
@@ -246,5 +239,6 @@ def workspace(problem: Problem) -> int:
         return copied
     kind = kind_of(problem)
     rows = (_block(problem) - 1 + kind.under_way) * kind.stride  # the sweep reads whole steps
+    rows += (problem.dilation[0] - 1) * (kind.size - 1)
     swept = _buffer(problem) + rows * _copy_row(problem) + lanes_of(problem) + line
     return max(copied, swept)

@@ -19,7 +19,8 @@ from llvmlite import ir
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.flow import call_one_of
 from ...codegen.simd import I64, Code
-from .channels import ways
+from .channels import MASK, ways
+from .strip import MASKED
 
 # Pixels of a tile, by filters of a channel: as many sums hide the latency of a multiply-add, and
 # fit 16 registers.  Narrower rows have fewer.
@@ -42,32 +43,58 @@ TILES = [
 ]
 
 
-class _Pixels:
+class PixelTile:
     """Emits a tile for vector after vector of channels; the attributes are IR values."""
 
     def __init__(self, builder: Any, tile: Tile, *arguments: Value) -> None:
         (self.source, self.row, self.across, self.pixel, self.rows, self.first, self.columns,
          self.column, self.dilation, self.stride, self.in_row, self.zeros, self.taps, self.tap,
-         self.filter, self.out, self.out_pixel, self.vectors, self.mode,
-         self.shown) = arguments  # fmt: skip
+         self.filter, self.out, self.out_pixel, self.vectors, self.mode, self.skipped,
+         self.shown, self.channels) = arguments  # fmt: skip
+        self.begin_with(builder, tile)
+
+    def begin_with(self, builder: Any, tile: Any) -> None:
         self.builder, self.tile = builder, tile
         self.code = Code(builder, self.source.type.pointee)
 
     def emit(self) -> None:
-        code, builder = self.code, self.builder
-        # the product of the very first tap stands alone: added to -0 it keeps its sign
-        first = builder.icmp_signed("==", self.first, I64(0))
-        none = [ir.Constant(code.kind, zero) for zero in (-0.0, 0.0)]
-        self.begin = code.splat(builder.select(first, *none))
-        code.repeat(self.vectors, [self.source, self.taps, self.out], self.one_vector)
+        self.begin = self.first_sums()
+        self.every_vector(self.source, self.out)
 
-    def one_vector(self, source: Value, taps: Value, out: Value) -> Sequence[Value]:
-        code = self.code
-        sums = [self.begin] * (self.tile.width * self.tile.filters)
-        _, _, *sums = code.repeat(self.rows, [source, taps, *sums], self.one_row)
-        self.store(sums, out)
+    def first_sums(self) -> Value:
+        """The product of the very first tap stands alone: added to -0 it keeps its sign."""
+        first = self.builder.icmp_signed("==", self.first, I64(0))
+        none = [ir.Constant(self.code.kind, zero) for zero in (-0.0, 0.0)]
+        return self.code.splat(self.builder.select(first, *none))
+
+    def every_vector(self, source: Value, out: Value) -> None:
+        start = [source, self.taps, out, self.channels, self.skipped, self.shown]
+        self.code.repeat(self.vectors, start, self.one_vector)
+
+    def one_vector(
+        self, source: Value, taps: Value, out: Value, channels: Value, *ends: Value
+    ) -> Sequence[Value]:
+        """``channels``: that are left; ``ends``: results before those to store, and with them."""
+        code, stored = self.code, I64(self.tile.filters * self.code.lanes)
+        self.met, self.ends = self.lanes_met(channels), ends
+        self.store(self.summed(source, taps), out)
         following = [code.at(place, code.lanes) for place in (source, taps)]
-        return [*following, code.at(out, self.tile.filters * code.lanes)]
+        left = [self.builder.sub(end, stored) for end in ends]
+        channels = self.builder.sub(channels, I64(code.lanes))
+        return [*following, code.at(out, stored), channels, *left]
+
+    def lanes_met(self, channels: Value) -> Value:
+        """As bits that are known: LLVM would compare numbers of lanes again for every row."""
+        code, builder = self.code, self.builder
+        beyond = builder.icmp_signed(">=", channels, I64(code.lanes))
+        some = builder.sub(builder.shl(I64(1), channels), I64(1))
+        return code.lanes_of(code.opaque(builder.select(beyond, I64((1 << code.lanes) - 1), some)))
+
+    def summed(self, source: Value, taps: Value) -> Sequence[Value]:
+        """The sums of a vector of channels."""
+        sums = [self.begin] * (self.tile.width * self.tile.filters)
+        _, _, *sums = self.code.repeat(self.rows, [source, taps, *sums], self.one_row)
+        return sums
 
     def one_row(self, source: Value, taps: Value, *sums: Value) -> Sequence[Value]:
         code, carried = self.code, [source, taps, *sums]
@@ -86,11 +113,15 @@ class _Pixels:
         column = carried[self.tile.width * filters :]
         found, place = [], pixels
         for n in range(self.tile.width):
-            value, sums = code.load(self.inside(place, n, column)), carried[n * filters :]
+            value, sums = self.load(self.inside(place, n, column)), carried[n * filters :]
             found += [code.fma(value, w, total) for w, total in zip(weights, sums, strict=False)]
             place = code.at(place, self.pixel)
         following = [self.builder.add(at, self.dilation) for at in column]
         return [code.at(pixels, self.across), code.at(taps, self.tap), *found, *following]
+
+    def load(self, place: Value) -> Value:
+        """Of the last channels no more than there are, where masks are cheap."""
+        return self.code.load_some(place, self.met) if MASKED else self.code.load(place)
 
     def inside(self, place: Value, number: int, column: Sequence[Value]) -> Value:
         """Where a pixel lies, or zeros in place of one beside the image."""
@@ -103,8 +134,7 @@ class _Pixels:
     def store(self, sums: Sequence[Value], out: Value) -> None:
         code, filters = self.code, self.tile.filters
         pixels = [self.dealt(sums[n : n + filters]) for n in range(0, len(sums), filters)]
-        shown = [self.builder.lshr(self.shown, I64(n * code.lanes)) for n in range(filters)]
-        how = [ways(code, code.lanes_of(bits)) for bits in shown]
+        how = [ways(code, self.stored(n * code.lanes)) for n in range(filters)]
 
         def put(key: int) -> list[Value]:
             pointer = out
@@ -114,7 +144,21 @@ class _Pixels:
                 pointer = code.at(pointer, self.out_pixel)
             return [I64(0)]
 
-        code.choose(self.mode, {key: partial(put, key) for key in how[0]})
+        code.choose(self.way(), {key: partial(put, key) for key in how[0]})
+
+    def way(self) -> Value:
+        """As the caller has it where all results of the vectors are stored."""
+        (skipped, shown), builder = self.ends, self.builder
+        count = I64(self.tile.filters * self.code.lanes)
+        first = builder.icmp_signed("<=", skipped, I64(0))
+        every = builder.and_(first, builder.icmp_signed(">=", shown, count))
+        return builder.select(every, self.mode, I64(MASK))
+
+    def stored(self, first: int) -> Value:
+        """Which lanes of the vector of results from the ``first`` on."""
+        builder = self.builder
+        skipped, shown = (self.code.first_lanes(builder.sub(end, I64(first))) for end in self.ends)
+        return builder.and_(shown, builder.not_(skipped))
 
     def dealt(self, sums: Sequence[Value]) -> list[Value]:
         """The results of a pixel: of each channel in turn those of all its filters."""
@@ -138,7 +182,7 @@ def _emit(builder: Any, key: Value, *arguments: Value) -> None:
     """A function that chooses among tiles, each a function of its own."""
 
     def body(tile: Tile) -> Any:
-        return lambda inner, *values: _Pixels(inner, tile, *values).emit()
+        return lambda inner, *values: PixelTile(inner, tile, *values).emit()
 
     call_one_of(builder, key, "pixels", {tile: body(tile) for tile in TILES}, arguments)
 
@@ -148,6 +192,7 @@ def pixel_tiles(
     builder: Any, key: Value, image: Items, at: Value, steps: Sequence[Value],
     rows: Sequence[Value], columns: Sequence[Value], scratch: Items, zeros: Value, taps: Items,
     filters: Sequence[Value], out: Items, result: Sequence[Value], vectors: Value,
+    channels: Value,
 ) -> None:  # fmt: skip
     """Emit a call that computes a tile of pixels for so many vectors of channels.
 
@@ -156,11 +201,12 @@ def pixel_tiles(
     and the first one's number.  ``columns`` = of taps, the column of ``at``, columns between taps
     and between pixels, and of the image.  ``filters`` = the first tap, elements from one to the
     next, and from one filter of a channel to the next.  ``result`` = the first pixel, elements to
-    the next, how to store, and which of them, as bits.
+    the next, how to store whole vectors, how many results of a pixel come before those to store,
+    and how many there are with them; ``channels``: how many vectors may read.
     """
-    (first, *apart), (target, *ways) = filters, result
+    (first, *apart), (target, step, *how) = filters, result
     arguments = [
         key, image.at(at), *steps, *rows, *columns, scratch.at(zeros), taps.at(first), *apart,
-        out.at(target), ways[0], vectors, *ways[1:],
+        out.at(target), step, vectors, *how, channels,
     ]  # fmt: skip
     call_once(builder, "pixels", _emit, arguments)

@@ -42,9 +42,10 @@ class _Strip(Sweep):
     """One plane after another; the attributes are IR values of the function's arguments."""
 
     def __init__(self, builder: Any, kind: Kind, *arguments: Value) -> None:
-        (self.sources, self.plane, self.row, self.first, self.rows, self.ahead, self.filters,
-         self.height, self.planes, self.table, self.last, self.outs, self.at, self.out_row,
-         self.out_plane, self.limit, self.target, self.skip, self.large) = arguments  # fmt: skip
+        (self.sources, self.plane, self.row, self.first, self.rows, self.ahead, self.across,
+         self.filters, self.height, self.planes, self.table, self.last, self.outs, self.at,
+         self.out_row, self.out_plane, self.limit, self.target, self.skip,
+         self.large) = arguments  # fmt: skip
         super().__init__(builder, kind, self.sources)
         self.outputs = outputs(kind, self.code.lanes)
         self.order = _order(self.code) if kind.stride == 2 else list(range(self.code.lanes))
@@ -103,15 +104,18 @@ class _Strip(Sweep):
         code, kind = self.code, self.kind
         start = code.at(pixels, self.builder.mul(I64(kind.stride), self.place(vector)))
         if kind.stride == 1:
-            return [self.load(start, column, vector, column) for column in range(kind.size)]
-        first, second = (self.load(start, half * code.lanes, vector, half) for half in range(2))
+            offsets = [self.builder.mul(self.across, I64(n)) for n in range(kind.size)]
+            return [self.load(start, at, vector, n) for n, at in enumerate(offsets)]
+        first, second = (
+            self.load(start, I64(half * code.lanes), vector, half) for half in range(2)
+        )
         last = 2 * code.lanes - 1
         return [
             code.shuffle(first, second, [min(column + 2 * n, last) for n in self.order])
             for column in range(kind.size)
         ]
 
-    def load(self, start: Value, offset: int, vector: int, mask: int) -> Value:
+    def load(self, start: Value, offset: Value, vector: int, mask: int) -> Value:
         """A vector of a row; of the strip's outer ones only what lies inside the image."""
         code, pointer = self.code, self.code.at(start, offset)
         if not MASKED or 0 < vector < self.kind.vectors - 1:
@@ -239,11 +243,11 @@ def sweep_strip(
 
     ``key`` counts through `KINDS`.  ``image`` = whether it is ``f`` (else in scratch), where the
     strip's first output meets its row 0, elements from one plane and from one row to the next, the
-    first row, how many there are, and how far on to prefetch.  ``strip`` = where its masks are, and
-    where its last vector begins.  ``result`` = whether it is ``out``, the place of the first
-    element there or in scratch, from one row and from one plane to the next; and of scratch: its
-    base, how many elements leave it together, for which element of ``out``, how many of them are
-    not ours, and whether they go past the caches.
+    first row, how many there are, how far on to prefetch, and from one tap to the next.  ``strip``
+    = where its masks are, and where its last vector begins.  ``result`` = whether it is ``out``,
+    the place of the first element there or in scratch, from one row and from one plane to the next;
+    and of scratch: its base, how many elements leave it together, for which element of ``out``, how
+    many of them are not ours, and whether they go past the caches.
     """
     in_place, at, *steps = image
     direct, to, out_row, out_plane, base, limit, run, skip, large = result

@@ -26,11 +26,8 @@ from ..usual import (
     anywhere as anywhere,
     applicable as applicable,
     bank_of,
-    cycle,
     error as error,
     grain as grain,
-    inputs_apart,
-    outputs_apart,
     selects as selects,
     unasked as unasked,
 )
@@ -40,41 +37,32 @@ from .shape import (
     BAND_BLOCKS,
     BAND_RUNS,
     Shape,
-    cycles,
     inside,
     packs,
     panels_pay,
+    runs_of,
     shape_of,
     taps_of,
 )
 from .tile import PLACE, VECTORS
 from .words import element, flip, offsets, pairs, summands, words
+from .work import cost as cost
 
 UNIT = "blocks of filters over runs of outputs"
 NUMBER_BYTES = 8
-# To stage a pixel and to deliver an output by itself, where channels lie between columns (Zen 3,
-# 2026-11: 3.7 and 4.4 ns, where a cycle of products takes 0.55).
-GATHER_CYCLES, SCATTER_CYCLES = 6.6, 7.9
-# The same where several channels come first, and how much longer sums of many taps take.  Regret
-# among 112 layers drawn at random, with 0.8 and 1 1.031, 0.8 and 1.3 1.026 (Zen 3 VM, 2026-11).
-PUT_CYCLES, LONG, LONG_TAPS = machine.ISA.choose({32: (0, 1.0, 0), 16: (0.8, 1.3, 100)})
+# Blocks of filters that see the pixels of a tile before the next tile's are looked at, where taps
+# are few and results many: else rows of all filters are written by turns, each in a page of its
+# own.  Microseconds of all and of 1, 2, 4 blocks: 24 images of 2 channels of 104 x 105 to 105 at
+# 3x3 43600 12700 10900 12600; 2 of 1 of 121 x 122 to 267 3030 1910 1890 1710; 3 of 7 of 51 x 52 to
+# 173 at 1x1 441 343 290 295; 27 of 8 of 48 x 49 to 147 1650 2190 1830 1720 (Sapphire Rapids VM,
+# AVX-512, 2026-11).
+TOGETHER = machine.ISA.choose({32: 4, 16: 1 << 20})
+FEW_TAPS, MANY_BYTES = 64, 2 * machine.L2_BYTES
 
 
 def sums(problem: Problem) -> DType:
     """The type that sums are formed in: int32 where they are of words."""
     return element(problem)
-
-
-def cost(problem: Problem) -> float:
-    """Floating-point operations that the direct method would do in its time."""
-    staged = _runs(problem) * bank_of(problem).groups * shape_of(problem).staged(problem)
-    apart = inputs_apart(problem) * GATHER_CYCLES * staged
-    products, outputs = cycles(problem), math.prod(problem.maps)
-    apart += outputs_apart(problem) * SCATTER_CYCLES * outputs
-    if bank_of(problem).inputs > 1 and not inputs_apart(problem):
-        products *= LONG if taps_of(problem) >= LONG_TAPS else 1
-        apart += PUT_CYCLES * outputs
-    return cycle(problem) * (products + apart)
 
 
 # --- the filters ---------------------------------------------------------------------------------
@@ -104,15 +92,9 @@ def fill(problem: Problem) -> Array:
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
-def _runs(problem: Problem) -> int:
-    """Runs of outputs."""
-    shape, batch, rows = shape_of(problem), problem.maps[0], problem.plane[0]
-    return -(-batch // shape.images) * -(-rows // shape.rows)
-
-
 def units(problem: Problem) -> int:
     """Blocks of filters over runs of outputs."""
-    return _runs(problem) * bank_of(problem).groups * shape_of(problem).blocks
+    return runs_of(problem) * bank_of(problem).groups * shape_of(problem).blocks
 
 
 def regions(problem: Problem, start: int, stop: int) -> list[tuple[slice, slice, slice]]:
@@ -146,7 +128,7 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
 
     A run that two bands share is staged, and packed, by both: where runs are many, none is.
     """
-    whole = _runs(problem) >= parts * BAND_RUNS
+    whole = runs_of(problem) >= parts * BAND_RUNS
     edges = dict.fromkeys(_cut(problem, part / parts, whole) for part in range(parts + 1))
     return tuple(pairwise(edges))
 
@@ -159,7 +141,7 @@ def _cut(problem: Problem, share: float, whole: bool) -> int:
     most, part = divmod(image, shape.images), divmod(row, shape.rows)
     before = most[0] * -(-rows // shape.rows) + part[0]
     if image >= batch:
-        return _runs(problem) * of_run
+        return runs_of(problem) * of_run
     images = min(shape.images, batch - most[0] * shape.images)
     height = min(shape.rows, rows - part[0] * shape.rows)
     inside = (most[1] * height + part[1]) / (images * height)
@@ -230,11 +212,19 @@ def layout(problem: Problem) -> Array:
         panel_at=panel_at,
         results_at=results_at,
         wide_at=wide_at,
+        together=_together(problem),
         starts_y=shape.y.starts,
         places_y=shape.y.places,
         starts_x=shape.x.starts,
         places_x=shape.x.places,
     )
+
+
+def _together(problem: Problem) -> int:
+    """Blocks of filters that see the same pixels one after another."""
+    written = math.prod(problem.maps) * problem.dtype.itemsize
+    apart = taps_of(problem) <= FEW_TAPS and written > MANY_BYTES
+    return TOGETHER if apart else shape_of(problem).blocks
 
 
 def workspace(problem: Problem) -> int:

@@ -28,7 +28,7 @@ L = Layout(
     "inputs", "groups", "group_outputs", "blocks", "block_filters", "whole_blocks", "lanes",
     "large", "inside", "parts", "images", "unit_rows", "length_y", "tracks_y", "length_x",
     "tracks_x", "channel_step", "packed", "channels", "words", "flip", "stage_at", "panel_at",
-    "results_at", "wide_at",
+    "results_at", "wide_at", "together",
     tables=("starts_y", "places_y", "starts_x", "places_x"),
 )  # fmt: skip
 
@@ -243,6 +243,25 @@ def _spare(layout, f_row, top, height):
     return behind - (-height * width) % lanes
 
 
+@jit.jit()
+def _ahead(f, layout, wanted, unit, outputs, turns):
+    """Where the pixels of a unit begin, in bytes; rows, one a channel, and lines for each tile.
+
+    Tiles of as many outputs take so many turns each.  No lines where they are not wanted.
+    """
+    if not wanted:
+        return np.int64(0), np.int64(1), np.int64(0)
+    parts, unit_rows, stride = layout[L.parts], layout[L.unit_rows], layout[L.stride_y]
+    channels, groups, pitch = layout[L.inputs], layout[L.groups], VECTORS * layout[L.lanes]
+    row = unit // groups % parts * unit_rows * stride - layout[L.lead_y]
+    row = min(max(row, 0), layout[L.rows_in])
+    rows = min(layout[L.rows_in] - row, unit_rows * stride)
+    fetched = unit // groups // parts * f.strides[0]
+    fetched += unit % groups * channels * f.strides[1] + row * f.strides[2]
+    tile_bytes = (outputs + pitch - 1) // pitch * machine.CACHE_LINE
+    return fetched, -(-channels // turns), (rows * f.strides[2] + tile_bytes - 1) // tile_bytes
+
+
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill units ``[start, stop)`` of ``out``, and nothing else.
 
@@ -313,24 +332,19 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         if charted != (in_place, images, height):
             _chart(layout, scratch, in_place, steps, images, height)
             charted = in_place, images, height
-        plane, left = height * width, images * height * width
+        plane = height * width
         run = plane if steps[3] == width else width
         packed = run < lanes or layout[L.packed] != 0
+        # blocks of filters that see a tile's pixels before the next tile's are looked at
+        together = last_block - first_block if packed else layout[L.together]
         # whether vectors of one tap lie one after another, and all taps equally far apart
         even = not packed and images == 1 and run == plane and count == layout[L.channels]
+        pieces = 1 if packed or even else 2
         # each tile fetches a part of what the next unit of the band will read
-        fetched, rows_ahead, lines_ahead = np.int64(0), np.int64(1), np.int64(0)
-        if fetches and start < stop:
-            unit = start // blocks
-            row = unit // groups % parts * unit_rows * layout[L.stride_y] - layout[L.lead_y]
-            row = min(max(row, 0), layout[L.rows_in])
-            rows = min(layout[L.rows_in] - row, unit_rows * layout[L.stride_y])
-            fetched = unit // groups // parts * f.strides[0]
-            fetched += unit % groups * channels * f.strides[1] + row * f.strides[2]
-            rows_ahead = -(-channels // (last_block - first_block))
-            tile_bytes = (left + pitch - 1) // pitch * machine.CACHE_LINE
-            lines_ahead = (rows * f.strides[2] + tile_bytes - 1) // tile_bytes
-        inside, vector = np.int64(0), np.int64(0)
+        fetched, rows_ahead, lines_ahead = _ahead(
+            f, layout, fetches and start < stop, start // blocks, images * plane,
+            min(last_block - first_block, together),
+        )  # fmt: skip
         target = image * out_image + y * width
         if streaks:
             first = group * layout[L.group_outputs]
@@ -339,57 +353,62 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 (images, count, layout[L.group_outputs], plane), own, target + first * out_filter,
                 (out_image, out_filter),
             )  # fmt: skip
-            left = np.int64(0)
-        while left > 0:
-            vectors = VECTORS if left > (VECTORS - 1) * lanes else 1
-            size = min(left, vectors * lanes)
-            for word in range(max(words, 1) if packed else 0):
-                _pack(
-                    f, layout, scratch, in_place, source + word * layout[L.channel_step],
-                    layout[L.panel_at] + word * count * pitch, steps, vector * lanes, size, run,
-                    plane // run,
-                )  # fmt: skip
-            near = min(size, plane - inside)
-            flags = STREAM if streams and (target + inside) % lanes == 0 else 0
-            flags = flags if near == vectors * lanes else PARTED
-            parted = (packed or even) and inside + size <= 2 * plane
-            direct = writable and (flags != PARTED or parted)
-            flags = flags if direct else 0
-            at, step = source + vector * lanes if even else source, steps[1]
-            following = layout[L.channel_step]
-            if packed:
-                at, step, following = layout[L.panel_at], pitch, count * pitch
-            block = first_block
-            while block < last_block:
-                whole = block < layout[L.whole_blocks]
-                filters = layout[L.block_filters] if whole else layout[L.block_filters] - 1
-                tiles = min(last_block, layout[L.whole_blocks] if whole else blocks) - block
-                tiles = tiles if direct else 1
-                first = block * layout[L.block_filters] - max(block - layout[L.whole_blocks], 0)
-                first += group * layout[L.group_outputs]
-                target_at, target_step = layout[L.results_at], pitch
-                if direct:
-                    target_at, target_step = target + inside + first * out_filter, out_filter
-                for word in range(max(words, 1)):
-                    tile(
-                        f, scratch, in_place and not packed, (at + word * following, step),
-                        (0, count + vector * PLACE), taps, first * count, count, own, direct,
-                        (target_at + word * filters * pitch, target_step, out_image - plane),
-                        (filters, vectors, 1 if packed or even else 2, tiles, flags, near, size),
-                        (fetched, f.strides[1], rows_ahead, lines_ahead),
+            first_block = last_block
+        begin = target
+        while first_block < last_block:
+            chunk = min(last_block, first_block + together)
+            left, inside, vector, target = images * plane, np.int64(0), np.int64(0), begin
+            while left > 0:
+                vectors = VECTORS if left > (VECTORS - 1) * lanes else 1
+                size = min(left, vectors * lanes)
+                for word in range(max(words, 1) if packed else 0):
+                    _pack(
+                        f, layout, scratch, in_place, source + word * layout[L.channel_step],
+                        layout[L.panel_at] + word * count * pitch, steps, vector * lanes, size, run,
+                        plane // run,
                     )  # fmt: skip
-                _join(taps, layout, scratch, offsets_at + first, filters, vectors * lanes)
-                if not direct:
-                    _deliver(
-                        out, layout, widened(scratch), image, first, filters, y, height,
-                        vector * lanes, size,
-                    )  # fmt: skip
-                block += tiles
-            fetched += lines_ahead * machine.CACHE_LINE
-            left -= size
-            vector += vectors
-            inside += size
-            while inside >= plane:
-                inside -= plane
-                target += out_image
+                near = min(size, plane - inside)
+                flags = STREAM if streams and (target + inside) % lanes == 0 else 0
+                flags = flags if near == vectors * lanes else PARTED
+                parted = (packed or even) and inside + size <= 2 * plane
+                direct = writable and (flags != PARTED or parted)
+                flags = flags if direct else 0
+                at, step = source + vector * lanes if even else source, steps[1]
+                following = layout[L.channel_step]
+                if packed:
+                    at, step, following = layout[L.panel_at], pitch, count * pitch
+                block = first_block
+                while block < chunk:
+                    whole = block < layout[L.whole_blocks]
+                    filters = layout[L.block_filters] if whole else layout[L.block_filters] - 1
+                    tiles = min(chunk, layout[L.whole_blocks] if whole else blocks) - block
+                    tiles = tiles if direct else 1
+                    first = block * layout[L.block_filters] - max(block - layout[L.whole_blocks], 0)
+                    first += group * layout[L.group_outputs]
+                    target_at, target_step = layout[L.results_at], pitch
+                    if direct:
+                        target_at, target_step = target + inside + first * out_filter, out_filter
+                    for word in range(max(words, 1)):
+                        tile(
+                            f, scratch, in_place and not packed, (at + word * following, step),
+                            (0, count + vector * PLACE), taps, first * count, count, own, direct,
+                            (target_at + word * filters * pitch, target_step, out_image - plane),
+                            (filters, vectors, pieces, tiles, flags, near, size),
+                            (fetched, f.strides[1], rows_ahead, lines_ahead),
+                        )  # fmt: skip
+                    _join(taps, layout, scratch, offsets_at + first, filters, vectors * lanes)
+                    if not direct:
+                        _deliver(
+                            out, layout, widened(scratch), image, first, filters, y, height,
+                            vector * lanes, size,
+                        )  # fmt: skip
+                    block += tiles
+                fetched += lines_ahead * machine.CACHE_LINE
+                left -= size
+                vector += vectors
+                inside += size
+                while inside >= plane:
+                    inside -= plane
+                    target += out_image
+            first_block, lines_ahead = chunk, np.int64(0)
     store_fence()

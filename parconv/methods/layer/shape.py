@@ -203,3 +203,9 @@ def inside(problem: Problem) -> bool:
 def cycles(problem: Problem) -> float:
     """Of the whole problem, on one core."""
     return _cycles(problem, shape_of(problem))
+
+
+def runs_of(problem: Problem) -> int:
+    """Runs of outputs."""
+    shape, batch, rows = shape_of(problem), problem.maps[0], problem.plane[0]
+    return -(-batch // shape.images) * -(-rows // shape.rows)

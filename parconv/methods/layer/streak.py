@@ -16,7 +16,7 @@ from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
 
 FILTERS = 2  # at most
-CHANNELS = 8  # that are added at once
+CHANNELS = 8  # that are added at once; then half as many, then one
 OUTPUTS = 4096  # of a run, whose sums stay in the first-level cache
 
 
@@ -51,7 +51,7 @@ class _Streak:
     def run(self, source: Value, out: Value, size: Value) -> None:
         """All channels of a run of outputs: several at once, then those that are left."""
         builder, code, done = self.builder, self.code, I64(0)
-        for width in (CHANNELS, 1):
+        for width in (CHANNELS, CHANNELS // 2, 1):
             count = builder.sdiv(builder.sub(self.channels, done), I64(width))
 
             def one(channel: Value, width: int = width) -> list[Value]:

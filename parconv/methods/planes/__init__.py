@@ -67,9 +67,11 @@ class Work(NamedTuple):
 # Microseconds for a plane at 3x3, one core (Zen 5, 2026-11): 0.4 for 7 x 7, 0.7 for 28 x 28, 2.4
 # for 56 x 56; with every second output 0.8 for 14 x 14, 2.1 for 28 x 28, 6.8 for 56 x 56.  For 16
 # registers as 95 layers drawn at random have it; a pixel that lies apart takes 7 cycles, and 2.7
-# to go there (Zen 3, AVX2, 2026-11); of 3 and of 6 channels 0.25 and 0.5 of that (the VM).
+# to go there (Zen 3, AVX2, 2026-11); of 3 and of 6 channels 0.25 and 0.5 of that (the VM).  With
+# AVX-512 so, too: with 450, 170 and 1 the largest regret of 59 layers was 2.5, 1.2 so (Sapphire
+# Rapids VM, 2026-11).
 WORK = machine.ISA.choose({
-    32: Work(90_000, 160, 580, 450, 170, 1.0),
+    32: Work(90_000, 160, 580, 300, 110, 0.15),
     16: Work(11_000, 110, 200, 225, 85, 0.15),
 })  # fmt: skip
 

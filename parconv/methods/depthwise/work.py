@@ -1,0 +1,107 @@
+"""What the method costs, in floating-point operations of the direct one, and so its tiles."""
+
+import math
+
+from ...codegen import machine
+from ...problem.problem import Problem
+from ..usual import bank_of, cycle, inputs_apart, lanes_of, outputs_apart
+from .able import across_of, has_pairs, kind_of, pixels_can, strips_cannot
+from .strip import outputs
+
+# Of the time that the peak allows for the products of a vector and an input row, and the work of
+# a plane beside.  What memory takes comes on top; most of the sweep hides behind it.  Milliseconds
+# for 32 images on one core, of which memory: 144 x 56 x 56 2.2, 1.9; 240 x 14 x 14 at 5x5 0.51,
+# 0.20; 96 x 28 x 28 at 7x7 1.34, 0.33 (Zen 5, 2026-11).  For 16 registers as 73 layers drawn at
+# random have it, the middle 90 % within 0.6 and 1.3 (Zen 3, AVX2, 2026-11): many taps and sums do
+# not fit there.
+VECTOR_SHARE = machine.ISA.choose({
+    32: {3: 0.4, 5: 0.7, 7: 0.8}, 16: {3: 2.3, 5: 1.25, 7: 1.1},
+})  # fmt: skip
+PLANE_WORK = machine.ISA.choose({32: 300, 16: 3900})
+# Cycles of a vector of channels of one output, where channels lie side by side; with AVX-512 on a
+# Sapphire Rapids VM (2026-11; on Zen 5 5, 18 and 40).
+SIDE_CYCLES = machine.ISA.choose({
+    32: {3: 13.0, 5: 42.0, 7: 110.0}, 16: {3: 11.5, 5: 38.0, 7: 75.0},
+})  # fmt: skip
+# The same by tiles of pixels, of a tap and beside them; and where outputs share pixels along rows.
+# Microseconds without that and so, 3x3 dilated: 24 images of 14 x 15 pixels of 22 channels 121, 55;
+# 7 of 8 x 9 of 423 172, 80 (Sapphire Rapids VM, AVX-512, 2026-11).
+TAP_CYCLES, STORE_CYCLES = machine.ISA.choose({32: (2.0, 12.0), 16: (0.65, 4.0)})
+ACROSS_TAP_CYCLES, ACROSS_STORE_CYCLES = 0.9, 6.0
+# Filters from this size on have tiles of pixels first, where those of rows could do it, too: these
+# want registers.  Microseconds so and by rows for 32 x 64 pixels of 96 channels: 3x3 113, 144, 5x5
+# 215, 494; for 17 x 18 pixels at 3x3 17, 12; 20 x 22 x 23 of 283 5800, 1900 (Zen 3 VM, 2026-11).
+# With NEON, by llvm-mca's model of neoverse-v1, 0.5 cycles for a product and 1.3.
+PIXELS_FROM = machine.ISA.choose({32: 7, 16: 5, "NEON": 5})
+# And smaller ones, where outputs share pixels, of rows of so many outputs that no near cache holds.
+# Microseconds by rows and so: 4 images of 90 x 91 pixels of 187 channels 3060, 2410, 20 of 27 x 28
+# of 362 2800, 2430, 7 of 70 x 71 of 22 376, 288; but one of 52 x 53 of 22 21, 27, 27 of 9 x 10 of
+# 273 266, 340 (Sapphire Rapids VM, AVX-512, 2026-11).
+LONG_ROW, FAR_BYTES = 14, 2 * machine.L2_BYTES
+# Of a pixel that is read, and an output that is written, by itself (1.4 and 1.1 ns there).
+GATHER_CYCLES, SCATTER_CYCLES = 2.5, 1.9
+# The same where several filters share an image: little is read that the sweep could hide behind.
+# Milliseconds for 512 images of 28 x 28 under 32 filters, and predicted without / so: 5x5 3.5,
+# 2.3 / 3.6; 7x7 6.6, 4.0 / 6.5 (Zen 5, 2026-11).
+SHARED = machine.ISA.choose({32: 1.75, 16: 1.0})
+
+
+def cost(problem: Problem) -> float:
+    """Floating-point operations that the direct method would do in its time."""
+    if by_pixels(problem):
+        return _pixels_cost(problem)
+    if outputs_apart(problem) and _side_by_side(problem):
+        channels = -(-problem.maps[1] // lanes_of(problem))
+        vectors = math.prod(problem.plane) * problem.maps[0] * channels
+        return cycle(problem) * SIDE_CYCLES[kind_of(problem).size] * vectors
+    return _strips_cost(problem)
+
+
+def by_pixels(problem: Problem) -> bool:
+    """Whether tiles of pixels do it where channels are runs in memory, too."""
+    if not pixels_can(problem):
+        return False
+    if strips_cannot(problem) or problem.dilation != (1, 1):
+        return True
+    bank, shared = bank_of(problem), across_of(problem)
+    if bank.channels < lanes_of(problem):
+        return _pixels_cost(problem) < _strips_cost(problem)
+    far = problem.bytes > FAR_BYTES and problem.plane[1] >= LONG_ROW
+    return bank.filters > 1 or problem.filter[0] >= PIXELS_FROM or bool(far and shared)
+
+
+def _pixels_cost(problem: Problem) -> float:
+    """By tiles of pixels."""
+    bank, taps = bank_of(problem), math.prod(problem.filter)
+    tap, store = TAP_CYCLES, STORE_CYCLES
+    if across_of(problem):
+        tap, store = ACROSS_TAP_CYCLES, ACROSS_STORE_CYCLES
+    vectors = bank.filters * -(-bank.channels // lanes_of(problem))
+    tiles = math.prod(problem.plane) * problem.maps[0] * vectors
+    return cycle(problem) * (tap * taps + store) * tiles
+
+
+def _strips_cost(problem: Problem) -> float:
+    """Plane by plane."""
+    each = _plane_work(problem) + PLANE_WORK
+    if inputs_apart(problem):
+        each += cycle(problem) * GATHER_CYCLES * math.prod(problem.plane_in)
+    if outputs_apart(problem):
+        each += cycle(problem) * SCATTER_CYCLES * math.prod(problem.plane)
+    return problem.maps[0] * problem.maps[1] * each
+
+
+def _plane_work(problem: Problem) -> float:
+    """Of the products of a plane."""
+    kind, lanes, (rows, columns) = kind_of(problem), lanes_of(problem), problem.plane
+    vectors = 0.5 if has_pairs(problem) else -(-columns // outputs(kind, lanes))
+    swept = rows * (kind.stride + 1) / 2
+    products = 2 * kind.size**2 * swept * vectors * lanes
+    share = VECTOR_SHARE[kind.size] * (SHARED if bank_of(problem).filters > 1 else 1)
+    return share * products
+
+
+def _side_by_side(problem: Problem) -> bool:
+    """Whether `last` serves it."""
+    channels = problem.maps[1]
+    return bank_of(problem).filters == 1 and channels >= lanes_of(problem)

@@ -1,0 +1,44 @@
+"""What the method costs, in floating-point operations of the direct one."""
+
+import math
+
+from ...codegen import machine
+from ...problem.problem import Problem
+from ..usual import bank_of, cycle, inputs_apart, outputs_apart
+from .shape import cycles, inside, runs_of, shape_of, taps_of
+from .words import element
+
+# To stage a pixel and to deliver an output by itself, where channels lie between columns (Zen 3,
+# 2026-11: 3.7 and 4.4 ns, where a cycle of products takes 0.55; what AVX-512 takes is below).
+GATHER_CYCLES, SCATTER_CYCLES = machine.ISA.choose({32: (5.0, 3.0), 16: (6.6, 7.9)})
+# The same where several channels come first, and how much longer sums of many taps take.  Regret
+# among 112 layers drawn at random, with 0.8 and 1 1.031, 0.8 and 1.3 1.026 (Zen 3 VM, 2026-11).
+PUT_CYCLES, LONG, LONG_TAPS = machine.ISA.choose({32: (0.1, 1.2, 200), 16: (0.8, 1.3, 100)})
+# To stage a channel's map at all, and a pixel by itself, where a stride leaves rows too short for
+# vectors; on AVX2 nobody measured them apart.  With AVX-512 the mean and the 99th percentile of
+# regret among 330 dense layers drawn at random are 1.009 and 1.20 by all of these and 1.1 for
+# `channels.cost.SLOW`, and were 1.024 and 1.67 by 6.6, 7.9, 0, 1, 0, 0 and 1 (Sapphire Rapids VM,
+# 2026-11).
+MAP_CYCLES, ALONE_CYCLES = machine.ISA.choose({32: (80, 2), 16: (0, 0)})
+
+
+def cost(problem: Problem) -> float:
+    """Floating-point operations that the direct method would do in its time."""
+    staged = runs_of(problem) * bank_of(problem).groups * shape_of(problem).staged(problem)
+    apart = inputs_apart(problem) * GATHER_CYCLES * staged + _staging(problem, staged)
+    products, outputs = cycles(problem), math.prod(problem.maps)
+    apart += outputs_apart(problem) * SCATTER_CYCLES * outputs
+    if bank_of(problem).inputs > 1 and not inputs_apart(problem):
+        products *= LONG if taps_of(problem) >= LONG_TAPS else 1
+        apart += PUT_CYCLES * outputs
+    return cycle(problem) * (products + apart)
+
+
+def _staging(problem: Problem, staged: float) -> float:
+    """Cycles beside those of vectors, of so many pixels where not all can be read in place."""
+    shape, lanes = shape_of(problem), machine.lanes(element(problem).itemsize)
+    short = problem.stride[1] > 1 and shape.x.length <= lanes
+    maps = runs_of(problem) * shape.images * bank_of(problem).groups * bank_of(problem).inputs
+    # of images in place the last one is staged where vectors would reach beyond it
+    share = 1 / problem.maps[0] if inside(problem) and problem.maps[0] else 1
+    return share * (MAP_CYCLES * maps + short * ALONE_CYCLES * staged)
