@@ -128,7 +128,10 @@ CHANGES = {
     "parameter": lambda made: setattr(made, "weight", torch.nn.Parameter(torch.randn(40, 6, 3, 3))),
     "bias": lambda made: made.bias.data.add_(1), "no bias": _set("bias", None),
     "stride": _set("stride", (2, 1)), "padding": _set("padding", (0, 2)),
-    "half": lambda made: made.weight.data[:20].zero_(), "nothing": lambda made: None,
+    "half": lambda made: made.weight.data[:20].zero_(),
+    "last": lambda made: made.weight.data[-1, -1, -1, -1].add_(1),
+    "exchanged": lambda made: made.weight.data.copy_(made.weight.data.flip(0)),
+    "nothing": lambda made: None,
 }  # fmt: skip
 
 
