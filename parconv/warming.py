@@ -31,7 +31,9 @@ FILTERS: dict[str, Call] = {
     "15 x 15": partial(conv2d, g=_taps(15, 15), mode="same", boundary="mirror"),
     "63 x 63": partial(conv2d, g=_taps(63, 63), mode="same", boundary="symmetric"),
     "gaussian": partial(gaussian, sigma=2),
+    "narrow gaussian": partial(gaussian, sigma=1),
     "box": partial(box, size=5),
+    "wide box": partial(box, size=9),
     "sobel": partial(sobel, axis=0),
     "laplace": laplace,
 }

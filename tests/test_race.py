@@ -13,6 +13,8 @@ import pytest
 from rich.console import Console
 
 from parconv import cli, conv2d
+from parconv.codegen import machine
+from parconv.codegen.layout import up
 from parconv.experiments import ceilings, demo, inputs, screen, timing
 from parconv.experiments.race import (
     PEERS,
@@ -325,7 +327,10 @@ def test_command_writes_json(
 
 def check_json_row(row: dict[str, Any]) -> None:
     fields = row["workload"]
-    pixels = np.prod(fields["shape"]) * max(1, fields["channels"])
+    *outer, columns = fields["shape"]
+    lanes = machine.lanes(np.dtype(fields["dtype"]).itemsize)
+    whole = up(columns * max(1, fields["channels"]), lanes)  # numbers of a row, in whole vectors
+    pixels = np.prod(outer) * whole
     assert (row["flops"], row["method"]) == (2 * np.prod(fields["taps"]) * pixels, "direct")
     assert row["prediction"] == row["predicted"] / row["results"][0]["reused"]["median"]
     limit = max(row["flops"] / 100e9, row["nbytes"] / 10e9)

@@ -167,7 +167,8 @@ def _new(g: Array, key: Hashable, lasting: bool) -> Filter:
     order = _order_of(g)
     lying = np.ascontiguousarray(g.transpose(order))
     content = bytearray(lying.data)
-    taps = np.frombuffer(content, g.dtype).reshape(lying.shape).transpose(np.argsort(order))
+    sizes = [g.shape[axis] for axis in order]
+    taps = np.frombuffer(content, g.dtype).reshape(sizes).transpose(np.argsort(order))
     taps.flags.writeable = False
     return Filter(taps, key, content)
 
