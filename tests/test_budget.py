@@ -105,13 +105,16 @@ def test_numbas_default_is_no_limit(run_python: RunPython) -> None:
 
 
 def test_looking_costs_little() -> None:
-    """Every call of some size asks: about seven times what the system takes for the affinity."""
+    """Every call of some size asks: seven to ten times what the system takes for the affinity.
+
+    Beside other processes 21 were seen; a file that is read takes hundreds.
+    """
     budget.thread_budget()
     asked, system = (
         min(timeit.repeat(call, number=100, repeat=300))
         for call in (budget.thread_budget, lambda: os.sched_getaffinity(0))
     )
-    assert asked < 20 * system
+    assert asked < 60 * system
 
 
 # --- the cores -----------------------------------------------------------------------------------
