@@ -13,6 +13,7 @@ from conftest import RunPython
 
 torch = pytest.importorskip("torch")
 pc = importlib.import_module("parconv.compat.torch")
+digest = importlib.import_module("parconv.compat.torch.digest").digest
 networks = importlib.import_module("parconv.experiments.networks")
 TWO = pytest.mark.parametrize("threads", [1, 2])
 
@@ -142,6 +143,33 @@ def test_a_layer_that_changes_after_a_call(change: str, order: str) -> None:
     CHANGES[change](made)
     check(made, x)
     check(made, x)
+
+
+def test_frozen_layers_believe_torchs_count() -> None:
+    """A number written past it stays unseen, as asked; one that torch counts does not."""
+    made, x = torch.nn.Conv2d(3, 5, 3), torch.randn(1, 3, 9, 8)
+    model = pc.replace(torch.nn.Sequential(made), frozen=True)
+    with torch.no_grad():
+        before = model(x)
+        made.weight.data.mul_(2)
+        assert torch.equal(model(x), before)
+        made.weight.mul_(2)
+    check(made, x)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 64, 1027])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_word_tells(size: int, dtype: str) -> None:
+    """Of any one number, and of any two that change places."""
+    values = np.arange(1, size + 1).astype(dtype)
+    whole = digest(values)
+    for n in range(size):
+        changed = values.copy()
+        changed[n] = np.nextafter(changed[n], 0)
+        assert digest(changed) != whole
+        changed = values.copy()
+        changed[[0, n]] = changed[[n, 0]]
+        assert (digest(changed) == whole) == (n == 0)
 
 
 @pytest.mark.parametrize("order", ["first", "last"])

@@ -19,30 +19,31 @@ class Weights:
     """A layer's parameter, and whether it is what it was.
 
     torch counts what writes to it, but not what writes through ``.data`` or NumPy: so all numbers
-    are looked at in each call, too.
+    are looked at in each call, too, unless they are ``frozen``.
     """
 
-    def __init__(self, parameter: Any) -> None:
+    def __init__(self, parameter: Any, frozen: bool) -> None:
         self._parameter, self._version = parameter, parameter._version
         self._lying = array_of(parameter)  # its memory is nobody else's while this is alive
-        self._place, self._content = self._lying.ctypes.data, digest(self._lying)
+        self._place = self._lying.ctypes.data
+        self._content = None if frozen else digest(self._lying)
 
     def is_of(self, parameter: Any) -> bool:
         return (
             parameter is self._parameter
             and parameter._version == self._version
             and parameter.data_ptr() == self._place
-            and digest(self._lying) == self._content
+            and (self._content is None or digest(self._lying) == self._content)
         )
 
 
 class Latest:
     """A call without gradients, and the plan and the prepared weights that answered it."""
 
-    def __init__(self, x: Any, w: Any, b: Any, words: Words) -> None:
+    def __init__(self, x: Any, w: Any, b: Any, words: Words, frozen: bool) -> None:
         self.words, self.shape, self.steps, self.kind = words, x.shape, x.stride(), x.dtype
         self.last, self.threads = is_last(x), teamwork.threads()
-        self.weights, self.bias = Weights(w), _content(b)
+        self.weights, self.bias = Weights(w, frozen), _content(b)
         asked, added = layer(2, tuple(w.shape[2:]), *words[:-1]), None if b is None else array_of(b)
         maps = maps_of(x, self.last)
         self.plan, self.taps = engine.planned(maps, array_of(w), added, asked, self.last, words[-1])
@@ -65,13 +66,14 @@ class Latest:
         return out
 
 
-def latest_of(x: Any, w: Any, b: Any, words: Words) -> Latest | None:
+def latest_of(x: Any, w: Any, b: Any, words: Words, frozen: bool) -> Latest | None:
     """What to remember of a call: nothing unless it is of usual numbers, axes and weights."""
     usual = x.dim() == 4 and x.dtype in KINDS and type(x) is torch.Tensor
     whole = x.is_contiguous() or is_last(x)
     lies = w.is_contiguous() or is_last(w)
     known = type(w) is torch.nn.Parameter and not w.is_inference() and lies
-    return Latest(x, w, b, words) if usual and whole and known and x.numel() else None
+    able = usual and whole and known and x.numel()
+    return Latest(x, w, b, words, frozen) if able else None
 
 
 def maps_of(x: Any, last: bool) -> Array:
