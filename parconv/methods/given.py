@@ -36,6 +36,14 @@ def planes(kernel, f, taps, fill, out, layout, scratch, start, stop, sizes):
     return True
 
 
+def rows(kernel, f, taps, fill, out, layout, scratch, start, stop, sizes):
+    """The same of an image whose rows lie in one piece."""
+    if not _fit(f, out, sizes) or f.strides[f.ndim - 1] != f.itemsize:
+        return False
+    call(kernel, _of_axes(f, 3), taps, fill, _of_axes(out, 3), layout, scratch, start, stop)
+    return True
+
+
 def maps(kernel, f, taps, fill, out, layout, scratch, start, stop, sizes):
     """The same of a kernel of maps."""
     if not _fit(f, out, sizes):

@@ -13,7 +13,7 @@ from ..problem.bands import joined
 from ..problem.door import as_array
 from ..problem.dtypes import Array
 from ..problem.filter import Filter
-from ..runtime import arrays
+from ..runtime import arrays, turning
 from ..runtime.outputs import outputs_of
 from ..runtime.strategies import STRATEGIES
 from ..runtime.strategies.work import Work, alone, spare
@@ -67,7 +67,7 @@ def execute(
 def lift(plan: "Plan") -> Lift | None:
     """How arrays go in as they come; None: they are arranged first, and copied where they must."""
     itself = plan.bands and plan.stage.inner is plan.problem and not plan.stage.tells
-    return lift_of(plan.problem) if itself else None
+    return lift_of(plan.problem, plan.method, plan.threads) if itself else None
 
 
 def ends(plan: "Plan") -> Ends:
@@ -135,9 +135,12 @@ def run(plan: "Plan", f: Array, taps: Taps, out: Array | None) -> Array:
     if easy and how and _goes_in(how, f, plain):
         fill_bands, work, fill, layout = plan.shared
         f, plain = how.seen(f), how.seen(plain)
-        fill_bands(work, (f, taps.values, fill, plain, layout))
+        source, target = (turning.in_rows(f), turning.rows_for(plain)) if how.turns else (f, plain)
+        fill_bands(work, (source, taps.values, fill, target, layout))
         if taps.given is not None:
-            skipping.hold(plan, f, taps.given, plain)
+            skipping.hold(plan, source, taps.given, target)
+        if target is not plain:
+            turning.deliver(target, plain)
     elif plan.bands:
         convert(plan, f, taps, plain)
     return result
@@ -145,6 +148,11 @@ def run(plan: "Plan", f: Array, taps: Taps, out: Array | None) -> Array:
 
 def _goes_in(how: Lift, f: Array, out: Array) -> bool:
     return not how.whole or (f.flags.c_contiguous and out.flags.c_contiguous)
+
+
+def _stays(how: Lift, f: Array, out: Array) -> bool:
+    """Whether the kernel sees the arrays' own memory, call for call."""
+    return _goes_in(how, f, out) and not (how.turns and any(map(turning.is_due, (f, out))))
 
 
 def convert(plan: "Plan", f: Array, taps: Taps, out: Array) -> None:
@@ -172,7 +180,7 @@ def bind(plan: "Plan", f: Array, out: Array) -> Bound:
     how = lift(plan)
     plainly = plan.taps.limit is None and plan.taps.given is None
     easy = plainly and arrays.is_plain(image, plain)
-    if not how or not easy or not _goes_in(how, image, plain) or seen is not image:
+    if not how or not easy or not _stays(how, image, plain) or seen is not image:
         return Bound(again, image, out)
     _, work, fill, layout = plan.shared
     source, target = (how.seen(array[...]) for array in (image, plain))  # shapes stay these views'
