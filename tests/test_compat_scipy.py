@@ -259,7 +259,6 @@ def test_scipy_is_not_imported(run_python: RunPython) -> None:
         """
         import sys
         from parconv.compat import ndimage, signal
-from parconv.compat.ndimage import turns
         ndimage.gaussian_filter([[1.0, 2.0]], 1), signal.convolve2d([[1]], [[1]])
         assert not {"scipy.ndimage", "scipy.signal"} & set(sys.modules)
         """
