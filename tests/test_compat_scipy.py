@@ -15,6 +15,7 @@ from scipy import ndimage as their_images, signal as their_signals
 
 import parconv.compat
 from parconv.compat import ndimage, signal
+from parconv.compat.ndimage import turns
 
 RNG = np.random.default_rng(17)
 
@@ -182,6 +183,31 @@ def test_named_filters(ndim: int, dtype: str) -> None:
         for name, call in calls.items():
             steps = 3 if name in ("blobs", "length", "slope") else off  # a step for each axis
             same(call, ndimage, their_images, (name, ndim, dtype, mode, output), steps)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16"])
+@pytest.mark.parametrize("axes", [None, (1, 0, 2), (2, 1), (1,), (0, 3), (3, 2, 1, 0)])
+def test_some_items_at_a_time(dtype: str, axes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Integers lie between the axes; results have the same bits however many items go together.
+
+    11 items of 5 x 6 x 7, three at a time of uint8, one of others: the last part is smaller.
+    """
+    f = numbers((11, 5, 6, 7), dtype)
+    calls: list[Callable[[Any, Any, Any], Any]] = [
+        lambda m, f, out: m.gaussian_filter(f, 1.1, 0, out, "mirror", axes=axes),
+        lambda m, f, out: m.uniform_filter(f, 3, out, "wrap", origin=-1, axes=axes),
+    ]
+    for call in calls:
+        right = call(ndimage, f, None)
+        same(lambda m: call(m, f, None), ndimage, their_images, (dtype, axes), 4)  # noqa: B023
+        monkeypatch.setattr(turns, "TOGETHER", 700)
+        buffer = np.concatenate([f, f[:1]])
+        outs = f.copy(), np.empty((11, 5, 7, 6), f.dtype).swapaxes(2, 3), buffer[1:]
+        images = outs[0], f, buffer[:-1]  # in place, of another layout, overlapping
+        for image, out in zip(images, outs, strict=True):
+            call(ndimage, image, out)
+            np.testing.assert_array_equal(out, right)
+        monkeypatch.undo()
 
 
 def test_no_weights() -> None:

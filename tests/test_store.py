@@ -68,14 +68,15 @@ def stored(sums: Any, dtype: str, rounding: str, overflow: str, whole: bool = Fa
     return np.array(flat, object).astype(dtype).reshape(np.shape(sums))
 
 
+@pytest.mark.parametrize("rows", [2, 14])  # fewer than a tile has, and several tiles
 @pytest.mark.parametrize("dtype", INTEGERS)
-def test_floats_wrap_and_saturate(dtype: str) -> None:
-    f = np.tile(NUMBERS, (2, 1))
+def test_floats_wrap_and_saturate(dtype: str, rows: int) -> None:
+    f = np.tile(NUMBERS, (rows, 1))
     for rounding, overflow in (("trunc", "wrap"), ("trunc", "saturate")):
         rule: Any = {"rounding": rounding, "overflow": overflow}
         found = parconv.correlate2d(f, [[1.0]], dtype=dtype, **rule)
         np.testing.assert_array_equal(found, stored(f, dtype, **rule), f"{rule}")
-        apart = np.empty((len(NUMBERS), 2), dtype).T  # results that lie apart
+        apart = np.empty((len(NUMBERS), rows), dtype).T  # results that lie apart
         parconv.correlate2d(f, [[1.0]], out=apart, **rule)
         np.testing.assert_array_equal(apart, found)
 
@@ -119,6 +120,9 @@ def test_results_are_rounded_sums(
             parconv.conv2d(IMAGE, g, **call)
         return
     np.testing.assert_array_equal(parconv.conv2d(IMAGE, g, **call), right)
+    if dtype == "uint8" and not whole:  # tiles store those of sums in double, too
+        found = parconv.conv2d(IMAGE, g, accumulate=np.float64, **call)
+        np.testing.assert_array_equal(found, right)
 
 
 # --- every method, border and band ---------------------------------------------------------------
@@ -304,6 +308,20 @@ def test_sums_of_any_number(method: str, filters: int) -> None:
     asked: Any = {"stride": (1, 2), "padding": ((0, 0), (2, 2)), "method": method}
     right = parconv.correlate2d(f, g, **asked) + np.float32(1.5)
     oracle.assert_same_bits(parconv.correlate2d(f, g, bias=1.5, **asked), right, method)
+
+
+def test_rows_that_lie_apart_have_the_bits_of_those_beside_each_other() -> None:
+    """Sums in double: 17 MiB go in and out, so results go past the caches, else from registers."""
+    f, taps = RNG.integers(0, 1 << 16, (9, 8, 60_000), np.uint16), [0.25, 0.375, 0.4]
+    asked: Any = {
+        "axes": 0, "mode": "same", "dtype": "uint16", "accumulate": np.float64,
+        "rounding": "trunc", "overflow": "wrap", "method": "direct",
+    }  # fmt: skip
+    found = parconv.correlate2d(f, taps, **asked)
+    for n in range(8):
+        np.testing.assert_array_equal(found[:, n], parconv.correlate2d(f[:, n], taps, **asked))
+    exact = oracle.expect(f[:, 0, :50], np.array(taps)[:, None], mode="same", correlate=True)
+    np.testing.assert_allclose(found[:, 0, :50], np.trunc(exact.values.astype(float)), atol=1)
 
 
 @pytest.mark.parametrize("method", ["direct", "separable"])

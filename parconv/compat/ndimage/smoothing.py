@@ -1,6 +1,7 @@
 """scipy.ndimage's Gaussians and means."""
 
 import numbers
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ... import filters
 from ...problem.dtypes import Array
 from ...problem.question import DEFAULTS
 from . import words
+from .turns import in_turn
 from .weights import correlate1d
 
 NONE = 1e-15  # a sigma up to it leaves the axis as it is
@@ -72,11 +74,13 @@ def blurred(
         return target
     if _is_fused(f, target, steps, cval):
         return _fused(f, target, steps, cval, truncate, scale)
-    source = f
-    for axis, one, width, border, length in steps:
-        gaussian_filter1d(source, width, axis, one, target, border, cval, truncate, radius=length)
-        source = target
+    in_turn(f, target, [(step[0], partial(_blur, step, cval, truncate)) for step in steps])
     return target
+
+
+def _blur(step: Any, cval: Any, truncate: float, f: Array, target: Array) -> None:
+    axis, order, width, border, length = step
+    gaussian_filter1d(f, width, axis, order, target, border, cval, truncate, radius=length)
 
 
 def _is_fused(f: Array, target: Array, steps: list[Any], cval: Any) -> bool:
@@ -157,11 +161,13 @@ def uniform_filter(
             raise ValueError("invalid origin")
         borders = tuple(map(words.border, modes))
         return _mean(f, found, tuple(map(int, sizes)), target, borders, cval, origins)
-    source = f
-    for axis, taps, shift, border in steps:
-        uniform_filter1d(source, int(taps), axis, target, border, cval, shift)
-        source = target
+    in_turn(f, target, [(step[0], partial(_average, step, cval)) for step in steps])
     return target
+
+
+def _average(step: Any, cval: Any, f: Array, target: Array) -> None:
+    axis, taps, shift, border = step
+    uniform_filter1d(f, int(taps), axis, target, border, cval, shift)
 
 
 def _mean(

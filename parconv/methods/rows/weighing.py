@@ -102,7 +102,7 @@ def weigh(
     """
     kinds = scratch.dtype, out.dtype
     narrow = isinstance(out.dtype, types.Integer) and out.dtype.bitwidth < 32
-    if kinds[0] != kinds[1] and not (narrow and kinds[0] == types.float32):
+    if kinds[0] != kinds[1] and not (narrow and isinstance(kinds[0], types.Float)):
         return
     (at, *steps), (taps_at, count), (to, down) = source, line, target
 
