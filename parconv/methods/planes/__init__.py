@@ -54,6 +54,8 @@ class Work(NamedTuple):
         Reading a pixel that lies between those of other channels, and writing one there.
     near : float
         What is left of these where a cache line holds many channels' pixels.
+    output : int
+        Bringing an output home: the planes of a bank's filters follow one another in memory.
     """
 
     plane: int
@@ -62,17 +64,19 @@ class Work(NamedTuple):
     gather: int
     scatter: int
     near: float
+    output: int
 
 
 # Microseconds for a plane at 3x3, one core (Zen 5, 2026-11): 0.4 for 7 x 7, 0.7 for 28 x 28, 2.4
 # for 56 x 56; with every second output 0.8 for 14 x 14, 2.1 for 28 x 28, 6.8 for 56 x 56.  For 16
 # registers as 95 layers drawn at random have it; a pixel that lies apart takes 7 cycles, and 2.7
 # to go there (Zen 3, AVX2, 2026-11); of 3 and of 6 channels 0.25 and 0.5 of that (the VM).  With
-# AVX-512 so, too: with 450, 170 and 1 the largest regret of 59 layers was 2.5, 1.2 so (Sapphire
-# Rapids VM, 2026-11).
+# AVX-512 so, too: with 450, 170 and 1 the largest regret of 59 layers was 2.5, 1.2 so; and with
+# 0, 25, 60 for an output that of 60 banks and layers 1.6, 1.35, 1.35, their mean 1.08, 1.03, 1.03
+# (Sapphire Rapids VM, 2026-11).
 WORK = machine.ISA.choose({
-    32: Work(90_000, 160, 580, 300, 110, 0.15),
-    16: Work(11_000, 110, 200, 225, 85, 0.15),
+    32: Work(90_000, 160, 580, 300, 110, 0.15, 25),
+    16: Work(11_000, 110, 200, 225, 85, 0.15, 0),
 })  # fmt: skip
 
 
@@ -97,7 +101,8 @@ def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     method, question = inner_of(problem)
     times, each = count_of(problem) // question.planes, float(method.cost(question))
-    return times * each + count_of(problem) * (_moving(problem) + WORK.plane)
+    outputs = WORK.output * math.prod(problem.plane)
+    return times * each + count_of(problem) * (_moving(problem) + WORK.plane + outputs)
 
 
 def _moving(problem: Problem) -> float:
