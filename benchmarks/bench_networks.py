@@ -29,7 +29,8 @@ class Networks:
         self.torch, self.x = torch, networks.images(images, 224, channels)
         self.theirs = networks.network(network, channels)
         self.ours = replace(networks.network(network, channels))
-        for model in (self.theirs, self.ours, self.ours):
+        self.frozen = replace(networks.network(network, channels), frozen=True)
+        for model in (self.theirs, *[self.ours, self.frozen] * 2):
             self.run(model)
         time.sleep(0.02)
 
@@ -39,6 +40,9 @@ class Networks:
 
     def time_ours(self, threads, network, images, channels):
         self.run(self.ours)
+
+    def time_frozen(self, threads, network, images, channels):
+        self.run(self.frozen)
 
     def time_torch(self, threads, network, images, channels):
         self.run(self.theirs)
