@@ -57,27 +57,25 @@ FIRST_USE = (
             late.append(now % every)
             interrupts += 1
     right = f[:-1, :-1] * 4 + f[:-1, 1:] * 3 + f[1:, :-1] * 2 + f[1:, 1:]
+    sent = (time.perf_counter() - begun - delay) // every + 1
     assert (answer == right).all()
     assert (parconv.conv2d(f, [[1, 2], [3, 4]], strategy="serial") == right).all()
     threads_settle(1)
-    print(interrupts, sorted(late)[len(late) // 2] * 1000)
+    print(interrupts, sent, sorted(late)[len(late) // 2] * 1000)
 """
 )
 
 
-@pytest.mark.parametrize(
-    ("delay", "every", "kernels", "least"),
-    [(0.03, 0.1, "cold", 20), (0.2, 0.11, "kept", 4)],
-)
+@pytest.mark.parametrize(("delay", "every", "kernels"), [(0.03, 0.1, "cold"), (0.1, 0.07, "kept")])
 def test_interrupts_of_the_first_use(
-    delay: float, every: float, kernels: str, least: int, run_python: RunPython, tmp_path: Path
+    delay: float, every: float, kernels: str, run_python: RunPython, tmp_path: Path
 ) -> None:
     """Again and again, until a call gets through: import and compilation go on meanwhile."""
     env = {"NUMBA_CACHE_DIR": str(tmp_path)} if kernels == "cold" else {}
     done = run_python(FIRST_USE, delay, every, env=env)
-    interrupts, late = map(float, done.stdout.split())
-    assert interrupts >= least, done.stdout
-    assert late < 60, "milliseconds until half of the interrupts were raised"
+    interrupts, sent, late = map(float, done.stdout.split())
+    assert interrupts >= max(2, sent / 2), "so many were raised, of those sent"
+    assert late < every * 600, "milliseconds until half of the interrupts were raised"
 
 
 @pytest.mark.parametrize(
