@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 Shown = dict[str, str]  # a picture, or a note that says why there is none
 SCALING = "bench_scaling.Scaling.time_scaling"
 BIG = "bench_big.Big.time_reused_output"
-NO_MATPLOTLIB = "No chart: Matplotlib is missing (python3 -m pip install 'parconv[cli]')."
+NO_MATPLOTLIB = "No chart: Matplotlib is missing (python3 -m pip install 'parconv[plot]')."
 
 
 def page(results: Path, races: Path = HERE / "race", pictures: Path = HERE / "pictures") -> str:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .transposed import conv_transpose2d
     from .warming import warmup
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Chain",
     "Outer",

@@ -192,7 +192,7 @@ def test_command_without_matplotlib(
     output = capsys.readouterr().out
     assert "group 1000x1000 2x2 float32" in output
     assert "no picture: matplotlib is not installed" in output
-    assert "`pip install parconv[cli]`" in output
+    assert "`pip install parconv[all]`" in output
     assert [path.name for path in target.parent.iterdir()] == ["race.json"]
 
 

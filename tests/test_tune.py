@@ -682,7 +682,7 @@ def test_without_matplotlib_there_is_no_picture_but_a_line(
     found = sweep.Sweep((synthetic_outcome(),), {"tbb": "not here"})
     lines = list(report.write(found, tmp_path))
     assert [line.split()[0] for line in lines] == ["written:", "written:", "no"]
-    assert "pip install parconv[cli]" in lines[-1]
+    assert "pip install parconv[all]" in lines[-1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results.csv", "results.json"]
 
 

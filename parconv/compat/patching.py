@@ -37,7 +37,8 @@ class Installed:
         for name, value in functions.items():
             _replaced.setdefault((peer.__name__, name), value)
         found = {id(value): getattr(ours, name) for name, value in functions.items()}
-        for module in list(sys.modules.values()):
+        modules: list[Any] = list(sys.modules.values())  # other things may stand there too
+        for module in modules:
             if isinstance(module, ModuleType) and module is not ours:
                 self._replace(module, found)
 

@@ -38,7 +38,7 @@ Found = TypeVar("Found")
 class Elsewhere(Protocol):
     """A competitor in another process, which measures there: no message is part of its time."""
 
-    def timed(self, how: str, out: Array | None, *arguments: Any) -> Any:
+    def timed(self, how: str, *arguments: Any, **options: Any) -> Any:
         """What the function of that name in this module finds."""
 
 
@@ -47,8 +47,9 @@ def _where_it_runs(
 ) -> Callable[Concatenate[Run, Rest], Found]:
     @functools.wraps(function)
     def timed(run: Run, /, *arguments: Rest.args, **options: Rest.kwargs) -> Found:
-        if isinstance(run, Elsewhere):
-            found: Found = run.timed(function.__name__, *arguments, **options)
+        place: object = run
+        if isinstance(place, Elsewhere):
+            found: Found = place.timed(function.__name__, *arguments, **options)
             return found
         return function(run, *arguments, **options)
 

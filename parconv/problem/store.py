@@ -109,7 +109,7 @@ def check_kinds(store: Store, compute: DType) -> None:
     """TypeError where complex numbers would go into real sums, ValueError for too large ones."""
     for name in ("scale", "bias"):
         for number in each(getattr(store, name)):
-            if isinstance(number, complex) and compute.kind != "c":
+            if compute.kind != "c" and isinstance(number, complex):
                 raise TypeError(
                     f"{name}={shown(number)} is complex, the sums are {compute}: pass a real number"
                 )

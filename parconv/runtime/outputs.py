@@ -153,7 +153,7 @@ def recycle_outputs(nbytes: int) -> None:
     >>> parconv.recycle_outputs(256 * 2**20)
     >>> parconv.recycle_outputs(0)
     """
-    if not isinstance(nbytes, int | np.integer) or isinstance(nbytes, bool):
+    if isinstance(nbytes, bool) or not isinstance(nbytes, int | np.integer):
         raise TypeError(f"nbytes={shown(nbytes)}: pass an integer, the most bytes to keep")
     if nbytes < 0:
         raise ValueError(f"nbytes={shown(nbytes)}: pass at least 0")

@@ -71,7 +71,7 @@ def _instead(path: str | os.PathLike[str]) -> str:
 def check_target(path: str | os.PathLike[str]) -> Path:
     """Where to write a .npy file; links are followed."""
     name = os.fspath(path)
-    if not isinstance(name, str) or not name:
+    if not name or not isinstance(name, str):
         raise ValueError(f"out={path!r}: pass the name of a .npy file")
     found = Path(os.path.realpath(name))
     if found.suffix.lower() not in (".npy", ""):

@@ -39,7 +39,7 @@ def write(sweep: Sweep, directory: Path) -> Iterator[str]:
         for path in _pictures(sweep, directory):
             yield f"written: {path}"
     except ModuleNotFoundError as error:
-        yield f"no picture: {error.name} is not installed (`pip install parconv[cli]`)"
+        yield f"no picture: {error.name} is not installed (`pip install parconv[all]`)"
 
 
 def _pictures(sweep: Sweep, directory: Path) -> Iterator[Path]:
