@@ -24,8 +24,8 @@ from parconv.images import filter_text, formats
 
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
 COMMANDS = (
-    "demo", "apply", "explain", "race", "ceilings", "roofline", "perf", "asm", "tune", "stream",
-    "files", "doctor", "warmup",
+    "demo", "apply", "stream", "explain", "race", "doctor", "warmup", "tune", "roofline",
+    "ceilings", "perf", "asm", "files",
 )  # fmt: skip
 
 Run = Callable[..., tuple[int, str, str]]
@@ -415,7 +415,25 @@ def test_help_version_and_nothing_at_all(run: Run) -> None:
     assert run("--version") == (0, f"parconv {parconv.__version__}\n", "")
     status, out, err = run()
     assert (status, err) == (0, "")
-    assert all(command in out for command in COMMANDS)
+    places = [out.index(f"\n  {command} ") for command in COMMANDS]
+    assert places == sorted(places), "in the order of use"
+
+
+@pytest.mark.parametrize("group", [(), ("cache",), ("wisdom",)])
+def test_summaries_of_commands_are_whole_at_80_columns(group: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(cli.app, group, env={"COLUMNS": "80"}, terminal_width=80)
+    assert result.exit_code == 0
+    commands = result.output.partition("Commands:")[2].strip().splitlines()
+    assert len(commands) > 1
+    assert not [line for line in commands if "..." in line or len(line) > 80]
+
+
+def test_a_shells_completion(tmp_path: Path) -> None:
+    """As bash asks for it: the words so far, and the place of the one to complete."""
+    asked = {"_PARCONV_COMPLETE": "complete_bash", "COMP_WORDS": "parconv ra", "COMP_CWORD": "1"}
+    code = f"import os; os.environ.update({asked}); from parconv.cli import main; main()"
+    result = python("-c", code, cwd=tmp_path)
+    assert result.stdout.split() == ["race"], result.stderr
 
 
 def test_module_runs_and_fails_with_status_two(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from conftest import RunPython
 
 import parconv
-from parconv.planner import choice as planner, wisdom
+from parconv import cli
+from parconv.planner import choice as planner, wisdom, wisdom_records
 from parconv.planner.plan import Plan
 from parconv.planner.wisdom import Wisdom
 from parconv.problem.problem import Problem
@@ -353,3 +354,68 @@ def test_writers_in_several_processes_leave_a_whole_record(run_python: RunPython
     assert seen.bands == seen.threads * 1000 + 199
     path = wisdom.remember(problem(), 2, FOUND)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+# --- all of it -----------------------------------------------------------------------------------
+
+
+def test_wisdom_is_listed_forgotten_and_carried(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = parconv.plan2d(((70, 64), "uint8"), TAPS, strategy="serial").problem
+    wisdom.remember(problem(), 2, FOUND)
+    wisdom.remember(other, 2, FOUND, spread=0.5)
+    assert cli.main(["wisdom", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert [line for line in lines if "busy" in line] == [line for line in lines if "uint8" in line]
+    assert "threads, 2 threads, 6 bands, 1 ms, by rule 2" in lines[0]
+    file = tmp_path / "all.json"
+    assert cli.main(["wisdom", "export", str(file)]) == 0
+    assert cli.main(["wisdom", "forget", "uint8"]) == 0
+    assert "1 setting\n" in capsys.readouterr().out
+    assert wisdom.recall(problem(), 2) == FOUND
+    assert len(wisdom_records.entries()) == 1
+    monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path / "elsewhere"))
+    assert wisdom.recall(problem(), 2) is None
+    assert cli.main(["wisdom", "import", str(file)]) == 0
+    assert "2 settings; of other kinds of machines, left out: 0" in capsys.readouterr().out
+    assert wisdom.recall(problem(), 2) == FOUND
+    assert wisdom.recall(other, 2) is None, "it was measured on a busy machine"
+    assert [it.record for it in wisdom_records.entries()] == [
+        it["record"] for it in json.loads(file.read_text())["entries"]
+    ]
+
+
+def test_what_another_machine_measured_is_not_taken_over() -> None:
+    wisdom.remember(problem(), 2, FOUND)
+    content = json.loads(wisdom_records.to_text(wisdom_records.entries()))
+    content["entries"][0]["record"]["fingerprint"]["cpu"] = "another"
+    wisdom_records.forget(wisdom_records.entries())
+    assert wisdom_records.from_text(json.dumps(content)) == (0, 1)
+    assert not wisdom_records.entries()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda it: [],
+        lambda it: {**it, "format": "another"},
+        lambda it: {**it, "entries": 3},
+        lambda it: {**it, "entries": [*it["entries"], {}]},
+        lambda it: {**it, "entries": [*it["entries"], {**it["entries"][0], "name": "../x.json"}]},
+        lambda it: {**it, "entries": [*it["entries"], {**it["entries"][0], "record": {}}]},
+    ],
+)
+def test_no_export_is_refused_whole(damage: Callable[[Any], Any], home: Path) -> None:
+    wisdom.remember(problem(), 2, FOUND)
+    content = damage(json.loads(wisdom_records.to_text(wisdom_records.entries())))
+    wisdom_records.forget(wisdom_records.entries())
+    with pytest.raises(ValueError, match="wisdom export"):
+        wisdom_records.from_text(json.dumps(content))
+    assert not [path for path in home.rglob("*") if path.is_file()]
+
+
+def test_a_pattern_that_is_none() -> None:
+    with pytest.raises(ValueError, match=r"pattern='\(' is no regular expression"):
+        wisdom_records.entries("(")

@@ -15,8 +15,19 @@ except ModuleNotFoundError:  # the commands' decorators need it, so this cannot 
     print("parconv's command line needs `pip install parconv[cli]`", file=sys.stderr)
     raise SystemExit(2) from None
 
-# importing a module adds its commands, in the order of the help page
-from . import cache, code, counters, doctor, limits, pictures, questions, streams, tuning  # noqa: F401
+# importing a module adds its commands
+from . import (
+    cache,  # noqa: F401
+    code,  # noqa: F401
+    counters,  # noqa: F401
+    doctor,  # noqa: F401
+    limits,  # noqa: F401
+    pictures,  # noqa: F401
+    questions,  # noqa: F401
+    streams,  # noqa: F401
+    tuning,  # noqa: F401
+    wisdom,  # noqa: F401
+)
 from .app import app
 
 WRONG, FAILED, INTERRUPTED = 1, 2, 130
@@ -31,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return INTERRUPTED
     except ModuleNotFoundError as error:
-        return _fail(f"{error.name} is not installed: `pip install parconv[cli]`")
+        return _fail(f"{error.name} is not installed: `pip install parconv[all]`")
     except OverflowError as error:  # a number of the input is too large: no result is wrong
         return _fail(str(error))
     except ArithmeticError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 
 from ..problem.shown import shown
 
@@ -16,9 +17,19 @@ if TYPE_CHECKING:
 
 WIDE = 200  # columns for a table that goes to a file or a pipe
 
+# The help page's order: what most users want first, then diagnosis, then the laboratory.
+ORDER = ("demo", "apply", "stream", "explain", "race", "doctor", "warmup", "cache", "wisdom",
+         "tune", "roofline", "ceilings", "perf", "asm", "files")  # fmt: skip
+
+
+class _InOrder(typer.core.TyperGroup):
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
 app = typer.Typer(
+    cls=_InOrder,
     help="The fastest 2-D convolution on the cores of a CPU.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

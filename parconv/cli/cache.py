@@ -22,7 +22,9 @@ def _help(context: typer.Context) -> None:
 
 @cache.command()
 def info() -> None:
-    """Tell where compiled kernels are kept, or why not, how many there are, and which are stale.
+    """Tell where compiled kernels are kept, or why they are not.
+
+    And how many there are, and which are stale.
 
     Example: parconv cache info
     """
@@ -42,7 +44,9 @@ def info() -> None:
 
 @cache.command()
 def clear() -> None:
-    """Remove all compiled kernels, stale ones too; the next processes compile anew.
+    """Remove all compiled kernels, stale ones too.
+
+    The next processes compile anew.
 
     Example: parconv cache clear
     """

@@ -31,7 +31,7 @@ def asm(
     force: Force = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all of it there.")] = None,
 ) -> None:
-    """Show the kernel's hot loop, its predicted and measured cycles, and what bounds them.
+    """Show a kernel's hot loop, its cycles, and what bounds them.
 
     With --isa the hot loops of all methods are compiled for processors of that kind, or for --cpu,
     wherever this runs: spills, and the share of the peak that llvm-mca predicts.

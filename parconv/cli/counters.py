@@ -47,7 +47,9 @@ def perf(
         Path | None, typer.Option("--json", help="Write all medians, spreads and ratios there.")
     ] = None,
 ) -> None:
-    """Run implementations as processes of their own and count: cycles, caches, faults, switches.
+    """Count cycles, instructions and misses of implementations.
+
+    Each runs as a process of its own.
 
     Example: parconv perf gather scatter --workload photo3x3 --simulate
     """

@@ -15,9 +15,10 @@ def doctor(
         Path | None, typer.Option("--json", help="Write the report there; - is standard output.")
     ] = None,
 ) -> int:
-    """Tell what parconv runs on here: versions, processor, threads' limits, directories, hazards.
+    """Tell what parconv runs on here, and what makes it slow.
 
-    Exit status 1 where a hazard makes calls fail.
+    Versions, processor, limits to the threads, directories, hazards with their mend.  Exit
+    status 1 where a hazard makes calls fail.
 
     Example: parconv doctor --json doctor.json
     """

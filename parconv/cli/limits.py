@@ -20,7 +20,9 @@ def ceilings(
         Path | None, typer.Option("--json", help="Write the record there; - is standard output.")
     ] = None,
 ) -> None:
-    """Measure what this machine reaches at best: arithmetic, bandwidth, fresh pages, launches.
+    """Measure what this machine reaches at best.
+
+    Arithmetic, bandwidth of every cache, fresh pages, launches of threads.
 
     The record is kept; `parconv explain` predicts from it.
 
@@ -63,7 +65,9 @@ def roofline(
         "roofline.png"
     ),
 ) -> None:
-    """Draw the rows of a race under the ceilings: what limits each, and how near it came.
+    """Draw the rows of a race under this machine's ceilings.
+
+    What limits each of them, and how near it came.
 
     Example: parconv roofline --race race.json --output roofline.png
     """
@@ -88,5 +92,5 @@ def _drawn(found: "Roofline", output: Path) -> str:
             experiment.draw(found.dots, found.roofs, file, found.title)
     except ModuleNotFoundError as error:
         library = str(error.name).partition(".")[0]
-        return f"no picture: {library} is not installed; `pip install parconv[cli]` brings it"
+        return f"no picture: {library} is not installed; `pip install parconv[all]` brings it"
     return f"the picture: {output}{found.note}"

@@ -16,7 +16,9 @@ def demo(
         "parconv-demo.png"
     ),
 ) -> None:
-    """Filter a real photograph, check every result, compare with scipy and OpenCV.
+    """Filter a photograph, check the results, compare with OpenCV.
+
+    SciPy is another peer; each of them takes part where it is installed.
 
     Example: parconv demo --size 2048 --output before-after.png
     """
@@ -69,10 +71,10 @@ def apply(
         str, typer.Option(help="Pixels of a TIFF's nodata value: refuse, spread or ignore.")
     ] = "refuse",
 ) -> None:
-    """Filter an image file; the result keeps the dtype (integers round and saturate) and alpha.
+    """Filter an image file; the result keeps its dtype and alpha.
 
-    Each band, page or plane is filtered by itself.  What the new file cannot keep of what the old
-    one says is told.
+    Integers round and saturate.  Each band, page or plane is filtered by itself.  What the
+    new file cannot keep of what the old one says is told.
 
     Example: parconv apply photo.jpg edges.png --kernel sobel-x --abs
     """

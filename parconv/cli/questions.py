@@ -52,7 +52,9 @@ def explain(
         int | None, typer.Option(help="As a stream of files, with so many MiB of memory.")
     ] = None,
 ) -> None:
-    """Print how a convolution would be computed: method, strategy, bands, threads, memory.
+    """Print how a convolution would be computed, and how fast.
+
+    Method, strategy, bands, threads, memory, and what the other methods would take.
 
     Example: parconv explain --shape 4096x4096 --kernel 7x7 --dtype float32
     """

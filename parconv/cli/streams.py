@@ -26,10 +26,10 @@ def stream(
     threads: Threads = None,
     method: Method = "auto",
 ) -> None:
-    """Filter a .npy file that may exceed memory: its last two axes are rows and columns.
+    """Filter a .npy file that may exceed memory.
 
-    A run that was interrupted goes on where it stopped when the command is repeated. OUT takes its
-    name when it is whole.
+    Its last two axes are rows and columns.  A run that was interrupted goes on where
+    it stopped when the command is repeated.  OUT takes its name when it is whole.
 
     Example: parconv stream frames.npy smooth.npy --kernel gaussian:2 --memory 512
     """
@@ -61,9 +61,10 @@ def files(
         Path | None, typer.Option("--json", help="Write all rounds there.")
     ] = None,
 ) -> None:
-    """Time a stream under a limit of memory beside a plain loop that reads and writes as much.
+    """Time a stream under a limit of memory beside a plain loop.
 
-    The rates of files are recorded; `parconv.plan_stream` predicts from them.
+    The loop reads and writes as much.  The rates of files are recorded;
+    `parconv.plan_stream` predicts from them.
 
     Example: parconv files --size 1024 --json files.json
     """

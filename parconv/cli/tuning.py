@@ -48,7 +48,9 @@ def tune(
     ] = 400,
     seed: Annotated[int, typer.Option(help="Of the random order.")] = 0,
 ) -> None:
-    """Find the fastest strategy, threads, bands, threading layer and backend by experiment.
+    """Find the fastest strategy, threads and bands by experiment.
+
+    Threading layers and joblib's backends are tried too.
 
     With --methods: how wrong the costs are by which "auto" chooses methods here.
 
