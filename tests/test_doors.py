@@ -79,6 +79,26 @@ def test_unknown_keywords_are_named(name: str) -> None:
         door(*given, zzz=1)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("borderType", "boundary"), ("border", "boundary"), ("fillvalue", "cval"),
+        ("ddepth", "dtype"), ("output", "out"), ("delta", "bias"), ("mask", "where"),
+        ("nan_treatment", "nan_policy"), ("n_jobs", "threads"), ("dilations", "dilation"),
+        ("axis", "axes"),
+    ],
+)  # fmt: skip
+def test_other_libraries_words_are_known(theirs: str, ours: str) -> None:
+    with pytest.raises(TypeError, match=rf"{theirs}=1 is unknown: did you mean {ours}\?"):
+        parconv.conv2d(F, G, **{theirs: 1})
+
+
+def test_no_keyword_is_named_that_a_call_lacks() -> None:
+    assert "padding" not in question.FILTERS
+    with pytest.raises(TypeError, match="pads=1 is unknown: pass one of"):
+        parconv.box(F, 3, pads=1)
+
+
 @pytest.mark.parametrize("name", ["gaussian", "box", "sobel"])
 def test_filters_take_no_other_keywords(name: str) -> None:
     given = (F, SECOND[name]) if name in SECOND else (F,)

@@ -4,7 +4,7 @@
 of one call.  Both are the only lists of them; `spelled` shows them to who asks for help.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from inspect import Parameter, Signature, signature
@@ -148,6 +148,24 @@ _AXES, _THREADS = PLANS.index("axes") + 1, PLANS.index("threads")
 ORDER = *PLANS[:_AXES], CHANNELS, *PLANS[_AXES:_THREADS], "out", *PLANS[_THREADS:]
 
 
+# Other libraries' words for ours, where the letters do not tell: SciPy's, OpenCV's, torch's,
+# skimage's, astropy's, ONNX's, joblib's.
+_ELSEWHERE = {
+    "boundary": ("border", "borderType", "padding_mode", "pad_mode"),
+    "cval": ("borderValue", "fill_value", "fillvalue", "constant_values", "value"),
+    "dtype": ("ddepth", "output_dtype", "out_dtype"),
+    "padding": ("pads", "pad_width"),
+    "dilation": ("rate", "atrous"),
+    "out": ("output", "dst"),
+    "bias": ("delta", "offset"),
+    "where": ("mask", "valid"),
+    "nan_policy": ("nan", "nan_treatment", "nodata", "ignore_nan", "skipna"),
+    "threads": ("n_jobs", "workers", "num_threads", "nthreads", "num_workers"),
+    "axes": ("dim", "dims"),
+}  # fmt: skip
+_OURS = {word: ours for ours, words in _ELSEWHERE.items() for word in words}
+
+
 def told(options: Mapping[str, Any]) -> tuple[Any, ...]:
     """Options as a key, which tells types apart as well: hashable where all values are.
 
@@ -172,9 +190,15 @@ def check_keywords(options: Mapping[str, Any], known: Iterable[str]) -> None:
     """TypeError for one that no call knows, with what it may have been meant for."""
     for name, value in options.items():
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            mend = f"did you mean {near[0]}?" if near else f"pass one of {', '.join(known)}"
+            near = _meant(name, [*known, "out"])
+            mend = f"did you mean {near}?" if near else f"pass one of {', '.join(known)}"
             raise TypeError(f"{name}={shown(value)} is unknown: {mend}")
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    """The keyword that another library, or a slip of the hand, calls so; empty where none is."""
+    ours = _OURS.get(name, "")
+    return ours if ours in known else next(iter(get_close_matches(name, known, 1)), "")
 
 
 def spelled(**defaults: Any) -> Callable[[Door], Door]:
