@@ -1,6 +1,7 @@
 """What the experiments show alike: lines, tables, figures, and how far they are."""
 
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,11 +22,16 @@ def say(console: "Console", lines: Iterable[str]) -> None:
 
 
 def table(headings: Iterable[str], words: Iterable[str] = (), **options: Any) -> "Table":
-    """An empty table: columns of numbers to the right, those of ``words`` to the left and whole."""
-    from rich.table import Table
+    """An empty table: columns of numbers to the right, those of ``words`` to the left and whole.
 
-    result, left = Table(title_justify="left", **options), set(words)
-    for heading in headings:
+    The first of them say what a row is about.
+    """
+    from .fitting import FittingTable
+
+    listed, left = list(headings), set(words)
+    result = FittingTable(title_justify="left", **options)
+    result.keys = max(1, len([*takewhile(left.__contains__, listed)]))
+    for heading in listed:
         justify: Any = "left" if heading in left else "right"
         result.add_column(heading, justify=justify, overflow="fold")
     return result
