@@ -16,6 +16,7 @@ from .planner.answers import answer, planned
 from .planner.choice import check_spec, is_spec
 from .planner.missing import with_weights
 from .planner.plan import Plan
+from .planner.planes import PlanesPlan
 from .planner.volume import VolumePlan
 from .problem.door import as_array, image_of, other_dtype
 from .problem.filter import filter_of
@@ -66,9 +67,11 @@ def conv2d(
         the channels, and the result's filters: ``(1, 2)`` for channels last, (B, H, W, C).
     stride, dilation : int or (int, int)
         Keep every stride-th output; spread the taps that far apart.
-    groups : int
+    groups : int or "planes"
         Of a layer: so many runs of channels, each with its own run of filters (``groups=C`` is a
-        depthwise layer).  1 for other filters.
+        depthwise layer).  1 for other filters.  ``"planes"``: each plane has its own filter, ``g``
+        (..., KH, KW), or (..., K) where ``axes`` names one; its axes before those broadcast with
+        the image's others, as in NumPy.  Like layers, such filters round where taps cancel.
     dtype : dtype, optional
         Of the result.  By default an inexact image keeps its dtype; an integer image gives int64
         with an integer filter (exact), else float32 (8 and 16 bits) or float64; complex if either
@@ -188,6 +191,10 @@ def conv2d(
            [255, 255, 255]], dtype=uint8)
     >>> parconv.conv2d([[1, np.nan, 3]], [[0.5, 0.25, 0.25]], nan_policy="omit")
     array([[2.33333333]])
+    >>> two = np.array([[[1, 1]], [[1, -1]]])
+    >>> parconv.conv2d(np.stack([f, f]), two, groups="planes")[:, 0]
+    array([[1., 3., 5.],
+           [1., 1., 1.]], dtype=float32)
     """
     return run(f, g, out, options, False)
 
@@ -232,7 +239,7 @@ def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -
 
 
 Spec = (
-    tuple[tuple[int, ...], DTypeLike] | Plan | VolumePlan
+    tuple[tuple[int, ...], DTypeLike] | Plan | VolumePlan | PlanesPlan
 )  # shape and dtype, or what a plan leaves
 
 
@@ -261,7 +268,8 @@ def plan2d(
     -------
     Plan or VolumePlan
         ``plan(f, out=None)`` runs it on any image of that shape and dtype, ``print(plan)`` shows it
-        in one line, ``plan.explain()`` in full.  A `VolumePlan` where ``axes`` are not two.
+        in one line, ``plan.explain()`` in full.  A `VolumePlan` where ``axes`` are not two, a
+        `PlanesPlan` with ``groups="planes"``: they are called alike.
 
     Examples
     --------
@@ -280,14 +288,14 @@ def plan2d(
     plan = planned(image, check_spec("g", g) if is_spec(g) else filter_of(g), question)
     if isinstance(plan, VolumePlan):
         plan = replace(plan, weights=weights)
-    else:
+    elif isinstance(plan, Plan):
         plan = with_weights(plan, weights)
     # a union would make whoever passes two axes tell the two apart
     return cast(Plan, plan)
 
 
 def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:
-    if isinstance(value, Plan | VolumePlan):
+    if isinstance(value, Plan | VolumePlan | PlanesPlan):
         return value.problem.shape, value.problem.dtype
     if is_spec(value):
         return check_spec(name, value)

@@ -66,7 +66,7 @@ class Options(SharedOptions, total=False):
     origin: Both
     stride: Both
     dilation: Both
-    groups: int
+    groups: int | Literal["planes"]
     tolerance: float | None
     zero_taps: ZeroTaps
 
