@@ -10,16 +10,19 @@ from ..problem.filter import Filter, keep
 from ..problem.missing import ARRAYS, brings, without_arrays
 from ..problem.planewise import is_planewise
 from ..problem.question import Question, told
+from ..problem.sides import is_sided
 from ..problem.store import hashable
 from ..problem.traits import UNKNOWN
 from ..problem.volumes import is_volume
 from .choice import decide, is_small, is_spec, thread_limit
 from .plan import Plan
 from .planes import PlanesPlan, plan_planes
+from .sides import SidesPlan, plan_sides
 from .volume import VolumePlan, plan_volume
 
 ANY = 0  # threads
-Made = Plan | VolumePlan | PlanesPlan
+Composed = VolumePlan | PlanesPlan | SidesPlan
+Made = Plan | Composed
 Pair = tuple[Made, Any]  # and the filter as its method reads it
 
 
@@ -89,14 +92,14 @@ def _found(image: Any, g: Filter, question: Question) -> Pair:
     return plan, plan.prepare(g)
 
 
-def _composed(
-    image: Any, g: Any, given: tuple[int, ...], question: Question
-) -> VolumePlan | PlanesPlan | None:
+def _composed(image: Any, g: Any, given: tuple[int, ...], question: Question) -> Composed | None:
     """A plan that others run for, where the question is not of one filter or layer over planes."""
     if is_planewise(question):
         return plan_planes(image, g, question)
     if is_volume(question, image[0], given):
         return plan_volume(image, g, question)
+    if is_sided(question):
+        return plan_sides(image, g, question)
     return None
 
 

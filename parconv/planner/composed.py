@@ -43,6 +43,7 @@ class Composed:
         problem: Asked = self.problem
         if self.filter is None:
             raise ValueError("the plan was made from a filter's shape: pass the filter to plan2d")
+        f = self._seen(f)
         if f.shape != problem.image or f.dtype != problem.image_dtype:
             f = arrays.check_image(f, problem.image, problem.image_dtype)
         result: Array = new_output(problem.shape, problem.dtype) if out is None else out
@@ -52,11 +53,15 @@ class Composed:
 
     def bind(self, f: Array, out: Array) -> Bound:
         """The call ``plan(f, out)`` without arguments, as `Plan.bind` tells."""
-        problem, image = self.problem, as_array("f", f, self.problem.axes)
+        problem, image = self.problem, self._seen(as_array("f", f, self.problem.axes))
         if image.shape != problem.image or image.dtype != problem.image_dtype:
             arrays.check_image(image, problem.image, problem.image_dtype)
         arrays.check_output(out, image, problem.shape, problem.dtype)
-        return Bound(partial(partial, self.run, image, None, out), image, out)
+        return Bound(partial(partial, self.run, f, None, out), image, out)
+
+    def _seen(self, f: Array) -> Array:
+        """What the problem's image is, where that is more than the call's."""
+        return f
 
     def _fill(self, f: Array, out: Array) -> None:
         raise NotImplementedError

@@ -11,6 +11,8 @@ from ..problem.dtypes import Array, DType
 from ..problem.filter import Filter, filter_of
 from ..problem.planewise import Planewise, planewise
 from ..problem.question import Question
+from ..problem.shown import shown
+from ..problem.sides import is_sided
 from ..problem.volumes import count_of, with_sizes
 from .choice import is_spec
 from .composed import Composed
@@ -103,6 +105,11 @@ def plan_planes(image: Any, g: Any, question: Question) -> PlanesPlan:
     if question.weights is not None:
         raise ValueError(
             "groups='planes' goes with neither where= nor weights=: call once for each filter"
+        )
+    if is_sided(question):
+        raise ValueError(
+            f"groups='planes' goes with one border for each axis, and without real: pass others "
+            f"than boundary={shown(question.boundary)}, real={shown(question.real)}"
         )
     given, shape = g[0] if is_spec(g) else g.shape, image[0]
     line = count_of(question.axes) == 1
