@@ -17,6 +17,7 @@ from .planner.choice import check_spec, is_spec
 from .planner.missing import with_weights
 from .planner.plan import Plan
 from .planner.volume import VolumePlan
+from .problem.brief import is_brief
 from .problem.door import as_array, image_of, other_dtype
 from .problem.filter import filter_of
 from .problem.missing import brings, unmasked, without_arrays
@@ -33,8 +34,9 @@ def conv2d(
     ----------
     f : array_like, shape (..., H, W)
         Image or stack of images (see ``axes``), of any layout: bool, (u)int8 to (u)int64, float16,
-        float32, float64, complex64 or complex128.  An image of Pillow's is taken by its mode:
-        one of several bands needs ``axes=(0, 1)``, one with a palette must be converted.
+        float32, float64, complex64, complex128 or bfloat16 (`ml_dtypes`).  An image of Pillow's is
+        taken by its mode: one of several bands needs ``axes=(0, 1)``, one with a palette must be
+        converted.
     g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW); or Outer
         Filter; reflected, as convolution is defined.  It may be larger than the image.  A tap
         that is 0 is none, see ``zero_taps``.  Three axes are a bank of filters: images (..., H, W)
@@ -306,5 +308,7 @@ def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:
         return value.problem.shape, value.problem.dtype
     if is_spec(value):
         return check_spec(name, value)
+    if type(value) is np.ndarray and is_brief(value.dtype):
+        return value.shape, value.dtype
     array = as_array(name, value, axes)
     return array.shape, array.dtype

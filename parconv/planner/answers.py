@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..problem.brief import is_brief
 from ..problem.dtypes import Array
 from ..problem.filter import Filter, keep
 from ..problem.missing import ARRAYS, brings, without_arrays
@@ -14,6 +15,7 @@ from ..problem.sides import is_sided
 from ..problem.store import hashable
 from ..problem.traits import UNKNOWN
 from ..problem.volumes import is_volume
+from .brief import BriefPlan, plan_brief
 from .choice import decide, is_small, is_spec, thread_limit
 from .plan import Plan
 from .planes import PlanesPlan, plan_planes
@@ -21,7 +23,7 @@ from .sides import SidesPlan, plan_sides
 from .volume import VolumePlan, plan_volume
 
 ANY = 0  # threads
-Composed = VolumePlan | PlanesPlan | SidesPlan
+Composed = VolumePlan | PlanesPlan | SidesPlan | BriefPlan
 Made = Plan | Composed
 Pair = tuple[Made, Any]  # and the filter as its method reads it
 
@@ -94,6 +96,8 @@ def _found(image: Any, g: Filter, question: Question) -> Pair:
 
 def _composed(image: Any, g: Any, given: tuple[int, ...], question: Question) -> Composed | None:
     """A plan that others run for, where the question is not of one filter or layer over planes."""
+    if is_brief(image[1]) or is_brief(question.dtype):
+        return plan_brief(image, g, question, planned)
     if is_planewise(question):
         return plan_planes(image, g, question)
     if is_volume(question, image[0], given):

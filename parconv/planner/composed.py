@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ..problem.door import as_array
@@ -36,7 +37,7 @@ class Composed:
 
     def __call__(self, f: ArrayLike, out: Array | None = None) -> Array:
         """Convolve ``f``, an array of the planned shape and dtype, with the plan's filter."""
-        return self.run(as_array("f", f, self.problem.axes), None, out)
+        return self.run(self._array(f), None, out)
 
     def run(self, f: Array, taps: None, out: Array | None) -> Array:
         """Check the arrays against the problem, then fill the result."""
@@ -53,11 +54,14 @@ class Composed:
 
     def bind(self, f: Array, out: Array) -> Bound:
         """The call ``plan(f, out)`` without arguments, as `Plan.bind` tells."""
-        problem, image = self.problem, self._seen(as_array("f", f, self.problem.axes))
+        problem, image = self.problem, self._seen(self._array(f))
         if image.shape != problem.image or image.dtype != problem.image_dtype:
             arrays.check_image(image, problem.image, problem.image_dtype)
         arrays.check_output(out, image, problem.shape, problem.dtype)
         return Bound(partial(partial, self.run, f, None, out), image, out)
+
+    def _array(self, f: ArrayLike) -> Array:
+        return f if type(f) is np.ndarray else as_array("f", f, self.problem.axes)
 
     def _seen(self, f: Array) -> Array:
         """What the problem's image is, where that is more than the call's."""
