@@ -12,11 +12,12 @@ apart.load(f"{__package__}.planner.answers")
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .planner.answers import answer, planned
+from .planner.answers import Composed, answer, planned
 from .planner.choice import check_spec, is_spec
 from .planner.missing import with_weights
 from .planner.plan import Plan
 from .planner.volume import VolumePlan
+from .problem.brief import is_brief
 from .problem.door import as_array, image_of, other_dtype
 from .problem.filter import filter_of
 from .problem.missing import brings, unmasked, without_arrays
@@ -33,8 +34,9 @@ def conv2d(
     ----------
     f : array_like, shape (..., H, W)
         Image or stack of images (see ``axes``), of any layout: bool, (u)int8 to (u)int64, float16,
-        float32, float64, complex64 or complex128.  An image of Pillow's is taken by its mode:
-        one of several bands needs ``axes=(0, 1)``, one with a palette must be converted.
+        float32, float64, complex64, complex128 or bfloat16 (`ml_dtypes`).  An image of Pillow's is
+        taken by its mode: one of several bands needs ``axes=(0, 1)``, one with a palette must be
+        converted.
     g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW); or Outer
         Filter; reflected, as convolution is defined.  It may be larger than the image.  A tap
         that is 0 is none, see ``zero_taps``.  Three axes are a bank of filters: images (..., H, W)
@@ -49,9 +51,10 @@ def conv2d(
         Which outputs: those that the data alone determine, ``(H - KH + 1, W - KW + 1)``; as many
         as the image has; or all that touch the image, ``(H + KH - 1, W + KW - 1)``.  Centring of
         even filters as in `scipy.signal.convolve2d`.
-    boundary : str or (str, str)
-        What lies outside the image, for both axes or each: ``"constant"`` (``cval``), ``"edge"``
-        (a a | a b), ``"symmetric"`` (b a | a b), ``"mirror"`` (c b | a b c) or ``"wrap"``.
+    boundary : str, (str, str) or ((str, str), (str, str))
+        What lies outside the image, for both axes, each, or each side, ((top, bottom), (left,
+        right)): ``"constant"`` (``cval``), ``"edge"`` (a a | a b), ``"symmetric"`` (b a | a b),
+        ``"mirror"`` (c b | a b c) or ``"wrap"``.
     cval : number
         The constant outside, in units of ``f``.  A fraction beside integers, which are summed
         exactly, asks for a ``dtype``: then they are summed in floating point.
@@ -66,9 +69,16 @@ def conv2d(
         the channels, and the result's filters: ``(1, 2)`` for channels last, (B, H, W, C).
     stride, dilation : int or (int, int)
         Keep every stride-th output; spread the taps that far apart.
-    groups : int
+    groups : int or "planes"
         Of a layer: so many runs of channels, each with its own run of filters (``groups=C`` is a
-        depthwise layer).  1 for other filters.
+        depthwise layer).  1 for other filters.  ``"planes"``: each plane has its own filter, ``g``
+        (..., KH, KW), or (..., K) where ``axes`` names one; its axes before those broadcast with
+        the image's others, as in NumPy.  Like layers, such filters round where taps cancel.
+    real : int, (int, int) or ((top, bottom), (left, right)), optional
+        Where ``f`` is a view of a larger array: so many of that one's pixels lie around it, and are
+        read where they are.  ``boundary`` is what lies beyond them.  Given all that there are, the
+        result is that part of the whole array's, by "direct", "separable" and most methods bit for
+        bit; pixels that the filter does not reach cost nothing.
     dtype : dtype, optional
         Of the result.  By default an inexact image keeps its dtype; an integer image gives int64
         with an integer filter (exact), else float32 (8 and 16 bits) or float64; complex if either
@@ -188,6 +198,13 @@ def conv2d(
            [255, 255, 255]], dtype=uint8)
     >>> parconv.conv2d([[1, np.nan, 3]], [[0.5, 0.25, 0.25]], nan_policy="omit")
     array([[2.33333333]])
+    >>> parconv.conv2d(f[1:, 1:], [[1, -1]], mode="same", real=((1, 0), (1, 0)))
+    array([[1., 1., 1.],
+           [1., 1., 1.]], dtype=float32)
+    >>> two = np.array([[[1, 1]], [[1, -1]]])
+    >>> parconv.conv2d(np.stack([f, f]), two, groups="planes")[:, 0]
+    array([[1., 3., 5.],
+           [1., 1., 1.]], dtype=float32)
     """
     return run(f, g, out, options, False)
 
@@ -231,9 +248,7 @@ def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -
     return plan.run(image, taps, out)
 
 
-Spec = (
-    tuple[tuple[int, ...], DTypeLike] | Plan | VolumePlan
-)  # shape and dtype, or what a plan leaves
+Spec = tuple[tuple[int, ...], DTypeLike] | Plan | Composed  # shape and dtype, or what a plan leaves
 
 
 @spelled()
@@ -261,7 +276,9 @@ def plan2d(
     -------
     Plan or VolumePlan
         ``plan(f, out=None)`` runs it on any image of that shape and dtype, ``print(plan)`` shows it
-        in one line, ``plan.explain()`` in full.  A `VolumePlan` where ``axes`` are not two.
+        in one line, ``plan.explain()`` in full.  A `VolumePlan` where ``axes`` are not two, a
+        `PlanesPlan` with ``groups="planes"``, a `SidesPlan` with ``real`` or a rule for each side:
+        they are called alike.
 
     Examples
     --------
@@ -280,16 +297,18 @@ def plan2d(
     plan = planned(image, check_spec("g", g) if is_spec(g) else filter_of(g), question)
     if isinstance(plan, VolumePlan):
         plan = replace(plan, weights=weights)
-    else:
+    elif isinstance(plan, Plan):
         plan = with_weights(plan, weights)
     # a union would make whoever passes two axes tell the two apart
     return cast(Plan, plan)
 
 
 def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:
-    if isinstance(value, Plan | VolumePlan):
+    if isinstance(value, Plan | Composed):
         return value.problem.shape, value.problem.dtype
     if is_spec(value):
         return check_spec(name, value)
+    if type(value) is np.ndarray and is_brief(value.dtype):
+        return value.shape, value.dtype
     array = as_array(name, value, axes)
     return array.shape, array.dtype

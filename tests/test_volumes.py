@@ -335,3 +335,27 @@ def test_named_filters_name_what_is_wrong() -> None:
     ):
         with pytest.raises(ValueError, match=words):
             call()
+
+
+@pytest.mark.parametrize("taps", ["ones", "a product", "small", "large"])
+@pytest.mark.parametrize(
+    ("dtype", "kind"), [("i8", "i8"), ("u8", "u8"), ("i8", "u1"), ("i4", "i4")]
+)
+def test_sums_wrap_as_python_integers_would(dtype, kind, taps):
+    """Of pixels of any size, whatever lies between the steps."""
+    rng, info = np.random.default_rng(0), np.iinfo(dtype)
+    f = rng.integers(info.min, info.max, (5, 6, 7), dtype=dtype, endpoint=True)
+    g = {
+        "ones": np.ones((2, 2, 2), int),
+        "a product": np.einsum("i,j,k", [1, 2, 3], [3, -1], [1, 5, 7]),
+        "small": rng.integers(-9, 9, (3, 2, 3)),
+        "large": rng.integers(-(2**62), 2**62, (2, 3, 2)),
+    }[taps]
+    sizes = [n - k + 1 for n, k in zip(f.shape, g.shape, strict=True)]
+    right = np.zeros(sizes, object)
+    for place in np.ndindex(*g.shape):
+        part = tuple(slice(at, at + n) for at, n in zip(place, sizes, strict=True))
+        right += f.astype(object)[part] * int(np.flip(g)[place])
+    out = np.full(sizes, 77, kind)
+    parconv.conv2d(f, g, axes=(0, 1, 2), overflow="wrap", dtype=kind, out=out)
+    np.testing.assert_array_equal(out, (right % 2**64).astype(np.uint64).astype(kind))

@@ -5,19 +5,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..problem.brief import is_brief
 from ..problem.dtypes import Array
 from ..problem.filter import Filter, keep
 from ..problem.missing import ARRAYS, brings, without_arrays
+from ..problem.planewise import is_planewise
 from ..problem.question import Question, told
+from ..problem.sides import is_sided
 from ..problem.store import hashable
 from ..problem.traits import UNKNOWN
 from ..problem.volumes import is_volume
+from .brief import BriefPlan, plan_brief
 from .choice import decide, is_small, is_spec, thread_limit
 from .plan import Plan
+from .planes import PlanesPlan, plan_planes
+from .sides import SidesPlan, plan_sides
 from .volume import VolumePlan, plan_volume
 
 ANY = 0  # threads
-Pair = tuple[Plan | VolumePlan, Any]  # and the filter as its method reads it
+Composed = VolumePlan | PlanesPlan | SidesPlan | BriefPlan
+Made = Plan | Composed
+Pair = tuple[Made, Any]  # and the filter as its method reads it
 
 
 def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> Pair:
@@ -78,18 +86,32 @@ def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:
 
 
 def _found(image: Any, g: Filter, question: Question) -> Pair:
-    """A plan, and the filter prepared; plans over other than two axes hold theirs."""
-    if is_volume(question, image[0], g.shape):
-        return plan_volume(image, g, question), None
+    """A plan, and the filter prepared; plans of plans hold theirs."""
+    whole = _composed(image, g, g.shape, question)
+    if whole is not None:
+        return whole, None
     plan = decide(image, (g.shape, g.dtype), g.found, question)
     return plan, plan.prepare(g)
 
 
-def planned(image: Any, g: Any, question: Question) -> Plan | VolumePlan:
-    """The plan for an image given as ``(shape, dtype)``, and a filter or its shape and dtype."""
-    shape = g[0] if is_spec(g) else g.shape
-    if is_volume(question, image[0], shape):
+def _composed(image: Any, g: Any, given: tuple[int, ...], question: Question) -> Composed | None:
+    """A plan that others run for, where the question is not of one filter or layer over planes."""
+    if is_brief(image[1]) or is_brief(question.dtype):
+        return plan_brief(image, g, question, planned)
+    if is_planewise(question):
+        return plan_planes(image, g, question)
+    if is_volume(question, image[0], given):
         return plan_volume(image, g, question)
+    if is_sided(question):
+        return plan_sides(image, g, question)
+    return None
+
+
+def planned(image: Any, g: Any, question: Question) -> Made:
+    """The plan for an image given as ``(shape, dtype)``, and a filter or its shape and dtype."""
+    whole = _composed(image, g, g[0] if is_spec(g) else g.shape, question)
+    if whole is not None:
+        return whole
     if is_spec(g):
         return decide(image, g, UNKNOWN, question)
     return decide(image, (g.shape, g.dtype), g.found, question).with_filter(g)

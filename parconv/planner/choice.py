@@ -10,6 +10,7 @@ import numpy as np
 from ..codegen import machine
 from ..methods import methods_for
 from ..problem.arguments import LARGEST
+from ..problem.brief import is_brief
 from ..problem.dtypes import check_dtype
 from ..problem.filter import forget_all as forget_filters
 from ..problem.problem import Problem, describe
@@ -200,7 +201,8 @@ def check_spec(name: str, value: Any) -> tuple[tuple[int, ...], Any]:
     shape, dtype = value
     if not all(isinstance(n, int | np.integer) and 0 <= n <= LARGEST for n in shape):
         raise ValueError(f"{name}={shown(value)}: a shape holds integers from 0 to {LARGEST}")
-    sizes, kind = tuple(map(int, shape)), check_dtype(name, dtype)
+    sizes = tuple(map(int, shape))
+    kind = np.dtype(dtype) if is_brief(dtype) else check_dtype(name, dtype)
     if math.prod(sizes) * kind.itemsize >= 1 << 63:
         raise ValueError(f"{name}={shown(value)}: pass a shape that a memory can hold")
     return sizes, kind

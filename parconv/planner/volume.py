@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..problem.door import as_array
-from ..problem.dtypes import Array, DType, exact, real, widest
+from ..problem.dtypes import INT64, Array, DType, exact, real, widest
 from ..problem.filter import Filter
 from ..problem.lazily import lazily
 from ..problem.lines import moduli, ordered, parted, wide
@@ -170,7 +170,7 @@ def plan_volume(image: Any, g: Any, question: Question) -> VolumePlan:
     known = None if is_spec(g) else g
     taps = g if known is None else (known.shape, known.dtype)
     volume = describe_volume(image, taps, question, known is not None and wide(known))
-    between = _between(volume, known)
+    between = _between(volume, known, question.overflow == "wrap")
     if 0 in volume.shape:
         return VolumePlan(volume, (), between, known)
     steps, wraps = tuple(_steps(volume, g, question, between)), question.overflow == "wrap"
@@ -181,11 +181,15 @@ def plan_volume(image: Any, g: Any, question: Question) -> VolumePlan:
     return plan
 
 
-def _between(volume: Volume, g: Filter | None) -> DType:
-    """The type of what steps leave to others: that of the sums, or where integers are exact."""
+def _between(volume: Volume, g: Filter | None, wraps: bool) -> DType:
+    """The type of what steps leave to others: that of the sums, or where integers are exact.
+
+    Floats wrap by way of int32, which must hold them.
+    """
     if volume.compute.kind != "i" or g is None:
         return volume.compute
-    return exact(widest(volume.image_dtype, volume.cval) * moduli(g))
+    largest = widest(volume.image_dtype, volume.cval) * moduli(g)
+    return INT64 if wraps and largest >= 1 << 31 else exact(largest)
 
 
 def _steps(volume: Volume, g: Any, question: Question, between: DType) -> Iterator[Step]:
@@ -194,7 +198,8 @@ def _steps(volume: Volume, g: Any, question: Question, between: DType) -> Iterat
     shape, kind, result = volume.image, volume.image_dtype, question.dtype
     asked = replace(question, cval=volume.cval)
     if lines:
-        result, asked = volume.dtype, replace(asked, accumulate=None, **AS_THEY_ARE)
+        rule = {**AS_THEY_ARE, "overflow": "wrap"} if question.overflow == "wrap" else AS_THEY_ARE
+        result, asked = volume.dtype, replace(asked, accumulate=None, **rule)
     for place, line in lines:
         step = along(volume, place, shape, (kind, between), line, asked)
         yield step

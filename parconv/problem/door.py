@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .brief import is_brief, lengthened
 from .dtypes import Array, DType, check_dtype
 from .pictures import check_picture
 from .question import DEFAULTS
@@ -27,6 +28,7 @@ def as_array(name: str, value: Any, axes: Any = None) -> Array:
                 "of a type such as float32"
             ) from error
         raise TypeError(f"{name} is not an array of numbers: {cut(str(error))}") from error
+    array = lengthened(array)
     check_dtype(name, array.dtype)
     check_picture(name, value, axes)
     return array
@@ -46,6 +48,7 @@ def other_dtype(out: Any, result: DType) -> DType | None:
         return None
     kind = kind.newbyteorder("=")
     known = kind.kind in "biufc" and kind.itemsize <= (16 if kind.kind == "c" else 8)
+    known = known or is_brief(kind)
     lossy = result.kind == "c" and kind.kind != "c"
     return None if kind == result or lossy or not known else kind
 

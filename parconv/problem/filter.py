@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .brief import is_brief, lengthened
 from .door import as_array
 from .dtypes import Array, DType
 from .lazily import lazily
@@ -157,6 +158,8 @@ def filter_of(g: Any, lasting: bool = False) -> Filter:
 
 def _new(g: Array, key: Hashable, lasting: bool) -> Filter:
     """Of a copy of the taps; of the taps themselves where the call is all it is for."""
+    if is_brief(g.dtype):
+        return filter_of(lengthened(g), lasting)
     if g.dtype.kind not in "biufc" or (2 * g.nbytes > MOST_BYTES and not lasting):
         return Filter(g)
     if g.nbytes > SMALL_BYTES and _is_constant(g):

@@ -209,6 +209,8 @@ def describe(
     ``found`` is what `traits_of` found in the filter's values.
     """
     mode, padding, reflect = question.mode, question.padding, not question.correlate
+    if question.real is not None:
+        raise ValueError(f"real={shown(question.real)} goes with calls and plans of one image")
     (image, f_type), (given, g_type) = f, g
     image_dtype, filter_dtype = check_dtype("f", f_type), check_dtype("g", g_type)
     plane_axes = check_axes(question.axes, image)

@@ -26,6 +26,7 @@ ZeroTaps = Literal["skip", "keep"]
 Rounding = Literal["even", "trunc"]
 Overflow = Literal["saturate", "wrap", "raise"]
 NanPolicy = Literal["propagate", "omit", "raise"]
+Rules = Boundary | tuple[Boundary, Boundary]  # of an axis, or before and behind it
 Both = int | tuple[int, ...]  # of rows and columns, or all axes: one for all, or one each
 
 Door = TypeVar("Door", bound=Callable[..., Any])
@@ -34,7 +35,7 @@ Door = TypeVar("Door", bound=Callable[..., Any])
 class SharedOptions(TypedDict, total=False):
     """Keywords of convolutions and of named filters, explained at `parconv.conv2d`."""
 
-    boundary: Boundary | tuple[Boundary, ...]
+    boundary: Rules | tuple[Rules, ...]
     cval: complex
     axes: int | tuple[int, ...]
     dtype: DTypeLike | None
@@ -66,7 +67,8 @@ class Options(SharedOptions, total=False):
     origin: Both
     stride: Both
     dilation: Both
-    groups: int
+    groups: int | Literal["planes"]
+    real: Both | tuple[tuple[int, int], ...] | None
     tolerance: float | None
     zero_taps: ZeroTaps
 
@@ -93,6 +95,7 @@ class Question:
     stride: Any = 1
     dilation: Any = 1
     groups: Any = 1
+    real: Any = None
     dtype: Any = None
     accumulate: Any = None
     tolerance: Any = None

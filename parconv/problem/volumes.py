@@ -27,6 +27,7 @@ from .geometry import placed, spanned
 from .lazily import lazily
 from .question import DEFAULTS, Question
 from .shown import shown
+from .sides import is_sided
 from .store import check_kinds, check_store
 
 # Keywords that are of images alone: a volume refuses what is not their default.
@@ -211,6 +212,11 @@ def _refuse_filter(axes: Any, count: int, given: Shape) -> NoReturn:
 def _check_others(question: Question, count: int) -> None:
     """What planes alone may ask for."""
     check_mode(question.mode)
+    if is_sided(question):
+        raise ValueError(
+            f"boundary={shown(question.boundary)}, real={shown(question.real)}: a rule for each "
+            "side, and pixels around, are for filters over two axes"
+        )
     check_choice("zero_taps", question.zero_taps, ZERO_TAPS)
     check_tolerance(question.tolerance, FLOAT64)
     if check_groups(question.groups) != 1:

@@ -55,9 +55,12 @@ class Question:
     def _plan(self, shape: Shape) -> Plan:
         plan = plan2d((shape, self.dtype), self.g, **self._keywords)
         if not isinstance(plan, Plan):
+            words = "axes", "boundary", "real", "groups"
+            given = {name: self._keywords[name] for name in words if name in self._keywords}
             raise ValueError(
-                f"axes={shown(self._keywords.get('axes'))}: pass two, the rows and columns of what "
-                "is read piece by piece"
+                f"{', '.join(f'{name}={shown(value)}' for name, value in given.items())}: pass two "
+                "axes, the rows and columns of what is read piece by piece, one border for each, "
+                "and neither real nor groups='planes'"
             )
         return plan
 

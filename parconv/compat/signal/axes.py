@@ -121,7 +121,7 @@ def _convolved(f: Array, g: Array, mode: str, axes: tuple[int, ...], kind: DType
 def _slices(
     f: Array, g: Array, mode: str, axes: tuple[int, ...], others: tuple[int, ...], kind: DType
 ) -> Array:
-    """One call for each slice; "same" keeps the middle of those that the first operand lacks."""
+    """Each by its own filter; "same" keeps the middle of those that the first operand lacks."""
     lengths = [max(f.shape[axis], g.shape[axis]) for axis in others]
     starts, counts = [0] * len(others), list(lengths)
     if mode == "same":
@@ -131,12 +131,24 @@ def _slices(
         np.moveaxis(f, others, range(len(others))),
         np.moveaxis(g, others, range(len(others))),
     )
+    if len(axes) in (1, 2):
+        kept = tuple(slice(at, at + n) for at, n in zip(starts, counts, strict=True))
+        rows, taps = (_kept(array, kept) for array in (rows, taps))
+        words = {"mode": mode, "axes": tuple(range(-len(axes), 0)), "groups": "planes"}
+        whole = operands.made(api.conv2d, rows, taps, kind, **words)
+        return np.moveaxis(whole, range(len(others)), others)
     made = [
         _slice(_at(rows, index, starts), _at(taps, index, starts), mode, kind)
         for index in np.ndindex(*counts)
     ]
     stacked = np.array(made).reshape(*counts, *made[0].shape)
     return np.moveaxis(stacked, range(len(others)), others)
+
+
+def _kept(array: Array, parts: tuple[slice, ...]) -> Array:
+    """Some of its slices; all where there is but one."""
+    sizes = zip(parts, array.shape, strict=False)
+    return array[tuple(slice(None) if n == 1 else part for part, n in sizes)]
 
 
 def _at(array: Array, index: tuple[int, ...], starts: Sequence[int]) -> Array:
