@@ -13,8 +13,9 @@ import pytest
 from conftest import LANES, Poisoned
 
 import parconv
+from parconv.codegen import machine
 from parconv.methods import channels
-from parconv.methods.channels import blocks, copies, shape, work
+from parconv.methods.channels import blocks, copies, pointwise, shape, work
 from parconv.methods.channels.table import PIXELS, VECTORS
 from parconv.problem.problem import Problem
 from parconv.runtime.strategies import Arrays
@@ -449,3 +450,121 @@ def test_lanes_are_filled_by_channels_where_outputs_are_few(f: Any, g: Any, few:
     assert not few or work.copy_of(first)
     single = plan_of(numbers((1, g[1], 8, 8)), numbers((*g[:2], 1, 1))).problem
     assert not blocks.is_few(single)
+
+
+# --- outputs that go as a run --------------------------------------------------------------------
+
+RUNS = pytest.mark.skipif(not pointwise.POSSIBLE, reason="these tiles want masks and 32 registers")
+
+
+def last(array: Any) -> Any:
+    """The same maps with channels last."""
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1))
+
+
+def check_last(f: Any, g: Any, offset: int = 1) -> Any:
+    """Of an image whose channels come last, wherever it lies.
+
+    Into an output whose pixels lie apart, and one whose pixels are a run that begins with that
+    element of a cache line; nothing beside them is written.
+    """
+    plan = plan_of(f, g, axes=(1, 2))
+    assert blocks.is_pointwise(plan.problem)
+    given = Poisoned(plan.problem.shape, f.dtype)
+    result = plan(f, given.out)
+    given.check()
+    want = expect(f.transpose(0, 3, 1, 2), g)
+    right = replace(want, values=last(want.values), moduli=last(want.moduli))
+    oracle.assert_right(result, right, f.dtype, f.dtype)
+    room = np.full(result.size + 3 * LANES, np.nan, f.dtype)
+    first = (-room.ctypes.data // f.itemsize + offset) % LANES
+    run = room[first : first + result.size].reshape(result.shape)
+    oracle.assert_same_bits(plan(f, run), result)
+    assert np.isnan(room[:first]).all()
+    assert np.isnan(room[first + result.size :]).all()
+    return result
+
+
+@RUNS
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("inputs", [1, 2, 3, 7, LANES // 2, LANES - 1])
+@pytest.mark.parametrize("outputs", [1, 2, 3, 5, LANES // 4, LANES // 2])
+def test_runs_of_several_pixels(outputs: int, inputs: int, dtype: str) -> None:
+    """Of one row, of rows shorter than a vector, and of more than `TOGETHER` vectors."""
+    lanes = 4 * LANES // np.dtype(dtype).itemsize
+    if inputs * outputs == 1 or inputs >= lanes or outputs > lanes // 2:
+        return  # others serve these
+    for size in ((1, inputs, 1, 1), (2, inputs, 3, 5), (1, inputs, 9, 31)):
+        check_last(last(numbers(size, dtype)), numbers((outputs, inputs, 1, 1), dtype))
+
+
+@RUNS
+@pytest.mark.parametrize("offset", [0, 1, 15])
+@pytest.mark.parametrize("inputs", [1, 3, 8])
+@pytest.mark.parametrize("outputs", [3 * LANES, 3 * LANES + 1, 9 * LANES - 1])
+def test_runs_of_many_outputs(
+    outputs: int, inputs: int, offset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever element of a cache line they begin with, through the caches and past them."""
+    for large in (False, True):
+        monkeypatch.setattr(machine, "L2_BYTES", 0)
+        monkeypatch.setattr(machine, "STREAM_BYTES", 0 if large else 1 << 40)
+        forget()
+        check_last(last(numbers((2, inputs, 5, 7))), numbers((outputs, inputs, 1, 1)), offset)
+    forget()
+
+
+def forget() -> None:
+    """What is remembered of how large caches are."""
+    for module in (blocks, work, shape, channels):
+        for name in ("is_pointwise", "is_few", "blocks_of", "copy_of", "height_of", "sizes_of",
+                     "order_of", "layout"):  # fmt: skip
+            if hasattr(module, name):
+                getattr(module, name).cache_clear()
+
+
+@RUNS
+@pytest.mark.parametrize("outputs", [3, LANES // 2])
+def test_runs_of_pixels_that_lie_apart(outputs: int) -> None:
+    """Rows are copied, in and out, whatever lies between their pixels."""
+    f, g = last(numbers((2, 3, 5, 7))), numbers((outputs, 3, 1, 1))
+    expected = check_last(f, g)
+    for image in (sparse(f), f[:, :, ::-1].copy()[:, :, ::-1], np.asfortranarray(f)):
+        oracle.assert_same_bits(check_last(image, g), expected)
+
+
+@RUNS
+def test_runs_read_nothing_beyond_the_image_and_keep_a_bad_pixel_to_itself() -> None:
+    room = np.full((3, 5, 9, 4), np.nan, np.float32)
+    f = room[1:2, 1:4, 1:8, :3]
+    f[...] = last(numbers((1, 3, 3, 7)))
+    g = numbers((5, 3, 1, 1))
+    check_last(f, g)
+    f[0, 1, 3, 1] = np.inf
+    bad = ~np.isfinite(plan_of(f, g, axes=(1, 2))(f))
+    assert bad[0, 1, 3].all()
+    assert bad.sum() == 5
+
+
+@RUNS
+@pytest.mark.parametrize("outputs", [3, 100])
+def test_runs_have_the_bits_of_tiles_and_of_any_bands(
+    outputs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "L2_BYTES", 0)
+    forget()
+    f, g = last(numbers((2, 5, 33, 20))), numbers((outputs, 5, 1, 1))
+    expected = check_last(f, g)
+    plan = parconv.plan2d(
+        f, g, correlate=True, method="channels", threads=2, strategy="threads", axes=(1, 2)
+    )
+    oracle.assert_same_bits(plan(f), expected)
+    monkeypatch.setattr(blocks, "SEVERAL", 0)
+    monkeypatch.setattr(blocks, "MANY_CHANNELS", 0)
+    forget()
+    plan = parconv.plan2d(
+        f, g, correlate=True, method="channels", threads=1, axes=(1, 2), tolerance=1.0
+    )
+    assert not blocks.is_pointwise(plan.problem)
+    oracle.assert_same_bits(plan(f), expected)
+    forget()

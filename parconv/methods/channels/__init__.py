@@ -2,6 +2,8 @@
 
 Where outputs are few and channels come last these fill the lanes instead: see `few`.
 
+Where few channels of one tap come last, outputs go as a run: see `pointwise`.
+
 Wins for layers of many filters.  Pixels are read in place, and taps beyond the image not
 multiplied; or they are copied first, some rows at a time, where tiles would not be full in place,
 or channels lie apart: see `copies`.  Relies on an image and a result of the type of the sums, and
@@ -38,7 +40,14 @@ from ..usual import (
     unasked as unasked,
 )
 from . import kernel as k
-from .blocks import block_filters, blocks_of, channel_lanes, is_few
+from .blocks import (
+    block_filters,
+    blocks_of,
+    channel_lanes,
+    is_few,
+    is_pointwise,
+    period_of,
+)
 from .cost import cost as cost
 from .inside import bordered_by_zeros, is_inside, met
 from .numbers import L
@@ -67,6 +76,8 @@ def prepare(problem: Problem, g: Array) -> Taps:
 
     Where filters are few, channels come last: as many as a vector has lanes, filter by filter.
     """
+    if is_pointwise(problem):
+        return Taps(_repeated(problem, g.reshape(g.shape[:2]).astype(problem.sums)))
     bank, blocks, channels = bank_of(problem), blocks_of(problem), channel_lanes(problem)
     groups, filters = bank.groups, bank.filters
     padded = np.zeros((groups, sum(blocks), channels, *g.shape[2:]), problem.sums)
@@ -77,6 +88,21 @@ def prepare(problem: Problem, g: Array) -> Taps:
         parts = [_in_lanes(part, lanes_of(problem)) for part in parts]
     values = np.concatenate([part.reshape(groups, -1) for part in parts], axis=1).ravel()
     return Taps(values)
+
+
+def _repeated(problem: Problem, g: Array) -> Array:
+    """Of each channel the weights of outputs as they go on from pixel to pixel."""
+    few = len(g) <= lanes_of(problem)
+    found = np.zeros((g.shape[1], lanes_of(problem) if few else period_of(problem)), problem.sums)
+    count = len(g) * period_of(problem) if few else period_of(problem)
+    found[:, :count] = g.T[:, np.arange(count) % len(g)]
+    return found.ravel()
+
+
+def _lookup(problem: Problem) -> Array:
+    """In which lane of two vectors the first channel of each output's pixel is."""
+    pixel = np.arange(lanes_of(problem)) // bank_of(problem).outputs
+    return np.minimum(pixel, period_of(problem) - 1) * bank_of(problem).inputs
 
 
 def _in_lanes(part: Array, lanes: int) -> Array:
@@ -125,6 +151,9 @@ def layout(problem: Problem) -> Array:
         group_taps=taps * sum(blocks),
         block_filters=block_filters(problem),
         few=is_few(problem),
+        pointwise=is_pointwise(problem),
+        period=period_of(problem) if is_pointwise(problem) else 0,
+        lookup=_lookup(problem) if is_pointwise(problem) else (),
         **_inner(problem),
         inside=all(is_inside(problem, axis) for axis in (0, 1)),
         lanes=lanes,
@@ -177,6 +206,8 @@ def _sums_at(problem: Problem) -> int:
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     copy, inputs = copy_of(problem), bank_of(problem).inputs
+    if is_pointwise(problem):  # a row, where it does not lie so
+        return _copy_at(problem) + problem.plane[1] * (inputs + bank_of(problem).outputs)
     if copy is None:
         return _copy_at(problem)
     rows = copy.starts(height_of(problem))[-1]

@@ -6,32 +6,18 @@
 import numpy as np
 
 from ...codegen import jit, machine
+from ...codegen.simd import store_fence
 from . import table as t
 from .copying import copy_unit
-from .numbers import BLOCK, IMAGE, PART, L
+from .numbers import BLOCK, PART, L
+from .runs import all_runs
 from .tiles import tile
+from .units import place_of
 
 # Rows of the image by which pixels are fetched early.  % of the peak with 0, 1, 2, 3 of them, one
 # core (Zen 5, 2026-11): 1 x 1 256 -> 64 @ 56 69 93 92 92, 1024 -> 256 @ 14 88 88 100 98, 3 x 3
 # 64 @ 56 97 101 102 101.
 ROWS_AHEAD = 2
-
-
-@jit.jit()
-def _unit(layout, unit):
-    """(block, image, part) of a unit."""
-    block, image, part = 0, 0, 0
-    for place in range(2, -1, -1):
-        axis = layout[layout[L.order] + place]
-        size = layout[layout[L.sizes] + axis]
-        index, unit = unit % size, unit // size
-        if axis == BLOCK:
-            block = index
-        elif axis == IMAGE:
-            image = index
-        else:
-            part = index
-    return block, image, part
 
 
 @jit.jit()
@@ -65,7 +51,8 @@ def _describe(table, f, out, layout):
     table[t.STEP_PIXEL] = layout[L.stride_x] * f.strides[3]
     # for each channel the lines of a tile, which follow one another where channels are neighbours
     lines = (t.PIXELS * size + line - 1) // line * line
-    table[t.AHEAD] = ROWS_AHEAD * f.strides[2]
+    fetches = t.ALWAYS_FETCHES or taps_y * taps_x == 1
+    table[t.AHEAD] = ROWS_AHEAD * f.strides[2] if fetches else 0
     table[t.AHEAD_STEP] = lines if f.strides[1] == size else f.strides[1]
     table[t.ROWS_AT] = t.BITS_AT + taps_y + taps_x
     table[t.SEGMENTS_AT] = table[t.ROWS_AT] + taps_y
@@ -75,7 +62,8 @@ def _describe(table, f, out, layout):
         cell = layout[L.channels] * size
         table[t.STEP_CHANNEL], table[t.STEP_X] = size, layout[L.tap] * cell
         table[t.STEP_PIXEL] = layout[L.pixel] * cell
-        table[t.AHEAD], table[t.AHEAD_STEP] = t.PIXELS * table[t.STEP_PIXEL], lines
+        ahead = t.PIXELS * table[t.STEP_PIXEL] if t.ALWAYS_FETCHES else 0
+        table[t.AHEAD], table[t.AHEAD_STEP] = ahead, lines
         for row in range(taps_y):
             table[table[t.ROWS_AT] + row] = layout[layout[L.rows_at] + row] * size
         for tap in range(taps_y + taps_x):
@@ -203,6 +191,10 @@ def _tiles(f, taps, out, layout, scratch, stored, at, rows, pitch, line, pixels,
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill units ``[start, stop)`` of ``out``, and nothing else."""
+    if layout[L.pointwise]:
+        all_runs(f, taps, out, layout, scratch, start, stop)
+        store_fence()
+        return
     table, width, wide = scratch.view(np.int64), layout[L.columns_out], layout[L.block_filters]
     stored, pitch = _describe(table, f, out, layout), _pitch(f, layout)
     pixels, latest, copied = np.int64(t.PIXELS), np.int64(-1), layout[L.copied]
@@ -216,7 +208,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     flat = pitch == width and stored and out.strides[2] == width * out.strides[3]
     flat = flat and (copied or layout[L.inside])
     while start < stop:
-        block, image, part = _unit(layout, start)
+        block, image, part = place_of(layout, start)
         start += 1
         group, inside = block // layout[L.group_blocks], block % layout[L.group_blocks]
         filters = min(layout[L.filters] - inside * wide, wide)

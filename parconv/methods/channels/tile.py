@@ -22,6 +22,7 @@ from ...codegen.transposition import columns, transposed
 from .table import (
     AHEAD,
     AHEAD_STEP,
+    ALWAYS_FETCHES,
     BITS_AT,
     CHANNELS,
     EVERY,
@@ -106,6 +107,11 @@ class Tile:
         for case, known in enumerate((EVERY, EVERY - 1, EVERY >> 1), start=2):
             key = self.builder.select(self.same(bits, known), I64(case), key)
             cases[case] = partial(self.all_channels, known, bits, ahead, source, taps, sums)
+        if not ALWAYS_FETCHES:
+            fetches = self.builder.icmp_signed("!=", ahead, I64(0))
+            fetches = self.builder.and_(fetches, self.same(bits, EVERY))
+            key = self.builder.select(fetches, I64(5), key)
+            cases[5] = partial(self.all_channels, EVERY, bits, ahead, source, taps, sums, True)
         return self.code.choose(key, cases)
 
     def same(self, bits: Value, known: int) -> Value:
@@ -113,16 +119,13 @@ class Tile:
 
     def all_channels(
         self, known: int | None, bits: Value, ahead: Value, source: Value, taps: Value,
-        sums: Sequence[Value],
+        sums: Sequence[Value], fetches: bool = ALWAYS_FETCHES,
     ) -> list[Value]:  # fmt: skip
         def one(_: Value, source: Value, ahead: Value, taps: Value, *sums: Value) -> list[Value]:
             # Opaque, or LLVM keeps an address for every pixel.
             source = self.code.opaque(source)
-            for line in range(0, PIXELS * self.code.itemsize, machine.CACHE_LINE):
-                self.code.prefetch(self.code.at(ahead, line))
-            for vector in range(self.vectors):
-                later = self.code.at(taps, WEIGHTS_AHEAD * self.wide + vector * self.code.lanes)
-                self.code.prefetch(later)
+            if fetches:
+                self.fetch(ahead, taps)
             added = self.one_channel(known, bits, source, taps, sums)
             ahead = self.code.at(ahead, self.ahead_step)
             source = self.code.at(source, self.channel_step)
@@ -130,6 +133,14 @@ class Tile:
 
         carried = [source, self.code.at(source, ahead), taps, *sums]
         return self.code.loop(self.channels, carried, one, rolled=True)[3:]
+
+    def fetch(self, ahead: Value, taps: Value) -> None:
+        """The lines of later pixels and weights."""
+        for line in range(0, PIXELS * self.code.itemsize, machine.CACHE_LINE):
+            self.code.prefetch(self.code.at(ahead, line))
+        for vector in range(self.vectors):
+            later = self.code.at(taps, WEIGHTS_AHEAD * self.wide + vector * self.code.lanes)
+            self.code.prefetch(later)
 
     def one_channel(
         self, known: int | None, bits: Value, source: Value, taps: Value, sums: Sequence[Value]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ...codegen import machine
 from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
-from .blocks import blocks_of, channel_lanes, is_few
+from .blocks import blocks_of, channel_lanes, is_few, is_pointwise, period_of
 from .copies import Copy, fitting
 from .inside import is_inside, share
 from .table import PIXELS, VECTORS
@@ -100,6 +100,8 @@ class Few(NamedTuple):
 # -> 1 @ 28 10.5, 3.5 (14.6 with outputs in lanes), 7x7 46 -> 1 @ 72 65, 14 (86), 5x5 220 -> 2 @ 20
 # 1.3, 0.39 (3.0), 1x1 61 -> 1 @ 88 0.21, 0.34 (0.64).
 FEW = Few(18, 3, (4.1, 4.7), 1260, 1.5, 10)
+# A vector of outputs that go as a run, and each of its channels.
+VECTOR_CYCLES, CHANNEL_CYCLES = 4, 1.5
 # Copies must pay by so much, for what they do to the caches.
 MARGIN = 0.95
 # How long products take where each output has cells of its own for every filter column and the
@@ -116,7 +118,7 @@ def copy_of(problem: Problem) -> Copy | None:
     By what bands, and windows of rows, have in common with the whole problem: how many rows there
     are does not matter, so that a part has the bits of the whole.
     """
-    if is_few(problem) and inputs_apart(problem):
+    if is_pointwise(problem) or (is_few(problem) and inputs_apart(problem)):
         return None
     halo = HALO if problem.filter[0] > problem.stride[0] else 1.0
     able = {copy: copied(problem, copy, halo) for copy in fitting(problem)}
@@ -128,6 +130,8 @@ def copy_of(problem: Problem) -> Copy | None:
 
 def in_place(problem: Problem, inside: float) -> float:
     """Where that share of the products are of taps inside the image."""
+    if is_pointwise(problem):
+        return _pointwise(problem)
     width, taps = problem.plane[1], math.prod(problem.filter)
     if is_few(problem):
         return bank_of(problem).groups * width / PIXELS * _few(problem, taps * inside)
@@ -145,6 +149,13 @@ def in_place(problem: Problem, inside: float) -> float:
     products = product * taps * bank_of(problem).inputs * pixels * inside
     each = products + WORK.tile + WORK.tap * taps + placed
     return bank_of(problem).groups * tiles * _blocks(problem) * each + _turned(problem)
+
+
+def _pointwise(problem: Problem) -> float:
+    """Where outputs go as a run."""
+    bank, lanes = bank_of(problem), lanes_of(problem)
+    pixels = period_of(problem) if bank.outputs <= lanes else lanes / bank.outputs
+    return problem.plane[1] / pixels * (VECTOR_CYCLES + CHANNEL_CYCLES * bank.inputs)
 
 
 def copied(problem: Problem, copy: Copy, halo: float) -> float:

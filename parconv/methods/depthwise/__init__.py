@@ -11,9 +11,12 @@ Its bound is memory.  32 x 144 x 56 x 56 float32 take 2.0 / 1.75 ms with one / t
 loop of loads and non-temporal stores takes 1.8 / 1.7; every second output of them 1.1 / 0.87, the
 loop 1.4 / 0.88 (Zen 5, 2026-11).
 
-A unit is an output plane, counted over all images.  Start reading at `sweep.py`, then `strip.py`
+A unit is an output plane, or a row of all channels where they lie side by side, counted over all
+images.  Start reading at `sweep.py`, then `strip.py`
 and `kernel.py`.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +24,7 @@ from ...problem.bands import split_rows
 from ...problem.dtypes import FLOAT32, FLOAT64, Array
 from ...problem.problem import Problem
 from ...runtime.crew.record import MAPS
+from .. import usual
 from ..kernels import Taps, kernels_of
 from ..usual import (
     anywhere as anywhere,
@@ -34,12 +38,14 @@ from ..usual import (
     unasked as unasked,
 )
 from . import kernel as k
-from .able import pixels_can, strips_cannot
+from .able import kind_of, pixels_can, strips_cannot
+from .channels import rows_of_tile
 from .numbers import layout as layout, workspace as workspace
-from .work import by_pixels, cost as cost
+from .work import by_pixels, by_rows, cost as cost
 
-UNIT = "planes"
+UNIT = "planes, or rows of all channels"
 FEW = 4  # of the bands that are asked for one is enough
+LEAST = 4096  # outputs of a band
 
 
 def applicable(problem: Problem) -> str | None:
@@ -69,30 +75,37 @@ def prepare(problem: Problem, g: Array) -> Taps:
 
 
 def units(problem: Problem) -> int:
-    """Output planes."""
-    batch, outputs, _, _ = problem.maps
-    return batch * outputs
+    """Output planes, or rows of them all."""
+    batch, outputs, rows, _ = problem.maps
+    return batch * (rows if by_rows(problem) else outputs)
 
 
-def regions(problem: Problem, start: int, stop: int) -> list[tuple[int, int]]:
-    """Where planes ``[start, stop)`` lie in the result's maps."""
+def regions(problem: Problem, start: int, stop: int) -> list[tuple[Any, ...]]:
+    """Where units ``[start, stop)`` lie in the result's maps."""
+    if by_rows(problem):
+        rows = usual.regions(problem, start, stop)
+        return [(image, slice(None), part) for image, part in rows]
     return [divmod(unit, bank_of(problem).outputs) for unit in range(start, stop)]
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
-    """About so many bands of whole planes: vectors of them, where there are enough.
+    """About so many bands of whole tiles of rows; or of whole planes.
 
-    A band of fewer channels than a vector has lanes is slow where channels lie side by side, or
-    one that parts the filters of a channel.
+    Vectors of these, where there are enough: a band of fewer channels than a vector has lanes is
+    slow where channels lie side by side, or one that parts the filters of a channel.
     """
+    if by_rows(problem):
+        high = 1 if by_pixels(problem) else rows_of_tile(kind_of(problem))
+        return split_rows(units(problem), parts, high if problem.plane[0] % high == 0 else 1)
     planes, each = units(problem), bank_of(problem).filters if by_pixels(problem) else 1
     vector = each * lanes_of(problem)
     return split_rows(planes, parts, vector if FEW * planes >= parts * vector else each)
 
 
 def least_band(problem: Problem) -> int:
-    """Planes of a band that is worth handing out."""
-    return -(-4096 // max(1, problem.plane[0] * problem.plane[1]))
+    """Units of a band that is worth handing out."""
+    _, outputs, rows, columns = (max(1, n) for n in problem.maps)
+    return -(-LEAST // (columns * (outputs if by_rows(problem) else rows)))
 
 
 kernels = kernels_of(k.kernel, axes=MAPS)

@@ -15,7 +15,7 @@ from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.flow import call_one_of
 from ...codegen.simd import I64, Code
-from .sweep import KEPT, SIZES, STRIDES, Products
+from .sweep import KEPT, SIZES, STRIDES, Kind, Products
 
 # Rows of output of a tile, for strides of 1 and 2: sums, taps that are kept and a pixel fit the
 # registers.  Of every second output 32 x 144 x 56 x 56 with 2, 3, 4 rows: 2.3 2.1 2.05 ms.
@@ -33,6 +33,11 @@ def ways(code: Code, lanes: Value) -> dict[int, Callable[[Value, Value], None]]:
         STREAM: code.stream,
         MASK: lambda value, pointer: code.store_some(value, pointer, lanes),
     }
+
+
+def rows_of_tile(kind: Kind) -> int:
+    """Rows of output of a filter's tiles."""
+    return HIGH[kind.size][kind.stride - 1]
 
 
 class Tile(NamedTuple):

@@ -131,17 +131,39 @@ def _spread(scratch, base, out, b, o, y, height):
         at += out.shape[3]
 
 
+@jit.jit()
+def _all_rows(f, taps, out, layout, scratch, start, stop):
+    """Rows of all planes, plane after plane, where channels do not lie side by side after all."""
+    in_place, direct = MASKED and _flat(f), MASKED and _flat(out)
+    ways, waits = (in_place, direct, False, False), (0, 0, 0)
+    base = aligned_after(scratch, 0, machine.CACHE_LINE)
+    while start < stop:
+        b, first = start // layout[L.rows_out], start % layout[L.rows_out]
+        last = min(layout[L.rows_out], first + stop - start)
+        start += last - first
+        for o in range(layout[L.outputs]):
+            for y in range(first, last, layout[L.block]):
+                height = min(layout[L.block], last - y)
+                if not in_place:
+                    _copy(f, layout, scratch, base, b, o // layout[L.multiplier], y, height)
+                where = b, o, y
+                _sweep(f, taps, out, layout, scratch, ways, base, waits, where, (height, 1))
+                if not direct:
+                    _spread(scratch, base, out, b, o, y, height)
+
+
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
-    """Planes ``[start, stop)``, counted over all images."""
+    """Units ``[start, stop)``: planes, or rows of all channels, counted over all images."""
     near = side_by_side(f), side_by_side(out)
     if layout[L.pixels] and ((near[0] and near[1]) or layout[L.strip_count] == 0):
         all_pixels(f, taps, out, layout, scratch, start, stop, near)
         store_fence()
         return
-    enough = layout[L.multiplier] == 1 and layout[L.outputs] >= layout[L.lanes]
-    enough = enough and layout[L.dilation_x] == 1
-    if enough and near[0] and near[1]:
-        all_channels(f, taps, out, layout, scratch, start, stop)
+    if layout[L.by_rows]:
+        if near[0] and near[1]:
+            all_channels(f, taps, out, layout, scratch, start, stop)
+        else:
+            _all_rows(f, taps, out, layout, scratch, start, stop)
         store_fence()
         return
     ways = _ways(f, out, layout)

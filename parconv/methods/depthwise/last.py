@@ -33,35 +33,33 @@ def _streamed(out, layout):
 
 @jit.jit()
 def all_channels(f, taps, out, layout, scratch, start, stop):
-    """Planes ``[start, stop)``."""
+    """Rows of all channels ``[start, stop)``, counted over the images."""
     channels, lanes = layout[L.outputs], machine.VECTOR_BYTES // out.itemsize
     whole = STREAM if _streamed(out, layout) else STORE
     for lane in range(lanes):
         scratch[lane] = 0
+    # whole vectors of channels, then the rest in one that ends with the channels
+    full, rest, at = channels // lanes, channels % lanes, channels - lanes
+    mask = ((1 << rest) - 1) << (lanes - rest)
+    vectors = (0, full, whole, 0), (at, np.int64(rest > 0), MASK, mask)
     while start < stop:
-        b, first = start // channels, start % channels
-        last = min(channels, first + stop - start)
-        start += last - first
-        # whole vectors of channels, then the rest in one that ends with the channels
-        full, rest = (last - first) // lanes, (last - first) % lanes
-        at = min(last - rest, channels - lanes)
-        mask = ((1 << rest) - 1) << (last - rest - at)
-        how = whole if first % lanes == 0 else STORE
-        vectors = (first, full, how, 0), (at, np.int64(rest > 0), MASK, mask)
-        for y in range(0, layout[L.rows_out], layout[L.high]):
-            _rows(f, taps, out, layout, scratch, b, y, vectors)
+        b, y = start // layout[L.rows_out], start % layout[L.rows_out]
+        end = min(layout[L.rows_out], y + stop - start)
+        start += end - y
+        for top in range(y, end, layout[L.high]):
+            height = min(layout[L.high], end - top)
+            _rows(f, taps, out, layout, scratch, b, top, height, vectors)
 
 
 @jit.jit()
-def _rows(f, taps, out, layout, scratch, b, y, vectors):
-    """The rows of a tile, from ``y`` on, of some channels."""
+def _rows(f, taps, out, layout, scratch, b, y, height, vectors):
+    """So many rows of a tile, from ``y`` on, of some channels."""
     element, stride, columns = out.itemsize, layout[L.stride], layout[L.columns_out]
     row, pixel = f.strides[2] // element, f.strides[3] // element
     steps = out.strides[2] // element, out.strides[3] // element
     top = y * stride - layout[L.lead_y]
     source = (b * f.strides[0] + top * f.strides[2]) // element
     target = b * out.strides[0] // element + y * steps[0]
-    height = min(layout[L.high], layout[L.rows_out] - y)
     left, right = _whole(layout)
     border, inner = layout[L.border_tile], layout[L.tile]
     for start, stop, tile in ((0, left, border), (left, right, inner), (right, columns, border)):
@@ -83,17 +81,17 @@ def _rows(f, taps, out, layout, scratch, b, y, vectors):
 
 @jit.jit()
 def all_pixels(f, taps, out, layout, scratch, start, stop, near):
-    """Planes ``[start, stop)``; ``near``: whether channels of the image, of the result are runs."""
+    """Rows of all channels ``[start, stop)``, counted over the images.
+
+    ``near``: whether channels of the image, of the result are runs.
+    """
     outputs, lanes = layout[L.outputs], machine.VECTOR_BYTES // out.itemsize
     for lane in range(lanes):
         scratch[lane] = 0
-    while start < stop:
-        b, first = start // outputs, start % outputs
-        last = min(outputs, first + stop - start)
-        start += last - first
-        maps = first, last, *_channels(layout, first, last)
-        for y in range(layout[L.rows_out]):
-            _pixel_row(f, taps, out, layout, scratch, (b, y), maps, near)
+    maps = np.int64(0), outputs, *_channels(layout, np.int64(0), outputs)
+    for unit in range(start, stop):
+        where = unit // layout[L.rows_out], unit % layout[L.rows_out]
+        _pixel_row(f, taps, out, layout, scratch, where, maps, near)
 
 
 @jit.jit()

@@ -14,14 +14,14 @@ from .able import across_numbers, has_pairs, kind_of, strips_cannot
 from .channels import TILES
 from .pixels import TILES as PIXEL_TILES, WIDTHS
 from .strip import KINDS, MASKED, loads, outputs
-from .work import by_pixels
+from .work import by_pixels, by_rows
 
 L = Layout(
     "outputs", "multiplier", "rows_out", "columns_out", "rows_in", "columns_in", "lead_y",
     "lead_x", "stride_y", "stride_x", "dilation_y", "dilation_x", "size", "size_x", "lanes",
     "pixels", "near", "stride", "block", "past_caches", "ahead", "limit", "copy_at",
     "copy_row", "copy_lead", "strip_count", "pair", "taps_at", "tile", "border_tile", "high",
-    "last_ahead", "widest", "pixel_tile", "last_tile", "phases", "unit", "across_tile",
+    "last_ahead", "by_rows", "widest", "pixel_tile", "last_tile", "phases", "unit", "across_tile",
     tables=("strips", "masks"),
 )  # fmt: skip
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
@@ -180,6 +180,7 @@ def layout(problem: Problem) -> Array:
         size_x=problem.filter[1],
         lanes=lanes_of(problem),
         pixels=by_pixels(problem),
+        by_rows=by_rows(problem),
         near=problem.bytes <= 2 * machine.L2_BYTES,
         stride=problem.stride[0],
         past_caches=large,

@@ -70,6 +70,18 @@ def by_pixels(problem: Problem) -> bool:
     return bank.filters > 1 or problem.filter[0] >= PIXELS_FROM or bool(far and shared)
 
 
+def by_rows(problem: Problem) -> bool:
+    """Whether a unit is a row of all channels, which lie side by side.
+
+    Bands of channels go through all of the image, a vector or two of each pixel: of one image they
+    took two threads twice the time of one.  Microseconds on two by those and by these: 96 channels
+    of 112 x 112, every second output, 462, 224; 144 of 56 x 56 465, 169; 192 of 28 x 28 129, 79
+    (Sapphire Rapids VM, AVX-512, 2026-11).
+    """
+    apart = inputs_apart(problem) and outputs_apart(problem)
+    return apart and (by_pixels(problem) or _side_by_side(problem))
+
+
 def _pixels_cost(problem: Problem) -> float:
     """By tiles of pixels."""
     bank, taps = bank_of(problem), math.prod(problem.filter)

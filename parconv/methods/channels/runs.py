@@ -1,0 +1,62 @@
+"""Units whose outputs go as a run: see `pointwise`."""
+
+import numpy as np
+
+from ...codegen import jit, machine
+from .copying import copy_cells
+from .numbers import L
+from .pointwise import run_of_pixels
+from .units import place_of
+
+
+@jit.jit(inline="always")
+def _dense(array, count):
+    """Whether pixels of so many neighbouring channels follow one another in a row."""
+    size = array.itemsize
+    near = (count == 1 or array.strides[1] == size) and array.strides[3] == count * size
+    return near and array.strides[2] % size == 0 and array.strides[0] % size == 0
+
+
+@jit.jit()
+def all_runs(f, taps, out, layout, scratch, start, stop):
+    """Units of outputs that go as a run: row by row, or all rows at once."""
+    size, width = out.itemsize, layout[L.columns_out]
+    inputs, outputs = layout[L.channels], layout[L.filters]
+    ways = _dense(f, inputs), _dense(out, outputs)
+    flat = ways[0] and ways[1] and f.strides[2] == width * f.strides[3]
+    flat = flat and out.strides[2] == width * out.strides[3]
+    streams = ways[1] and layout[L.large] and machine.FILLS_LINES
+    few = np.int64(outputs <= layout[L.lanes])
+    for unit in range(start, stop):
+        _, image, part = place_of(layout, unit)
+        y = part * layout[L.height]
+        y_stop = min(y + layout[L.height], layout[L.rows_out])
+        pixels = width * (y_stop - y) if flat else width
+        while y < y_stop:
+            source = image * f.strides[0] + y * f.strides[2]
+            target = image * out.strides[0] + y * out.strides[2]
+            if not ways[0]:
+                copy_cells(
+                    f, source, f.strides[1], f.strides[3], scratch, layout[L.copy_at], inputs,
+                    inputs, width,
+                )  # fmt: skip
+                source = layout[L.copy_at] * size
+            if not ways[1]:
+                target = (layout[L.copy_at] + width * inputs) * size
+            run_of_pixels(
+                f, scratch, ways, source // size, taps, out, target // size,
+                (pixels, inputs, outputs, layout[L.period]), layout, layout[L.lookup], few,
+                np.int64(streams),
+            )  # fmt: skip
+            if not ways[1]:
+                _spread(out, scratch, target // size, image, y)
+            y = y_stop if flat else y + 1
+
+
+@jit.jit()
+def _spread(out, scratch, at, image, y):
+    """A row of outputs to wherever they lie."""
+    for x in range(out.shape[3]):
+        for n in range(out.shape[1]):
+            out[image, n, y, x] = scratch[at]
+            at += 1
