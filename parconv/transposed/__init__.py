@@ -7,7 +7,6 @@ belong.
 """
 
 import itertools
-import math
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,12 @@ from ..problem.door import as_array
 from ..problem.dtypes import Array, kernel_dtype
 from ..problem.filter import Filter, filter_of, keep
 from ..problem.shown import shown
-from ..runtime.arrays import check_output
+from ..runtime.arrays import check_output, is_plain
 from ..runtime.outputs import new_output
-from .phases import Layers, Phase, phases_of
+from ..runtime.strategies import STRATEGIES, automatic
+from .phases import Layers, Place, met, phases_of
 
 Pair = tuple[int, int]
-Place = tuple[Phase, Phase]
-# Of phases' results that are woven at once.  Milliseconds with 2, 4, 8, 32 MB on two threads, eight
-# images (Sapphire Rapids VM, AVX-512, 2026-11): 64 -> 32 channels of 32 x 32, filters 4 x 4 3.5 3.2
-# 3.0 3.0, 64 -> 64 of 56 x 56, 2 x 2 11.6 11.9 7.8 7.8, on one thread 12.2 12.4 11.4 16.
-WOVEN_BYTES = 1 << 23
 
 
 def conv_transpose2d(
@@ -102,30 +97,16 @@ def conv_transpose2d(
     high, wide = (sum(phase.outputs for phase in several) for several in phases)
     if min(high, wide) <= 0:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
-    layers = filters.form(
-        (
-            "transposed",
-            steps,
-            cuts,
-            spread,
-            more,
-            groups,
-            *map(len, phases),
-        ),  # few of a small image
-        lambda: Layers.of(np.asarray(filters), phases, groups),
-    )
+    key = "transposed", steps, cuts, spread, more, groups, *map(len, phases)  # few of a small image
+    layers = filters.form(key, lambda: Layers.of(np.asarray(filters), phases, groups))
     keep(filters)
     sizes = (high, wide, layers.outputs) if last else (layers.outputs, high, wide)
     source, result = _result(maps, layers, sizes, groups, out, last)
-    words = {"groups": groups, "threads": threads, "bias": _bias(bias, layers.outputs)}
-    places = [*itertools.product(phases[0], phases[1])]
-    if _weaves(result, steps, last):
-        _woven(source, layers, places, steps, words, result)
-        return result if out is None else out
-    for place, part in zip(places, layers.parts, strict=True):
-        rows, columns = (slice(p.first, None, s) for p, s in zip(place, steps, strict=True))
-        target = result[..., rows, columns, :] if last else result[..., rows, columns]
-        _fill(source, part, place, words, target, last)
+    added = _bias(bias, layers.outputs)
+    places = (*itertools.product(*phases),)
+    if not _at_once(source, filters, layers, places, steps, groups, added, threads, result, last):
+        words = {"groups": groups, "threads": threads, "bias": added}
+        _one_by_one(source, layers, places, steps, words, result, last)
     return result if out is None else out
 
 
@@ -185,66 +166,71 @@ def _result(
     return (f, new_output(shape, kind)) if out is None else check_output(out, f, shape, kind)
 
 
+def _at_once(
+    f: Array, filters: Filter, layers: Layers, places: tuple[Place, ...], steps: Pair, groups: int,
+    bias: Array | None, threads: int | None, out: Array, last: bool,
+) -> bool:  # fmt: skip
+    """Fill the result by one launch, if its kernel can; whether it could."""
+    kinds = f.dtype, out.dtype, filters.dtype
+    if not all(kind.kind == "f" and kind.isnative for kind in kinds) or f.dtype != out.dtype:
+        return False
+    if kernel_dtype(f.dtype) != f.dtype or filters.dtype.itemsize > f.dtype.itemsize:
+        return False
+    if len(places) == 1 or not f.size:  # a layer like others
+        return False
+    from . import work
+
+    seen, target = _maps(f, last), _maps(out, last)
+    added = None if bias is None else tuple(bias.tolist())
+    asked = work.Asked(
+        seen.shape, target.shape, f.dtype, filters.dtype, last, places, steps, groups, added
+    )
+    weights = filters.form(asked, lambda: work.weights(asked, layers.parts))
+    keep(filters)
+    if weights.ends is None:
+        return False
+    most = thread_limit(f.shape, filters.shape, threads)
+    found, fill, layout = work.shared(asked, weights.ends, most)
+    run = STRATEGIES[automatic(threaded=found.threads > 1)].run
+    aligned = seen if seen.flags.aligned else seen.copy()
+    own = target if is_plain(aligned, target) else np.empty(target.shape, target.dtype)
+    run(found, (aligned, weights.values, fill, own, layout))
+    if own is not out and own is not target:
+        target[...] = own
+    return True
+
+
+def _maps(array: Array, last: bool) -> Array:
+    """As (images, channels, rows, columns)."""
+    images = array.reshape(-1, *array.shape[-3:])
+    return images.transpose(0, 3, 1, 2) if last else images
+
+
+def _one_by_one(
+    f: Array, layers: Layers, places: tuple[Place, ...], steps: Pair, words: dict[str, Any],
+    out: Array, last: bool,
+) -> None:  # fmt: skip
+    for place, part in zip(places, layers.parts, strict=True):
+        rows, columns = (slice(p.first, None, s) for p, s in zip(place, steps, strict=True))
+        target = out[..., rows, columns, :] if last else out[..., rows, columns]
+        _fill(f, part, place, words, target, last)
+
+
 def _fill(
     f: Array, layer: Filter | None, place: Place, words: dict[str, Any], out: Array, last: bool
 ) -> None:
     """One phase of the result."""
     rows, columns = place
-    axes = (-3, -2) if last else (-2, -1)
-    source, top = _cut(f, axes[0], rows)
-    source, left = _cut(source, axes[1], columns)
     bias = words["bias"]
     if layer is None:
         out[...] = 0 if bias is None else bias if last else bias[:, None, None]
         return
+    axes = (-3, -2) if last else (-2, -1)
+    (down, top), (across, left) = (
+        met(f.shape[axis], phase) for axis, phase in zip(axes, place, strict=True)
+    )
+    source = f[..., down, across, :] if last else f[..., down, across]
     api.correlate2d(
         source, layer, out=out, dtype=out.dtype, axes=axes, padding=(top, left),
         dilation=(rows.apart, columns.apart), **{k: v for k, v in words.items() if v is not None},
     )  # fmt: skip
-
-
-def _cut(f: Array, axis: int, phase: Phase) -> tuple[Array, Pair]:
-    """The input that a phase meets, and how far it is padded to either side."""
-    n, reach = f.shape[axis], phase.apart * max(len(phase.taps) - 1, 0)
-    before, after = phase.lead, phase.outputs + reach - phase.lead - n
-    start, stop = max(0, -before), n - max(0, -after)
-    index: list[Any] = [slice(None)] * f.ndim
-    index[axis] = slice(start, max(start, stop))
-    return f[tuple(index)], (max(0, before), max(0, after))
-
-
-def _weaves(out: Array, stride: Pair, last: bool) -> bool:
-    """Whether results of phases would lie apart in rows, and `weaving` knows their type."""
-    kind = out.dtype.newbyteorder("=")
-    known = kind.kind in "iuf" and kernel_dtype(kind) == kind
-    return not last and stride[1] > 1 and known
-
-
-def _woven(
-    f: Array, layers: Layers, places: list[Place], stride: Pair, words: dict[str, Any], out: Array
-) -> None:
-    """Some images at a time."""
-    from .weaving import weave_into
-
-    images = f.reshape(-1, *f.shape[-3:])
-    easy = out.flags.aligned and out.dtype.isnative
-    plain = easy and (out.ndim <= 4 or out.flags.c_contiguous)  # else no view may be of its images
-    target = (out if plain else np.empty(out.shape, out.dtype.newbyteorder("="))).reshape(
-        -1, *out.shape[-3:]
-    )
-    rows, columns = (max(p[axis].outputs for p in places) for axis in (0, 1))
-    wide = len({columns.first for _, columns in places})
-    shape = len(places) // wide, wide, layers.outputs, rows, columns
-    most = max(1, WOVEN_BYTES // (math.prod(shape) * out.itemsize))
-    parts = np.empty((min(most, len(images)), *shape), target.dtype)
-    threads = thread_limit(target.shape, layers.values.shape, words["threads"])
-    for first in range(0, len(images), most):
-        some = images[first : first + most]
-        for n, (place, layer) in enumerate(zip(places, layers.parts, strict=True)):
-            part = parts[: len(some), n // wide, n % wide]
-            _fill(
-                some, layer, place, words, part[..., : place[0].outputs, : place[1].outputs], False
-            )
-        weave_into(target[first : first + most], parts[: len(some)], stride, threads)
-    if not plain:
-        out[...] = target.reshape(out.shape)

@@ -21,9 +21,12 @@ class Phase(NamedTuple):
 
     first: int
     outputs: int
-    taps: list[int]
+    taps: tuple[int, ...]
     lead: int
     apart: int
+
+
+Place = tuple[Phase, Phase]  # of rows and of columns
 
 
 @dataclass(frozen=True)
@@ -61,5 +64,13 @@ def phases_of(n: int, taps: int, stride: int, cut: int, dilation: int, more: int
         # the last tap meets the first of the inputs
         offset = (met[-1] * dilation - rest) // stride if met else 0
         count = (size - first + stride - 1) // stride
-        found.append(Phase(first, count, met[::-1], offset - begin, dilation // common))
+        found.append(Phase(first, count, (*met[::-1],), offset - begin, dilation // common))
     return found
+
+
+def met(n: int, phase: Phase) -> tuple[slice, tuple[int, int]]:
+    """The inputs of ``n`` that a phase meets, and how far they are padded to either side."""
+    reach = phase.apart * max(len(phase.taps) - 1, 0)
+    before, after = phase.lead, phase.outputs + reach - phase.lead - n
+    start, stop = max(0, -before), n - max(0, -after)
+    return slice(start, max(start, stop)), (max(0, before), max(0, after))
