@@ -1,28 +1,26 @@
 """Transposed convolution: what a strided layer does to gradients, and networks to enlarge maps.
 
 Outputs whose place modulo the stride is the same meet the same taps, so each such phase is a layer
-of those taps alone (`phases`), and no zeros are put between pixels.  Where channels come first, the
-phases' results are woven into rows (`weaving`); where they come last, pixels are stored where they
-belong.
+of those taps alone (`phases`), and no zeros are put between pixels.  All phases of a piece of the
+result are computed one after another while the caches hold it, and pieces are what threads share
+(`cut`, `kernel`).
 """
 
-import itertools
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import api
-from ..planner.choice import thread_limit
+from .. import api as api  # first: an interrupt does not cut what it imports
 from ..problem.arguments import each
 from ..problem.door import as_array
-from ..problem.dtypes import Array, kernel_dtype
-from ..problem.filter import Filter, filter_of, keep
+from ..problem.dtypes import Array
+from ..problem.filter import Filter, filter_of
 from ..problem.shown import shown
-from ..runtime.arrays import check_output, is_plain
+from ..runtime.arrays import check_output
 from ..runtime.outputs import new_output
-from ..runtime.strategies import STRATEGIES, automatic
-from .phases import Layers, Place, met, phases_of
+from .layer import layer_of
+from .running import at_once, one_by_one
 
 Pair = tuple[int, int]
 
@@ -87,26 +85,17 @@ def conv_transpose2d(
         ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)))  # fmt: skip
     more = _pair("output_padding", output_padding, 0)
     _check(maps, filters, groups, steps, spread, more, last)
-    phases = [
-        phases_of(n, k, s, p, d, m)
-        for n, k, s, p, d, m in zip(
-            maps.shape[-3:-1] if last else maps.shape[-2:], filters.shape[-2:], steps, cuts,
-            spread, more, strict=True
-        )
-    ]  # fmt: skip
-    high, wide = (sum(phase.outputs for phase in several) for several in phases)
-    if min(high, wide) <= 0:
+    sizes = (maps.shape, maps.dtype), (filters.shape, filters.dtype)
+    layer = layer_of(*sizes, steps, cuts, spread, more, groups, last)
+    if layer is None:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
-    key = "transposed", steps, cuts, spread, more, groups, *map(len, phases)  # few of a small image
-    layers = filters.form(key, lambda: Layers.of(np.asarray(filters), phases, groups))
-    keep(filters)
-    sizes = (high, wide, layers.outputs) if last else (layers.outputs, high, wide)
-    source, result = _result(maps, layers, sizes, groups, out, last)
-    added = _bias(bias, layers.outputs)
-    places = (*itertools.product(*phases),)
-    if not _at_once(source, filters, layers, places, steps, groups, added, threads, result, last):
-        words = {"groups": groups, "threads": threads, "bias": added}
-        _one_by_one(source, layers, places, steps, words, result, last)
+    added = _bias(bias, layer.maps[1])
+    if out is None:
+        source, result = maps, new_output(layer.shape, layer.kind)
+    else:
+        source, result = check_output(out, maps, layer.shape, layer.kind)
+    if not at_once(layer, source, filters, added, threads, result):
+        one_by_one(layer, source, filters, added, threads, result)
     return result if out is None else out
 
 
@@ -153,84 +142,3 @@ def _bias(bias: Any, outputs: int) -> Array | None:
             f"bias has shape {found.shape}: pass one number for each of {outputs} maps"
         )
     return found
-
-
-def _result(
-    f: Array, layers: Layers, sizes: tuple[int, int, int], groups: int, out: Any, last: bool
-) -> tuple[Array, Array]:
-    """The maps, and the result of the layers' shape and type: the caller's, or a new one."""
-    image = (1, groups, 1, 1), f.dtype
-    spec = (groups, 1, 1, 1), layers.values.dtype
-    kind = api.plan2d(image, spec, groups=groups, correlate=True).problem.dtype
-    shape = (*f.shape[:-3], *sizes)
-    return (f, new_output(shape, kind)) if out is None else check_output(out, f, shape, kind)
-
-
-def _at_once(
-    f: Array, filters: Filter, layers: Layers, places: tuple[Place, ...], steps: Pair, groups: int,
-    bias: Array | None, threads: int | None, out: Array, last: bool,
-) -> bool:  # fmt: skip
-    """Fill the result by one launch, if its kernel can; whether it could."""
-    kinds = f.dtype, out.dtype, filters.dtype
-    if not all(kind.kind == "f" and kind.isnative for kind in kinds) or f.dtype != out.dtype:
-        return False
-    if kernel_dtype(f.dtype) != f.dtype or filters.dtype.itemsize > f.dtype.itemsize:
-        return False
-    if len(places) == 1 or not f.size:  # a layer like others
-        return False
-    from . import work
-
-    seen, target = _maps(f, last), _maps(out, last)
-    added = None if bias is None else tuple(bias.tolist())
-    asked = work.Asked(
-        seen.shape, target.shape, f.dtype, filters.dtype, last, places, steps, groups, added
-    )
-    weights = filters.form(asked, lambda: work.weights(asked, layers.parts))
-    keep(filters)
-    if weights.ends is None:
-        return False
-    most = thread_limit(f.shape, filters.shape, threads)
-    found, fill, layout = work.shared(asked, weights.ends, most)
-    run = STRATEGIES[automatic(threaded=found.threads > 1)].run
-    aligned = seen if seen.flags.aligned else seen.copy()
-    own = target if is_plain(aligned, target) else np.empty(target.shape, target.dtype)
-    run(found, (aligned, weights.values, fill, own, layout))
-    if own is not out and own is not target:
-        target[...] = own
-    return True
-
-
-def _maps(array: Array, last: bool) -> Array:
-    """As (images, channels, rows, columns)."""
-    images = array.reshape(-1, *array.shape[-3:])
-    return images.transpose(0, 3, 1, 2) if last else images
-
-
-def _one_by_one(
-    f: Array, layers: Layers, places: tuple[Place, ...], steps: Pair, words: dict[str, Any],
-    out: Array, last: bool,
-) -> None:  # fmt: skip
-    for place, part in zip(places, layers.parts, strict=True):
-        rows, columns = (slice(p.first, None, s) for p, s in zip(place, steps, strict=True))
-        target = out[..., rows, columns, :] if last else out[..., rows, columns]
-        _fill(f, part, place, words, target, last)
-
-
-def _fill(
-    f: Array, layer: Filter | None, place: Place, words: dict[str, Any], out: Array, last: bool
-) -> None:
-    """One phase of the result."""
-    rows, columns = place
-    bias = words["bias"]
-    if layer is None:
-        out[...] = 0 if bias is None else bias if last else bias[:, None, None]
-        return
-    axes = (-3, -2) if last else (-2, -1)
-    (down, top), (across, left) = (
-        met(f.shape[axis], phase) for axis, phase in zip(axes, place, strict=True)
-    )
-    source = f[..., down, across, :] if last else f[..., down, across]
-    api.correlate2d(
-        source, layer, out=out, dtype=out.dtype, axes=axes, padding=(top, left),
-        dilation=(rows.apart, columns.apart), **{k: v for k, v in words.items() if v is not None},
-    )  # fmt: skip

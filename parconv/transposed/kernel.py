@@ -11,7 +11,7 @@ from numba.np.arrayobj import populate_array
 from ..codegen import jit
 from ..codegen.emitted import Items, Value, emitted
 from ..codegen.foreign import as_line
-from ..codegen.machine import lanes
+from ..codegen.machine import VECTOR_BYTES, lanes
 from ..codegen.rows import BYTE
 from ..codegen.runs import pulled_back
 from ..codegen.simd import Code
@@ -76,6 +76,27 @@ def _turn_in(f, layout, piece, scratch, at):
 
 
 @jit.jit()
+def _turn(scratch, source, filters, out, place, count):
+    """``count`` pixels of all filters, from element ``source`` of scratch on, to a plane each.
+
+    By vectors of filters, and from where the first plane's pixels begin on cache lines.
+    """
+    size, line = out.itemsize, as_line(out, scratch)
+    wide = VECTOR_BYTES // size
+    (target, plane), head = place, 0
+    if count >= 2 * wide:
+        head = (wide - (out.ctypes.data // size + target) % wide) % wide
+    for number in range(0, filters, wide):
+        some = min(wide, filters - number)
+        for first, pixels in ((0, wide if head else 0), (head, count - head)):
+            if pixels:
+                copy_cells(
+                    scratch, (source + first * filters + number) * size, filters * size, size,
+                    line, target + first + number * plane, plane, pixels, some,
+                )  # fmt: skip
+
+
+@jit.jit()
 def _turn_out(scratch, away, layout, piece, out, first, rows):
     """Results whose channels lie side by side, so many bytes from scratch's first, to their maps.
 
@@ -94,10 +115,8 @@ def _turn_out(scratch, away, layout, piece, out, first, rows):
             source = away // size + image * image_step + y * row
             if whole:
                 target = b * out.strides[0] + o * out.strides[1] + (first + y) * out.strides[2]
-                copy_cells(
-                    scratch, source * size, filters * size, size, as_line(out, scratch),
-                    target // size, out.strides[1] // size, together * columns, filters,
-                )  # fmt: skip
+                place = target // size, out.strides[1] // size
+                _turn(scratch, source, filters, out, place, together * columns)
                 continue
             for x in range(columns):
                 for number in range(filters):
