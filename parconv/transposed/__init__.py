@@ -3,7 +3,7 @@
 Outputs whose place modulo the stride is the same meet the same taps, so each such phase is a layer
 of those taps alone (`phases`), and no zeros are put between pixels.  All phases of a piece of the
 result are computed one after another while the caches hold it, and pieces are what threads share
-(`cut`, `kernel`).
+(`cut`).
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from ..problem.shown import shown
 from ..runtime.arrays import check_output
 from ..runtime.outputs import new_output
 from .layer import layer_of
-from .running import at_once, one_by_one
+from .running import Launch, at_once, one_by_one
 
 Pair = tuple[int, int]
 
@@ -79,6 +79,21 @@ def conv_transpose2d(
     >>> parconv.conv_transpose2d(f, np.array([[[[1.0, 1.0, 1.0]]]]), stride=(1, 2))
     array([[[1., 1., 3., 2., 2.]]])
     """
+    return computed(
+        f, g, stride=stride, padding=padding, output_padding=output_padding, dilation=dilation,
+        groups=groups, bias=bias, axes=axes, out=out, threads=threads,
+    )  # fmt: skip
+
+
+def computed(
+    f: ArrayLike, g: ArrayLike, *, stride: Any, padding: Any, output_padding: Any, dilation: Any,
+    groups: int, bias: Any, axes: Any, out: NDArray[Any] | None = None, threads: int | None = None,
+    soon: bool = False, launch: Launch | None = None,
+) -> NDArray[Any]:  # fmt: skip
+    """The same.
+
+    ``soon``: all of the result will be read at once; ``launch``: runs what several threads share.
+    """
     maps, filters = as_array("f", f), filter_of(g)
     last = _are_last(axes, maps.ndim)
     steps, cuts, spread = (_pair(name, value, least) for name, value, least in (
@@ -86,7 +101,7 @@ def conv_transpose2d(
     more = _pair("output_padding", output_padding, 0)
     _check(maps, filters, groups, steps, spread, more, last)
     sizes = (maps.shape, maps.dtype), (filters.shape, filters.dtype)
-    layer = layer_of(*sizes, steps, cuts, spread, more, groups, last)
+    layer = layer_of(*sizes, steps, cuts, spread, more, groups, last, soon)
     if layer is None:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
     added = _bias(bias, layer.maps[1])
@@ -94,7 +109,7 @@ def conv_transpose2d(
         source, result = maps, new_output(layer.shape, layer.kind)
     else:
         source, result = check_output(out, maps, layer.shape, layer.kind)
-    if not at_once(layer, source, filters, added, threads, result):
+    if not at_once(layer, source, filters, added, threads, result, launch):
         one_by_one(layer, source, filters, added, threads, result)
     return result if out is None else out
 

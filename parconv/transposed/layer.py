@@ -31,6 +31,8 @@ class Layer:
         All phases, of rows and of columns.
     stride, groups
         The caller's.
+    soon : bool
+        Whether all of the result will be read at once.
     key : tuple
         What the filters of the phases depend on.
     """
@@ -44,13 +46,14 @@ class Layer:
     places: tuple[Place, ...]
     stride: Pair
     groups: int
+    soon: bool
     key: tuple[Any, ...]
 
 
 @lru_cache(maxsize=512)
 def layer_of(
     f: Spec, g: Spec, stride: Pair, padding: Pair, dilation: Pair, more: Pair, groups: int,
-    last: bool,
+    last: bool, soon: bool,
 ) -> Layer | None:  # fmt: skip
     """The one of such maps and filters (C, O // groups, KH, KW); None where nothing is left."""
     (shape, kind), ((_, each, *taps), filters) = f, g
@@ -70,6 +73,6 @@ def layer_of(
         (*outer, *((rows, columns, outputs) if last else (outputs, rows, columns))),
         api.plan2d(*spec, groups=groups, correlate=True).problem.dtype,
         (count, channels, high, wide), (count, outputs, rows, columns), filters, last,
-        tuple(itertools.product(down, across)), stride, groups,
+        tuple(itertools.product(down, across)), stride, groups, soon,
         ("transposed", stride, padding, dilation, more, groups, len(down), len(across)),
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Runs of a transposed layer: all phases by one launch, or one after another."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,15 +12,19 @@ from ..problem.dtypes import Array, kernel_dtype
 from ..problem.filter import Filter, keep
 from ..runtime.arrays import is_plain
 from ..runtime.strategies import STRATEGIES, automatic
+from ..runtime.strategies.work import Arrays, Work
 from . import work
 from .cut import Bias
 from .layer import Layer
 from .phases import Layers, Place, met
 
+Launch = Callable[[Work, Arrays], None]
+
 
 def at_once(
-    layer: Layer, f: Array, filters: Filter, bias: Array | None, threads: int | None, out: Array
-) -> bool:
+    layer: Layer, f: Array, filters: Filter, bias: Array | None, threads: int | None, out: Array,
+    launch: Launch | None,
+) -> bool:  # fmt: skip
     """Fill the result by one launch, if its kernel can; whether it could."""
     if not _is_known(layer, f):
         return False
@@ -35,7 +40,7 @@ def at_once(
     plain = whole and is_plain(source, out)
     target = out if plain else np.empty(layer.shape, layer.kind)
     given = _maps(layer, source), weights.values, fill, _maps(layer, target), layout
-    STRATEGIES[automatic(threaded=found.threads > 1)].run(found, given)
+    (launch or STRATEGIES[automatic(threaded=found.threads > 1)].run)(found, given)
     if not plain:
         out[...] = target
     return True

@@ -11,6 +11,8 @@ import numpy as np
 
 from ..codegen import machine
 from ..codegen.layout import up
+from ..methods.phases.kernel import kernel, kernels
+from ..methods.phases.numbers import STRIDED, TURNED, L
 from ..planner import ready
 from ..planner.choice import BANDS_PER_THREAD, LAUNCH_WORK, SERIAL_WORK
 from ..planner.plan import Plan
@@ -21,9 +23,7 @@ from ..problem.filter import Filter
 from ..runtime.crew import Terms
 from ..runtime.strategies.work import Work
 from .cut import Bias, Cut, cut_of
-from .kernel import kernel, kernels
 from .layer import Layer
-from .numbers import STRIDED, TURNED, L
 from .phases import Place, met
 from .pieces import Range
 
@@ -150,7 +150,7 @@ def _layout(layer: Layer, cut: Cut, ends: Sequence[Range], fills: Sequence[Range
         turned=_turned(cut), parts=len(layer.places),
         phases_x=len({across.first for _, across in layer.places}), part_rows=max(
             last - first for first, last in (piece.box[2] for piece in cut.pieces)),
-        part_columns=columns,
+        part_columns=columns, large=cut.large,
         pieces=[
             number
             for piece, ends in zip(cut.pieces, pairwise(jobs), strict=True)

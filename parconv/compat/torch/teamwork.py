@@ -10,7 +10,9 @@ from ...planner.choice import part_of
 from ...planner.plan import Plan
 from ...problem.dtypes import Array
 from ...problem.problem import READ_SOON
+from ...runtime.strategies import STRATEGIES, automatic
 from ...runtime.strategies.team import Team, team_of
+from ...runtime.strategies.work import Arrays, Work
 
 
 @cache
@@ -54,3 +56,11 @@ def run(plan: Plan, taps: Taps, f: Array, out: Array | None = None) -> Array:
     _, work, fill, layout = plan.shared
     helpers(work, (lift.seen(f), taps.values, fill, lift.seen(result), layout), threads())
     return result
+
+
+def launch(work: Work, arrays: Arrays) -> None:
+    """Fill all bands of what several threads share, or one does."""
+    helpers = team() if work.threads > 1 else None
+    if helpers is None:
+        return STRATEGIES[automatic(threaded=work.threads > 1)].run(work, arrays)
+    return helpers(work, arrays, threads())

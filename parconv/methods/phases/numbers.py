@@ -1,16 +1,16 @@
 """The numbers by which the kernel of a transposed layer knows its pieces, by name."""
 
-from ..codegen.layout import Layout
+from ...codegen.layout import Layout
 
 # `needed`: elements of scratch that the phases' kernels take; `turned`: images beside them.
 L = Layout(
     "way", "steps_y", "steps_x", "needed", "turned", "parts", "phases_x", "part_rows",
-    "part_columns", tables=("pieces", "jobs", "phases", "inner"),
+    "part_columns", "large", tables=("pieces", "jobs", "phases", "inner"),
 )  # fmt: skip
 # How results get to where they belong: stored there by the phases themselves; from scratch, where
 # channels are neighbours, to maps one after another; from scratch, where the columns of each phase
-# are neighbours, into rows.
-STRIDED, TURNED, WOVEN = range(3)
+# are neighbours, into rows; from scratch as they lie.
+STRIDED, TURNED, WOVEN, COPIED = range(4)
 # Of a piece: the images, filters and rows of phases that it fills, the rows that it reads, jobs.
 IMAGE, IMAGES_END, FILTER, FILTERS_END, ROW, ROWS_END, TOP, BOTTOM, JOB, JOBS_END = range(10)
 PIECE = 10
