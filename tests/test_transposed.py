@@ -9,7 +9,10 @@ from hypothesis import given, strategies as st
 from oracle import assert_same_bits
 
 import parconv
+from parconv.methods.phases.numbers import COPIED, STRIDED, TURNED, WOVEN
 from parconv.problem.arguments import each
+from parconv.transposed import cut, work
+from parconv.transposed.layer import layer_of
 
 
 def expected(
@@ -23,11 +26,13 @@ def expected(
     (batch, channels, rows, columns), (_, outputs, high, wide) = f.shape, g.shape
     whole = np.zeros((batch, groups * outputs, (rows - 1) * sy + dy * (high - 1) + 1 + my,
                       (columns - 1) * sx + dx * (wide - 1) + 1 + mx))  # fmt: skip
-    for c, o, y, x in np.ndindex(channels, outputs, high, wide):
-        to = c // (channels // groups) * outputs + o
+    inputs, filters = f.astype(float), g.astype(float)
+    for group, y, x in np.ndindex(groups, high, wide):
+        part = slice(group * channels // groups, (group + 1) * channels // groups)
+        found = np.tensordot(filters[part, :, y, x], inputs[:, part], ((0,), (1,))).swapaxes(0, 1)
         ys, xs = slice(y * dy, y * dy + (rows - 1) * sy + 1, sy), slice(
             x * dx, x * dx + (columns - 1) * sx + 1, sx)  # fmt: skip
-        whole[:, to, ys, xs] += f[:, c].astype(float) * float(g[c, o, y, x])
+        whole[:, group * outputs : (group + 1) * outputs, ys, xs] += found
     whole = whole[..., py : whole.shape[2] - py, px : whole.shape[3] - px]
     return whole if bias is None else whole + np.asarray(bias)[:, None, None]
 
@@ -128,6 +133,122 @@ def test_outputs_of_every_kind() -> None:
         parconv.conv_transpose2d(right[..., :5, :5], g[:1, :1], out=shared, **question)
     with pytest.raises(ValueError, match="out has shape"):
         parconv.conv_transpose2d(f, g, out=shared, **question)
+
+
+def outputs_like(right: np.ndarray, dtype: Any) -> list[np.ndarray | None]:
+    """None, NaN in one piece, at every other column, begun between the numbers of a line."""
+    raw = np.full(right.nbytes + 64, 255, np.uint8)
+    return [
+        None, np.full(right.shape, np.nan, dtype),
+        np.full((*right.shape[:-1], 2 * right.shape[-1]), np.nan, dtype)[..., ::2],
+        raw[12 : 12 + right.size * np.dtype(dtype).itemsize].view(dtype).reshape(right.shape),
+    ]  # fmt: skip
+
+
+# What decides, and how: maps of few channels are woven, others turned, if nothing is forced.
+WAYS: dict[str, tuple[int, bool, dict[str, float]]] = {
+    "woven": (WOVEN, False, {"TURN_WORK": 1e9}),
+    "turned": (TURNED, False, {"WEAVE_WORK": 1e9}),
+    "turned past the caches": (TURNED, False, {"WEAVE_WORK": 1e9, "LARGE_BYTES": 0}),
+    "as they lie": (STRIDED, True, {}),
+    "copied past the caches": (COPIED, True, {"LARGE_BYTES": 0}),
+}
+
+
+@pytest.fixture(params=WAYS)
+def way(request: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Whether channels are last, while results go their way; all that was cut that way is seen."""
+    known, last, numbers = WAYS[request.param]
+    for name, number in numbers.items():
+        monkeypatch.setattr(cut, name, number)
+    seen, before = [], cut.cut_of
+    monkeypatch.setattr(work, "cut_of", lambda *given: seen.append(before(*given)) or seen[-1])
+    layer_of.cache_clear()
+    yield last
+    layer_of.cache_clear()
+    assert {found.way for found in seen if found} == {known}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "sizes",
+    [  # images, channels, rows, columns; filters, taps; stride, groups
+        (3, 33, 13, 17, 40, 3, 4, (2, 2), 1),  # blocks, tiles and vectors with a rest
+        (2, 32, 9, 8, 16, 1, 1, (2, 2), 1),  # phases without taps
+        (2, 48, 31, 20, 72, 2, 5, (3, 2), 2),  # phases of other rows and columns, groups
+        (1, 20, 40, 33, 20, 3, 3, (2, 3), 1),  # rows in several pieces
+    ],
+)
+def test_every_way(sizes: tuple[Any, ...], dtype: Any, way: bool) -> None:
+    """Every kind of output, by one thread and two: the same bits."""
+    images, channels, rows, columns, filters, high, wide, stride, groups = sizes
+    f = numbers((images, channels, rows, columns)).astype(dtype)
+    g = numbers((channels, filters // groups, high, wide), 1).astype(dtype)
+    question = {"stride": stride, "groups": groups, "padding": (high // 2, wide // 3)}
+    bias = numbers((filters,), 2).astype(dtype)
+    for added in (None, bias):
+        right = expected(f, g, bias=added, **question)
+        right, given, axes = (
+            (right.transpose(0, 2, 3, 1), np.ascontiguousarray(f.transpose(0, 2, 3, 1)), (1, 2))
+            if way
+            else (right, f, (2, 3))
+        )
+        found = [
+            parconv.conv_transpose2d(
+                given, g, out=out, axes=axes, threads=threads, bias=added, **question
+            )
+            for threads, out in itertools.product((1, 2), outputs_like(right, dtype))
+        ]
+        eps = np.finfo(dtype).eps
+        np.testing.assert_allclose(found[0], right, rtol=0, atol=40 * eps * channels * high * wide)
+        for other in found[1:]:
+            assert_same_bits(np.ascontiguousarray(other), found[0])
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_weights_that_fill_the_caches(last: bool) -> None:
+    """Of which some filters at a time meet all images."""
+    f, g = numbers((6, 160, 5, 6)), numbers((160, 288, 4, 4), 1)
+    question = {"stride": 2, "padding": 1}
+    right = expected(f, g, **question)
+    layer = layer_of(
+        (f.shape, f.dtype), (g.shape, g.dtype), (2, 2), (1, 1), (1, 1), (0, 0), 1, False, False
+    )
+    pieces = cut.cut_of(layer, None).pieces
+    assert len({piece.box[1] for piece in pieces}) > 1
+    assert pieces[0].box[0] == (0, 6)
+    given, axes = (np.ascontiguousarray(f.transpose(0, 2, 3, 1)), (1, 2)) if last else (f, (2, 3))
+    right = right.transpose(0, 2, 3, 1) if last else right
+    found = [
+        parconv.conv_transpose2d(given, g, axes=axes, threads=threads, out=out, **question)
+        for threads, out in itertools.product((1, 2), outputs_like(right, np.float32))
+    ]
+    np.testing.assert_allclose(found[0], right, rtol=0, atol=1e-3)
+    for other in found[1:]:
+        assert_same_bits(np.ascontiguousarray(other), found[0])
+
+
+def test_filters_that_change_in_place() -> None:
+    f, g, question = numbers((2, 32, 8, 8)), numbers((32, 16, 4, 4)), {"stride": 2}
+    for n in range(3):
+        g[n, n] += 1
+        found = parconv.conv_transpose2d(f, g, **question)
+        np.testing.assert_allclose(found, expected(f, g, **question), rtol=0, atol=1e-3)
+
+
+def test_pixels_that_are_missing_numbers() -> None:
+    """NaN and infinity keep the footprint of the filter, of which zeros are no taps."""
+    f, g = numbers((1, 32, 12, 12)), numbers((32, 32, 4, 4), 1)
+    f[0, 3, 5, 6], f[0, 4, 11, 0] = np.nan, np.inf
+    g[3, :, 1] = 0
+    found = parconv.conv_transpose2d(f, g, stride=2, padding=1)
+    reached = np.zeros((12 * 2, 12 * 2), bool)
+    for (y, x), channel in (((5, 6), 3), ((11, 0), 4)):
+        for a, b in np.ndindex(4, 4):
+            row, column = 2 * y + a - 1, 2 * x + b - 1
+            if 0 <= row < 24 and 0 <= column < 24 and g[channel, 0, a, b]:
+                reached[row, column] = True
+    assert (np.isfinite(found) == ~reached).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])

@@ -1,35 +1,28 @@
 """Transposed convolution: what a strided layer does to gradients, and networks to enlarge maps.
 
 Outputs whose place modulo the stride is the same meet the same taps, so each such phase is a layer
-of those taps alone (`phases`), and no zeros are put between pixels.  Where channels come first, the
-phases' results are woven into rows (`weaving`); where they come last, pixels are stored where they
-belong.
+of those taps alone (`phases`), and no zeros are put between pixels.  All phases of a piece of the
+result are computed one after another while the caches hold it, and pieces are what threads share
+(`cut`).
 """
 
-import itertools
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import api
-from ..planner.choice import thread_limit
+from .. import api as api  # first: an interrupt does not cut what it imports
 from ..problem.arguments import each
 from ..problem.door import as_array
-from ..problem.dtypes import Array, kernel_dtype
-from ..problem.filter import Filter, filter_of, keep
+from ..problem.dtypes import Array
+from ..problem.filter import Filter, filter_of
 from ..problem.shown import shown
 from ..runtime.arrays import check_output
 from ..runtime.outputs import new_output
-from .phases import Layers, Phase, phases_of
+from .layer import layer_of
+from .running import Launch, at_once, one_by_one
 
 Pair = tuple[int, int]
-Place = tuple[Phase, Phase]
-# Of phases' results that are woven at once.  Milliseconds with 2, 4, 8, 32 MB on two threads, eight
-# images (Sapphire Rapids VM, AVX-512, 2026-11): 64 -> 32 channels of 32 x 32, filters 4 x 4 3.5 3.2
-# 3.0 3.0, 64 -> 64 of 56 x 56, 2 x 2 11.6 11.9 7.8 7.8, on one thread 12.2 12.4 11.4 16.
-WOVEN_BYTES = 1 << 23
 
 
 def conv_transpose2d(
@@ -86,46 +79,38 @@ def conv_transpose2d(
     >>> parconv.conv_transpose2d(f, np.array([[[[1.0, 1.0, 1.0]]]]), stride=(1, 2))
     array([[[1., 1., 3., 2., 2.]]])
     """
+    return computed(
+        f, g, stride=stride, padding=padding, output_padding=output_padding, dilation=dilation,
+        groups=groups, bias=bias, axes=axes, out=out, threads=threads,
+    )  # fmt: skip
+
+
+def computed(
+    f: ArrayLike, g: ArrayLike, *, stride: Any, padding: Any, output_padding: Any, dilation: Any,
+    groups: int, bias: Any, axes: Any, out: NDArray[Any] | None = None, threads: int | None = None,
+    soon: bool = False, launch: Launch | None = None,
+) -> NDArray[Any]:  # fmt: skip
+    """The same.
+
+    ``soon``: all of the result will be read at once; ``launch``: runs what several threads share.
+    """
     maps, filters = as_array("f", f), filter_of(g)
     last = _are_last(axes, maps.ndim)
     steps, cuts, spread = (_pair(name, value, least) for name, value, least in (
         ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)))  # fmt: skip
     more = _pair("output_padding", output_padding, 0)
     _check(maps, filters, groups, steps, spread, more, last)
-    phases = [
-        phases_of(n, k, s, p, d, m)
-        for n, k, s, p, d, m in zip(
-            maps.shape[-3:-1] if last else maps.shape[-2:], filters.shape[-2:], steps, cuts,
-            spread, more, strict=True
-        )
-    ]  # fmt: skip
-    high, wide = (sum(phase.outputs for phase in several) for several in phases)
-    if min(high, wide) <= 0:
+    sizes = (maps.shape, maps.dtype), (filters.shape, filters.dtype)
+    layer = layer_of(*sizes, steps, cuts, spread, more, groups, last, soon)
+    if layer is None:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
-    layers = filters.form(
-        (
-            "transposed",
-            steps,
-            cuts,
-            spread,
-            more,
-            groups,
-            *map(len, phases),
-        ),  # few of a small image
-        lambda: Layers.of(np.asarray(filters), phases, groups),
-    )
-    keep(filters)
-    sizes = (high, wide, layers.outputs) if last else (layers.outputs, high, wide)
-    source, result = _result(maps, layers, sizes, groups, out, last)
-    words = {"groups": groups, "threads": threads, "bias": _bias(bias, layers.outputs)}
-    places = [*itertools.product(phases[0], phases[1])]
-    if _weaves(result, steps, last):
-        _woven(source, layers, places, steps, words, result)
-        return result if out is None else out
-    for place, part in zip(places, layers.parts, strict=True):
-        rows, columns = (slice(p.first, None, s) for p, s in zip(place, steps, strict=True))
-        target = result[..., rows, columns, :] if last else result[..., rows, columns]
-        _fill(source, part, place, words, target, last)
+    added = _bias(bias, layer.maps[1])
+    if out is None:
+        source, result = maps, new_output(layer.shape, layer.kind)
+    else:
+        source, result = check_output(out, maps, layer.shape, layer.kind)
+    if not at_once(layer, source, filters, added, threads, result, launch):
+        one_by_one(layer, source, filters, added, threads, result)
     return result if out is None else out
 
 
@@ -172,79 +157,3 @@ def _bias(bias: Any, outputs: int) -> Array | None:
             f"bias has shape {found.shape}: pass one number for each of {outputs} maps"
         )
     return found
-
-
-def _result(
-    f: Array, layers: Layers, sizes: tuple[int, int, int], groups: int, out: Any, last: bool
-) -> tuple[Array, Array]:
-    """The maps, and the result of the layers' shape and type: the caller's, or a new one."""
-    image = (1, groups, 1, 1), f.dtype
-    spec = (groups, 1, 1, 1), layers.values.dtype
-    kind = api.plan2d(image, spec, groups=groups, correlate=True).problem.dtype
-    shape = (*f.shape[:-3], *sizes)
-    return (f, new_output(shape, kind)) if out is None else check_output(out, f, shape, kind)
-
-
-def _fill(
-    f: Array, layer: Filter | None, place: Place, words: dict[str, Any], out: Array, last: bool
-) -> None:
-    """One phase of the result."""
-    rows, columns = place
-    axes = (-3, -2) if last else (-2, -1)
-    source, top = _cut(f, axes[0], rows)
-    source, left = _cut(source, axes[1], columns)
-    bias = words["bias"]
-    if layer is None:
-        out[...] = 0 if bias is None else bias if last else bias[:, None, None]
-        return
-    api.correlate2d(
-        source, layer, out=out, dtype=out.dtype, axes=axes, padding=(top, left),
-        dilation=(rows.apart, columns.apart), **{k: v for k, v in words.items() if v is not None},
-    )  # fmt: skip
-
-
-def _cut(f: Array, axis: int, phase: Phase) -> tuple[Array, Pair]:
-    """The input that a phase meets, and how far it is padded to either side."""
-    n, reach = f.shape[axis], phase.apart * max(len(phase.taps) - 1, 0)
-    before, after = phase.lead, phase.outputs + reach - phase.lead - n
-    start, stop = max(0, -before), n - max(0, -after)
-    index: list[Any] = [slice(None)] * f.ndim
-    index[axis] = slice(start, max(start, stop))
-    return f[tuple(index)], (max(0, before), max(0, after))
-
-
-def _weaves(out: Array, stride: Pair, last: bool) -> bool:
-    """Whether results of phases would lie apart in rows, and `weaving` knows their type."""
-    kind = out.dtype.newbyteorder("=")
-    known = kind.kind in "iuf" and kernel_dtype(kind) == kind
-    return not last and stride[1] > 1 and known
-
-
-def _woven(
-    f: Array, layers: Layers, places: list[Place], stride: Pair, words: dict[str, Any], out: Array
-) -> None:
-    """Some images at a time."""
-    from .weaving import weave_into
-
-    images = f.reshape(-1, *f.shape[-3:])
-    easy = out.flags.aligned and out.dtype.isnative
-    plain = easy and (out.ndim <= 4 or out.flags.c_contiguous)  # else no view may be of its images
-    target = (out if plain else np.empty(out.shape, out.dtype.newbyteorder("="))).reshape(
-        -1, *out.shape[-3:]
-    )
-    rows, columns = (max(p[axis].outputs for p in places) for axis in (0, 1))
-    wide = len({columns.first for _, columns in places})
-    shape = len(places) // wide, wide, layers.outputs, rows, columns
-    most = max(1, WOVEN_BYTES // (math.prod(shape) * out.itemsize))
-    parts = np.empty((min(most, len(images)), *shape), target.dtype)
-    threads = thread_limit(target.shape, layers.values.shape, words["threads"])
-    for first in range(0, len(images), most):
-        some = images[first : first + most]
-        for n, (place, layer) in enumerate(zip(places, layers.parts, strict=True)):
-            part = parts[: len(some), n // wide, n % wide]
-            _fill(
-                some, layer, place, words, part[..., : place[0].outputs, : place[1].outputs], False
-            )
-        weave_into(target[first : first + most], parts[: len(some)], stride, threads)
-    if not plain:
-        out[...] = target.reshape(out.shape)

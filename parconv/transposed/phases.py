@@ -1,6 +1,5 @@
 """What the outputs of a transposed layer meet: which taps, and where in the input."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +20,12 @@ class Phase(NamedTuple):
 
     first: int
     outputs: int
-    taps: list[int]
+    taps: tuple[int, ...]
     lead: int
     apart: int
+
+
+Place = tuple[Phase, Phase]  # of rows and of columns
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,14 @@ class Layers:
     """Of each phase, the filters that its outputs meet; of none, where no tap does."""
 
     parts: tuple[Filter | None, ...]
-    outputs: int
     values: Array  # the memory of all
 
     @classmethod
-    def of(cls, g: Array, phases: Sequence[list[Phase]], groups: int) -> "Layers":
+    def of(cls, g: Array, places: Sequence[Place], groups: int) -> "Layers":
         layer = of_layer(g, groups)
-        taps = [layer[:, :, rows.taps][..., columns.taps] for rows, columns in
-                itertools.product(*phases)]  # fmt: skip
+        taps = [layer[:, :, rows.taps][..., columns.taps] for rows, columns in places]
         parts = (Filter(np.ascontiguousarray(each)) if each.size else None for each in taps)
-        return cls(tuple(parts), len(layer), layer)
+        return cls(tuple(parts), layer)
 
 
 def of_layer(g: Array, groups: int) -> Array:
@@ -57,9 +57,17 @@ def phases_of(n: int, taps: int, stride: int, cut: int, dilation: int, more: int
     found = []
     for first in range(min(stride, max(size, 0))):
         rest, begin = (first + cut) % stride, (first + cut) // stride
-        met = [k for k in range(taps) if k * dilation % stride == rest]
+        those = [k for k in range(taps) if k * dilation % stride == rest]
         # the last tap meets the first of the inputs
-        offset = (met[-1] * dilation - rest) // stride if met else 0
+        offset = (those[-1] * dilation - rest) // stride if those else 0
         count = (size - first + stride - 1) // stride
-        found.append(Phase(first, count, met[::-1], offset - begin, dilation // common))
+        found.append(Phase(first, count, (*those[::-1],), offset - begin, dilation // common))
     return found
+
+
+def met(n: int, phase: Phase) -> tuple[slice, tuple[int, int]]:
+    """The inputs of ``n`` that a phase meets, and how far they are padded to either side."""
+    reach = phase.apart * max(len(phase.taps) - 1, 0)
+    before, after = phase.lead, phase.outputs + reach - phase.lead - n
+    start, stop = max(0, -before), n - max(0, -after)
+    return slice(start, max(start, stop)), (max(0, before), max(0, after))

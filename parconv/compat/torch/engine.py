@@ -11,7 +11,7 @@ from ...planner.answers import answer
 from ...planner.plan import Plan
 from ...problem.dtypes import Array
 from ...problem.filter import filter_of
-from ...transposed import conv_transpose2d
+from ...transposed import computed
 from . import depth, teamwork
 from .arrays import store_of
 from .geometry import Layer
@@ -71,10 +71,10 @@ def transposed(
     if asked.rank == 3:
         return depth.transposed(f, g, bias, asked, more)
     padding = tuple(both[0] for both in asked.padding)
-    return conv_transpose2d(
+    return computed(
         f, g, bias=bias, stride=asked.stride, padding=padding, output_padding=more,
         dilation=asked.dilation, groups=asked.groups, threads=teamwork.threads(),
-        axes=(1, 2) if last else (2, 3),
+        axes=(1, 2) if last else (2, 3), soon=True, launch=teamwork.launch,
     )  # fmt: skip
 
 

@@ -5,12 +5,15 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from ...codegen import machine
+from ...codegen.digest import digest
 from ...methods.kernels import Taps
 from ...planner.choice import part_of
 from ...planner.plan import Plan
 from ...problem.dtypes import Array
 from ...problem.problem import READ_SOON
-from ...runtime.strategies.team import Team, team_of
+from ...runtime.strategies import STRATEGIES, automatic
+from ...runtime.strategies.team import NOTHING, Memory, Team, team_of
+from ...runtime.strategies.work import Arrays, Work
 
 
 @cache
@@ -45,12 +48,39 @@ def _through_caches(plan: Plan) -> Plan:
 
 def run(plan: Plan, taps: Taps, f: Array, out: Array | None = None) -> Array:
     """``plan.run(f, taps, out)``; an output that is given is new, and whole."""
-    new, lift = plan.ends[2], plan.ends[-1]
-    alone = plan.strategy != "threads" or lift is None or taps.limit is not None
-    helpers = None if alone or taps.given is not None or plan.kernels.obstacle else team()
+    helpers = _helpers(plan, taps)
     if helpers is None:
         return plan.run(f, taps, out)
-    result: Array = new() if out is None else out
-    _, work, fill, layout = plan.shared
-    helpers(work, (lift.seen(f), taps.values, fill, lift.seen(result), layout), threads())
+    result: Array = plan.ends[2]() if out is None else out
+    helpers(*_given(plan, taps, f, result), threads(), NOTHING)
     return result
+
+
+def looked(plan: Plan, taps: Taps, f: Array, out: Array, memory: Memory) -> int:
+    """The same, and the digest of memory, by the same threads."""
+    helpers = _helpers(plan, taps)
+    if helpers is None:
+        plan.run(f, taps, out)
+        return digest(*memory)
+    return helpers(*_given(plan, taps, f, out), threads(), memory)
+
+
+def _helpers(plan: Plan, taps: Taps) -> Team | None:
+    """Torch's threads, where they can run the plan and it has several."""
+    alone = plan.strategy != "threads" or plan.ends[-1] is None or taps.limit is not None
+    return None if alone or taps.given is not None or plan.kernels.obstacle else team()
+
+
+def _given(plan: Plan, taps: Taps, f: Array, out: Array) -> tuple[Work, Arrays]:
+    _, work, fill, layout = plan.shared
+    seen = plan.ends[-1].seen
+    return work, (seen(f), taps.values, fill, seen(out), layout)
+
+
+def launch(work: Work, arrays: Arrays) -> None:
+    """Fill all bands of what several threads share, or one does."""
+    helpers = team() if work.threads > 1 else None
+    if helpers is None:
+        return STRATEGIES[automatic(threaded=work.threads > 1)].run(work, arrays)
+    helpers(work, arrays, threads(), NOTHING)
+    return None

@@ -18,6 +18,7 @@ from numba import types
 from threadpoolctl import ThreadpoolController
 
 from ...codegen import jit
+from ...codegen.digest import digest, sum_of
 from ..crew import BANDS
 from ..crew.atomic import add
 from ..crew.floats import mode, set_mode
@@ -25,22 +26,36 @@ from ..crew.record import ARGUMENTS, MAPS, WORDS, arrays, run_maps, write
 from .threads import threads
 from .work import Arrays, Work, kept_scratch
 
-# The words of a launch: the next band, a kernel's arguments, workers that have begun, and the rest.
+# The words of a launch: the next band, a kernel's arguments, workers that have begun, what was
+# summed and the next part of it, and the rest.
 NEXT, SEATS = 0, ARGUMENTS + WORDS
-KERNEL, LAST, WORKERS, MODE, SIZE = range(SEATS + 1, SEATS + 6)
+TOTAL, PART, KERNEL, LAST, WORKERS, MODE, SEEN, COUNT, SIZE = range(SEATS + 1, SEATS + 10)
 PLACE = types.CPointer(types.int64)
-Team = Callable[[Work, Arrays, int], None]
+PART_WORDS = 1 << 15  # of the memory that is looked at, taken at once
+Memory = tuple[int, int]  # an address, and words of 32 bits
+NOTHING: Memory = 0, 0
+Team = Callable[[Work, Arrays, int, Memory], int]
 
 
-def put(kernel, f, taps, fill, out, layout, scratch, bands, first, last, words):
-    """Write down what `share` is about: bands ``[first, last)`` of maps."""
+def put(kernel, f, taps, fill, out, layout, scratch, bands, first, last, seen, count, words):
+    """Write down what `share` is about: bands ``[first, last)`` of maps, and memory to look at."""
     write(words, ARGUMENTS, f, taps, fill, out, layout, scratch, bands)
     words[KERNEL], words[NEXT], words[LAST], words[SEATS] = kernel, first, last, 0
     words[WORKERS], words[MODE] = scratch.shape[0], mode()
+    words[SEEN], words[COUNT], words[TOTAL], words[PART] = seen, count, 0, 0
 
 
 def share(words):
-    """Bands for one thread, in the caller's floating-point mode, as long as there are any."""
+    """Parts of the memory and then bands for one thread, as long as there are any.
+
+    In the caller's floating-point mode.
+    """
+    total, count = 0, words[COUNT]
+    first = add(words, PART, PART_WORDS)
+    while first < count:
+        total += sum_of(words[SEEN], first, min(PART_WORDS, count - first))
+        first = add(words, PART, PART_WORDS)
+    add(words, TOTAL, total)
     worker = add(words, SEATS, 1)
     if worker < words[WORKERS]:
         own = mode()
@@ -54,10 +69,11 @@ def share(words):
 
 @cache
 def team_of(folder: Path) -> Team | None:
-    """``team(work, arrays, threads)`` runs a layer's bands by the threads of a library there.
+    """``team(work, arrays, threads, memory)`` runs a layer's bands by threads of a library there.
 
     ``threads``: as many as the library itself uses, which else would start and end some each time.
-    None where it has no OpenMP of its own that speaks as GCC's does.
+    It returns the digest of the memory, as `codegen.digest` has it, which all of them sum.
+    None where the library has no OpenMP of its own that speaks as GCC's does.
     """
     for library in ThreadpoolController().select(user_api="openmp").lib_controllers:
         if Path(library.filepath).is_relative_to(folder):
@@ -69,21 +85,24 @@ def team_of(folder: Path) -> Team | None:
 def _team(launch: Any) -> Team:
     launch.argtypes = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
     launch.restype = None
-    numbers = types.int64, types.int64, types.int64[::1]
+    numbers = *(types.int64,) * 4, types.int64[::1]
     prepared = jit.entry(put, (types.int64, *arrays(MAPS), BANDS, *numbers))
     body, process = _body(), os.getpid()
 
-    def run(work: Work, given: Arrays, workers: int) -> None:
+    def run(work: Work, given: Arrays, workers: int, memory: Memory) -> int:
         """Some bands at a time: an interrupt is raised between two launches."""
         if os.getpid() != process:  # GCC's OpenMP waits for ever for threads that stayed behind
-            return threads(work, given)
-        kernel, words = _address(work.kernels), np.empty(SIZE, np.int64)
+            threads(work, given)
+            return digest(*memory)
+        kernel, words, total = _address(work.kernels), np.empty(SIZE, np.int64), 0
         scratch, bands = kept_scratch(work, work.threads), len(work.bands)
         for first in range(0, bands, work.launch):
             last = min(first + work.launch, bands)
-            prepared(kernel, *given, scratch, work.table, first, last, words)
+            seen = NOTHING if first else memory
+            prepared(kernel, *given, scratch, work.table, first, last, *seen, words)
             launch(body, words.ctypes.data, workers, 0)
-        return None
+            total += int(words[TOTAL])
+        return total
 
     return run
 

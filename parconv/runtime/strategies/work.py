@@ -16,9 +16,10 @@ ALIGNED_ELEMENTS = 1 << 13
 # Scratch so small stays with the plan: a run that finds it is 0.4 microseconds faster than one that
 # looks what the thread kept, and 1.3 where plans take turns (28 x 28 at 3x3, Zen 3 VM, 2026-11).
 SPARE_ELEMENTS = 1 << 13
-# Scratch that a thread keeps from one serial run to the next: for 512 x 512 at 3x3 a new one costs
-# 3 microseconds (Zen 5, 2026-11).
-KEPT_BYTES = 1 << 20
+# Scratch, for each worker, that a thread keeps from one run to the next: for 512 x 512 at 3x3 a new
+# one costs 3 microseconds (Zen 5, 2026-11), and 2.5 MB for two workers of a transposed layer, 64 ->
+# 64 channels of 56 x 56, 0.3 of 4.0 ms (Sapphire Rapids VM, AVX-512, 2026-11).
+KEPT_BYTES = 1 << 21
 Arrays = tuple[Array, ...]
 Band = tuple[int, int]
 Alone = tuple[Callable[..., None], Array]  # a kernel for one thread and its scratch
@@ -101,5 +102,5 @@ def taken_scratch(work: Work, workers: int) -> Array:
 
 def keep(work: Work, scratch: Array) -> None:
     """For the calling thread's next run of the plan."""
-    if scratch.nbytes <= KEPT_BYTES:
+    if scratch.nbytes <= KEPT_BYTES * len(scratch):
         _kept.last = work, scratch
