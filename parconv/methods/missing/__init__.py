@@ -34,7 +34,7 @@ from .names import GIVEN, L
 from .numbers import block_of, numbers
 
 # Of a block: bytes of its pixels, weights and sums, and of a row.
-BLOCK_BYTES, ROW_BYTES = 1 << 20, 1 << 12
+BLOCK_BYTES, ROW_BYTES = 1 << 20, 1 << 14
 HEIGHT = 24  # rows of which a block has a multiple: whole tiles of most methods
 # Operations of the direct method that take as long as a pixel that is weighted and divided.
 PIXEL_WORK = 60
@@ -182,11 +182,11 @@ class Around:
 
     def regions(self, problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice]]:
         """Planes, rows and columns that blocks ``[start, stop)`` fill."""
-        (height, width), across = self.sizes(problem), self.counts(problem)[1]
+        (height, width), down = self.sizes(problem), self.counts(problem)[0]
         found = []
         for unit in range(start, stop):
             place, plane = divmod(unit, problem.planes)
-            y, x = place // across * height, place % across * width
+            y, x = place % down * height, place // down * width
             found.append((plane, slice(y, y + height), slice(x, x + width)))
         return found
 

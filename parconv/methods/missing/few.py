@@ -5,83 +5,103 @@ Row by row, so that all that a row of results needs lies in the first-level cach
 
 from ...codegen import jit, machine
 from ...codegen.layout import OWN
-from ...codegen.packing import aligned_after, put, rows_alike, store
+from ...codegen.packing import aligned_after, rows_alike, store
 from ...codegen.runs import has_runs
-from .holes import in_parts, list_holes, scatter
-from .names import BATCH, TILE, L
-from .quotients import divide_row, mend_row, put_row, weak_in
+from .holes import clear, in_parts, list_holes, scatter
+from .names import BATCH, L
+from .quotients import divide_row
 
 MEND = 8  # operations on a tap of a weak vector in the time of a vector that the method sums
 
 
 @jit.jit()
-def _take(taps, layout, scratch, table, columns_in, first, last):
-    """Add up rows of taps where holes of rows ``[first, last)`` of a block are."""
-    step, every, listed = layout[L.step], layout[L.rows], layout[L.list_at]
-    words, count = layout[L.bits_step] * scratch.itemsize // 8 - 1, 0
+def _take(taps, layout, scratch, table, tile, rows, at):
+    """Add up rows of taps where holes of a tile's ``rows`` = [first, last) are, from ``at`` on.
+
+    ``tile``: the first column, and how many have holes that tell.
+    """
+    (column, columns), (first, last), step = tile, rows, layout[L.taken_step]
+    every, listed, count = layout[L.rows], layout[L.list_at], 0
     for y in range(first, last):
+        clear(scratch, layout[L.weights_at] + (layout[L.above] + y) * step, step)
         bits = layout[L.bits_at] + y * layout[L.bits_step]
-        count = list_holes(scratch, bits, words, listed, count, y * step)
-    beyond = first * step + columns_in + layout[L.span_x] - 1 + layout[L.lanes]
+        count = list_holes(scratch, bits, column, columns, listed, count, y * step)
+    beyond = first * step + columns + layout[L.span_x] - 1 + layout[L.lanes]
     number = in_parts(scratch, listed, count, beyond)
     for v in range(every):
-        target = layout[L.taken_at] - v * step - layout[L.span_x] + 1
+        target = at - v * step - layout[L.span_x] + 1
         row = table + layout[L.column] + v * layout[L.taps_step]
         scatter(scratch, listed, number, taps, row, layout[L.span_x], target)
 
 
 @jit.jit()
-def _divide(taps, out, layout, scratch, table, numbers, place, size, first):
-    """Divide some columns of a row's sums, ``size`` = (row, columns), and store results.
+def _divide(taps, out, layout, scratch, table, numbers, place, size, at, ends):
+    """Divide some of a row's sums and store results.
 
-    ``place``: of these, (plane, y, x); ``first``: the first of these columns in the block.  What
-    comes back is the number of vectors that have weak pixels.
+    ``place``: of these, (plane, y, x); ``size`` = (row, first column, columns) in the block;
+    ``at``: where what holes take from them begins; ``ends``: whether they go straight into ``out``,
+    past the caches, and how many come before vectors are aligned.  What comes back is the number
+    of vectors that have weak pixels.
     """
-    (row, columns), (plane, y, x), step = size, place, layout[L.step]
-    lanes, weak, line, exact = layout[L.lanes], layout[L.list_at], layout[L.row_at], layout[L.exact]
-    source = (
-        layout[L.sums_at] + row * layout[L.sums_step] + first,
-        layout[L.taken_at] + row * step + first, step,
+    (row, first, columns), (plane, y, x), (flat, streams, skip) = size, place, ends
+    slot, line, exact = layout[L.list_at], layout[L.row_at], layout[L.exact]
+    source = layout[L.sums_at] + row * layout[L.sums_step] + first, at, layout[L.taken_step]
+    column, single = (table, layout[L.column]), layout[L.rows] == 1
+    bits, pitch = layout[L.bits_at] + row * layout[L.bits_step], layout[L.bits_step]
+    holes = bits, pitch * scratch.itemsize, layout[L.span_y], layout[L.span_x], first
+    rows = table + layout[L.column], 0 if single else layout[L.taps_step], int(single)
+    if flat:
+        end = plane * (out.strides[0] // out.itemsize) + y * (out.strides[1] // out.itemsize) + x
+        return divide_row(
+            scratch, source, taps, column, slot, numbers, holes, rows, out, end, (columns, skip),
+            (exact, streams),
+        )  # fmt: skip
+    found = divide_row(
+        scratch, source, taps, column, slot, numbers, holes, rows, scratch, line, (columns, 0),
+        (exact, 0),
     )  # fmt: skip
-    column, vectors = (table, layout[L.column]), (columns + lanes - 1) // lanes
-    divide_row(scratch, source, taps, column, line, weak, numbers, exact, vectors)
-    found = weak_in(scratch, weak)
-    if found:
-        bits = layout[L.bits_at] + row * layout[L.bits_step]
-        pitch, single = layout[L.bits_step] * scratch.itemsize, layout[L.rows] == 1
-        holes = bits, pitch, layout[L.span_y], layout[L.span_x], first
-        rows = table + layout[L.column], 0 if single else layout[L.taps_step], int(single)
-        mend_row(scratch, source, taps, column, line, weak, numbers, exact, holes, rows)
-    if layout[L.writes] != OWN or not has_runs(out):
-        store(scratch, (line, 0, 0), out, layout[L.writes], (plane,), (y, 1, 1), (x, 1, columns))
-        return found
-    at = plane * (out.strides[0] // out.itemsize) + y * (out.strides[1] // out.itemsize) + x
-    skip = aligned_after(out, at, machine.VECTOR_BYTES)
-    streams = layout[L.large] and machine.FILLS_LINES and columns >= lanes + skip
-    alike = rows_alike(out, machine.VECTOR_BYTES)
-    put_row(scratch, line, out, at, columns, skip, int(streams and alike))
+    store(scratch, (line, 0, 0), out, layout[L.writes], (plane,), (y, 1, 1), (x, 1, columns))
     return found
 
 
 @jit.jit()
-def subtract(taps, out, layout, scratch, table, numbers, place, size):
-    """Fill a block of ``size`` = (rows, columns) from ``place`` on; False: many pixels are weak."""
-    (rows, columns), (plane, y, x), step = size, place, layout[L.step]
-    rows_in, columns_in = rows + layout[L.span_y] - 1, columns + layout[L.span_x] - 1
-    above, tile, weak = layout[L.above], TILE // scratch.itemsize, 0
+def _ends(out, layout, corner, columns):
+    """Of a block: whether to store straight, and past the caches; how many come before that."""
+    (plane, y, x), flat = corner, layout[L.writes] == OWN and has_runs(out)
+    at = plane * (out.strides[0] // out.itemsize) + y * (out.strides[1] // out.itemsize) + x
+    skip = aligned_after(out, at, machine.VECTOR_BYTES)
+    streams = flat and layout[L.large] > 0 and machine.FILLS_LINES
+    streams = streams and columns >= layout[L.lanes] + skip
+    streams = streams and rows_alike(out, machine.VECTOR_BYTES)
+    return int(flat), int(streams), skip if streams else 0
+
+
+@jit.jit()
+def subtract(taps, out, layout, scratch, table, numbers, corner, size):
+    """Fill a block of ``size`` = (rows, columns) from ``corner`` on; False: many pixels are weak.
+
+    Tile by tile of columns, so that what holes take stays in the first-level cache.
+    """
+    (rows, columns), (plane, y, x), step = size, corner, layout[L.taken_step]
+    halo, weak, tile = layout[L.span_y] - 1, 0, layout[L.tile]
     most = rows * (columns // layout[L.lanes] + 1) * MEND // (layout[L.span_y] * layout[L.span_x])
-    put(scratch, layout[L.weights_at], 1, above * step, scratch.dtype.type(0))
-    for first in range(0, rows_in, BATCH):
-        last, start = min(first + BATCH, rows_in), layout[L.weights_at] + (above + first) * step
-        put(scratch, start, 1, (last - first) * step, scratch.dtype.type(0))
-        _take(taps, layout, scratch, table, columns_in, first, last)
-        ready = max(0, first - layout[L.span_y] + 1), last - layout[L.span_y] + 1
-        for column in range(0, columns, tile):
-            width = min(tile, columns - column)
-            for row in range(ready[0], ready[1]):
-                end = plane, y + row, x + column
-                part = row, width
-                weak += _divide(taps, out, layout, scratch, table, numbers, end, part, column)
+    flat, streams, skip = _ends(out, layout, corner, columns)
+    # whole vectors of results begin where what is taken from them is aligned
+    at = layout[L.taken_at] + (-skip) % layout[L.lanes]
+    clear(scratch, layout[L.weights_at], layout[L.above] * step)
+    for column in range(0, columns - skip, tile):
+        begin, end = column + skip if column else 0, min(column + tile + skip, columns)
+        seen = column, end - column + layout[L.span_x] - 1
+        ends = flat, streams, 0 if column else skip
+        for first in range(0, rows + halo, BATCH):
+            last = min(first + BATCH, rows + halo)
+            _take(taps, layout, scratch, table, seen, (first, last), at)
+            for row in range(max(0, first - halo), last - halo):
+                place, part = (plane, y + row, x + begin), (row, begin, end - begin)
+                taken = at + row * step + begin - column
+                weak += _divide(
+                    taps, out, layout, scratch, table, numbers, place, part, taken, ends
+                )
             if weak > most:
                 return False
     return True

@@ -45,8 +45,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     known = np.int64(-1)  # the place whose weights' sums lie in scratch
     for unit in range(start, stop):
         place, plane = unit // planes, unit % planes
-        y = place // layout[L.across] * layout[L.height]
-        x = place % layout[L.across] * layout[L.width]
+        y = place % layout[L.down] * layout[L.height]
+        x = place // layout[L.down] * layout[L.width]
         rows = min(layout[L.height], layout[L.rows_out] - y)
         columns = min(layout[L.width], layout[L.columns_out] - x)
         kind = 0 if rows == layout[L.height] else 2
@@ -63,7 +63,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         )  # fmt: skip
         holes = rows_in * columns_in
         if layout[L.bits]:
-            holes = marked(f, truths, fill, layout, scratch, plane, down, right)
+            follows = layout[L.follows] and y > 0 and unit > start
+            above = layout[L.height] + layout[L.span_y] - 1 if follows else 0
+            holes = marked(f, truths, fill, layout, scratch, plane, down, right, above)
         else:
             fetch(
                 f, layout[L.reads], (plane,), down, right, fill, scratch, (0, step, 0), True, True

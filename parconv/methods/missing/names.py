@@ -8,9 +8,9 @@ GIVEN = "weights", "weights_plane", "weights_row", "weights_column", "weights_re
 L = Layout(
     *ENDS, *GIVEN, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x",
     "stride_y", "stride_x", "span_y", "span_x", "border_y", "border_x", "channels", "planes",
-    "height", "width", "across", "address", "weighted", "omits", "shares", "exact", "large",
+    "height", "width", "down", "follows", "address", "weighted", "omits", "shares", "exact", "large",
     "lanes", "bits", "few", "column", "rows", "taps_step", "step", "weights_at", "above",
-    "taken_at", "sums_step", "sums_at", "divisors_at", "group", "lines_at", "bits_at", "bits_step",
+    "taken_at", "taken_step", "tile", "sums_step", "sums_at", "divisors_at", "group", "lines_at", "bits_at", "bits_step",
     "list_at", "row_at", "inner_at", "pitch",
     tables=("units", "layouts"),
 )  # fmt: skip
@@ -18,6 +18,6 @@ L = Layout(
 # to, the sign of that, how much of it must be there, below what a pixel is weak, and by what
 # columns are scaled, so that they sum to 1 or more, below 2; 0 where holes are not added up.
 TAIL = 5
-# Rows whose holes are dealt with together, and bytes of a row whose results are: few enough for all
-# that they need to lie in the first-level cache.
-BATCH, TILE = 8, 1 << 11
+# Rows whose holes are dealt with together: few enough for all that they need to lie in the
+# first-level cache.
+BATCH = 8

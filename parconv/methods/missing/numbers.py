@@ -17,6 +17,9 @@ from .lines import shape_of
 from .names import BATCH, GIVEN, L
 
 GROUP_BYTES = 1 << 14  # of rows of pixels on their way to scratch
+# Of the results of a row that are divided together: few enough for what holes take of them to stay
+# in the first-level cache.
+TILE_BYTES = 1 << 11
 
 
 @lru_cache(maxsize=1024)
@@ -49,7 +52,8 @@ def numbers(frame: Any, problem: Problem) -> Array:
         planes=problem.planes,
         height=height,
         width=width,
-        across=frame.counts(problem)[1],
+        down=frame.counts(problem)[0],
+        follows=problem.planes == 1 and problem.stride == (1, 1),
         address=kernels.address,
         weighted=missing.weighted,
         omits=missing.omits,
@@ -73,9 +77,12 @@ def _places(problem: Problem, inside: tuple[int, int], size: tuple[int, int]) ->
     step = odd_lines(before + columns_in + shape.step + 2 * vector, item)
     above = problem.span[0] - 1 if shape.rows > 1 else 0  # of rows that no result needs
     sums_step, group = odd_lines(width + vector, item), max(1, GROUP_BYTES // (step * item))
+    tile = min(up(width, vector), TILE_BYTES // item)
+    taken_step = odd_lines(before + tile + problem.span[1] + shape.step + 4 * vector, item)
     bits_step = up(columns_in + vector, 64) // 64 + 1
     parts = {
-        "weights_at": rows_in * step, "sums_at": (above + rows_in) * step,
+        "weights_at": rows_in * step,
+        "sums_at": max(rows_in * step, (above + rows_in) * taken_step),
         "divisors_at": height * sums_step, "lines_at": height * sums_step,
         "bits_at": 2 * group * step,
         "list_at": rows_in * bits_step * 8 // item,
@@ -86,7 +93,8 @@ def _places(problem: Problem, inside: tuple[int, int], size: tuple[int, int]) ->
     places = itertools.accumulate(up(part, line) for part in parts.values())
     found = dict(zip(parts, places, strict=True))
     return found | {
-        "taken_at": found["weights_at"] + above * step + before, "above": above, "group": group,
+        "taken_at": found["weights_at"] + above * taken_step + before, "taken_step": taken_step,
+        "tile": tile, "above": above, "group": group,
         "step": step, "sums_step": sums_step, "bits_step": bits_step * 8 // item,
         "column": shape.column, "rows": shape.rows, "taps_step": shape.step,
     }  # fmt: skip

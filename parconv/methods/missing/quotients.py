@@ -6,18 +6,23 @@ first column: results do not depend on where they are stored.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 
-from ...codegen.emitted import Items, Value, emitted
+from ...codegen import machine
+from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.flow import call_one_of
-from ...codegen.runs import pulled_back
-from ...codegen.simd import I32, I64, Code
+from ...codegen.simd import I64, Code
 
-SIDES = (8, 1)  # vectors of results side by side: their sums hide an addition's latency
+GIVEN = 18  # arguments that weak pixels' function takes, too
+SIDES = (8, 4, 2, 1)  # vectors of results side by side: their sums hide an addition's latency
+# A quotient of float32 by an estimate and a step of Newton's method, which are right but for the
+# last bit where the estimate has 14 bits.
+RECIPROCAL = machine.ISA.choose({"AVX-512": ("fast",), 16: ()})
 BYTE = ir.IntType(8).as_pointer()
 
 
@@ -25,45 +30,85 @@ class _Row:
     """Emits results of one row; the attributes are IR values of the function's arguments.
 
     ``holes``: what rows of holes take, ``step`` elements apart, ``count`` of which a column of taps
-    sums; ``weak``: where to list vectors that have weak pixels, after their number.
+    sums; ``slot``: room for vectors that have weak pixels.
     """
 
-    def __init__(self, exact: bool, builder: Any, *arguments: Value) -> None:
-        (self.sums, self.holes, self.step, self.column, self.count, self.end, self.weak,
-         *rest) = arguments  # fmt: skip
+    def __init__(self, exact: bool, streams: bool, builder: Any, *arguments: Value) -> None:
+        self.arguments, numbers, self.rest = arguments[:GIVEN], arguments[:4], arguments[GIVEN:]
+        (self.sums, self.holes, self.step, self.column, self.count, self.slot, self.bits,
+         self.pitch, self.height, self.width, self.first, self.rows, self.rows_step,
+         self.column_step) = arguments[4:GIVEN]  # fmt: skip
         self.builder, self.exact = builder, exact
         self.code = Code(builder, self.sums.type.pointee)
-        self.weak = builder.bitcast(self.weak, I32.as_pointer())
-        numbers, self.rest = rest[:4], rest[4:]
+        self.put = self.code.stream if streams else self.code.store
         self.total, self.least, self.nothing, self.bound = map(self.code.splat, numbers)
 
     # --- all vectors ---
 
     def emit(self) -> None:
-        """``rest`` = number of vectors."""
-        builder, done, found = self.builder, I64(0), I64(0)
-        for sides in SIDES:
-            turns = builder.sdiv(builder.sub(self.rest[0], done), I64(sides))
-            done, found = self.code.repeat(turns, [done, found], partial(self.block, sides))
-        builder.store(builder.trunc(found, I32), self.weak)
+        """``rest`` = where results go, columns, those before whole vectors are aligned, where the count goes.
 
-    def block(self, sides: int, first: Value, found: Value) -> Sequence[Value]:
+        No line is both streamed and stored through the caches: that takes as long as 20 streamed
+        ones.
+        """
         code, builder = self.code, self.builder
-        at = builder.mul(first, I64(code.lanes))
-        for n, taken in enumerate(self.taken(at, sides)):
-            place = builder.add(at, I64(n * code.lanes))
-            left = builder.fsub(self.total, taken)
-            value = code.load(code.at(self.sums, place))
-            code.store(self.finished(value, taken, left), code.at(self.end, place))
-            entry = builder.gep(self.weak, [builder.add(found, I64(1))])
-            builder.store(builder.trunc(builder.add(first, I64(n)), I32), entry)
-            found = builder.add(found, self.any(self.is_weak(left)))
-        return [builder.add(first, I64(sides)), found]
+        self.end, columns, skip, result = self.rest
+        found = self.edge(I64(0), skip, I64(0))
+        for sides in SIDES:
+            turns = builder.sdiv(builder.sub(columns, skip), I64(sides * code.lanes))
+            skip, found = code.repeat(turns, [skip, found], partial(self.block, sides))
+        builder.store(self.edge(skip, builder.sub(columns, skip), found), result)
+
+    def edge(self, at: Value, count: Value, found: Value) -> Value:
+        """A vector of which the first ``count`` lanes are stored, where there are any."""
+
+        def block() -> Sequence[Value]:
+            means, number = self.means(at, 1, found)
+            self.code.store_first(means[0], self.code.at(self.end, at), count)
+            return [number]
+
+        some = self.builder.icmp_signed(">", count, I64(0))
+        return self.code.when(some, [found], block)[0]
+
+    def block(self, sides: int, at: Value, found: Value) -> Sequence[Value]:
+        code = self.code
+        means, found = self.means(at, sides, found)
+        for n, mean in enumerate(means):
+            self.put(mean, code.at(self.end, at, n * code.lanes))
+        return [self.builder.add(at, I64(sides * code.lanes)), found]
+
+    def means(self, at: Value, sides: int, found: Value) -> tuple[list[Value], Value]:
+        """So many vectors of results, and ``found`` with the number of those with weak pixels."""
+        code, builder = self.code, self.builder
+        lost = self.taken(at, sides)
+        left = [builder.fsub(self.total, taken) for taken in lost]
+        values = [code.load(code.at(self.sums, at, n * code.lanes)) for n in range(sides)]
+        means = [self.finished(*each) for each in zip(values, lost, left, strict=True)]
+        weak = [self.is_weak(each) for each in left]
+        some = self.any(reduce(builder.or_, weak))
+        body = partial(self.mended, at, means, weak, found)
+        *means, found = code.when(some, [*means, found], body)
+        return means, found
+
+    def mended(
+        self, at: Value, means: Sequence[Value], weak: Sequence[Value], found: Value
+    ) -> Sequence[Value]:
+        """The same vectors with weak pixels made right, in ``slot``."""
+        code, builder, results = self.code, self.builder, []
+        for n, (mean, lanes) in enumerate(zip(means, weak, strict=True)):
+            code.store(mean, self.slot)
+            some, place = self.any(lanes), builder.add(at, I64(n * code.lanes))
+            with builder.if_then(some, likely=False):
+                body = partial(_mend, self.exact)
+                call_once(builder, "missing.mend", body, [*self.arguments, place], [self.exact])
+            results.append(code.load(self.slot))
+            found = builder.add(found, builder.zext(some, I64))
+        return [*results, found]
 
     def any(self, lanes: Value) -> Value:
-        """1 where any lane has its bit, else 0."""
+        """Whether any lane has its bit."""
         bits = self.builder.bitcast(lanes, ir.IntType(self.code.lanes))
-        return self.builder.zext(self.builder.icmp_signed("!=", bits, bits.type(0)), I64)
+        return self.builder.icmp_signed("!=", bits, bits.type(0))
 
     def taken(self, at: Value, sides: int) -> Sequence[Value]:
         """What holes take from so many vectors."""
@@ -96,10 +141,10 @@ class _Row:
         """
         code, builder, one = self.code, self.builder, self.code.constant(1.0)
         if code.itemsize == 4:
-            return builder.fadd(builder.fdiv(taken, left), one)
+            return builder.fadd(builder.fdiv(taken, left, flags=RECIPROCAL), one)
         kind = ir.VectorType(ir.FloatType(), code.lanes)
         single = ir.Constant(kind, [1.0] * code.lanes)
-        inverse = builder.fdiv(single, builder.fptrunc(left, kind))
+        inverse = builder.fdiv(single, builder.fptrunc(left, kind), flags=RECIPROCAL)
         inverse = builder.fpext(inverse, code.vector)
         rest = code.fma(builder.fneg(left), inverse, one)
         rest = code.fma(rest, rest, rest)
@@ -114,34 +159,28 @@ class _Row:
 
     # --- weak pixels ---
 
-    def mend(self) -> None:
-        """``rest`` = bits of the first row, bytes between rows, rows and columns of the filter, the
-        first pixel's bit; rows of taps, the last tap first, elements between them, and between
-        those of the column.
-        """
-        number = self.builder.zext(self.builder.load(self.weak), I64)
-        self.code.repeat(number, [self.builder.gep(self.weak, [I64(1)])], self.mend_one)
+    def mend(self, at: Value) -> None:
+        """Those of a vector in ``slot``.
 
-    def mend_one(self, entry: Value) -> Sequence[Value]:
+        ``bits``, ``pitch``: those of the row's holes, bytes to the next row; ``height``, ``width``
+        of the filter; ``first``: the bit of the row's first pixel.  ``rows`` of taps, the last tap
+        first, elements to the next row, and to the column's next tap.
+        """
         code, builder = self.code, self.builder
-        at = builder.mul(builder.zext(builder.load(entry), I64), I64(code.lanes))
         weak = self.is_weak(builder.fsub(self.total, self.taken(at, 1)[0]))
         left, value = self.added(at), code.load(code.at(self.sums, at))
         if self.exact:
             mean = builder.fdiv(builder.fmul(value, self.total), left)
         else:
             mean = builder.fmul(value, builder.fdiv(self.total, left))
-        end = code.at(self.end, at)
         mean = self.enough(mean, left)
-        code.store(builder.select(weak, mean, code.load(end)), end)
-        return [builder.gep(entry, [I64(1)])]
+        code.store(builder.select(weak, mean, code.load(self.slot)), self.slot)
 
     def added(self, at: Value) -> Value:
         """The weights that are there, added up."""
         code, builder = self.code, self.builder
-        bits, pitch, height, width, first, rows, rows_step, column_step = self.rest
-        at = builder.add(at, first)
-        last = code.at(rows, builder.sub(width, I64(1)))
+        at = builder.add(at, self.first)
+        last = code.at(self.rows, builder.sub(self.width, I64(1)))
 
         def row(_: Value, bits: Value, last: Value, column: Value, left: Value) -> Sequence[Value]:
             down = code.read(column)
@@ -155,96 +194,53 @@ class _Row:
                 weight = builder.select(code.lanes_of(found), code.zero, weight)
                 return [code.at(tap, -1), builder.fadd(left, weight)]
 
-            left = code.loop(width, [last, left], one)[1]
+            left = code.loop(self.width, [last, left], one)[1]
             return [
-                builder.gep(bits, [pitch]), code.at(last, rows_step), code.at(column, column_step),
-                left,
+                builder.gep(bits, [self.pitch]), code.at(last, self.rows_step),
+                code.at(column, self.column_step), left,
             ]  # fmt: skip
 
-        begin = [builder.bitcast(bits, BYTE), last, self.column, code.zero]
-        return code.loop(height, begin, row)[3]
+        begin = [builder.bitcast(self.bits, BYTE), last, self.column, code.zero]
+        return code.loop(self.height, begin, row)[3]
 
 
-def _call(
-    builder: Any, name: str, emit: Callable[[_Row], None], exact: Value, *arguments: Value
-) -> None:
-    def body(exact: bool, inner: Any, *values: Value) -> None:
-        emit(_Row(exact, inner, *values))
-
-    variants = {(word,): partial(body, bool(word)) for word in (0, 1)}
-    key = builder.zext(builder.icmp_signed("!=", exact, I64(0)), I64)
-    call_one_of(builder, key, name, variants, arguments)
+def _mend(exact: bool, builder: Any, *arguments: Value) -> None:
+    _Row(exact, False, builder, *arguments).mend(arguments[-1])
 
 
-@emitted()
+@emitted(types.int64)
 def divide_row(
     builder: Any, scratch: Items, source: Sequence[Value], taps: Items, column: Sequence[Value],
-    target: Value, weak: Value, numbers: Sequence[Value], exact: Value, vectors: Value,
-) -> None:  # fmt: skip
-    """A row of results: ``source`` = its sums, what holes take, elements to the next row of that.
+    slot: Value, numbers: Sequence[Value], bits: Sequence[Value], rows: Sequence[Value],
+    out: Items, target: Value, size: Sequence[Value], how: Sequence[Value],
+) -> Value:  # fmt: skip
+    """A row of results into ``out``; what comes back is how many vectors have weak pixels.
 
+    ``source`` = its sums, what holes take, elements to the next row of that;
     ``column`` = place and number of taps; ``numbers`` = what the filter sums to, above 0, how much
     of that there must be, what stands where there is less, or nothing, and below what a pixel is
-    weak, not below that; ``weak``: where to list them.  Sums of integers, ``exact``, are multiplied
-    first.
-    """
-    sums, holes, step = source
-    _call(
-        builder, "missing.divide", _Row.emit, exact, scratch.at(sums), scratch.at(holes), step,
-        taps.at(column[0]), column[1], scratch.at(target), scratch.at(weak), *numbers, vectors,
-    )  # fmt: skip
-
-
-@emitted()
-def mend_row(
-    builder: Any, scratch: Items, source: Sequence[Value], taps: Items, column: Sequence[Value],
-    target: Value, weak: Value, numbers: Sequence[Value], exact: Value, bits: Sequence[Value],
-    rows: Sequence[Value],
-) -> None:  # fmt: skip
-    """The same of the weak pixels listed.
-
+    weak, not below that; ``slot``: room in scratch for a vector;
     ``bits`` = those of the row's holes, bytes to the next row, rows and columns of the filter, and
-    where the first pixel's is;
-    ``rows`` = of taps, elements to the next, and to the column's next tap.
+    where the first pixel's is; ``rows`` = of taps, elements to the next, and to the column's next tap;
+    ``size`` = columns, and those before vectors are aligned; ``how``: whether sums are of
+    integers, which are multiplied first, and whether to store past the caches.
     """
-    sums, holes, step = source
-    _call(
-        builder, "missing.mend", _Row.mend, exact, scratch.at(sums), scratch.at(holes), step,
-        taps.at(column[0]), column[1], scratch.at(target), scratch.at(weak), *numbers,
-        scratch.at(bits[0]), *bits[1:], taps.at(rows[0]), *rows[1:],
-    )  # fmt: skip
-
-
-@emitted(lambda *_: types.int64)
-def weak_in(builder: Any, scratch: Items, weak: Value) -> Value:
-    """How many vectors are listed."""
-    return builder.zext(builder.load(builder.bitcast(scratch.at(weak), I32.as_pointer())), I64)
-
-
-@emitted()
-def put_row(
-    builder: Any, scratch: Items, source: Value, out: Items, at: Value, columns: Value,
-    skip: Value, streams: Value,
-) -> None:  # fmt: skip
-    """Copy results, past the caches where whole vectors begin after ``skip`` columns."""
     if out.dtype != scratch.dtype:  # never reached
-        return
-    code, start, end = Code(builder, scratch.element), scratch.at(source), out.at(at)
-    lanes = code.lanes
+        return I64(0)
+    sums, holes, step = source
+    result = cgutils.alloca_once(builder, I64)
+    arguments = [
+        *numbers, scratch.at(sums), scratch.at(holes), step, taps.at(column[0]), column[1],
+        scratch.at(slot), scratch.at(bits[0]), *bits[1:], taps.at(rows[0]), *rows[1:],
+        out.at(target), *size, result,
+    ]  # fmt: skip
 
-    def copy(how: Any, place: Value, width: int) -> None:
-        how(code.load(code.at(start, place), width), code.at(end, place))
+    def body(exact: bool, streams: bool, inner: Any, *values: Value) -> None:
+        _Row(exact, streams, inner, *values).emit()
 
-    with builder.if_else(builder.icmp_signed("!=", streams, I64(0))) as (past, through):
-        with past:
-            whole = builder.sdiv(builder.sub(columns, skip), I64(lanes))
-            copy(code.store, I64(0), lanes)
-            copy(code.store, builder.sub(columns, I64(lanes)), lanes)
-
-            def one(place: Value) -> Sequence[Value]:
-                copy(code.stream, place, lanes)
-                return [builder.add(place, I64(lanes))]
-
-            code.repeat(whole, [skip], one)
-        with through:
-            pulled_back(builder, columns, (lanes, 1), partial(copy, code.store))
+    yes = [builder.zext(builder.icmp_signed("!=", flag, I64(0)), I64) for flag in how]
+    key = builder.add(yes[0], builder.shl(yes[1], I64(1)))
+    kinds = (False, False), (True, False), (False, True), (True, True)
+    variants = {kind: partial(body, *kind) for kind in kinds}
+    call_one_of(builder, key, "missing.divide", variants, arguments)
+    return builder.load(result)
