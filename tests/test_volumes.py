@@ -12,7 +12,7 @@ from scipy import ndimage, signal
 
 import parconv
 from parconv.filters import box_factors, gaussian_factors, gaussian_taps
-from parconv.planner import dense, slabs
+from parconv.planner import dense, slabs, slices
 from parconv.planner.volume import VolumePlan
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -159,7 +159,7 @@ def test_slabs_and_copies_leave_the_bits_of_the_whole(
     expected = [parconv.conv2d(f, g, **asked, threads=1) for g in filters]
     monkeypatch.setattr(slabs, "SLAB", 1 << 13)
     monkeypatch.setattr(slabs, "MOST", 1 << 14)
-    monkeypatch.setattr(dense, "ROOM", 1 << 13)
+    monkeypatch.setattr(slices, "ROOM", 1 << 13)
     monkeypatch.setattr(dense, "MOST", 1 << 12)
     for g, right in zip(filters, expected, strict=True):
         for threads, strategy in ((1, "serial"), (2, "threads"), (3, "prange")):
@@ -170,6 +170,68 @@ def test_slabs_and_copies_leave_the_bits_of_the_whole(
 
 
 G3 = RNG.random((3, 3, 3))
+
+
+def test_slices_of_deep_filters_leave_the_bits_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Over four axes each slice sums three planes, and a pass adds up the slices."""
+    f, g = RNG.random((4, 9, 11, 40), np.float32), RNG.random((2, 3, 3, 3))
+    asked: dict[str, Any] = {
+        "axes": (0, 1, 2, 3), "mode": "same", "boundary": "mirror", "method": "direct",
+    }  # fmt: skip
+    right = parconv.conv2d(f, g, **asked, threads=1)
+    values, moduli = expect(
+        f, g, (0, 1, 2, 3), mode="same", boundary="mirror", correlate=False, dilation=1, stride=1,
+        padding=None, origin=0, cval=0,
+    )  # fmt: skip
+    assert (np.abs(right - values) <= 60 * np.finfo(np.float32).eps * moduli).all()
+    monkeypatch.setattr(slices, "ROOM", 1 << 12)
+    for threads in (2, 3):
+        plan: Any = parconv.plan2d(f, g, **asked, threads=threads)
+        assert plan.steps[0].deep
+        assert "2 planes added up" in plan.explain()
+        out = np.full(f.shape, np.nan, np.float32)
+        assert plan(f, out).tobytes() == right.tobytes()
+
+
+@pytest.mark.parametrize("method", ["direct", "fft"], ids=["deep", "plane by plane"])
+@pytest.mark.parametrize(("kind", "cval"), [("uint8", 2.5), ("int16", -70000), ("float32", 0.1)])
+def test_planes_beyond_the_image_hold_what_its_pixels_cannot(
+    kind: str, cval: float, method: str
+) -> None:
+    """A constant that the image's type rounds or wraps: sums meet it as it is."""
+    f, g = RNG.integers(0, 200, (5, 40, 40)).astype(kind), RNG.random((3, 5, 5))
+    found = parconv.correlate2d(
+        f, g, axes=ALL, mode="same", cval=cval, dtype="float64", accumulate=np.float64,
+        method=method,
+    )  # fmt: skip
+    right = ndimage.correlate(f.astype(float), g, mode="constant", cval=cval)
+    assert np.allclose(found, right, rtol=1e-12, atol=1e-12 * 7e4)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 3, 19, 70), (2, 6, 9, 33), (1, 2, 40, 300)], ids=str)
+def test_a_layer_of_few_filters_sums_planes(shape: tuple[int, ...], kind: str) -> None:
+    """By `planes`: every border, strides, groups, and a store rule that the tile applies."""
+    f = RNG.integers(0, 250, shape).astype(kind)
+    for groups, stride, g in (
+        (1, 1, RNG.random((2, shape[1], 3, 3)) / 30),
+        (1, (2, 1), RNG.random((1, shape[1], 1, 5)) / 30),
+        (shape[1] // 2 if shape[1] % 2 == 0 else 1, (1, 2),
+         RNG.random((6, 2 if shape[1] % 2 == 0 else 3, 5, 2)) / 30),
+    ):  # fmt: skip
+        asked: dict[str, Any] = {
+            "mode": "same", "boundary": ("wrap", "mirror"), "groups": groups, "stride": stride,
+            "dtype": kind, "accumulate": np.float64,
+        }  # fmt: skip
+        if kind[0] == "u":
+            asked |= {"rounding": "trunc", "overflow": "wrap", "scale": 1.25, "bias": 3.5}
+        right = parconv.conv2d(f, g, **asked, method="direct", threads=1)
+        for threads in (1, 2, 3):
+            plan = parconv.plan2d(f, g, **asked, method="planes", threads=threads)
+            out = np.full(right.shape, 0 if kind[0] == "u" else np.nan, kind)
+            assert np.allclose(plan(f, out), right, rtol=1e-6 if kind == "float32" else 1e-12)
 
 
 def test_layouts_and_types_give_the_same_numbers() -> None:

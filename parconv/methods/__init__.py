@@ -83,7 +83,7 @@ METHODS = (
     Row("fft", PLANES, fft),
     Row("direct", PLANES, direct, complexes=True, finishes=direct.finishes),
     Row("depthwise", MAPS, depthwise),
-    Row("planes", MAPS, planes, complexes=True),
+    Row("planes", MAPS, planes, complexes=True, finishes=planes.finishes),
     Row("channels", MAPS, channels),
     Row("winograd", MAPS, winograd),
     Row("gemm", MAPS, gemm, called=False),

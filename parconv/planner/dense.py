@@ -1,9 +1,10 @@
 """A filter over three and more axes that is no product of smaller ones: a sum over planes.
 
 Each plane of the result is the sum, over the taps along the leading axes, of the plane that such a
-tap meets, filtered by the taps over the last two axes that lie under it.  So many planes lie in the
-caches, then one pass adds them up and stores the result.  Planes of the image are read where they
-lie.
+tap meets, filtered by the taps over the last two axes that lie under it.  A layer of one filter
+sums those under the last of the leading axes: its channels are planes of the image, read where they
+lie.  Other methods filter plane by plane; what they leave lies in the caches, then one pass adds it
+up and stores the result.
 """
 
 import math
@@ -12,41 +13,39 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..problem.banks import Shape
-from ..problem.borders import BOUNDARIES, source_index
-from ..problem.dtypes import Array, DType, quietly
-from ..problem.filter import filter_of
+from ..problem.dtypes import INT64, Array, DType
 from ..problem.lazily import lazily
 from ..problem.question import Question
-from ..problem.volumes import Volume, with_sizes
-from .choice import is_spec
-from .passes import AS_THEY_ARE, Pass, asked_of, lined, planned
+from ..problem.volumes import with_sizes
+from .passes import AS_THEY_ARE, Pass, lined
 from .plan import Plan
 
-# Bytes of filtered planes that are added up together, and the most where a single plane of the
-# result needs more than that.  Of 3 to 16 MiB none is faster: 3 x 3 x 3 on 66 x 512 x 512 uint16
-# takes 1.1 to 1.2 ms a plane on one core (Zen 3 VM, 2026-11).
-ROOM, MOST = 1 << 23, 1 << 25
+MOST = 1 << 25  # bytes of filtered planes that are kept for one of the result
+# Operations in the time of one that is kept and added up.  Nanoseconds a pixel of 3 x 3 x 3 on 32 x
+# 512 x 512 uint16 by double sums, float32, two threads: 3.4, 2.4, 1.0 and 0.6 by a layer's sums,
+# which cost 145 operations (Sapphire Rapids VM, AVX-512, 2026-11).
+SUM_WORK = 120
 OUTSIDE = -1  # the index of a plane of constants
+
+Row = tuple[int, ...]  # the planes that the taps of an output meet along an axis
 
 
 class Slice(NamedTuple):
-    """The taps at one place of the leading axes.
+    """The taps at one place of the leading axes, or of those before the last of them.
 
     Attributes
     ----------
     place : tuple of int
         In the order in which taps meet the image.
     step : Pass
-        Over some planes.
-    constant : number
-        What they make of a plane beyond the image.
+        Over some planes, or over the planes that some outputs meet.
     """
 
     place: tuple[int, ...]
     step: Pass
-    constant: Any
 
 
 @dataclass(frozen=True)
@@ -57,23 +56,32 @@ class Dense:
     ----------
     slices : tuple of Slice
         What is added up.
+    deep : bool
+        Whether each of them sums over the last of the leading axes.
     axes, outputs : tuple of int
         Of the array, and the result's sizes there.
     maps : tuple of tuple
         Of each leading axis, which plane each output's taps meet.
+    steps : (int, int)
+        Planes from one output to the next, and from one tap to the next, along the last of them.
     kinds : (dtype, dtype)
         Of filtered planes, and of the result.
+    cval : number
+        Of planes beyond the image.
     together : int
         Planes of the result along the last of the leading axes that are made at a time.
     question : Question
-        Who computes.
+        Who adds up.
     """
 
     slices: tuple[Slice, ...]
+    deep: bool
     axes: tuple[int, ...]
     outputs: tuple[int, ...]
-    maps: tuple[tuple[tuple[int, ...], ...], ...]
+    maps: tuple[tuple[Row, ...], ...]
+    steps: tuple[int, int]
     kinds: tuple[DType, DType]
+    cval: complex
     together: int
     question: Question
 
@@ -81,8 +89,9 @@ class Dense:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def __str__(self) -> str:
-        where = ", ".join(map(str, self.axes))
-        return f"{self.plan.method} along axes {where}, {len(self.slices)} planes added up for each"
+        where, count = ", ".join(map(str, self.axes)), len(self.slices)
+        added = f", {count} planes added up for each" if count > 1 else ""
+        return f"{self.plan.method} along axes {where}{added}"
 
     def result(self, shape: Shape) -> Shape:
         """What it leaves of an array."""
@@ -97,7 +106,7 @@ class Dense:
 
     def run(self, f: Array, out: Array) -> None:
         """Filter an array as large as the whole, but for axes beside those that are filtered."""
-        ends = range(-len(self.axes), 0)
+        ends, f = range(-len(self.axes), 0), f if f.flags.aligned else f.copy()
         source, target = (np.moveaxis(array, self.axes, ends) for array in (f, out))
         room = np.empty((self._rows, self.together, *self.outputs[-2:]), self.kinds[0])
         outer = len(self.maps) - 1
@@ -105,35 +114,68 @@ class Dense:
             for place in np.ndindex(self.outputs[:outer]):
                 meets = [self.maps[axis][at] for axis, at in enumerate(place)]
                 for start, stop in self._runs:
-                    planes = target[item][place][start:stop]
-                    self._add(source[item], meets, (start, stop), room, planes)
+                    planes, rows = target[item][place][start:stop], self.maps[-1][start:stop]
+                    self._add(source[item], meets, rows, room, planes)
 
     def _add(
-        self, f: Array, meets: list[Any], run: tuple[int, int], room: Array, out: Array
+        self, f: Array, meets: list[Row], rows: tuple[Row, ...], room: Array, out: Array
     ) -> None:
         """Planes of the result: slice by slice, then the sum; of many slices some at a time."""
-        rows, count = room[:, : len(out)], 0
+        if len(self.slices) == 1:
+            self._filter(self.slices[0], f, meets, rows, out)
+            return
+        sums, count = room[:, : len(out)], 0
         for number, each in enumerate(self.slices, 1):
-            self._filter(each, f, meets, run, rows[count])
+            self._filter(each, f, meets, rows, sums[count])
             count += 1
             if number == len(self.slices):
-                self._sum(count, len(out), True).run(rows[:count], out[None])
+                self._sum(count, len(out), True).run(sums[:count], out[None])
             elif count == self._rows:
-                total = np.empty_like(rows[:1])
-                self._sum(count, len(out), False).run(rows, total)
-                rows[0], count = total[0], 1
+                total = np.empty_like(sums[:1])
+                self._sum(count, len(out), False).run(sums, total)
+                sums[0], count = total[0], 1
 
     def _filter(
-        self, each: Slice, f: Array, meets: list[Any], run: tuple[int, int], out: Array
+        self, each: Slice, f: Array, meets: list[Row], rows: tuple[Row, ...], out: Array
     ) -> None:
         """What one slice makes of the planes that it meets."""
-        places = [rows[tap] for rows, tap in zip(meets, each.place, strict=False)]
-        first, last = (self.maps[-1][at][each.place[-1]] for at in (run[0], run[1] - 1))
-        if OUTSIDE in (*places, first):
-            out[...] = each.constant
-            return
-        step = max(1, (last - first) // max(1, len(out) - 1))
-        each.step.run(f[tuple(places)][first : last + 1 : step], out)
+        places = tuple(row[tap] for row, tap in zip(meets, each.place, strict=False))
+        met = rows if self.deep else tuple((row[each.place[-1]],) for row in rows)
+        image = self._met(None if OUTSIDE in places else f[places], met)
+        each.step.run(*((image, out[:, None]) if self.deep else (image[:, 0], out)))
+
+    def _met(self, planes: Array | None, met: tuple[Row, ...]) -> Array:
+        """Outputs and taps as axes of the planes themselves, if these lie evenly apart.
+
+        Where there are several outputs, theirs do.
+        """
+        sizes, kind = self._given
+        if planes is None:
+            constant = np.array(self.cval).astype(self._wide)
+            return np.broadcast_to(constant, (len(met), len(met[0]), *sizes))
+        if is_even(met[0], self.steps[1]):
+            plane, first = planes.strides[0], planes[met[0][0] :]
+            steps = self.steps[0] * plane, self.steps[1] * plane, *planes.strides[1:]
+            return as_strided(first, (len(met), len(met[0]), *sizes), steps, writeable=False)
+        (row,) = met
+        copy = np.empty((1, len(row), *sizes), self._wide if OUTSIDE in row else kind)
+        for tap, at in enumerate(row):
+            copy[0, tap] = self.cval if at == OUTSIDE else planes[at]
+        return copy
+
+    @lazily
+    def _wide(self) -> DType:
+        """A type of pixels that holds the constant, too, as sums do."""
+        problem, kind = self.plan.problem, self._given[1]
+        held = np.asarray(self.cval).astype(kind) == self.cval
+        wide = INT64 if problem.compute.kind == "i" else problem.compute
+        return kind if held else wide
+
+    @property
+    def _given(self) -> tuple[Shape, DType]:
+        """Rows and columns, and the type, of a plane of the image."""
+        problem = self.plan.problem
+        return problem.image[-2:], problem.image_dtype
 
     def _sum(self, count: int, planes: int, whole: bool) -> Pass:
         """Of so many rows of planes; the ``whole`` sum is stored as the result is."""
@@ -152,7 +194,7 @@ class Dense:
     @lazily
     def _runs(self) -> tuple[tuple[int, int], ...]:
         """Outputs along the last of the leading axes: together where all planes are the image's."""
-        return tuple(_runs(self.maps[-1], self.together))
+        return tuple(_runs(self.maps[-1], self.steps, self.together))
 
     # --- room ---
 
@@ -168,102 +210,48 @@ class Dense:
 
     @property
     def cost(self) -> float:
-        """Floating-point operations of all slices; the sum counts as one each."""
+        """Floating-point operations of all slices; the sum counts as `SUM_WORK` each."""
         runs = math.prod(self.outputs[:-2]) / self.together
-        sums = len(self.slices) * math.prod(self.outputs)
+        count = len(self.slices)
+        sums = SUM_WORK * count * math.prod(self.outputs) if count > 1 else 0
         return runs * sum(each.step.cost for each in self.slices) + sums
 
     @property
     def workspace(self) -> int:
         """Bytes beyond image and result."""
-        rows = self._rows + (self._rows < len(self.slices))
-        return rows * self.together * self._plane + self.plan.workspace
+        rows, (sizes, kind) = self._rows + (0 < self._rows < len(self.slices)), self._given
+        copied = len(self.maps[-1][0]) * math.prod(sizes) * kind.itemsize
+        sums = rows * self.together * self._plane
+        return sums + copied + self.plan.workspace
 
 
 def rows_of_room(slices: int, plane: int) -> int:
-    """Planes that are kept until they are added up."""
-    return min(slices, max(2, MOST // max(1, plane)))
+    """Planes that are kept until they are added up; none where nothing is."""
+    return min(slices, max(2, MOST // max(1, plane))) if slices > 1 else 0
 
 
-def _runs(meets: tuple[tuple[int, ...], ...], together: int) -> Iterator[tuple[int, int]]:
+def is_even(row: Row, hole: int) -> bool:
+    """Whether the planes are the image's, and lie so many apart.
+
+    Examples
+    --------
+    >>> is_even((1, 3, 5), 2), is_even((0, 0, 1), 1), is_even((OUTSIDE, 0), 1)
+    (True, False, False)
+    """
+    return row[0] != OUTSIDE and row == tuple(range(row[0], row[0] + len(row) * hole, hole))
+
+
+def _runs(
+    meets: tuple[Row, ...], steps: tuple[int, int], together: int
+) -> Iterator[tuple[int, int]]:
     """Outputs that meet planes evenly far apart, at most so many; others one by one."""
+    even = [is_even(row, steps[1]) for row in meets]
     start = 0
     while start < len(meets):
-        stop, steps = start + 1, None
-        while stop < min(len(meets), start + together):
-            moved = {new - old for new, old in zip(meets[stop], meets[stop - 1], strict=True)}
-            if len(moved) > 1 or min(moved) < 1 or steps not in (None, moved):
+        stop = start + 1
+        while stop < min(len(meets), start + together) and even[stop - 1] and even[stop]:
+            if meets[stop][0] - meets[stop - 1][0] != steps[0]:
                 break
-            if OUTSIDE in meets[stop - 1]:
-                break
-            stop, steps = stop + 1, moved
+            stop += 1
         yield start, stop
         start = stop
-
-
-def dense(
-    volume: Volume, shape: Shape, kinds: tuple[DType, Any], g: Any, question: Question
-) -> Dense:
-    """A filter, or its shape and dtype, over the last axes of a volume; ``kinds``: see `along`.
-
-    ``question.dtype`` is that of filtered planes.
-    """
-    given = g[0] if is_spec(g) else g.shape
-    begin, count = len(volume.axes) - len(given), len(volume.axes)
-    outputs, axes = volume.outputs[begin:], volume.axes[begin:]
-    led = range(begin, count - 2)
-    maps = tuple(_map(volume, place, shape[volume.axes[place]]) for place in led)
-    between = question.dtype
-    plane = math.prod(outputs[-2:]) * between.itemsize
-    places = _places(volume, g)
-    rows = rows_of_room(len(places), plane)
-    together = max(1, min(outputs[-3], ROOM // max(1, rows * plane)))
-    asked = replace(asked_of(volume, (count - 2, count - 1), question), axes=(1, 2))
-    image = (together, *(shape[axis] for axis in axes[-2:])), kinds[0]
-    slices = tuple(_slice(image, outputs, place, taps, asked) for place, taps in places)
-    who = Question(
-        threads=question.threads, strategy=question.strategy,
-        **{name: getattr(question, name) for name in AS_THEY_ARE},
-    )  # fmt: skip
-    question = replace(question, **AS_THEY_ARE)
-    return Dense(slices, axes, outputs, maps, (between, kinds[1]), together, who)
-
-
-def _map(volume: Volume, place: int, size: int) -> tuple[tuple[int, ...], ...]:
-    """Which pixel each tap of each output meets along an axis."""
-    kind = BOUNDARIES.index(volume.boundary[place])
-    step, hole, lead = volume.stride[place], volume.dilation[place], volume.lead[place]
-    taps = range(0, volume.filter[place] * hole, hole)
-    return tuple(
-        tuple(source_index(at * step - lead + tap, size, kind) for tap in taps)
-        for at in range(volume.outputs[place])
-    )
-
-
-def _places(volume: Volume, g: Any) -> list[tuple[tuple[int, ...], Any]]:
-    """The slices of a filter that hold a tap, by their places as the image meets them."""
-    if is_spec(g):
-        (*led, rows, columns), kind = g
-        return [(place, ((rows, columns), kind)) for place in np.ndindex(*led)]
-    taps = np.asarray(g)
-    met = np.flip(taps, tuple(range(taps.ndim - 2))) if volume.reflect else taps
-    every = [(place, met[place]) for place in np.ndindex(met.shape[:-2])]
-    kept = [each for each in every if volume.zero_taps == "keep" or each[1].any()]
-    return kept or every[:1]
-
-
-def _slice(
-    image: Any, outputs: tuple[int, ...], place: tuple[int, ...], taps: Any, asked: Question
-) -> Slice:
-    """One of them, and what it makes of the constant."""
-    if is_spec(taps):
-        return Slice(place, Pass(planned(image, taps, asked), (1, 2), outputs[-2:]), 0)
-    step = Pass(planned(image, filter_of(taps), asked), (1, 2), outputs[-2:])
-    return Slice(place, step, _constant(taps, asked))
-
-
-@quietly
-def _constant(taps: Array, asked: Question) -> Any:
-    """Sums of a constant, which taps that are 0 do not meet unless they are kept."""
-    met = taps if asked.zero_taps == "keep" else taps[taps != 0]
-    return (asked.cval * (met.conj() if asked.correlate else met)).sum()

@@ -66,7 +66,7 @@ class Pass:
         return f"{self.plan.method} along {'axes' if len(self.axes) > 1 else 'axis'} {where}"
 
     @lazily
-    def _by_shape(self) -> dict[Shape, Plan]:
+    def _by_shape(self) -> dict[tuple[Shape, DType], Plan]:
         """For all outputs of arrays; those for some of them cost a window each, and a hash."""
         return {}
 
@@ -84,10 +84,14 @@ class Pass:
         return replace(self, plan=with_weights(self.plan, seen))
 
     def run(self, f: Array, out: Array) -> None:
-        """Filter an array as large as the whole, but for axes before those that are filtered."""
-        plan = self._by_shape.get(f.shape)
+        """Filter an array as large as the whole, but for axes before those that are filtered.
+
+        Its numbers may be of a wider type, in which sums are formed.
+        """
+        plan = self._by_shape.get((f.shape, f.dtype))
         if plan is None:
-            plan = self._by_shape[f.shape] = self._of(self._problem(f.shape))
+            problem = replace(self._problem(f.shape), image_dtype=f.dtype)
+            plan = self._by_shape[f.shape, f.dtype] = self._of(problem)
         self._run(plan, f, out)
 
     def run_rows(self, f: Array, out: Array, rows: Range) -> None:

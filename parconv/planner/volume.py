@@ -22,10 +22,11 @@ from ..runtime import arrays
 from ..runtime.outputs import new_output
 from .bound import Bound
 from .choice import is_spec
-from .dense import Dense, dense
+from .dense import Dense
 from .explain import as_table, as_text
 from .passes import AS_THEY_ARE, Pass, along, over
 from .slabs import Slabs
+from .slices import dense
 
 Step = Pass | Dense
 
@@ -212,8 +213,8 @@ def _steps(volume: Volume, g: Any, question: Question, between: DType) -> Iterat
     elif count == 2:
         yield over(volume, shape, (kind, result), rest, asked)
     else:
-        summed = replace(asked, dtype=between, accumulate=None)
-        yield dense(volume, shape, (kind, volume.dtype), rest, summed)
+        asked = replace(asked, dtype=result)
+        yield dense(volume, shape, (kind, between, volume.dtype), rest, asked)
 
 
 def _parted(volume: Volume, g: Any) -> tuple[list[tuple[int, Array]], Any]:

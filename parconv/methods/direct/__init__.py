@@ -81,7 +81,8 @@ def cost(problem: Problem) -> float:
     operations = 2 * sum(_taps_like(problem, parts) for parts in passes(problem))
     rows, columns = problem.plane
     sums = problem.planes * rows * up(columns, lanes_of(problem))
-    return float(operations * sums + _pack_work(problem) * math.prod(problem.image))
+    packed = problem.deep * math.prod(problem.image)
+    return float(operations * sums + _pack_work(problem) * packed)
 
 
 def _taps_like(problem: Problem, parts: Parts) -> int:
@@ -94,7 +95,7 @@ def _taps_like(problem: Problem, parts: Parts) -> int:
 
 def _pack_work(problem: Problem) -> int:
     """Of a pixel that cannot be read as it lies."""
-    if problem.image_dtype == problem.sums:
+    if problem.image_dtype == problem.sums and problem.deep == 1:
         return 0
     return PACK_COMPLEX_WORK if problem.image_dtype.kind == "c" else PACK_WORK
 
@@ -170,8 +171,8 @@ def least_band(problem: Problem) -> int:
 def in_place(problem: Problem) -> tuple[int, int, int, int]:
     """``(top, bottom, left, right)`` of the outputs that tiles read from the image as it lies.
 
-    Their taps stay inside it.  Empty where columns are strided, and where the border is most of the
-    work: then one packed copy serves all.
+    Their taps stay inside it.  Empty where columns are strided, where planes are summed, and where
+    the border is most of the work: then one packed copy serves all.
     """
     (sy, sx), (span_y, span_x) = problem.stride, problem.span
     vector = machine.lanes(real(problem.compute).itemsize)
@@ -182,7 +183,7 @@ def in_place(problem: Problem) -> tuple[int, int, int, int]:
     bottom = rows - up(below, ROWS)
     right = min(columns, size_x + lead_x - span_x + 1)
     whole_rows = left == 0 and right == columns
-    if sx > 1 or right - left < vector * (1 if whole_rows else 4):
+    if problem.deep > 1 or sx > 1 or right - left < vector * (1 if whole_rows else 4):
         return 0, 0, 0, 0
     return top, max(bottom, top), left, right
 
@@ -221,6 +222,7 @@ def layout(problem: Problem) -> Array:
         taps_at=0,
         second_taps_at=length(problem, passes(problem)[0]) if two else 0,
         crowd=min((ROWS - 1) * sy + problem.span[0], ROWS * problem.filter[0]),
+        deep=problem.deep,
         steps=packed[0],
         second_steps=packed[1] if two else (),
         in_place_steps=in_place_steps,

@@ -25,7 +25,7 @@ L = Layout(
     "border_x", "top", "bottom", "left", "right", "large", "parts", "block", "panel",
     "gather_rows", "gather_columns", "lanes", "phase_step", "part_step", "row_step",
     "results_at", "ahead", "passes", "channels", "strip_block", "strip_step", "taps_at",
-    "second_taps_at", "crowd",
+    "second_taps_at", "crowd", "deep",
     tables=("steps", "second_steps", "in_place_steps"),
 )  # fmt: skip
 
@@ -57,8 +57,9 @@ def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
     Packed rows lie ``step`` elements apart.
 
     Densely packed with a column stride s, a row is s phases (every s-th pixel), each contiguous;
-    of a complex image come first all real parts, then all imaginary ones.  Gathered, an axis has
-    the pixels of all outputs for each tap.
+    of a complex image come first all real parts, then all imaginary ones, and where planes are
+    summed one plane's after the other's.  Gathered, an axis has the pixels of all outputs for each
+    tap.
     """
     stride_y, stride_x = layout[L.stride_y], layout[L.stride_x]
     top, left = y * stride_y - layout[L.lead_y], x * stride_x - layout[L.lead_x]
@@ -71,15 +72,17 @@ def _pack(f, fill, layout, scratch, step, plane, y, height, x, width):
     across, last = (stride_x, 1, layout[L.phase_step]), (width - 1) * stride_x + layout[L.span_x]
     if layout[L.gather_columns]:
         across = layout[L.taps_x], layout[L.dilation_x], layout[L.panel]
-    for n in range(down[0]):
+    for block in range(layout[L.deep] * down[0]):
+        part, n = block // down[0], block % down[0]
         axis_y = top + n * down[1], step_y, rows, layout[L.rows_in], 1, layout[L.border_y]
         for m in range(across[0]):
             columns = width if layout[L.gather_columns] else (last - m + stride_x - 1) // stride_x
+            at = part * layout[L.part_step] + n * down[2] + m * across[2]
             fetch(
-                f, layout[L.reads], (plane,), axis_y,
+                f, layout[L.reads], (plane * layout[L.deep] + part,), axis_y,
                 (left + m * across[1], stride_x, columns, layout[L.columns_in], layout[L.channels],
                  layout[L.border_x]),
-                fill, scratch, (n * down[2] + m * across[2], step, part_step), True, True,
+                fill, scratch, (at, step, part_step), True, True,
             )  # fmt: skip
 
 

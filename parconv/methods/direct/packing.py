@@ -40,7 +40,7 @@ class Packing:
     rows: int  # packed
     row_step: int  # from one packed row to the next
     phase_step: int  # densely packed with a stride s, a row is s phases, this far apart
-    part_step: int  # from real parts to imaginary ones
+    part_step: int  # from real parts to imaginary ones, or from one plane to the next
 
     def strip(self, outputs: int, problem: Problem) -> tuple[int, int]:
         """(rows of output, row step) packed at a time of a strip as wide as that.
@@ -79,7 +79,7 @@ def _packing(problem: Problem, block: int, panel: int) -> Packing:
     if not gather_columns:
         phase = panel + (problem.span[1] - 1) // sx + 1
         part = sx * phase
-    parts = 2 if problem.image_dtype.kind == "c" else 1
+    parts = 2 if problem.image_dtype.kind == "c" else problem.deep
     row = odd_lines(parts * part, real(problem.compute).itemsize)
     return Packing(block, panel, gather_rows, gather_columns, rows, row, phase, part)
 

@@ -26,8 +26,10 @@ Columns = Callable[[int, int], int]  # where a part of the image has a column of
 def passes(problem: Problem) -> list[Parts]:
     """For each part of the result: (part of the image, part of the filter) of its terms.
 
-    Parts: 0 real, 1 imaginary, 2 minus the imaginary.
+    Parts: 0 real, 1 imaginary, 2 minus the imaginary; where planes are summed, which of them.
     """
+    if problem.deep > 1:
+        return [tuple((n, n) for n in range(problem.deep))]
     complex_f, complex_g = problem.image_dtype.kind == "c", problem.filter_dtype.kind == "c"
     if complex_f and complex_g:
         return [((0, 0), (1, 2)), ((0, 1), (1, 0))]

@@ -1,10 +1,11 @@
-"""Every output plane by a method for one filter: banks that sum over no channels.
+"""Every output plane by a method for one filter: banks that sum over no channels, or over few.
 
-A filter bank over plain images, or a depthwise layer.  Output plane ``(b, o)`` is the image's plane
-``(b, o // multiplier)`` under filter ``o``, so `direct` or `fft` answers it whatever the border,
-stride, dilation and types.  Wins where planes are large or filters wide.  Relies on compiled code
-that calls the other method's kernel, plane by plane.  The other method is told which filter's taps
-cancel, so that their results are exactly 0 where pixels are equal.
+A filter bank over plain images, or a layer.  Output plane ``(b, o)`` is made of the planes of image
+``b`` that filter ``o`` meets, so `direct`, or `fft` of a single one, answers it whatever the
+border, stride, dilation and types.  Wins where planes are large or filters wide, and where few
+filters sum over the same planes: each packs them anew.  Relies on compiled code that calls the
+other method's kernel, plane by plane.  The other method is told which filter's taps cancel, so that
+their results are exactly 0 where pixels are equal, unless they sum over channels.
 
 A unit is a row of an output plane, counted over all planes.
 """
@@ -19,6 +20,7 @@ import numpy as np
 from ...codegen import machine
 from ...codegen.foreign import no_ends, one_plane
 from ...codegen.layout import Layout
+from ...codegen.rules import stored
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, kernel_dtype
 from ...problem.problem import Problem
@@ -36,7 +38,7 @@ from ..usual import (
 from .inner import count_of, inner_of, planes_of, questions_of
 
 L = Layout(
-    "address", "taps", "pitch", "outputs", "multiplier", "rows", tables=("layouts",)
+    "address", "taps", "pitch", "outputs", "filters", "inputs", "rows", tables=("layouts",)
 )  # fmt: skip
 
 
@@ -50,6 +52,8 @@ class Work(NamedTuple):
     pack, strided : int
         Packing a pixel for the direct method: where columns follow one another, and where a stride
         parts them.
+    apart : int
+        Packing a pixel of one of several channels where a stride parts them.
     gather, scatter : int
         Reading a pixel that lies between those of other channels, and writing one there.
     near : float
@@ -61,6 +65,7 @@ class Work(NamedTuple):
     plane: int
     pack: int
     strided: int
+    apart: int
     gather: int
     scatter: int
     near: float
@@ -73,17 +78,18 @@ class Work(NamedTuple):
 # to go there (Zen 3, AVX2, 2026-11); of 3 and of 6 channels 0.25 and 0.5 of that (the VM).  With
 # AVX-512 so, too: with 450, 170 and 1 the largest regret of 59 layers was 2.5, 1.2 so; and with
 # 0, 25, 60 for an output that of 60 banks and layers 1.6, 1.35, 1.35, their mean 1.08, 1.03, 1.03
-# (Sapphire Rapids VM, 2026-11).
+# (Sapphire Rapids VM, 2026-11).  Channels of float32 and float64 with a stride of 2: 0.65, 0.5 ns a
+# pixel, 100 and 40 operations (there; of 16 registers a guess).
 WORK = machine.ISA.choose({
-    32: Work(90_000, 160, 580, 300, 110, 0.15, 25),
-    16: Work(11_000, 110, 200, 225, 85, 0.15, 0),
+    32: Work(90_000, 160, 580, 80, 300, 110, 0.15, 25),
+    16: Work(11_000, 110, 200, 60, 225, 85, 0.15, 0),
 })  # fmt: skip
 
 
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can."""
-    inputs = bank_of(problem).inputs
-    return f"each filter sums over {inputs} channels" if inputs > 1 else None
+    summed = bank_of(problem).inputs > 1 and problem.compute.kind == "c"
+    return "each filter sums over channels of complex numbers" if summed else None
 
 
 def unasked(problem: Problem) -> str | None:
@@ -95,6 +101,13 @@ def error(problem: Problem) -> float:
     """That of the other method."""
     method, question = inner_of(problem)
     return float(method.error(question))
+
+
+def finishes(problem: Problem) -> bool:
+    """Whether the direct method does, by numbers that are the same for all filters."""
+    method, question = inner_of(problem)
+    alike = not any(isinstance(n, tuple) for n in (problem.store.scale, problem.store.bias))
+    return alike and method is direct and direct.finishes(question)
 
 
 def cost(problem: Problem) -> float:
@@ -111,7 +124,8 @@ def _moving(problem: Problem) -> float:
     if outputs_apart(problem):
         apart = WORK.scatter * _far(problem, bank.outputs) * math.prod(problem.plane)
     if inputs_apart(problem):
-        return apart + WORK.gather * _far(problem, bank.channels) * math.prod(problem.plane_in)
+        pixels = bank.inputs * math.prod(problem.plane_in)
+        return apart + WORK.gather * _far(problem, bank.channels) * pixels
     return apart + _packing(problem)
 
 
@@ -122,8 +136,11 @@ def _far(problem: Problem, channels: int) -> float:
 
 
 def _packing(problem: Problem) -> int:
-    """Of what the direct method cannot read in place; of complex images it counts that itself."""
+    """Of what the direct method cannot read in place, where it does not count that itself."""
     method, question = inner_of(problem)
+    if question.deep > 1:
+        pixels = question.deep * math.prod(problem.plane_in)
+        return WORK.apart * pixels if problem.stride[1] > 1 else 0
     if method is not direct or problem.image_dtype.kind == "c":
         return 0
     (rows, columns), (sy, sx) = problem.plane, problem.stride
@@ -139,9 +156,10 @@ def prepare(problem: Problem, g: Array) -> Taps:
     """The filters one after another as the other method reads them, read-only."""
     inner, questions = inner_of(problem)[0], questions_of(problem)
     prepared = []
-    for question, (taps,) in zip(itertools.cycle(questions), g, strict=False):
+    for question, taps in zip(itertools.cycle(questions), g, strict=False):
         # The bank's are turned already, or conjugated, as a correlation does with what it is given.
-        given = taps[::-1, ::-1] if question.reflect else np.conj(taps)
+        given = taps[:, ::-1, ::-1] if question.reflect else np.conj(taps)
+        given = given if question.deep > 1 else given[0]
         prepared.append(inner.prepare(question, np.ascontiguousarray(given)))
     values = np.zeros((len(g), _pitch(problem)), prepared[0].values.dtype)
     for row, one in zip(values, prepared, strict=True):
@@ -158,7 +176,8 @@ def _pitch(problem: Problem) -> int:
     Those of a plain filter: differences are fewer than taps.
     """
     inner, question = inner_of(problem)
-    size = inner.prepare(question, np.zeros(problem.filter, problem.filter_dtype)).values.size
+    shape = (question.deep, *problem.filter)[question.deep == 1 :]
+    size = inner.prepare(question, np.zeros(shape, problem.filter_dtype)).values.size
     line = machine.CACHE_LINE // problem.sums.itemsize
     return int(-(-size // line) * line)
 
@@ -217,8 +236,8 @@ def layout(problem: Problem) -> Array:
     """
     (inner, _), bank = inner_of(problem), bank_of(problem)
     kinds = kernel_dtype(problem.image_dtype), problem.compute, kernel_dtype(problem.dtype)
-    kernels = inner.kernels(*kinds)
-    multiplier = bank.outputs // bank.channels
+    rule = [stored(kinds[2], problem.store, exact=False)] if finishes(problem) else []
+    kernels = inner.kernels(*kinds, *rule)
     layouts = [kernels.told(inner.layout(question)) for question in questions_of(problem)]
     longest = max(map(len, layouts))
     pitch = longest if len(layouts) > 1 else 0
@@ -228,7 +247,8 @@ def layout(problem: Problem) -> Array:
         taps=_pitch(problem),
         pitch=pitch,
         outputs=bank.outputs,
-        multiplier=multiplier,
+        filters=bank.filters,
+        inputs=bank.inputs,
         rows=problem.plane[0],
         layouts=np.concatenate(padded),
     )
@@ -254,7 +274,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         plane, first = start // rows, start % rows
         last = min(rows, first + stop - start)
         b, o = plane // outputs, plane % outputs
-        channel = o // layout[L.multiplier]
+        channel = o // layout[L.filters] * layout[L.inputs]
         call(
             layout[L.address], one_plane(f, b, channel), taps[o * pitch : (o + 1) * pitch], fill,
             one_plane(out, b, o), layout[L.length + o * layout[L.pitch] :], scratch, first, last,

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from ...problem.problem import Problem
 from .. import direct, fft
-from ..usual import obstacle
+from ..usual import bank_of, obstacle
 
 
 def planes_of(problem: Problem, count: int) -> Problem:
@@ -17,6 +17,7 @@ def planes_of(problem: Problem, count: int) -> Problem:
         given=problem.filter,
         axes=(1, 2),
         bank=None,
+        deep=bank_of(problem).inputs,
         reflect=False,
         traits=problem.traits._replace(bank=()),
     )
@@ -31,7 +32,7 @@ def inner_of(problem: Problem) -> tuple[ModuleType, Problem]:
     """
     exact = problem.image_dtype.kind in "biu" and problem.filter_dtype.kind in "biu"
     one, everything = planes_of(problem, 1), planes_of(problem, count_of(problem))
-    transformed = not (exact or obstacle(fft, one) or fft.unasked(one))
+    transformed = not (exact or one.deep > 1 or obstacle(fft, one) or fft.unasked(one))
     if transformed and fft.cost(one) < direct.cost(one):
         return fft, one
     return direct, everything
