@@ -26,6 +26,14 @@ class Installed:
     ----------
     names : tuple of str
         The functions that are ours now.
+
+    Examples
+    --------
+    >>> from parconv import compat
+    >>> here = compat.install("scipy.signal")
+    >>> "convolve2d" in here.names
+    True
+    >>> here.remove()
     """
 
     def __init__(self, peer: ModuleType, ours: ModuleType) -> None:
