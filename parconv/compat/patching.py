@@ -20,7 +20,7 @@ _replaced: dict[tuple[str, str], Any] = {}
 
 
 class Installed:
-    """What `install` replaced, until `remove`, or the end of a ``with`` block.
+    """What `parconv.compat.install` replaced, until ``remove()``, or the end of a ``with`` block.
 
     Attributes
     ----------
