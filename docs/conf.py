@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))  # the sources beside these pages, and benchmarks
+sys.path.insert(0, str(HERE.parent))  # the sources beside these pages
 os.environ.setdefault("PARCONV_WISDOM", "off")  # examples show what everybody gets
 
 import parconv  # noqa: E402
@@ -115,6 +115,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = f"parconv {release}"
 html_show_sourcelink = False
+html_sidebars = {page: [] for page in ("index", "install", "performance", "semantics", "tour")}
 html_theme_options = {
     "logo": {"text": "parconv"},
     "header_links_before_dropdown": 6,

@@ -25,16 +25,16 @@ answers = parconv.gabor(f, 1 / 8, theta=angles, sigma=4)
 strength = abs(answers)
 print(answers.shape, answers.dtype)
 
+# %%
+# The strongest answer of each pixel segments the image.
+found = parconv.box(strength, 9).argmax(axis=0)
+
 figure, axes = plt.subplots(1, 6, figsize=(12, 2.3), layout="constrained")
 axes[0].imshow(f, cmap="gray")
 axes[0].set(title="stripes")
 for axis, picture, angle in zip(axes[1:5], strength, np.degrees(angles), strict=True):
     axis.imshow(picture, cmap="magma")
     axis.set(title=f"{angle:.0f} degrees")
-
-# %%
-# The strongest answer of each pixel segments the image.
-found = parconv.box(strength, 9).argmax(axis=0)
 axes[5].imshow(found, cmap="tab10", vmax=9)
 axes[5].set(title=f"{(found == quarter).mean():.0%} right")
 for axis in axes:

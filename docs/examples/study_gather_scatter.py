@@ -2,8 +2,8 @@
 First study: gather or scatter?
 ===============================
 
-parconv grew out of a question: should a 3 x 3 convolution collect what each output needs, or spread
-what each input gives?
+Should a 3 x 3 convolution collect what each output needs, or spread what each input gives?  parconv
+grew out of that question.
 """
 
 from time import perf_counter

@@ -29,4 +29,3 @@ counts = loop.counts.most_common()
 axis.barh([kind for kind, _ in counts], [count for _, count in counts], color="#6baed6")
 axis.invert_yaxis()
 axis.set(xlabel="instructions of a pass", title="the hot loop of the direct method, float32")
-assert loop.fused > len(loop.instructions) / 3
