@@ -105,6 +105,7 @@ sphinx_gallery_conf = {
     "reference_url": {"parconv": None},
     "within_subsection_order": "FileNameSortKey",
     "min_reported_time": 3,
+    "write_computation_times": False,  # a page that loads scripts from the web
     "show_memory": False,
     "abort_on_example_error": True,
     "copyfile_regex": r"$^",
