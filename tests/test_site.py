@@ -45,8 +45,8 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=MADE)
     shutil.copytree(ROOT / "benchmarks" / "pictures", folder / "benchmarks" / "pictures")
-    for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
-        shutil.copy(ROOT / name, folder)
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("*.cff")):
+        shutil.copy(page, folder)
     return folder
 
 

@@ -16,7 +16,7 @@ heater = np.hypot(y - 70, x - 120) < 14
 
 # %%
 # A step adds the Laplacian, which is one filter with the pixel itself.  ``plan.bind`` makes it a
-# call without arguments: two bound calls send the heat to and fro between two arrays.
+# call without arguments: two bound calls send the heat back and forth between two arrays.
 g = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]]) * DIFFUSION
 g[1, 1] += 1
 plate, other = np.zeros((2, SIDE, SIDE), np.float32)
