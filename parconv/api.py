@@ -217,8 +217,31 @@ def correlate2d(
 
     A complex filter is conjugated (but not a layer's), and even filters are centred, as in
     `scipy.signal.correlate2d`.  Neural networks call this operation convolution: with a 4-D ``g``
-    it is `torch.nn.functional.conv2d`.  Parameters, result and errors are those of
-    `conv2d`.
+    it is `torch.nn.functional.conv2d`.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW); or Outer
+        Filter, bank of filters or layer; not reflected.
+    mode, boundary, cval, padding, origin, axes, stride, dilation, groups : optional
+        As in `conv2d`.
+    dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
+        As in `conv2d`.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`.
+    out, threads, strategy, method : optional
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        As by `conv2d`, whose errors these are, too.
+
+    See Also
+    --------
+    conv2d : The same with the filter reflected, and what each keyword means.
 
     Examples
     --------
@@ -267,10 +290,17 @@ def plan2d(
         An image, its shape and dtype, or a plan whose result it will be (see `chain`).
     g : array_like or (shape, dtype)
         The filter, or its shape and dtype: then the plan prints and explains, but cannot run.
+
+    mode, boundary, cval, padding, origin, axes, stride, dilation, groups : optional
+        As in `conv2d`.
+    dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
+        As in `conv2d`.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`, the same of every image.
+    threads, strategy, method : optional
+        As in `conv2d`.
     correlate : bool
         Plan `correlate2d` rather than `conv2d`.
-
-    The other keywords are those of `conv2d`; ``where`` and ``weights`` are those of every image.
 
     Returns
     -------

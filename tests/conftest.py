@@ -6,11 +6,12 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import browsing
 import numpy as np
 import oracle
 import pytest
@@ -268,6 +269,14 @@ def run_python() -> RunPython:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    """Chromium without a window; closed and its profile removed afterwards."""
+    running = browsing.started(tmp_path / "profile")
+    yield running
+    running.quit()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,8 @@
 """Distrusts the pages: their examples, links, commands, tables and rules are those of the code."""
 
+import doctest
 import re
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-PAGES = (README, CONTRIBUTING, *sorted(DOCS.glob("*.md")))
+PAGES = (README, CONTRIBUTING, *sorted(DOCS.rglob("*.md")))
+MADE = "gallery/index.rst"  # by the build, of docs/examples
 LINK = re.compile(r"\[[^]]+\]\(([^)\s]+)\)")
 
 
@@ -48,10 +51,10 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 # --- examples ------------------------------------------------------------------------------------
 
+Names = dict[str, Any]
 
-def test_the_readmes_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
-    names = run(README)
-    assert "direct" in capsys.readouterr().out
+
+def of_the_readme(names: Names) -> None:
     assert names["smooth"].shape == names["f"].shape
     assert names["smooth"].dtype == np.float32
     assert names["exact"].dtype == np.int64
@@ -62,50 +65,171 @@ def test_the_readmes_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert names["maps"].shape == (64, 32, 28, 28)
 
 
-def test_the_guides_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
-    names = run(DOCS / "guide.md")
-    assert "direct" in capsys.readouterr().out
+def of_the_tour(names: Names) -> None:
     assert names["smooth"].dtype == np.float32
     assert names["exact"].dtype == np.int64
     assert names["out"].tobytes() == names["smooth"].tobytes()
-    assert names["slope"].dtype == np.int64
     assert names["blurred"].dtype == np.uint8
+    assert names["next_maps"].shape == (8, 16, 64, 64)
+
+
+def of_filters(names: Names) -> None:
+    assert names["slope"].dtype == np.int64
     assert names["blobs"].dtype == np.float32
-    one_by_one = names["second"](names["first"](names["f"]))
-    assert names["edges"].tobytes() == one_by_one.tobytes()
+    assert names["texture"].shape == (6, *names["f"].shape)
     assert names["wide"].shape == names["f"].shape
+    assert names["again"].tobytes() == parconv.gaussian(names["f"], 2).tobytes()
+
+
+def of_borders(names: Names) -> None:
+    found = {"zeros": [3, 6, 9, 7], "edges": [4, 6, 9, 11], "round_": [7, 6, 9, 8],
+             "cylinder": [7, 6, 9, 8], "bright": [13, 6, 9, 17]}  # fmt: skip
+    assert {name: names[name][0].tolist() for name in found} == found
+
+
+def of_types(names: Names) -> None:
+    assert names["floats"].dtype == names["double"].dtype == np.float32
+    assert names["exact"].dtype == np.int64
+    right = np.rint(names["exact"] * 0.5 + 128).clip(0, 255)
+    assert (names["shown"] == right).all()
+    assert (names["steep"] == names["exact"].clip(0, 255)).all()
+    assert (names["around"] == names["exact"].astype(np.uint8)).all()
+    assert (names["out"] == names["bytes_"]).all()
+    assert (names["cut"] <= names["bytes_"]).all()
+
+
+def of_missing(names: Names) -> None:
+    assert np.isnan(names["sky"]).any()
+    assert not np.isnan(names["near"][290:, 390:400]).any()
+    assert names["pooled"].shape == (512, 512)
+    assert np.isfinite(names["masked"]).all()
+    assert np.isfinite(names["counted"]).all()
+
+
+def of_colour(names: Names) -> None:
+    assert names["blurred"].tobytes() == names["same"].tobytes()
+    one = parconv.gaussian(names["movie"][3, :, :, 1], 1.5)
+    np.testing.assert_allclose(names["shot"][3, :, :, 1], one, rtol=1e-5)
+    assert names["layers"].shape == names["bands"].shape
+    assert names["solid"].shape == names["frames"].shape
+
+
+def of_volumes(names: Names) -> None:
+    assert names["calm"].dtype == names["cubes"].dtype == np.uint16
+    assert names["rise"].dtype == np.int64
+    assert names["matched"].shape == names["lines"].shape == names["volume"].shape
+
+
+def of_layers(names: Names) -> None:
     assert names["maps"].shape == (64, 32, 24, 24)
     assert names["deeper"].shape == (64, 48, 12, 12)
     np.testing.assert_allclose(names["same"].transpose(0, 3, 1, 2), names["deeper"], atol=1e-3)
     assert names["each"].shape == (64, 32, 22, 22)
-    assert names["again"].tobytes() == parconv.gaussian(names["f"], 2).tobytes()
 
 
-def test_the_streams_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
-    names = run(DOCS / "streaming.md")
-    assert "chunks" in capsys.readouterr().out
+def of_chains(names: Names) -> None:
+    one_by_one = names["second"](names["first"](names["f"]))
+    assert names["edges"].tobytes() == one_by_one.tobytes()
+
+
+def of_streams(names: Names) -> None:
     right = parconv.conv2d(names["images"], names["g"], mode="same")
     assert names["whole"].tobytes() == right.tobytes()
     assert names["largest"] == right[-1].max()
 
 
-def test_the_examples_of_who_comes_from_elsewhere_run() -> None:
-    names = run(DOCS / "migration.md")
-    assert names["smooth"].dtype == np.uint8
-    assert names["edges"].dtype == np.int16
+def of_threads(names: Names) -> None:
+    assert np.array(names["results"]).tobytes() == names["stack"].tobytes()
+    assert names["one"].tobytes() == names["stack"][0].tobytes()
+
+
+def of_notebooks(names: Names) -> None:
+    assert names["last"] == pytest.approx(19)
+    assert names["told"] == sorted(names["told"])
+    assert names["told"][-1] == 20 * names["frame"].nbytes
+
+
+def of_migration(names: Names) -> None:
     assert names["whole"].shape == (122, 162)
 
 
-def test_no_other_page_has_examples() -> None:
-    """Which nobody would run."""
-    ours = {README, DOCS / "guide.md", DOCS / "migration.md", DOCS / "streaming.md"}
-    assert {page for page in PAGES if blocks(page, "python")} == ours
+def of_scipy(names: Names) -> None:
+    assert names["smooth"].dtype == names["whole"].dtype == np.uint8
+    assert names["whole"].shape == (122, 162)
+
+
+def of_opencv(names: Names) -> None:
+    assert names["edges"].dtype == np.int16
+    assert names["smooth"].shape == names["photo"].shape
+
+
+def of_astropy(names: Names) -> None:
+    assert not np.isnan(names["mended"]).any()
+
+
+def of_skimage(names: Names) -> None:
+    assert names["steep"].dtype == np.float64
+    assert names["smooth"].max() <= 1
+
+
+def of_dask(names: Names) -> None:
+    whole = names["x"].compute()
+    for lazy, right in (("smooth", parconv.gaussian(whole, 2)), ("means", parconv.box(whole, 5))):
+        np.testing.assert_allclose(names[lazy].compute(), right, rtol=1e-5)
+
+
+CHECKS: dict[str, Callable[[Names], None]] = {
+    "README.md": of_the_readme,
+    "docs/index.md": lambda names: np.testing.assert_equal(names["smooth"].dtype, np.float32),
+    "docs/tour.md": of_the_tour,
+    "docs/howto/filters.md": of_filters,
+    "docs/howto/borders.md": of_borders,
+    "docs/howto/types.md": of_types,
+    "docs/howto/missing.md": of_missing,
+    "docs/howto/colour.md": of_colour,
+    "docs/howto/volumes.md": of_volumes,
+    "docs/howto/layers.md": of_layers,
+    "docs/howto/chains.md": of_chains,
+    "docs/howto/threads.md": of_threads,
+    "docs/howto/notebooks.md": of_notebooks,
+    "docs/streaming.md": of_streams,
+    "docs/migration.md": of_migration,
+    "docs/migration/scipy.md": of_scipy,
+    "docs/migration/opencv.md": of_opencv,
+    "docs/migration/astropy.md": of_astropy,
+    "docs/migration/skimage.md": of_skimage,
+    "docs/migration/dask_image.md": of_dask,
+}
+with_examples = [page for page in PAGES if blocks(page, "python")]
+
+
+def test_every_page_with_examples_has_a_check() -> None:
+    assert {name_of(page) for page in with_examples} == set(CHECKS)
+
+
+@pytest.mark.parametrize("page", with_examples, ids=name_of)
+def test_the_examples_run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if page.stem == "dask_image":
+        pytest.importorskip("dask.array")
+    names = run(page)
+    told = capsys.readouterr().out
+    CHECKS[name_of(page)](names)
+    assert ("explain()" in read(page)) <= ("direct" in told or "chunks" in told or not told)
+
+
+def test_the_arrays_of_the_api_are_these() -> None:
+    found = doctest.testfile(
+        str(DOCS / "api" / "arrays.rst"), module_relative=False, globs={"parconv": parconv}
+    )
+    assert found.attempted == 4
+    assert found.failed == 0
 
 
 def calls() -> list[tuple[str, str]]:
-    """Another library's call and ours, as the page of who comes from there has them."""
+    """Another library's call and ours, as the pages of who comes from there have them."""
     pattern = r"^\| `((?:scipy|skimage|cv2|torch)\.[^`]+)` \| `([^`]+)`"
-    return re.findall(pattern, read(DOCS / "migration.md"), flags=re.M)
+    pages = sorted((DOCS / "migration").glob("*.md"))
+    return [row for page in pages for row in re.findall(pattern, read(page), flags=re.M)]
 
 
 @pytest.mark.parametrize(("theirs", "ours"), calls())
@@ -125,7 +249,7 @@ def test_what_other_calls_become(theirs: str, ours: str) -> None:
     np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)
 
 
-def test_the_page_names_several_libraries() -> None:
+def test_the_pages_name_several_libraries() -> None:
     names = {theirs.partition(".")[0] for theirs, _ in calls()}
     assert names == {"scipy", "skimage", "cv2", "torch"}
 
@@ -172,17 +296,20 @@ def heading(line: str) -> str:
     return re.sub(r"[^\w -]", "", line.lower()).strip().replace(" ", "-")
 
 
-@every_page
-def test_links_lead_somewhere(page: Path) -> None:
+def links() -> list[tuple[Path, str]]:
+    found = [(page, link) for page in PAGES for link in LINK.findall(read(page))]
+    return [(page, link) for page, link in found if "://" not in link and not link.endswith(MADE)]
+
+
+def test_links_lead_somewhere() -> None:
     """To files of this repository, and to their headings; pictures too."""
-    links = [link for link in LINK.findall(read(page)) if "://" not in link]
-    assert links
-    for link in links:
+    assert len(links()) > 100
+    for page, link in links():
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        assert target.is_file(), link
+        assert target.exists(), (name_of(page), link)
         headings = re.findall(r"^#+ (.*)$", read(target), flags=re.M) if anchor else ()
-        assert not anchor or anchor in map(heading, headings), link
+        assert not anchor or anchor in map(heading, headings), (name_of(page), link)
 
 
 def test_the_pictures_are_shown() -> None:
@@ -192,10 +319,25 @@ def test_the_pictures_are_shown() -> None:
     assert pictures <= shown
 
 
+def reached() -> set[Path]:
+    """All that the start page leads to by lists of pages, as Sphinx reads them."""
+    found, new = set(), {DOCS / "index.md"}
+    while new:
+        found |= new
+        new = {
+            (page.parent / line).resolve().with_suffix(".md")
+            for page in new
+            for block in re.findall(r"^```\{toctree\}\n(.*?)^```", read(page), flags=re.M | re.S)
+            for line in block.split()
+            if not line.startswith(":") and not line.endswith(("gallery/index", "api/index"))
+        } - found
+    return found
+
+
 def test_every_page_is_reached() -> None:
-    for index in (README, DOCS / "index.md"):
-        linked = {(index.parent / link).resolve() for link in LINK.findall(read(index))}
-        assert {page for page in PAGES if page not in (README, DOCS / "index.md")} <= linked
+    assert {page for page in PAGES if page.is_relative_to(DOCS)} == reached()
+    linked = {(ROOT / link).resolve() for link in LINK.findall(read(README)) if "://" not in link}
+    assert {CONTRIBUTING, DOCS / "index.md", DOCS / "performance.md"} <= linked
 
 
 @every_page

@@ -1,18 +1,14 @@
 """The history of speed: its results, asv's pages in a browser, the summary, and the comparison."""
 
-import contextlib
-import functools
-import http.server
 import json
-import os
 import shutil
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import keep_picture, served, until
 
 from benchmarks import charts, comparison, pages, results, runner, summary
 from benchmarks.__main__ import main
@@ -20,13 +16,7 @@ from benchmarks.comparison import Change, compared
 from benchmarks.results import Value
 
 SCALING = "bench_scaling.Scaling.time_scaling"
-WAIT_SECONDS = 30
 COMMITS = 6  # that the pages show, at least
-CHROMIUM = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage", "--window-size=1400,900",
-)  # fmt: skip
 
 
 # --- the pages, in a browser -------------------------------------------------------------------
@@ -83,59 +73,10 @@ def slower_site(kept: Path, scripts: Path, tmp_path: Path) -> Path:
     return tmp_path / "html"
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def served(site: Path) -> Iterator[str]:
-    """The address of a site."""
-    handler = functools.partial(_Quiet, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture
 def address(site: Path) -> Iterator[str]:
     with served(site) as found:
         yield found
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    """Chromium without a window; a profile of its own, closed and removed afterwards."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    binary = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not binary or not driver:
-        pytest.skip("no browser: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in (*CHROMIUM, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    started = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield started
-    started.quit()
-
-
-def _until(browser: Any, script: str) -> Any:
-    """What the script returns once it is true."""
-    from selenium.webdriver.support.wait import WebDriverWait
-
-    return WebDriverWait(browser, WAIT_SECONDS).until(
-        lambda page: page.execute_script(f"return {script}")
-    )
-
-
-def _keep_picture(browser: Any, name: str, tmp_path: Path) -> None:
-    folder = Path(os.environ.get("PARCONV_ARTEFACTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    assert browser.save_screenshot(str(folder / f"{name}.png"))
 
 
 POINTS = "$('#main-graph').data('plot').getData().map(s => s.data.filter(p => p && p[1]).length)"
@@ -143,19 +84,19 @@ POINTS = "$('#main-graph').data('plot').getData().map(s => s.data.filter(p => p 
 
 def test_the_scaling_graph_shows_the_commits(browser: Any, address: str, tmp_path: Path) -> None:
     browser.get(f"{address}/index.html#{SCALING}")
-    _until(browser, "window.$ && $('#main-graph').data('plot')")
+    until(browser, "window.$ && $('#main-graph').data('plot')")
     assert max(browser.execute_script(f"return {POINTS}")) >= COMMITS
     assert browser.execute_script("return $('#main-graph canvas')[0].width") > 0
-    _keep_picture(browser, "history-scaling-commits", tmp_path)
+    keep_picture(browser, "history-scaling-commits", tmp_path)
 
 
 def test_the_scaling_graph_has_a_thread_axis(browser: Any, address: str, tmp_path: Path) -> None:
     browser.get(f"{address}/index.html#{SCALING}?x-axis=threads")
-    _until(browser, "window.$ && $('#main-graph').data('plot')")
+    until(browser, "window.$ && $('#main-graph').data('plot')")
     ticks = "$('#main-graph').data('plot').getAxes().xaxis.ticks.map(t => t.label)"
     assert {"1", "2"} <= set(browser.execute_script(f"return {ticks}"))
     assert max(browser.execute_script(f"return {POINTS}")) >= 2
-    _keep_picture(browser, "history-scaling-threads", tmp_path)
+    keep_picture(browser, "history-scaling-threads", tmp_path)
 
 
 REGRESSIONS = "#regressions-body table tbody tr"
@@ -163,26 +104,26 @@ REGRESSIONS = "#regressions-body table tbody tr"
 
 def test_the_list_of_regressions_is_drawn(browser: Any, address: str, tmp_path: Path) -> None:
     browser.get(f"{address}/index.html#/regressions")
-    assert _until(browser, "window.$ && $('#regressions-body table thead').length") >= 1
-    _keep_picture(browser, "history-regressions", tmp_path)
+    assert until(browser, "window.$ && $('#regressions-body table thead').length") >= 1
+    keep_picture(browser, "history-regressions", tmp_path)
 
 
 def test_a_slower_kernel_is_listed(browser: Any, slower_site: Path, tmp_path: Path) -> None:
     with served(slower_site) as address:
         browser.get(f"{address}/index.html#/regressions")
-        assert _until(browser, f"window.$ && $('{REGRESSIONS}').length") >= 1
+        assert until(browser, f"window.$ && $('{REGRESSIONS}').length") >= 1
         text = browser.execute_script(f"return $('{REGRESSIONS}').text()")
     assert "bench_kernel.Kernel.time_kernel" in text
-    _keep_picture(browser, "history-slower-kernel", tmp_path)
+    keep_picture(browser, "history-slower-kernel", tmp_path)
 
 
 def test_the_summary_is_linked_and_drawn(browser: Any, address: str, tmp_path: Path) -> None:
     browser.get(f"{address}/index.html")
-    assert _until(browser, "document.querySelector('a[href=\"summary.html\"]') !== null")
+    assert until(browser, "document.querySelector('a[href=\"summary.html\"]') !== null")
     browser.get(f"{address}/summary.html")
-    assert _until(browser, "document.querySelectorAll('svg').length") == 2
+    assert until(browser, "document.querySelectorAll('svg').length") == 2
     assert browser.execute_script("return document.querySelector('svg').clientWidth") > 100
-    _keep_picture(browser, "summary", tmp_path)
+    keep_picture(browser, "summary", tmp_path)
 
 
 # --- the summary ---------------------------------------------------------------------------------

@@ -20,12 +20,20 @@ _replaced: dict[tuple[str, str], Any] = {}
 
 
 class Installed:
-    """What `install` replaced, until `remove`, or the end of a ``with`` block.
+    """What `parconv.compat.install` replaced, until ``remove()``, or the end of a ``with`` block.
 
     Attributes
     ----------
     names : tuple of str
         The functions that are ours now.
+
+    Examples
+    --------
+    >>> from parconv import compat
+    >>> here = compat.install("scipy.signal")
+    >>> "convolve2d" in here.names
+    True
+    >>> here.remove()
     """
 
     def __init__(self, peer: ModuleType, ours: ModuleType) -> None:

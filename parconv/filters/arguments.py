@@ -29,7 +29,20 @@ _PLAIN = frozenset((int, float, type(None)))  # types of values that are equal w
 
 
 class ColourWarning(UserWarning):
-    """An image whose last axis is as long as colours are went in without a word about ``axes``."""
+    """An image whose last axis is as long as colours are went in without a word about ``axes``.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> import parconv
+    >>> photo = np.zeros((4, 5, 3))
+    >>> with warnings.catch_warnings(record=True) as found:
+    ...     warnings.simplefilter("always")
+    ...     blurred = parconv.box(photo, 3)
+    >>> found[0].category.__name__
+    'ColourWarning'
+    """
 
 
 def once(check: Check) -> Check:

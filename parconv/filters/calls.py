@@ -36,14 +36,16 @@ def gaussian(
         its centre.
     radius : int or (int, int), optional
         Where it ends, in pixels, in place of ``truncate``.
-    boundary, cval, axes, dtype, accumulate, bias, scale, overflow, rounding
+    boundary, cval, axes : optional
         As in `conv2d`, but for the usual border, ``"symmetric"``.  ``axes`` may be one, as of a
         signal, or any number: ``(0, 1, 2)`` of a volume, whose integers are rounded but once.
     channel_axis : int, optional
         In place of ``axes``: the one axis that is not filtered, such as -1 of a colour image.
-    where, weights, nan_policy, min_weight
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `conv2d`.
+    where, weights, nan_policy, min_weight : optional
         Means over the pixels that are there, as in `conv2d`.
-    out, threads, strategy, method
+    out, threads, strategy, method : optional
         As in `conv2d`.
 
     Returns
@@ -60,8 +62,8 @@ def gaussian(
 
     See Also
     --------
-    parconv.filters.gaussian_factors : The filter, for `plan2d` and `stream`; `gaussian_taps`: as
-        an array.
+    parconv.filters.gaussian_factors : The filter, for `plan2d` and `stream`.
+    parconv.filters.gaussian_taps : The filter as an array.
 
     References
     ----------
@@ -103,11 +105,13 @@ def box(
         Whether to divide by the number of pixels.  Sums of integers are exact, in int64.
     origin : int or (int, int)
         Pixels by which the result moves down and right: ``-(size // 2)`` to ``(size - 1) // 2``.
-    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+    boundary, cval, axes, channel_axis : optional
         As in `gaussian`, with its usual border, ``"symmetric"``.
-    where, weights, nan_policy, min_weight
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
         Means over the pixels that are there, as in `conv2d`.
-    out, threads, strategy, method
+    out, threads, strategy, method : optional
         As in `conv2d`.
 
     Returns
@@ -138,9 +142,16 @@ def laplace(
 
     Parameters
     ----------
-    f, boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    boundary, cval, axes, channel_axis : optional
         As in `gaussian`, with its usual border, ``"symmetric"``.
-    out, threads, strategy, method
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`; taps that cancel have no mean, so that of these only ``nan_policy="raise"``
+        goes with this filter.
+    out, threads, strategy, method : optional
         As in `conv2d`.
 
     Returns
@@ -168,8 +179,33 @@ def gaussian_laplace(
 ) -> NDArray[Any]:  # fmt: skip
     """Laplacian of the image smoothed with a Gaussian: blobs, and edges where it changes sign.
 
-    Parameters, result and errors are those of `gaussian`, with ``sigma`` above 0 on both axes, or
-    one.  It equals `scipy.ndimage.gaussian_laplace` of each plane, in one pass over the image.
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    sigma : float or (float, float)
+        Standard deviation in pixels, above 0 on both axes, or one.
+    truncate : float
+        Where the filter ends, in standard deviations.
+    radius : int or (int, int), optional
+        Where it ends, in pixels, in place of ``truncate``.
+    boundary, cval, axes, channel_axis : optional
+        As in `gaussian`, with its usual border, ``"symmetric"``; one axis, or two.
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
+        Means over the pixels that are there, as in `conv2d`.
+    out, threads, strategy, method : optional
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``, in one pass over it; dtype and errors as for `gaussian`.
+
+    References
+    ----------
+    Equal to `scipy.ndimage.gaussian_laplace` of each plane.
 
     Examples
     --------

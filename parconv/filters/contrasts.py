@@ -32,9 +32,14 @@ def difference_of_gaussians(
         given, and at least ``low``.
     truncate : float
         Where both end, in standard deviations.
-    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+    boundary, cval, axes, channel_axis : optional
         As in `gaussian`, with its usual border, ``"symmetric"``; one axis, or two.
-    out, threads, strategy, method
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`; taps that cancel have no mean, so that of these only ``nan_policy="raise"``
+        goes with this filter.
+    out, threads, strategy, method : optional
         As in `conv2d`.
 
     Returns
@@ -75,9 +80,13 @@ def unsharp_mask(
         How much is added.
     truncate : float
         Where the Gaussian ends, in standard deviations.
-    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+    boundary, cval, axes, channel_axis : optional
         As in `gaussian`, with its usual border, ``"symmetric"``; one axis, or two.
-    out, threads, strategy, method
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
+        Means over the pixels that are there, as in `conv2d`.
+    out, threads, strategy, method : optional
         As in `conv2d`.
 
     Returns
@@ -111,8 +120,15 @@ def gaussian_gradient_magnitude(
         Standard deviation in pixels, above 0 on all axes.
     truncate : float
         Where the filter ends, in standard deviations.
-    boundary, cval, axes, channel_axis, dtype, accumulate, out, threads, strategy, method
+    boundary, cval, axes, channel_axis, dtype, accumulate : optional
         As in `gaussian`; ``dtype`` is a floating one.
+    bias, scale, overflow, rounding : optional
+        As in `gaussian`, of each slope before its square.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`; taps that cancel have no mean, so that of these only ``nan_policy="raise"``
+        goes with this filter.
+    out, threads, strategy, method : optional
+        As in `gaussian`.
 
     Returns
     -------

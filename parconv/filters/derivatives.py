@@ -35,9 +35,13 @@ def derivative(
         Taps along each axis: odd, and more than the order.
     normalize : bool
         Whether to divide by the filter's gain, so that the result is per pixel.
-    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+    boundary, cval, axes, channel_axis : optional
         As in `gaussian`.
-    out, threads, strategy, method
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
+        Means over the pixels that are there, as in `conv2d`; of orders that are all 0.
+    out, threads, strategy, method : optional
         As in `conv2d`.
 
     Returns
@@ -77,7 +81,21 @@ def _made(f: Array, options: Any, order: Any, size: Any, normalize: Any) -> tupl
 def derivative_factors(
     order: Any, size: Any = 3, *, normalize: bool = False, ndim: int = 2
 ) -> Filter:
-    """The filter of `parconv.derivative` as its factors, over so many axes.
+    """The filter of `parconv.derivative` as its factors.
+
+    Parameters
+    ----------
+    order, size : int or (int, int)
+        As in `parconv.derivative`.
+    normalize : bool
+        Whether to divide by the filter's gain.
+    ndim : int
+        How many axes it is over.
+
+    Returns
+    -------
+    Outer or array_like
+        What images, plans and streams take as a filter: a `parconv.Outer` of two axes.
 
     Examples
     --------

@@ -34,13 +34,17 @@ def savgol(
         Which derivative of them, 0 for the value.
     delta : float
         Distance of neighbours, for derivatives.
+    boundary, cval : optional
+        As in `conv2d`, but for the usual border, ``"symmetric"``.
     axes : int
         The axis, the last one where nothing is said.
-    boundary, cval, dtype, accumulate, bias, scale, overflow, rounding
-        As in `conv2d`, but for the usual border, ``"symmetric"``.
-    where, weights, nan_policy, min_weight
+    channel_axis : None
+        Only for the other filters, which may filter several axes.
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `conv2d`.
+    where, weights, nan_policy, min_weight : optional
         Means over the pixels that are there, as in `conv2d`; of ``deriv=0``.
-    out, threads, strategy, method
+    out, threads, strategy, method : optional
         As in `conv2d`.
 
     Returns
@@ -73,6 +77,18 @@ def savgol(
 
 def savgol_taps(window: int, polyorder: int, *, deriv: int = 0, delta: float = 1.0) -> Array:
     """The filter of `parconv.savgol`: read-only, float64, of one axis.
+
+    Parameters
+    ----------
+    window, polyorder : int
+        As in `parconv.savgol`.
+    deriv, delta : optional
+        As in `parconv.savgol`.
+
+    Returns
+    -------
+    ndarray, shape (window,)
+        The taps.
 
     Examples
     --------

@@ -22,9 +22,14 @@ def sobel(
     axis : int
         Axis of ``f`` to differentiate along, one of ``axes``; the slope is positive where the
         image grows with its index.
-    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+    boundary, cval, axes, channel_axis : optional
         As in `gaussian`, with its usual border, ``"symmetric"``.
-    out, threads, strategy, method
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`; taps that cancel have no mean, so that of these only ``nan_policy="raise"``
+        goes with this filter.
+    out, threads, strategy, method : optional
         As in `conv2d`.
 
     Returns
@@ -54,8 +59,30 @@ def prewitt(
 ) -> NDArray[Any]:  # fmt: skip
     """Slope along one axis by the Prewitt filter: ``[-1, 0, 1]``, times ``[1, 1, 1]`` across it.
 
-    Six times the slope per pixel.  Parameters, result and errors are those of `sobel`; it equals
-    `scipy.ndimage.prewitt` of each plane.
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    axis : int
+        Axis of ``f`` to differentiate along, one of ``axes``.
+    boundary, cval, axes, channel_axis : optional
+        As in `gaussian`, with its usual border, ``"symmetric"``.
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`; taps that cancel have no mean, so that of these only ``nan_policy="raise"``
+        goes with this filter.
+    out, threads, strategy, method : optional
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``, six times the slope per pixel; dtype and errors as for `sobel`.
+
+    References
+    ----------
+    Equal to `scipy.ndimage.prewitt` of each plane.
 
     Examples
     --------
@@ -75,8 +102,28 @@ def scharr(
 ) -> NDArray[Any]:  # fmt: skip
     """Slope along one axis by the Scharr filter: ``[-1, 0, 1]``, times ``[3, 10, 3]`` across it.
 
-    32 times the slope per pixel, of lines in any direction more evenly than by `sobel`, whose
-    parameters, result and errors these are.
+    Of lines in any direction it finds the slope more evenly than `sobel`.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    axis : int
+        Axis of ``f`` to differentiate along, one of ``axes``.
+    boundary, cval, axes, channel_axis : optional
+        As in `gaussian`, with its usual border, ``"symmetric"``.
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`; taps that cancel have no mean, so that of these only ``nan_policy="raise"``
+        goes with this filter.
+    out, threads, strategy, method : optional
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``, 32 times the slope per pixel; dtype and errors as for `sobel`.
 
     References
     ----------
@@ -99,8 +146,28 @@ def farid(
 ) -> NDArray[Any]:  # fmt: skip
     """Slope along one axis by the filter of Farid and Simoncelli, of 5 x 5 taps.
 
-    0.99 times the slope per pixel, of lines in any direction more evenly than by `scharr`.
-    Parameters and errors are those of `sobel`; the result's dtype is that of `gaussian`.
+    Of lines in any direction it finds the slope more evenly than `scharr`.
+
+    Parameters
+    ----------
+    f : array_like, shape (..., H, W)
+        Image or stack of images.
+    axis : int
+        Axis of ``f`` to differentiate along, one of ``axes``.
+    boundary, cval, axes, channel_axis : optional
+        As in `gaussian`, with its usual border, ``"symmetric"``.
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`; taps that cancel have no mean, so that of these only ``nan_policy="raise"``
+        goes with this filter.
+    out, threads, strategy, method : optional
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        As large as ``f``, 0.99 times the slope per pixel; dtype and errors as for `gaussian`.
 
     References
     ----------
@@ -130,9 +197,14 @@ def roberts(
     diagonal : {1, -1}
         1: the neighbour below to the right, less the pixel; -1: the neighbour below, less that to
         the right.
-    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale, overflow, rounding
+    boundary, cval, axes, channel_axis : optional
         As in `gaussian`; of two axes.
-    out, threads, strategy, method
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`; taps that cancel have no mean, so that of these only ``nan_policy="raise"``
+        goes with this filter.
+    out, threads, strategy, method : optional
         As in `conv2d`.
 
     Returns

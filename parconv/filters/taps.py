@@ -68,9 +68,21 @@ def slope(
 def gaussian_taps(
     sigma: Any, *, order: Any = 0, truncate: float = 4.0, radius: Any = None, ndim: int = 2
 ) -> Array:
-    """The filter of `parconv.gaussian`: read-only, float64, ``(2 radius + 1)`` taps on each axis.
+    """The filter of `parconv.gaussian` as an array.
 
-    Parameters and errors are those of `parconv.gaussian`; ``ndim`` is the number of axes.
+    Parameters
+    ----------
+    sigma : float or (float, float)
+        As in `parconv.gaussian`.
+    order, truncate, radius : optional
+        As in `parconv.gaussian`.
+    ndim : int
+        How many axes it is over.
+
+    Returns
+    -------
+    ndarray
+        Read-only, float64, ``2 * radius + 1`` taps along each axis.
 
     Examples
     --------
@@ -95,10 +107,22 @@ def gaussian_factors(
 def gaussian_factors(
     sigma: Any, *, order: Any = 0, truncate: float = 4.0, radius: Any = None, ndim: int = 2
 ) -> Filter:
-    """The same filter as its factors, however wide: for `parconv.plan2d` and `parconv.stream`.
+    """The filter of `parconv.gaussian` as its factors: for `parconv.plan2d` and `parconv.stream`.
 
-    Parameters and errors are those of `parconv.gaussian`; ``ndim`` is the number of axes, of two
-    the result is an `Outer`.
+    Parameters
+    ----------
+    sigma : float or (float, float)
+        As in `parconv.gaussian`.
+    order, truncate, radius : optional
+        As in `parconv.gaussian`.
+    ndim : int
+        How many axes it is over.
+
+    Returns
+    -------
+    Outer or array_like
+        What images, plans and streams take as a filter, however wide; of two axes a
+        `parconv.Outer`.
 
     Examples
     --------
@@ -114,7 +138,19 @@ def gaussian_laplace_taps(
 ) -> Array:
     """The filter of `parconv.gaussian_laplace`: the two second derivatives of a Gaussian, added.
 
-    Parameters and errors are those of `parconv.gaussian_laplace`; ``ndim`` is 1 or 2.
+    Parameters
+    ----------
+    sigma : float or (float, float)
+        As in `parconv.gaussian_laplace`.
+    truncate, radius : optional
+        As in `parconv.gaussian_laplace`.
+    ndim : int
+        How many axes it is over: 1 or 2.
+
+    Returns
+    -------
+    ndarray
+        Read-only, float64, ``2 * radius + 1`` taps along each axis.
 
     Examples
     --------
@@ -135,9 +171,22 @@ def gaussian_laplace_factors(
 def gaussian_laplace_factors(
     sigma: Any, *, truncate: float = 4.0, radius: Any = None, ndim: int = 2
 ) -> Filter:
-    """The same filter as its factors, however wide.
+    """The filter of `parconv.gaussian_laplace` as its factors.
 
-    Parameters and errors are those of `parconv.gaussian_laplace`; ``ndim`` is 1 or 2.
+    Parameters
+    ----------
+    sigma : float or (float, float)
+        As in `parconv.gaussian_laplace`.
+    truncate, radius : optional
+        As in `parconv.gaussian_laplace`.
+    ndim : int
+        How many axes it is over: 1 or 2.
+
+    Returns
+    -------
+    Outer or array_like
+        What images, plans and streams take as a filter, however wide; of two axes a
+        `parconv.Outer`.
 
     Examples
     --------
@@ -197,9 +246,21 @@ def _check_two(name: str, ndim: int) -> None:
 
 
 def box_taps(size: Any, *, normalize: bool = True, ndim: int = 2) -> Array:
-    """The filter of `parconv.box`: equal taps, float64 and of sum 1, or integers 1.
+    """The filter of `parconv.box` as an array: equal taps.
 
-    Parameters and errors are those of `parconv.box`; ``ndim`` is the number of axes.
+    Parameters
+    ----------
+    size : int or (int, int)
+        As in `parconv.box`.
+    normalize : bool
+        As in `parconv.box`.
+    ndim : int
+        How many axes it is over.
+
+    Returns
+    -------
+    ndarray
+        Read-only: float64 of sum 1, or integers 1 where ``normalize`` is False.
 
     Examples
     --------
@@ -214,9 +275,22 @@ def box_factors(size: Any, *, normalize: bool = True) -> Outer: ...
 @overload
 def box_factors(size: Any, *, normalize: bool = True, ndim: int) -> Filter: ...
 def box_factors(size: Any, *, normalize: bool = True, ndim: int = 2) -> Filter:
-    """The same filter as its factors, however large.
+    """The filter of `parconv.box` as its factors.
 
-    Parameters and errors are those of `parconv.box`; ``ndim`` is the number of axes.
+    Parameters
+    ----------
+    size : int or (int, int)
+        As in `parconv.box`.
+    normalize : bool
+        As in `parconv.box`.
+    ndim : int
+        How many axes it is over.
+
+    Returns
+    -------
+    Outer or array_like
+        What images, plans and streams take as a filter, however large; of two axes a
+        `parconv.Outer`.
 
     Examples
     --------

@@ -41,9 +41,14 @@ def gabor(
         Where the filter ends, in standard deviations.
     offset : float
         Phase of the wave in radians.
-    boundary, cval, axes, channel_axis, dtype, accumulate, bias, scale
+    boundary, cval, axes, channel_axis : optional
         As in `gaussian`; of two axes.
-    out, threads, strategy, method
+    dtype, accumulate, bias, scale, overflow, rounding : optional
+        As in `gaussian`; the result is complex.
+    where, weights, nan_policy, min_weight : optional
+        As in `conv2d`; of complex filters there are no means, so that of these only
+        ``nan_policy="raise"`` goes with this one.
+    out, threads, strategy, method : optional
         As in `conv2d`.
 
     Returns
@@ -80,8 +85,18 @@ def gabor_taps(
 ) -> Array:  # fmt: skip
     """The filter of `parconv.gabor`, or its bank for sequences: complex128, read-only.
 
-    Parameters and errors are those of `parconv.gabor`.  Filters of a bank that are smaller than the
-    largest have zeros around them, which are no taps.
+    Parameters
+    ----------
+    frequency, theta : float or sequence of float
+        As in `parconv.gabor`; sequences ask for a bank.
+    bandwidth, sigma, truncate, offset : optional
+        As in `parconv.gabor`.
+
+    Returns
+    -------
+    ndarray, shape (KH, KW) or (O, KH, KW)
+        The taps.  Filters of a bank that are smaller than the largest have zeros around them, which
+        are no taps.
 
     Examples
     --------

@@ -100,6 +100,15 @@ class Chain:
     ----------
     plans : tuple of Plan
         The steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> first = parconv.plan2d(((8, 8), "float32"), np.ones((3, 3)), threads=1)
+    >>> both = parconv.chain(first, parconv.plan2d(first, [[1, -1]], threads=1))
+    >>> both(np.ones((8, 8), np.float32)).shape
+    (6, 5)
     """
 
     plans: tuple[Plan, ...]
@@ -161,7 +170,13 @@ class Chain:
         return as_table(self._facts())
 
     def explain(self) -> str:
-        """The chain in full, one fact a line."""
+        """The chain in full, one fact a line.
+
+        Returns
+        -------
+        str
+            Lines of a word and what it is.
+        """
         return as_text(self._facts())
 
     def _facts(self) -> dict[str, str]:

@@ -51,6 +51,18 @@ class Plan:
         the strategy; else where it pays, which is seen when the plan runs.
     wisdom : Wisdom or None
         The measurement that chose strategy, threads and bands; None where rules did.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> plan = parconv.plan2d(((64, 64), "float32"), np.ones((3, 3)), mode="same", threads=1)
+    >>> plan.method, plan.strategy, plan.threads
+    ('direct', 'serial', 1)
+    >>> f, out = np.ones((64, 64), np.float32), np.empty((64, 64), np.float32)
+    >>> call = plan.bind(f, out)
+    >>> call() is out
+    True
     """
 
     problem: Problem
@@ -72,7 +84,20 @@ class Plan:
     # --- run ---
 
     def __call__(self, f: ArrayLike, out: Array | None = None) -> Array:
-        """Convolve ``f``, an image of the planned shape and dtype, with the plan's filter."""
+        """Convolve an image with the plan's filter.
+
+        Parameters
+        ----------
+        f : array_like
+            An image of the planned shape and dtype.
+        out : ndarray, optional
+            Where to put the result, of the planned shape and dtype; it may overlap ``f``.
+
+        Returns
+        -------
+        ndarray
+            The result: ``out`` where it was given.
+        """
         taps = self.taps
         if taps is None:
             raise ValueError("the plan was made from a filter's shape: pass the filter to plan2d")
@@ -220,11 +245,25 @@ class Plan:
     def predict(self, method: str | None = None) -> Prediction | None:
         """The time of a run, from the machine's recorded ceilings; None where there are none.
 
-        ``method``: another one, in place of the plan's.
+        Parameters
+        ----------
+        method : str, optional
+            Another one, in place of the plan's.
+
+        Returns
+        -------
+        Prediction or None
+            Seconds of ``arithmetic``, ``memory`` and ``overhead``.
         """
         found, cost = ceilings.load(self.threads), self.cost_of(method or self.method)
         return Prediction.of(self.problem, self.strategy, found, cost) if found else None
 
     def explain(self) -> str:
-        """The plan in full, one fact a line."""
+        """The plan in full, one fact a line.
+
+        Returns
+        -------
+        str
+            Lines of a word and what it is.
+        """
         return as_text(facts(self))

@@ -48,6 +48,15 @@ class VolumePlan:
         Of what all steps but the last leave.
     filter : Filter or None
         None for a plan that was made from a filter's shape, which cannot run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> g = parconv.filters.gaussian_factors(1, ndim=3)
+    >>> plan = parconv.plan2d(((8, 9, 10), "uint16"), g, axes=(0, 1, 2), mode="same", threads=1)
+    >>> plan(np.full((8, 9, 10), 7, np.uint16)).shape
+    (8, 9, 10)
     """
 
     problem: Volume
@@ -64,7 +73,20 @@ class VolumePlan:
     # --- run ---
 
     def __call__(self, f: ArrayLike, out: Array | None = None) -> Array:
-        """Convolve ``f``, an array of the planned shape and dtype, with the plan's filter."""
+        """Convolve an array with the plan's filter.
+
+        Parameters
+        ----------
+        f : array_like
+            An array of the planned shape and dtype.
+        out : ndarray, optional
+            Where to put the result, of the planned shape and dtype.
+
+        Returns
+        -------
+        ndarray
+            The result: ``out`` where it was given.
+        """
         return self.run(as_array("f", f, self.problem.axes), None, out)
 
     def run(self, f: Array, taps: None, out: Array | None) -> Array:
@@ -87,7 +109,20 @@ class VolumePlan:
         return result
 
     def bind(self, f: Array, out: Array) -> Bound:
-        """The call ``plan(f, out)`` without arguments, as `Plan.bind` tells."""
+        """The call ``plan(f, out)`` without arguments, for one that is made again and again.
+
+        Parameters
+        ----------
+        f : ndarray
+            An array of the planned shape and dtype.  Each call reads what it holds by then.
+        out : ndarray
+            Where each call puts the result.
+
+        Returns
+        -------
+        callable
+            As of `Plan.bind`.
+        """
         problem, image = self.problem, as_array("f", f, self.problem.axes)
         if image.shape != problem.image or image.dtype != problem.image_dtype:
             arrays.check_image(image, problem.image, problem.image_dtype)
@@ -150,7 +185,13 @@ class VolumePlan:
         return as_table(self._facts())
 
     def explain(self) -> str:
-        """The plan in full, one fact a line."""
+        """The plan in full, one fact a line.
+
+        Returns
+        -------
+        str
+            Lines of a word and what it is.
+        """
         return as_text(self._facts())
 
     def _facts(self) -> dict[str, str]:

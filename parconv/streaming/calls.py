@@ -60,7 +60,7 @@ def stream(
         alike, of any length.  Slices count as they come, so unpacked where a library unpacks them;
         none may have missing pixels.
     g : array_like
-        The filter, such as `parconv.filters.gaussian_taps(2)`.
+        The filter, such as ``parconv.filters.gaussian_taps(2)``.
     out : path or array, optional
         A .npy file to write, a writable `numpy.memmap`, an array, anything with ``shape``,
         ``dtype`` and assignment to slices.  The file is a new one that takes its name when it is
@@ -80,9 +80,16 @@ def stream(
         kill or a loss of power all but about the last 64 MiB, so that smaller results begin anew.
         The same call means the same filter, question and ``memory``, and a source file that was not
         changed; other sources are read again, and only chunks that have changed are computed.
-    **options
-        Every other keyword of `plan2d`: ``mode``, ``boundary``, ``axes``, ``dtype``, ``threads``,
-        ``method``, ``correlate`` and so on; ``axes`` are those of an iterable's items.
+    mode, boundary, cval, padding, origin, axes, stride, dilation, groups : optional
+        As in `conv2d`; ``axes`` are those of an iterable's items.
+    dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
+        As in `conv2d`.
+    where, weights, nan_policy, min_weight : optional
+        Not offered for streams: an error if they ask for anything.
+    threads, strategy, method : optional
+        As in `conv2d`.
+    correlate : bool
+        `correlate2d` rather than `conv2d`.
 
     Returns
     -------
@@ -152,8 +159,18 @@ def plan_stream(
         The source of a stream, but no iterator, or its shape and dtype.
     g : array_like or (shape, dtype)
         The filter, or its shape and dtype.
-    memory, **options
-        As for `stream`.
+    memory : int, optional
+        Bytes that buffers and scratch may take, as in `stream`.
+    mode, boundary, cval, padding, origin, axes, stride, dilation, groups : optional
+        As in `stream`.
+    dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
+        As in `stream`.
+    where, weights, nan_policy, min_weight : optional
+        Not offered for streams.
+    threads, strategy, method : optional
+        As in `stream`.
+    correlate : bool
+        `correlate2d` rather than `conv2d`.
 
     Returns
     -------

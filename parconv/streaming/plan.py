@@ -30,6 +30,14 @@ class StreamPlan:
         Items of a chunk and, where an item is cut, rows of its result.
     limit : int
         Bytes that buffers and scratch may take.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parconv
+    >>> plan = parconv.plan_stream(((512, 1024, 1024), "float32"), np.ones((5, 5)))
+    >>> plan.number, plan.bytes_in
+    (64, 2147483648)
     """
 
     question: Question
@@ -38,7 +46,13 @@ class StreamPlan:
     limit: int
 
     def chunks(self) -> Iterator[Chunk]:
-        """In order; they do not end where the number of items is unknown."""
+        """What is read, computed and written at a time, in order.
+
+        Returns
+        -------
+        iterator
+            It does not end where the number of items is unknown.
+        """
         if self.items is None:
             count = self.per_chunk[0]
             return (Chunk((at, at + count)) for at in itertools.count(0, count))
@@ -108,7 +122,13 @@ class StreamPlan:
         return as_table(self._facts())
 
     def explain(self) -> str:
-        """The plan in full, one fact a line."""
+        """The plan in full, one fact a line.
+
+        Returns
+        -------
+        str
+            Lines of a word and what it is.
+        """
         return as_text(self._facts())
 
     def _facts(self) -> dict[str, str]:

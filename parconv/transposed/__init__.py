@@ -38,11 +38,13 @@ def conv_transpose2d(
         Maps, of any leading axes, or none; with ``axes=(-3, -2)`` (..., H, W, C).
     g : array_like, shape (C, O // groups, KH, KW)
         Filters, not reflected: the layer's own, whose inputs are this one's outputs.
-    stride, padding, dilation : int or (int, int)
+    stride, padding : int or (int, int)
         The layer's, of rows and columns: the padding is cut off the output.
     output_padding : int or (int, int)
         Rows and columns that the output has more, below and to the right: less than the stride or
         the dilation.
+    dilation : int or (int, int)
+        The layer's, of rows and columns.
     groups : int
         Runs of channels, each with its own filters.
     bias : array_like, shape (O,), optional

@@ -2,7 +2,7 @@
 
 Functions of ``torch.nn.functional`` on tensors of the CPU, which are seen as arrays without a copy,
 with torch's arguments and errors, and gradients by our own convolutions; layers of ``torch.nn``
-that call them; `replace` turns the layers of a model that is there into these.  torch is imported
+that call them; ``replace`` turns the layers of a model that is there into these.  torch is imported
 when the first of the layers is asked for, or by who passes a tensor.
 """
 
