@@ -7,8 +7,9 @@ filter sums to is the other method's sum of ones, results have that method's bit
 wherever all is there.  Relies on methods whose bits are the same in any part of an image: a sum of
 weights that are 0 must be exactly 0, and no transform leaves it so.
 
-A unit is a block of one plane, counted over places and, within each, over planes: where those
-share their weights, these are summed once.
+A unit is a block of one plane, counted downwards: the last rows of pixels are the first ones of the
+block below.  Where planes may share their weights, blocks are counted over planes at each place, so
+that these are summed once.
 """
 
 import math
@@ -31,7 +32,7 @@ from ..usual import from_line, obstacle
 from . import kernel as k
 from .lines import lines_of
 from .names import GIVEN, L
-from .numbers import block_of, numbers
+from .numbers import block_of, inwards, numbers
 
 # Of a block: bytes of its pixels, weights and sums, and of a row.
 BLOCK_BYTES, ROW_BYTES = 1 << 20, 1 << 14
@@ -182,10 +183,12 @@ class Around:
 
     def regions(self, problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice]]:
         """Planes, rows and columns that blocks ``[start, stop)`` fill."""
-        (height, width), down = self.sizes(problem), self.counts(problem)[0]
+        (height, width), (down, across) = self.sizes(problem), self.counts(problem)
         found = []
         for unit in range(start, stop):
-            place, plane = divmod(unit, problem.planes)
+            plane, place = divmod(unit, down * across)
+            if inwards(problem):
+                place, plane = divmod(unit, problem.planes)
             y, x = place % down * height, place // down * width
             found.append((plane, slice(y, y + height), slice(x, x + width)))
         return found

@@ -8,9 +8,10 @@ GIVEN = "weights", "weights_plane", "weights_row", "weights_column", "weights_re
 L = Layout(
     *ENDS, *GIVEN, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x",
     "stride_y", "stride_x", "span_y", "span_x", "border_y", "border_x", "channels", "planes",
-    "height", "width", "down", "follows", "address", "weighted", "omits", "shares", "exact", "large",
-    "lanes", "bits", "few", "column", "rows", "taps_step", "step", "weights_at", "above",
-    "taken_at", "taken_step", "tile", "sums_step", "sums_at", "divisors_at", "group", "lines_at", "bits_at", "bits_step",
+    "height", "width", "down", "places", "inwards", "follows", "address", "weighted", "omits",
+    "shares", "exact", "large", "lanes", "bits", "few", "column", "rows", "taps_step", "step",
+    "weights_at", "above", "taken_at", "taken_step", "tile", "counts", "counts_step", "taps_x",
+    "dilation_x", "sums_step", "sums_at", "divisors_at", "group", "lines_at", "bits_at", "bits_step",
     "list_at", "row_at", "inner_at", "pitch",
     tables=("units", "layouts"),
 )  # fmt: skip
