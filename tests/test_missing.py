@@ -174,6 +174,64 @@ def test_few_holes_under_taps_apart(asked: Any) -> None:
         agree(result, expected, G)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("part", [0.05, 0.6, 0.99])
+@pytest.mark.parametrize("size", [(1, 7), (6, 1), (5, 5), (17, 19)])  # the last has taps past 255
+def test_holes_under_equal_taps_are_counted(size: Any, part: float, dtype: str) -> None:
+    f, g = image((70, 300), part, dtype), np.full(size, -0.5)
+    there = ~np.isnan(f)
+    asked: Any = {"mode": "same", "boundary": ("wrap", "edge")}
+    sums, number = (
+        expect(each, np.ones(size), **asked).values
+        for each in (np.where(there, f, 0).astype(np.longdouble), there.astype("f8"))
+    )
+    with np.errstate(all="ignore"):
+        expected = np.where(number > 0.5, -0.5 * g.size * sums / number, np.nan)
+    ours = parconv.conv2d(f, g, nan_policy="omit", threads=1, **asked)
+    agree(ours, expected, g)
+    assert np.array_equal(
+        parconv.conv2d(f, g, where=there, threads=1, **asked), ours, equal_nan=True
+    )
+    half = parconv.conv2d(f, g, where=there, min_weight=0.5, threads=2, **asked)
+    assert np.array_equal(np.isnan(half), number < g.size / 2)
+    assert np.array_equal(half[number >= g.size / 2], ours[number >= g.size / 2])
+
+
+@pytest.mark.parametrize("asked", [{"dilation": (1, 3)}, {"dilation": (2, 1)}, {"axes": (0, 1)}])
+def test_equal_taps_apart(asked: Any) -> None:
+    f, g = np.stack([blots((60, 90), "f4") for _ in range(3)], -1), np.full((3, 4), 0.25, "f4")
+    planes = [*np.moveaxis(f, -1, 0)] if "axes" in asked else [f[..., 0]]
+    given = f if "axes" in asked else f[..., 0]
+    ours = parconv.conv2d(given, g, mode="same", nan_policy="omit", threads=1, **asked)
+    each = [*np.moveaxis(ours, -1, 0)] if "axes" in asked else [ours]
+    rest = {name: value for name, value in asked.items() if name != "axes"}
+    for plane, result in zip(planes, each, strict=True):
+        there = ~np.isnan(plane)
+        agree(result, mean(np.where(there, plane, 0), g, there.astype("f8"), **rest)[0], g)
+
+
+@pytest.mark.parametrize("g", [G, np.full((5, 3), 0.25, "f4"), np.outer([1, 2, 1], [1, 5, 2, 1])])
+def test_blocks_that_go_on_have_the_bits_of_those_that_begin(g: Any) -> None:
+    """Downwards, over planes and at each place over planes; each alone copies all its rows."""
+    for shape, how in (((170, 4500), "omit"), ((2, 90, 4500), "omit"), ((2, 90, 4500), "where")):
+        f = image(shape, 0.05)
+        f[..., 40:60, 70:99] = np.nan
+        more = {"nan_policy": "omit"} if how == "omit" else {"where": ~np.isnan(f)}
+        plan = parconv.plan2d(f, g, mode="same", boundary="mirror", threads=1, **more)
+        out = np.full(shape, np.inf, "f4")
+        whole = plan(f, out)
+        cut = tuple((n, n + 1) for n in range(plan.bands[-1][1]))
+        assert len(cut) > 4
+        assert np.array_equal(replace(plan, bands=cut)(f), whole, equal_nan=True)
+        planes = f.reshape(-1, *f.shape[-2:])
+        for plane, result in zip(planes, whole.reshape(planes.shape), strict=True):
+            alone = parconv.conv2d(
+                plane, g, mode="same", boundary="mirror", nan_policy="omit", threads=1,
+                method=plan.method,
+            )  # fmt: skip
+            assert np.array_equal(alone, result, equal_nan=True)
+
+
 def test_where_results_are_stored_changes_no_bit() -> None:
     """Past the caches, through them, row by row, as another type."""
     f = image((1100, 2100), 0.05)  # more than twice what caches hold

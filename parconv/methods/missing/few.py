@@ -3,13 +3,12 @@
 Row by row, so that all that a row of results needs lies in the first-level cache.
 """
 
-from ...codegen import jit, machine
-from ...codegen.layout import OWN
-from ...codegen.packing import aligned_after, rows_alike, store
-from ...codegen.runs import has_runs
+from ...codegen import jit
+from ...codegen.packing import store
 from .holes import clear, in_parts, list_holes, scatter
 from .names import BATCH, L
 from .quotients import divide_row
+from .targets import ends_of, place_of
 
 MEND = 8  # operations on a tap of a weak vector in the time of a vector that the method sums
 
@@ -51,7 +50,7 @@ def _divide(taps, out, layout, scratch, table, numbers, place, size, at, ends):
     holes = bits, pitch * scratch.itemsize, layout[L.span_y], layout[L.span_x], first
     rows = table + layout[L.column], 0 if single else layout[L.taps_step], int(single)
     if flat:
-        end = plane * (out.strides[0] // out.itemsize) + y * (out.strides[1] // out.itemsize) + x
+        end = place_of(out, plane, y, x)
         return divide_row(
             scratch, source, taps, column, slot, numbers, holes, rows, out, end, (columns, skip),
             (exact, streams),
@@ -65,18 +64,6 @@ def _divide(taps, out, layout, scratch, table, numbers, place, size, at, ends):
 
 
 @jit.jit()
-def _ends(out, layout, corner, columns):
-    """Of a block: whether to store straight, and past the caches; how many come before that."""
-    (plane, y, x), flat = corner, layout[L.writes] == OWN and has_runs(out)
-    at = plane * (out.strides[0] // out.itemsize) + y * (out.strides[1] // out.itemsize) + x
-    skip = aligned_after(out, at, machine.VECTOR_BYTES)
-    streams = flat and layout[L.large] > 0 and machine.FILLS_LINES
-    streams = streams and columns >= layout[L.lanes] + skip
-    streams = streams and rows_alike(out, machine.VECTOR_BYTES)
-    return int(flat), int(streams), skip if streams else 0
-
-
-@jit.jit()
 def subtract(taps, out, layout, scratch, table, numbers, corner, size):
     """Fill a block of ``size`` = (rows, columns) from ``corner`` on; False: many pixels are weak.
 
@@ -85,7 +72,7 @@ def subtract(taps, out, layout, scratch, table, numbers, corner, size):
     (rows, columns), (plane, y, x), step = size, corner, layout[L.taken_step]
     halo, weak, tile = layout[L.span_y] - 1, 0, layout[L.tile]
     most = rows * (columns // layout[L.lanes] + 1) * MEND // (layout[L.span_y] * layout[L.span_x])
-    flat, streams, skip = _ends(out, layout, corner, columns)
+    flat, streams, skip = ends_of(out, layout, corner, columns)
     # whole vectors of results begin where what is taken from them is aligned
     at = layout[L.taken_at] + (-skip) % layout[L.lanes]
     clear(scratch, layout[L.weights_at], layout[L.above] * step)

@@ -10,7 +10,6 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
 from ...codegen.emitted import Items, Value, call_once, emitted, instruction
 from ...codegen.flow import call_one_of

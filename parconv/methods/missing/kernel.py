@@ -17,6 +17,7 @@ from ...codegen.packing import aligned_after, fetch, store
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
 from ...runtime.crew.record import call
+from .counts import count
 from .few import subtract
 from .holes import weights_of
 from .marking import marked
@@ -41,10 +42,15 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     total, sign, least, scale = taps[tail], taps[tail + 1], taps[tail + 2], taps[tail + 4]
     numbers, divisors_at = (total, sign, least, fill[2]), layout[L.divisors_at]
     scaled = total * scale, least * abs(scale), fill[2], taps[tail + 3] * abs(scale)
+    number = scratch.dtype.type(layout[L.counts])
+    needed = max(least / abs(total) * number, scratch.dtype.type(0.5))
+    shares = number, needed, fill[2], needed
     few = layout[L.few] and scale != 0
     known = np.int64(-1)  # the place whose weights' sums lie in scratch
     for unit in range(start, stop):
         place, plane = unit // planes, unit % planes
+        if not layout[L.inwards]:
+            place, plane = unit % layout[L.places], unit // layout[L.places]
         y = place % layout[L.down] * layout[L.height]
         x = place // layout[L.down] * layout[L.width]
         rows = min(layout[L.height], layout[L.rows_out] - y)
@@ -88,6 +94,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         results, apart = (1, rows, columns), (0, sums_step, 1)
         sums = planes_at(scratch, sums_place, results, apart)
         call(layout[L.address], pixels, own, fill, sums, numbers_of, inner, 0, units)
+        if layout[L.bits] and layout[L.counts] and holes:
+            known = np.int64(-1)  # numbers of holes lie where the weights did
+            count(out, layout, scratch, shares, (plane, y, x), (rows, columns))
+            continue
         if few and 0 < holes * FEW < rows_in * columns_in:
             known = np.int64(-1)  # holes lie where the weights did
             corner, size = (plane, y, x), (rows, columns)

@@ -35,7 +35,8 @@ def _between(f, truths, layout, right):
     """Which columns can be read where they lie, in whole groups: [begin, end)."""
     (left, _, columns, width, _, _) = right
     whole = max(GROUP, layout[L.lanes])
-    if layout[L.reads] != OWN or not has_runs(f) or layout[L.weighted] and truths.strides[2] != 1:
+    runs = has_runs(f) and (truths.strides[2] == 1 or not layout[L.weighted])
+    if layout[L.reads] != OWN or not runs:
         return columns, columns
     begin = min(columns, -(min(left, 0) // whole) * whole)
     if left + -(-columns // whole) * whole <= width:

@@ -1,6 +1,7 @@
 """A problem whose pixels may be missing as numbers, and its blocks as problems of their own."""
 
 import itertools
+import math
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -53,7 +54,9 @@ def numbers(frame: Any, problem: Problem) -> Array:
         height=height,
         width=width,
         down=frame.counts(problem)[0],
-        follows=problem.planes == 1 and problem.stride == (1, 1),
+        places=math.prod(frame.counts(problem)),
+        inwards=inwards(problem),
+        follows=not inwards(problem) and problem.stride == (1, 1),
         address=kernels.address,
         weighted=missing.weighted,
         omits=missing.omits,
@@ -61,12 +64,25 @@ def numbers(frame: Any, problem: Problem) -> Array:
         exact=not problem.rounded,
         bits=not missing.weighted,
         few=problem.stride == (1, 1),
+        counts=_counts(problem),
         lanes=lanes_of(problem),
         **_places(problem, ends[0].plane_in, (height, width)),
         pitch=pitch,
         units=[frame.method.units(one) for one in ends],
         layouts=np.concatenate([np.pad(one, (0, pitch - len(one))) for one in layouts]),
     )
+
+
+def inwards(problem: Problem) -> bool:
+    """Whether blocks go over all planes at each place, which may share their weights."""
+    return problem.planes > 1 and not (problem.missing and problem.missing.omits)
+
+
+def _counts(problem: Problem) -> int:
+    """Taps where they are equal and 16 bits count them; 0: holes are not counted."""
+    number = math.prod(problem.filter)
+    dense = problem.stride == (1, 1) and problem.dilation[0] == 1
+    return number if problem.traits.equal and dense and number < 1 << 16 else 0
 
 
 def _places(problem: Problem, inside: tuple[int, int], size: tuple[int, int]) -> dict[str, int]:
@@ -79,10 +95,11 @@ def _places(problem: Problem, inside: tuple[int, int], size: tuple[int, int]) ->
     sums_step, group = odd_lines(width + vector, item), max(1, GROUP_BYTES // (step * item))
     tile = min(up(width, vector), TILE_BYTES // item)
     taken_step = odd_lines(before + tile + problem.span[1] + shape.step + 4 * vector, item)
+    counts_step = odd_lines((columns_in + problem.span[1]) * 2 // item + 4 * vector, item)
     bits_step = up(columns_in + vector, 64) // 64 + 1
     parts = {
         "weights_at": rows_in * step,
-        "sums_at": max(rows_in * step, (above + rows_in) * taken_step),
+        "sums_at": max(rows_in * step, (above + rows_in) * taken_step, 3 * counts_step),
         "divisors_at": height * sums_step, "lines_at": height * sums_step,
         "bits_at": 2 * group * step,
         "list_at": rows_in * bits_step * 8 // item,
@@ -94,6 +111,7 @@ def _places(problem: Problem, inside: tuple[int, int], size: tuple[int, int]) ->
     found = dict(zip(parts, places, strict=True))
     return found | {
         "taken_at": found["weights_at"] + above * taken_step + before, "taken_step": taken_step,
+        "counts_step": counts_step,
         "tile": tile, "above": above, "group": group,
         "step": step, "sums_step": sums_step, "bits_step": bits_step * 8 // item,
         "column": shape.column, "rows": shape.rows, "taps_step": shape.step,

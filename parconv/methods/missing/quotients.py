@@ -20,44 +20,44 @@ from ...codegen.simd import I64, Code
 
 GIVEN = 18  # arguments that weak pixels' function takes, too
 SIDES = (8, 4, 2, 1)  # vectors of results side by side: their sums hide an addition's latency
-# A quotient of float32 by an estimate and a step of Newton's method, which are right but for the
-# last bit where the estimate has 14 bits.
-RECIPROCAL = machine.ISA.choose({"AVX-512": ("fast",), 16: ()})
+# How float32 is divided: by an estimate of 14 bits and a step of Newton's method, which leave the
+# last bit open, in 4 cycles instead of 10 (Sapphire Rapids, by its tables).  LLVM wants to be told
+# that no quotient is infinite: lanes that divide by 0 are never used.
+QUICKLY = machine.ISA.choose({"AVX-512": ("arcp", "ninf"), 16: ()})
 BYTE = ir.IntType(8).as_pointer()
 
 
-class _Row:
+class _Results:
     """Emits results of one row; the attributes are IR values of the function's arguments.
 
-    ``holes``: what rows of holes take, ``step`` elements apart, ``count`` of which a column of taps
-    sums; ``slot``: room for vectors that have weak pixels.
+    ``end``: where they go, ``columns`` of them, ``skip`` before whole vectors are aligned.
     """
 
-    def __init__(self, exact: bool, streams: bool, builder: Any, *arguments: Value) -> None:
-        self.arguments, numbers, self.rest = arguments[:GIVEN], arguments[:4], arguments[GIVEN:]
-        (self.sums, self.holes, self.step, self.column, self.count, self.slot, self.bits,
-         self.pitch, self.height, self.width, self.first, self.rows, self.rows_step,
-         self.column_step) = arguments[4:GIVEN]  # fmt: skip
-        self.builder, self.exact = builder, exact
-        self.code = Code(builder, self.sums.type.pointee)
+    exact: bool  # sums are of integers, multiplied first: what is half between two stays there
+    sums: Value
+    numbers: Sequence[Value]  # total, least, nothing, bound
+
+    def __init__(self, exact: bool, streams: bool, builder: Any, element: Any) -> None:
+        self.builder, self.exact, self.code = builder, exact, Code(builder, element)
         self.put = self.code.stream if streams else self.code.store
+
+    def splat(self, numbers: Sequence[Value]) -> None:
         self.total, self.least, self.nothing, self.bound = map(self.code.splat, numbers)
 
     # --- all vectors ---
 
-    def emit(self) -> None:
-        """``rest`` = where results go, columns, those before whole vectors are aligned, where the count goes.
+    def emit(self, end: Value, columns: Value, skip: Value) -> Value:
+        """All vectors into ``end``, ``skip`` columns before whole ones are aligned.
 
-        No line is both streamed and stored through the caches: that takes as long as 20 streamed
-        ones.
+        What comes back is the number of those with weak pixels.  No line is both streamed and
+        stored through the caches: that takes as long as 20 streamed ones.
         """
-        code, builder = self.code, self.builder
-        self.end, columns, skip, result = self.rest
+        code, builder, self.end = self.code, self.builder, end
         found = self.edge(I64(0), skip, I64(0))
         for sides in SIDES:
             turns = builder.sdiv(builder.sub(columns, skip), I64(sides * code.lanes))
             skip, found = code.repeat(turns, [skip, found], partial(self.block, sides))
-        builder.store(self.edge(skip, builder.sub(columns, skip), found), result)
+        return self.edge(skip, builder.sub(columns, skip), found)
 
     def edge(self, at: Value, count: Value, found: Value) -> Value:
         """A vector of which the first ``count`` lanes are stored, where there are any."""
@@ -90,38 +90,10 @@ class _Row:
         *means, found = code.when(some, [*means, found], body)
         return means, found
 
-    def mended(
-        self, at: Value, means: Sequence[Value], weak: Sequence[Value], found: Value
-    ) -> Sequence[Value]:
-        """The same vectors with weak pixels made right, in ``slot``."""
-        code, builder, results = self.code, self.builder, []
-        for n, (mean, lanes) in enumerate(zip(means, weak, strict=True)):
-            code.store(mean, self.slot)
-            some, place = self.any(lanes), builder.add(at, I64(n * code.lanes))
-            with builder.if_then(some, likely=False):
-                body = partial(_mend, self.exact)
-                call_once(builder, "missing.mend", body, [*self.arguments, place], [self.exact])
-            results.append(code.load(self.slot))
-            found = builder.add(found, builder.zext(some, I64))
-        return [*results, found]
-
     def any(self, lanes: Value) -> Value:
         """Whether any lane has its bit."""
         bits = self.builder.bitcast(lanes, ir.IntType(self.code.lanes))
         return self.builder.icmp_signed("!=", bits, bits.type(0))
-
-    def taken(self, at: Value, sides: int) -> Sequence[Value]:
-        """What holes take from so many vectors."""
-        code = self.code
-
-        def one(_: Value, tap: Value, place: Value, *sums: Value) -> Sequence[Value]:
-            weight = code.splat(code.read(tap))
-            parts = [code.load(code.at(place, n * code.lanes)) for n in range(sides)]
-            sums = tuple(code.fma(part, weight, s) for part, s in zip(parts, sums, strict=True))
-            return [code.at(tap, 1), code.at(place, self.step), *sums]
-
-        begin = [self.column, code.at(self.holes, at), *[code.zero] * sides]
-        return code.loop(self.count, begin, one)[2:]
 
     def is_weak(self, left: Value) -> Value:
         return self.builder.fcmp_ordered("<", left, self.bound)
@@ -141,14 +113,58 @@ class _Row:
         """
         code, builder, one = self.code, self.builder, self.code.constant(1.0)
         if code.itemsize == 4:
-            return builder.fadd(builder.fdiv(taken, left, flags=RECIPROCAL), one)
+            return builder.fadd(builder.fdiv(taken, left, flags=QUICKLY), one)
         kind = ir.VectorType(ir.FloatType(), code.lanes)
         single = ir.Constant(kind, [1.0] * code.lanes)
-        inverse = builder.fdiv(single, builder.fptrunc(left, kind), flags=RECIPROCAL)
+        inverse = builder.fdiv(single, builder.fptrunc(left, kind), flags=QUICKLY)
         inverse = builder.fpext(inverse, code.vector)
         rest = code.fma(builder.fneg(left), inverse, one)
         rest = code.fma(rest, rest, rest)
         return code.fma(taken, code.fma(inverse, rest, inverse), one)
+
+
+class _Row(_Results):
+    """Of sums from which holes took parts.
+
+    ``holes``: what rows of holes take, ``step`` elements apart, ``count`` of which a column of taps
+    sums; ``slot``: room for vectors that have weak pixels.
+    """
+
+    def __init__(self, exact: bool, streams: bool, builder: Any, *arguments: Value) -> None:
+        self.arguments = arguments[:GIVEN]
+        (self.sums, self.holes, self.step, self.column, self.count, self.slot, self.bits,
+         self.pitch, self.height, self.width, self.first, self.rows, self.rows_step,
+         self.column_step) = arguments[4:GIVEN]  # fmt: skip
+        super().__init__(exact, streams, builder, self.sums.type.pointee)
+        self.splat(arguments[:4])
+
+    def taken(self, at: Value, sides: int) -> Sequence[Value]:
+        """What holes take from so many vectors."""
+        code = self.code
+
+        def one(_: Value, tap: Value, place: Value, *sums: Value) -> Sequence[Value]:
+            weight = code.splat(code.read(tap))
+            parts = [code.load(code.at(place, n * code.lanes)) for n in range(sides)]
+            sums = tuple(code.fma(part, weight, s) for part, s in zip(parts, sums, strict=True))
+            return [code.at(tap, 1), code.at(place, self.step), *sums]
+
+        begin = [self.column, code.at(self.holes, at), *[code.zero] * sides]
+        return code.loop(self.count, begin, one)[2:]
+
+    def mended(
+        self, at: Value, means: Sequence[Value], weak: Sequence[Value], found: Value
+    ) -> Sequence[Value]:
+        """The same vectors with weak pixels made right, in ``slot``."""
+        code, builder, results = self.code, self.builder, []
+        for n, (mean, lanes) in enumerate(zip(means, weak, strict=True)):
+            code.store(mean, self.slot)
+            some, place = self.any(lanes), builder.add(at, I64(n * code.lanes))
+            with builder.if_then(some, likely=False):
+                body = partial(_mend, self.exact)
+                call_once(builder, "missing.mend", body, [*self.arguments, place], [self.exact])
+            results.append(code.load(self.slot))
+            found = builder.add(found, builder.zext(some, I64))
+        return [*results, found]
 
     def enough(self, result: Value, left: Value) -> Value:
         """What stands where too little is there."""
@@ -204,6 +220,32 @@ class _Row:
         return code.loop(self.height, begin, row)[3]
 
 
+class _Counted(_Results):
+    """Of sums of equal taps, from which holes took numbers of 16 bits each."""
+
+    def __init__(self, exact: bool, streams: bool, builder: Any, *arguments: Value) -> None:
+        self.sums, self.holes, *numbers = arguments
+        super().__init__(exact, streams, builder, self.sums.type.pointee)
+        self.splat(numbers)
+
+    def taken(self, at: Value, sides: int) -> Sequence[Value]:
+        code, builder = self.code, self.builder
+        kind = ir.VectorType(ir.IntType(16), code.lanes)
+        found = []
+        for n in range(sides):
+            place = builder.gep(self.holes, [builder.add(at, I64(n * code.lanes))])
+            numbers = builder.load(builder.bitcast(place, kind.as_pointer()), align=2)
+            found.append(builder.uitofp(numbers, code.vector))
+        return found
+
+    def mended(
+        self, at: Value, means: Sequence[Value], weak: Sequence[Value], found: Value
+    ) -> Sequence[Value]:
+        """What is left is exact: where it is too little, nothing stands."""
+        pairs = zip(means, weak, strict=True)
+        return [*(self.builder.select(few, self.nothing, mean) for mean, few in pairs), found]
+
+
 def _mend(exact: bool, builder: Any, *arguments: Value) -> None:
     _Row(exact, False, builder, *arguments).mend(arguments[-1])
 
@@ -221,8 +263,8 @@ def divide_row(
     of that there must be, what stands where there is less, or nothing, and below what a pixel is
     weak, not below that; ``slot``: room in scratch for a vector;
     ``bits`` = those of the row's holes, bytes to the next row, rows and columns of the filter, and
-    where the first pixel's is; ``rows`` = of taps, elements to the next, and to the column's next tap;
-    ``size`` = columns, and those before vectors are aligned; ``how``: whether sums are of
+    where the first pixel's is; ``rows`` = of taps, elements to the next, and to the column's next
+    tap; ``size`` = columns, and those before vectors are aligned; ``how``: whether sums are of
     integers, which are multiplied first, and whether to store past the caches.
     """
     if out.dtype != scratch.dtype:  # never reached
@@ -236,11 +278,40 @@ def divide_row(
     ]  # fmt: skip
 
     def body(exact: bool, streams: bool, inner: Any, *values: Value) -> None:
-        _Row(exact, streams, inner, *values).emit()
+        *row, end, columns, skip, result = values
+        inner.store(_Row(exact, streams, inner, *row).emit(end, columns, skip), result)
 
+    _one_of(builder, "missing.divide", how, body, arguments)
+    return builder.load(result)
+
+
+@emitted()
+def share_row(
+    builder: Any, scratch: Items, source: Sequence[Value], numbers: Sequence[Value], out: Items,
+    target: Value, size: Sequence[Value], how: Sequence[Value],
+) -> None:  # fmt: skip
+    """A row of results of equal taps into ``out``; `divide_row` has the arguments.
+
+    ``source`` = its sums and numbers of holes; ``numbers`` = taps, how many of them must see a
+    pixel, what stands where fewer do, and one below which that is so.
+    """
+    if out.dtype != scratch.dtype:  # never reached
+        return
+    holes = builder.bitcast(scratch.at(source[1]), ir.IntType(16).as_pointer())
+    arguments = [scratch.at(source[0]), holes, *numbers, out.at(target), *size]
+
+    def body(exact: bool, streams: bool, inner: Any, *values: Value) -> None:
+        _Counted(exact, streams, inner, *values[:6]).emit(*values[6:])
+
+    _one_of(builder, "missing.share", how, body, arguments)
+
+
+def _one_of(
+    builder: Any, name: str, how: Sequence[Value], body: Callable[..., None],
+    arguments: Sequence[Value],
+) -> None:  # fmt: skip
+    """Call the variant that two flags tell."""
     yes = [builder.zext(builder.icmp_signed("!=", flag, I64(0)), I64) for flag in how]
     key = builder.add(yes[0], builder.shl(yes[1], I64(1)))
     kinds = (False, False), (True, False), (False, True), (True, True)
-    variants = {kind: partial(body, *kind) for kind in kinds}
-    call_one_of(builder, key, "missing.divide", variants, arguments)
-    return builder.load(result)
+    call_one_of(builder, key, name, {kind: partial(body, *kind) for kind in kinds}, arguments)
