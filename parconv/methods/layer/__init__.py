@@ -55,8 +55,9 @@ NUMBER_BYTES = 8
 # own.  Microseconds of all and of 1, 2, 4 blocks: 24 images of 2 channels of 104 x 105 to 105 at
 # 3x3 43600 12700 10900 12600; 2 of 1 of 121 x 122 to 267 3030 1910 1890 1710; 3 of 7 of 51 x 52 to
 # 173 at 1x1 441 343 290 295; 27 of 8 of 48 x 49 to 147 1650 2190 1830 1720 (Sapphire Rapids VM,
-# AVX-512, 2026-11).
-TOGETHER = machine.ISA.choose({32: 4, 16: 1 << 20})
+# AVX-512, 2026-11).  Under AVX2 there, of all and of 2, 4, 8: 69400 21700 21000 24800; 4 of 2 of
+# 131 x 132 to 99 at 3x3 3600 3900 3900 3580; the last two 514 482 418 416 and 2900 3280 2730 2670.
+TOGETHER = machine.ISA.choose({32: 4, 16: 8})
 FEW_TAPS, MANY_BYTES = 64, 2 * machine.L2_BYTES
 
 

@@ -25,8 +25,7 @@ LEAST_STRIPS = 8
 # twice.  Milliseconds for 2048 x 2048 float32, separable and so: 9 taps 5.8 12.5, 33 13.9 17.1,
 # 129 42.7 36.5, 193 69.4 48.6; fft there 29.9, 16.3, 25.4, 42.6, and for 321 taps 77.1 where this
 # takes 70.2.
-PACK_WORK, COPY_WORK, STRIP_WORK, TAP_SHARE = 12, 8, 60, 0.85
-NEAR_WORK = machine.ISA.choose({32: 24, 16: 12})  # the former is a guess
+PACK_WORK, COPY_WORK, STRIP_WORK, NEAR_WORK, TAP_SHARE = 12, 8, 60, 12, 0.85
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,9 @@ class Work(NamedTuple):
         Reading a pixel that lies between those of other channels, and writing one there.
     near : float
         What is left of these where a cache line holds many channels' pixels.
-    output : int
-        Bringing an output home: the planes of a bank's filters follow one another in memory.
+    output, far : int
+        Bringing an output home: the planes of a bank's filters follow one another in memory; the
+        second where the caches do not hold them all.
     """
 
     plane: int
@@ -70,6 +71,7 @@ class Work(NamedTuple):
     scatter: int
     near: float
     output: int
+    far: int
 
 
 # Microseconds for a plane at 3x3, one core (Zen 5, 2026-11): 0.4 for 7 x 7, 0.7 for 28 x 28, 2.4
@@ -79,10 +81,12 @@ class Work(NamedTuple):
 # AVX-512 so, too: with 450, 170 and 1 the largest regret of 59 layers was 2.5, 1.2 so; and with
 # 0, 25, 60 for an output that of 60 banks and layers 1.6, 1.35, 1.35, their mean 1.08, 1.03, 1.03
 # (Sapphire Rapids VM, 2026-11).  Channels of float32 and float64 with a stride of 2: 0.65, 0.5 ns a
-# pixel, 100 and 40 operations (there; of 16 registers a guess).
+# pixel, 100 and 40 operations (there; of 16 registers a guess).  Under AVX2 there, where an output
+# that leaves the caches has 0, 20, 40, the 90th and 95th percentile of 100 banks and layers are
+# 1.35 1.55, 1.13 1.34, 1.08 1.28.
 WORK = machine.ISA.choose({
-    32: Work(90_000, 160, 580, 80, 300, 110, 0.15, 25),
-    16: Work(11_000, 110, 200, 60, 225, 85, 0.15, 0),
+    32: Work(90_000, 160, 580, 80, 300, 110, 0.15, 25, 25),
+    16: Work(11_000, 110, 200, 60, 225, 85, 0.15, 0, 40),
 })  # fmt: skip
 
 
@@ -113,8 +117,10 @@ def finishes(problem: Problem) -> bool:
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     method, question = inner_of(problem)
-    times, each = count_of(problem) // question.planes, float(method.cost(question))
-    outputs = WORK.output * math.prod(problem.plane)
+    times = count_of(problem) // question.planes
+    each = direct.inside(question) if method is direct else float(method.cost(question))
+    far = problem.passing > 2 * machine.STREAM_BYTES
+    outputs = (WORK.far if far else WORK.output) * math.prod(problem.plane)
     return times * each + count_of(problem) * (_moving(problem) + WORK.plane + outputs)
 
 

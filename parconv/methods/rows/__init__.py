@@ -42,9 +42,11 @@ from ..usual import (
 from . import kernel as k
 from .kernel import L
 
-# Nanoseconds a pixel of 1000 x 1000 float32 at 9 taps by bytes of a panel's row, 1, 2, 4, 8 KiB:
-# 1.28 1.03 0.91 1.02; of 1500 x 1500 1.34 1.29 1.18 1.04 (Zen 3 VM, 2026-11).
-TILE_BYTES = 1 << 12
+# Nanoseconds a pixel of 1500 x 1500 float32 at 9 taps by bytes of a panel's row, 1, 2, 4, 8 KiB:
+# 1.34 1.29 1.18 1.04 (Zen 3 VM, 2026-11); of 1500 x 2000 x 4 by 4, 8, 16 KiB 0.90 0.82 0.79, with
+# AVX-512 0.89 0.80 0.80, of 700 x 900 x 4 float64 1.80 1.56 1.47, 1.39 1.30 1.35 (Sapphire Rapids
+# VM, 2026-11), whose second-level cache holds four times as much.
+TILE_BYTES = 1 << 13
 HEIGHT = 64  # rows of output that are packed for at a time
 BATCH = 8  # rows of sums that are made at a time
 BAND_HALOS = 4  # least height of a band, in heights of the filter
@@ -55,11 +57,14 @@ BAND_HALOS = 4  # least height of a band, in heights of the filter
 # 1.94 2.59 4.81 8.38 (Zen 3 VM, AVX2, 2026-11).  With AVX-512, where those along a row lie in two
 # lines each, 9, 17, 33 taps take 0.55 0.90 1.61, by `separable` 0.61 0.74 1.07, of uint8 0.60 0.93
 # 1.60, 0.58 0.76 1.06, and of 40 x 50 pixels of float32 1.5 2.9 6.3, 2.0 3.1 5.7 (Sapphire Rapids
-# VM, 2026-11).  In order: of all of it, of a pixel that is converted, of a row and such a column.
+# VM, 2026-11).  In order: of all of it, of a pixel that is converted, of a row and such a column;
+# regret of 336 Gaussians of 3 to 31 taps on 25 x 40 to 700 x 900 pixels with all that is told of
+# 2026-11 here, in `direct`, `passes` and `separable`: 99th percentile 1.81, 1.23 so (the same VM);
+# under AVX2 there, of 420, 1.45 and 1.42.
 PACK_WORK, STORE_WORK, BESIDE_WORK = 10, 11, 45
 TAP_WORKS = {4: (1.9, 2.7), 8: (1.5, 2.1)}
 ALL_WORK, CONVERT_WORK, ROW_WORK, COLUMN_WORK = machine.ISA.choose(
-    {"AVX-512": (1.15, 8, 500, 4000), 16: (1, 0, 1000, 8000)}
+    {"AVX-512": (1.4, 1, 450, 2200), 16: (1, 0, 800, 4000)}
 )
 
 
