@@ -66,7 +66,7 @@ class Work(NamedTuple):
 # as 220 layers drawn at random have it, the middle 90 % within 0.75 and 1.2, each in place and
 # copied both ways (Zen 3 VM, AVX2, 2026-11); what copies take with 32 registers is a guess.
 WORK = machine.ISA.choose({
-    32: Work(1.04, 0.95, 1.1, 1.2, 56, 7, 0, 0, 0, 0.3, 0.4, 1.73, 3.5, 8),
+    32: Work(1.04, 0.95, 1.1, 1.3, 56, 7, 0, 0, 0, 0.3, 0.4, 1.73, 3.5, 8),
     16: Work(0.95, 0.85, 1.24, 1.2, 49, 8.7, 5.1, 0.54, 11, 0.45, 0.8, 1.73, 3.5, 8),
 })  # fmt: skip
 
@@ -95,11 +95,17 @@ class Few(NamedTuple):
     rest: float
 
 
-# Of 60 layers drawn at random, the middle half within 0.76 and 1.12 of the time; those of other
-# registers are a guess (Zen 3 VM, AVX2, 2026-11).  Of torch, channels last, to this, in ms: 3x3 255
+# Of 60 layers drawn at random, the middle half within 0.76 and 1.12 of the time (Zen 3 VM, AVX2,
+# 2026-11).  Of torch, channels last, to this, in ms: 3x3 255
 # -> 1 @ 28 10.5, 3.5 (14.6 with outputs in lanes), 7x7 46 -> 1 @ 72 65, 14 (86), 5x5 220 -> 2 @ 20
 # 1.3, 0.39 (3.0), 1x1 61 -> 1 @ 88 0.21, 0.34 (0.64).
-FEW = Few(18, 3, (4.1, 4.7), 1260, 1.5, 10)
+# With 32 registers a tile has 14 pixels for 6, and as many lanes more to sum up: the choice between
+# this and `direct` among 86 layers drawn at random, channels first, of two seeds took 1.017 of the
+# better one's time so, at most 1.28 but for one, 1.025 and 1.34 by the numbers for 16 (Sapphire
+# Rapids VM, AVX-512, 2026-11).
+FEW = machine.ISA.choose({
+    32: Few(80, 5, (6, 12), 1260, 1.5, 10), 16: Few(18, 3, (4.1, 4.7), 1260, 1.5, 10),
+})  # fmt: skip
 # A vector of outputs that go as a run, and each of its channels.
 VECTOR_CYCLES, CHANNEL_CYCLES = 4, 1.5
 # Copies must pay by so much, for what they do to the caches.

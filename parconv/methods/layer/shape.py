@@ -37,7 +37,7 @@ JOINED_VECTORS, SHARES = 26 * VECTORS, 4
 # Cycles of the model by which a unit's size is chosen, from timings that were not kept (Zen 5,
 # 2026-11).
 STAGE_CYCLES = 12  # to stage a vector
-PIECE_CYCLES = machine.ISA.choose({32: 2, 16: 4})  # to pack a piece of a vector
+PIECE_CYCLES = machine.ISA.choose({32: 2.5, 16: 4})  # to pack a piece of a vector
 # Where registers are few: to begin and to deliver one filter's row of a tile; and how much longer a
 # tap takes where sums are of one channel.  Regret of 387 banks and 334 layers drawn at random by
 # (8, 1), (4, 1.4), and then by 2 and 4 cycles a piece: banks' 90th and 99th percentile 1.09 1.55,
