@@ -30,19 +30,28 @@ BYTE = ir.IntType(8).as_pointer()
 class _Results:
     """Emits results of one row; the attributes are IR values of the function's arguments.
 
-    ``end``: where they go, ``columns`` of them, ``skip`` before whole vectors are aligned.
+    ``exact``: sums are of integers, and multiplied first: what is half between two stays there.
+    ``numbers`` = what the filter sums to, how much of that there must be, what stands where there
+    is less, and below what a pixel is weak.
     """
 
-    exact: bool  # sums are of integers, multiplied first: what is half between two stays there
-    sums: Value
-    numbers: Sequence[Value]  # total, least, nothing, bound
-
-    def __init__(self, exact: bool, streams: bool, builder: Any, element: Any) -> None:
-        self.builder, self.exact, self.code = builder, exact, Code(builder, element)
+    def __init__(
+        self, exact: bool, streams: bool, builder: Any, sums: Value, numbers: Sequence[Value]
+    ) -> None:
+        self.builder, self.exact, self.sums = builder, exact, sums
+        self.code = Code(builder, sums.type.pointee)
         self.put = self.code.stream if streams else self.code.store
-
-    def splat(self, numbers: Sequence[Value]) -> None:
         self.total, self.least, self.nothing, self.bound = map(self.code.splat, numbers)
+
+    def taken(self, at: Value, sides: int) -> Sequence[Value]:
+        """What holes take from so many vectors."""
+        raise NotImplementedError
+
+    def mended(
+        self, at: Value, means: Sequence[Value], weak: Sequence[Value], found: Value
+    ) -> Sequence[Value]:
+        """The same vectors with weak pixels made right, and ``found`` with their number."""
+        raise NotImplementedError
 
     # --- all vectors ---
 
@@ -132,14 +141,12 @@ class _Row(_Results):
 
     def __init__(self, exact: bool, streams: bool, builder: Any, *arguments: Value) -> None:
         self.arguments = arguments[:GIVEN]
-        (self.sums, self.holes, self.step, self.column, self.count, self.slot, self.bits,
-         self.pitch, self.height, self.width, self.first, self.rows, self.rows_step,
+        (sums, self.holes, self.step, self.column, self.count, self.slot, self.bits, self.pitch,
+         self.height, self.width, self.first, self.rows, self.rows_step,
          self.column_step) = arguments[4:GIVEN]  # fmt: skip
-        super().__init__(exact, streams, builder, self.sums.type.pointee)
-        self.splat(arguments[:4])
+        super().__init__(exact, streams, builder, sums, arguments[:4])
 
     def taken(self, at: Value, sides: int) -> Sequence[Value]:
-        """What holes take from so many vectors."""
         code = self.code
 
         def one(_: Value, tap: Value, place: Value, *sums: Value) -> Sequence[Value]:
@@ -154,7 +161,6 @@ class _Row(_Results):
     def mended(
         self, at: Value, means: Sequence[Value], weak: Sequence[Value], found: Value
     ) -> Sequence[Value]:
-        """The same vectors with weak pixels made right, in ``slot``."""
         code, builder, results = self.code, self.builder, []
         for n, (mean, lanes) in enumerate(zip(means, weak, strict=True)):
             code.store(mean, self.slot)
@@ -224,9 +230,8 @@ class _Counted(_Results):
     """Of sums of equal taps, from which holes took numbers of 16 bits each."""
 
     def __init__(self, exact: bool, streams: bool, builder: Any, *arguments: Value) -> None:
-        self.sums, self.holes, *numbers = arguments
-        super().__init__(exact, streams, builder, self.sums.type.pointee)
-        self.splat(numbers)
+        sums, self.holes, *numbers = arguments
+        super().__init__(exact, streams, builder, sums, numbers)
 
     def taken(self, at: Value, sides: int) -> Sequence[Value]:
         code, builder = self.code, self.builder
