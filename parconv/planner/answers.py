@@ -70,11 +70,16 @@ def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:
     """The same for the first time; the filter is known from now on."""
     found, threads = _found((f.shape, f.dtype), g, question), question.threads
     if key is not None:
-        small = threads is None and is_small(f.shape, g.shape)
+        small = is_small(f.shape, g.shape) and (threads is None or _is_for_one(found, question))
         most = ANY if small else thread_limit(f.shape, g.shape, threads)
         g.plans.setdefault(key, {})[most] = found
     keep(g)
     return found
+
+
+def _is_for_one(found: Pair, question: Question) -> bool:
+    """Whether a plan of one thread is no matter of how many there are."""
+    return question.strategy == "auto" and getattr(found[0], "threads", 0) == 1
 
 
 def _found(image: Any, g: Filter, question: Question) -> Pair:
