@@ -138,8 +138,8 @@ def _learn(key: Any, words: Any, given: Any, g: Filter, asked: dict[str, Any]) -
     """The call, if it is what the filter knows as its latest and no word of it can change."""
     if g.latest is None:
         return
-    *_, names, values, pair = g.latest
-    if names == [*asked] and all(map(operator.is_, asked.values(), values)):
+    *_, names, values, _, pair = g.latest
+    if pair and names == [*asked] and all(map(operator.is_, asked.values(), values)):
         with suppress(TypeError):  # a list
             hash((*given.values(),))
             learn(key, words, given, g, pair)

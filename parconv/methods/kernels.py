@@ -93,9 +93,9 @@ class Kernels:
         """Of image and output, `PLANES` or `MAPS`."""
         return int(self.signature[0].ndim)
 
-    @property
+    @lazily
     def address(self) -> int:
-        """Of the compiled kernel, for compiled code that calls it."""
+        """Of the compiled kernel, for compiled code that calls it; finding it takes a thread."""
         return jit.address(self.compiled, self.signature)
 
     def told(self, layout: Array) -> Array:

@@ -97,7 +97,7 @@ def again(key: Any, f: Any, g: Any, out: Any, options: Mapping[str, Any]) -> Arr
 
 
 def learn(key: Any, g: Any, options: Mapping[str, Any], known: Filter, pair: Any) -> None:
-    """Know a call that was answered by a plan, of which no word can change, from now on."""
+    """Know a call that such a plan answers always, of which no word can change, from now on."""
     latest, (plan, taps) = known.latest, pair
     if latest is None or latest[-1] is not pair or taps is None or taps.look is None:
         return

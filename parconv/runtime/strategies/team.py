@@ -77,7 +77,7 @@ def _team(launch: Any) -> Team:
         """Some bands at a time: an interrupt is raised between two launches."""
         if os.getpid() != process:  # GCC's OpenMP waits for ever for threads that stayed behind
             return threads(work, given)
-        kernel, words = _address(work.kernels), np.empty(SIZE, np.int64)
+        kernel, words = work.kernels.address, np.empty(SIZE, np.int64)
         scratch, bands = kept_scratch(work, work.threads), len(work.bands)
         for first in range(0, bands, work.launch):
             last = min(first + work.launch, bands)
@@ -92,9 +92,3 @@ def _body() -> int:
     """Address of `share` as a function of C."""
     found = jit.compiled(share, (PLACE,)).overloads[(PLACE,)]
     return int(found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name))
-
-
-@cache
-def _address(kernels: Any) -> int:
-    """Once for each: finding it takes a thread."""
-    return int(kernels.address)
