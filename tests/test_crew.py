@@ -245,7 +245,8 @@ def test_a_band_under_way_for_long_is_a_loss(fresh: crew.Crew) -> None:
     board[slot + b.WAITS] = 0
     b._release(int(board[slot + b.DOOR]))
     caller.join(30)
-    assert board[b.LOSS] - before > 40e6 / code.REMEMBERS
+    assert board[b.LOSS] - before > 0.8 * code.MOST_LOSS / code.REMEMBERS
+    assert board[b.LOSS] <= before + code.MOST_LOSS / code.REMEMBERS  # however long it was
 
 
 @several

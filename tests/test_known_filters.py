@@ -11,8 +11,9 @@ import pytest
 
 import parconv
 from parconv.planner import choice
+from parconv.planner.looking import MOST_CALLS, PATIENCE
 from parconv.problem import filter as known
-from parconv.problem.filter import filter_of
+from parconv.problem.filter import calls, filter_of, forget_all
 
 RNG = np.random.default_rng(14)
 F = RNG.random((30, 31), np.float32)
@@ -269,3 +270,122 @@ def test_a_list_among_the_words_may_change() -> None:
         stride[:] = [step, step]
         found = parconv.conv2d(f, g, stride=stride, threads=1)  # type: ignore[arg-type]
         np.testing.assert_array_equal(found, parconv.conv2d(f, g, threads=1)[::step, ::step])
+
+
+# --- calls that compiled code knows --------------------------------------------------------------
+
+
+def known_calls() -> list[Any]:
+    return [call for several in calls.values() for call in several]
+
+
+def often(f: Any, g: Any, **words: Any) -> Any:
+    """A call that is known by its third time."""
+    for _ in range(4):
+        found = parconv.conv2d(f, g, **words)
+    return found
+
+
+def anew(f: Any, g: Any, **words: Any) -> Any:
+    """The same by a filter that nothing was made of."""
+    return parconv.plan2d(np.array(f), np.array(g), **words)(np.array(f))
+
+
+FILTERS: dict[str, Any] = {
+    "rows": np.arange(15, dtype=np.float32).reshape(3, 5),
+    "columns": np.asfortranarray(np.arange(15, dtype=np.float32).reshape(3, 5)),
+    "transposed": np.arange(15.0).reshape(5, 3).T,
+    "one row": np.arange(7.0)[None],
+    "bank": np.arange(36, dtype=np.float32).reshape(4, 3, 3),
+    "layer": np.arange(180, dtype=np.float32).reshape(5, 4, 3, 3),
+    "layer, channels last": np.arange(180.0).reshape(5, 3, 3, 4).transpose(0, 3, 1, 2),
+    "large": RNG.random((4, 4, 23, 11)),
+}
+
+
+@pytest.mark.parametrize("kind", FILTERS)
+def test_a_known_call_sees_every_byte_of_its_filter(kind: str) -> None:
+    forget_all()
+    g = FILTERS[kind].copy(order="K")
+    f = RNG.random((2, 4, 30, 26)).astype(g.dtype)
+    right = often(f, g, threads=1)
+    assert len(known_calls()) == 1
+    before = known_calls()[0]
+    raw = g.ravel(order="K")
+    assert np.shares_memory(raw, g)
+    for place in {0, 1, raw.size // 2, raw.size - 2, raw.size - 1}:
+        kept, raw[place] = raw[place], raw[place] + 1
+        found = parconv.conv2d(f, g, threads=1)
+        assert found.tobytes() == anew(f, g, threads=1).tobytes() != right.tobytes()
+        raw[place] = kept
+        assert parconv.conv2d(f, g, threads=1).tobytes() == right.tobytes()
+    assert any(call is before for call in known_calls())
+
+
+def test_a_view_with_gaps_is_not_known_by_its_memory() -> None:
+    forget_all()
+    whole, f = RNG.random((6, 6)), RNG.random((20, 20))
+    for g in (whole[::2, ::2], whole[::-1, :3], np.broadcast_to(whole[0], (3, 6))):
+        right = often(f, g, threads=1)
+        assert right.tobytes() == anew(f, g, threads=1).tobytes()
+    assert not known_calls()
+
+
+def test_convolution_and_correlation_are_not_mixed_up() -> None:
+    f, g = RNG.random((12, 12)), RNG.random((3, 4))
+    for _ in range(5):
+        convolved, correlated = (
+            call(f, g, threads=1) for call in (parconv.conv2d, parconv.correlate2d)
+        )
+    np.testing.assert_allclose(convolved, parconv.correlate2d(f, g[::-1, ::-1]), rtol=1e-12)
+    assert np.abs(convolved - correlated).max() > 0.01
+
+
+def test_known_calls_take_turns() -> None:
+    """More than are kept, of one filter: each time the right one answers."""
+    forget_all()
+    g = RNG.random((3, 3))
+    images = [RNG.random((9 + n, 12)) for n in range(7)]
+    right = [anew(f, g, threads=1).tobytes() for f in images]
+    for turn in range(3 * PATIENCE):
+        at = turn % len(images)
+        assert parconv.conv2d(images[at], g, threads=1).tobytes() == right[at]
+    assert len(known_calls()) == MOST_CALLS
+
+
+def test_words_that_are_equal_and_others() -> None:
+    """A float counts by its bits, other objects by being the same: True is not 1."""
+    forget_all()
+    f = RNG.random((16, 16), np.float32)
+    for sigma in (1.0, float("1.0"), 1.5, 1, True):
+        for _ in range(3):
+            found = parconv.gaussian(f, sigma, threads=1)
+        np.testing.assert_array_equal(found, parconv.gaussian(f[None], float(sigma))[0])
+    f, g = RNG.random((16, 16)), np.ones((3, 3))
+    often(f, g, threads=1, stride=1)
+    with pytest.raises(TypeError):
+        parconv.conv2d(f, g, threads=1, stride=True)
+
+
+def test_an_image_of_another_kind_is_no_known_call() -> None:
+    forget_all()
+    g = RNG.random((3, 3))
+    f = RNG.random((12, 12))
+    f[4, 4] = np.nan
+    often(f, g, threads=1)
+    masked = np.ma.masked_invalid(f)
+    assert np.isfinite(parconv.conv2d(masked, g, threads=1)).all()
+    assert parconv.conv2d(f.astype(">f8"), g, threads=1).dtype == np.float64
+    np.testing.assert_array_equal(parconv.conv2d(f.tolist(), g, threads=1), anew(f, g))
+    with pytest.raises(ValueError, match="f holds 1 NaN"):
+        parconv.conv2d(f, g, threads=1, nan_policy="raise")
+    wide = np.empty((10, 10), np.float32)
+    assert parconv.conv2d(f, g, threads=1, out=wide) is wide
+
+
+def test_forgotten_filters_take_their_calls_along() -> None:
+    f, g = RNG.random((12, 12)), RNG.random((3, 3))
+    often(f, g, threads=1)
+    assert known_calls()
+    forget_all()
+    assert not known_calls()

@@ -98,10 +98,16 @@ def calls_of(estimate: float) -> int:
 
 @_where_it_runs
 def sample_seconds(run: Run, out: Array) -> float:
-    """Seconds per call, from as many calls as fill a sample."""
-    calls = 1
-    while (seconds := seconds_per_call(run, out, calls)) * calls < SAMPLE_SECONDS:
+    """Seconds per call, from as many calls as fill a sample.
+
+    A first one may load what all others find: it counts only where it takes long in any case.
+    """
+    calls, seconds = 1, seconds_per_call(run, out, 1)
+    if seconds < WARM_SECONDS:
+        seconds = seconds_per_call(run, out, 1)
+    while seconds * calls < SAMPLE_SECONDS:
         calls *= 2
+        seconds = seconds_per_call(run, out, calls)
     return seconds
 
 

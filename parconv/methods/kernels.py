@@ -7,7 +7,7 @@ for a bank), 1-D arrays and two integers, which fills rows (units for a bank) ``
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
@@ -31,7 +31,6 @@ from ..runtime.crew.record import (
     run_planes,
     write,
 )
-from . import given
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +40,7 @@ class Taps:
     ``limit`` is the largest |pixel| for which the sums cannot overflow, where the dtype is no
     proof; ``given`` the caller's filter, where pixels may tell how its zeros are treated.  Where
     pixels may be missing ``weights`` has theirs, if they come in an array, and ``plain`` is the
-    filter as it is read where none is missing.
+    filter as it is read where none is missing.  ``look`` is what a plan keeps here that runs again.
     """
 
     values: Array  # read-only from here on
@@ -49,6 +48,7 @@ class Taps:
     given: Filter | None = None
     weights: Array | None = None
     plain: "Taps | None" = None
+    look: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.values.flags.writeable = False
@@ -88,22 +88,14 @@ class Kernels:
         """The same over a table of bands, by the calling thread and those of the crew."""
         return partial(crew.leader(self.axes), self.address)
 
-    def look(self, function: Callable[..., bool], axes: int) -> Any:
-        """``look(f, taps, fill, out, layout, scratch, start, stop, sizes)``: True if it filled.
-
-        By that function of `given`, of arrays of ``axes`` axes as a caller gives them, whose dtypes
-        are right.
-        """
-        return partial(jit.entry(function, given.signature(axes)), self.address)
-
     @property
     def axes(self) -> int:
         """Of image and output, `PLANES` or `MAPS`."""
         return int(self.signature[0].ndim)
 
-    @property
+    @lazily
     def address(self) -> int:
-        """Of the compiled kernel, for compiled code that calls it."""
+        """Of the compiled kernel, for compiled code that calls it; finding it takes a thread."""
         return jit.address(self.compiled, self.signature)
 
     def told(self, layout: Array) -> Array:

@@ -35,10 +35,14 @@ def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> 
     """
     latest = g.latest  # looked up once: another thread may forget it
     if latest is not None:
-        shape, kind, product, names, values, pair = latest
+        shape, kind, product, names, values, known, lasting = latest
         same = f.shape == shape and f.dtype is kind and correlate is product
+        # The same objects again are the same question: they are hashable, so nobody changes
+        # them.  A call with six keywords takes 1 microsecond less so (Zen 3 VM, 2026-11).
         if same and [*options] == names and all(map(operator.is_, options.values(), values)):
-            return pair  # type: ignore[no-any-return]
+            found = lasting or _here(known, f, g, options)
+            if found is not None:
+                return found
     if not ARRAYS.isdisjoint(options) and brings(options):
         return _weighted(f, g, options, correlate)
     key: Any
@@ -50,19 +54,24 @@ def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> 
             return answer(f, g, kept, correlate)
         key = known = None
     if known is not None:
-        threads = options.get("threads")
-        found: Pair | None = known.get(ANY)
-        if found is not None or (type(threads) is int and threads == 1):
-            found = found or known.get(1)
-            # The same objects again are the same question: they are hashable, so nobody changes
-            # them.  A call with six keywords takes 1 microsecond less so (Zen 3 VM, 2026-11).
-            if found is not None:
-                g.latest = f.shape, f.dtype, correlate, [*options], [*options.values()], found
-        else:
-            found = known.get(thread_limit(f.shape, g.shape, threads))
+        lasting = _always(known, options)
+        found = lasting or _here(known, f, g, options)
         if found is not None:
+            words = [*options], [*options.values()]
+            g.latest = f.shape, f.dtype, correlate, *words, known, lasting
             return found
     return _answered(key, f, g, Question.of(options, correlate))
+
+
+def _always(known: dict[int, Pair], options: Mapping[str, Any]) -> Pair | None:
+    """Of the answers to a question the one that holds however many threads there are."""
+    threads = options.get("threads")
+    return known.get(ANY) or (known.get(1) if type(threads) is int and threads == 1 else None)
+
+
+def _here(known: dict[int, Pair], f: Array, g: Filter, options: Mapping[str, Any]) -> Pair | None:
+    """The one for the threads that may be used here and now."""
+    return known.get(thread_limit(f.shape, g.shape, options.get("threads")))
 
 
 def _weighted(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> Pair:
@@ -78,11 +87,16 @@ def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:
     """The same for the first time; the filter is known from now on."""
     found, threads = _found((f.shape, f.dtype), g, question), question.threads
     if key is not None:
-        small = threads is None and is_small(f.shape, g.shape)
+        small = is_small(f.shape, g.shape) and (threads is None or _is_for_one(found, question))
         most = ANY if small else thread_limit(f.shape, g.shape, threads)
         g.plans.setdefault(key, {})[most] = found
     keep(g)
     return found
+
+
+def _is_for_one(found: Pair, question: Question) -> bool:
+    """Whether a plan of one thread is no matter of how many there are."""
+    return question.strategy == "auto" and getattr(found[0], "threads", 0) == 1
 
 
 def _found(image: Any, g: Filter, question: Question) -> Pair:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..methods import given
 from ..problem import maps
 from ..problem.dtypes import Array, kernel_dtype
 from ..problem.problem import Problem
@@ -19,13 +18,15 @@ TURNING_THREADS = {"box": 2}
 class Lift(NamedTuple):
     """Image and output of a call on their way to the kernel.
 
-    ``seen``: either as the kernel takes it, without a copy.  ``whole``: which needs them in one
-    piece.  ``look``: what of `given` does both in compiled code.  ``turns``: whether they are
-    single planes, which `turning` may copy first.
+    ``seen``: either as the kernel takes it, without a copy.  ``order``: of each axis of what is
+    seen the array's own, or None.  ``run``: the array's last axes that must lie in one piece.
+    ``whole``: which needs all of them so.  ``turns``: whether they are single planes, which
+    `turning` may copy first.
     """
 
     seen: Callable[[Array], Array]
-    look: Callable[..., bool]
+    order: tuple[int | None, ...]
+    run: int = 0
     whole: bool = False
     turns: bool = False
 
@@ -60,17 +61,19 @@ def lift_of(problem: Problem, method: str, threads: int) -> Lift | None:
     # a bank may have filters that are an axis of the result alone
     if not known or len(problem.shape) != axes or axes not in (seen - 1, seen, seen + 1):
         return None
-    look, mapped = given.maps if problem.bank else given.planes, problem.map_axes
+    mapped = problem.map_axes
+    first = (None,) if axes < seen or (axes == seen and problem.channels > 1) else (0,)
     if problem.channels > 1:
         colours = mapped == (axes - 3, axes - 2) and axes >= seen
-        return Lift(_of_colours, given.colours, whole=True) if colours else None
+        order = *first, axes - 3, axes - 1
+        return Lift(_of_colours, order, run=2, whole=True) if colours else None
     if axes > seen:
         return None
     if problem.bank and mapped == (axes - 1, axes - 3, axes - 2):
-        return Lift(_channels_first, given.channels_last)
+        return Lift(_channels_first, (*first, *mapped))
     if mapped != tuple(range(axes - len(mapped), axes)):
         return None
-    lift = Lift(_alone if axes < seen else _as_it_is, look)
+    lift = Lift(_alone if axes < seen else _as_it_is, (*first, *range(axes - seen + 1, axes)))
     if problem.bank or problem.planes > 1 or threads > TURNING_THREADS.get(method, 1):
         return lift
     return _turning(lift, problem)
@@ -80,4 +83,4 @@ def _turning(lift: Lift, problem: Problem) -> Lift:
     """The same of a single plane, where image or result are worth turning."""
     image = turning.pays(problem.plane_in, problem.image_dtype.itemsize)
     result = turning.pays(problem.plane, problem.dtype.itemsize)
-    return lift._replace(look=given.rows if image else lift.look, turns=image or result)
+    return lift._replace(run=int(image), turns=image or result)

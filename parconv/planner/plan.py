@@ -1,6 +1,5 @@
 """The decision for one problem, a value that prints, explains and runs; `planner` makes it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from ..problem.lazily import lazily
 from ..problem.problem import Problem
 from ..runtime import ceilings
 from ..runtime.crew import Terms
-from . import ready
+from . import looking, ready
 from .bound import Bound
 from .explain import as_table, as_text, facts
 from .prediction import Prediction, usual_seconds
@@ -138,10 +137,12 @@ class Plan:
 
     def run(self, f: Array, taps: Taps, out: Array | None) -> Array:
         """Fill the output by compiled code alone where that looks, and finds all in order."""
-        if self._ran and taps.limit is None and taps.given is None and self._looks:
-            result: Array = self.ends[2]() if out is None else out
-            if self._look(f, taps.values, result):
-                return result
+        if self._ran and self._looks:
+            look = taps.look or looking.look_of(self, taps)
+            if look:
+                result = look.run(look.words, f, out)
+                if result is not None:
+                    return result
         self.__dict__["_ran"] = True
         return ready.run(self, f, taps, out)
 
@@ -196,11 +197,7 @@ class Plan:
 
     @lazily
     def _looks(self) -> bool:
-        return ready.looks(self)
-
-    @lazily
-    def _look(self) -> Callable[[Array, Array, Any], bool]:
-        return ready.look(self)
+        return looking.looks(self)
 
     @property
     def terms(self) -> Terms:

@@ -16,7 +16,7 @@ from ..problem.filter import Filter
 from ..runtime import arrays, turning
 from ..runtime.outputs import outputs_of
 from ..runtime.strategies import STRATEGIES
-from ..runtime.strategies.work import Work, alone, spare
+from ..runtime.strategies.work import Work, spare
 from . import skipping
 from .bound import Bound
 from .excerpts import elsewhere
@@ -83,37 +83,6 @@ def prepared(plan: "Plan", g: Filter) -> Taps:
     taps = plan.stage.prepare(maps.filter_of(plan.problem, g))
     tells = skipping.can_tell(plan.stage.inner, plan.stage.method) and g.has_zeros
     return replace(taps, given=g) if tells else taps
-
-
-def looks(plan: "Plan") -> bool:
-    """Whether compiled code may look at a run's arrays: one thread's at one go."""
-    single = len(plan.bands) == 1 and not STRATEGIES[plan.strategy].threaded
-    return single and not plan.kernels.obstacle and lift(plan) is not None
-
-
-def look(plan: "Plan") -> Callable[[Array, Array, Any], bool]:
-    """``look(f, taps, out)`` fills ``out`` and says so, if the arrays are as most are."""
-    (_, work, fill, layout), problem, how = plan.shared, plan.problem, lift(plan)
-    assert how
-    entry, (start, stop) = work.kernels.look(how.look, len(problem.image)), work.bands[0]
-    sizes, kinds = np.array([*problem.image, *problem.shape]), (problem.image_dtype, problem.dtype)
-    sizes.flags.writeable = False
-    (kind, result), spare, small = kinds, work.spare, work.spare.maxlen is None
-
-    def looked(f: Array, taps: Array, out: Any) -> bool:
-        if f.dtype is not kind or type(out) is not np.ndarray or out.dtype is not result:
-            return False
-        if not out.flags.writeable:
-            return False
-        try:
-            own = spare.pop() if small else alone(work)
-            done: bool = entry(f, taps, fill, out, layout, own[1], start, stop, sizes)
-        except (IndexError, TypeError):  # others run the plan; arrays of other numbers of axes
-            return False
-        spare.append(own)
-        return done
-
-    return looked
 
 
 def run(plan: "Plan", f: Array, taps: Taps, out: Array | None) -> Array:

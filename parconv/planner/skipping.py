@@ -115,16 +115,28 @@ def _samples(problem: Problem, target: Array) -> Iterator[Array]:
     change sign leave out the row in the middle: there two of them are looked at.  All filters of a
     group see the same pixels, and leave out no zeros where none has taps that cancel.
     """
-    bank, odd = problem.bank, problem.traits.odd[0]
+    bank = problem.bank
     if bank and not problem.traits.bank:
         target = target[:, :: bank.outputs // bank.groups]
-    every = problem.filter[0] if problem.stride[0] == problem.dilation[0] == 1 else 1
-    if target.size <= SMALL:
-        every = 1
-    for first in range(min(1 + odd, every)):
+    every, firsts, lasts = _rows(problem, target.size)
+    for first in range(firsts):
         yield target[..., first::every, :]
-    if every > 1:
-        yield target[..., -1 - odd :, :]
+    if lasts:
+        yield target[..., -lasts:, :]
+
+
+def _rows(problem: Problem, size: int) -> tuple[int, int, int]:
+    """Every so manieth row, so many of them, and so many at the end."""
+    odd, dense = problem.traits.odd[0], problem.stride[0] == problem.dilation[0] == 1
+    every = problem.filter[0] if dense and size > SMALL else 1
+    return every, min(1 + odd, every), 1 + odd if every > 1 else 0
+
+
+def rows_of(problem: Problem) -> tuple[int, int, int] | None:
+    """The same of planes, where the result tells all; None where it takes more than to look."""
+    if problem.bank or problem.zero_taps != "skip" or problem.dtype.kind not in "fc":
+        return None
+    return _rows(problem, math.prod(problem.shape))
 
 
 # --- what is put there ---------------------------------------------------------------------------

@@ -85,6 +85,17 @@ class Filter:
             return g is self._given and g.flags.c_contiguous
         return bytearray.__eq__(self._content, np.ascontiguousarray(g.transpose(self._order)).data)
 
+    def content_of(self, g: Array) -> Array | None:
+        """What an array that gives it must hold, as it lies in memory, to be it again.
+
+        Empty of one that nobody can change, None of one with gaps.
+        """
+        if not g.transpose(self._order).flags.c_contiguous:
+            return None
+        if self._content:
+            return np.frombuffer(self._content, np.uint8)
+        return np.empty(0, np.uint8) if g is self._given else None
+
     @lazily
     def found(self) -> Found:
         """The part that matters, and its traits."""
@@ -124,6 +135,7 @@ class Filter:
     def forget(self) -> None:
         """All that was made of it, when that is much."""
         self.latest = None
+        calls.clear()
         self.plans.clear()
         self._forms.clear()
 
@@ -137,6 +149,8 @@ class Filter:
 # --- those of the latest calls -------------------------------------------------------------------
 
 _known: dict[Any, tuple[Filter, ...]] = {}
+# Calls with them, which refer to all that was made of them: for `planner.looking` alone.
+calls: dict[Any, tuple[Any, ...]] = {}
 
 
 def filter_of(g: Any, lasting: bool = False) -> Filter:
@@ -208,6 +222,7 @@ def _trim() -> None:
     for key, each in filters:
         if held <= MOST_BYTES and count <= MOST_FILTERS:
             return
+        calls.clear()
         held, count = held - each.held, count - 1
         rest = tuple(other for other in _known.get(key, ()) if other is not each)
         if rest:
@@ -233,3 +248,4 @@ def forget_all() -> None:
         for each in several:
             each.forget()
     _known.clear()
+    calls.clear()

@@ -36,16 +36,21 @@ def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
     16 to 22 to touch 38 MB for the first time (Zen 5, 2026-11).
     """
     nbytes = math.prod(shape) * dtype.itemsize
-    if nbytes < _HUGE_PAGE:
+    if is_small(nbytes):
         return np.empty(shape, dtype)
     if nbytes > _ADDRESSES:  # NumPy would speak of dimensions
         raise MemoryError(f"the result of shape {shape} needs {nbytes:,} bytes")
     return _kept.take(nbytes).view(dtype).reshape(shape)
 
 
+def is_small(nbytes: int) -> bool:
+    """Whether a result of so many bytes is just NumPy's."""
+    return nbytes < _HUGE_PAGE
+
+
 def outputs_of(shape: tuple[int, ...], dtype: DType) -> Callable[[], Array]:
     """`new_output` for one shape and dtype, which looks but once whether that is small."""
-    small = math.prod(shape) * dtype.itemsize < _HUGE_PAGE
+    small = is_small(math.prod(shape) * dtype.itemsize)
     return partial(np.empty if small else new_output, shape, dtype)
 
 

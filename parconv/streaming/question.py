@@ -53,7 +53,7 @@ class Question:
         self.batched = not stacked and self._leads_a_batch()
 
     def _plan(self, shape: Shape) -> Plan:
-        plan = plan2d((shape, self.dtype), self.g, **self._keywords)
+        plan: object = plan2d((shape, self.dtype), self.g, **self._keywords)
         if not isinstance(plan, Plan):
             words = "axes", "boundary", "real", "groups"
             given = {name: self._keywords[name] for name in words if name in self._keywords}

@@ -16,9 +16,10 @@ from numba.core.funcdesc import PythonFunctionDescriptor
 from numba.core.typed_passes import _reload_parfors
 from numba.core.typing import signature as typed
 
+from ..things import THING
 from .entries import Facts
 
-_RETURNED = {str(kind): kind for kind in (types.none, types.boolean, *types.number_domain)}
+_RETURNED = {str(kind): kind for kind in (types.none, types.boolean, THING, *types.number_domain)}
 _NAMES = ("mangled_name", "env_name")  # both tell the types of all arguments
 _DESCRIBED = ("unique_name", "inline", "noalias", "uid", *_NAMES)
 

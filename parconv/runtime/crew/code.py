@@ -23,6 +23,9 @@ FINISHED = 1 << 62  # no band has this number
 # inside longer has lost its core: then the caller sleeps, for its own may be the one to be had.
 LEAST_PATIENCE, MOST_PATIENCE = 30_000, 1_000_000
 REMEMBERS = 32  # helped calls over which the loss is averaged
+# A wait counts as no longer, ns: some turns of the scheduler.  Who was stopped for a second, by a
+# signal or with the machine, would else be shy of help for two hundred calls of 10 ms.
+MOST_LOSS = 20_000_000
 
 
 # --- workers -------------------------------------------------------------------------------------
@@ -161,7 +164,7 @@ def end(board, own):
         add(board, slot + b.TICKET, 1)
         lost = wait(board, slot, (now(board) - own[BEGAN]) // max(own[BAND], 1))
         if load(board, slot + b.TAKEN) > 0:
-            board[b.LOSS] += (lost - board[b.LOSS]) // REMEMBERS
+            board[b.LOSS] += (min(lost, MOST_LOSS) - board[b.LOSS]) // REMEMBERS
         store(board, slot + b.OWNED, 0)
     own[PLACE] = NOWHERE
     if own[COUNTED]:

@@ -24,7 +24,7 @@ WORDS = sum(FIELDS + 2 * axes for axes in AXES[MAPS])
 ARGUMENTS = 1  # where they begin behind a counter
 
 
-def _places(axes: int) -> list[int]:
+def places(axes: int) -> list[int]:
     """Where each array begins."""
     places = [0]
     for count in AXES[axes]:
@@ -66,7 +66,7 @@ def write(
 ) -> None:  # fmt: skip
     """Put down the arrays at place ``at`` of the board."""
     given = f, taps, fill, out, layout, scratch, bands
-    for place, array in zip(_places(f.kind.ndim), given, strict=True):
+    for place, array in zip(places(f.kind.ndim), given, strict=True):
         where = builder.bitcast(
             board.at(builder.add(at, I64(place))), array.value.type.as_pointer()
         )
@@ -79,7 +79,7 @@ def _run(
     """A call with the arrays that `write` put down."""
     context, kinds = board.context, [*arrays(axes), _BANDS]
     values = []
-    for place, kind in zip(_places(axes), kinds, strict=True):
+    for place, kind in zip(places(axes), kinds, strict=True):
         fields = context.get_value_type(kind).as_pointer()
         where = builder.bitcast(board.at(builder.add(at, I64(place))), fields)
         values.append(builder.load(where, align=8))

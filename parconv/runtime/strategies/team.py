@@ -94,7 +94,7 @@ def _team(launch: Any) -> Team:
         if os.getpid() != process:  # GCC's OpenMP waits for ever for threads that stayed behind
             threads(work, given)
             return digest(*memory)
-        kernel, words, total = _address(work.kernels), np.empty(SIZE, np.int64), 0
+        kernel, words, total = work.kernels.address, np.empty(SIZE, np.int64), 0
         scratch, bands = kept_scratch(work, work.threads), len(work.bands)
         for first in range(0, bands, work.launch):
             last = min(first + work.launch, bands)
@@ -111,9 +111,3 @@ def _body() -> int:
     """Address of `share` as a function of C."""
     found = jit.compiled(share, (PLACE,)).overloads[(PLACE,)]
     return int(found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name))
-
-
-@cache
-def _address(kernels: Any) -> int:
-    """Once for each: finding it takes a thread."""
-    return int(kernels.address)

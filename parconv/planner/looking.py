@@ -1,0 +1,127 @@
+"""Runs and calls of which compiled code alone sees that they are as ones before, and fills them.
+
+`methods.given` has what looks.  Whatever it does not find in order goes the way of a first call.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..methods import given, words
+from ..methods.kernels import Taps
+from ..problem.dtypes import Array
+from ..problem.filter import Filter, calls
+from ..runtime.strategies import STRATEGIES
+from . import ready, skipping
+
+if TYPE_CHECKING:
+    from .plan import Plan
+
+# Elements of scratch that a filter keeps for runs that look.
+SCRATCH = 1 << 15
+# A kernel that takes no longer keeps the interpreter's lock: giving it away and taking it back
+# costs 40 ns where nobody waits, and two turns of two threads where somebody does.
+KEEPS_NS = 5_000
+
+
+_answer: Any = None  # compiled for the first plan that looks
+
+
+class Look(NamedTuple):
+    """``run(words, f, out)``, and what must live as long as the words."""
+
+    run: Callable[[Array, Array, Any], Array | None]
+    words: Array
+    kept: Any
+
+
+def looks(plan: "Plan") -> bool:
+    """Whether compiled code may look at a run's arrays: one thread's at one go."""
+    if len(plan.bands) != 1 or STRATEGIES[plan.strategy].threaded or plan.kernels.obstacle:
+        return False
+    return plan.stage.workspace(plan.bands) <= SCRATCH and words.reads() and bool(ready.lift(plan))
+
+
+def look_of(plan: "Plan", taps: Taps) -> Look | None:
+    """What looks at the arrays of a run of a plan that `looks`; kept with the filter."""
+    finite = skipping.rows_of(plan.problem) if taps.given else ()
+    if taps.limit is not None or finite is None:
+        return None
+    (_, work, fill, layout), problem, how = plan.shared, plan.problem, ready.lift(plan)
+    assert how
+    f, out = np.empty(problem.image, problem.image_dtype), np.empty(problem.shape, problem.dtype)
+    any_step = [given.ANY] * (f.ndim - how.run)
+    image = words.must(f.shape, f.dtype, [*any_step, *f.strides[len(any_step) :]])
+    keeps = plan.terms.takes < KEEPS_NS
+    scratch = work.new_scratch(1)
+    arguments = how.seen(f), taps.values, fill, how.seen(out), layout, scratch, work.table
+    kernel = work.kernels.address
+    numbers = words.words_of(kernel, keeps, image, how.order, out, finite, arguments)
+    global _answer
+    run, _answer = words.entries()
+    found = Look(run, numbers, (plan.problem, work, arguments[1:]))
+    object.__setattr__(taps, "look", found)
+    return found
+
+
+# --- calls ---------------------------------------------------------------------------------------
+
+# Calls that may be meant by one object, with other images or keywords each; where they are not, one
+# in so many others takes their place.
+MOST_CALLS, PATIENCE = 4, 100
+MOST_KEYS = 256
+_others = count(1)
+
+
+class Call(NamedTuple):
+    """A plan's words and a question's, and what must live as long as they."""
+
+    words: Array
+    asked: Array
+    kept: Any
+
+
+def again(key: Any, f: Any, g: Any, out: Any, options: Mapping[str, Any]) -> Array | None:
+    """The result of a call that was made before, with arrays of that kind; None of another.
+
+    ``key``: of operation and filter, where the latter may be another by now; ``g`` is it, or words
+    that name it.
+    """
+    for plans, asked, _ in calls.get(key, ()):
+        result: Array | None = _answer(plans, asked, f, g, out, options)
+        if result is not None:
+            return result
+    return None
+
+
+def learn(key: Any, g: Any, options: Mapping[str, Any], known: Filter, pair: Any) -> None:
+    """Know a call that such a plan answers always, of which no word can change, from now on."""
+    latest, (plan, taps) = known.latest, pair
+    if latest is None or latest[-1] is not pair or taps is None or taps.look is None:
+        return
+    if plan.problem.missing is not None or not plan._looks:  # pixels must be looked at; not ours
+        return
+    before = calls.get(key, ())
+    if len(before) >= MOST_CALLS and next(_others) % PATIENCE:
+        return
+    named = _named(g, known)
+    if named is not None:
+        kept = tuple(options.items()), known, pair, g if named[0] or named[1] else g.dtype
+        call = Call(taps.look.words, words.asked_of(options, named), kept)
+        if len(calls) >= MOST_KEYS:
+            calls.clear()
+        calls[key] = *before[: MOST_CALLS - 1], call
+
+
+def _named(g: Any, known: Filter) -> list[int] | None:
+    """By what a filter is known again."""
+    if type(g) is tuple:
+        return words.naming(g)
+    if g is known:
+        return words.same(g)
+    if type(g) is not np.ndarray or g.ndim > given.MOST_AXES:
+        return None
+    content = known.content_of(g)
+    return None if content is None else words.holding(g, content if content.size else None)
