@@ -13,8 +13,9 @@ from ..problem.store import hashable
 from ..problem.traits import UNKNOWN
 from ..problem.volumes import is_volume
 from .choice import decide, is_small, is_spec, thread_limit
+from .masked import plan_volume
 from .plan import Plan
-from .volume import VolumePlan, plan_volume
+from .volume import VolumePlan
 
 ANY = 0  # threads
 Pair = tuple[Plan | VolumePlan, Any]  # and the filter as its method reads it
