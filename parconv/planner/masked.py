@@ -95,10 +95,12 @@ class MaskedVolumePlan(VolumePlan):
         weights = self._plan(shape, there.dtype, self._outside[1]).run(there, None, None)
         least, total, missing = self._least, self._total[0], self.missing
         assert missing
-        few = (weights == 0) | (weights * math.copysign(1, total) < least)
+        few = weights == 0
+        if missing.least:
+            few |= weights * math.copysign(1, total) < least
         np.divide(sums, weights, sums)
         np.multiply(sums, self._kind.type(total), sums)
-        sums[few] = missing.nothing
+        np.copyto(sums, missing.nothing, where=few)
         _deliver(sums, out)
 
     def _part(self, f: Array, met: Array) -> tuple[Array, Array]:
@@ -106,16 +108,18 @@ class MaskedVolumePlan(VolumePlan):
         axis, beyond, missing = self.problem.axes[0], met < 0, self.missing
         assert missing
         image, weights = np.take(f, met, axis), self.weights
-        there = np.ones(image.shape, bool) if weights is None else np.take(weights, met, axis)
-        if missing.omits:
-            there = np.where(np.isnan(image), there.dtype.type(0), there)
-        pixels = np.where(there != 0, image, image.dtype.type(0)).astype(self._kind, copy=False)
+        there = ~np.isnan(image) if missing.omits else np.ones(image.shape, bool)
+        if weights is not None:
+            given = np.take(weights, met, axis)
+            there = given & there if given.dtype == bool else given * there
+        used = there if there.dtype == bool else there != 0
+        pixels = np.where(used, image, image.dtype.type(0)).astype(self._kind, copy=False)
         if there.dtype == bool:
             there = there.view(np.uint8)
         else:
             there = there.astype(self._kind)
             pixels *= there
-        place = (*[slice(None)] * axis, beyond)
+        place: tuple[Any, ...] = (*[slice(None)] * axis, beyond)
         pixels[place], there[place] = self._outside
         return pixels, there
 
@@ -148,7 +152,8 @@ class MaskedVolumePlan(VolumePlan):
         assert self.missing
         if not self.missing.least:
             return -math.inf
-        return self.missing.least * abs(self._total[0]) * (1 - SLACK * np.finfo(self._kind).eps)
+        slack = SLACK * float(np.finfo(self._kind).eps)
+        return self.missing.least * abs(self._total[0]) * (1 - slack)
 
     @lazily
     def _rows(self) -> int:
@@ -197,7 +202,7 @@ def _deliver(means: Array, out: Array) -> None:
 
 def plan_volume(image: Any, g: Any, question: Question) -> VolumePlan:
     """The plan for an image given as ``(shape, dtype)`` and a filter, or its shape and dtype."""
-    words = {name: DEFAULTS[name] for name in WORDS}
+    words: Any = {name: DEFAULTS[name] for name in WORDS}
     told = any(getattr(question, name) is not value for name, value in words.items())
     count = len(g[0] if is_spec(g) else g.shape)
     if count == 1 or not told:
