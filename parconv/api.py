@@ -122,8 +122,8 @@ def conv2d(
     where : array_like of bool, optional
         Which pixels are used, as in NumPy: of the image's shape, of a plane's, or one that
         broadcasts to the image's.  With it, ``weights`` or ``nan_policy="omit"`` results are means
-        over what is there, sum g w f / sum g w times sum g, by one filter of two axes whose taps
-        do not cancel; NaN where the sum of weights is 0, or ``cval`` in an integer result.  The
+        over what is there, sum g w f / sum g w times sum g, by one filter, no bank, whose taps do
+        not cancel; NaN where the sum of weights is 0, or ``cval`` in an integer result.  The
         mask of a masked array ``f`` says the same: what is masked is not used, and the result is
         a plain array.
     weights : array_like, optional

@@ -1,6 +1,7 @@
 """Distrusts means over what is there: NaN, masks and weights, against four loops."""
 
 import itertools
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from oracle import BORDERS, expect, outputs, pair, source
 
 import parconv
+from parconv.planner import masked
 from parconv.problem.missing import LOOK
 
 RNG = np.random.default_rng(16)
@@ -421,9 +423,110 @@ def test_along_one_axis_as_rows_of_a_plane(shape: Any, how: str) -> None:
         assert np.array_equal(plan(f, out), ours, equal_nan=True)
 
 
-def test_over_three_axes_missing_pixels_are_refused() -> None:
-    f, g = np.ones((4, 5, 6), "f4"), np.ones((3, 3, 3), "f4")
-    with pytest.raises(ValueError, match="one axis or two"):
-        parconv.conv2d(f, g, axes=(0, 1, 2), nan_policy="omit")
-    with pytest.raises(ValueError, match="one axis or two"):
-        parconv.conv2d(f, g, axes=(0, 1, 2), where=f > 0)
+CUBE = RNG.random((3, 3, 3)) + 0.1
+LONG = np.multiply.outer(CUBE[0], [0.2, 0.5, 0.3, 0.1])
+VOLUMES = {
+    "NaN": {"nan_policy": "omit"}, "where": {}, "weights": {},
+    "both": {"nan_policy": "omit", "boundary": "mirror"},
+    "outside": {"nan_policy": "omit", "cval": np.nan},
+    "constant": {"nan_policy": "omit", "cval": 1.5},
+    "least": {"nan_policy": "omit", "boundary": "edge", "min_weight": 0.8},
+    "strides": {"nan_policy": "omit", "boundary": "wrap", "stride": (2, 1, 3), "mode": "valid"},
+}  # fmt: skip
+
+
+def volume_mean(
+    f: Any, g: Any, w: Any, *, mode: str = "same", boundary: str = "constant", cval: float = 0,
+    stride: Any = (1, 1, 1), min_weight: float = 0,
+) -> Any:  # fmt: skip
+    """The means by definition, in long double, tap by tap."""
+    taps, outside = np.flip(np.asarray(g, np.longdouble)), not math.isnan(cval)
+    places = []
+    for axis, (size, span) in enumerate(zip(f.shape, taps.shape, strict=True)):
+        lead, count = outputs(size, span, mode, True, 0, None, span > size)
+        places.append([o - lead for o in range(0, count, stride[axis])])
+    values, weights = (np.zeros(tuple(map(len, places)), np.longdouble) for _ in range(2))
+    framed = np.full(tuple(n + 1 for n in f.shape), cval if outside else 0, np.longdouble)
+    there = np.full(framed.shape, outside, np.longdouble)
+    inside = tuple(slice(n) for n in f.shape)
+    framed[inside], there[inside] = np.where(w > 0, f, 0), w
+    for tap in np.ndindex(taps.shape):
+        rows = [
+            [source(at + t, size, boundary) for at in axis]
+            for t, axis, size in zip(tap, places, f.shape, strict=True)
+        ]
+        index = np.ix_(*rows)
+        values += taps[tap] * there[index] * framed[index]
+        weights += taps[tap] * there[index]
+    with np.errstate(all="ignore"):
+        result = values / weights * taps.sum()
+    return np.where((weights == 0) | (weights < min_weight * taps.sum()), np.nan, result)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("g", [CUBE, LONG], ids=["dense", "product"])
+@pytest.mark.parametrize("name", VOLUMES)
+def test_over_three_axes(name: str, g: Any, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Part by part, by definition, with the same bits whoever computes."""
+    asked: dict[str, Any] = {"mode": "same", **VOLUMES[name]}
+    f = image((13, 11, 20), 0.3, dtype)
+    f[2:7, 1:9] = np.nan
+    w = (~np.isnan(f)).astype(dtype)
+    given: dict[str, Any] = {}
+    if name == "weights":
+        w *= RNG.random(f.shape).astype(dtype)
+        given = {"weights": w}
+    elif name in ("where", "both"):
+        w *= RNG.random(f.shape) < 0.7
+        given = {"where": w > 0}
+    expected = volume_mean(f, g, w, **{k: v for k, v in asked.items() if k != "nan_policy"})
+    found = []
+    for part, threads in ((1 << 23, 1), (1 << 23, 2), (1 << 12, 3)):
+        monkeypatch.setattr(masked, "PART", part)
+        plan: Any = parconv.plan2d(f, g, axes=(0, 1, 2), threads=threads, **asked, **given)
+        out = np.full(expected.shape, 7, dtype)
+        found.append(plan(f, out).tobytes())
+    assert len({*found}) == 1
+    agree(out, expected, g)
+    assert "missing pixels" in plan.explain()
+    again = parconv.conv2d(f, g, axes=(0, 1, 2), threads=1, **asked, **given)
+    assert again.tobytes() == found[0]
+
+
+def test_volumes_of_integers_and_other_axes() -> None:
+    f, used = RNG.integers(0, 250, (9, 10, 12), np.uint8), RNG.random((9, 10, 12)) < 0.6
+    used[:4, :5] = False
+    expected = volume_mean(f, CUBE, used.astype(float))
+    ours = parconv.conv2d(f, CUBE, axes=(0, 1, 2), mode="same", where=used, dtype="uint8", cval=0)
+    sure = np.abs(expected - np.floor(expected) - 0.5) > 1e-4
+    scaled = np.where(np.isnan(expected), 0, np.clip(np.rint(expected), 0, 255))
+    assert (ours == scaled)[sure | np.isnan(expected)].all()
+    turned = parconv.conv2d(
+        f.transpose(2, 0, 1).astype(float), CUBE, axes=(1, 2, 0), mode="same",
+        where=used.transpose(2, 0, 1),
+    )  # fmt: skip
+    agree(turned.transpose(1, 2, 0) / 250, expected / 250, CUBE)
+    smooth = parconv.gaussian(np.ma.masked_array(f, ~used), 1, axes=(0, 1, 2), dtype=float)
+    flat = parconv.gaussian(np.where(used, 3.0, np.nan), 1, axes=(0, 1, 2), nan_policy="omit")
+    assert np.allclose(flat, 3, rtol=1e-14)
+    assert smooth.shape == f.shape
+
+
+def test_volumes_where_all_is_there_and_what_is_refused() -> None:
+    f = RNG.random((6, 7, 8), np.float32)
+    whole = parconv.conv2d(f, CUBE, axes=(0, 1, 2), mode="same")
+    for more in (
+        {"nan_policy": "omit"},
+        {"nan_policy": "raise"},
+        {"where": np.ones(f.shape, bool)},
+    ):
+        assert (parconv.conv2d(f, CUBE, axes=(0, 1, 2), mode="same", **more) == whole).all()
+    f[1, 2, 3] = np.nan
+    for error, words, g, more in (
+        (ValueError, "f holds 1 NaN, the first at .1, 2, 3.", CUBE, {"nan_policy": "raise"}),
+        (ValueError, "taps of g cancel", CUBE - CUBE.mean(), {"nan_policy": "omit"}),
+        (ValueError, "go with none of bias", CUBE, {"nan_policy": "omit", "bias": 2}),
+        (TypeError, "g has dtype complex128", CUBE * 1j, {"nan_policy": "omit"}),
+    ):
+        with pytest.raises(error, match=words):
+            parconv.conv2d(f, g, axes=(0, 1, 2), **more)

@@ -17,10 +17,11 @@ from ..problem.traits import UNKNOWN
 from ..problem.volumes import is_volume
 from .brief import BriefPlan, plan_brief
 from .choice import decide, is_small, is_spec, thread_limit
+from .masked import plan_volume
 from .plan import Plan
 from .planes import PlanesPlan, plan_planes
 from .sides import SidesPlan, plan_sides
-from .volume import VolumePlan, plan_volume
+from .volume import VolumePlan
 
 ANY = 0  # threads
 Composed = VolumePlan | PlanesPlan | SidesPlan | BriefPlan

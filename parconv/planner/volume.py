@@ -207,8 +207,8 @@ class VolumePlan:
         }
 
 
-def plan_volume(image: Any, g: Any, question: Question) -> VolumePlan:
-    """The plan for an image given as ``(shape, dtype)`` and a filter, or its shape and dtype."""
+def plan_whole(image: Any, g: Any, question: Question) -> VolumePlan:
+    """The plan where every pixel is there; image and filter as in `masked.plan_volume`."""
     known = None if is_spec(g) else g
     taps = g if known is None else (known.shape, known.dtype)
     volume = describe_volume(image, taps, question, known is not None and wide(known))

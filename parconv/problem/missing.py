@@ -21,6 +21,7 @@ from .volumes import count_of
 
 POLICIES = ("propagate", "omit", "raise")
 ARRAYS = frozenset(("where", "weights"))  # keywords that are as large as the image
+WORDS = (*sorted(ARRAYS), "nan_policy", "min_weight")
 GIVEN = object()  # in their place where a question must be known again
 
 
@@ -87,8 +88,8 @@ def check_alone(missing: Missing, given: tuple[int, ...], *kinds: DType) -> None
         return
     if len(given) != 2:
         raise ValueError(
-            f"g has shape {given}: where=, weights= and nan_policy='omit' go with one filter of "
-            "two axes; pass the filters of a bank one by one"
+            f"g has shape {given}: where=, weights= and nan_policy='omit' go with one filter over "
+            "the axes that are named; pass the filters of a bank one by one"
         )
     for name, kind in zip("fg", kinds, strict=True):
         if kind.kind == "c":

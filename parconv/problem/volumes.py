@@ -30,14 +30,6 @@ from .shown import shown
 from .sides import is_sided
 from .store import check_kinds, check_store
 
-# Keywords that are of images alone: a volume refuses what is not their default.
-OF_VOLUMES = {
-    "mode", "boundary", "cval", "padding", "origin", "axes", "stride", "dilation", "groups",
-    "dtype", "accumulate", "tolerance", "zero_taps", "bias", "scale", "overflow", "rounding",
-    "threads", "strategy", "method", "correlate",
-}  # fmt: skip
-OF_LINES = {"where", "weights", "nan_policy", "min_weight"}  # and of volumes over one axis
-
 
 def is_volume(question: Question, image: Shape, given: Shape) -> bool:
     """Whether as many axes are filtered as ``g`` has, and those are not two.
@@ -148,7 +140,7 @@ def describe_volume(
     image_dtype, filter_dtype = check_dtype("f", f_type), check_dtype("g", g_type)
     named = _named(question.axes, image, given)
     count = len(named)
-    _check_others(question, count)
+    _check_others(question)
     order = tuple(sorted(range(count), key=named.__getitem__))
 
     def sort(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -209,8 +201,8 @@ def _refuse_filter(axes: Any, count: int, given: Shape) -> NoReturn:
     )
 
 
-def _check_others(question: Question, count: int) -> None:
-    """What planes alone may ask for."""
+def _check_others(question: Question) -> None:
+    """What else may be asked."""
     check_mode(question.mode)
     if is_sided(question):
         raise ValueError(
@@ -223,11 +215,3 @@ def _check_others(question: Question, count: int) -> None:
         raise ValueError(
             f"groups={shown(question.groups)} needs a 4-D filter over two axes: leave it at 1"
         )
-    lines = OF_LINES if count == 1 else set()
-    for name in DEFAULTS.keys() - OF_VOLUMES - lines:
-        if getattr(question, name) is not DEFAULTS[name]:
-            raise ValueError(
-                f"{name}={shown(getattr(question, name))} is for filters over "
-                f"{'one axis or two' if name in OF_LINES else 'two axes'}: leave it at "
-                f"{DEFAULTS[name]!r}"
-            )
