@@ -292,14 +292,12 @@ def anew(f: Any, g: Any, **words: Any) -> Any:
 
 
 FILTERS: dict[str, Any] = {
-    "rows": np.arange(15, dtype=np.float32).reshape(3, 5),
-    "columns": np.asfortranarray(np.arange(15, dtype=np.float32).reshape(3, 5)),
-    "transposed": np.arange(15.0).reshape(5, 3).T,
-    "one row": np.arange(7.0)[None],
-    "bank": np.arange(36, dtype=np.float32).reshape(4, 3, 3),
-    "layer": np.arange(180, dtype=np.float32).reshape(5, 4, 3, 3),
-    "layer, channels last": np.arange(180.0).reshape(5, 3, 3, 4).transpose(0, 3, 1, 2),
-    "large": RNG.random((4, 4, 23, 11)),
+    "rows": RNG.random((3, 5), np.float32),
+    "columns": np.asfortranarray(RNG.random((3, 5), np.float32)),
+    "transposed": RNG.random((5, 3)).T,
+    "one row": RNG.random((1, 7)),
+    "layer": RNG.random((5, 4, 3, 3), np.float32),
+    "layer, channels last": RNG.random((5, 3, 3, 4)).transpose(0, 3, 1, 2),
 }
 
 
@@ -307,7 +305,7 @@ FILTERS: dict[str, Any] = {
 def test_a_known_call_sees_every_byte_of_its_filter(kind: str) -> None:
     forget_all()
     g = FILTERS[kind].copy(order="K")
-    f = RNG.random((2, 4, 30, 26)).astype(g.dtype)
+    f = RNG.random((4, 20, 26)).astype(g.dtype)
     right = often(f, g, threads=1)
     assert len(known_calls()) == 1
     before = known_calls()[0]
@@ -357,10 +355,12 @@ def test_words_that_are_equal_and_others() -> None:
     """A float counts by its bits, other objects by being the same: True is not 1."""
     forget_all()
     f = RNG.random((16, 16), np.float32)
-    for sigma in (1.0, float("1.0"), 1.5, 1, True):
+    for sigma in (1.0, float("1.0"), 1.5, 1):
         for _ in range(3):
             found = parconv.gaussian(f, sigma, threads=1)
         np.testing.assert_array_equal(found, parconv.gaussian(f[None], float(sigma))[0])
+    with pytest.raises(TypeError):
+        parconv.gaussian(f, True, threads=1)
     f, g = RNG.random((16, 16)), np.ones((3, 3))
     often(f, g, threads=1, stride=1)
     with pytest.raises(TypeError):
