@@ -12,9 +12,9 @@ EVERY = (1 << PIXELS) - 1  # all pixels of a tile, as bits
 # Channels by which weights are fetched early: the steps between pixels of few rows and columns
 # confuse the hardware.  512 channels at 7 x 7, one image: 85 to 105 % of the peak (Zen 5, 2026-11).
 WEIGHTS_AHEAD = 16
-# Whether tiles fetch under every tap and into every cache, or only pixels in place that one tap
-# meets: with prefetching everywhere 3x3 64 -> 32 of 28 x 28 took 1.06 of the time, 256 -> 32 of 7 x
-# 7 1.1, 1x1 256 -> 64 of 56 x 56 without any 1.15 to 1.3 (Sapphire Rapids VM, AVX-512, 2026-11).
+# Whether tiles fetch under every tap, or full ones only pixels in place that one tap meets: with
+# prefetching everywhere 3x3 64 -> 32 of 28 x 28 took 1.06 of the time, 256 -> 32 of 7 x 7 1.1; 1x1
+# 256 -> 64 of 56 x 56 without any 1.15 to 1.3 (Sapphire Rapids VM, AVX-512, 2026-11).
 ALWAYS_FETCHES = machine.ISA.choose({32: False, 16: True})
 
 # What a tile loops over, as int64 numbers: sizes, then bytes from one to the next, then the bits of

@@ -103,7 +103,7 @@ class Tile:
         """All channels under one tap; most tiles meet it with every pixel, or with all but one."""
         cases: dict[int, Any] = {0: lambda: list(sums)}
         key = self.builder.select(self.same(bits, 0), I64(0), I64(1))
-        cases[1] = partial(self.all_channels, None, bits, ahead, source, taps, sums)
+        cases[1] = partial(self.all_channels, None, bits, ahead, source, taps, sums, True)
         for case, known in enumerate((EVERY, EVERY - 1, EVERY >> 1), start=2):
             key = self.builder.select(self.same(bits, known), I64(case), key)
             cases[case] = partial(self.all_channels, known, bits, ahead, source, taps, sums)

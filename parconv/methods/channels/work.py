@@ -100,7 +100,7 @@ class Few(NamedTuple):
 # -> 1 @ 28 10.5, 3.5 (14.6 with outputs in lanes), 7x7 46 -> 1 @ 72 65, 14 (86), 5x5 220 -> 2 @ 20
 # 1.3, 0.39 (3.0), 1x1 61 -> 1 @ 88 0.21, 0.34 (0.64).
 # With 32 registers a tile has 14 pixels for 6, and as many lanes more to sum up: the choice between
-# this and `direct` among 86 layers drawn at random, channels first, of two seeds took 1.017 of the
+# this and `direct` among 102 layers drawn at random, channels first, of two seeds took 1.017 of the
 # better one's time so, at most 1.28 but for one, 1.025 and 1.34 by the numbers for 16 (Sapphire
 # Rapids VM, AVX-512, 2026-11).
 FEW = machine.ISA.choose({
