@@ -145,9 +145,8 @@ def test_a_layer_that_changes_after_a_call(change: str, order: str) -> None:
     check(made, x)
 
 
-STAYED = {
-    name: CHANGES[name] for name in ("added", "data", "numpy", "half", "last", "exchanged", "nothing")
-} | {
+_SOME = "added", "data", "numpy", "half", "last", "exchanged", "nothing"
+STAYED = {name: CHANGES[name] for name in _SOME} | {
     "first": lambda made: made.weight.data[0, 0, 0, 0].add_(1),
     "one amid": lambda made: made.weight.data[31, 20, 1].add_(1),
     "one amid, by numpy": lambda made: made.weight.detach().numpy()[31, 20, 1].fill(7),
@@ -160,7 +159,7 @@ STAYED = {
 def test_large_weights_that_stayed_for_long(
     change: str, tracked: bool, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether or not the system tells who wrote: a change is seen at once, and after it the next."""
+    """Whether or not the system tells who wrote: a change is seen at once, and then the next."""
     if not tracked:
         monkeypatch.setattr(latest, "watch", lambda lying: None)
     torch.set_num_threads(threads)
