@@ -13,7 +13,7 @@ from conftest import RunPython
 
 torch = pytest.importorskip("torch")
 pc = importlib.import_module("parconv.compat.torch")
-digest = importlib.import_module("parconv.compat.torch.digest").digest
+latest = importlib.import_module("parconv.compat.torch.latest")
 networks = importlib.import_module("parconv.experiments.networks")
 TWO = pytest.mark.parametrize("threads", [1, 2])
 
@@ -145,6 +145,47 @@ def test_a_layer_that_changes_after_a_call(change: str, order: str) -> None:
     check(made, x)
 
 
+_SOME = "added", "data", "numpy", "half", "last", "exchanged", "nothing"
+STAYED = {name: CHANGES[name] for name in _SOME} | {
+    "first": lambda made: made.weight.data[0, 0, 0, 0].add_(1),
+    "one amid": lambda made: made.weight.data[31, 20, 1].add_(1),
+    "one amid, by numpy": lambda made: made.weight.detach().numpy()[31, 20, 1].fill(7),
+}  # fmt: skip
+
+
+@TWO
+@pytest.mark.parametrize("tracked", [True, False])
+@pytest.mark.parametrize("change", STAYED)
+def test_large_weights_that_stayed_for_long(
+    change: str, tracked: bool, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether or not the system tells who wrote: a change is seen at once, and then the next."""
+    if not tracked:
+        monkeypatch.setattr(latest, "watch", lambda lying: None)
+    torch.set_num_threads(threads)
+    made, x = pc.Conv2d(64, 64, 3), torch.randn(2, 64, 30, 30)
+    assert made.weight.numel() * 4 > latest.WATCHED_BYTES
+    for calls in (latest.STAYED + 2, 1, 2, latest.STAYED + 2):
+        for _ in range(calls):
+            check(made, x)
+        STAYED[change](made)
+        check(made, x)
+
+
+def test_layers_that_share_weights() -> None:
+    """Each sees what was written, though another has asked about it before."""
+    made, other = pc.Conv2d(64, 64, 3), pc.Conv2d(64, 64, 3)
+    other.weight = made.weight
+    x = torch.randn(2, 64, 30, 30)
+    for turn in range(3):
+        for _ in range(latest.STAYED + 2):
+            check(made, x)
+            check(other, x)
+        made.weight.data[turn, 7] += 1
+        check(made, x)
+        check(other, x)
+
+
 def test_frozen_layers_believe_torchs_count() -> None:
     """A number written past it stays unseen, as asked; one that torch counts does not."""
     made, x = torch.nn.Conv2d(3, 5, 3), torch.randn(1, 3, 9, 8)
@@ -161,6 +202,10 @@ def test_frozen_layers_believe_torchs_count() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_word_tells(size: int, dtype: str) -> None:
     """Of any one number, and of any two that change places."""
+
+    def digest(values: np.ndarray) -> int:
+        return int(latest.digest(values.ctypes.data, values.nbytes // 4))
+
     values = np.arange(1, size + 1).astype(dtype)
     whole = digest(values)
     for n in range(size):

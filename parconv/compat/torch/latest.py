@@ -6,34 +6,64 @@ import torch
 
 from ...codegen.digest import WORD_BYTES, digest
 from ...problem.dtypes import Array
-from ...runtime.strategies.team import NOTHING
+from ...runtime.strategies.team import NOTHING, Memory
+from ...runtime.watch import Watch, inside, watch
 from . import engine, teamwork
 from .arrays import array_of, is_last
 from .geometry import layer
 
 KINDS = torch.float32, torch.float64
 ORDERS = {False: torch.contiguous_format, True: torch.channels_last}
+# Weights of so many bytes that stayed what they were for so many calls are watched: fewer are read
+# in the time of asking, and once they change the first write to each page costs.
+WATCHED_BYTES, STAYED = 1 << 16, 3
 Words = tuple[Any, ...]  # stride, padding, dilation, groups and border, as the layer has them
 
 
 class Weights:
     """A layer's parameter, and whether it is what it was.
 
-    torch counts what writes to it, but not what writes through ``.data`` or NumPy: so all numbers
-    are looked at in each call, too, unless they are ``frozen``.
+    torch counts what writes to it, but not what writes through ``.data`` or NumPy.  So unless they
+    are ``frozen`` all numbers are looked at in each call, too; those of large weights that stayed
+    the same for some calls only where the system says that somebody wrote there.
     """
 
     def __init__(self, parameter: Any, frozen: bool) -> None:
         self._parameter, self._version = parameter, parameter._version
         self._lying = array_of(parameter)  # its memory is nobody else's while this is alive
-        self._place = self._lying.ctypes.data
-        self.memory = NOTHING if frozen else (self._place, self._lying.nbytes // WORD_BYTES)
-        self.content = digest(*self.memory)
+        self._place, self._calls = self._lying.ctypes.data, 0
+        start, stop = self._place, self._place + self._lying.nbytes
+        first, last = inside(self._lying)
+        self._edges = (_memory(start, min(first, stop)), _memory(max(last, first), stop))
+        self._whole = NOTHING if frozen else _memory(start, stop)
+        self.content = digest(*self._whole)
+        self._watch: Watch | None = None
+        self._times: int | None = None  # that somebody wrote, when all was looked at
+        self._beside = self._of_edges()
+
+    def _of_edges(self) -> int:
+        """The digest of what lies beside whole pages."""
+        return sum(digest(*edge) for edge in self._edges)
 
     def is_of(self, parameter: Any) -> bool:
-        """Whether torch says so: `content` is the digest of its ``memory`` besides."""
+        """Whether torch says so: `content` is the digest of what is `unseen` besides."""
         same = parameter is self._parameter and parameter._version == self._version
         return bool(same and parameter.data_ptr() == self._place)
+
+    def unseen(self) -> Memory:
+        """What is to be looked at, if it is not known to be as it was."""
+        if self._whole == NOTHING:
+            return NOTHING
+        self._calls += 1
+        if self._calls == STAYED and self._lying.nbytes >= WATCHED_BYTES:
+            self._watch = watch(self._lying)
+        before, self._times = self._times, self._watch.times() if self._watch else None
+        still = before is not None and before == self._times and self._of_edges() == self._beside
+        return NOTHING if still else self._whole
+
+
+def _memory(start: int, stop: int) -> Memory:
+    return start, (stop - start) // WORD_BYTES
 
 
 class Latest:
@@ -62,8 +92,9 @@ class Latest:
             return None
         out = torch.empty(self.result, dtype=self.kind, memory_format=ORDERS[self.last])
         maps = maps_of(x, self.last), maps_of(out, self.last)
-        found = teamwork.looked(self.plan, self.taps, *maps, self.weights.memory)
-        return out if found == self.weights.content else None
+        unseen = self.weights.unseen()
+        found = teamwork.looked(self.plan, self.taps, *maps, unseen)
+        return out if unseen == NOTHING or found == self.weights.content else None
 
 
 def latest_of(x: Any, w: Any, b: Any, words: Words, frozen: bool) -> Latest | None:
