@@ -33,7 +33,7 @@ def tiny(taps: tuple[int, int], **options: Any) -> Workload:
 
 
 def as_ndimage(taps: tuple[int, int], **options: Any) -> Workload:
-    return tiny(taps, drop_in="ndimage", boundary="symmetric", correlation=True, **options)
+    return tiny(taps, drop_in="ndimage", boundary="symmetric", **options)
 
 
 # A question, and who can answer it.

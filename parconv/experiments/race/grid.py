@@ -33,7 +33,7 @@ def _named(texts: Sequence[str], **options: Any) -> list[Workload]:
 GAUSSIANS = ("gaussian:1", "gaussian:2", "gaussian:5")
 SMALL = (3, 5, 7, 9, 11, 15, 21, 31)
 AUTO: dict[str, Any] = {"method": "auto"}
-AS_NDIMAGE: dict[str, Any] = {"boundary": "symmetric", "correlation": True, **AUTO}
+AS_NDIMAGE: dict[str, Any] = {"boundary": "symmetric", "drop_in": "ndimage", **AUTO}
 BYTES: dict[str, Any] = {"dtype": "uint8", "result": "uint8", "method": "auto"}
 
 RESNET: tuple[tuple[Maps, Maps, dict[str, Any]], ...] = (
