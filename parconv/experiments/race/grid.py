@@ -112,17 +112,7 @@ WORKLOADS: tuple[Workload, ...] = (
         )
     ),
     *(
-        Workload(
-            "ndimage",
-            MEDIUM,
-            taps,
-            kind,
-            boundary="symmetric",
-            filter=text,
-            drop_in="ndimage",
-            correlation=True,
-            **AUTO,
-        )
+        Workload("ndimage", MEDIUM, taps, kind, filter=text, **AS_NDIMAGE)
         for taps, text, kind in (
             ((3, 3), "random", "float32"),
             ((7, 7), "random", "float64"),
