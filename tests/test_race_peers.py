@@ -1,5 +1,6 @@
 """Distrusts the race's adapters: each library's answer against the definition, on tiny images."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,9 @@ from parconv.experiments.race import PEERS, WORKLOADS, Peer, Workload, peers
 from parconv.experiments.race.agreement import Difference, difference, tolerance
 from parconv.experiments.race.layers import Layer
 from parconv.experiments.race.peers import OURS
+from parconv.experiments.race.peers.ours import within
 from parconv.experiments.race.peers.torch import _last as channels_in_memory
+from parconv.runtime import budget
 
 SHAPE = (64, 67)  # Halide's tiles need as much
 BYTES: dict[str, Any] = {"dtype": "uint8", "result": "uint8"}
@@ -27,6 +30,10 @@ SEPARABLE = OPENCV_OWN | BANDS | {"scipy-own", "ipp-sep", "ipp-own", "halide-sep
 
 def tiny(taps: tuple[int, int], **options: Any) -> Workload:
     return Workload("tiny", SHAPE, taps, method="auto", **options)
+
+
+def as_ndimage(taps: tuple[int, int], **options: Any) -> Workload:
+    return tiny(taps, drop_in="ndimage", boundary="symmetric", **options)
 
 
 # A question, and who can answer it.
@@ -64,6 +71,10 @@ QUESTIONS: Sequence[tuple[Workload, set[str]]] = (
     (tiny((3, 3), dtype="int32"), {"scipy"}),
     (tiny((3, 3), dtype="uint8", filter="int8"), {"scipy"}),
     (tiny((3, 5), order="F"), DIRECT | {"halide"}),
+    (as_ndimage((5, 4)), {"opencv", "scipy", "halide"}),
+    (as_ndimage((9, 9), filter="gaussian:1"), SEPARABLE | {"scipy"}),
+    (as_ndimage((5, 5), filter="box:5"), SEPARABLE | {"scipy"}),
+    (as_ndimage((3, 3), filter="sobel-x"), SEPARABLE - {"ipp-own", "halide-sep"} | {"scipy"}),
 )
 
 
@@ -215,11 +226,25 @@ def test_who_leaves_out_no_nan_is_refused_and_who_does_agrees_with_us() -> None:
     workload = tiny((5, 3), dtype="float64", boundary="edge", missing=0.1)
     f, g = workload.arrays()
     assert np.isnan(f).any()
-    assert {peer.name for peer in PEERS if not peer.refusal(workload)} == {"astropy"}
-    pytest.importorskip("astropy")
-    runs = [peer.prepare(workload, f, g, 1) for peer in (OURS, *PEERS) if peer.omits]
-    ours, astropys = (np.asarray(run(None)) for run in runs if callable(run))
-    assert Difference.of(astropys, ours).accepted(f, g, False, 0)
+    able = [peer for peer in PEERS if not peer.refusal(workload)]
+    assert {peer.name for peer in able} == {"astropy", "opencv-pair", "scipy-pair"}
+    ours = np.asarray(OURS.prepare(workload, f, g, 1)(None))
+    for peer in able:
+        run = prepare(peer, workload, f, g)
+        assert callable(run), run
+        check_answers(run, peer, (f, g), ours)
+
+
+def test_a_drop_in_takes_no_more_threads_than_a_row() -> None:
+    workload = as_ndimage((3, 3))
+    f, g = workload.arrays()
+    before = os.environ.get("PARCONV_NUM_THREADS")
+    with within(1):
+        assert budget.thread_budget() == 1
+    assert os.environ.get("PARCONV_NUM_THREADS") == before
+    one, two = (np.asarray(OURS.prepare(workload, f, g, n)(None)) for n in (1, 2))
+    oracle.assert_same_bits(two, one)
+    assert os.environ.get("PARCONV_NUM_THREADS") == before
 
 
 def test_nan_agrees_with_nothing() -> None:

@@ -33,6 +33,7 @@ def _named(texts: Sequence[str], **options: Any) -> list[Workload]:
 GAUSSIANS = ("gaussian:1", "gaussian:2", "gaussian:5")
 SMALL = (3, 5, 7, 9, 11, 15, 21, 31)
 AUTO: dict[str, Any] = {"method": "auto"}
+AS_NDIMAGE: dict[str, Any] = {"boundary": "symmetric", "drop_in": "ndimage", **AUTO}
 BYTES: dict[str, Any] = {"dtype": "uint8", "result": "uint8", "method": "auto"}
 
 RESNET: tuple[tuple[Maps, Maps, dict[str, Any]], ...] = (
@@ -108,6 +109,17 @@ WORKLOADS: tuple[Workload, ...] = (
             ((7, 7), "random", "float32"),
             ((9, 9), "gaussian:1", "float32"),
             ((7, 7), "box:7", "float32"),
+        )
+    ),
+    *(
+        Workload("ndimage", MEDIUM, taps, kind, filter=text, **AS_NDIMAGE)
+        for taps, text, kind in (
+            ((3, 3), "random", "float32"),
+            ((7, 7), "random", "float64"),
+            ((17, 17), "gaussian:2", "float32"),
+            ((41, 41), "gaussian:5", "float64"),
+            ((9, 9), "box:9", "float32"),
+            ((3, 3), "sobel-x", "float32"),
         )
     ),
     *_squares("colour", VIDEO, (5,), channels=3, **BYTES),

@@ -34,8 +34,10 @@ class Workload:
     ``correlation`` asks for ``correlate2d``.  ``parent`` makes the image a strided view: the crop
     of that larger array at ``offset``.  ``planned`` times a plan made beforehand.  ``serial``
     means that one thread is all it is raced with; ``order`` is that of the image in memory;
-    ``missing`` the share of its pixels that are NaN and not used, by weights that are positive.  A
-    workload that names a strategy is raced alone: its rivals are in the row without.
+    ``missing`` the share of its pixels that are NaN and not used, by weights that are positive.
+    ``drop_in`` names the module of `parconv.compat` whose function answers, as the library's own
+    would be called.  A workload that names a strategy is raced alone: its rivals are in the row
+    without.
     """
 
     group: str
@@ -56,6 +58,7 @@ class Workload:
     serial: bool = False
     order: str = "C"
     missing: float = 0.0
+    drop_in: str = ""
 
     @property
     def name(self) -> str:
@@ -68,6 +71,7 @@ class Workload:
         flags = {
             "crop": self.parent, "correlation": self.correlation, "planned": self.planned,
             "Fortran": self.order == "F", f"{self.missing:.0%} NaN": self.missing,
+            f"as {self.drop_in}": self.drop_in,
         }  # fmt: skip
         return " ".join(words + [flag for flag, on in flags.items() if on])
 

@@ -23,9 +23,11 @@ LEAST_TAPS = 11 * 11  # smaller filters are no case for a transform, but where s
 PADDINGS = {"mirror": "reflect", "edge": "edge", "symmetric": "symmetric", "wrap": "wrap"}
 
 
-def correlate(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
-    """`scipy.ndimage.correlate`."""
-    function: Any = importlib.import_module("scipy.ndimage").correlate
+def correlate(
+    workload: Workload, f: Array, g: Array, threads: int, module: str = "scipy.ndimage"
+) -> Run | str:
+    """`scipy.ndimage.correlate`, or that of another module that has its functions."""
+    function: Any = importlib.import_module(module).correlate
     products = math.prod(workload.image) * math.prod(workload.taps)
     if workload.mode != "same" or products > MOST_PRODUCTS:
         return "it takes mode same only, and seconds for so many products"
@@ -58,9 +60,11 @@ def _stored(sums: Array, f: Array, out: Array | None) -> Array:
     return out
 
 
-def own(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
+def own(
+    workload: Workload, f: Array, g: Array, threads: int, module: str = "scipy.ndimage"
+) -> Run | str:
     """`gaussian_filter`, `uniform_filter` or `sobel`, after the filter's name."""
-    ndimage: Any = importlib.import_module("scipy.ndimage")
+    ndimage: Any = importlib.import_module(module)
     kind, size = workload.named
     mode = BORDERS.get(workload.boundary, workload.boundary)
     functions: dict[str, Run] = {
