@@ -85,14 +85,18 @@ def test_the_core_needs_few_packages(path: Path) -> None:
     assert others <= THIRD_PARTY | set(sys.stdlib_module_names)
 
 
-PARTS = {("planes", "fft"), ("passes", "separable"), ("rows", "separable"), ("box", "windows")}
+PARTS = {
+    ("planes", "fft"), ("passes", "separable"), ("rows", "separable"), ("box", "windows"),
+    ("phases", "channels"),
+}  # fmt: skip
 
 
 def test_methods_know_only_the_direct_one() -> None:
     """Which answers everything, so that others may leave parts of their work to it.
 
     And what all their kernels share; a bank's planes are answered by whichever is faster, and two
-    passes one after the other are those of two that are fused; sums of neighbours are of one kind.
+    passes one after the other are those of two that are fused; sums of neighbours are of one kind;
+    maps of transposed layers are turned by the copy that puts channels side by side.
     """
     for path in (ROOT / "methods").rglob("*.py"):
         inside = path.relative_to(ROOT / "methods").parts
