@@ -49,6 +49,7 @@ TINY = (
     Workload("tiny", (40, 51), (11, 12), method="auto"),
     Workload("tiny", (40, 51), (3, 5), "uint8", result="uint8", channels=3),
     Workload("tiny", (64, 64), (5, 5), method="auto", filter="box:5"),
+    Workload("tiny", (40, 51), (5, 7), "float64", boundary="edge", method="auto", missing=0.1),
 )
 LAYERS = (
     Layer("tiny", (2, 3, 9, 11), (4, 3, 3, 3), padding=1),
