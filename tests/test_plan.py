@@ -28,7 +28,7 @@ TEXTS = {
         (((9, 8), np.uint8), ((2, 5), "int8"),
          {"mode": "full", "boundary": "mirror", "correlate": True}),
     "conv2d 3x64x64 float64 * 3x3 -> float64, full, edge/wrap: direct, serial, 1 band, 1 thread":
-        (((3, 64, 64), "float64"), TAPS, {"mode": "full", "boundary": ("edge", "wrap")}),
+        (((3, 64, 64), "float64"), ORDINARY, {"mode": "full", "boundary": ("edge", "wrap")}),
     "conv2d 64x64 float16 * 3x3 -> complex64, padding 1, constant: "
     "direct, serial, 1 band, 1 thread":
         (((64, 64), "float16"), ((3, 3), "complex64"), {"padding": 1}),
