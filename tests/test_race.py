@@ -376,9 +376,9 @@ def test_hopeless_peers_are_timed_by_their_first_call(monkeypatch: pytest.Monkey
 def test_every_workload_has_a_name_of_its_own() -> None:
     names = [workload.name for workload in WORKLOADS]
     assert len(set(names)) == len(names)
-    assert len(workloads.chosen(WORKLOADS, "float64")) == 6
+    assert len(workloads.chosen(WORKLOADS, "float64")) == 8
     assert workloads.chosen(WORKLOADS, "odd * 4x4 *")[0].taps == (4, 4)
-    assert len(workloads.chosen(WORKLOADS, "gaussian:2")) == 2
+    assert len(workloads.chosen(WORKLOADS, "gaussian:2")) == 3
     assert workloads.chosen(WORKLOADS, None) == WORKLOADS
 
 
