@@ -225,7 +225,7 @@ def correlate2d(
         Image or stack of images.
     g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW); or Outer
         Filter, bank of filters or layer; not reflected.
-    mode, boundary, cval, padding, origin, axes, stride, dilation, groups : optional
+    mode, boundary, cval, padding, origin, axes, stride, dilation, groups, real : optional
         As in `conv2d`.
     dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
         As in `conv2d`.
@@ -291,7 +291,7 @@ def plan2d(
     g : array_like or (shape, dtype)
         The filter, or its shape and dtype: then the plan prints and explains, but cannot run.
 
-    mode, boundary, cval, padding, origin, axes, stride, dilation, groups : optional
+    mode, boundary, cval, padding, origin, axes, stride, dilation, groups, real : optional
         As in `conv2d`.
     dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
         As in `conv2d`.
