@@ -81,7 +81,7 @@ def stream(
         The same call means the same filter, question and ``memory``, and a source file that was not
         changed; other sources are read again, and only chunks that have changed are computed.
     mode, boundary, cval, padding, origin, axes, stride, dilation, groups, real : optional
-        As in `conv2d`; ``axes`` are those of an iterable's items.
+        As in `conv2d`; ``axes`` are those of an iterable's items, and ``real`` is not offered.
     dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
         As in `conv2d`.
     where, weights, nan_policy, min_weight : optional
