@@ -46,8 +46,10 @@ copybutton_exclude = ".linenos, .gp, .go"
 # Pages of the repository's root, by the names that they have here.
 ROOTS = {
     "CHANGELOG.md": "changes.md",
+    "CODE_OF_CONDUCT.md": "conduct.md",
     "CONTRIBUTING.md": "contributing.md",
     "README.md": "../index.md",
+    "SECURITY.md": "security.md",
 }
 
 

@@ -35,7 +35,7 @@ def conv2d(
     ----------
     f : array_like, shape (..., H, W)
         Image or stack of images (see ``axes``), of any layout: bool, (u)int8 to (u)int64, float16,
-        float32, float64, complex64, complex128 or bfloat16 (`ml_dtypes`).  An image of Pillow's is
+        float32, float64, complex64, complex128 or bfloat16 (of ml_dtypes).  An image of Pillow's is
         taken by its mode: one of several bands needs ``axes=(0, 1)``, one with a palette must be
         converted.
     g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW); or Outer
@@ -226,7 +226,7 @@ def correlate2d(
         Image or stack of images.
     g : array_like, shape (KH, KW), (O, KH, KW) or (O, C // groups, KH, KW); or Outer
         Filter, bank of filters or layer; not reflected.
-    mode, boundary, cval, padding, origin, axes, stride, dilation, groups : optional
+    mode, boundary, cval, padding, origin, axes, stride, dilation, groups, real : optional
         As in `conv2d`.
     dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
         As in `conv2d`.
@@ -299,7 +299,7 @@ def plan2d(
     g : array_like or (shape, dtype)
         The filter, or its shape and dtype: then the plan prints and explains, but cannot run.
 
-    mode, boundary, cval, padding, origin, axes, stride, dilation, groups : optional
+    mode, boundary, cval, padding, origin, axes, stride, dilation, groups, real : optional
         As in `conv2d`.
     dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
         As in `conv2d`.
@@ -315,8 +315,8 @@ def plan2d(
     Plan or VolumePlan
         ``plan(f, out=None)`` runs it on any image of that shape and dtype, ``print(plan)`` shows it
         in one line, ``plan.explain()`` in full.  A `VolumePlan` where ``axes`` are not two, a
-        `PlanesPlan` with ``groups="planes"``, a `SidesPlan` with ``real`` or a rule for each side:
-        they are called alike.
+        ``PlanesPlan`` with ``groups="planes"``, a ``SidesPlan`` with ``real`` or a rule for each
+        side: they are called alike.
 
     Examples
     --------

@@ -80,8 +80,8 @@ def stream(
         kill or a loss of power all but about the last 64 MiB, so that smaller results begin anew.
         The same call means the same filter, question and ``memory``, and a source file that was not
         changed; other sources are read again, and only chunks that have changed are computed.
-    mode, boundary, cval, padding, origin, axes, stride, dilation, groups : optional
-        As in `conv2d`; ``axes`` are those of an iterable's items.
+    mode, boundary, cval, padding, origin, axes, stride, dilation, groups, real : optional
+        As in `conv2d`; ``axes`` are those of an iterable's items, and ``real`` is not offered.
     dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
         As in `conv2d`.
     where, weights, nan_policy, min_weight : optional
@@ -161,7 +161,7 @@ def plan_stream(
         The filter, or its shape and dtype.
     memory : int, optional
         Bytes that buffers and scratch may take, as in `stream`.
-    mode, boundary, cval, padding, origin, axes, stride, dilation, groups : optional
+    mode, boundary, cval, padding, origin, axes, stride, dilation, groups, real : optional
         As in `stream`.
     dtype, accumulate, tolerance, zero_taps, bias, scale, overflow, rounding : optional
         As in `stream`.
