@@ -21,4 +21,5 @@ def main(names: list[str]) -> None:
         print(flush=True)
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":  # asv imports every module here
+    main(sys.argv[1:])
