@@ -13,7 +13,7 @@ import numpy as np
 from ..methods import given, words
 from ..methods.kernels import Taps
 from ..problem.dtypes import Array
-from ..problem.filter import Filter, calls
+from ..problem.filter import Filter, calls, trim
 from ..runtime.strategies import STRATEGIES
 from . import ready, skipping
 
@@ -31,11 +31,12 @@ _answer: Any = None  # compiled for the first plan that looks
 
 
 class Look(NamedTuple):
-    """``run(words, f, out)``, and what must live as long as the words."""
+    """``run(words, f, out)``, what must live as long as the words, and bytes of that."""
 
     run: Callable[[Array, Array, Any], Array | None]
     words: Array
     kept: Any
+    nbytes: int
 
 
 def looks(plan: "Plan") -> bool:
@@ -62,8 +63,10 @@ def look_of(plan: "Plan", taps: Taps) -> Look | None:
     numbers = words.words_of(kernel, keeps, image, how.order, out, finite, arguments)
     global _answer
     run, _answer = words.entries()
-    found = Look(run, numbers, (plan.problem, work, arguments[1:]))
+    kept = plan.problem, work, taps.values, fill, layout, scratch
+    found = Look(run, numbers, kept, numbers.nbytes + layout.nbytes + scratch.nbytes)
     object.__setattr__(taps, "look", found)
+    trim()
     return found
 
 
