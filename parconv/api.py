@@ -269,7 +269,7 @@ def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -
     plan, taps = pair = answer(image, known, options, correlate)
     try:
         result = plan.run(image, taps, out)
-        learn(key, g, options, known, pair)
+        learn(key, g, options, known, pair, options)
         return result
     except TypeError:  # a look before each call would take 0.2 of 3 microseconds
         kind = other_dtype(out, plan.problem.dtype) if options.get("dtype") is None else None

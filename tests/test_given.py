@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 
 import parconv
+from parconv.filters import same
 from parconv.methods import given
+from parconv.problem import filter as filters
+from parconv.problem.filter import calls, filter_of, forget_all
 
 RNG = np.random.default_rng(11)
 F, G = RNG.random((20, 24), np.float32), RNG.random((3, 3), np.float32)
@@ -290,3 +294,153 @@ def test_bands_of_one_thread_are_all_filled() -> None:
         out = np.full(SHAPE, np.nan, np.float32)
         several(F, out=out)
         np.testing.assert_array_equal(out, right)
+
+
+# --- calls that are known: what may change must not be known by what it is ------------------------
+
+
+class Changing:
+    """A number that somebody changes, which Python hashes by its address."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.value)
+
+
+def of_lists() -> tuple[Any, Any]:
+    g = [1.0, 2.0], [3.0, 4.0]
+    return lambda: parconv.conv2d(F, g, threads=1), lambda: g[0].__setitem__(0, 9.0)
+
+
+def of_rows() -> tuple[Any, Any]:
+    g = np.ones(3), np.ones(3)
+    return lambda: parconv.conv2d(F, g, threads=1), lambda: g[1].fill(7)
+
+
+def of_keyword(name: str, number: Any, change: Callable[[Any], Any]) -> Any:
+    def made() -> tuple[Any, Any]:
+        f, g = RNG.random((1, 4, 9, 9), np.float32), RNG.random((2, 4, 3, 3), np.float32)
+        asked = {name: number()}
+        call = lambda: parconv.conv2d(f, g, threads=1, mode="same", **asked)  # noqa: E731
+        return call, lambda: change(asked[name])
+
+    return made
+
+
+def of_size() -> tuple[Any, Any]:
+    size = Changing(3)
+    return lambda: parconv.box(F, size, threads=1), lambda: setattr(size, "value", 5)
+
+
+def of_pair() -> tuple[Any, Any]:
+    size = Changing(3)
+    both = size, size
+    return lambda: parconv.box(F, both, threads=1), lambda: setattr(size, "value", 5)
+
+
+CHANGING: dict[str, Any] = {
+    "a tuple of lists": of_lists,
+    "a tuple of arrays": of_rows,
+    "bias in an array": of_keyword("bias", lambda: np.ones(2), lambda it: it.fill(9)),
+    "bias in a list": of_keyword("bias", lambda: [1.0, 2.0], lambda it: it.reverse()),
+    "scale in an array": of_keyword("scale", lambda: np.ones(2), lambda it: it.fill(9)),
+    "bias that hashes": of_keyword("bias", lambda: Changing(1), lambda it: setattr(it, "value", 9)),
+    "stride that hashes": of_keyword(
+        "stride", lambda: Changing(1), lambda it: setattr(it, "value", 2)
+    ),
+    "stride deep down": of_keyword(
+        "stride", lambda: (Changing(1), 1), lambda it: setattr(it[0], "value", 2)
+    ),
+    "size": of_size,
+    "sizes": of_pair,
+}
+
+
+@pytest.mark.parametrize("kind", CHANGING)
+def test_what_changes_in_place_is_seen(kind: str) -> None:
+    """Under its old address, and though Python can hash it."""
+    forget_all()
+    call, change = CHANGING[kind]()
+    before = [call() for _ in range(4)][-1]
+    change()
+    found = call()
+    parconv.planner.choice.forget()
+    right = call()
+    assert found.shape == right.shape
+    assert found.tobytes() == right.tobytes() != before.tobytes()
+
+
+def test_what_nobody_changes_is_known() -> None:
+    """Or the tests above would tell nothing."""
+    for words in ({"stride": (1, 2)}, {"cval": 2.5, "mode": "same"}, {"dtype": np.float64}):
+        forget_all()
+        for _ in range(4):
+            parconv.conv2d(F, G, threads=1, **words)  # type: ignore[call-overload]
+        assert calls
+
+
+def test_a_filter_of_two_bytes_is_not_read_as_one_of_four() -> None:
+    """It is known by its copy of other length, with which its memory must not be compared."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    forget_all()
+    g = np.zeros((17, 17), ml_dtypes.bfloat16)
+    for _ in range(4):
+        parconv.conv2d(F, g, threads=1)
+    assert filter_of(g).content_of(g) is None
+    assert not calls
+
+
+def test_the_content_is_that_of_an_array_alike() -> None:
+    known = filter_of(G)
+    assert known.content_of(G) is not None
+    for other in (G.view("i4"), G[:2], G.astype("f8"), G.astype("f2"), G.reshape(1, 9)):
+        assert known.content_of(other) is None
+
+
+def test_another_thread_with_the_same_words_teaches_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It correlates, or has another image, between a filter's call and what is learnt of it."""
+    forget_all()
+    right, run = parconv.sobel(F, 0, threads=1), same.api.run
+    others = F, RNG.random((9, 9), np.float32), F.astype("f8")
+
+    def beset(image: Any, g: Any, out: Any, asked: Any, correlate: bool) -> Any:
+        result = run(image, g, out, asked, correlate)
+        for other, product in zip(others, (True, False, False), strict=True):
+            for _ in range(4):
+                run(other, g, None, dict(asked), product)
+            same._learn((same.sobel, 0), (0,), {}, image, filter_of(g), asked)
+        return result
+
+    monkeypatch.setattr(same.api, "run", beset)
+    parconv.sobel(F, 0)
+    monkeypatch.undo()
+    forgotten = [parconv.sobel(each, 0) for each in others]
+    assert forgotten[0].tobytes() == right.tobytes()
+    forget_all()
+    for each, found in zip(others, forgotten, strict=True):
+        assert parconv.sobel(each, 0).tobytes() == found.tobytes()
+
+
+def test_scratch_of_looks_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or many sizes of images would hold far more than all filters may."""
+    forget_all()
+    monkeypatch.setattr(filters, "MOST_BYTES", 1 << 20)
+    kept = 0
+    for _ in range(8):
+        g = RNG.random((9, 9))
+        for width in range(900, 906):
+            for _ in range(3):
+                parconv.conv2d(np.ones((20, width)), g, threads=1, mode="same", boundary="mirror")
+        looks = [form.look for form in filter_of(g)._forms.values() if form.look]
+        kept += sum(each.nbytes for each in looks)
+        assert filter_of(g).held >= g.nbytes + sum(each.nbytes for each in looks)
+    parconv.conv2d(F, G, threads=1)
+    held = sum(each.held for several in filters._known.values() for each in several)
+    assert held <= filters.MOST_BYTES < kept

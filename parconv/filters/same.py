@@ -4,7 +4,6 @@ Each of the filters here is made from an image, its options and the words that d
 comes with its origin.
 """
 
-import operator
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
@@ -20,6 +19,7 @@ from ..problem.lines import Lines
 from ..problem.missing import unmasked
 from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords
 from ..problem.shown import shown
+from ..problem.store import check_fixed
 from .arguments import along, check_shift, count_for, place_of, spatial, warn_of_colours
 from .taps import (
     FARID,
@@ -130,16 +130,20 @@ def run(
     asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **brought}
     result = api.run(image, g, out, asked, False)
     if key and (image.ndim == 2 or "axes" in options):  # else the next one may be warned of colours
-        _learn(key, words, given, filter_of(g), asked)
+        _learn(key, words, given, image, filter_of(g), asked)
     return result
 
 
-def _learn(key: Any, words: Any, given: Any, g: Filter, asked: dict[str, Any]) -> None:
+def _learn(
+    key: Any, words: Any, given: Any, image: Array, g: Filter, asked: dict[str, Any]
+) -> None:
     """The call, if it is what the filter knows as its latest and no word of it can change."""
-    if g.latest is None:
+    latest = g.latest
+    if latest is None:
         return
-    *_, names, values, _, pair = g.latest
-    if pair and names == [*asked] and all(map(operator.is_, asked.values(), values)):
-        with suppress(TypeError):  # a list
-            hash((*given.values(),))
-            learn(key, words, given, g, pair)
+    shape, kind, correlate, *_, pair = latest
+    # of another thread the latest may be, with the same keywords
+    if pair and shape == image.shape and kind is image.dtype and not correlate:
+        with suppress(TypeError):  # what may change
+            check_fixed((*words, *given.values()))
+            learn(key, words, given, g, pair, asked)

@@ -53,6 +53,11 @@ class Taps:
     def __post_init__(self) -> None:
         self.values.flags.writeable = False
 
+    @property
+    def nbytes(self) -> int:
+        """Of what is kept here."""
+        return int(self.values.nbytes) + (self.look.nbytes if self.look else 0)
+
 
 @dataclass(frozen=True, eq=False)
 class Kernels:

@@ -3,6 +3,7 @@
 `methods.given` has what looks.  Whatever it does not find in order goes the way of a first call.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 from ..methods import given, words
 from ..methods.kernels import Taps
 from ..problem.dtypes import Array
-from ..problem.filter import Filter, calls
+from ..problem.filter import Filter, calls, trim
 from ..runtime.strategies import STRATEGIES
 from . import ready, skipping
 
@@ -30,11 +31,12 @@ _answer: Any = None  # compiled for the first plan that looks
 
 
 class Look(NamedTuple):
-    """``run(words, f, out)``, and what must live as long as the words."""
+    """``run(words, f, out)``, what must live as long as the words, and bytes of that."""
 
     run: Callable[[Array, Array, Any], Array | None]
     words: Array
     kept: Any
+    nbytes: int
 
 
 def looks(plan: "Plan") -> bool:
@@ -61,8 +63,10 @@ def look_of(plan: "Plan", taps: Taps) -> Look | None:
     numbers = words.words_of(kernel, keeps, image, how.order, out, finite, arguments)
     global _answer
     run, _answer = words.entries()
-    found = Look(run, numbers, (plan.problem, work, arguments[1:]))
+    kept = plan.problem, work, taps.values, fill, layout, scratch
+    found = Look(run, numbers, kept, numbers.nbytes + layout.nbytes + scratch.nbytes)
     object.__setattr__(taps, "look", found)
+    trim()
     return found
 
 
@@ -96,29 +100,42 @@ def again(key: Any, f: Any, g: Any, out: Any, options: Mapping[str, Any]) -> Arr
     return None
 
 
-def learn(key: Any, g: Any, options: Mapping[str, Any], known: Filter, pair: Any) -> None:
-    """Know a call that such a plan answers always, of which no word can change, from now on."""
+def learn(
+    key: Any, g: Any, options: Mapping[str, Any], known: Filter, pair: Any, asked: Mapping[str, Any]
+) -> None:
+    """Know a call that such a plan answers always, of which no word can change, from now on.
+
+    ``asked``: the keywords that the plan was asked for by; of others, as of an array, the filter
+    may have kept what they held.
+    """
     latest, (plan, taps) = known.latest, pair
     if latest is None or latest[-1] is not pair or taps is None or taps.look is None:
+        return
+    if not asks_so(latest, asked):
         return
     if plan.problem.missing is not None or not plan._looks:  # pixels must be looked at; not ours
         return
     before = calls.get(key, ())
     if len(before) >= MOST_CALLS and next(_others) % PATIENCE:
         return
-    named = _named(g, known)
+    named = words.naming(g) if type(key) is tuple else _named(g, known)
     if named is not None:
-        kept = tuple(options.items()), known, pair, g if named[0] or named[1] else g.dtype
+        itself = g if named[0] or named[1] else None
+        kept = tuple(options.items()), known, pair, itself, getattr(g, "dtype", None)
         call = Call(taps.look.words, words.asked_of(options, named), kept)
         if len(calls) >= MOST_KEYS:
             calls.clear()
         calls[key] = *before[: MOST_CALLS - 1], call
 
 
+def asks_so(latest: Any, options: Mapping[str, Any]) -> bool:
+    """Whether a filter's latest call had the same objects as keywords, in the same order."""
+    _, _, _, names, values, _, _ = latest
+    return [*options] == names and all(map(operator.is_, options.values(), values))
+
+
 def _named(g: Any, known: Filter) -> list[int] | None:
     """By what a filter is known again."""
-    if type(g) is tuple:
-        return words.naming(g)
     if g is known:
         return words.same(g)
     if type(g) is not np.ndarray or g.ndim > given.MOST_AXES:

@@ -90,6 +90,8 @@ class Filter:
 
         Empty of one that nobody can change, None of one with gaps.
         """
+        if g.shape != self.shape or g.dtype != self.dtype:  # as of bfloat16
+            return None
         if not g.transpose(self._order).flags.c_contiguous:
             return None
         if self._content:
@@ -142,7 +144,7 @@ class Filter:
     @property
     def held(self) -> int:
         """Bytes of it and of what was made of it."""
-        forms: int = sum(form.values.nbytes for form in tuple(self._forms.values()))
+        forms: int = sum(form.nbytes for form in tuple(self._forms.values()))
         return self.nbytes + forms + OVERHEAD * (1 + len(self.plans))
 
 
@@ -212,10 +214,10 @@ def keep(g: Filter) -> None:
         others = _known.get(g.key, ())
         if g not in others:
             _known[g.key] = (*others, g)
-        _trim()
+        trim()
 
 
-def _trim() -> None:
+def trim() -> None:
     """Forget the filters that came first where all are too much or too many."""
     filters = [(key, each) for key, several in tuple(_known.items()) for each in several]
     held, count = sum(each.held for _, each in filters), len(filters)

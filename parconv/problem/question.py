@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .lazily import lazily
 from .shown import shown
+from .store import check_fixed
 
 Mode = Literal["valid", "same", "full"]
 Boundary = Literal["constant", "edge", "symmetric", "mirror", "wrap"]
@@ -137,6 +138,7 @@ class Question:
         return isinstance(other, Question) and self._told == other._told
 
     def __hash__(self) -> int:
+        check_fixed(getattr(self, name) for name in DEFAULTS)
         return hash(self._told)
 
 

@@ -1,7 +1,8 @@
 """How a sum becomes a result: scaled, shifted, rounded, and held by the result's type."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,31 @@ class Alike(tuple[Any, ...]):
     __slots__ = ()
 
 
+# Values of these types nobody changes; of others, as of a tensor, a hash tells no content.
+_FIXED = frozenset({type(None), bool, int, float, complex, str, bytes, object, Alike})
+_FIXED_KINDS = np.generic, np.dtype, type, Enum
+
+
+def check_fixed(values: Iterable[Any]) -> None:
+    """TypeError for a value that may be changed, so that it is no word to know a call by.
+
+    Examples
+    --------
+    >>> from parconv.problem.store import check_fixed
+    >>> check_fixed(["same", 1.5, (1, (2, 3))])
+    >>> check_fixed([(1, [2, 3])])
+    Traceback (most recent call last):
+        ...
+    TypeError: what a list holds may change
+    """
+    for value in values:
+        kind = type(value)
+        if kind is tuple:
+            check_fixed(value)
+        elif kind not in _FIXED and not issubclass(kind, _FIXED_KINDS):
+            raise TypeError(f"what a {kind.__name__} holds may change")
+
+
 def hashable(options: Mapping[str, Any]) -> dict[str, Any] | None:
     """Options whose ``bias`` and ``scale`` may be a key: arrays and lists as tuples; None: none is.
 
@@ -135,7 +161,8 @@ def hashable(options: Mapping[str, Any]) -> dict[str, Any] | None:
     found = {
         name: Alike(np.asarray(value).tolist())
         for name in ("bias", "scale")
-        if isinstance(value := options.get(name), np.ndarray | list) and np.ndim(value) == 1
+        if getattr(value := options.get(name), "ndim", 0) == 1
+        or (type(value) is list and np.ndim(value) == 1)
     }
     return {**options, **found} if found else None
 

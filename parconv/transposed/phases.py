@@ -35,6 +35,11 @@ class Layers:
     parts: tuple[Filter | None, ...]
     values: Array  # the memory of all
 
+    @property
+    def nbytes(self) -> int:
+        """Of what is kept here."""
+        return int(self.values.nbytes)
+
     @classmethod
     def of(cls, g: Array, places: Sequence[Place], groups: int) -> "Layers":
         layer = of_layer(g, groups)

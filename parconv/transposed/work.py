@@ -43,6 +43,11 @@ class Weights:
     ends: tuple[Range, ...] | None = None
     works: dict[int, Shared] = field(default_factory=dict)
 
+    @property
+    def nbytes(self) -> int:
+        """Of what is kept here."""
+        return int(self.values.nbytes)
+
 
 # --- what the kernel reads -----------------------------------------------------------------------
 
