@@ -37,7 +37,7 @@ from ..runtime.crew.record import DATA, MAPS, SHAPE, run_maps, run_planes
 
 # An ndarray's fields in words of 8 bytes, and a tuple's: the last two of NumPy are 32 bits.
 TYPE, POINTER, COUNT, SIZES, STEPS, DTYPE, FLAGS = 1, 2, 3, 4, 5, 7, 8
-LENGTH, FIRST = 2, 3  # of a tuple
+LENGTH, FIRST = 2, tuple.__basicsize__ // 8  # of a tuple; CPython 3.14 keeps a hash between them
 REAL = 2  # of a float: its bits
 HALF = 0xFFFFFFFF
 WHOLE, ALIGNED, WRITABLE = 0x0001, 0x0100, 0x0400  # of the flags

@@ -79,7 +79,8 @@ def reads() -> bool:
     }  # fmt: skip
     fields = all(found[at] == value for at, value in expected.items())
     axes = fields and (*_words(found[SIZES], 2), *_words(found[STEPS], 2)) == sizes + array.strides
-    return axes and _words(id(pair), FIRST + 2)[LENGTH:] == [2, id(array), id(None)]
+    items = _words(id(pair), FIRST + 2)
+    return axes and [items[LENGTH], *items[FIRST:]] == [2, id(array), id(None)]
 
 
 @cache
