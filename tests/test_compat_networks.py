@@ -296,6 +296,17 @@ def test_a_call_meanwhile_looks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [far(each, right) <= 1e-5 for each in found] == [True, True]
 
 
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_images_without_a_batch(rank: int) -> None:
+    """Of three axes they have as many as a batch of two has."""
+    name = f"Conv{rank}d"
+    made, x = getattr(pc, name)(3, 4, 2), torch.randn(3, *(7, 6, 5)[:rank])
+    with torch.no_grad():
+        right = getattr(torch.nn.functional, name.lower())(x, made.weight, made.bias)
+        for _ in range(3):
+            assert far(made(x), right) <= 1e-5
+
+
 def test_results_are_where_images_are() -> None:
     """Not where torch puts new tensors."""
     made, x = layer()
@@ -307,7 +318,8 @@ def test_results_are_where_images_are() -> None:
 def test_other_images_after_a_call(order: str) -> None:
     made, x = layer(order)
     for other in (x[:, :, :11], x[:, :, 1:, 2:], x[:1], x + 1, x[0], x.transpose(2, 3),
-                  x.contiguous(), x.to(memory_format=torch.channels_last), x[:0]):  # fmt: skip
+                  x.contiguous(), x.to(memory_format=torch.channels_last), x[:0],
+                  torch._neg_view(x)):  # fmt: skip
         with torch.no_grad():
             right = _theirs(made)(other)
             assert torch.allclose(made(other), right, rtol=1e-5, atol=1e-5)

@@ -115,7 +115,7 @@ class Latest:
 
 def latest_of(x: Any, w: Any, b: Any, words: Words, frozen: bool) -> Latest | None:
     """What to remember of a call: nothing unless it is of usual numbers, axes and weights."""
-    usual = x.dim() == 4 and x.dtype in KINDS and type(x) is torch.Tensor
+    usual = x.dim() == w.dim() == 4 and x.dtype in KINDS and type(x) is torch.Tensor
     whole = x.is_contiguous() or is_last(x)
     lies = w.is_contiguous() or is_last(w)
     known = type(w) is torch.nn.Parameter and not w.is_inference() and lies
@@ -125,7 +125,7 @@ def latest_of(x: Any, w: Any, b: Any, words: Words, frozen: bool) -> Latest | No
 
 def maps_of(x: Any, last: bool) -> Array:
     """Its numbers as our layers take them."""
-    found = x.detach()
+    found = x.detach().resolve_neg()
     result: Array = (found.permute(0, 2, 3, 1) if last else found).numpy()
     return result
 
