@@ -324,3 +324,11 @@ def test_errors(changed: dict[str, Any], text: str) -> None:
             numbers((1, 3, 4, 4)), numbers((3, 2, 3, 3)), **{"stride": 2, "out": out, **changed}
         )
     assert np.isnan(out).all()
+
+
+def test_outputs_of_another_type() -> None:
+    """Without the advice of functions that take ``dtype=``."""
+    out = np.full((1, 2, 9, 9), 7, np.int32)
+    with pytest.raises(TypeError, match="out has dtype int32: pass an array of float32"):
+        parconv.conv_transpose2d(numbers((1, 3, 4, 4)), numbers((3, 2, 3, 3)), stride=2, out=out)
+    assert (out == 7).all()

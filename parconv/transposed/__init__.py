@@ -123,6 +123,9 @@ def computed(
     if layer is None:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
     added = _bias(bias, layer.maps[1])
+    kind = getattr(out, "dtype", None)
+    if isinstance(kind, np.dtype) and kind.newbyteorder("=") != layer.kind:
+        raise TypeError(f"out has dtype {kind}: pass an array of {layer.kind}, as the result is")
     if out is None:
         source, result = maps, new_output(layer.shape, layer.kind)
     else:
