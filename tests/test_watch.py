@@ -200,3 +200,15 @@ def test_systems_that_keep_no_track(monkeypatch: pytest.MonkeyPatch) -> None:
         assert w.watch(np.zeros(1 << 20, np.float32)) is None
     finally:
         w._kernel.cache_clear()
+
+
+@pytest.mark.parametrize("lacking", ["CALLS", "FEATURES"])
+def test_refusals_leave_no_file_open(lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a sandbox that refuses the call, and of a kernel that lacks what is asked of it."""
+    refused = {"CALLS": dict.fromkeys(w.CALLS, -1), "FEATURES": 1 << 62}[lacking]
+    monkeypatch.setattr(w, lacking, refused)
+    before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+    for _ in range(3):
+        with pytest.raises((OSError, KeyError, AttributeError, ImportError)):
+            w._Kernel()
+    assert not before or len(os.listdir("/proc/self/fd")) == len(before)

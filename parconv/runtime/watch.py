@@ -49,8 +49,12 @@ class _Kernel:
         self.faults = call(ctypes.c_long(CALLS[platform.machine()]), ctypes.c_int(flags))
         if self.faults < 0:
             raise OSError(ctypes.get_errno(), "userfaultfd")
-        self._ask(self.faults, API, bytearray(struct.pack("3Q", VERSION, FEATURES, 0)))
-        self.pages = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._ask(self.faults, API, bytearray(struct.pack("3Q", VERSION, FEATURES, 0)))
+            self.pages = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            os.close(self.faults)
+            raise
 
     def register(self, span: Span) -> None:
         given = span[0], span[1] - span[0], WRITES, 0
