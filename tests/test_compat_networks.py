@@ -307,6 +307,25 @@ def test_images_without_a_batch(rank: int) -> None:
             assert far(made(x), right) <= 1e-5
 
 
+@pytest.mark.parametrize("grad", [False, True])
+def test_layers_in_a_narrower_type(grad: bool) -> None:
+    """As torch casts them: amid others, after a remembered call, and those of double precision."""
+    theirs = torch.nn.Sequential(torch.nn.Linear(9, 9), torch.nn.Conv2d(3, 4, 3),
+                                 torch.nn.ConvTranspose2d(4, 2, 2, stride=2))  # fmt: skip
+    ours, x = pc.replace(copy.deepcopy(theirs)), torch.randn(1, 3, 9, 9)
+    with torch.set_grad_enabled(grad):
+        ours(x)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            for _ in range(2):
+                found, right = ours(x), theirs(x)
+                assert found.dtype == torch.bfloat16
+                assert far(found.detach().float(), right.detach().float()) <= 0.03
+            assert ours[1].double()(x.double()).dtype == torch.float64
+        if grad:
+            found.float().sum().backward()
+            assert ours[0].weight.grad is not None
+
+
 def test_results_are_where_images_are() -> None:
     """Not where torch puts new tensors."""
     made, x = layer()
