@@ -4,6 +4,7 @@ import copy
 import importlib
 import pickle
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,7 @@ CHANGES = {
     "half": lambda made: made.weight.data[:20].zero_(),
     "last": lambda made: made.weight.data[-1, -1, -1, -1].add_(1),
     "exchanged": lambda made: made.weight.data.copy_(made.weight.data.flip(0)),
+    "turned": lambda made: setattr(made.weight, "data", made.weight.data.transpose(2, 3)),
     "nothing": lambda made: None,
 }  # fmt: skip
 
@@ -217,11 +219,126 @@ def test_every_word_tells(size: int, dtype: str) -> None:
         assert (digest(changed) == whole) == (n == 0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_patterns_of_changes_tell(dtype: str) -> None:
+    """Whose differences cancel each other where numbers of words follow from their places."""
+    digest = partial(_digest, dtype)
+    haar = [0.5, -0.5, -0.5, 0.5]
+    assert digest(haar) != digest(np.negative(haar))
+    rng = np.random.default_rng(0)
+    for size in (4, 16, 64):
+        for values in rng.standard_normal((1000, size)):
+            whole = digest(values)
+            assert digest(-values) != whole
+            assert digest(values[::-1]) != whole
+            assert digest(2 * values) != whole
+
+
+def _digest(dtype: str, values: Any) -> int:
+    array = np.array(values, dtype)
+    return int(latest.digest(array.ctypes.data, array.nbytes // 4))
+
+
+def test_parts_add_up_to_the_whole() -> None:
+    """As threads share it, whatever vectors the parts end in."""
+    total, values = teamwork_sum(), np.random.default_rng(0).integers(0, 1 << 32, 1000, np.uint32)
+    whole = latest.digest(values.ctypes.data, values.size)
+    for cut in (2, 30, 500, 998):
+        parts = total(values.ctypes.data, 0, cut), total(values.ctypes.data, cut, 1000 - cut)
+        assert (sum(parts) - whole) % (1 << 64) == 0
+
+
+def teamwork_sum() -> Any:
+    import numba
+
+    from parconv.codegen.digest import sum_of
+
+    return numba.njit(lambda address, first, count: sum_of(address, first, count))
+
+
+@pytest.mark.parametrize("cut", ["looked", "conv"])
+def test_a_call_that_fails_has_not_looked(cut: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was about to find, the next one finds: written where no page is shared."""
+    made, x = pc.Conv2d(64, 64, 3), torch.randn(2, 64, 30, 30)
+    for _ in range(latest.STAYED + 2):
+        check(made, x)
+    made.weight.data[31, 20, 1] += 1
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    place = {"looked": latest.teamwork, "conv": pc.functional}[cut]
+    with monkeypatch.context() as patch, torch.no_grad():
+        patch.setattr(place, cut, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            made(x)
+    check(made, x)
+
+
+def test_a_call_meanwhile_looks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of another thread, while one that found a change prepares the weights anew."""
+    made, x = pc.Conv2d(64, 64, 3), torch.randn(2, 64, 30, 30)
+    for _ in range(latest.STAYED + 2):
+        check(made, x)
+    made.weight.data[31, 20, 1] += 1
+    whole, found = pc.functional.conv, []
+
+    def meanwhile(*given: Any, **words: Any) -> Any:
+        monkeypatch.setattr(pc.functional, "conv", whole)
+        with torch.no_grad():
+            found.append(made(x))
+        return whole(*given, **words)
+
+    monkeypatch.setattr(pc.functional, "conv", meanwhile)
+    with torch.no_grad():
+        found.append(made(x))
+        right = _theirs(made)(x)
+    assert [far(each, right) <= 1e-5 for each in found] == [True, True]
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_images_without_a_batch(rank: int) -> None:
+    """Of three axes they have as many as a batch of two has."""
+    name = f"Conv{rank}d"
+    made, x = getattr(pc, name)(3, 4, 2), torch.randn(3, *(7, 6, 5)[:rank])
+    with torch.no_grad():
+        right = getattr(torch.nn.functional, name.lower())(x, made.weight, made.bias)
+        for _ in range(3):
+            assert far(made(x), right) <= 1e-5
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_layers_in_a_narrower_type(grad: bool) -> None:
+    """As torch casts them: amid others, after a remembered call, and those of double precision."""
+    theirs = torch.nn.Sequential(torch.nn.Linear(9, 9), torch.nn.Conv2d(3, 4, 3),
+                                 torch.nn.ConvTranspose2d(4, 2, 2, stride=2))  # fmt: skip
+    ours, x = pc.replace(copy.deepcopy(theirs)), torch.randn(1, 3, 9, 9)
+    with torch.set_grad_enabled(grad):
+        ours(x)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            for _ in range(2):
+                found, right = ours(x), theirs(x)
+                assert found.dtype == torch.bfloat16
+                assert far(found.detach().float(), right.detach().float()) <= 0.03
+            assert ours[1].double()(x.double()).dtype == torch.float64
+        if grad:
+            found.float().sum().backward()
+            assert ours[0].weight.grad is not None
+
+
+def test_results_are_where_images_are() -> None:
+    """Not where torch puts new tensors."""
+    made, x = layer()
+    with torch.no_grad(), torch.device("meta"):
+        assert made(x).device == x.device
+
+
 @pytest.mark.parametrize("order", ["first", "last"])
 def test_other_images_after_a_call(order: str) -> None:
     made, x = layer(order)
     for other in (x[:, :, :11], x[:, :, 1:, 2:], x[:1], x + 1, x[0], x.transpose(2, 3),
-                  x.contiguous(), x.to(memory_format=torch.channels_last), x[:0]):  # fmt: skip
+                  x.contiguous(), x.to(memory_format=torch.channels_last), x[:0],
+                  torch._neg_view(x)):  # fmt: skip
         with torch.no_grad():
             right = _theirs(made)(other)
             assert torch.allclose(made(other), right, rtol=1e-5, atol=1e-5)

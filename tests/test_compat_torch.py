@@ -100,6 +100,20 @@ def test_layers(groups: int) -> None:
     assert found.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("stride", [1, 2, 20])
+def test_zeros_meet_what_is_not_finite(stride: int, last: bool) -> None:
+    """And give NaN, as torch multiplies all taps: pruned weights do not hide what went wrong."""
+    x, w = torch.randn(2, 3, 6, 7), torch.randn(3, 4, 3, 3)
+    x[0, 0, 2, 3], x[1, 1, 0, 0] = torch.nan, torch.inf
+    w[0, :, 1], w[2] = 0, 0
+    given = x.to(memory_format=torch.channels_last) if last else x
+    right = F.conv_transpose2d(x, w, stride=stride)
+    found = pc.conv_transpose2d(given, w, stride=stride)
+    assert right.isnan().any()
+    assert torch.equal(found.isnan(), right.isnan())
+
+
 def test_wrong_layers() -> None:
     x, w = torch.randn(2, 4, 5, 5), torch.randn(6, 4, 3, 3)
     wrong: list[tuple[Any, ...]] = [

@@ -132,10 +132,15 @@ def test_no_planes_are_an_empty_result():
         (np.ones((2, 3, 3)), {}, r"\(2,\), must broadcast with .* \(3,\)"),
         (np.ones((3, 0, 3)), {}, "with a tap each"),
         (np.ones(3), {}, "with a tap each"),
-        (np.ones((3, 3, 3)), {"where": np.ones((20, 37), bool)}, "neither where= nor weights="),
-        (np.ones((3, 3, 3)), {"nan_policy": "omit"}, "one filter of two axes"),
+        (np.ones((3, 3, 3)), {"where": np.ones((20, 37), bool)}, "neither where=, weights= nor"),
+        (np.ones((3, 3, 3)), {"nan_policy": "omit"}, "call once for each filter"),
     ],
 )
 def test_refused(g, options, told):
     with pytest.raises(ValueError, match=told):
         parconv.conv2d(np.ones((3, 20, 37)), g, groups="planes", **options)
+
+
+def test_another_word_is_told_the_right_one():
+    with pytest.raises(TypeError, match=r"groups='plane': pass an integer .*, or 'planes'"):
+        parconv.conv2d(np.zeros((2, 5, 5)), np.ones((2, 3, 3)), groups="plane")

@@ -104,6 +104,36 @@ def test_torch_agrees() -> None:
         np.testing.assert_allclose(found, right.numpy(), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("size", [16, 17, 40, 1000])
+def test_strides_far_beyond_the_filter(size: int, last: bool) -> None:
+    """Of whose phases nearly none meets a tap, in the order of their first outputs or not."""
+    f, g, bias = numbers((2, 4, 2, 3)), numbers((4, 3, 2, 3)), numbers((6,))
+    axes = (1, 2) if last else (2, 3)
+    given = np.ascontiguousarray(f.transpose(0, 2, 3, 1)) if last else f
+    for padding, dilation, added in (((0, 0), 1, None), ((2, 5), (7, size + 3), bias)):
+        question = {"stride": (size, 17), "padding": padding, "dilation": dilation, "groups": 2}
+        right = expected(f, g, **question, bias=added)
+        out = np.full(right.transpose(0, 2, 3, 1).shape if last else right.shape, np.nan, "f4")
+        parconv.conv_transpose2d(given, g, axes=axes, bias=added, out=out, **question)
+        found = out.transpose(0, 3, 1, 2) if last else out
+        np.testing.assert_allclose(found, right, rtol=0, atol=1e-5)
+
+
+def test_bfloat16() -> None:
+    """Of the type that a layer's result has; rounded once, from float32."""
+    brief = pytest.importorskip("ml_dtypes").bfloat16
+    f, g = numbers((2, 3, 5, 6)).astype(brief), numbers((3, 2, 3, 3)).astype(brief)
+    plain = parconv.conv_transpose2d(f.astype("f4"), g.astype("f4"), stride=2).astype(brief)
+    apart = np.full((*plain.shape[:3], 2 * plain.shape[3]), 7, brief)[..., ::2]
+    for out in (None, apart):
+        found = parconv.conv_transpose2d(f, g, stride=2, out=out)
+        assert found.dtype == brief == parconv.correlate2d(f, g.swapaxes(0, 1)).dtype
+        assert (found == plain).all()
+    with pytest.raises(ValueError, match="out has shape"):
+        parconv.conv_transpose2d(f, g, out=apart)
+
+
 def test_images_smaller_than_the_stride() -> None:
     """Which have fewer phases than others that the same filters met."""
     g, question = numbers((2, 3, 1, 1)), {"stride": 3}
@@ -212,7 +242,16 @@ def test_weights_that_fill_the_caches(last: bool) -> None:
     question = {"stride": 2, "padding": 1}
     right = expected(f, g, **question)
     layer = layer_of(
-        (f.shape, f.dtype), (g.shape, g.dtype), (2, 2), (1, 1), (1, 1), (0, 0), 1, False, False
+        (f.shape, f.dtype),
+        (g.shape, g.dtype),
+        (2, 2),
+        (1, 1),
+        (1, 1),
+        (0, 0),
+        1,
+        False,
+        False,
+        "skip",
     )
     pieces = cut.cut_of(layer, None).pieces
     assert len({piece.box[1] for piece in pieces}) > 1
@@ -285,3 +324,11 @@ def test_errors(changed: dict[str, Any], text: str) -> None:
             numbers((1, 3, 4, 4)), numbers((3, 2, 3, 3)), **{"stride": 2, "out": out, **changed}
         )
     assert np.isnan(out).all()
+
+
+def test_outputs_of_another_type() -> None:
+    """Without the advice of functions that take ``dtype=``."""
+    out = np.full((1, 2, 9, 9), 7, np.int32)
+    with pytest.raises(TypeError, match="out has dtype int32: pass an array of float32"):
+        parconv.conv_transpose2d(numbers((1, 3, 4, 4)), numbers((3, 2, 3, 3)), stride=2, out=out)
+    assert (out == 7).all()

@@ -4,6 +4,7 @@ import ctypes
 import gc
 import mmap
 import os
+import sys
 import threading
 from typing import Any
 
@@ -139,6 +140,59 @@ def test_interrupts_leave_it_counted(numbers: np.ndarray, monkeypatch: pytest.Mo
     assert found.times() == before + 1
 
 
+def test_threads_that_ask_at_once_share_one() -> None:
+    """Of two that were made, the end of one would end the other."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(30):
+            array, found, start = np.ones(1 << 18), list[Any](), threading.Barrier(3)
+
+            def ask(array: Any = array, found: Any = found, start: Any = start) -> None:
+                start.wait()
+                found.append(w.watch(array))
+
+            threads = [threading.Thread(target=ask) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(found) == 3
+            assert found[0] is found[1] is found[2]
+            if found[0]:
+                before_writing = found[0].times()
+                array[9 * PAGE] = 3
+                assert found[0].times() == before_writing + 1
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_what_others_end_is_told_no_more(numbers: np.ndarray) -> None:
+    """And what was written until somebody watches again counts as a write."""
+    found = w.watch(numbers)
+    assert found
+    before = found.times()
+    found._kernel.unregister(found.span)
+    numbers[4000] = 1
+    assert found.times() is None
+    found._kernel.register(found.span)
+    assert found.times() != before
+
+
+def test_what_never_began_ends_nothing(numbers: np.ndarray) -> None:
+    """A watch that is refused leaves alone the one that is there."""
+    found = w.watch(numbers)
+    assert found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(w, "_is_private", lambda span: False)
+        with pytest.raises(OSError, match="other processes"):
+            w.Watch(numbers, found.span)
+    gc.collect()
+    before = found.times()
+    numbers[4000] = 1
+    assert found.times() == before + 1
+
+
 def test_systems_that_keep_no_track(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(w, "CALLS", {})
     w._kernel.cache_clear()
@@ -146,3 +200,15 @@ def test_systems_that_keep_no_track(monkeypatch: pytest.MonkeyPatch) -> None:
         assert w.watch(np.zeros(1 << 20, np.float32)) is None
     finally:
         w._kernel.cache_clear()
+
+
+@pytest.mark.parametrize("lacking", ["CALLS", "FEATURES"])
+def test_refusals_leave_no_file_open(lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a sandbox that refuses the call, and of a kernel that lacks what is asked of it."""
+    refused = {"CALLS": dict.fromkeys(w.CALLS, -1), "FEATURES": 1 << 62}[lacking]
+    monkeypatch.setattr(w, lacking, refused)
+    before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+    for _ in range(3):
+        with pytest.raises((OSError, KeyError, AttributeError, ImportError)):
+            w._Kernel()
+    assert not before or len(os.listdir("/proc/self/fd")) == len(before)

@@ -102,9 +102,10 @@ class PlanesPlan(Composed):
 
 def plan_planes(image: Any, g: Any, question: Question) -> PlanesPlan:
     """The plan for an image given as ``(shape, dtype)`` and filters, or their shape and dtype."""
-    if question.weights is not None:
+    if question.weights is not None or question.nan_policy == "omit":
         raise ValueError(
-            "groups='planes' goes with neither where= nor weights=: call once for each filter"
+            "groups='planes' goes with neither where=, weights= nor nan_policy='omit': call once "
+            "for each filter"
         )
     if is_sided(question):
         raise ValueError(

@@ -14,6 +14,7 @@ from .arguments import Pair, check_axes
 from .banks import Shape
 from .dtypes import Array
 from .question import Question
+from .shown import shown
 from .volumes import with_sizes
 
 PLANES = "planes"  # what `groups` is for it
@@ -133,5 +134,11 @@ def _together(planes: Shape, given: Shape) -> Shape:
 
 
 def is_planewise(question: Question) -> bool:
-    """Whether each plane has its own filter."""
-    return isinstance(question.groups, str) and question.groups == PLANES
+    """Whether each plane has its own filter; TypeError for another word."""
+    if not isinstance(question.groups, str):
+        return False
+    if question.groups != PLANES:
+        raise TypeError(
+            f"groups={shown(question.groups)}: pass an integer of at least 1, or {PLANES!r}"
+        )
+    return True

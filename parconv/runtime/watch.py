@@ -49,8 +49,12 @@ class _Kernel:
         self.faults = call(ctypes.c_long(CALLS[platform.machine()]), ctypes.c_int(flags))
         if self.faults < 0:
             raise OSError(ctypes.get_errno(), "userfaultfd")
-        self._ask(self.faults, API, bytearray(struct.pack("3Q", VERSION, FEATURES, 0)))
-        self.pages = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._ask(self.faults, API, bytearray(struct.pack("3Q", VERSION, FEATURES, 0)))
+            self.pages = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            os.close(self.faults)
+            raise
 
     def register(self, span: Span) -> None:
         given = span[0], span[1] - span[0], WRITES, 0
@@ -109,24 +113,30 @@ class Watch:
         kernel = _kernel(self._process)
         if kernel is None:
             raise OSError("this system keeps no track of writes")
-        self._kernel, self._regions = kernel, np.empty(REGIONS, np.uint64)
+        self._regions = np.empty(REGIONS, np.uint64)
         if not _is_private(span):
             raise OSError("the memory may be written to by other processes")
         kernel.register(span)
-        self.times()
+        self._kernel = kernel  # to end what began: others' ranges are theirs
+        if self.times() is None:
+            raise OSError("this system does not tell of writes")
 
     def times(self) -> int | None:
         """How often it was written to between two calls of this; None where nobody can tell.
 
-        An interrupt that ends the call in between leaves it counted.
+        What ends the call in between leaves it counted: an interrupt, or that somebody else ended
+        the watch.
         """
         if os.getpid() != self._process:
             return None
         with self._lock:
             before = self._times
             self._times += 1
-            if not self._kernel.wrote(self.span, self._regions):
-                self._times = before
+            try:
+                if not self._kernel.wrote(self.span, self._regions):
+                    self._times = before
+            except OSError:
+                return None
             return self._times
 
     def __del__(self) -> None:
@@ -137,6 +147,17 @@ class Watch:
 
 
 _watches: WeakValueDictionary[Span, Watch] = WeakValueDictionary()
+_making = threading.RLock()  # two watches of the same span: the end of one ends the other
+
+
+def _forget() -> None:
+    """In a forked child, where no thread is left that could let go of what it holds."""
+    global _making
+    _making = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def watch(lying: Array) -> Watch | None:
@@ -145,7 +166,11 @@ def watch(lying: Array) -> Watch | None:
     The one there is, for all who ask; None where there are no pages, the system keeps no track, or
     some of the pages are another's.
     """
-    span = inside(lying)
+    with _making:
+        return _watch(lying, inside(lying))
+
+
+def _watch(lying: Array, span: Span) -> Watch | None:
     found = _watches.get(span)
     if found is not None or span[0] >= span[1]:
         return found
@@ -153,9 +178,10 @@ def watch(lying: Array) -> Watch | None:
     if any(start < span[1] and span[0] < stop for start, stop in others):
         return None
     try:
-        return _watches.setdefault(span, Watch(lying, span))
+        found = _watches[span] = Watch(lying, span)
     except OSError:
         return None
+    return found
 
 
 def inside(lying: Array) -> Span:

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import api as api  # first: an interrupt does not cut what it imports
 from ..problem.arguments import each
+from ..problem.brief import is_brief
 from ..problem.door import as_array
-from ..problem.dtypes import Array
+from ..problem.dtypes import FLOAT32, Array, DType, quietly
 from ..problem.filter import Filter, filter_of
 from ..problem.shown import shown
 from ..runtime.arrays import check_output
@@ -81,20 +82,35 @@ def conv_transpose2d(
     >>> parconv.conv_transpose2d(f, np.array([[[[1.0, 1.0, 1.0]]]]), stride=(1, 2))
     array([[[1., 1., 3., 2., 2.]]])
     """
-    return computed(
-        f, g, stride=stride, padding=padding, output_padding=output_padding, dilation=dilation,
-        groups=groups, bias=bias, axes=axes, out=out, threads=threads,
-    )  # fmt: skip
+    words: dict[str, Any] = {
+        "stride": stride, "padding": padding, "output_padding": output_padding,
+        "dilation": dilation, "groups": groups, "bias": bias, "axes": axes, "threads": threads,
+    }  # fmt: skip
+    kind = getattr(f, "dtype", None)
+    if is_brief(kind) and (out is None or is_brief(getattr(out, "dtype", None))):
+        return _shortened(computed(f, g, **words), np.dtype(kind), out)
+    return computed(f, g, out=out, **words)
+
+
+@quietly
+def _shortened(found: Array, kind: DType, out: Array | None) -> Array:
+    """What was computed as float32, of bfloat16."""
+    if out is None:
+        return found.astype(kind) if found.dtype == FLOAT32 else found
+    check_output(out, found, found.shape, kind if found.dtype == FLOAT32 else found.dtype)
+    out[...] = found
+    return out
 
 
 def computed(
     f: ArrayLike, g: ArrayLike, *, stride: Any, padding: Any, output_padding: Any, dilation: Any,
     groups: int, bias: Any, axes: Any, out: NDArray[Any] | None = None, threads: int | None = None,
-    soon: bool = False, launch: Launch | None = None,
+    soon: bool = False, zero_taps: str = "skip", launch: Launch | None = None,
 ) -> NDArray[Any]:  # fmt: skip
     """The same.
 
-    ``soon``: all of the result will be read at once; ``launch``: runs what several threads share.
+    ``soon``: all of the result will be read at once; ``zero_taps``: as `parconv.conv2d` has it;
+    ``launch``: runs what several threads share.
     """
     maps, filters = as_array("f", f), filter_of(g)
     last = _are_last(axes, maps.ndim)
@@ -103,10 +119,13 @@ def computed(
     more = _pair("output_padding", output_padding, 0)
     _check(maps, filters, groups, steps, spread, more, last)
     sizes = (maps.shape, maps.dtype), (filters.shape, filters.dtype)
-    layer = layer_of(*sizes, steps, cuts, spread, more, groups, last, soon)
+    layer = layer_of(*sizes, steps, cuts, spread, more, groups, last, soon, zero_taps)
     if layer is None:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
     added = _bias(bias, layer.maps[1])
+    kind = getattr(out, "dtype", None)
+    if isinstance(kind, np.dtype) and kind.newbyteorder("=") != layer.kind:
+        raise TypeError(f"out has dtype {kind}: pass an array of {layer.kind}, as the result is")
     if out is None:
         source, result = maps, new_output(layer.shape, layer.kind)
     else:

@@ -79,6 +79,7 @@ def _plan(layer: Layer, bias: Bias, place: Place, last: bool, within: int) -> Pl
     words: dict[str, Any] = {
         "axes": (1, 2) if last else (2, 3), "padding": (top, left), "groups": layer.groups,
         "dilation": (down.apart, across.apart), "dtype": layer.kind, "threads": 1,
+        "zero_taps": layer.zero_taps,
     }  # fmt: skip
     if bias is not None:
         words["bias"] = bias

@@ -7,10 +7,12 @@ from typing import Any
 
 from .. import api
 from ..problem.dtypes import DType
-from .phases import Place, phases_of
+from .phases import Place, outputs_of, phases_of
 
 Pair = tuple[int, int]
 Spec = tuple[tuple[int, ...], DType]
+# Phases beyond which those without a tap are filled together: strides of 1000 have a million.
+MOST_PHASES = 1 << 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +30,15 @@ class Layer:
     last : bool
         Whether channels are the last axis.
     places : tuple of (Phase, Phase)
-        All phases, of rows and of columns.
+        All phases, of rows and of columns; of very many, those that meet taps.
+    whole : bool
+        Whether these are all.
     stride, groups
         The caller's.
     soon : bool
         Whether all of the result will be read at once.
+    zero_taps : str
+        "skip" or "keep".
     key : tuple
         What the filters of the phases depend on.
     """
@@ -44,27 +50,33 @@ class Layer:
     filters: DType
     last: bool
     places: tuple[Place, ...]
+    whole: bool
     stride: Pair
     groups: int
     soon: bool
+    zero_taps: str
     key: tuple[Any, ...]
 
 
 @lru_cache(maxsize=512)
 def layer_of(
     f: Spec, g: Spec, stride: Pair, padding: Pair, dilation: Pair, more: Pair, groups: int,
-    last: bool, soon: bool,
+    last: bool, soon: bool, zero_taps: str,
 ) -> Layer | None:  # fmt: skip
     """The one of such maps and filters (C, O // groups, KH, KW); None where nothing is left."""
     (shape, kind), ((_, each, *taps), filters) = f, g
     *outer, channels, high, wide = (*shape[:-3], shape[-1], *shape[-3:-1]) if last else shape
-    down, across = (
-        phases_of(*numbers)
-        for numbers in zip((high, wide), taps, stride, padding, dilation, more, strict=True)
+    axes = tuple(zip(taps, stride, padding, dilation, strict=True))
+    rows, columns = (
+        outputs_of(size, *axis, end)
+        for size, axis, end in zip((high, wide), axes, more, strict=True)
     )
-    rows, columns = (sum(phase.outputs for phase in several) for several in (down, across))
     if min(rows, columns) <= 0:
         return None
+    whole = min(stride[0], rows) * min(stride[1], columns) <= MOST_PHASES
+    down, across = (
+        phases_of(size, *axis, whole) for size, axis in zip((rows, columns), axes, strict=True)
+    )
     outputs, count = groups * each, 1
     for size in outer:
         count *= size
@@ -73,6 +85,8 @@ def layer_of(
         (*outer, *((rows, columns, outputs) if last else (outputs, rows, columns))),
         api.plan2d(*spec, groups=groups, correlate=True).problem.dtype,
         (count, channels, high, wide), (count, outputs, rows, columns), filters, last,
-        tuple(itertools.product(down, across)), stride, groups, soon,
-        ("transposed", stride, padding, dilation, more, groups, len(down), len(across)),
+        tuple(itertools.product(down, across)), whole, stride, groups, soon, zero_taps,
+        ("transposed", stride, padding, dilation, more, groups, *(
+            len(several) if whole else tuple(phase.first for phase in several)
+            for several in (down, across))),
     )  # fmt: skip

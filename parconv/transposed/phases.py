@@ -55,12 +55,21 @@ def of_layer(g: Array, groups: int) -> Array:
     return split.swapaxes(1, 2).reshape(groups * outputs, channels // groups, *taps)
 
 
-def phases_of(n: int, taps: int, stride: int, cut: int, dilation: int, more: int) -> list[Phase]:
-    """Those of one axis, in the order of their first outputs."""
-    size = (n - 1) * stride - 2 * cut + dilation * (taps - 1) + more + 1
-    common = math.gcd(stride, dilation)
-    found = []
-    for first in range(min(stride, max(size, 0))):
+def outputs_of(n: int, taps: int, stride: int, cut: int, dilation: int, more: int) -> int:
+    """Along one axis; none where the padding leaves nothing."""
+    return max(0, (n - 1) * stride - 2 * cut + dilation * (taps - 1) + more + 1)
+
+
+def phases_of(
+    size: int, taps: int, stride: int, cut: int, dilation: int, every: bool
+) -> list[Phase]:
+    """Those of one axis of so many outputs, in the order of their first ones.
+
+    All of them, or those that meet a tap.
+    """
+    common, found = math.gcd(stride, dilation), []
+    met = {(k * dilation - cut) % stride for k in range(taps)}
+    for first in range(min(stride, size)) if every else sorted(at for at in met if at < size):
         rest, begin = (first + cut) % stride, (first + cut) // stride
         those = [k for k in range(taps) if k * dilation % stride == rest]
         # the last tap meets the first of the inputs

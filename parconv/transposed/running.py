@@ -49,7 +49,8 @@ def at_once(
 def _is_known(layer: Layer, f: Array) -> bool:
     """Whether it is of types that the kernel knows, and of several phases."""
     kinds = f.dtype, layer.kind, layer.filters
-    if len(layer.places) == 1 or not f.size or f.dtype != layer.kind:
+    several = layer.whole and len(layer.places) > 1
+    if not several or not f.size or f.dtype != layer.kind:
         return False
     floats = all(kind.kind == "f" and kind.isnative for kind in kinds)
     return floats and kernel_dtype(f.dtype) == f.dtype and kinds[2].itemsize <= f.itemsize
@@ -87,11 +88,21 @@ def one_by_one(
     layer: Layer, f: Array, filters: Filter, bias: Array | None, threads: int | None, out: Array
 ) -> None:
     """Fill the result phase by phase."""
-    words = {"groups": layer.groups, "threads": threads, "bias": bias}
+    words = {
+        "groups": layer.groups, "threads": threads, "bias": bias, "zero_taps": layer.zero_taps,
+    }  # fmt: skip
+    if not layer.whole:
+        _blank(bias, out, layer.last)
     for place, part in zip(layer.places, _layers(layer, filters).parts, strict=True):
         rows, columns = (slice(p.first, None, s) for p, s in zip(place, layer.stride, strict=True))
         target = out[..., rows, columns, :] if layer.last else out[..., rows, columns]
         _fill(f, part, place, {k: v for k, v in words.items() if v is not None}, target, layer.last)
+
+
+def _blank(bias: Array | None, out: Array, last: bool) -> None:
+    """Outputs that meet no tap."""
+    added = np.zeros(1, out.dtype) if bias is None else bias
+    out[...] = added if last else added[:, None, None]
 
 
 def _fill(
@@ -99,8 +110,7 @@ def _fill(
 ) -> None:
     """One phase of the result."""
     if part is None:
-        bias = words.get("bias", 0)
-        out[...] = bias if last or np.ndim(bias) == 0 else bias[:, None, None]
+        _blank(words.get("bias"), out, last)
         return
     axes = (-3, -2) if last else (-2, -1)
     (rows, top), (columns, left) = (

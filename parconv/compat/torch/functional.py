@@ -36,19 +36,20 @@ def conv3d(
 
 
 def conv(
-    rank: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
+    rank: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any,
     groups: Any, border: str = "zeros",
 ) -> Any:  # fmt: skip
     """One of the three, with the border of torch's layers."""
-    _same_types(input, weight, bias)
-    batch = _batched(rank, input, f"conv{rank}d")
+    x, weight, bias = _cast(x, weight, bias)
+    _same_types(x, weight, bias)
+    batch = _batched(rank, x, f"conv{rank}d")
     asked = layer(rank, tuple(weight.shape[2:]), stride, padding, dilation, groups)
     check(rank, tuple(batch.shape), tuple(weight.shape), bias, asked)
-    if is_differentiated(input, weight, bias):
+    if is_differentiated(x, weight, bias):
         found = _with_gradients()[0].apply(batch, weight, bias, asked, border)
     else:
         found = _forward(batch, weight, bias, asked, border)
-    return found if batch is input else found[0]
+    return found if batch is x else found[0]
 
 
 def is_differentiated(*tensors: Any) -> bool:
@@ -83,11 +84,12 @@ def conv_transpose3d(
 
 
 def transpose(
-    rank: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any,
+    rank: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any,
     groups: Any, dilation: Any,
 ) -> Any:  # fmt: skip
-    _same_types(input, weight, bias)
-    batch = _batched(rank, input, f"conv_transpose{rank}d")
+    x, weight, bias = _cast(x, weight, bias)
+    _same_types(x, weight, bias)
+    batch = _batched(rank, x, f"conv_transpose{rank}d")
     asked = layer(rank, tuple(weight.shape[2:]), stride, padding, dilation, groups)
     more = sizes("output_padding", output_padding, rank, 0)
     if any(m >= max(s, d) for m, s, d in zip(more, asked.stride, asked.dilation, strict=True)):
@@ -99,7 +101,27 @@ def transpose(
             f"{batch.shape[1]} channels instead"
         )
     found = _with_gradients()[1].apply(batch, weight, bias, asked, more)
-    return found if batch is input else found[0]
+    return found if batch is x else found[0]
+
+
+def is_cast() -> bool:
+    """Whether torch has layers compute in a narrower type (`torch.autocast`)."""
+    import torch
+
+    return bool(torch.is_autocast_enabled("cpu"))
+
+
+def _cast(*tensors: Any) -> tuple[Any, ...]:
+    """Of that type, all but double precision, as torch does it."""
+    import torch
+
+    if not is_cast():
+        return tensors
+    kind, wide = torch.get_autocast_dtype("cpu"), torch.float64
+    return tuple(
+        x if x is None or not x.is_floating_point() or x.dtype is wide else x.to(kind)
+        for x in tensors
+    )
 
 
 def _same_types(input: Any, weight: Any, bias: Any) -> None:

@@ -31,6 +31,7 @@ class Weights:
     def __init__(self, parameter: Any, frozen: bool) -> None:
         self._parameter, self._version = parameter, parameter._version
         self._lying = array_of(parameter)  # its memory is nobody else's while this is alive
+        self._form = parameter.shape, parameter.stride()
         self._place, self._calls = self._lying.ctypes.data, 0
         start, stop = self._place, self._place + self._lying.nbytes
         first, last = inside(self._lying)
@@ -38,28 +39,37 @@ class Weights:
         self._whole = NOTHING if frozen else _memory(start, stop)
         self.content = digest(*self._whole)
         self._watch: Watch | None = None
-        self._times: int | None = None  # that somebody wrote, when all was looked at
+        self._times: int | None = None  # that somebody wrote, when all was found as it was
         self._beside = self._of_edges()
 
-    def _of_edges(self) -> int:
-        """The digest of what lies beside whole pages."""
-        return sum(digest(*edge) for edge in self._edges)
+    def _of_edges(self) -> list[int]:
+        """The digests of what lies beside whole pages."""
+        return [digest(*edge) for edge in self._edges]
 
     def is_of(self, parameter: Any) -> bool:
         """Whether torch says so: `content` is the digest of what is `unseen` besides."""
         same = parameter is self._parameter and parameter._version == self._version
-        return bool(same and parameter.data_ptr() == self._place)
+        same = same and parameter.data_ptr() == self._place
+        return bool(same and (parameter.shape, parameter.stride()) == self._form)
 
-    def unseen(self) -> Memory:
-        """What is to be looked at, if it is not known to be as it was."""
+    def unseen(self) -> tuple[Memory, int | None]:
+        """What is to be looked at, if it is not known to be as it was; and for `found_same`."""
         if self._whole == NOTHING:
-            return NOTHING
+            return NOTHING, None
         self._calls += 1
         if self._calls == STAYED and self._lying.nbytes >= WATCHED_BYTES:
             self._watch = watch(self._lying)
-        before, self._times = self._times, self._watch.times() if self._watch else None
-        still = before is not None and before == self._times and self._of_edges() == self._beside
-        return NOTHING if still else self._whole
+        times = self._watch.times() if self._watch else None
+        still = times is not None and times == self._times and self._of_edges() == self._beside
+        return NOTHING if still else self._whole, times
+
+    def found_same(self, times: int | None) -> None:
+        """All was looked at after ``times``, and is what it was.
+
+        Told only then: a call that fails before must not let the next believe that it looked, nor
+        may another thread's call meanwhile.
+        """
+        self._times = times
 
 
 def _memory(start: int, stop: int) -> Memory:
@@ -90,16 +100,22 @@ class Latest:
             return None
         if not self.weights.is_of(w) or _content(b) != self.bias:
             return None
-        out = torch.empty(self.result, dtype=self.kind, memory_format=ORDERS[self.last])
+        order = ORDERS[self.last]
+        out = torch.empty(self.result, dtype=self.kind, memory_format=order, device=x.device)
         maps = maps_of(x, self.last), maps_of(out, self.last)
-        unseen = self.weights.unseen()
+        unseen, times = self.weights.unseen()
         found = teamwork.looked(self.plan, self.taps, *maps, unseen)
-        return out if unseen == NOTHING or found == self.weights.content else None
+        if unseen == NOTHING:
+            return out
+        if found != self.weights.content:
+            return None
+        self.weights.found_same(times)
+        return out
 
 
 def latest_of(x: Any, w: Any, b: Any, words: Words, frozen: bool) -> Latest | None:
     """What to remember of a call: nothing unless it is of usual numbers, axes and weights."""
-    usual = x.dim() == 4 and x.dtype in KINDS and type(x) is torch.Tensor
+    usual = x.dim() == w.dim() == 4 and x.dtype in KINDS and type(x) is torch.Tensor
     whole = x.is_contiguous() or is_last(x)
     lies = w.is_contiguous() or is_last(w)
     known = type(w) is torch.nn.Parameter and not w.is_inference() and lies
@@ -109,7 +125,7 @@ def latest_of(x: Any, w: Any, b: Any, words: Words, frozen: bool) -> Latest | No
 
 def maps_of(x: Any, last: bool) -> Array:
     """Its numbers as our layers take them."""
-    found = x.detach()
+    found = x.detach().resolve_neg()
     result: Array = (found.permute(0, 2, 3, 1) if last else found).numpy()
     return result
 

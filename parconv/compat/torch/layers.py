@@ -17,7 +17,7 @@ class _Layer:
         if self.padding_mode != "zeros" and torch.is_grad_enabled():
             return super()._conv_forward(input, weight, bias)  # type: ignore[misc]
         words = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
-        if functional.is_differentiated(input, weight, bias):
+        if functional.is_differentiated(input, weight, bias) or functional.is_cast():
             return functional.conv(self.rank, input, weight, bias, *words)
         latest = self.__dict__.get("_latest")
         found = latest and latest.answer(input, weight, bias, words)
