@@ -20,7 +20,7 @@ from ..problem.dtypes import INT64, Array, DType
 from ..problem.lazily import lazily
 from ..problem.question import Question
 from ..problem.volumes import with_sizes
-from .passes import AS_THEY_ARE, Pass, lined
+from .passes import Pass, left_to_others, lined
 from .plan import Plan
 
 MOST = 1 << 25  # bytes of filtered planes that are kept for one of the result
@@ -183,7 +183,9 @@ class Dense:
         if key not in self._sums:
             shape = count, planes, *self.outputs[-2:]
             ones, kinds = np.ones(count, int), (self.kinds[0], self.kinds[whole])
-            asked = self.question if whole else replace(self.question, **AS_THEY_ARE)
+            asked = (
+                self.question if whole else replace(self.question, **left_to_others(self.question))
+            )
             self._sums[key] = lined(shape, 0, 1, kinds, ones, asked)
         return self._sums[key]
 

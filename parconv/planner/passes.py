@@ -39,6 +39,11 @@ AS_THEY_ARE: dict[str, Any] = {
 }  # fmt: skip
 
 
+def left_to_others(question: Question) -> dict[str, Any]:
+    """Those words, but that sums which wrap do so in each step: none refuses what comes before."""
+    return {**AS_THEY_ARE, "overflow": "wrap"} if question.overflow == "wrap" else AS_THEY_ARE
+
+
 @dataclass(frozen=True)
 class Pass:
     """One plan over one axis of an array, or over two.

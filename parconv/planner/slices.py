@@ -14,7 +14,7 @@ from ..problem.question import Question
 from ..problem.volumes import Volume
 from .choice import is_spec
 from .dense import Dense, Row, Slice, rows_of_room
-from .passes import AS_THEY_ARE, Pass, asked_of, planned
+from .passes import AS_THEY_ARE, Pass, asked_of, left_to_others, planned
 
 # Bytes of filtered planes that are added up together, unless a single plane of the result needs
 # more.  Of 3 to 16 MiB none is faster: 3 x 3 x 3 on 66 x 512 x 512 uint16 takes 1.1 to 1.2 ms a
@@ -55,7 +55,7 @@ def _dense(
     )  # fmt: skip
     asked = asked_of(volume, (count - 2, count - 1), replace(question, axes=(-2, -1)))
     if len(places) > 1 or not deep:
-        asked = replace(asked, dtype=between, accumulate=None, **AS_THEY_ARE)
+        asked = replace(asked, dtype=between, accumulate=None, **left_to_others(question))
     sizes = tuple(shape[axis] for axis in axes[-2:])
     taps = len(maps[-1][0]) if deep else 1
     together = _together(outputs, sizes, kinds, len(places), taps)

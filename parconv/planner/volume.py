@@ -24,7 +24,7 @@ from .bound import Bound
 from .choice import is_spec
 from .dense import Dense
 from .explain import as_table, as_text
-from .passes import AS_THEY_ARE, Pass, along, over
+from .passes import AS_THEY_ARE, Pass, along, left_to_others, over
 from .slabs import Slabs
 from .slices import dense
 
@@ -240,8 +240,8 @@ def _steps(volume: Volume, g: Any, question: Question, between: DType) -> Iterat
     shape, kind, result = volume.image, volume.image_dtype, question.dtype
     asked = replace(question, cval=volume.cval)
     if lines:
-        rule = {**AS_THEY_ARE, "overflow": "wrap"} if question.overflow == "wrap" else AS_THEY_ARE
-        result, asked = volume.dtype, replace(asked, accumulate=None, **rule)
+        result = volume.dtype
+        asked = replace(asked, accumulate=None, **left_to_others(question))
     for place, line in lines:
         step = along(volume, place, shape, (kind, between), line, asked)
         yield step
