@@ -10,6 +10,7 @@ import pytest
 from conftest import soak
 
 from parconv.compat import opencv as ours
+from parconv.compat.opencv import kernels
 from parconv.compat.opencv.words import BORDERS, DEPTHS, RESULTS
 
 cv2 = pytest.importorskip("cv2")
@@ -134,6 +135,35 @@ def test_both_slopes_and_pyramids() -> None:
     for shape, dtype in itertools.product(((8, 9), (13, 12, 3), (3, 2)), ("uint8", "float32")):
         check("pyrDown", image(shape, dtype))
         check("pyrDown", image(shape, dtype), borderType=cv2.BORDER_REFLECT)
+
+
+def test_integers_of_large_images_are_exact() -> None:
+    """Wider than the tiles, in which other code packs and parts pixels than beside them."""
+    for shape in ((70, 301), (33, 150, 3), (20, 129)):
+        f = image(shape, "uint8")
+        for dx, dy, size in ((1, 0, 3), (0, 1, 5), (2, 0, 3)):
+            check("Sobel", f, cv2.CV_16S, dx, dy, ksize=size)
+        check("Laplacian", f, cv2.CV_16S, ksize=3)
+        check("Scharr", f, cv2.CV_16S, 1, 0)
+        check("pyrDown", f)
+
+
+def test_a_call_again_makes_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    f, line = image((30, 40), "uint8"), np.array([1, 2, 1])
+
+    def every() -> list[np.ndarray]:
+        return [
+            ours.Sobel(f, ours.CV_16S, 1, 0), ours.Scharr(f, ours.CV_16S, 0, 1, scale=2),
+            ours.Laplacian(f, ours.CV_16S, ksize=3), ours.Laplacian(f, ours.CV_16S, scale=2),
+            ours.GaussianBlur(f, (0, 0), 1.5), ours.GaussianBlur(f, (5, 3), 0),
+            ours.sepFilter2D(f, -1, line / 4, line), ours.sepFilter2D(f, -1, line, line / 4.0),
+        ]  # fmt: skip
+
+    first = every()
+    for name in ("Outer", "Filter"):
+        monkeypatch.setattr(kernels, name, None)
+    for one, other in zip(first, every(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", *soak("uint16", "float64")])

@@ -80,6 +80,12 @@ for index, (height, wide, taps) in enumerate(itertools.product(heights, widths, 
           **next(question))
     if height >= taps[0] and wide >= taps[1]:
         check((height, wide), taps, "float32", ends[index % 4], (0, 3)[index % 2])
+for wide, stride, dtype in itertools.product(
+    [2 * width // 3 - 1, 2 * width // 3, width, width + 1, 2 * width + 7], [2, (1, 2)],
+    ["uint8", "float32", "int16"],
+):  # every second pixel, a vector at a time
+    for taps in ((1, 1), (3, 2), (5, 5)):
+        check((7, wide), taps, dtype, ends[count % 4], count % 3, stride=stride)
 for end in ends:
     for threads in (1, 2):
         for strategy in ("prange", "threads"):

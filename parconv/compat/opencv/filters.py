@@ -1,5 +1,6 @@
 """OpenCV's functions that filter: each one correlation."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def sepFilter2D(
            [0., 1., 2.]], dtype=float32)
     """
     f, row, column = image("src", src), _line("kernelX", kernelX), _line("kernelY", kernelY)
-    g = Outer(column, row)
+    g = kernels.of_lines(row, column)
     return _correlated(f, depth(f.dtype, ddepth), g, dst, anchor, delta, borderType)
 
 
@@ -78,14 +79,12 @@ def GaussianBlur(
     f = image("src", src)
     widths = sigmaX, sigmaY if sigmaY > 0 else sigmaX
     reach = 3 if f.dtype == np.uint8 else 4
-    sizes = [n if n > 0 or w <= 0 else round(2 * reach * w + 1) | 1
-             for n, w in zip(ksize, widths, strict=True)]  # fmt: skip
-    if min(sizes) <= 0 or not all(n % 2 for n in sizes):
+    wide, high = (n if n > 0 or w <= 0 else round(2 * reach * w + 1) | 1
+                  for n, w in zip(ksize, widths, strict=True))  # fmt: skip
+    if min(wide, high) <= 0 or not (wide % 2 and high % 2):
         raise error(f"ksize={shown(ksize)}: pass odd numbers above 0, or 0 and a sigma above 0")
-    row, column = (
-        kernels.getGaussianKernel(n, w)[:, 0] for n, w in zip(sizes, widths, strict=True)
-    )
-    g, wraps = Outer(column, row), f.dtype.kind == "u"  # which OpenCV sums in a way of their own
+    g = kernels.gaussian((wide, high), widths)
+    wraps = f.dtype.kind == "u"  # which OpenCV sums in a way of their own
     return _correlated(f, f.dtype, g, dst, CENTRE, 0, borderType, wraps)
 
 
@@ -154,8 +153,7 @@ def Sobel(
     array([[ 0, 12,  0]], dtype=int16)
     """
     f = image("src", src)
-    made = kernels.scharr if ksize <= 0 else kernels.sobel
-    g = _scaled(*made(dx, dy, ksize), scale)
+    g = kernels.derivative(dx, dy, ksize, float(scale))
     return _correlated(f, depth(f.dtype, ddepth), g, dst, CENTRE, delta, borderType)
 
 
@@ -187,12 +185,7 @@ def Laplacian(
     array([[ 0,  1, -2,  1,  0]], dtype=int16)
     """
     f = image("src", src)
-    if ksize == 1:
-        g = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
-    else:
-        (twice, smooth), (other, again) = kernels.sobel(2, 0, ksize), kernels.sobel(0, 2, ksize)
-        g = np.outer(smooth, twice) + np.outer(again, other)
-    g = g if scale == 1 else g * float(scale)
+    g = kernels.laplacian(ksize, float(scale))
     return _correlated(f, depth(f.dtype, ddepth), g, dst, CENTRE, delta, borderType)
 
 
@@ -231,27 +224,32 @@ def _box(ksize: Size, normalize: bool) -> Outer:
     return box_factors((rows, columns), normalize=bool(normalize))
 
 
-def _scaled(row: Array, column: Array, scale: float) -> Outer:
-    return Outer(column, row) if scale == 1 else Outer(column * float(scale), row)
-
-
 def _correlated(
     f: Array, dtype: DType, g: Any, dst: Any, anchor: Size, delta: float, number: int,
     wraps: bool = False,
 ) -> Array:  # fmt: skip
     """``anchor`` is the tap over the pixel itself, (x, y), from the filter's first."""
+    in_double = dtype == np.float64 and "f" in f.dtype.kind + g.dtype.kind
+    asked = _asked(g.shape, *anchor, float(delta), border(number, wraps), dtype, in_double)
+    return api.correlate2d(f, g, out=target(dst, f.shape, dtype), **asked)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _asked(
+    shape: Size, x: int, y: int, delta: float, rule: str, dtype: DType, in_double: bool
+) -> dict[str, Any]:
+    """A call's keywords: the same objects for the same words, which is how `api` knows it again."""
     shifts = []
-    for name, size, at in zip("xy", g.shape[::-1], anchor, strict=True):
+    for name, size, at in zip("yx", shape, (y, x), strict=True):
         place = size // 2 if at == -1 else at
         if not 0 <= place < size:
-            raise error(f"anchor={shown(anchor)}: pass {name} from 0 to {size - 1}, or -1")
+            raise error(f"anchor={shown((x, y))}: pass {name} from 0 to {size - 1}, or -1")
         shifts.append(place - (size - 1) // 2)
     asked: dict[str, Any] = {
-        "mode": "same", "axes": (0, 1), "origin": tuple(shifts[::-1]),
-        "boundary": border(number, wraps),
+        "mode": "same", "axes": (0, 1), "origin": tuple(shifts), "boundary": rule, "dtype": dtype,
     }  # fmt: skip
     if delta:
-        asked["bias"] = float(delta)
-    if dtype == np.float64 and "f" in f.dtype.kind + g.dtype.kind:
+        asked["bias"] = delta
+    if in_double:
         asked["accumulate"] = dtype
-    return api.correlate2d(f, g, dtype=dtype, out=target(dst, f.shape, dtype), **asked)
+    return asked

@@ -7,6 +7,8 @@ import numpy as np
 
 from ...filters.derivatives import pascal
 from ...problem.dtypes import Array
+from ...problem.filter import Filter, recalled
+from ...problem.outer import Outer
 from ...problem.shown import shown
 from .words import CV_32F, CV_64F, DEPTHS, FILTER_SCHARR, error
 
@@ -114,3 +116,47 @@ def getGaborKernel(
     along, across = x * c + y * s, y * c - x * s
     hill = np.exp(-0.5 * ((along / wide) ** 2 + (across / high) ** 2))
     return _typed(hill * np.cos(2 * np.pi / lambd * along + psi), ktype)
+
+
+# --- as they are passed on: the same one for the same words --------------------------------------
+
+
+def of_lines(row: Array, column: Array) -> Outer:
+    """The product of a column and a row."""
+    key = (*((line.dtype, line.tobytes()) for line in (column, row)),)
+    return recalled((of_lines, *key), lambda: Outer(column, row))
+
+
+def gaussian(sizes: tuple[int, int], widths: tuple[float, float]) -> Outer:
+    """Of as many columns and rows."""
+
+    def made() -> Outer:
+        row, column = (getGaussianKernel(*each)[:, 0] for each in zip(sizes, widths, strict=True))
+        return Outer(column, row)
+
+    return recalled((gaussian, sizes, widths), made)
+
+
+def derivative(dx: int, dy: int, ksize: int, scale: float) -> Outer:
+    """By Sobel's filters, or by Scharr's."""
+
+    def made() -> Outer:
+        row, column = (scharr if ksize <= 0 else sobel)(dx, dy, ksize)
+        return Outer(column if scale == 1 else column * scale, row)
+
+    return recalled((derivative, dx, dy, ksize, scale), made)
+
+
+def laplacian(ksize: int, scale: float) -> Filter:
+    """The sum of both second derivatives."""
+
+    def made() -> Filter:
+        g = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+        if ksize != 1:
+            (twice, smooth), (other, again) = sobel(2, 0, ksize), sobel(0, 2, ksize)
+            g = np.outer(smooth, twice) + np.outer(again, other)
+        g = g if scale == 1 else g * scale
+        g.flags.writeable = False
+        return Filter(g)
+
+    return recalled((laplacian, ksize, scale), made)

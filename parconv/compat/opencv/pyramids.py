@@ -1,17 +1,19 @@
 """OpenCV's steps of pyramids: half as many rows and columns, or twice as many."""
 
 import itertools
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ... import api
-from ...problem.dtypes import Array
+from ...problem.dtypes import Array, DType
 from ...problem.outer import Outer
 from ...problem.shown import shown
 from .words import BORDER_DEFAULT, border, error, image, target
 
 Size = tuple[int, int]  # width and height
+SMOOTH = Outer(*[np.array([1, 4, 6, 4, 1]) / 16] * 2)
 PHASES = np.array([[1, 6, 1], [0, 4, 4]]) / 8
 
 
@@ -36,12 +38,19 @@ def pyrDown(
         raise error(f"dstsize={shown(dstsize)}: pass {shape[::-1]}, or none")
     if name == "constant":
         raise error("borderType=BORDER_CONSTANT: pass another")
-    taps = np.array([1, 4, 6, 4, 1]) / 16
-    asked: dict[str, Any] = {"axes": (0, 1), "padding": 2, "stride": 2, "boundary": name}
-    if f.dtype.kind == "u":  # a half goes up
-        asked |= {"bias": 0.5, "rounding": "trunc"}
     out = target(dst, (*shape, *f.shape[2:]), f.dtype)
-    return api.correlate2d(f, Outer(taps, taps), dtype=f.dtype, out=out, **asked)
+    return api.correlate2d(f, SMOOTH, out=out, **_asked(name, f.dtype))
+
+
+@cache
+def _asked(border: str, dtype: DType) -> dict[str, Any]:
+    """A call's keywords, as `filters` has them."""
+    asked: dict[str, Any] = {
+        "axes": (0, 1), "padding": 2, "stride": 2, "boundary": border, "dtype": dtype,
+    }  # fmt: skip
+    if dtype.kind == "u":  # a half goes up
+        asked |= {"bias": 0.5, "rounding": "trunc"}
+    return asked
 
 
 def pyrUp(
