@@ -145,7 +145,7 @@ def test_no_negative_from_non_negative(shape: Any, taps: Any, border: str, seed:
 def test_tiles_joined_equal_the_whole(
     rows: int, columns: int, taps: Any, border: str, seed: int, data: Any
 ) -> None:
-    """Tiles of a padded image, cut with their surroundings, by one method: sizes may choose others."""
+    """Tiles of a padded image, cut with their surroundings; by one method, which sizes choose."""
     f, g = floats((rows, columns), seed), floats(taps, seed + 1)
     names: dict[str, Any] = {"mirror": "reflect"}
     before = [k // 2 for k in taps]
