@@ -144,3 +144,11 @@ def test_refused(g, options, told):
 def test_another_word_is_told_the_right_one():
     with pytest.raises(TypeError, match=r"groups='plane': pass an integer .*, or 'planes'"):
         parconv.conv2d(np.zeros((2, 5, 5)), np.ones((2, 3, 3)), groups="plane")
+
+
+def test_a_bound_call_takes_what_numpy_makes_an_array_of() -> None:
+    f, g = np.arange(60.0).reshape(3, 4, 5), np.arange(12.0).reshape(3, 2, 2)
+    plan = parconv.plan2d(f, g, groups="planes")
+    right, out = plan(f), np.full((3, 3, 4), np.nan)
+    assert plan.bind(f.tolist(), out)() is out
+    assert out.tobytes() == right.tobytes()

@@ -36,7 +36,20 @@ class Composed:
     filter: Any  # None for a plan that was made from a filter's shape, which cannot run
 
     def __call__(self, f: ArrayLike, out: Array | None = None) -> Array:
-        """Convolve ``f``, an array of the planned shape and dtype, with the plan's filter."""
+        """Convolve an array with the plan's filter.
+
+        Parameters
+        ----------
+        f : array_like
+            An array of the planned shape and dtype.
+        out : ndarray, optional
+            Where to put the result, of the planned shape and dtype.
+
+        Returns
+        -------
+        ndarray
+            The result: ``out`` where it was given.
+        """
         return self.run(self._array(f), None, out)
 
     def run(self, f: Array, taps: None, out: Array | None) -> Array:
@@ -53,12 +66,26 @@ class Composed:
         return result
 
     def bind(self, f: Array, out: Array) -> Bound:
-        """The call ``plan(f, out)`` without arguments, as `Plan.bind` tells."""
-        problem, image = self.problem, self._seen(self._array(f))
+        """The call ``plan(f, out)`` without arguments, for one that is made again and again.
+
+        Parameters
+        ----------
+        f : ndarray
+            An array of the planned shape and dtype.  Each call reads what it holds by then.
+        out : ndarray
+            Where each call puts the result.
+
+        Returns
+        -------
+        callable
+            As of `Plan.bind`.
+        """
+        problem, array = self.problem, self._array(f)
+        image = self._seen(array)
         if image.shape != problem.image or image.dtype != problem.image_dtype:
             arrays.check_image(image, problem.image, problem.image_dtype)
         arrays.check_output(out, image, problem.shape, problem.dtype)
-        return Bound(partial(partial, self.run, f, None, out), image, out)
+        return Bound(partial(partial, self.run, array, None, out), image, out)
 
     def _array(self, f: ArrayLike) -> Array:
         return f if type(f) is np.ndarray else as_array("f", f, self.problem.axes)
@@ -81,5 +108,11 @@ class Composed:
         return as_table(self._facts())
 
     def explain(self) -> str:
-        """The plan in full, one fact a line."""
+        """The plan in full, one fact a line.
+
+        Returns
+        -------
+        str
+            Lines of a word and what it is.
+        """
         return as_text(self._facts())

@@ -75,7 +75,7 @@ class MaskedVolumePlan(VolumePlan):
         for start in range(0, count if result.size else 0, self._rows):
             stop = min(count, start + self._rows)
             part = target[(*[slice(None)] * axis, slice(start, stop))]
-            self._fill(f, self._met(start, stop), part)
+            self._fill_part(f, self._met(start, stop), part)
         return result
 
     def _met(self, start: int, stop: int) -> Array:
@@ -87,7 +87,7 @@ class MaskedVolumePlan(VolumePlan):
         return np.array([source_index(at, size, kind) for at in places])
 
     @quietly
-    def _fill(self, f: Array, met: Array, out: Array) -> None:
+    def _fill_part(self, f: Array, met: Array, out: Array) -> None:
         """Some outputs: sums of pixels over sums of weights."""
         pixels, there = self._part(f, met)
         shape = pixels.shape

@@ -6,12 +6,8 @@ and what is left goes over the others.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
 from typing import Any
 
-from numpy.typing import ArrayLike
-
-from ..problem.door import as_array
 from ..problem.dtypes import INT64, Array, DType, exact, real, widest
 from ..problem.filter import Filter
 from ..problem.lazily import lazily
@@ -19,11 +15,9 @@ from ..problem.lines import moduli, ordered, parted, wide
 from ..problem.question import Question
 from ..problem.volumes import Volume, describe_volume
 from ..runtime import arrays
-from ..runtime.outputs import new_output
-from .bound import Bound
 from .choice import is_spec
+from .composed import Composed
 from .dense import Dense
-from .explain import as_table, as_text
 from .passes import AS_THEY_ARE, Pass, along, left_to_others, over
 from .slabs import Slabs
 from .slices import dense
@@ -32,7 +26,7 @@ Step = Pass | Dense
 
 
 @dataclass(frozen=True, repr=False)
-class VolumePlan:
+class VolumePlan(Composed):
     """How a filter over one axis of an array, or over three and more, is computed.
 
     Made by `parconv.plan2d`; ``plan(f)`` runs it, ``plan.bind(f, out)`` is a call without
@@ -70,64 +64,15 @@ class VolumePlan:
         """What was decided, and the filter; what follows from them is found again."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    # --- run ---
-
-    def __call__(self, f: ArrayLike, out: Array | None = None) -> Array:
-        """Convolve an array with the plan's filter.
-
-        Parameters
-        ----------
-        f : array_like
-            An array of the planned shape and dtype.
-        out : ndarray, optional
-            Where to put the result, of the planned shape and dtype.
-
-        Returns
-        -------
-        ndarray
-            The result: ``out`` where it was given.
-        """
-        return self.run(as_array("f", f, self.problem.axes), None, out)
-
-    def run(self, f: Array, taps: None, out: Array | None) -> Array:
-        """Check the arrays against the problem, then take the steps."""
-        problem = self.problem
-        if self.filter is None:
-            raise ValueError("the plan was made from a filter's shape: pass the filter to plan2d")
-        if f.shape != problem.image or f.dtype != problem.image_dtype:
-            f = arrays.check_image(f, problem.image, problem.image_dtype)
-        result: Array = new_output(problem.shape, problem.dtype) if out is None else out
-        f, target = arrays.check_output(result, f, problem.shape, problem.dtype)
+    def _fill(self, f: Array, out: Array) -> None:
         if self.limit is not None:
             arrays.check_range(f, self.limit)
         if self.weights is not None and self.steps:
             only = self.steps[0]
             assert isinstance(only, Pass)  # of one axis
-            only.weighted(self.weights).run(f, target)
+            only.weighted(self.weights).run(f, out)
         elif self.steps:
-            (self.slabs or self.steps[0]).run(f, target)
-        return result
-
-    def bind(self, f: Array, out: Array) -> Bound:
-        """The call ``plan(f, out)`` without arguments, for one that is made again and again.
-
-        Parameters
-        ----------
-        f : ndarray
-            An array of the planned shape and dtype.  Each call reads what it holds by then.
-        out : ndarray
-            Where each call puts the result.
-
-        Returns
-        -------
-        callable
-            As of `Plan.bind`.
-        """
-        problem, image = self.problem, as_array("f", f, self.problem.axes)
-        if image.shape != problem.image or image.dtype != problem.image_dtype:
-            arrays.check_image(image, problem.image, problem.image_dtype)
-        arrays.check_output(out, image, problem.shape, problem.dtype)
-        return Bound(partial(partial, self.run, image, None, out), image, out)
+            (self.slabs or self.steps[0]).run(f, out)
 
     @lazily
     def slabs(self) -> Slabs | None:
@@ -179,20 +124,6 @@ class VolumePlan:
 
     def __str__(self) -> str:
         return f"{self.problem}: {self.method}, {self.threads} thread{'s' * (self.threads > 1)}"
-
-    def _repr_html_(self) -> str:
-        """A table of what `explain` tells, for notebooks."""
-        return as_table(self._facts())
-
-    def explain(self) -> str:
-        """The plan in full, one fact a line.
-
-        Returns
-        -------
-        str
-            Lines of a word and what it is.
-        """
-        return as_text(self._facts())
 
     def _facts(self) -> dict[str, str]:
         problem = self.problem
