@@ -12,8 +12,9 @@ apart.load(f"{__package__}.planner.answers")
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .planner.answers import Composed, answer, planned
+from .planner.answers import answer, planned
 from .planner.choice import check_spec, is_spec
+from .planner.composed import Composed
 from .planner.looking import again, learn
 from .planner.missing import with_weights
 from .planner.plan import Plan

@@ -14,17 +14,17 @@ from ..problem.sides import is_sided
 from ..problem.store import check_fixed, hashable
 from ..problem.traits import UNKNOWN
 from ..problem.volumes import is_volume
-from .brief import BriefPlan, plan_brief
+from .brief import plan_brief
 from .choice import decide, is_small, is_spec, thread_limit
+from .composed import Composed
 from .looking import asks_so
 from .masked import plan_volume
 from .plan import Plan
-from .planes import PlanesPlan, plan_planes
-from .sides import SidesPlan, plan_sides
+from .planes import plan_planes
+from .sides import plan_sides
 from .volume import VolumePlan
 
 ANY = 0  # threads
-Composed = VolumePlan | PlanesPlan | SidesPlan | BriefPlan
 Made = Plan | Composed
 Pair = tuple[Made, Any]  # and the filter as its method reads it
 
