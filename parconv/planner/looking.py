@@ -20,8 +20,8 @@ from . import ready, skipping
 if TYPE_CHECKING:
     from .plan import Plan
 
-# Elements of scratch that a filter keeps for runs that look.
-SCRATCH = 1 << 15
+# Bytes of scratch that a filter keeps for runs that look.
+SCRATCH = 1 << 18
 # A kernel that takes no longer keeps the interpreter's lock.  Giving it away and taking it back
 # costs 15 ns where nobody waits (Sapphire Rapids VM, 2026-11), but where another thread runs Python
 # the caller gets it back only after that one's turn.
@@ -43,7 +43,8 @@ def looks(plan: "Plan") -> bool:
     """Whether compiled code may look at a run's arrays: one thread's at one go."""
     if len(plan.bands) != 1 or STRATEGIES[plan.strategy].threaded or plan.kernels.obstacle:
         return False
-    return plan.stage.workspace(plan.bands) <= SCRATCH and words.reads() and bool(ready.lift(plan))
+    scratch = plan.stage.workspace(plan.bands) * plan.sums.itemsize
+    return scratch <= SCRATCH and words.reads() and bool(ready.lift(plan))
 
 
 def look_of(plan: "Plan", taps: Taps) -> Look | None:
