@@ -40,8 +40,16 @@ def _ends(suite):
     return list(dict.fromkeys(combinations))
 
 
+def _marks(name, suite, params):
+    """Whole networks take seconds: the first parameters for each change, the last in `soak`."""
+    last = name.startswith("bench_networks") and params != _ends(suite)[0]
+    return [pytest.mark.soak] if last else []
+
+
 CASES = [
-    pytest.param(suite, method, params, id=f"{name}{list(params)}")
+    pytest.param(
+        suite, method, params, id=f"{name}{list(params)}", marks=_marks(name, suite, params)
+    )
     for name, suite, method in _benchmarks()
     for params in _ends(suite)
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunPython
+from conftest import RunPython, soak
 
 torch = pytest.importorskip("torch")
 pc = importlib.import_module("parconv.compat.torch")
@@ -52,7 +52,7 @@ def test_results(name: str, order: str) -> None:
     assert all(layer.__dict__["_latest"] for layer in layers)
 
 
-@pytest.mark.parametrize("name", networks.NETWORKS)
+@pytest.mark.parametrize("name", ["ResNet-18", *soak("MobileNetV2")])
 def test_gradients(name: str) -> None:
     """In double precision, where rounding hides nothing; of the image and of every weight."""
     slopes = []
