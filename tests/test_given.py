@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -444,3 +445,72 @@ def test_scratch_of_looks_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     parconv.conv2d(F, G, threads=1)
     held = sum(each.held for several in filters._known.values() for each in several)
     assert held <= filters.MOST_BYTES < kept
+
+
+# --- calls of several threads: their plan is known, and runs as it would -------------------------
+
+MAPS, FILTERS = RNG.random((4, 32, 24, 25), np.float32), RNG.random((32, 32, 3, 3), np.float32)
+PADDED: dict[str, Any] = {"padding": 1, "threads": 2}
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A call that was made before: nobody looks for its filter from now on."""
+    forget_all()
+    call = partial(parconv.correlate2d, **PADDED)
+    for _ in range(4):
+        call(MAPS, FILTERS)
+    assert [[each.words for each in several] for several in calls.values()] == [[None]]
+
+    def refuse(g: Any) -> Any:
+        raise LookupError
+
+    monkeypatch.setattr("parconv.api.filter_of", refuse)
+    return call
+
+
+def test_calls_of_several_threads_are_known(known: Callable[..., Any]) -> None:
+    plan = parconv.plan2d(MAPS, (FILTERS.shape, "f4"), correlate=True, **PADDED)
+    right = plan.with_filter(FILTERS)(MAPS)
+    out = np.full_like(right, np.nan)
+    assert known(MAPS, FILTERS, out=out) is out
+    assert out.tobytes() == right.tobytes()
+    for f in (MAPS.copy(), np.asfortranarray(MAPS), np.flip(np.flip(MAPS).copy())):
+        assert known(f, FILTERS).tobytes() == right.tobytes()
+
+
+def test_other_calls_than_those_are_not(
+    known: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = np.zeros((4, 32, 24, 25))
+    unlike = (other, FILTERS), (other[:3].astype("f4"), FILTERS), (MAPS, FILTERS.copy())
+    for f, g in unlike:
+        with pytest.raises(LookupError):
+            known(f, g)
+    with pytest.raises(LookupError):
+        known(MAPS, FILTERS, out=np.empty((4, 32, 24, 25)))
+    with pytest.raises(LookupError):
+        known(MAPS, FILTERS, stride=2)
+    monkeypatch.setattr("parconv.planner.looking.thread_limit", lambda *_: 7)
+    with pytest.raises(LookupError):  # the plan is for others than may be had by now
+        known(MAPS, FILTERS)
+
+
+def test_a_known_calls_filter_may_change_in_place() -> None:
+    g = FILTERS.copy()
+    for tap in ((0, 0, 0, 0), (17, 3, 1, 2), (31, 31, 2, 2)):
+        for _ in range(4):
+            parconv.correlate2d(MAPS, g, **PADDED)
+        g[tap] += 1
+        right = parconv.plan2d(MAPS, g.copy(), correlate=True, **PADDED)(MAPS)
+        assert parconv.correlate2d(MAPS, g, **PADDED).tobytes() == right.tobytes()
+
+
+def test_a_plan_of_little_work_is_known_however_many_threads_there_are() -> None:
+    f, g, options = KINDS["layer"]
+    for threads in (None, 2, 3):
+        forget_all()
+        for _ in range(4):
+            parconv.conv2d(f, g, threads=threads, **options)
+        (several,) = calls.values()
+        assert all(each.words is not None for each in several)

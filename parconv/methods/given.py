@@ -69,10 +69,19 @@ def run(words, f, out):
 
 def answer(words, asked, f, g, out, options):
     """The same of a call, if filter and keywords are those of the question."""
-    place = at(fields(asked)[POINTER])
-    if not (_are_asked(place, options) and _is_asked(place, g)):
+    if not _asks(at(fields(asked)[POINTER]), g, options):
         return held(at(fields(words)[POINTER])[NOTHING])
     return _run(at(fields(words)[POINTER]), f, out)
+
+
+def asks(asked, g, options):
+    """Whether filter and keywords are those of the question."""
+    return _asks(at(fields(asked)[POINTER]), g, options)
+
+
+@jit.jit()
+def _asks(asked, g, options):
+    return _are_asked(asked, options) and _is_asked(asked, g)
 
 
 @jit.jit()

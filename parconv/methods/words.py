@@ -45,18 +45,15 @@ from .given import (
     STEPS,
     TARGET,
     TYPE,
-    answer,
-    run,
 )
 
 PYARRAY_EMPTY = 184  # among NumPy's functions
 
 
 @cache
-def entries() -> tuple[Any, Any]:
-    """`run` and `answer`, for Python; the interpreter's lock is held until the kernel runs."""
-    of_plans, of_calls = ((THING,) * count for count in (3, 6))
-    return jit.entry(run, of_plans, nogil=False), jit.entry(answer, of_calls, nogil=False)
+def entry(function: Any, things: int) -> Any:
+    """`run`, `answer` or `asks`, for Python; its lock is held until the kernel runs."""
+    return jit.entry(function, (THING,) * things, nogil=False)
 
 
 @cache

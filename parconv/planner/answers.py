@@ -14,9 +14,11 @@ from ..problem.sides import is_sided
 from ..problem.store import check_fixed, hashable
 from ..problem.traits import UNKNOWN
 from ..problem.volumes import is_volume
+from ..runtime.strategies import STRATEGIES
 from .brief import plan_brief
-from .choice import decide, is_small, is_spec, thread_limit
+from .choice import decide, is_spec
 from .composed import Composed
+from .limits import is_small, thread_limit
 from .looking import asks_so
 from .masked import plan_volume
 from .plan import Plan
@@ -89,9 +91,10 @@ def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:
     """The same for the first time; the filter is known from now on."""
     found, threads = _found((f.shape, f.dtype), g, question), question.threads
     if key is not None:
+        most = thread_limit(f.shape, g.shape, threads)
         small = is_small(f.shape, g.shape) and (threads is None or _is_for_one(found, question))
-        most = ANY if small else thread_limit(f.shape, g.shape, threads)
-        g.plans.setdefault(key, {})[most] = found
+        lasting = small or (most > 1 and _is_serial(found, question))
+        g.plans.setdefault(key, {})[ANY if lasting else most] = found
     keep(g)
     return found
 
@@ -99,6 +102,12 @@ def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:
 def _is_for_one(found: Pair, question: Question) -> bool:
     """Whether a plan of one thread is no matter of how many there are."""
     return question.strategy == "auto" and getattr(found[0], "threads", 0) == 1
+
+
+def _is_serial(found: Pair, question: Question) -> bool:
+    """Whether a plan is one thread's though there are several: its work asks for no more."""
+    plan, auto = found[0], question.strategy == "auto"
+    return auto and type(plan) is Plan and not STRATEGIES[plan.strategy].threaded
 
 
 def _found(image: Any, g: Filter, question: Question) -> Pair:

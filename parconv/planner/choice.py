@@ -17,20 +17,14 @@ from ..problem.problem import Problem, describe
 from ..problem.question import Question
 from ..problem.shown import shown
 from ..problem.traits import Found
-from ..runtime import budget
 from ..runtime.strategies import STRATEGIES, automatic, is_automatic
 from . import wisdom
+from .limits import PIXEL_WORK, SERIAL_WORK, thread_limit
 from .missing import MissingPlan
 from .plan import Plan
 from .stage import Stage
 from .stages import fastest, stages
 
-# Work is counted in operations: those of the filter, and this many for moving one pixel.
-PIXEL_WORK = 64
-# Below this much work one thread is as fast as two: a launch and its guards cost 8 microseconds and
-# wake threads whose caches are cold.  Microseconds on one / two threads (Zen 5, 2026-11): 128 x 128
-# at 5x5 11 / 16, 256 x 256 at 5x5 (7.5 million) 27 / 26, 512 x 512 at 7x7 141 / 92.
-SERIAL_WORK = 10_000_000
 # Work of one thread between two looks at the signals, so that Ctrl-C is served within 0.1 s even on
 # a core a fifth as fast as its vectors suggest.  20 ms on Zen 5 (250 GFLOP/s): each launch ends in
 # a barrier, which a busy machine makes expensive.
@@ -42,8 +36,6 @@ INTEGER_SLOWNESS = 8  # 64-bit integer multiplications against floating ones
 # 1.92 1.88 1.86.
 BANDS_PER_THREAD = 4
 MOST_BANDS = 1 << 16  # however large the problem: a plan stays small
-
-Shape = tuple[int, ...]
 
 
 def decide(image: Any, taps: Any, found: Found, question: Question) -> Plan:
@@ -63,19 +55,6 @@ def forget() -> None:
     """All plans, and all filters: what they rest on has changed."""
     _cached_plan.cache_clear()
     forget_filters()
-
-
-def thread_limit(image: Shape, taps: Shape, threads: Any) -> int:
-    """Threads to plan for; cores are counted only where there is work for several."""
-    if threads is None:
-        return 1 if is_small(image, taps) else budget.thread_budget()
-    if type(threads) is int and threads == 1:
-        return 1
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
-        raise TypeError(f"threads={shown(threads)}: pass an integer of at least 1, or None")
-    if threads < 1:
-        raise ValueError(f"threads={shown(threads)}: pass an integer of at least 1, or None")
-    return budget.usable_threads(int(threads))
 
 
 def _plan(image: Any, taps: Any, found: Found, question: Question, most: int) -> Plan:
@@ -100,11 +79,6 @@ def _launches(stage: Stage, threads: int) -> int:
     slowness = INTEGER_SLOWNESS if stage.problem.sums.kind == "i" else 1
     work = stage.cost + PIXEL_WORK // 8 * stage.problem.bytes
     return max(1, math.ceil(work * slowness / (threads * LAUNCH_WORK)))
-
-
-def is_small(image: Shape, taps: Shape) -> bool:
-    """Whether one thread is enough, so that nobody need count cores."""
-    return math.prod(image) * (2 * math.prod(taps) + PIXEL_WORK) < SERIAL_WORK
 
 
 def make_plan(problem: Problem, threads: int | None, most: int, strategy: str, method: str) -> Plan:

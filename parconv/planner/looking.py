@@ -5,6 +5,7 @@
 
 import operator
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ from ..problem.dtypes import Array
 from ..problem.filter import Filter, calls, trim
 from ..runtime.strategies import STRATEGIES
 from . import ready, skipping
+from .limits import thread_limit
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -26,8 +28,6 @@ SCRATCH = 1 << 18
 # costs 15 ns where nobody waits (Sapphire Rapids VM, 2026-11), but where another thread runs Python
 # the caller gets it back only after that one's turn.
 KEEPS_NS = 5_000
-
-_answer: Any = None  # compiled for the first plan that looks
 
 
 class Look(NamedTuple):
@@ -62,8 +62,7 @@ def look_of(plan: "Plan", taps: Taps) -> Look | None:
     arguments = how.seen(f), taps.values, fill, how.seen(out), layout, scratch, work.table
     kernel = work.kernels.address
     numbers = words.words_of(kernel, keeps, image, how.order, out, finite, arguments)
-    global _answer
-    run, _answer = words.entries()
+    run = words.entry(given.run, 3)
     kept = plan.problem, work, taps.values, fill, layout, scratch
     found = Look(run, numbers, kept, numbers.nbytes + layout.nbytes + scratch.nbytes)
     object.__setattr__(taps, "look", found)
@@ -81,11 +80,29 @@ _others = count(1)
 
 
 class Call(NamedTuple):
-    """A plan's words and a question's, and what must live as long as they."""
+    """A plan's words, if compiled code runs it, and a question's; else the plans that answer.
 
-    words: Array
+    ``kept`` must live as long as they.
+    """
+
+    words: Array | None
     asked: Array
+    plans: "Plans"
     kept: Any
+
+
+class Plans(NamedTuple):
+    """The answers to a question: the one that holds however many threads there are, or each.
+
+    For images of that shape and dtype, and a filter of that shape; ``threads`` as asked for.
+    """
+
+    image: tuple[int, ...]
+    kind: Any
+    taps: tuple[int, ...]
+    threads: Any
+    known: Mapping[int, Any]
+    lasting: Any
 
 
 def again(key: Any, f: Any, g: Any, out: Any, options: Mapping[str, Any]) -> Array | None:
@@ -94,39 +111,61 @@ def again(key: Any, f: Any, g: Any, out: Any, options: Mapping[str, Any]) -> Arr
     ``key``: of operation and filter, where the latter may be another by now; ``g`` is it, or words
     that name it.
     """
-    for plans, asked, _ in calls.get(key, ()):
-        result: Array | None = _answer(plans, asked, f, g, out, options)
+    for plan, asked, plans, _ in calls.get(key, ()):
+        if plan is not None:
+            result: Array | None = words.entry(given.answer, 6)(plan, asked, f, g, out, options)
+        elif words.entry(given.asks, 3)(asked, g, options):
+            result = _run(plans, f, out)
+        else:
+            result = None
         if result is not None:
             return result
+    return None
+
+
+def _run(plans: Plans, f: Any, out: Any) -> Array | None:
+    """A run of the plan for here and now; None where one cannot take the arrays as they are."""
+    shape, kind, taps, threads, known, lasting = plans
+    if type(f) is not np.ndarray or f.shape != shape or f.dtype is not kind:
+        return None
+    pair = lasting or known.get(thread_limit(shape, taps, threads))
+    with suppress(TypeError):  # of an output of another type, for which there may be a plan
+        return pair and pair[0].run(f, pair[1], out)
     return None
 
 
 def learn(
     key: Any, g: Any, options: Mapping[str, Any], known: Filter, pair: Any, asked: Mapping[str, Any]
 ) -> None:
-    """Know a call that such a plan answers always, of which no word can change, from now on.
+    """Know a call of which no word can change, from now on.
 
     ``asked``: the keywords that the plan was asked for by; of others, as of an array, the filter
     may have kept what they held.
     """
     latest, (plan, taps) = known.latest, pair
-    if latest is None or latest[-1] is not pair or taps is None or taps.look is None:
+    if latest is None or taps is None or not asks_so(latest, asked):
         return
-    if not asks_so(latest, asked):
+    shape, kind, _, _, _, answers, lasting = latest
+    if not words.reads() or not any(pair is each for each in (lasting, *answers.values())):
         return
-    if plan.problem.missing is not None or not plan._looks:  # pixels must be looked at; not ours
+    if plan.problem.missing is not None:  # pixels must be looked at; not ours
         return
     before = calls.get(key, ())
     if len(before) >= MOST_CALLS and next(_others) % PATIENCE:
         return
     named = words.naming(g) if type(key) is tuple else _named(g, known)
-    if named is not None:
-        itself = g if named[0] or named[1] else None
-        kept = tuple(options.items()), known, pair, itself, getattr(g, "dtype", None)
-        call = Call(taps.look.words, words.asked_of(options, named), kept)
-        if len(calls) >= MOST_KEYS:
-            calls.clear()
-        calls[key] = *before[: MOST_CALLS - 1], call
+    if named is None:
+        return
+    itself = g if named[0] or named[1] else None
+    kept = tuple(options.items()), known, pair, itself, getattr(g, "dtype", None)
+    looks = lasting is pair and plan._looks
+    if looks and taps.look is None:  # that is made by its second run
+        return
+    plans = Plans(shape, kind, known.shape, asked.get("threads"), answers, lasting)
+    call = Call(taps.look.words if looks else None, words.asked_of(options, named), plans, kept)
+    if len(calls) >= MOST_KEYS:
+        calls.clear()
+    calls[key] = *before[: MOST_CALLS - 1], call
 
 
 def asks_so(latest: Any, options: Mapping[str, Any]) -> bool:

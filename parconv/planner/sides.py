@@ -19,9 +19,10 @@ from ..problem.sides import Axis, Rules, Run, check_real, check_rules
 from ..problem.traits import UNKNOWN
 from ..problem.window import Range
 from ..runtime.surroundings import surrounded
-from .choice import is_spec, make_plan, thread_limit
+from .choice import is_spec, make_plan
 from .composed import Composed
 from .explain import facts
+from .limits import thread_limit
 from .plan import Plan
 from .stages import stages
 

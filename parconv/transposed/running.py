@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import api
-from ..planner.choice import thread_limit
+from ..planner.limits import thread_limit
 from ..problem.dtypes import Array, kernel_dtype
 from ..problem.filter import Filter, keep
 from ..runtime.arrays import is_plain

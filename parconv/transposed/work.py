@@ -14,7 +14,8 @@ from ..codegen.layout import up
 from ..methods.phases.kernel import kernel, kernels
 from ..methods.phases.numbers import STRIDED, TURNED, L
 from ..planner import ready
-from ..planner.choice import BANDS_PER_THREAD, LAUNCH_WORK, SERIAL_WORK
+from ..planner.choice import BANDS_PER_THREAD, LAUNCH_WORK
+from ..planner.limits import SERIAL_WORK
 from ..planner.plan import Plan
 from ..planner.prediction import usual_seconds
 from ..problem.bands import joined, split_rows

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from parconv.planner import choice as planner, wisdom
+from parconv.planner import wisdom
+from parconv.planner.limits import thread_limit
 from parconv.runtime.records import STEADY
 
 from ..timing import Timing
@@ -87,7 +88,7 @@ class Outcome:
             self.verdict.default_seconds, datetime.now(UTC).date().isoformat(),
             self.subject.plan.method,
         )  # fmt: skip
-        unasked = planner.thread_limit(problem.image, problem.filter, None)
+        unasked = thread_limit(problem.image, problem.filter, None)
         if chosen.threads <= unasked < self.cores:
             wisdom.remember(problem, unasked, found, spread=self.spread, forced=force)
         return wisdom.remember(problem, self.cores, found, spread=self.spread, forced=force)

@@ -47,9 +47,12 @@ MASK_BYTES = 8 * LINE  # 1024 cores; a system with more tells us so, and nobody 
 MEMBER = 3 * LINE
 ABSENT, RESTING, UP = range(3)  # states
 
-# A worker spins so long for the next call, ns: calls back to back are half of that apart, and
-# another process waits for the core no longer.
-SPIN_NS = 80_000
+# A worker spins so long for the next call, ns: another process waits for the core no longer.  Calls
+# back to back are half of that apart, as Python's own code and data left the caches meanwhile, and
+# a worker may be done a band earlier.  Microseconds of layers with a plan and as plain calls, two
+# threads: with 80 140 and 239, 525 and 610; with 160 140 and 172, 515 and 552 (Sapphire Rapids VM,
+# 2026-11).
+SPIN_NS = 150_000
 
 
 def _function(name: str) -> int:
