@@ -130,7 +130,7 @@ CALLS = {
     "boundary reflect": same(ValueError, "'symmetric' (d c b a | a b c d", boundary="reflect"),
     "boundary reflect on one axis": same(ValueError, "'mirror'", boundary=("edge", "reflect")),
     "boundary misspelt": same(ValueError, "wrap, did you mean 'edge'?", boundary="egde"),
-    "boundary number of OpenCV": same(ValueError, "boundary=2 is unknown: pass 'symmetric'", boundary=2),
+    "boundary number of OpenCV": same(ValueError, "2 is unknown: pass 'symmetric'", boundary=2),
     "boundary unknown": same(ValueError, "boundary='zeroth' is unknown", boundary="zeroth"),
     "boundary zero": same(ValueError, "boundary='zero' is unknown: pass 'cons", boundary="zero"),
     "boundary nearest": same(ValueError, "pass 'edge', which", boundary="nearest"),
