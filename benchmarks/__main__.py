@@ -19,7 +19,7 @@ def _history(chosen: argparse.Namespace) -> int:
 
 
 def _publish(chosen: argparse.Namespace) -> int:
-    scripts = pages.local_scripts() if chosen.offline else None
+    scripts = None if chosen.online else pages.local_scripts()
     print(pages.publish(chosen.results, chosen.html, scripts))
     return 0
 
@@ -74,7 +74,7 @@ def _add_publish(commands: Commands) -> None:
     option = command.add_argument
     option("--results", type=Path, default=runner.HISTORY, help="where they are (%(default)s)")
     option("--html", type=Path, default=pages.HTML, help="the folder to replace (%(default)s)")
-    option("--offline", action="store_true", help="asv's scripts beside the pages, through npm")
+    option("--online", action="store_true", help="asv's scripts from the web, not through npm")
 
 
 def _add_compare(commands: Commands) -> None:

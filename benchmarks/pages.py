@@ -1,11 +1,12 @@
-"""The history pages: asv's own, which can be made to open without a network, and a summary."""
+"""The history pages: asv's own, which open without a network, and a summary."""
 
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
-from . import runner, summary
+from . import listing, runner, summary
 
 HTML = runner.ROOT / ".asv" / "html"
 SCRIPTS = runner.ROOT / ".asv" / "scripts"
@@ -27,7 +28,8 @@ def publish(results: Path = runner.HISTORY, html: Path = HTML, scripts: Path | N
     results, html : Path
         Folders to read and to write.
     scripts : Path, optional
-        A folder with the scripts that asv's pages would load from the web; see `local_scripts`.
+        A folder with the scripts of asv's pages, see `local_scripts`; None leaves them on the web,
+        where five other sites must answer.
 
     Examples
     --------
@@ -38,8 +40,10 @@ def publish(results: Path = runner.HISTORY, html: Path = HTML, scripts: Path | N
         raise ValueError(
             f"results is {results}: nothing was recorded there (see the command history)"
         )
-    with runner.configuration(results, html) as path:
-        runner.asv("publish", "--config", str(path), "--no-pull")
+    with tempfile.TemporaryDirectory(prefix="parconv-history-") as folder:
+        shown = listing.prepared(results, Path(folder) / "results")
+        with runner.configuration(shown, html) as path:
+            runner.asv("publish", "--config", str(path), "--no-pull")
     index = html / "index.html"
     page = index.read_text(encoding="utf-8")
     if scripts is not None:
@@ -59,7 +63,10 @@ def local_scripts(folder: Path = SCRIPTS) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     except (OSError, subprocess.SubprocessError) as error:
-        message = f"the scripts of asv's pages need npm and its registry: {error}"
+        message = (
+            f"the scripts of asv's pages need npm and its registry: {error}; --online makes pages "
+            "that load them from the web"
+        )
         raise ValueError(message) from None
     return folder
 

@@ -1,7 +1,9 @@
 """The summary: one page with the race, the roofline, the scaling over threads and the history."""
 
 import base64
+import datetime
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from .charts import Line, chart
 from .results import Commit, commits
 
 HERE = Path(__file__).parent
+Cell = tuple[str, str]  # a text, and what it is: a win, a loss or neither
 Shown = dict[str, str]  # a picture, or a note that says why there is none
+DAY = 86_400_000  # milliseconds
 SCALING = "bench_scaling.Scaling.time_scaling"
 BIG = "bench_big.Big.time_reused_output"
 NO_MATPLOTLIB = "No chart: Matplotlib is missing (python3 -m pip install 'parconv[plot]')."
@@ -24,7 +28,7 @@ def page(results: Path, races: Path = HERE / "race", pictures: Path = HERE / "pi
     results : Path
         Where asv kept the history.
     races, pictures : Path
-        Reports of ``parconv race``, of which the last by name is shown, and ``roofline.png``.
+        Reports of ``parconv race``, the last of each kind, and ``roofline.png``.
 
     Examples
     --------
@@ -37,7 +41,7 @@ def page(results: Path, races: Path = HERE / "race", pictures: Path = HERE / "pi
     newest = history[-1]
     history = [commit for commit in history if commit.machine == newest.machine]
     return _template().render(
-        race=_race(sorted(races.glob("*.json"))),
+        races=_races(sorted(races.glob("*.json"))),
         roofline=_roofline(pictures / "roofline.png"),
         newest=newest.commit[:8],
         machine=newest.machine,
@@ -59,26 +63,37 @@ def _template() -> Any:
     return known.get_template("summary.html")
 
 
-# --- the race ------------------------------------------------------------------------------------
+# --- the races -----------------------------------------------------------------------------------
 
 
-def _race(reports: Sequence[Path]) -> dict[str, Any]:
+def _races(reports: Sequence[Path]) -> list[dict[str, Any]]:
+    """Every kind of race on every machine: the latest, the newest first."""
+    latest = {_undated(path): path for path in sorted(reports)}
+    found = sorted(latest.values(), key=lambda path: path.name, reverse=True)
+    none = "No report yet: parconv race --json benchmarks/race/DATE-MACHINE.json"
+    return [*map(_race, found)] or [{"name": "", "note": none, "rows": []}]
+
+
+def _undated(path: Path) -> str:
+    """What a report is of, behind its date."""
+    return re.sub(r"^[\d-]+", "", path.stem)
+
+
+def _race(path: Path) -> dict[str, Any]:
     """What was raced where, and the table."""
-    if not reports:
-        note = "No report yet: parconv race --json benchmarks/race/DATE-MACHINE.json"
-        return {"note": note, "rows": []}
-    report = json.loads(reports[-1].read_text(encoding="utf-8"))
+    report = json.loads(path.read_text(encoding="utf-8"))
     names = [name for name in report["versions"] if _raced(report["rows"], name)]
     counts = sorted({row["threads"] for row in report["rows"]})
     rivals = ", ".join(f"{name} {report['versions'][name]}" for name in names)
     note = (
         f"Median milliseconds with {' / '.join(map(str, counts))} threads, reused outputs, on "
         f"{report['machine']['cpu']} ({report['machine']['target']}), {report['machine']['cores']} "
-        f"cores: {rivals}; {reports[-1].name}. The ratio is the best rival's time to parconv's; "
+        f"cores: {rivals}; {path.name}. The ratio is the best rival's time to parconv's; "
         f"the limit is what FMA peak and stream bandwidth allow, measured beside each row."
         f"{_together(report)}"
     )
-    return {"note": note, "rows": list(_race_rows(report["rows"], names))}
+    rows = list(_race_rows(report["rows"], names))
+    return {"name": _undated(path), "note": note, "rows": rows}
 
 
 def _together(report: dict[str, Any]) -> str:
@@ -114,9 +129,9 @@ def _short(number: float | None, digits: int = 3) -> str:
     return f"{number:.0f}" if number >= 10 ** (digits - 1) else f"{number:.{digits}g}"
 
 
-def _race_rows(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterable[list[str]]:
+def _race_rows(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterable[list[Cell]]:
     """The heading, then a line for each workload with all its thread counts."""
-    yield ["image and filter", *names, "ratio", "% of limit"]
+    yield [(head, "") for head in ("image and filter", *names, "ratio", "% of limit")]
     workloads: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["threads"]):
         workloads.setdefault(row["workload"]["name"], []).append(row)
@@ -124,7 +139,11 @@ def _race_rows(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterable
         ratios = [_short(row["ratio"]["reused"], 2) for row in several]
         limits = [_short(row["percent_of_limit"]["reused"], 2) for row in several]
         times = ([_milliseconds(row, who) for row in several] for who in names)
-        yield [name, *map(_side_by_side, (*times, ratios, limits))]
+        ours, *others = map(_side_by_side, (*times, ratios, limits))
+        lost = any((row["ratio"]["reused"] or 1) < 1 for row in several)
+        *rivals, ratio, limit = ((text, "") for text in others)
+        judged = "loss" if lost else "win"
+        yield [(name, ""), (ours, judged), *rivals, (ratio[0], judged), limit]
 
 
 def _side_by_side(cells: Sequence[str]) -> str:
@@ -172,7 +191,7 @@ def _over_commits(history: Sequence[Commit]) -> Shown:
     lines: dict[str, Line] = {}
     for kernel in sorted({params[1] for params, _ in history[-1].series(BIG)}, key=_size):
         points = {
-            commit.commit[:8]: seconds
+            _dated(commit): seconds
             for commit in history
             for params, seconds in commit.series(BIG)
             if params == ("1", kernel, "float32")
@@ -182,8 +201,15 @@ def _over_commits(history: Sequence[Commit]) -> Shown:
             lines[kernel] = {name: seconds / first for name, seconds in points.items()}
     if not lines:
         return {"note": f"No results of {BIG}."}
-    ticks = [commit.commit[:8] for commit in history]
-    return _drawn("time over commits", lines, ticks, ("commit", "time / first commit's"))
+    ticks = [_dated(commit) for commit in history]
+    days = [commit.date / DAY for commit in history]
+    return _drawn("time over commits", lines, ticks, ("", "time / first commit's"), days)
+
+
+def _dated(commit: Commit) -> str:
+    """The commit's day and name."""
+    day = datetime.datetime.fromtimestamp(commit.date / 1e3, datetime.UTC)
+    return f"{day:%Y-%m-%d} {commit.commit[:8]}"
 
 
 def _size(kernel: str) -> int:

@@ -3,6 +3,7 @@
 Importing it costs nothing: names load on first use, and Numba with them.
 """
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from .codegen import apart
@@ -86,18 +87,31 @@ _HOMES = {
 # what other libraries call it
 _ELSEWHERE = {
     **dict.fromkeys(("convolve", "convolve2d", "fftconvolve", "oaconvolve"), "conv2d"),
+    **dict.fromkeys(("convolve_fft", "filter2d"), "conv2d"),
     **dict.fromkeys(("correlate", "filter2D", "imfilter"), "correlate2d"),
-    **dict.fromkeys(("gaussian_filter", "GaussianBlur", "gaussian_blur"), "gaussian"),
-    **dict.fromkeys(("uniform_filter", "blur", "boxFilter", "box_filter"), "box"),
-    **dict.fromkeys(("Sobel", "sobel_filter"), "sobel"),
+    **dict.fromkeys(("conv1d", "convolve1d", "correlate1d", "conv3d"), "conv2d, with axes="),
+    **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d", "nn"), "compat.torch, or correlate2d"),
+    **dict.fromkeys(("ConvTranspose2d", "transposed_conv2d"), "conv_transpose2d"),
+    **dict.fromkeys(("sepFilter2D", "separable_filter"), "conv2d, with an Outer"),
+    **dict.fromkeys(("gaussian_filter", "GaussianBlur", "gaussian_blur", "blur2d"), "gaussian"),
+    "gaussian_filter1d": "gaussian, with axes=",
+    **dict.fromkeys(("gaussian_taps", "getGaussianKernel"), "filters.gaussian_taps"),
+    **dict.fromkeys(("uniform_filter", "blur", "boxFilter", "box_filter", "mean"), "box"),
+    **dict.fromkeys(("Sobel", "sobel_filter", "spatial_gradient"), "sobel"),
+    "Scharr": "scharr",
     **dict.fromkeys(("Laplacian", "laplacian"), "laplace"),
+    **dict.fromkeys(("LoG", "gaussian_laplacian"), "gaussian_laplace"),
+    **dict.fromkeys(("savgol_filter", "savitzky_golay"), "savgol"),
+    **dict.fromkeys(("DoG", "dog"), "difference_of_gaussians"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         ours = f": use parconv.{_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-        raise AttributeError(f"module 'parconv' has no attribute {name!r}{ours}")
+        told = f"module 'parconv' has no attribute {name!r}{ours}"
+        # with the module, in which the interpreter looks for a name spelt nearly so
+        raise AttributeError(told, name=name, obj=None if ours else sys.modules[__name__])
     home = apart.load(f"{__name__}.{_HOMES.get(name, 'filters')}")
     value = globals()[name] = home if name == "filters" else getattr(home, name)
     return value

@@ -24,6 +24,7 @@ from .problem.door import as_array, image_of, other_dtype
 from .problem.filter import filter_of
 from .problem.missing import brings, unmasked, without_arrays
 from .problem.question import DEFAULTS, Options, Question, spelled
+from .runtime.telling import told
 
 
 @spelled()
@@ -255,6 +256,7 @@ def correlate2d(
     return run(f, g, out, options, True)
 
 
+@told
 def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -> NDArray[Any]:
     """Either of the two, with its keywords as they came."""
     key = id(g) + correlate  # objects begin at even addresses

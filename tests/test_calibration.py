@@ -165,5 +165,5 @@ def test_the_command(
     assert "p99" in told
     assert json.loads(next(recorded.rglob("methods.json")).read_text())["problems"] == 80
     assert main(["tune", "--methods", "small"]) == 2
-    assert "one of the two" in capsys.readouterr().err
+    assert "one of the three" in capsys.readouterr().err
     assert main(["tune"]) == 2

@@ -201,6 +201,7 @@ def test_types_of_waves() -> None:
      (lambda: parconv.savgol(F, 5, 2, delta=0), ValueError, "delta=0: pass a number above 0"),
      (lambda: parconv.savgol(F, 5, 2, axes=(0, 1)), ValueError, "pass the one axis"),
      (lambda: parconv.savgol(F, 5, 2, axes=7), ValueError, "axes=7"),
+     (lambda: parconv.savgol(F, 5, 2, channel_axis=-1), TypeError, "savgol: pass axes"),
      (lambda: parconv.gabor(F, 0), ValueError, "frequency=0: pass waves per pixel, above 0"),
      (lambda: parconv.gabor(F, []), ValueError, "frequency="),
      (lambda: parconv.gabor(F, 0.1, "up"), TypeError, "theta='up'"),

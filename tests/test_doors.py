@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
-from conftest import BANK_METHODS, METHODS
+from conftest import BANK_METHODS, METHODS, RunPython
 from numpy.lib.stride_tricks import as_strided
 
 import parconv
@@ -89,8 +89,41 @@ def test_unknown_keywords_are_named(name: str) -> None:
     ],
 )  # fmt: skip
 def test_other_libraries_words_are_known(theirs: str, ours: str) -> None:
-    with pytest.raises(TypeError, match=rf"{theirs}=1 is unknown: did you mean {ours}\?"):
+    with pytest.raises(TypeError, match=rf"{theirs}=1 is unknown: did you mean {ours}[=?]"):
         parconv.conv2d(F, G, **{theirs: 1})
+
+
+@pytest.mark.parametrize(
+    ("door", "options", "mend"),
+    [
+        ("box", {"mode": "nearest"}, "boundary='edge'"),
+        ("box", {"mode": "full"}, "boundary"),
+        ("conv2d", {"padding_mode": "circular"}, "boundary='wrap'"),
+        ("conv2d", {"borderType": 4}, "boundary='mirror'"),  # cv2.BORDER_REFLECT_101
+        ("conv2d", {"padding_mode": "zeros"}, "boundary='constant'"),
+    ],
+)
+def test_other_libraries_borders_are_known(door: str, options: dict[str, Any], mend: str) -> None:
+    second = {"box": 3, "conv2d": G}[door]
+    with pytest.raises(TypeError, match=rf"is unknown: did you mean {mend}\?"):
+        getattr(parconv, door)(F, second, **options)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("gaussian_filter", "gaussian"), ("convolve1d", "conv2d, with axes="), ("Scharr", "scharr"),
+        ("GaussianBlur", "gaussian"), ("Conv2d", "compat.torch"), ("savgol_filter", "savgol"),
+    ],
+)  # fmt: skip
+def test_other_libraries_names_are_known(theirs: str, ours: str) -> None:
+    with pytest.raises(AttributeError, match=rf"no attribute '{theirs}': use parconv.{ours}"):
+        getattr(parconv, theirs)
+
+
+def test_names_spelt_nearly_so_are_suggested(run_python: RunPython) -> None:
+    told = run_python("import parconv\nparconv.prewit", succeed=False).stderr
+    assert "Did you mean: 'prewitt'?" in told
 
 
 def test_no_keyword_is_named_that_a_call_lacks() -> None:

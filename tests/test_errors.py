@@ -111,7 +111,7 @@ CALLS = {
     "g no columns": bad(ValueError, "g has shape (3, 0)", g=G[:, :0]),
     # mode
     "mode unknown": bad(ValueError, "mode='ful' is unknown: pass one of valid, same", mode="ful"),
-    "mode upper case": bad(ValueError, "mode='SAME'", mode="SAME"),
+    "mode upper case": bad(ValueError, "full, did you mean 'same'?", mode="SAME"),
     "mode number": bad(ValueError, "mode=2", mode=2),
     "mode None": bad(ValueError, "mode=None", mode=None),
     "mode of scipy.ndimage": bad(
@@ -129,6 +129,8 @@ CALLS = {
     # boundary
     "boundary reflect": same(ValueError, "'symmetric' (d c b a | a b c d", boundary="reflect"),
     "boundary reflect on one axis": same(ValueError, "'mirror'", boundary=("edge", "reflect")),
+    "boundary misspelt": same(ValueError, "wrap, did you mean 'edge'?", boundary="egde"),
+    "boundary number of OpenCV": same(ValueError, "2 is unknown: pass 'symmetric'", boundary=2),
     "boundary unknown": same(ValueError, "boundary='zeroth' is unknown", boundary="zeroth"),
     "boundary zero": same(ValueError, "boundary='zero' is unknown: pass 'cons", boundary="zero"),
     "boundary nearest": same(ValueError, "pass 'edge', which", boundary="nearest"),
@@ -147,6 +149,9 @@ CALLS = {
     "cval string": same(TypeError, "cval='0'", cval="0"),
     "cval None": same(TypeError, "cval=None", cval=None),
     "cval two": same(ValueError, "cval=[1, 2]: pass one number", cval=[1, 2]),
+    "cval beyond integers": ints(
+        ValueError, "cval=36893488147419103232 does not fit in 64 bits: pass a smal", cval=2**65
+    ),
     "cval ragged": same(TypeError, "cval=", cval=[1, [2]]),
     "cval nan for integers": ints(ValueError, "cval=nan", mode="same", cval=np.nan),
     "cval inf for integers": ints(ValueError, "cval=inf", mode="same", cval=np.inf),
@@ -164,6 +169,7 @@ CALLS = {
     ),
     # padding
     "padding negative": bad(ValueError, "padding=-1: pass integers of at least 0", padding=-1),
+    "padding same": bad(TypeError, "padding='same': pass mode='same'", padding="same"),
     "padding half": bad(TypeError, "padding=0.5", padding=0.5),
     "padding bool": bad(TypeError, "padding=True", padding=True),
     "padding of three": bad(ValueError, "padding=(1, 2, 3)", padding=(1, 2, 3)),

@@ -500,6 +500,7 @@ ERRORS = (
     (lambda out: parconv.gaussian(F, 1e7, out=out), ValueError, "sigma=.*80000001 x 80000001 ta"),
     (lambda out: parconv.gaussian(F, 1e300, out=out), ValueError, "taps; pass less"),
     (lambda out: parconv.gaussian(F, 1, radius=2**40, out=out), ValueError, "radius=.*taps; pass"),
+    (lambda out: parconv.gaussian(F, 1, radius=(None, 2), out=out), TypeError, "None, which means"),
     (lambda out: parconv.gaussian(F, 1, order=-1, out=out), ValueError, "order=-1: pass integers"),
     (lambda out: parconv.gaussian(F, 1, order=101, out=out), ValueError, "order=101: pass .* 100"),
     (lambda out: parconv.gaussian(F, 1, order=1.0, out=out), TypeError, "order=1.0: pass an integ"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from browsing import keep_picture, served, until
 
-from benchmarks import charts, comparison, pages, results, runner, summary
+from benchmarks import charts, comparison, listing, pages, results, runner, summary
 from benchmarks.__main__ import main
 from benchmarks.comparison import Change, compared
 from benchmarks.results import Value
@@ -94,7 +94,7 @@ def test_the_scaling_graph_has_a_thread_axis(browser: Any, address: str, tmp_pat
     browser.get(f"{address}/index.html#{SCALING}?x-axis=threads")
     until(browser, "window.$ && $('#main-graph').data('plot')")
     ticks = "$('#main-graph').data('plot').getAxes().xaxis.ticks.map(t => t.label)"
-    assert {"1", "2"} <= set(browser.execute_script(f"return {ticks}"))
+    assert {1, 2} <= set(map(float, browser.execute_script(f"return {ticks}")))
     assert max(browser.execute_script(f"return {POINTS}")) >= 2
     keep_picture(browser, "history-scaling-threads", tmp_path)
 
@@ -184,15 +184,83 @@ def test_the_summary_holds_everything_itself(recorded: Path) -> None:
     assert "http" not in inside, "no external resource"
 
 
-def test_the_summary_shows_the_newest_race(recorded: Path) -> None:
-    newest = sorted((runner.ROOT / "benchmarks" / "race").glob("*.json"))[-1]
-    report = json.loads(newest.read_text(encoding="utf-8"))
+def test_the_summary_shows_the_newest_race_of_each_kind(recorded: Path) -> None:
+    reports = (runner.ROOT / "benchmarks" / "race").glob("*.json")
+    newest = {path.stem.lstrip("0123456789-"): path for path in sorted(reports)}
     page = summary.page(recorded)
-    assert newest.name in page
-    for row in report["rows"]:
-        ours = row["results"][0]["reused"]["median"]
-        assert row["workload"]["name"] in page
-        assert summary._short(1e3 * ours) in page
+    assert len(newest) >= 3
+    for path in newest.values():
+        assert path.name in page
+        for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
+            ours = row["results"][0]["reused"]["median"]
+            assert row["workload"]["name"] in page
+            assert summary._short(1e3 * ours) in page
+
+
+def test_a_newer_race_takes_the_place_of_one_of_its_kind(recorded: Path, tmp_path: Path) -> None:
+    races = tmp_path / "race"
+    races.mkdir()
+    for name in ("2026-01-02-auto-here", "2026-03-04-auto-here", "2025-05-06-here"):
+        report = {"versions": {}, "rows": [], "machine": {"cpu": name, "target": "", "cores": 2}}
+        (races / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
+    page = summary.page(recorded, races=races)
+    assert page.count("<h2>Race: ") == 2
+    assert page.index("2026-03-04-auto-here") < page.index("2025-05-06-here")
+    assert "2026-01-02" not in page
+
+
+def test_losses_are_marked() -> None:
+    """Of a workload that loses with one of its thread counts, too."""
+
+    def row(name: str, threads: int, ratio: float | None) -> dict[str, Any]:
+        return {
+            "workload": {"name": name}, "threads": threads, "ratio": {"reused": ratio},
+            "percent_of_limit": {"reused": 50.0},
+            "results": [{"name": "parconv", "reused": {"median": 1e-3}}],
+        }  # fmt: skip
+
+    rows = [row("won", 1, 1.5), row("won", 2, 1.0), row("lost", 1, 2.0), row("lost", 2, 0.96)]
+    _, *found = summary._race_rows([*rows, row("alone", 1, None)], ["parconv"])
+    assert [cells[0][0] for cells in found] == ["won", "lost", "alone"]
+    assert [(cells[1][1], cells[2][1]) for cells in found] == [
+        ("win", "win"), ("loss", "loss"), ("win", "win"),
+    ]  # fmt: skip
+    assert found[1][2][0] == "2 / 0.96"
+
+
+# --- what asv's pages list -----------------------------------------------------------------------
+
+
+def test_only_what_was_measured_is_listed(recorded: Path) -> None:
+    known = {
+        SCALING: {"params": [THREADS, [*STRATEGIES, "'joblib'"], ["'7x7'"]], "name": SCALING},
+        "bench_gone.Gone.time_gone": {"params": [["1"]], "name": "never measured"},
+        "version": 2,
+    }
+    found = listing.listed(known, results.commits(recorded))
+    assert [*found] == [SCALING, "version"]
+    assert found[SCALING]["params"] == [["1", "2"], STRATEGIES, ["'7x7'"]]
+    assert found[SCALING]["pretty_name"].startswith("Scaling.time_scaling: How does time fall")
+
+
+def test_every_benchmark_has_a_description() -> None:
+    """That of its class, not of its module alone."""
+    told = listing.descriptions()
+    assert {name.split(".")[0] for name in told} == {
+        path.stem for path in (runner.ROOT / "benchmarks").glob("bench_*.py")
+    }
+    for name, text in told.items():
+        assert len(text.partition("  ")[2]) > 10, name
+
+
+def test_the_pages_list_what_was_measured(site: Path) -> None:
+    index = json.loads((site / "index.json").read_text(encoding="utf-8"))
+    scaling = index["benchmarks"][SCALING]
+    counts = {
+        params[0] for commit in results.commits(runner.HISTORY)
+        for params, _ in commit.series(SCALING)
+    }  # fmt: skip
+    assert {value.strip("'") for value in scaling["params"][0]} == counts
 
 
 def test_the_summary_shows_the_fastest_function_of_a_library() -> None:

@@ -326,6 +326,22 @@ def test_command_writes_json(
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_command_races_a_convolution_of_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a filter of a file: what is timed is compared with SciPy's answer first."""
+    monkeypatch.chdir(tmp_path)
+    np.save("mine.npy", np.random.default_rng(3).standard_normal((3, 5)))
+    options = ("--shape", "40x51x3", "--kernel", "mine.npy", "--boundary", "wrap", "--threads", "1")
+    written = ("--repeats", "3", "--peers", "scipy", "--json", "race.json")
+    assert cli.main(["race", *options, *written]) == 0
+    assert "own 40x51x3 3x5 float32" in capsys.readouterr().out
+    (row,) = json.loads((tmp_path / "race.json").read_text())["rows"]
+    asked = row["workload"]
+    assert (asked["boundary"], asked["filter"], asked["method"]) == ("wrap", "mine.npy", "auto")
+    assert {"parconv", "scipy"} <= {result["name"] for result in row["results"]}
+
+
 def check_json_row(row: dict[str, Any]) -> None:
     fields = row["workload"]
     *outer, columns = fields["shape"]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from .app import (
     Method,
     Mode,
     Only,
+    OwnKernel,
+    OwnShape,
+    OwnType,
     Strategy,
     ThreadCounts,
     Threads,
@@ -21,11 +24,15 @@ from .app import (
     axes as plane_axes,
     console,
     numbers,
+    own,
     progress,
     refuse,
     sizes,
     write_json,
 )
+
+if TYPE_CHECKING:
+    from parconv.experiments.race.workloads import Workload
 
 Counts = Sequence[int] | None
 
@@ -84,6 +91,11 @@ def explain(
 @app.command()
 def race(
     only: Only = None,
+    shape: OwnShape = None,
+    kernel: OwnKernel = None,
+    dtype: OwnType = "float32",
+    mode: Mode = "same",
+    boundary: Boundary = "mirror",
     threads: ThreadCounts = None,
     peers: Annotated[
         str | None,
@@ -142,6 +154,7 @@ def race(
     mean ratio to the best peer, the shares below 1 and 1.3 and the worst are told.
 
     Example: parconv race --only integer --threads 1,2 --json race.json
+    Example: parconv race --shape 3000x2000 --kernel gaussian:2 --dtype uint8
     """
     from parconv import images
 
@@ -150,6 +163,11 @@ def race(
     counts = None if threads is None else numbers(threads, "threads", ",")
     if random is None:
         refuse("isa", isa, "--random beside it")
+    mine = own(shape, kernel, dtype=dtype, mode=mode, boundary=boundary)
+    if mine is not None:
+        refuse("only", only, "--shape and --kernel, or --only, one of the two")
+        for option, value in (("random", random), ("pause", pause), ("busy", busy)):
+            refuse(option, value, "--repeats instead: a convolution of yours is no draw, no burst")
     if random is not None:
         refuse("only", only, "--kind instead: --random draws the workloads")
         for option, value in (("pause", pause), ("busy", busy), ("calls", calls)):
@@ -158,7 +176,7 @@ def race(
         _race_drawn(asked, isa, counts, peers, 3 if repeats is None else repeats, json_file)
     elif pause is None and busy is None:
         refuse("calls", calls, "--pause or --busy beside it, or --repeats instead")
-        _race(only, counts, peers, 7 if repeats is None else repeats, json_file)
+        _race(mine or only, counts, peers, 7 if repeats is None else repeats, json_file)
     else:
         refuse("repeats", repeats, "--calls instead: --pause and --busy ask for bursts")
         pauses = _amounts("0" if pause is None else pause, "pause")
@@ -167,11 +185,16 @@ def race(
 
 
 def _race(
-    only: str | None, counts: Counts, peers: str | None, repeats: int, json_file: Path | None
-) -> None:
+    which: "Workload | str | None", counts: Counts, peers: str | None, repeats: int,
+    json_file: Path | None,
+) -> None:  # fmt: skip
     from parconv.experiments.race import duel, grid, peers as competitors, table, workloads
 
-    rivals, chosen = competitors.chosen(peers), workloads.chosen(grid.rows(), only)
+    rivals = competitors.chosen(peers)
+    if isinstance(which, workloads.Workload):
+        chosen: tuple[Any, ...] = (which,)
+    else:
+        chosen = workloads.chosen(grid.rows(), which)
     with progress() as announce:
         found = duel.race(chosen, counts, rivals, repeats, announce)
     table.show(found, console())

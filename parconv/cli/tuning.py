@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from .app import Force, app, console, numbers, progress
+from .app import (
+    Boundary,
+    Force,
+    Mode,
+    OwnKernel,
+    OwnShape,
+    OwnType,
+    app,
+    console,
+    numbers,
+    own,
+    progress,
+)
 
 SECONDS, METHOD_SECONDS = 90.0, 600.0
 
@@ -15,6 +27,11 @@ def tune(
     workload: Annotated[
         list[str] | None, typer.Argument(help="Studies, or rows of the race by name or pattern.")
     ] = None,
+    shape: OwnShape = None,
+    kernel: OwnKernel = None,
+    dtype: OwnType = "float32",
+    mode: Mode = "same",
+    boundary: Boundary = "mirror",
     implementation: Annotated[
         str, typer.Option(help="parconv or a baseline such as segments or im2col.")
     ] = "parconv",
@@ -55,12 +72,14 @@ def tune(
     With --methods: how wrong the costs are by which "auto" chooses methods here.
 
     Example: parconv tune "medium 1024x1024 7x7 float32" --output tuned --save
+    Example: parconv tune --shape 3000x2000 --kernel 7x7 --save
     Example: parconv tune --methods --save
     """
     from parconv.experiments.tune import report, subjects, sweep
 
-    if bool(workload) == methods:
-        raise ValueError("pass workloads, or --methods, one of the two")
+    mine = own(shape, kernel, dtype=dtype, mode=mode, boundary=boundary)
+    if [bool(workload), mine is not None, methods].count(True) != 1:
+        raise ValueError("pass workloads, --shape and --kernel, or --methods, one of the three")
     if methods:
         return _tune_methods(number, seed, budget, save, force)
     if force and not save:
@@ -68,7 +87,7 @@ def tune(
     counts = () if threads is None else tuple(sorted({*numbers(threads, "threads", ",")}))
     seconds = budget if budget is not None or exhaustive else SECONDS
     options = sweep.Options(implementation, counts, repeats, seed, exhaustive, seconds)
-    chosen = subjects.subjects(workload or ())
+    chosen = (subjects.Subject(mine),) if mine else subjects.subjects(workload or ())
     sweep.check(chosen, options, save)
     sweep.make_directory(output)
     with progress() as announce:

@@ -122,6 +122,10 @@ def check_orders(order: Any, count: int) -> Sizes:
 
 
 def check_radii(radius: Any, count: int) -> Sizes:
+    if None in each(radius, count):
+        raise TypeError(
+            f"radius={shown(radius)}: pass an integer for each axis, or None, which means truncate"
+        )
     radii = check_integers("radius", radius, count)
     if min(radii) < 0:
         raise ValueError(f"radius={shown(radius)}: pass integers of at least 0, or None")

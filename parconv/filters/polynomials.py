@@ -1,6 +1,6 @@
 """Savitzky and Golay's filters: the value, or a derivative, of a polynomial fitted around it."""
 
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +9,7 @@ from ..problem.arguments import check_positives
 from ..problem.dtypes import Array, quietly
 from ..problem.filter import Filter, recalled
 from ..problem.lines import Lines
-from ..problem.question import FilterOptions, spelled
+from ..problem.question import CHANNELS, FilterOptions, SharedOptions, spelled
 from ..problem.shown import shown
 from . import same
 from .arguments import check_orders, check_real
@@ -18,7 +18,7 @@ from .arguments import check_orders, check_real
 @spelled(boundary="symmetric", axes=-1)
 def savgol(
     f: ArrayLike, window: int, polyorder: int, *, deriv: int = 0, delta: float = 1.0,
-    out: NDArray[Any] | None = None, **options: Unpack[FilterOptions],
+    out: NDArray[Any] | None = None, **options: Unpack[SharedOptions],
 ) -> NDArray[Any]:  # fmt: skip
     """Fit a polynomial around each pixel along one axis, and take its value or a derivative.
 
@@ -38,8 +38,6 @@ def savgol(
         As in `conv2d`, but for the usual border, ``"symmetric"``.
     axes : int
         The axis, the last one where nothing is said.
-    channel_axis : None
-        Only for the other filters, which may filter several axes.
     dtype, accumulate, bias, scale, overflow, rounding : optional
         As in `conv2d`.
     where, weights, nan_policy, min_weight : optional
@@ -71,7 +69,9 @@ def savgol(
     >>> parconv.savgol(x**2, 5, 2, deriv=1)[2:7].round(12)
     array([ 4.,  6.,  8., 10., 12.])
     """
-    asked: FilterOptions = {"axes": -1, **options}
+    if CHANNELS in options:
+        raise TypeError(f"{CHANNELS} is unknown to savgol: pass axes, the one that it filters")
+    asked = cast(FilterOptions, {"axes": -1, **options})
     return same.run(f, out, asked, _made, window, polyorder, deriv, delta)
 
 

@@ -20,6 +20,7 @@ from ..problem.missing import unmasked
 from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords
 from ..problem.shown import shown
 from ..problem.store import check_fixed
+from ..runtime.telling import told
 from .arguments import along, check_shift, count_for, place_of, spatial, warn_of_colours
 from .taps import (
     FARID,
@@ -108,6 +109,7 @@ def gaussian_laplace(f: Array, options: Any, sigma: Any, truncate: Any, radius: 
 # --- the call ------------------------------------------------------------------------------------
 
 
+@told
 def run(
     f: Any, out: Any, options: FilterOptions, make: Callable[..., Made], *words: Any
 ) -> NDArray[Any]:

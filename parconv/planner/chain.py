@@ -16,6 +16,7 @@ from ..problem.lazily import lazily
 from ..problem.shown import shown
 from ..runtime import arrays
 from ..runtime.outputs import new_output
+from ..runtime.telling import told
 from .explain import as_table, as_text
 from .links import Link, links_of
 from .plan import Plan
@@ -117,6 +118,7 @@ class Chain:
         """The steps; what follows from them is found again."""
         return {"plans": self.plans}
 
+    @told
     def __call__(self, f: ArrayLike, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Run all steps.
 

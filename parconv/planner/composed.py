@@ -10,6 +10,7 @@ from ..problem.door import as_array
 from ..problem.dtypes import Array, DType
 from ..runtime import arrays
 from ..runtime.outputs import new_output
+from ..runtime.telling import told
 from .bound import Bound
 from .explain import as_table, as_text
 
@@ -52,6 +53,7 @@ class Composed:
         """
         return self.run(self._array(f), None, out)
 
+    @told
     def run(self, f: Array, taps: None, out: Array | None) -> Array:
         """Check the arrays against the problem, then fill the result."""
         problem: Asked = self.problem

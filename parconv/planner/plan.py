@@ -15,6 +15,7 @@ from ..problem.lazily import lazily
 from ..problem.problem import Problem
 from ..runtime import ceilings
 from ..runtime.crew import Terms
+from ..runtime.telling import told
 from . import looking, ready
 from .bound import Bound
 from .explain import as_table, as_text, facts
@@ -135,6 +136,7 @@ class Plan:
         """
         return ready.bind(self, f, out)
 
+    @told
     def run(self, f: Array, taps: Taps, out: Array | None) -> Array:
         """Fill the output by compiled code alone where that looks, and finds all in order."""
         if self._ran and self._looks:

@@ -6,6 +6,7 @@ Every check returns the argument in its one internal form, or raises.
 import math
 import operator
 from collections.abc import Sequence
+from difflib import get_close_matches
 from numbers import Real
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("reflect101", "reflect_101", "border_reflect_101"), "mirror"),
     **dict.fromkeys(("circular", "periodic", "grid-wrap", "border_wrap"), "wrap"),
 }
+_NUMBERED = "constant", "edge", "symmetric", "wrap", "mirror"  # OpenCV's, from 0 on
 _REFLECT = (
     "'symmetric' (d c b a | a b c d, as in scipy.ndimage) or 'mirror' (d c b | a b c d, as in "
     "numpy.pad)"
@@ -38,12 +40,16 @@ LARGEST = 1 << 48  # size, stride, dilation or padding: sums and products of two
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name}={shown(value)} is unknown: pass one of {', '.join(choices)}")
+        word = value.lower().strip() if isinstance(value, str) else ""
+        near = "".join(f", did you mean {it!r}?" for it in get_close_matches(word, choices, 1))
+        raise ValueError(
+            f"{name}={shown(value)} is unknown: pass one of {', '.join(choices)}{near}"
+        )
 
 
 def check_mode(mode: Any) -> None:
     """Others say by ``mode`` what lies outside."""
-    border = _border_meant(mode)
+    border = border_meant(mode) if isinstance(mode, str) else None
     if border:
         raise ValueError(
             f"mode={shown(mode)} is a boundary: pass boundary={border}, and mode='same' for a "
@@ -52,8 +58,10 @@ def check_mode(mode: Any) -> None:
     check_choice("mode", mode, MODES)
 
 
-def _border_meant(value: Any) -> str | None:
-    """What to pass for a border's name, ours or another library's."""
+def border_meant(value: Any) -> str | None:
+    """What to pass for a border's name, ours or another library's, or OpenCV's number of one."""
+    if type(value) is int and 0 <= value < len(_NUMBERED):
+        return repr(_NUMBERED[value])
     if not isinstance(value, str):
         return None
     name = value.lower()
@@ -115,7 +123,7 @@ def check_boundaries(boundary: Any, count: int) -> tuple[str, ...]:
 
 
 def _refuse_border(name: Any) -> None:
-    ours = _border_meant(name)
+    ours = border_meant(name)
     if ours == _REFLECT:
         raise ValueError(f"boundary={shown(name)} means two things: pass {ours}")
     if ours:
@@ -222,6 +230,8 @@ def check_origin(origin: Any, spans: tuple[int, ...], mode: str, padding: Any) -
 
 
 def check_cval(cval: Any, image: DType) -> complex:
+    if type(cval) is int and not -(2**63) <= cval < 2**64:
+        raise ValueError(f"cval={shown(cval)} does not fit in 64 bits: pass a smaller one")
     try:
         number = np.asarray(cval)
         kind = check_dtype("cval", number.dtype).kind

@@ -53,6 +53,9 @@ def _padded(padding: Any, mode: str, sizes: Sizes, spans: Sizes) -> tuple[Sizes,
         raise ValueError(
             f"padding={shown(padding)} and mode={shown(mode)} exclude each other: pass one"
         )
+    if isinstance(padding, str):
+        words = "mode='same'" if padding.lower() == "same" else "mode='valid', or integers"
+        raise TypeError(f"padding={shown(padding)}: pass {words}")
     outer = each(padding, len(sizes))
     if len(outer) != len(sizes):
         forms = "p, (py, px) or ((top, bottom), (left, right))"

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
 
 from numpy.typing import ArrayLike, DTypeLike
 
+from .arguments import border_meant
 from .lazily import lazily
 from .shown import shown
 from .store import check_fixed
@@ -156,7 +157,7 @@ ORDER = *PLANS[:_AXES], CHANNELS, *PLANS[_AXES:_THREADS], "out", *PLANS[_THREADS
 # Other libraries' words for ours, where the letters do not tell: SciPy's, OpenCV's, torch's,
 # skimage's, astropy's, ONNX's, joblib's.
 _ELSEWHERE = {
-    "boundary": ("border", "borderType", "padding_mode", "pad_mode"),
+    "boundary": ("border", "borderType", "padding_mode", "pad_mode", "mode"),
     "cval": ("borderValue", "fill_value", "fillvalue", "constant_values", "value"),
     "dtype": ("ddepth", "output_dtype", "out_dtype"),
     "padding": ("pads", "pad_width"),
@@ -196,6 +197,8 @@ def check_keywords(options: Mapping[str, Any], known: Iterable[str]) -> None:
     for name, value in options.items():
         if name not in known:
             near = _meant(name, [*known, "out"])
+            border = border_meant(value) if near == "boundary" else None
+            near += f"={border}" if border else ""
             mend = f"did you mean {near}?" if near else f"pass one of {', '.join(known)}"
             raise TypeError(f"{name}={shown(value)} is unknown: {mend}")
 

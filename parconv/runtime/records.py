@@ -23,6 +23,7 @@ from numba.core import config
 
 from ..codegen import kernel_cache, machine
 from .replacing import replacing
+from .telling import log
 
 Record = dict[str, Any]
 
@@ -133,3 +134,4 @@ def write(path: Path, record: Record) -> None:
     content = json.dumps({"fingerprint": fingerprint(), **record}, indent=1)
     with replacing(path) as file:
         file.write(content.encode())
+    log.info("recorded %s", path)

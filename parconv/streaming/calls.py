@@ -19,7 +19,7 @@ from .overlap import check_apart
 from .paths import check_target
 from .plan import StreamPlan, plan_for
 from .question import Question
-from .run import Progress, fill, results
+from .run import Progress, fill, streamed
 from .sinks import Sink, array_sink
 from .sources import opened, source_of
 
@@ -136,7 +136,7 @@ def stream(
         if out is None:
             if not plan.question.leads:
                 raise ValueError("out=None, but source is one image: pass where to put its result")
-            return results(found, plan, progress, stack.pop_all())
+            return streamed(found, plan, progress, stack.pop_all())
         sink = stack.enter_context(closing(_sink(out, plan)))
         return fill(sink, found, plan, progress, resume)
 

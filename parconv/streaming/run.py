@@ -11,6 +11,7 @@ import numpy as np
 from .. import __version__
 from ..codegen import jit
 from ..problem.dtypes import Array
+from ..runtime.telling import told
 from .blocks import BUFFERS
 from .cut import Chunk
 from .helper import Helper, ahead
@@ -27,7 +28,7 @@ Progress = Callable[[int, int | None], object]
 Source = Indexed | Items
 
 
-def results(
+def streamed(
     source: Source, plan: StreamPlan, progress: Progress | None, stack: ExitStack
 ) -> Iterator[Array]:
     """The items' results, one after another; ``stack`` is closed when nobody wants more."""
@@ -40,6 +41,7 @@ def results(
             yield from [result] if question.stacked else result
 
 
+@told
 def fill(
     sink: Sink, source: Source, plan: StreamPlan, progress: Progress | None, resume: bool
 ) -> Any:

@@ -20,6 +20,7 @@ from ..problem.filter import Filter, filter_of
 from ..problem.shown import shown
 from ..runtime.arrays import check_output
 from ..runtime.outputs import new_output
+from ..runtime.telling import told
 from .layer import layer_of
 from .running import Launch, at_once, one_by_one
 
@@ -102,6 +103,7 @@ def _shortened(found: Array, kind: DType, out: Array | None) -> Array:
     return out
 
 
+@told
 def computed(
     f: ArrayLike, g: ArrayLike, *, stride: Any, padding: Any, output_padding: Any, dilation: Any,
     groups: int, bias: Any, axes: Any, out: NDArray[Any] | None = None, threads: int | None = None,

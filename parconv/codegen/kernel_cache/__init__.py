@@ -5,9 +5,11 @@
 compiling anew is always right.
 """
 
+import logging
 import sys
 import warnings
 from contextlib import suppress
+from time import perf_counter
 from typing import Any
 
 from numba.core.caching import NullCache
@@ -30,6 +32,7 @@ _COMPILING = (
     "parconv compiles its kernels for this machine, which takes seconds; `parconv warmup` does it "
     "ahead"
 )
+_log = logging.getLogger(__name__.partition(".")[0])
 _reasons: list[Exception] = []
 _warned: list[bool] = []  # whether that was done
 _announced: list[bool] = []
@@ -61,11 +64,13 @@ class KernelCache(NullCache):  # type: ignore[misc]
 
     def __init__(self, function: Any, options: dict[str, Any]) -> None:
         self._function, self._options = function, options
+        self._missed: dict[Any, float] = {}  # when signatures were not found
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         """What was compiled for the signature, or None: it will be."""
         found = self._load(signature, target)
         if found is None:
+            self._missed[signature] = perf_counter()
             _announce()
         return found
 
@@ -84,6 +89,13 @@ class KernelCache(NullCache):  # type: ignore[misc]
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep it for later processes, in place of what could not be loaded."""
+        kept = self._save(signature, result)
+        name = f"{self._function.__module__}.{self._function.__qualname__}"
+        took = perf_counter() - self._missed.pop(signature, perf_counter())
+        _log.info("compiled %s in %.2f s, %s", name, took, kept)
+
+    def _save(self, signature: Any, result: Any) -> str:
+        """What became of it."""
         try:
             key = self._key(signature, result.target_context)
             content = entries.pack(key, *results.reduce(result))
@@ -91,6 +103,8 @@ class KernelCache(NullCache):  # type: ignore[misc]
                 home.write(entries.name(key), content)
         except Exception as error:
             _reasons.append(error)
+            return f"not kept: {error}"
+        return f"kept in {directory()}"
 
     def _key(self, signature: Any, target: Any) -> str:
         return entries.key(self._function, signature, self._options, target)

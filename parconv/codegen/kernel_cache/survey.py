@@ -1,5 +1,6 @@
 """What the cache of compiled kernels holds, and its end."""
 
+import logging
 import os
 import re
 from contextlib import suppress
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from . import entries, places, private
 
+_log = logging.getLogger(__name__.partition(".")[0])
 # All that we and earlier versions of us, by Numba's own means, ever wrote there.
 _WRITTEN = re.compile(
     rf".+({re.escape(entries.SUFFIX)}|{re.escape(private.TEMPORARY)}|\.nb[ic](\.tmp\.\w+)?)"
@@ -87,8 +89,10 @@ def clear() -> tuple[Part, ...]:
 
     Running processes keep what they have loaded.
     """
-    paths = [places.directory(), *places.stale()]
-    return tuple(_remove(path) for path in paths if path.is_dir())
+    paths = [path for path in (places.directory(), *places.stale()) if path.is_dir()]
+    removed = tuple(map(_remove, paths))
+    _log.info("removed %d kernels of %d states", sum(it.entries for it in removed), len(removed))
+    return removed
 
 
 def _remove(path: Path) -> Part:

@@ -14,6 +14,7 @@ from ...problem.problem import READ_SOON
 from ...runtime.strategies import STRATEGIES, automatic
 from ...runtime.strategies.team import NOTHING, Memory, Team, team_of
 from ...runtime.strategies.work import Arrays, Work
+from ...runtime.telling import told
 
 
 @cache
@@ -46,6 +47,7 @@ def _through_caches(plan: Plan) -> Plan:
     return part_of(plan, replace(plan.problem, within=READ_SOON))
 
 
+@told
 def run(plan: Plan, taps: Taps, f: Array, out: Array | None = None) -> Array:
     """``plan.run(f, taps, out)``; an output that is given is new, and whole."""
     helpers = _helpers(plan, taps)
@@ -56,6 +58,7 @@ def run(plan: Plan, taps: Taps, f: Array, out: Array | None = None) -> Array:
     return result
 
 
+@told
 def looked(plan: Plan, taps: Taps, f: Array, out: Array, memory: Memory) -> int:
     """The same, and the digest of memory, by the same threads."""
     helpers = _helpers(plan, taps)

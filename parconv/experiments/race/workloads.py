@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...images import filter_text
 from ...problem.dtypes import compute_and_result
+from ...problem.shown import shown
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -156,6 +157,29 @@ class Workload:
     def weights(self, g: Array) -> Array:
         """What a correlation multiplies with to answer this workload."""
         return g if self.correlation else np.ascontiguousarray(g[::-1, ::-1])
+
+
+def own(image: Sequence[int], taps: Sequence[int] | str, **words: str) -> Workload:
+    """A user's convolution, planned as any call: image (H, W), or (H, W, channels) of colour.
+
+    ``taps``: a filter's sizes, or a text that names one.
+
+    Examples
+    --------
+    >>> own((300, 200), (7, 5), dtype="uint8").name
+    'own 300x200 7x5 uint8 auto'
+    >>> own((300, 200, 3), "box:5").name
+    'own 300x200x3 5x5 float32 auto box:5'
+    """
+    if len(image) not in (2, 3):
+        raise ValueError(f"shape is {shown(image)}: pass rows and columns, and channels of colour")
+    if isinstance(taps, str):
+        filter_, (rows, columns) = taps, filter_text.named(taps).shape
+    else:
+        filter_, (rows, columns) = USUAL[-1], taps
+    shape, channels = (image[0], image[1]), image[2] if len(image) == 3 else 0
+    asked: Any = {"channels": channels, "filter": filter_, "method": "auto", **words}
+    return Workload("own", shape, (rows, columns), **asked)
 
 
 def _normal(rng: np.random.Generator, taps: Pair, dtype: np.dtype[Any]) -> Array:
