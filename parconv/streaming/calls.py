@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Any, TypeVar, Unpack, overload
 
 import numpy as np
@@ -13,38 +12,41 @@ from ..api import Spec
 from ..planner import choice as planner
 from ..problem.filter import filter_of
 from ..problem.question import PLANS, PlanOptions, check_keywords, spelled
+from .bars import shown
+from .cut import PIXEL, Grain
 from .memory import usual
-from .newfile import NewFile
 from .overlap import check_apart
-from .paths import check_target
+from .paths import Place, check_target
 from .plan import StreamPlan, plan_for
+from .pools import pool_of
 from .question import Question
 from .run import Progress, fill, results
-from .sinks import Sink, array_sink
-from .sources import opened, source_of
+from .sources import Indexed, Items, opened, source_of
+from .targets import sink_of
 
+READS = 4  # under way at a time where each waits for a network: 50 to 100 ms
 Target = TypeVar("Target")  # what takes the result, and is returned
 
 
 @overload
 def stream(
     source: Any, g: ArrayLike, out: None = None, *, memory: int | None = None,
-    progress: Progress | None = None, resume: bool = True, **options: Unpack[PlanOptions],
+    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None, **options: Unpack[PlanOptions],
 ) -> Iterator[NDArray[Any]]: ...  # fmt: skip
 @overload
 def stream(
     source: Any, g: ArrayLike, out: str | os.PathLike[str], *, memory: int | None = None,
-    progress: Progress | None = None, resume: bool = True, **options: Unpack[PlanOptions],
+    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None, **options: Unpack[PlanOptions],
 ) -> np.memmap[Any, Any]: ...  # fmt: skip
 @overload
 def stream(
     source: Any, g: ArrayLike, out: Target, *, memory: int | None = None,
-    progress: Progress | None = None, resume: bool = True, **options: Unpack[PlanOptions],
+    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None, **options: Unpack[PlanOptions],
 ) -> Target: ...  # fmt: skip
 @spelled()
 def stream(
     source: Any, g: ArrayLike, out: Any = None, *, memory: int | None = None,
-    progress: Progress | None = None, resume: bool = True, **options: Unpack[PlanOptions],
+    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None, **options: Unpack[PlanOptions],
 ) -> Any:  # fmt: skip
     """Convolve what does not fit in memory, from files or an iterable, into a file.
 
@@ -128,17 +130,21 @@ def stream(
     limit, g = _limit(memory), filter_of(g, lasting=True)
     out = check_target(out) if isinstance(out, str | os.PathLike) else out
     source = opened(source, options.get("axes"))
-    check_apart(source, out)
+    check_apart(source, out.name if isinstance(out, Place) else out)
     found = source_of(source, g, options)
     with ExitStack() as stack:
         stack.callback(found.close)
-        plan = plan_for(found.question, found.items, limit, whole=found.whole)
+        told = stack.enter_context(shown(progress))
+        question, items = found.question, found.items
         if out is None:
-            if not plan.question.leads:
+            if not question.leads:
                 raise ValueError("out=None, but source is one image: pass where to put its result")
-            return results(found, plan, progress, stack.pop_all())
-        sink = stack.enter_context(closing(_sink(out, plan)))
-        return fill(sink, found, plan, progress, resume)
+            plan = _planned(found, PIXEL, limit)
+            return results(found, plan, told, stack.pop_all())
+        sink = stack.enter_context(closing(sink_of(out, question, items, found.about)))
+        pool = stack.enter_context(pool_of(executor)) if executor is not None else None
+        plan = _planned(found, sink.grain, limit, shared=pool is not None)
+        return fill(sink, found, plan, told, resume, pool)
 
 
 @spelled()
@@ -193,17 +199,21 @@ def plan_stream(
         raise TypeError("source is an iterator, which a look would change: pass (shape, dtype)")
     if not planner.is_spec(source_or_spec):
         found = source_of(opened(source_or_spec, options.get("axes")), g, options)
-        return plan_for(found.question, found.items, _limit(memory), whole=found.whole)
+        with closing(found):
+            return _planned(found, PIXEL, _limit(memory))
     shape, dtype = planner.check_spec("source", source_or_spec)
     asked = Question(shape, dtype, g, options)
     items = shape[0] if asked.batched else 1
     return plan_for(asked, items, _limit(memory), whole=False)
 
 
-def _sink(out: Any, plan: StreamPlan) -> Sink:
-    if isinstance(out, Path):
-        return NewFile(plan.question, out, plan.items)
-    return array_sink(out, plan.question, plan.items)
+def _planned(found: Indexed | Items, kept: Grain, limit: int, shared: bool = False) -> StreamPlan:
+    """In units of where the result goes; else, and where that fits, of what is read."""
+    grain = found.grain if kept == PIXEL else kept.beside(found.grain)
+    return plan_for(
+        found.question, found.items, limit, whole=found.whole, grain=grain,
+        reads=READS if found.far else 1, shared=shared,
+    )  # fmt: skip
 
 
 def _limit(memory: Any) -> int:
@@ -222,5 +232,7 @@ def _check_filter(g: Any) -> None:
 
 
 def _check_progress(progress: Any) -> None:
-    if progress is not None and not callable(progress):
-        raise TypeError(f"progress={progress!r:.80}: pass a function of (done, total), or None")
+    if progress not in (None, True, False) and not callable(progress):
+        raise TypeError(
+            f"progress={progress!r:.80}: pass a function of (done, total), True for a bar, or None"
+        )
