@@ -43,15 +43,21 @@ class Place(NamedTuple):
 
 def open_source(path: str | os.PathLike[str]) -> Any:
     """The array in a file or a store, by its suffix; in a .npy file as a memory map."""
-    name = os.fspath(path)
+    name = _local(path)
     store = store_of(name) or (ZARR if zarrs.is_array(name) else None)
     if store:
         return store.opened(name)
     if not is_url(name):
-        return _open_npy(path)
+        return _open_npy(name)
     if name.lower().endswith(".npy"):
         return NpyUrl(name)
     raise ValueError(f"source {name!r} has a suffix that tells no format: {_WRITTEN} do")
+
+
+def _local(path: str | os.PathLike[str]) -> str:
+    """The name; a local file's without the scheme that says so."""
+    name = os.fspath(path)
+    return name.removeprefix("file://") if isinstance(name, str) else name
 
 
 def _open_npy(path: str | os.PathLike[str]) -> Array:
@@ -97,7 +103,7 @@ def _instead(path: str | os.PathLike[str]) -> str:
 
 def check_target(out: str | os.PathLike[str]) -> Place:
     """Where to write; links are followed."""
-    name = os.fspath(out)
+    name = _local(out)
     if not name or not isinstance(name, str):
         raise ValueError(f"out={out!r}: pass the name of a {_WRITTEN} file")
     store, (file, inside) = store_of(name), split_inside(name)

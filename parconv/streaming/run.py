@@ -165,7 +165,9 @@ class _Filling:
             for chunk, nbytes, block in answers:
                 self._items = chunk.items[1]
                 if block is not None:
-                    self._sink.write(chunk, block)
+                    place = self._sink.block(chunk, block.shape)
+                    place[...] = block
+                    self._sink.write(chunk, place)
                     self._sink.settle()
                 if self._journal:
                     self._journal.add("")

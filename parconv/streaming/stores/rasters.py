@@ -39,7 +39,7 @@ class Raster(Opened):
         self.unit = (together, *block) if count > 1 else tuple(block)
         self._flags = dataset.mask_flag_enums
         values = set(dataset.nodatavals)
-        self.nodata = values.pop() if len(values) == 1 else None
+        self.nodata = _plain(values.pop()) if len(values) == 1 else None
         self.about = about(dataset)
         self.travels = not name.startswith("/vsimem")
         self.far = is_url(name) or name.startswith(("/vsis3", "/vsicurl", "/vsigs", "/vsiaz"))
@@ -100,6 +100,11 @@ class Raster(Opened):
         while self._all:
             self._all.pop().close()
         self._handles = threading.local()
+
+
+def _plain(value: float | None) -> float | None:
+    """As it is told to users: GDAL has all in floating point."""
+    return int(value) if value is not None and float(value).is_integer() else value
 
 
 def opened(name: str) -> Opened:
@@ -243,15 +248,16 @@ def _moved(transform: Any, result: Result) -> Any:
         return transform
     spec = problem.image, problem.image_dtype
     same = {**keywords, "mode": "same", "padding": None, "stride": 1}
-    lead = plan2d(spec, (problem.given, "f4"), **same).problem.lead
+    lead = plan2d(spec, result.question.g, **same).problem.lead
     rows, columns = (
         (usual - own) / (problem.channels if axis else 1)
         for axis, (usual, own) in enumerate(zip(lead, problem.lead, strict=True))
     )
     down, right = problem.stride
-    affine = type(transform)
-    shift = affine.translation(columns + (1 - right) / 2, rows + (1 - down) / 2)
-    return transform * shift * affine.scale(right, down)
+    rows, columns = rows + (1 - down) / 2, columns + (1 - right) / 2
+    a, b, c, d, e, f = [*transform][:6]  # versions differ in the sign of their product
+    moved = c + a * columns + b * rows, f + d * columns + e * rows
+    return type(transform)(a * right, b * down, moved[0], d * right, e * down, moved[1])
 
 
 def _tell(target: Any, told: dict[str, Any], resized: bool) -> None:

@@ -26,6 +26,7 @@ UNCOMPRESSED, ZLIB = 1, (8, 32946)
 BY_CODECS = {5: "lzw", 50000: "zstd", 34925: "lzma"}  # lossless, where imagecodecs is there
 IMAGEJ_AXES, IMAGEJ_TYPES = "TZCYXS", ("uint8", "uint16", "float32")
 OF_VALUES = ("min", "max", "Ranges", "LUTs")  # ImageJ's words about numbers that are others now
+SHAPED = ('{"shape":', "shape=(")  # how tifffile's own words begin
 OME_TYPES = {"float32": "float", "float64": "double", "complex64": "complex",
              "complex128": "double-complex"}  # fmt: skip
 
@@ -48,7 +49,6 @@ class Tiff(Opened):
             stored = series.dtype.newbyteorder(self._tif.byteorder)
             self._file = ArrayFile(Path(name), "rb", layout(self.shape, stored), series.dataoffset)
         else:
-            module("zarr", "stores")
             self._array = _array(series)
             self.unit = tuple(self._array.chunks)
         self.about = {**about(self._tif, series), "unit": self.unit}
@@ -82,7 +82,9 @@ def opened(name: str) -> Opened:
     """By rasterio where the file has a georeference, which tifffile would not write."""
     with _open(name) as tif:
         page = tif.pages[0]
-        if len(tif.series) == 1 and any(code in page.tags for code in GDAL):
+        pages = [series.keyframe for series in tif.series]
+        alone = sum(not (one.is_reduced or one.is_mask) for one in pages) == 1
+        if alone and any(code in page.tags for code in GDAL):
             return rasters.opened(name)
     return Tiff(name)
 
@@ -100,9 +102,8 @@ def _open(name: str) -> Any:
 
 
 def _array(series: Any) -> Any:
-    import zarr
-
-    return zarr.open_array(series.aszarr(), mode="r")
+    store = series.aszarr(level=0)
+    return module("zarr", "stores").open_array(store, mode="r" if store.read_only else "r+")
 
 
 def _number(text: Any) -> float | None:
@@ -117,7 +118,7 @@ def about(tif: Any, series: Any) -> dict[str, Any]:
     page = series.keyframe
     words = {tag.code: tag.value for tag in page.tags.values() if tag.code in COPIED}
     types = {tag.code: (int(tag.dtype), tag.count) for tag in page.tags.values()}
-    own = page.is_ome or page.is_imagej or page.is_shaped
+    own = page.is_ome or page.is_imagej or page.description.startswith(SHAPED)
     return {
         "axes": series.axes,
         "tags": words,
@@ -274,7 +275,7 @@ def _ome(xml: str, result: Result, axes: str) -> str:
     def told(match: re.Match[str]) -> str:
         tag = re.sub(r'\s(SignificantBits|BigEndian)="[^"]*"', "", match[0])
         for word, value in new.items():
-            tag = re.sub(rf'(\s{word}=")[^"]*"', rf"\g<1>{value}\"", tag)
+            tag = re.sub(rf'(\s{word}=")[^"]*"', rf'\g<1>{value}"', tag)
         return tag
 
     xml = re.sub(r"<(\w+:)?Pixels\b[^>]*>", told, xml, count=1)

@@ -25,6 +25,7 @@ KIND, EXTRA = "zarr", "stores"
 PARTIAL, OLD = ".partial", ".old"
 UNFINISHED = "parconv:unfinished"  # attribute of a result in a store without renaming
 NODATA = "_FillValue", "missing_value", "nodata"  # attributes
+MANY = 16  # files
 SIDE = 1 << 10  # of a chunk where nothing else tells
 
 
@@ -164,11 +165,8 @@ class ZarrTarget(Kept):
     def settle(self) -> None:
         """Files of units go to the device; other stores answer when they have an object."""
         with self._one:
-            while self._unsettled:
-                for file in self._files(self._unsettled[-1]):
-                    with suppress(FileNotFoundError):  # nothing but the fill value
-                        _sync(file)
-                self._unsettled.pop()
+            _sync([file for index in self._unsettled for file in self._files(index)])
+            self._unsettled.clear()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_one": None}
@@ -304,12 +302,18 @@ def _journal_of(url: str) -> Path:
     return folder / re.sub(r"[^\w.-]+", "_", url)[-200:]
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sync(files: list[Path]) -> None:
+    """Each waits for the device by itself, some ms: of many together with all else."""
+    if len(files) > MANY and hasattr(os, "sync"):
+        os.sync()
+        return
+    for file in files:
+        with suppress(FileNotFoundError):  # nothing but the fill value
+            descriptor = os.open(file, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 # --- the layout of a new one ---------------------------------------------------------------------
