@@ -138,6 +138,12 @@ def of_streams(names: Names) -> None:
     assert names["largest"] == right[-1].max()
 
 
+def of_stores(names: Names) -> None:
+    right = parconv.conv2d(names["image"], names["g"], mode="same", boundary="mirror")
+    assert names["smooth"][...].tobytes() == right.tobytes()
+    assert ((names["hills"] == -9999) == (names["hills"] < 0)).all()
+
+
 def of_threads(names: Names) -> None:
     assert np.array(names["results"]).tobytes() == names["stack"].tobytes()
     assert names["one"].tobytes() == names["stack"][0].tobytes()
@@ -193,6 +199,7 @@ CHECKS: dict[str, Callable[[Names], None]] = {
     "docs/howto/threads.md": of_threads,
     "docs/howto/notebooks.md": of_notebooks,
     "docs/streaming.md": of_streams,
+    "docs/howto/stores.md": of_stores,
     "docs/migration.md": of_migration,
     "docs/migration/scipy.md": of_scipy,
     "docs/migration/opencv.md": of_opencv,
@@ -209,8 +216,8 @@ def test_every_page_with_examples_has_a_check() -> None:
 
 @pytest.mark.parametrize("page", with_examples, ids=name_of)
 def test_the_examples_run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if page.stem == "dask_image":
-        pytest.importorskip("dask.array")
+    for library in {"dask_image": ["dask.array"], "stores": ["zarr", "rasterio"]}.get(page.stem, []):
+        pytest.importorskip(library)
     names = run(page)
     told = capsys.readouterr().out
     CHECKS[name_of(page)](names)

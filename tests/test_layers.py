@@ -31,6 +31,8 @@ PACKAGE_INIT = "__init__"  # names loaded on first use, from the packages and mo
 ANYBODY = {"parconv"}  # the version
 THIRD_PARTY = {"numpy", "numba", "llvmlite", "joblib", "threadpoolctl"}
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+# Libraries of file formats, of bars and of clusters, imported when somebody asks for one.
+LENT = {("streaming", "bars.py"), ("streaming", "pools.py")}
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -80,6 +82,9 @@ def test_imports_go_one_way(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_needs_few_packages(path: Path) -> None:
     if part(path) in ("compat", "doctor", "images", "experiments", "cli", "__main__"):
+        return
+    inside = path.relative_to(ROOT).parts
+    if inside[:2] == ("streaming", "stores") or inside in LENT:  # imported by who passes a name
         return
     others = {name.split(".")[0] for name in imports(path)} - {"parconv"}
     assert others <= THIRD_PARTY | set(sys.stdlib_module_names)

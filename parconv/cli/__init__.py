@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return INTERRUPTED
     except ModuleNotFoundError as error:
-        return _fail(f"{error.name} is not installed: `pip install parconv[all]`")
+        told = f"{error.name} is not installed: `pip install parconv[all]`"
+        return _fail(str(error) if "pip install" in str(error) else told)
     except OverflowError as error:  # a number of the input is too large: no result is wrong
         return _fail(str(error))
     except ArithmeticError as error:

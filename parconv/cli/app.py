@@ -135,13 +135,14 @@ def console() -> "Console":
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on standard error, gone when the work is done."""
+def progress(wanted: bool | None = None) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, gone when the work is done; by default on a terminal only."""
     from rich.console import Console
     from rich.progress import Progress
 
     errors = Console(stderr=True)
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
+    shown = errors.is_terminal if wanted is None else wanted
+    with Progress(console=errors, transient=not wanted, disable=not shown) as bar:
         task = bar.add_task("starting", total=None)
         yield lambda name, done, total: bar.update(
             task, description=name, completed=done, total=total

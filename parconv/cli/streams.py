@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import Boundary, Method, Mode, Threads, app, console, progress, write_json
+from .app import (
+    Boundary,
+    Method,
+    Mode,
+    Threads,
+    app,
+    axes as pair,
+    console,
+    progress,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from parconv.experiments.streaming import Found
@@ -16,34 +26,52 @@ Memory = Annotated[int | None, typer.Option(help="MiB of buffers; default: 1024,
 
 @app.command()
 def stream(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A .npy file of any size.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The .npy file to write.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="A file, folder or URL, see below.")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="Likewise; not read before.")],
     kernel: Annotated[str, typer.Option(help="gaussian:2, FILE.npy and so on, as for apply.")],
-    memory: Memory = None,
     mode: Mode = "same",
     boundary: Boundary = "mirror",
+    where: Annotated[
+        str | None, typer.Option(help="nodata: leave out pixels of the file's nodata value.")
+    ] = None,
     dtype: Annotated[str | None, typer.Option(help="Of the result.")] = None,
+    axes: Annotated[
+        str | None, typer.Option(help="Rows and columns, such as 0,1; default: IN's, or the last.")
+    ] = None,
+    memory: Memory = None,
     threads: Threads = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(help="tcp://HOST:PORT of a dask scheduler, or loky: processes here."),
+    ] = None,
+    bar: Annotated[
+        bool | None,
+        typer.Option("--progress/--no-progress", help="Show a bar; default: on a terminal."),
+    ] = None,
     method: Method = "auto",
 ) -> None:
-    """Filter a .npy file that may exceed memory.
+    """Filter a file or a store that may exceed memory.
 
-    Its last two axes are rows and columns.  A run that was interrupted goes on where
-    it stopped when the command is repeated.  OUT takes its name when it is whole.
+    By suffix or URL: .npy, .zarr, .tif (TIFF, OME, ImageJ, GeoTIFF, COG), .h5, .vrt; in a
+    store FILE.h5::NAME names an array.  OUT keeps what IN says of its pixels where both are
+    of a kind.  A run that was interrupted goes on where it stopped when the command is
+    repeated.  OUT takes its name when it is whole.
 
-    Example: parconv stream frames.npy smooth.npy --kernel gaussian:2 --memory 512
+    Example: parconv stream dem.tif smooth.tif --kernel gaussian:2 --where nodata
     """
     import parconv
     from parconv.images import filter_text
 
     options: dict[str, Any] = {
         "mode": mode, "boundary": boundary, "dtype": dtype, "threads": threads, "method": method,
+        "where": where, **({} if axes is None else {"axes": pair(axes)}),
     }  # fmt: skip
-    with progress() as announce:
+    name = source.rstrip("/").rpartition("/")[2]
+    with progress(bar) as announce:
         parconv.stream(
             source, filter_text.named(kernel), target,
-            memory=None if memory is None else memory * MIB,
-            progress=lambda done, total: announce(source.name, done, total or 0),
+            memory=None if memory is None else memory * MIB, executor=executor,
+            progress=lambda done, total: announce(name, done, total or 0),
             **options,
         )  # fmt: skip
 

@@ -28,7 +28,7 @@ class MissingPlan(Plan):
     @classmethod
     def of(cls, plan: Plan, plain: Plan | None) -> "MissingPlan":
         """A plan for some pixels, and one for all of them."""
-        found = {each.name: getattr(plan, each.name) for each in fields(plan)}
+        found = {each.name: getattr(plan, each.name) for each in fields(Plan)}
         return cls(**found, plain=plain)
 
     def prepare(self, g: Any) -> Taps:

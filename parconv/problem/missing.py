@@ -167,7 +167,7 @@ def without_arrays(
             "weights="
         )
     if weights is not None:
-        _check_weights(weights)
+        check_weights(weights)
     if where is not None and weights is not None:
         weights = np.where(where, weights, weights.dtype.type(0))
     return {**rest, "weights": GIVEN}, where if weights is None else weights
@@ -198,7 +198,7 @@ def _placed(name: str, value: Any, shape: tuple[int, ...], axes: Pair | None) ->
         ) from error
 
 
-def _check_weights(weights: Array) -> None:
+def check_weights(weights: Array) -> None:
     if weights.dtype.kind == "c":
         raise TypeError(f"weights has dtype {weights.dtype}: pass real numbers of at least 0")
     if weights.size and not (weights.min() >= 0 and weights.max() < math.inf):

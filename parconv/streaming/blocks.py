@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import threading
+from typing import Any
 
 from ..problem.dtypes import Array, DType
 from ..runtime.outputs import on_page
@@ -9,12 +11,15 @@ from ..runtime.outputs import on_page
 BUFFERS = 2  # of each kind: one is filled or emptied while another computes
 
 
-class Blocks:
-    """`BUFFERS` blocks that are used in turns; each is as large as its largest chunk yet."""
+class Blocks(threading.local):
+    """`BUFFERS` blocks of each thread, used in turns; each is as large as its largest chunk yet."""
 
     def __init__(self) -> None:
         self._raw: list[Array] = [on_page(0)] * BUFFERS
         self._turn = itertools.cycle(range(BUFFERS))
+
+    def __reduce__(self) -> Any:
+        return Blocks, ()
 
     def take(self, shape: tuple[int, ...], dtype: DType) -> Array:
         """The block that was used longest ago, as an uninitialised array."""

@@ -6,6 +6,7 @@ as the process's own, and answer a disk's error with a signal that kills.
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from io import FileIO
@@ -47,6 +48,14 @@ class ArrayFile:
         self.path, self._mode, self._inode = path, mode, inode
         self._layout, self._origin = layout, layout.ctypes.data - start
         self._written: list[tuple[int, int]] = []  # (start, bytes) since the last `settle`
+        self._one = threading.RLock()  # who seeks, or waits for the device
+
+    def __reduce__(self) -> Any:
+        """For another process, which writes to the file that is there now and to no other."""
+        inode = os.stat(self.path).st_ino if self._inode is None else self._inode
+        layout = self._layout
+        about = layout.shape, layout.strides, layout.dtype, layout.ctypes.data - self._origin
+        return _again, (self.path, self._mode, about, inode)
 
     @lazily
     def _file(self) -> FileIO:
@@ -78,7 +87,8 @@ class ArrayFile:
 
     def read(self, index: Any, block: Array) -> None:
         """Elements ``array[index]`` into a block of native elements."""
-        _each_run(self._layout[index], block, self._read)
+        with self._one:
+            _each_run(self._layout[index], block, self._read)
         if not self._layout.dtype.isnative:
             block.byteswap(inplace=True)
 
@@ -89,15 +99,17 @@ class ArrayFile:
         """
         if not self._layout.dtype.isnative:
             block.byteswap(inplace=True)
-        _each_run(self._layout[index], block, self._write)
+        with self._one:
+            _each_run(self._layout[index], block, self._write)
 
     def settle(self) -> None:
         """Wait until all that was written lies on the device; the system keeps no copy."""
-        if self._written:
-            _sync(self._file.fileno())
-        for start, nbytes in self._written:
-            advise(self._file, "POSIX_FADV_DONTNEED", start, nbytes)
-        self._written.clear()
+        with self._one:
+            if self._written:
+                _sync(self._file.fileno())
+            for start, nbytes in self._written:
+                advise(self._file, "POSIX_FADV_DONTNEED", start, nbytes)
+            self._written.clear()
 
     def holds(self, index: Any) -> bool:
         """Whether all of ``array[index]`` was ever written, as far as the system can tell.
@@ -140,6 +152,12 @@ class ArrayFile:
     def _seek(self, part: Array, block: Array) -> memoryview:
         self._file.seek(part.ctypes.data - self._origin)
         return block.reshape(-1).view(np.uint8).data
+
+
+def _again(path: Path, mode: str, about: tuple[Any, ...], inode: int) -> ArrayFile:
+    shape, strides, dtype, start = about
+    layout = as_strided(np.empty(1, dtype), shape, strides)
+    return ArrayFile(path, mode, layout, start, inode)
 
 
 def advise(file: FileIO, advice: str, start: int, nbytes: int) -> None:

@@ -1,8 +1,10 @@
 """One thread that reads ahead or writes behind while the calling thread computes."""
 
+import itertools
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
@@ -67,20 +69,24 @@ class Helper:
             self._thread.join()
 
 
-def ahead(read: Callable[..., Any], jobs: Iterable[tuple[Any, ...]]) -> Generator[Any, None, None]:
-    """What ``read`` answers to each job until it answers None; the next is read meanwhile.
+def ahead(
+    read: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], reads: int = 1
+) -> Generator[Any, None, None]:
+    """What ``read`` answers to each job until it answers None; the next ones are read meanwhile.
 
-    The answer before the last one is the reader's again.
+    By so many threads.  The answer before the last one is its reader's again.
     """
-    with Helper(read) as helper:
-        asked = 0
+    with ExitStack() as stack:
+        helpers = [stack.enter_context(Helper(read)) for _ in range(reads)]
+        turns, asked = itertools.cycle(helpers), deque[Helper]()
         for job in jobs:
+            helper = next(turns)
             helper.ask(*job)
-            asked += 1
-            if asked > 1:
-                answer = helper.answer()
+            asked.append(helper)
+            if len(asked) > reads:
+                answer = asked.popleft().answer()
                 if answer is None:
                     return
                 yield answer
-        if asked and (answer := helper.answer()) is not None:
+        while asked and (answer := asked.popleft().answer()) is not None:
             yield answer

@@ -19,13 +19,13 @@ from numpy.lib import format as npy
 
 from .files import ArrayFile, layout
 from .question import Question
-from .sinks import Kept
+from .sinks import InFile
 
 SUFFIX = ".partial"
 ENDLESS = 1 << 60  # bytes
 
 
-class NewFile(Kept):
+class NewFile(InFile):
     """A .npy file of our own, whose header tells of no items until all are there."""
 
     is_ours = True
@@ -50,7 +50,7 @@ class NewFile(Kept):
         npy.write_array_header_1_0(file, {**content, "shape": (size, *self._item)})
         return file.getvalue()
 
-    def identity(self) -> list[int] | None:
+    def identity(self) -> Any:
         """It may be whole already: then a system kept it from taking its name."""
         with suppress(OSError), open(self._partial, "rb") as file:
             header, ours = file.read(len(self._empty)), {self._empty, self._header(self._size or 0)}
@@ -81,11 +81,11 @@ class NewFile(Kept):
             os.fsync(file.fileno())
         with suppress(OSError):  # as open to others as what it replaces
             shutil.copymode(self.path, self._partial)
-        _replace(self._partial, self.path)
+        replace_file(self._partial, self.path)
         return np.load(self.path, mmap_mode="r+" if size * self._each else None)
 
 
-def _replace(partial: Path, path: Path) -> None:
+def replace_file(partial: Path, path: Path) -> None:
     """Windows refuses while anybody has the old file open or mapped."""
     try:
         os.replace(partial, path)

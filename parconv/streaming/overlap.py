@@ -52,6 +52,8 @@ def _part(value: Any, maps: Maps) -> Part | None:
 def _overlap(one: Part | None, other: Part | None) -> bool:
     if one is None or other is None or one.start >= other.stop or other.start >= one.stop:
         return False
+    if one.name == other.name:
+        return True
     with suppress(OSError, ValueError):  # what is not there yet, or has no name any more
         return os.path.samefile(one.name, other.name)
     return False

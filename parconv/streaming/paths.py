@@ -1,31 +1,66 @@
-"""Names of files at the door: a .npy file to read, a place for one to write."""
+"""Names at the door: of files and stores to read, of a place to write to."""
 
 import errno
 import math
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
 from ..problem.dtypes import Array
+from .stores import ZARR, Store, is_url, split_inside, store_of, zarrs
+from .stores.urls import NpyUrl
 
 # Whose files hold arrays too: what to pass in place of their names.
-_OPENED_BY = {
-    ".tif": "tifffile.memmap({!r})",
-    ".tiff": "tifffile.memmap({!r})",
-    ".zarr": "zarr.open_array({!r})",
-    ".npz": "numpy.load({!r})[name]",
-    ".h5": "h5py.File({!r})[name]",
-    ".hdf5": "h5py.File({!r})[name]",
-    ".nc": "netCDF4.Dataset({!r})[name]",
-}
-_STORES = ("zarr.json", ".zarray")  # files in a directory that is a Zarr array
+_OPENED_BY = {".npz": "numpy.load({!r})[name]", ".nc": "netCDF4.Dataset({!r})[name]"}
+_WRITTEN = ".npy, .zarr, .tif or .h5"
 
 
-def open_source(path: str | os.PathLike[str]) -> Array:
+class Place(NamedTuple):
+    """Where a result goes: by its name as it was given, its format, and its file.
+
+    Attributes
+    ----------
+    name : str
+        A path without links, or a URL.
+    store : Store or None
+        The format; None for .npy.
+    inside : str
+        The name of the array in the file, where it has one.
+    """
+
+    name: str
+    store: Store | None
+    inside: str = ""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.name)
+
+
+def open_source(path: str | os.PathLike[str]) -> Any:
+    """The array in a file or a store, by its suffix; in a .npy file as a memory map."""
+    name = _local(path)
+    store = store_of(name) or (ZARR if zarrs.is_array(name) else None)
+    if store:
+        return store.opened(name)
+    if not is_url(name):
+        return _open_npy(name)
+    if name.lower().endswith(".npy"):
+        return NpyUrl(name)
+    raise ValueError(f"source {name!r} has a suffix that tells no format: {_WRITTEN} do")
+
+
+def _local(path: str | os.PathLike[str]) -> str:
+    """The name; a local file's without the scheme that says so."""
+    name = os.fspath(path)
+    return name.removeprefix("file://") if isinstance(name, str) else name
+
+
+def _open_npy(path: str | os.PathLike[str]) -> Array:
     """The array in a .npy file, as a memory map."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
@@ -60,30 +95,47 @@ def _told(path: str | os.PathLike[str]) -> str:
 
 def _instead(path: str | os.PathLike[str]) -> str:
     """What to pass, by the suffix."""
-    found = Path(path)
-    zarr = any((found / name).exists() for name in _STORES)
-    opened_by = _OPENED_BY.get(".zarr" if zarr else found.suffix.lower())
+    opened_by = _OPENED_BY.get(Path(path).suffix.lower())
     if opened_by:
         return f": pass {opened_by.format(os.fspath(path))}"
     return ": pass the name of a .npy file, or an array that the library of its format gives"
 
 
-def check_target(path: str | os.PathLike[str]) -> Path:
-    """Where to write a .npy file; links are followed."""
-    name = os.fspath(path)
+def check_target(out: str | os.PathLike[str]) -> Place:
+    """Where to write; links are followed."""
+    name = _local(out)
     if not name or not isinstance(name, str):
-        raise ValueError(f"out={path!r}: pass the name of a .npy file")
-    found = Path(os.path.realpath(name))
-    if found.suffix.lower() not in (".npy", ""):
+        raise ValueError(f"out={out!r}: pass the name of a {_WRITTEN} file")
+    store, (file, inside) = store_of(name), split_inside(name)
+    if is_url(name):
+        return _behind_a_url(name, store)
+    found = Path(os.path.realpath(file))
+    if found.suffix.lower() not in (".npy", "") and (store is None or not store.is_written):
         raise ValueError(
-            f"out={name!r} has the suffix {found.suffix!r}: results are written as .npy; pass such "
-            "a name or, for another format, an array of its library, such as tifffile.memmap"
-            "(name, shape=..., dtype=...)"
+            f"out={name!r} has the suffix {found.suffix!r}: results are written as {_WRITTEN}; pass "
+            "such a name or, for another format, an array of its library"
         )
-    if found.exists() and not found.is_file():
-        raise ValueError(f"out={name!r} is no regular file: pass the name of a .npy file")
+    if store is ZARR:
+        _check_folder(name, found)
+    elif found.exists() and not found.is_file():
+        raise ValueError(f"out={name!r} is no regular file: pass the name of a {_WRITTEN} file")
     if not found.parent.is_dir():
         raise ValueError(f"out={name!r}: there is no directory {str(found.parent)!r}")
     if found.exists() and not os.access(found, os.W_OK):
         raise PermissionError(errno.EACCES, "the file may not be written", name)
-    return found
+    return Place(str(found), store, inside)
+
+
+def _behind_a_url(name: str, store: Store | None) -> Place:
+    if store is not ZARR:
+        raise ValueError(
+            f"out={name!r}: behind a URL results are written as Zarr, unit by unit; pass a name "
+            "that ends in .zarr, or a local file"
+        )
+    return Place(name.rstrip("/"), store)
+
+
+def _check_folder(name: str, folder: Path) -> None:
+    """A folder is replaced only where it is an array."""
+    if folder.exists() and not zarrs.is_array(str(folder)):
+        raise ValueError(f"out={name!r} is there, but no array of Zarr: pass another name")

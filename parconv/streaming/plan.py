@@ -2,18 +2,22 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from ..planner.explain import as_table, as_text
 from . import rates
 from .blocks import BUFFERS
-from .cut import Chunk, chunks, most
+from .cut import PIXEL, Chunk, Cut, Grain, chunks, largest
 from .question import Question
 
 # Bytes of a chunk of a batch, in and out: at this size files give their full speed, an interrupt is
 # served within 0.1 s, and batches of small images are cut alike whatever memory there is.
 CHUNK = 1 << 26
+SHARED = 4 * CHUNK  # of buffers, where several workers compute: larger chunks leave some without
+
+Fits = Callable[..., bool]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,6 +32,8 @@ class StreamPlan:
         Of the source's leading axis: 1 for one image, None where nobody knows before its end.
     per_chunk : (int, int or None)
         Items of a chunk and, where an item is cut, rows of its result.
+    width : int or None
+        Where it is cut into columns too, those of a chunk.
     limit : int
         Bytes that buffers and scratch may take.
 
@@ -44,6 +50,8 @@ class StreamPlan:
     items: int | None
     per_chunk: tuple[int, int | None]
     limit: int
+    width: int | None = None
+    reads: int = 1  # under way at a time
 
     def chunks(self) -> Iterator[Chunk]:
         """What is read, computed and written at a time, in order.
@@ -56,20 +64,24 @@ class StreamPlan:
         if self.items is None:
             count = self.per_chunk[0]
             return (Chunk((at, at + count)) for at in itertools.count(0, count))
-        return chunks((0, self.items), self.question.rows, self.per_chunk)
+        return chunks((0, self.items), self.question.plane, self.cut)
+
+    @property
+    def cut(self) -> Cut:
+        """Into what."""
+        return Cut(*self.per_chunk, self.width)
 
     @property
     def number(self) -> int | None:
         """Of chunks."""
-        count, height = self.per_chunk
         if self.items is None:
             return None
-        return -(-self.items // count) * (-(-self.question.rows // height) if height else 1)
+        return -(-self.items // self.cut.items) * self.cut.pieces(self.question.plane)
 
     @property
     def memory(self) -> int:
         """Bytes of buffers and scratch."""
-        return needed(self.question, *self.per_chunk)
+        return needed(self.question, *self.cut, reads=self.reads)
 
     @property
     def bytes_in(self) -> int:
@@ -107,8 +119,9 @@ class StreamPlan:
 
     @property
     def _cut(self) -> str:
-        count, height = self.per_chunk
+        count, height, width = self.cut
         what = f"{height} rows" if height else f"{count} item{'s' * (count > 1)}"
+        what += f" x {width} columns" if width else ""
         number = (
             "chunks" if self.number is None else f"{self.number} chunk{'s' * (self.number != 1)}"
         )
@@ -165,30 +178,84 @@ def _told(name: str, seconds: float | None, command: str) -> str:
 # --- cut to fit ----------------------------------------------------------------------------------
 
 
-def needed(question: Question, count: int, height: int | None) -> int:
-    """Bytes of buffers and scratch for chunks of so many items, or of so many rows of one."""
-    first = (question.rows - height) // 2 if height else 0  # no end of the image saves a row here
-    plan = question.plan(Chunk((0, count), (first, first + height) if height else None))
-    return BUFFERS * plan.problem.bytes + plan.workspace
+def needed(
+    question: Question, count: int, height: int | None, width: int | None = None, reads: int = 1
+) -> int:
+    """Bytes of buffers and scratch for chunks of so many items, or of that part of their results."""
+    plane = [
+        None if size is None else (first := (whole - size) // 2, first + size)
+        for whole, size in zip(question.plane, (height, width), strict=True)
+    ]  # from the middle: no end of the image saves a row there
+    plan = question.plan(Chunk((0, count), *plane))
+    pixels = math.prod(plan.problem.image)
+    image, weights = pixels * question.dtype.itemsize, pixels * question.weighing
+    return BUFFERS * (plan.problem.bytes + weights + (reads - 1) * image) + plan.workspace
 
 
-def plan_for(question: Question, items: int | None, limit: int, *, whole: bool) -> StreamPlan:
+def plan_for(
+    question: Question, items: int | None, limit: int, *, whole: bool, grain: Grain = PIXEL,
+    reads: int = 1, shared: bool = False,
+) -> StreamPlan:  # fmt: skip
     """The plan whose chunks are as large as ``limit`` allows and files need.
 
-    An image that does not fit is cut into rows, unless it comes ``whole``.
+    An image that does not fit is cut into rows, unless it comes ``whole``, and into columns where a
+    store has it in tiles.  Chunks are whole grains where one fits, and must be where others write
+    beside; ``shared`` chunks are small enough for all to have some.
     """
-    each = max(1, question.plan(Chunk((0, 1))).problem.bytes)
-    usual = max(1, CHUNK // each) if question.batched else 1
-    largest = max(1, usual if items is None else min(usual, items))
-    count = most(largest, lambda n: needed(question, n, None) <= limit)
-    if count:
-        return StreamPlan(question, items, (count, None), limit)
-    height = 0 if whole else most(question.rows, lambda n: needed(question, 1, n) <= limit)
-    if not height:
-        least = needed(question, 1, None if whole else 1)
-        what = "item" if whole else "row of the result"
+
+    def fits(count: int, height: int | None = None, width: int | None = None) -> bool:
+        return needed(question, count, height, width, reads) <= limit
+
+    roomy, limit = limit, min(limit, SHARED) if shared else limit
+    cut = _cut(question, items, fits, whole, grain)
+    if cut is None and shared:
+        limit = roomy
+        cut = _cut(question, items, fits, whole, grain)
+    if cut is None and not shared:
+        cut = _cut(question, items, fits, whole, PIXEL)
+    if cut is None:
+        what = "item" if whole else "unit of the store" if shared else "row of the result"
+        part = (1, None) if whole else grain if shared else (1, 1)
+        least = needed(question, *part, reads=reads)
         raise ValueError(
             f"memory={limit!r}: buffers and scratch for one {what} need {least:,} bytes; pass more"
         )
-    even = -(-question.rows // -(-question.rows // height))
-    return StreamPlan(question, items, (1, even), limit)
+    return StreamPlan(question, items, cut[:2], roomy, cut.columns, reads)
+
+
+def _cut(
+    question: Question, items: int | None, fits: Fits, whole: bool, grain: Grain
+) -> Cut | None:
+    """Into whole items, in grains or all; else into pieces of a grain's; None where none fits."""
+    each = max(1, question.plan(Chunk((0, 1))).problem.bytes)
+    usual = max(grain.items, CHUNK // each) if question.batched else 1
+    size = max(1, usual if items is None else min(usual, items))
+    if count := largest(size, min(size, grain.items), fits):
+        return Cut(count)
+    if whole:
+        return None
+    count = min(size, grain.items)
+    cuts = [Cut(count, *piece) for piece in _pieces(question, partial(fits, count), grain)]
+    return min(cuts, key=lambda cut: _read_again(question, cut, grain), default=None)
+
+
+def _pieces(question: Question, fits: Fits, grain: Grain) -> Iterator[tuple[int, int | None]]:
+    """Heights and widths that fit: of all columns, and where a grain has fewer of those of some."""
+    rows, columns = question.plane
+    height = largest(rows, min(rows, grain.rows), fits)
+    if height:
+        even = -(-rows // -(-rows // height))
+        yield min(rows, -(-even // grain.rows) * grain.rows), None
+    width = grain.columns
+    while 1 < width < columns:
+        if height := largest(rows, min(rows, grain.rows), lambda some: fits(some, width)):
+            yield height, width
+        width *= 2
+
+
+def _read_again(question: Question, cut: Cut, grain: Grain) -> float:
+    """How often a grain is read, as the filter reaches into those beside a piece."""
+    times = 1.0
+    for size, part, unit in zip(question.plane, cut[1:], grain[1:], strict=True):
+        times *= 1 if part is None else min(size, part + 2 * unit) / part
+    return times

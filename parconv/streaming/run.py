@@ -1,5 +1,6 @@
-"""Run a stream: read ahead, compute on the calling thread, write behind."""
+"""Run a stream: read ahead, compute on the calling thread or in a pool, write behind."""
 
+import errno
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,8 +18,10 @@ from .cut import Chunk
 from .helper import Helper, ahead
 from .journal import Journal, forget
 from .plan import StreamPlan
+from .pools import Pool
 from .sinks import Kept, Sink
-from .sources import Indexed, Items
+from .sources import Indexed, Items, Part
+from .work import Job, work
 
 # Bytes written between two looks at whether they lie on the device, each of which costs 5 ms; what
 # the system holds of the result in the meantime.
@@ -34,27 +37,28 @@ def streamed(
     """The items' results, one after another; ``stack`` is closed when nobody wants more."""
     question, tally = plan.question, _Tally(plan, progress)
     jobs = ((chunk,) for chunk in plan.chunks())
-    with stack, closing(ahead(source.read, jobs)) as parts:
-        for chunk, f in parts:
-            result = question.plan(chunk)(f)
+    with stack, closing(ahead(source.read, jobs, plan.reads)) as parts:
+        for part in parts:
+            result = question.result_of(part)
             tally.add(result.nbytes)
             yield from [result] if question.stacked else result
 
 
 @told
 def fill(
-    sink: Sink, source: Source, plan: StreamPlan, progress: Progress | None, resume: bool
-) -> Any:
+    sink: Sink, source: Source, plan: StreamPlan, progress: Progress | None, resume: bool,
+    pool: Pool | None = None,
+) -> Any:  # fmt: skip
     """Bring all results to the sink, and return what its caller gets."""
     if not isinstance(sink, Kept) or not (resume or sink.is_ours):
         if isinstance(sink, Kept):
             forget(sink.path)
-        return sink.finish(_Filling(sink, source, plan, None, progress).run())
+        return sink.finish(_Filling(sink, source, plan, None, progress).run(pool))
     with Journal(sink.path) as journal:
         try:
             _take_up(journal, sink, source, plan, resume)
             filling = _Filling(sink, source, plan, journal if resume else None, progress)
-            items = filling.run()
+            items = filling.run(pool)
         except BaseException:
             if not journal.done:  # nothing to go on with
                 journal.remove()
@@ -94,7 +98,7 @@ def _head(sink: Kept, source: Source, plan: StreamPlan) -> dict[str, Any]:
         "problem": repr(whole.problem),
         "method": whole.method,
         "g": g.digest(),
-        "chunks": [plan.items, *plan.per_chunk],
+        "chunks": [plan.items, *plan.cut],
         "source": source.stamp,
         "out": sink.identity(),
     }
@@ -127,26 +131,62 @@ class _Filling:
         self._unsettled: list[str] = []  # digests of chunks that are written
         self._unsettled_bytes = 0
 
-    def run(self) -> int:
+    def run(self, pool: Pool | None) -> int:
         """Every chunk that is not done; the number of items."""
         try:
-            self._run()
+            self._run_in(pool) if pool else self._run()
         finally:  # however it ended, nobody writes any more
             self._settle()
+        self._check_source()
         return self._items
 
     def _run(self) -> None:
-        with closing(ahead(self._read, self._jobs())) as parts, Helper(self._write) as writer:
-            for number, chunk, f, digest in parts:
+        jobs = self._jobs()
+        with (
+            closing(ahead(self._read, jobs, self._plan.reads)) as parts,
+            Helper(self._write) as writer,
+        ):
+            for number, (chunk, f, weights), digest in parts:
                 self._items = chunk.items[1]
                 if self._is_done(number, digest):
                     self._tally.add(self._question.nbytes(chunk))
                     continue
                 self._wait(writer, BUFFERS - 1)
-                block = self._computed(chunk, f)
+                block = self._sink.block(chunk, self._question.shape_in(chunk))
+                self._question.answer(chunk, f, weights, block)
                 writer.ask(chunk, block, digest)
                 self._writing.append(block.nbytes)
             self._wait(writer, 0)
+
+    def _run_in(self, pool: Pool) -> None:
+        """Chunks are done in order, whoever is faster, so that all before one are."""
+        if self._journal and not self._source.stamp:
+            self._journal.cut(0)  # only reading would tell, and others read
+        job = Job.of(self._source, self._sink, pool.near)
+        with closing(pool.run(work, job, self._tasks(job))) as answers:
+            for chunk, nbytes, block in answers:
+                self._items = chunk.items[1]
+                if block is not None:
+                    place = self._sink.block(chunk, block.shape)
+                    place[...] = block
+                    self._sink.write(chunk, place)
+                    self._sink.settle()
+                if self._journal:
+                    self._journal.add("")
+                self._tally.add(nbytes)
+
+    def _tasks(self, job: Job) -> Iterator[tuple[Chunk, Part | None]]:
+        """Chunks, with their pixels where the workers cannot read them."""
+        for _, chunk in self._jobs():
+            part = None if job.source else self._source.read(chunk)
+            if not job.source and part is None:
+                return
+            yield chunk, part and (part[0], part[1].copy(), part[2])
+
+    def _check_source(self) -> None:
+        if self._source.is_changed():
+            told = "source has changed while it was read, so the result is of neither: repeat the call"
+            raise OSError(errno.ESTALE, told)
 
     def _jobs(self) -> Iterator[tuple[int, Chunk]]:
         """Chunks to read: not those of an unchanged file that are done."""
@@ -166,13 +206,6 @@ class _Filling:
         journal.cut(number)
         return False
 
-    def _computed(self, chunk: Chunk, f: Array) -> Array:
-        plan = self._question.plan(chunk)
-        shape = plan.problem.shape
-        block = self._sink.block(chunk, (1, *shape) if self._question.stacked else shape)
-        plan(f, out=block[0] if self._question.stacked else block)
-        return block
-
     def _wait(self, writer: Helper, left: int) -> None:
         """Until no more than ``left`` chunks are being written."""
         while len(self._writing) > left:
@@ -181,14 +214,13 @@ class _Filling:
 
     # --- on the other threads ---
 
-    def _read(self, number: int, chunk: Chunk) -> tuple[int, Chunk, Array, str] | None:
+    def _read(self, number: int, chunk: Chunk) -> tuple[int, Part, str] | None:
         with self._sink.turn:
             part = self._source.read(chunk)
         if part is None:
             return None
-        found, f = part
         asked = self._journal and not self._source.stamp
-        return number, found, f, _digest(f) if asked else ""
+        return number, part, _digest(*part[1:]) if asked else ""
 
     def _write(self, chunk: Chunk, block: Array, digest: str) -> None:
         with self._sink.turn:
@@ -207,6 +239,8 @@ class _Filling:
         self._unsettled, self._unsettled_bytes = [], 0
 
 
-def _digest(f: Array) -> str:
-    pixels = np.ascontiguousarray(f).reshape(-1).view(np.uint8)
-    return hashlib.sha256(pixels.data).hexdigest()
+def _digest(f: Array, weights: Array | None) -> str:
+    found = hashlib.sha256()
+    for array in (f,) if weights is None else (f, weights):
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()

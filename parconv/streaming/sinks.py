@@ -1,6 +1,7 @@
 """Where results go: files, arrays, and whatever is assigned to like an array."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from ..problem.dtypes import Array, check_dtype
 from ..runtime.arrays import check_output
 from .blocks import Blocks
-from .cut import Chunk
+from .cut import Chunk, Grain
 from .files import ArrayFile
 from .foreign import is_sliced, turn
 from .mapped import file_of, place
@@ -22,13 +23,24 @@ class Sink:
     ----------
     turn : context manager
         What to hold while writing, and while another thread reads.
+    travels : bool
+        Whether another process can write there, by a copy that was pickled.
     """
+
+    travels = False
+    unit: Shape | None = None  # of what is written as one, where a store says
 
     def __init__(
         self, question: Question, out: Any, put: Callable[[Any, Array], None] | None = None
     ) -> None:
         self._question, self._out, self._put = question, out, put
+        self._room = _room(out)
         self._blocks, self.turn = Blocks(), turn(out)
+
+    @property
+    def grain(self) -> Grain:
+        """Results that are written as one."""
+        return self._question.grain_kept(self.unit)
 
     def block(self, chunk: Chunk, shape: Shape) -> Array:
         """Memory to compute a chunk in."""
@@ -36,9 +48,8 @@ class Sink:
         return self._blocks.take(shape, self._question.whole.problem.dtype)
 
     def _check_room(self, chunk: Chunk) -> None:
-        room = self._out.shape[:1]  # Zarr's arrays have no length
-        if self._question.leads and chunk.items[1] > room[0]:
-            raise ValueError(f"out has room for {room[0]} items, source has more")
+        if self._question.leads and chunk.items[1] > self._room:
+            raise ValueError(f"out has room for {self._room} items, source has more")
 
     def write(self, chunk: Chunk, block: Array) -> None:
         """Bring a block to its place."""
@@ -88,19 +99,13 @@ class Kept(Sink):
 
     is_ours = False
 
-    def __init__(self, question: Question, out: Any, file: ArrayFile) -> None:
-        super().__init__(question, out, file.write)
-        self.path, self._file = file.path, file
+    def __init__(self, question: Question, out: Any, path: Path) -> None:
+        super().__init__(question, out)
+        self.path = path
 
-    def settle(self) -> None:
-        self._file.settle()
-
-    def close(self) -> None:
-        self._file.close()
-
-    def identity(self) -> list[int] | None:
+    def identity(self) -> Any:
         """What tells whether an earlier run wrote to the same place; None where nothing is."""
-        return [self.path.stat().st_ino, place(self._out)]
+        raise NotImplementedError
 
     def renew(self) -> None:
         """Give up what is there; nothing else has to be done for a caller's array."""
@@ -110,6 +115,31 @@ class Kept(Sink):
 
     def holds(self, chunk: Chunk) -> bool:
         """Whether an earlier run may have written the chunk."""
+        raise NotImplementedError
+
+
+class InFile(Kept):
+    """An array in a file, at places that are known."""
+
+    travels = True
+
+    def __init__(self, question: Question, out: Any, file: ArrayFile) -> None:
+        super().__init__(question, out, file.path)
+        self._file, self._put = file, file.write
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_out": None}
+
+    def settle(self) -> None:
+        self._file.settle()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def identity(self) -> Any:
+        return [self.path.stat().st_ino, place(self._out)]
+
+    def holds(self, chunk: Chunk) -> bool:
         return self._file.holds(self._question.result(chunk))
 
     def finish(self, items: int) -> Any:
@@ -118,13 +148,18 @@ class Kept(Sink):
 
 def array_sink(out: Any, question: Question, items: int | None) -> Sink:
     """Where results go, if the caller passed no name."""
+    check_held(out, question, items)
+    if isinstance(out, np.ndarray):
+        file = file_of(out, "r+b")
+        return InFile(question, out, file) if file else InMemory(question, out)
+    return Sink(question, out, out.__setitem__)
+
+
+def check_held(out: Any, question: Question, items: int | None) -> None:
+    """Refuse what cannot hold the results of so many items."""
     if not isinstance(out, np.ndarray):
         _check_kind(out)
     _check(out, question.shape_of(_room(out) if items is None else items), question)
-    if isinstance(out, np.ndarray):
-        file = file_of(out, "r+b")
-        return Kept(question, out, file) if file else InMemory(question, out)
-    return Sink(question, out, out.__setitem__)
 
 
 def _check_kind(out: Any) -> None:
@@ -137,7 +172,8 @@ def _check_kind(out: Any) -> None:
 
 
 def _room(out: Any) -> int:
-    return int(out.shape[0]) if out.shape else 0
+    """Zarr's arrays have no length."""
+    return int(out.shape[0]) if getattr(out, "shape", ()) else 0
 
 
 def _check(out: Any, shape: Shape, question: Question) -> None:

@@ -2,7 +2,8 @@
 
 A source has a ``question``, its number of ``items`` (None where only the end will tell), a
 ``stamp`` that changes with its content (None where only reading tells), and ``read(chunk)``: the
-chunk, shorter at an unforeseen end, and its image; None behind the end.
+chunk, shorter at an unforeseen end, its image, and the weights of its pixels where some are missing;
+None behind the end.
 """
 
 import itertools
@@ -10,55 +11,127 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from ..problem.door import as_array
-from ..problem.dtypes import Array, check_dtype
+from ..problem.dtypes import Array, DType, check_dtype
+from ..problem.missing import ARRAYS
 from . import foreign
 from .blocks import Blocks
-from .cut import Chunk
+from .cut import PIXEL, Chunk
+from .files import ArrayFile
 from .mapped import file_of, place
 from .paths import open_source
 from .question import Index, Question
+from .stores import Opened, adapted
+from .weights import Weighing, weighing_of
 
-Part = tuple[Chunk, Array]
+Part = tuple[Chunk, Array, Array | None]
 
 
 class Indexed:
-    """Anything with a shape, of which ``fetch(index, block)`` brings a part."""
+    """Anything with a shape, of which ``fetch(index, block)`` brings a part.
+
+    Attributes
+    ----------
+    grain : Grain
+        Results of which it has the pixels in one piece.
+    far, travels : bool
+        Whether several reads should be under way; whether other processes can read it.
+    about : mapping
+        What it says of its pixels.
+    """
 
     whole = False  # it can be read in part
+    grain, far = PIXEL, False
 
     def __init__(
-        self, question: Question, fetch: Callable[[Any, Array], None],
-        close: Callable[[], None] = lambda: None, stamp: dict[str, Any] | None = None,
+        self, question: Question, weighing: Weighing | None, fetch: Callable[[Any, Array], None],
+        stamp: Any = None,
     ) -> None:  # fmt: skip
-        self.question, self.stamp, self.close = question, stamp, close
+        self.question, self._weighing, self._fetch = question, weighing, fetch
+        self.stamp = None if weighing and weighing.arrays else stamp
         self.items: int | None = question.shape[0] if question.batched else 1
-        self._fetch, self._blocks = fetch, Blocks()
+        self._blocks, self.travels = Blocks(), False
+        self.about: Mapping[str, Any] = {}
 
     def read(self, chunk: Chunk) -> Part | None:
+        f = self._image(chunk)
+        weights = self._weighing.read(self.question, chunk, f) if self._weighing else None
+        return chunk, f, weights
+
+    def _image(self, chunk: Chunk) -> Array:
         block = self._blocks.take(self.question.plan(chunk).problem.image, self.question.dtype)
         for index, where in self.question.wanted(chunk):
             self._fetch(index, block[where])
-        return chunk, block
+        return block
+
+    def is_changed(self) -> bool:
+        """Whether somebody has written to it since it was opened."""
+        return False
+
+    def close(self) -> None:
+        """Arrays are the caller's."""
 
 
 class InMemory(Indexed):
     """An array: nothing is copied but rows beyond the ends of an image."""
 
-    def __init__(self, question: Question, array: Array) -> None:
-        def fetch(index: Index, block: Array) -> None:
-            block[...] = array[index]
-
-        super().__init__(question, fetch)
+    def __init__(self, question: Question, weighing: Weighing | None, array: Array) -> None:
+        super().__init__(question, weighing, array.__getitem__)
         self._array = array
 
-    def read(self, chunk: Chunk) -> Part | None:
+    def _image(self, chunk: Chunk) -> Array:
         wanted = list(self.question.wanted(chunk))
-        return (chunk, self._array[wanted[0][0]]) if len(wanted) == 1 else super().read(chunk)
+        if len(wanted) == 1:
+            return self._array[wanted[0][0]]
+        block = self._blocks.take(self.question.plan(chunk).problem.image, self.question.dtype)
+        for index, where in wanted:
+            block[where] = self._array[index]
+        return block
+
+
+class InFile(Indexed):
+    """The file under a memory-mapped array."""
+
+    def __init__(
+        self, question: Question, weighing: Weighing | None, file: ArrayFile, stamp: Any
+    ) -> None:
+        super().__init__(question, weighing, file.read, stamp)
+        self._file, self.travels = file, not (weighing and weighing.arrays)
+
+    def is_changed(self) -> bool:
+        return bool(self.stamp) and _times(self._file.path) != (
+            self.stamp["bytes"],
+            self.stamp["modified"],
+        )
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class InStore(Indexed):
+    """An array of a store, whose library gives each part memory of its own."""
+
+    def __init__(self, question: Question, weighing: Weighing | None, opened: Opened) -> None:
+        super().__init__(question, weighing, partial(foreign.fetch, opened), opened.stamp())
+        self._opened, self.far, self.about = opened, opened.far, {"unit": opened.unit, **opened.about}
+        self.travels = opened.travels and not (weighing and weighing.arrays)
+        self.grain = question.grain_read(opened.unit)
+
+    def _image(self, chunk: Chunk) -> Array:
+        wanted = list(self.question.wanted(chunk))
+        return self._opened.part(wanted[0][0]) if len(wanted) == 1 else super()._image(chunk)
+
+    def is_changed(self) -> bool:
+        return self.stamp is not None and self._opened.stamp() != self.stamp
+
+    def close(self) -> None:
+        self._opened.close()
 
 
 class Items:
@@ -66,6 +139,8 @@ class Items:
 
     whole = True
     stamp = None
+    grain, far, travels = PIXEL, False, False
+    about: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, items: Iterable[Any], g: Any, keywords: Mapping[str, Any]) -> None:
         self._rest, self._axes = iter(items), keywords.get("axes")
@@ -95,7 +170,7 @@ class Items:
         if not count:
             return None
         f = block[0] if question.stacked else block[:count]
-        return Chunk((start, start + count)), f
+        return Chunk((start, start + count)), f, None
 
     def _check(self, item: Array, number: int) -> None:
         if (item.shape, item.dtype) != self._alike:
@@ -104,6 +179,10 @@ class Items:
                 f"source's item {number} has shape {item.shape} and dtype {item.dtype}, the first "
                 f"has {shape} and {dtype}: pass items that are alike"
             )
+
+    def is_changed(self) -> bool:
+        """Nobody knows."""
+        return False
 
     def close(self) -> None:
         """Nothing: the iterable is the caller's."""
@@ -134,23 +213,43 @@ def opened(source: Any, axes: Any) -> Any:
 
 def source_of(source: Any, g: Any, keywords: Mapping[str, Any]) -> Indexed | Items:
     """What a stream reads, by what the caller passed."""
+    source = adapted(source)
     if not foreign.is_sliced(source):
+        _refuse_weights(keywords)
         return _iterable(source, g, keywords)
-    if isinstance(source, np.ndarray):
-        return _of_array(source, g, keywords)
-    _check_axes("source", shape := foreign.shape_of(source))
-    question = Question(shape, foreign.dtype_of(source), g, keywords)
-    return Indexed(question, partial(foreign.fetch, source))
-
-
-def _of_array(source: Array, g: Any, keywords: Mapping[str, Any]) -> Indexed:
-    _check_axes("source", as_array("source", source).shape)
-    question = Question(source.shape, check_dtype("source", source.dtype), g, keywords)
+    shape, dtype = foreign.shape_of(source), _dtype_of(source)
+    _check_axes("source", shape)
+    if isinstance(source, Opened) and source.axes and "axes" not in keywords:
+        keywords = {**keywords, "axes": source.axes}
+    keywords, weighing = weighing_of(source, shape, keywords)
+    nothing, size = (weighing.nothing, weighing.itemsize) if weighing else (None, 0)
+    question = Question(shape, dtype, g, keywords, nothing=nothing, weighing=size)
+    if isinstance(source, Opened):
+        return InStore(question, weighing, source)
     if file := file_of(source, "rb"):
-        return Indexed(question, file.read, file.close, _stamp(source))
-    if isinstance(source, np.memmap):
-        return Indexed(question, partial(foreign.fetch, source))
-    return InMemory(question, source)
+        return InFile(question, weighing, file, _stamp(source))
+    if isinstance(source, np.ndarray) and not isinstance(source, np.memmap):
+        return InMemory(question, weighing, source)
+    return Indexed(question, weighing, partial(foreign.fetch, source))
+
+
+def _dtype_of(source: Any) -> DType:
+    if isinstance(source, Opened):
+        return source.dtype
+    if isinstance(source, np.ndarray):
+        return check_dtype("source", as_array("source", source).dtype)
+    if len(source.shape) < 2:  # told next
+        return np.dtype(float)
+    return foreign.dtype_of(source)
+
+
+def _refuse_weights(keywords: Mapping[str, Any]) -> None:
+    for name in ARRAYS:
+        if keywords.get(name) is not None:
+            raise ValueError(
+                f"{name} goes with an array or a file, not with an iterable: pass that, or items "
+                "with NaN and nan_policy='omit'"
+            )
 
 
 def _check_axes(name: str, shape: tuple[int, ...]) -> None:
@@ -169,6 +268,11 @@ def _iterable(source: Any, g: Any, keywords: Mapping[str, Any]) -> Items:
             "iterable of arrays"
         )
     return Items(source, g, keywords)
+
+
+def _times(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _stamp(array: Any) -> dict[str, Any]:

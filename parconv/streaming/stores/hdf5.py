@@ -1,0 +1,108 @@
+"""Arrays in HDF5 files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...problem.dtypes import Array
+from .base import Index, Opened, is_url, module, only_one, split_inside, stamp_of_file
+from .encoded import Result
+from .zarrs import nodata_of, unit_within
+
+KIND, EXTRA = "hdf5", "stores"
+KEPT = ("compression", "compression_opts", "shuffle", "fletcher32")
+
+
+class Dataset(Opened):
+    """A dataset of a file, which stays open until it is closed; a caller's is only used."""
+
+    kind = KIND
+
+    def __init__(self, dataset: Any, name: str = "") -> None:
+        super().__init__(dataset.shape, dataset.dtype)
+        self._dataset, self._name = dataset, name
+        self.unit, self.travels = dataset.chunks, bool(name) and not is_url(name)
+        attributes = dict(dataset.attrs)
+        self.nodata = nodata_of(attributes)
+        layout = {word: getattr(dataset, word) for word in KEPT}
+        self.filename = dataset.file.filename
+        self.about = {"attributes": attributes, "layout": layout, "inside": dataset.name}
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {**self.__dict__, "_dataset": None}
+        return {**kept, "about": {}, "_name": f"{split_inside(self._name)[0]}::{self._inside}"}
+
+    @property
+    def _inside(self) -> str:
+        return str(self.about["inside"])
+
+    def part(self, index: Index) -> Array:
+        if self._dataset is None:  # in another process
+            self._dataset = _dataset(self._name)
+        return np.asarray(self._dataset[index], self.dtype)
+
+    def stamp(self) -> Any:
+        return stamp_of_file(split_inside(self._name)[0]) if self.travels else None
+
+    def close(self) -> None:
+        if self._name and self._dataset:
+            self._dataset.file.close()
+
+
+def opened(name: str) -> Opened:
+    """The array of a file: the one that is named, or the only one."""
+    return Dataset(_dataset(name), name)
+
+
+def _dataset(name: str) -> Any:
+    h5py = module("h5py", EXTRA)
+    path, inside = split_inside(name)
+    target = module("fsspec", EXTRA).open(path, "rb").open() if is_url(path) else path
+    try:
+        file = h5py.File(target, "r")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"source {path!r} is no HDF5 file that can be read: {error}") from error
+    try:
+        found = file[only_one(_names(file, h5py), inside, path)]
+        if not isinstance(found, h5py.Dataset):
+            raise ValueError(f"source {name!r} is a group: pass one of its arrays")
+    except BaseException as error:
+        file.close()
+        if isinstance(error, KeyError):
+            raise ValueError(f"source {path!r} has no array {inside!r}") from error
+        raise
+    return found
+
+
+def _names(file: Any, h5py: Any) -> list[str]:
+    found: list[str] = []
+
+    def look(name: str, value: Any) -> None:
+        if isinstance(value, h5py.Dataset) and value.ndim >= 2 and value.dtype.kind in "biufc":
+            found.append(name)
+
+    file.visititems(look)
+    return sorted(found)
+
+
+def encode(path: Path, result: Result) -> None:
+    """A file with the array, of the source's name, chunks, compression and attributes."""
+    h5py = module("h5py", EXTRA)
+    about = result.about
+    unit = about.get("unit")
+    chunks = unit_within(unit, result.shape) if unit and len(unit) == len(result.shape) else None
+    layout = about.get("layout", {}) if chunks else {}
+    name = result.inside or about.get("inside") or "data"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset(
+            name, result.shape, result.dtype, chunks=chunks,
+            **{word: value for word, value in layout.items() if value},
+        )  # fmt: skip
+        for word, value in about.get("attributes", {}).items():
+            if not isinstance(value, h5py.Reference) and word not in ("DIMENSION_LIST", "CLASS"):
+                dataset.attrs[word] = value
+        for index in result.pieces(chunks):
+            dataset[index] = result.part(index)
