@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .codegen import apart
 
 if TYPE_CHECKING:
-    from . import filters
+    from . import chunked, filters
     from .api import conv2d, correlate2d, plan2d
     from .filters import (
         box,
@@ -46,6 +46,7 @@ __all__ = [
     "__version__",
     "box",
     "chain",
+    "chunked",
     "conv2d",
     "conv_transpose2d",
     "correlate2d",
@@ -80,7 +81,9 @@ _HOMES = {
     **dict.fromkeys(("StreamPlan", "plan_stream", "stream"), "streaming"),
     "conv_transpose2d": "transposed",
     "warmup": "warming",
+    "chunked": "chunked",
 }
+PACKAGES = "chunked", "filters"
 
 
 # what other libraries call it
@@ -99,7 +102,7 @@ def __getattr__(name: str) -> Any:
         ours = f": use parconv.{_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
         raise AttributeError(f"module 'parconv' has no attribute {name!r}{ours}")
     home = apart.load(f"{__name__}.{_HOMES.get(name, 'filters')}")
-    value = globals()[name] = home if name == "filters" else getattr(home, name)
+    value = globals()[name] = home if name in PACKAGES else getattr(home, name)
     return value
 
 
