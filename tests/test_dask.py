@@ -11,6 +11,8 @@ from conftest import RunPython
 from oracle import assert_same_bits
 
 import parconv
+from parconv.chunked.parts import whole_of
+from parconv.problem.question import Question
 
 da = pytest.importorskip("dask.array")
 pytestmark = pytest.mark.filterwarnings("ignore::dask.array.PerformanceWarning")
@@ -206,11 +208,8 @@ def test_plans_and_chains_run_lazily() -> None:
 
 
 def test_plans_pickle_with_their_filter() -> None:
-    from parconv.chunked.dask import _whole
-    from parconv.problem.question import Question
-
     plan = parconv.plan2d(((512, 512), "f4"), np.ones((7, 7)), mode="same")
-    whole = _whole(plan, Question())
+    whole = whole_of(plan, Question())
     before = pickle.dumps(whole)
     f = np.ones((9, 9), "f4")
     whole.run(f, (None, None), None)

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from ..planner.answers import planned
+from ..planner.brief import BriefPlan
 from ..planner.choice import part_of
 from ..planner.masked import plan_volume
 from ..planner.missing import MissingPlan, with_weights
@@ -20,8 +21,8 @@ from ..planner.stages import stages
 from ..planner.volume import VolumePlan
 from ..problem.arguments import places
 from ..problem.banks import Shape
-from ..problem.brief import lengthened
-from ..problem.dtypes import Array, DType, quietly
+from ..problem.brief import is_brief, lengthened
+from ..problem.dtypes import FLOAT32, Array, DType, quietly
 from ..problem.geometry import spanned
 from ..problem.lazily import lazily
 from ..problem.problem import Problem
@@ -233,3 +234,14 @@ class Others(Whole):
         if isinstance(whole, VolumePlan):
             return plan_volume(image, whole.filter, question, whole)
         return planned(image, whole.filter, question)
+
+
+def whole_of(plan: Any, question: Question) -> Whole:
+    """That of a plan and what it was asked for."""
+    kinds = plan.problem.image_dtype, plan.problem.dtype
+    if isinstance(plan, BriefPlan):
+        plan = plan.inner
+        question = replace(question, dtype=FLOAT32) if is_brief(question.dtype) else question
+    if isinstance(plan, VolumePlan | PlanesPlan):
+        return Others(plan, kinds, question)
+    return Planes(plan, kinds)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from ..codegen import apart
 
-KEEPERS = {"dask": "parconv.chunked.dask", "xarray": "parconv.chunked.xarray"}
+KEEPERS = {"dask": "parconv.chunked.dask_calls", "xarray": "parconv.chunked.xarray_calls"}
 
 
 def keeper_of(value: Any) -> ModuleType | None:
