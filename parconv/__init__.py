@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .codegen import apart
 
 if TYPE_CHECKING:
-    from . import filters
+    from . import chunked, filters
     from .api import conv2d, correlate2d, plan2d
     from .filters import (
         box,
@@ -47,6 +47,7 @@ __all__ = [
     "__version__",
     "box",
     "chain",
+    "chunked",
     "conv2d",
     "conv_transpose2d",
     "correlate2d",
@@ -81,7 +82,9 @@ _HOMES = {
     **dict.fromkeys(("StreamPlan", "plan_stream", "stream"), "streaming"),
     "conv_transpose2d": "transposed",
     "warmup": "warming",
+    "chunked": "chunked",
 }
+PACKAGES = "chunked", "filters"
 
 
 # what other libraries call it
@@ -113,7 +116,7 @@ def __getattr__(name: str) -> Any:
         # with the module, in which the interpreter looks for a name spelt nearly so
         raise AttributeError(told, name=name, obj=None if ours else sys.modules[__name__])
     home = apart.load(f"{__name__}.{_HOMES.get(name, 'filters')}")
-    value = globals()[name] = home if name == "filters" else getattr(home, name)
+    value = globals()[name] = home if name in PACKAGES else getattr(home, name)
     return value
 
 

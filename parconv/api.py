@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .planner.answers import answer, planned
 from .planner.choice import check_spec, is_spec
 from .planner.composed import Composed
+from .planner.keepers import keeper_of
 from .planner.looking import again, learn
 from .planner.missing import with_weights
 from .planner.plan import Plan
@@ -266,6 +267,9 @@ def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -
     if type(f) is np.ndarray:
         image = f
     else:
+        keeper = keeper_of(f)
+        if keeper is not None:
+            return cast(NDArray[Any], keeper.answer(f, g, out, options, correlate))
         f, options = unmasked(f, options)
         image = image_of(f, options)
     known = filter_of(g)
@@ -351,5 +355,7 @@ def _spec(name: str, value: Any, axes: Any) -> tuple[tuple[int, ...], Any]:
         return check_spec(name, value)
     if type(value) is np.ndarray and is_brief(value.dtype):
         return value.shape, value.dtype
+    if keeper_of(value) is not None and hasattr(value, "shape"):
+        return check_spec(name, (value.shape, value.dtype))
     array = as_array(name, value, axes)
     return array.shape, array.dtype

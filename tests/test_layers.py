@@ -21,6 +21,7 @@ LAYERS = (
     {"planner"},
     {"api"},
     {"filters", "streaming", "transposed"},
+    {"chunked"},
     {"compat"},
     {"images"},
     {"doctor", "experiments", "warming"},
@@ -69,8 +70,8 @@ def test_imports_go_one_way(path: Path) -> None:
     here = part(path)
     if here == PACKAGE_INIT:
         assert ours(path) == {
-            "api", "codegen", "filters", "planner", "problem", "runtime", "streaming", "transposed",
-            "warming",
+            "api", "chunked", "codegen", "filters", "planner", "problem", "runtime", "streaming",
+            "transposed", "warming",
         }  # fmt: skip
         return
     assert here in RANK, f"{here} belongs to no layer: add it to the table"
@@ -81,7 +82,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_needs_few_packages(path: Path) -> None:
-    if part(path) in ("compat", "doctor", "images", "experiments", "cli", "__main__"):
+    if part(path) in ("compat", "chunked", "doctor", "images", "experiments", "cli", "__main__"):
         return
     inside = path.relative_to(ROOT).parts
     if inside[:2] == ("streaming", "stores") or inside in LENT:  # imported by who passes a name
@@ -154,7 +155,7 @@ def test_public_names() -> None:
     filters = {"filters", "box", "gaussian", "gaussian_laplace", "laplace", "prewitt", "sobel"}
     filters |= {"scharr", "farid", "difference_of_gaussians", "unsharp_mask"}
     filters |= {"derivative", "gabor", "gaussian_gradient_magnitude", "roberts", "savgol"}
-    assert set(parconv.__all__) == core | filters | streams
+    assert set(parconv.__all__) == core | filters | streams | {"chunked"}
     for name in parconv.__all__:
         assert getattr(parconv, name)
     assert (ROOT / "py.typed").is_file()

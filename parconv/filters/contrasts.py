@@ -1,11 +1,13 @@
 """Contrasts: differences of an image's Gaussians, and how steep one is."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..planner.keepers import keeper_of
 from ..problem.arguments import each
 from ..problem.door import image_of
 from ..problem.question import FilterOptions, spelled
@@ -148,16 +150,26 @@ def gaussian_gradient_magnitude(
     >>> round(float(parconv.gaussian_gradient_magnitude(f, 1)[10, 10]), 3)
     1.0
     """
+    keeper = keeper_of(f)
+    if keeper is not None and out is None:
+        slopes_of = partial(_slopes, sigma=sigma, truncate=truncate, options=options)
+        return cast(NDArray[Any], keeper.each(f, lambda one: keeper.length(slopes_of(one))))
+    return length(_slopes(f, sigma, truncate, options), out)
+
+
+def _slopes(
+    f: Any, sigma: Any, truncate: float, options: FilterOptions
+) -> list[Callable[[], NDArray[Any]]]:
+    """One along each axis, made when it is asked for."""
     asked = spatial(f, options)
-    image = image_of(f, asked)
+    image = f if keeper_of(f) else image_of(f, asked)
     count = count_for(image, asked)
     kind = asked.get("dtype")
     if kind is not None and np.dtype(kind).kind not in "fc":
         raise TypeError(f"dtype={shown(kind)}: pass a floating type, for a length is one")
     widths = each(sigma, count)
-    slopes = [
+    return [
         partial(gaussian, image, widths, order=tuple(int(place == at) for at in range(count)),
                 truncate=truncate, **asked)
         for place in range(count)
     ]  # fmt: skip
-    return length(slopes, out)

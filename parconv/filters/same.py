@@ -6,11 +6,14 @@ comes with its origin.
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .. import api
+from ..planner.keepers import keeper_of
 from ..planner.looking import again, learn
 from ..problem.door import image_of
 from ..problem.dtypes import Array
@@ -123,6 +126,8 @@ def run(
         return result
     if not options.keys() <= OF_FILTERS:
         check_keywords(options, FILTERS)
+    if type(f) is not np.ndarray and (keeper := keeper_of(f)) is not None:
+        return cast(NDArray[Any], keeper.each(f, partial(_kept, out, options, make, words)))
     given, options = options, cast(FilterOptions, spatial(f, options))
     f, brought = unmasked(f, options)
     image = image_of(f, options)
@@ -134,6 +139,18 @@ def run(
     if key and (image.ndim == 2 or "axes" in options):  # else the next one may be warned of colours
         _learn(key, words, given, image, filter_of(g), asked)
     return result
+
+
+def _kept(
+    out: Any, options: FilterOptions, make: Callable[..., Made], words: Any, f: Any
+) -> NDArray[Any]:
+    """The same of an array that stays what it is."""
+    options = cast(FilterOptions, spatial(f, options))
+    g, origin = make(f, options, *words)
+    if "axes" not in options:
+        warn_of_colours(f, level=6)
+    asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **options}
+    return api.run(f, g, out, asked, False)
 
 
 def _learn(

@@ -5,7 +5,7 @@ What goes together `links` knows.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ from ..runtime import arrays
 from ..runtime.outputs import new_output
 from ..runtime.telling import told
 from .explain import as_table, as_text
+from .keepers import keeper_of
 from .links import Link, links_of
 from .plan import Plan
 
@@ -134,6 +135,9 @@ class Chain:
         ndarray
             The result: ``out`` where it was given.
         """
+        keeper = None if type(f) is np.ndarray else keeper_of(f)
+        if keeper is not None:
+            return cast(Array, keeper.applied(self, f, out))
         first, last = self.plans[0].problem, self.plans[-1].problem
         image = as_array("f", f, first.axes)
         if image.shape != first.image or image.dtype != first.image_dtype:

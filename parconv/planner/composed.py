@@ -1,7 +1,7 @@
 """What plans have in common that others run for: they are called, bound and told alike."""
 
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from ..runtime.outputs import new_output
 from ..runtime.telling import told
 from .bound import Bound
 from .explain import as_table, as_text
+from .keepers import keeper_of
 
 
 class Asked(Protocol):
@@ -51,6 +52,9 @@ class Composed:
         ndarray
             The result: ``out`` where it was given.
         """
+        keeper = None if type(f) is np.ndarray else keeper_of(f)
+        if keeper is not None:
+            return cast(Array, keeper.applied(self, f, out))
         return self.run(self._array(f), None, out)
 
     @told

@@ -102,6 +102,12 @@ class Dense:
         """Of the taps in the middle."""
         return self.slices[len(self.slices) // 2].step.plan
 
+    def by_the_methods_of(self, whole: "Dense") -> "Dense":
+        """The same slices by the methods of another's, if these can."""
+        pairs = zip(self.slices, whole.slices, strict=True)
+        slices = [one._replace(step=one.step.by_the_method_of(other.step)) for one, other in pairs]
+        return replace(self, slices=tuple(slices))
+
     # --- run ---
 
     def run(self, f: Array, out: Array) -> None:

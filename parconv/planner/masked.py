@@ -200,16 +200,21 @@ def _deliver(means: Array, out: Array) -> None:
     out[...] = means
 
 
-def plan_volume(image: Any, g: Any, question: Question) -> VolumePlan:
-    """The plan for an image given as ``(shape, dtype)`` and a filter, or its shape and dtype."""
+def plan_volume(
+    image: Any, g: Any, question: Question, like: VolumePlan | None = None
+) -> VolumePlan:
+    """The plan for an image given as ``(shape, dtype)`` and a filter, or its shape and dtype.
+
+    ``like``: as in `plan_whole`.
+    """
     words: Any = {name: DEFAULTS[name] for name in WORDS}
     told = any(getattr(question, name) is not value for name, value in words.items())
     count = len(g[0] if is_spec(g) else g.shape)
     if count == 1 or not told:
-        return plan_whole(image, g, question)
+        return plan_whole(image, g, question, like)
     lost = question.nan_policy == "omit" and bool(np.isnan(question.cval))
     asked = replace(question, cval=0 if lost else question.cval, **words)
-    plain = plan_whole(image, g, asked)
+    plain = plan_whole(image, g, asked, like)
     volume = plain.problem
     met = any(
         border == "constant" and pad != (0, 0)

@@ -112,6 +112,10 @@ class Pass:
         method = fastest(narrowed(problem, window_of(problem, 0, (0, rows))))
         return replace(self, plan=part_of(replace(plan, method=method), problem))
 
+    def by_the_method_of(self, whole: "Pass") -> "Pass":
+        """The same by another's, if that can."""
+        return replace(self, plan=replace(self, plan=whole.plan)._of(self.plan.problem))
+
     def _problem(self, shape: Shape) -> Problem:
         return replace(self.plan.problem, image=folded(shape, self.ends))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,7 @@ from ..runtime.telling import told
 from . import looking, ready
 from .bound import Bound
 from .explain import as_table, as_text, facts
+from .keepers import keeper_of
 from .prediction import Prediction, usual_seconds
 from .stage import Stage
 from .stages import stages
@@ -101,9 +102,12 @@ class Plan:
         taps = self.taps
         if taps is None:
             raise ValueError("the plan was made from a filter's shape: pass the filter to plan2d")
-        return self.run(
-            f if type(f) is np.ndarray else as_array("f", f, self.problem.axes), taps, out
-        )
+        if type(f) is np.ndarray:
+            return self.run(f, taps, out)
+        keeper = keeper_of(f)
+        if keeper is not None:
+            return cast(Array, keeper.applied(self, f, out))
+        return self.run(as_array("f", f, self.problem.axes), taps, out)
 
     def bind(self, f: Array, out: Array) -> Bound:
         """The call ``plan(f, out)`` without arguments, for one that is made again and again.

@@ -25,12 +25,16 @@ SUMMING = "planes"  # the method of layers that the direct method of planes is p
 
 
 def dense(
-    volume: Volume, shape: Shape, kinds: tuple[DType, DType, Any], g: Any, question: Question
-) -> Dense:
+    volume: Volume, shape: Shape, kinds: tuple[DType, DType, Any], g: Any, question: Question,
+    deep: bool | None = None,
+) -> Dense:  # fmt: skip
     """A filter, or its shape and dtype, over the last axes of a volume, the faster way.
 
-    ``kinds``: of the array, of filtered planes, of the result.
+    ``kinds``: of the array, of filtered planes, of the result; ``deep``: by slices that are, or
+    are not, where that was decided.
     """
+    if deep is not None:
+        return _dense(volume, shape, kinds, g, question, deep)
     given = g[0] if is_spec(g) else g.shape
     summed = given[-3] > 1 and volume.compute.kind != "c" and question.method in ("auto", "direct")
     ways = [deep for deep in (True, False) if deep <= summed]

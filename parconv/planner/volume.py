@@ -138,16 +138,23 @@ class VolumePlan(Composed):
         }
 
 
-def plan_whole(image: Any, g: Any, question: Question) -> VolumePlan:
-    """The plan where every pixel is there; image and filter as in `masked.plan_volume`."""
+def plan_whole(
+    image: Any, g: Any, question: Question, like: "VolumePlan | None" = None
+) -> VolumePlan:
+    """The plan where every pixel is there; image and filter as in `masked.plan_volume`.
+
+    ``like``: that of a whole of which this is a part, and whose steps' methods it has.
+    """
     known = None if is_spec(g) else g
     taps = g if known is None else (known.shape, known.dtype)
     volume = describe_volume(image, taps, question, known is not None and wide(known))
     between = _between(volume, known, question.overflow == "wrap")
     if 0 in volume.shape:
         return VolumePlan(volume, (), between, known)
-    steps, wraps = tuple(_steps(volume, g, question, between)), question.overflow == "wrap"
+    steps, wraps = tuple(_steps(volume, g, question, between, like)), question.overflow == "wrap"
     plan = VolumePlan(volume, steps, between, known, wraps)
+    if like is not None and len(steps) == len(like.steps):
+        return replace(plan, steps=tuple(map(_alike, steps, like.steps)))
     first, *others = plan.steps
     if plan.slabs and isinstance(first, Pass) and question.method == "auto":
         return replace(plan, steps=(first.in_parts(plan.slabs.rows), *others))
@@ -165,7 +172,18 @@ def _between(volume: Volume, g: Filter | None, wraps: bool) -> DType:
     return INT64 if wraps and largest >= 1 << 31 else exact(largest)
 
 
-def _steps(volume: Volume, g: Any, question: Question, between: DType) -> Iterator[Step]:
+def _alike(step: Step, whole: Step) -> Step:
+    """By the methods of another."""
+    if isinstance(step, Pass) and isinstance(whole, Pass):
+        return step.by_the_method_of(whole)
+    if isinstance(step, Dense) and isinstance(whole, Dense):
+        return step.by_the_methods_of(whole)
+    return step
+
+
+def _steps(
+    volume: Volume, g: Any, question: Question, between: DType, like: VolumePlan | None
+) -> Iterator[Step]:
     """What is done, in order."""
     lines, rest = _parted(volume, g)
     shape, kind, result = volume.image, volume.image_dtype, question.dtype
@@ -185,8 +203,10 @@ def _steps(volume: Volume, g: Any, question: Question, between: DType) -> Iterat
     elif count == 2:
         yield over(volume, shape, (kind, result), rest, asked)
     else:
-        asked = replace(asked, dtype=result)
-        yield dense(volume, shape, (kind, between, volume.dtype), rest, asked)
+        asked, kinds = replace(asked, dtype=result), (kind, between, volume.dtype)
+        last = like.steps[-1] if like is not None else None
+        deep = last.deep if isinstance(last, Dense) else None
+        yield dense(volume, shape, kinds, rest, asked, deep)
 
 
 def _parted(volume: Volume, g: Any) -> tuple[list[tuple[int, Array]], Any]:

@@ -156,9 +156,9 @@ def without_arrays(
     A boolean array where only some are used.
     """
     rest = {name: value for name, value in options.items() if name not in ARRAYS}
-    axes = _plane_of(options, shape)
+    axes = plane_of(options, shape)
     where, weights = (
-        None if options.get(name) is None else _placed(name, options[name], shape, axes)
+        None if options.get(name) is None else placed(name, options[name], shape, axes)
         for name in ("where", "weights")
     )
     if where is not None and where.dtype != bool:
@@ -173,7 +173,7 @@ def without_arrays(
     return {**rest, "weights": GIVEN}, where if weights is None else weights
 
 
-def _plane_of(options: Mapping[str, Any], shape: tuple[int, ...]) -> Pair | None:
+def plane_of(options: Mapping[str, Any], shape: tuple[int, ...]) -> Pair | None:
     """The axes of a plane; None where a filter lies along other than two."""
     axes = options.get("axes", DEFAULTS["axes"])
     if len(shape) < 2 or count_of(axes) != 2:
@@ -181,7 +181,7 @@ def _plane_of(options: Mapping[str, Any], shape: tuple[int, ...]) -> Pair | None
     return check_axes(axes, shape)
 
 
-def _placed(name: str, value: Any, shape: tuple[int, ...], axes: Pair | None) -> Array:
+def placed(name: str, value: Any, shape: tuple[int, ...], axes: Pair | None) -> Array:
     """An array as large as the image: two axes are those of a plane."""
     array = as_array(name, value)
     given = array.shape
@@ -216,7 +216,7 @@ def unmasked(f: Any, options: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]
         return f.data, options
     there, shape = ~np.ma.getmaskarray(f), f.shape
     if options.get("where") is not None:
-        there = there & _placed("where", options["where"], shape, _plane_of(options, shape))
+        there = there & placed("where", options["where"], shape, plane_of(options, shape))
     return f.data, {**options, "where": there}
 
 

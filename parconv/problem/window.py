@@ -71,9 +71,9 @@ class Window:
         before, behind = range(first, min(last, 0)), range(max(first, self.size), last)
         inside = (max(first, 0), min(last, self.size))
         return (
-            *_runs([source_index(at, self.size, kind) for at in before]),
+            *runs_of([source_index(at, self.size, kind) for at in before]),
             *([inside] if inside[0] < inside[1] else []),
-            *_runs([source_index(at, self.size, kind) for at in behind]),
+            *runs_of([source_index(at, self.size, kind) for at in behind]),
         )
 
     @property
@@ -119,12 +119,12 @@ def _elements(problem: Problem, axis: int) -> int:
     return problem.channels if axis else 1
 
 
-def _runs(places: Sequence[int]) -> Iterator[Range]:
+def runs_of(places: Sequence[int]) -> Iterator[Range]:
     """Those that follow each other, together.
 
     Examples
     --------
-    >>> list(_runs([1, 0, 0, 1, 2]))
+    >>> list(runs_of([1, 0, 0, 1, 2]))
     [(1, 2), (0, 1), (0, 3)]
     """
     edges = [n for n in range(1, len(places)) if places[n] != places[n - 1] + 1]

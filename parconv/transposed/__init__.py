@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import api as api  # first: an interrupt does not cut what it imports
+from ..planner.keepers import keeper_of
 from ..problem.arguments import each
 from ..problem.brief import is_brief
 from ..problem.door import as_array
@@ -114,6 +115,11 @@ def computed(
     ``soon``: all of the result will be read at once; ``zero_taps``: as `parconv.conv2d` has it;
     ``launch``: runs what several threads share.
     """
+    if keeper_of(f) is not None:
+        raise TypeError(
+            f"f is a {type(f).__module__}.{type(f).__name__}: pass f.compute() or f.values, or map "
+            "blocks of whole images"
+        )
     maps, filters = as_array("f", f), filter_of(g)
     last = _are_last(axes, maps.ndim)
     steps, cuts, spread = (_pair(name, value, least) for name, value, least in (

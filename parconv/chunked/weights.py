@@ -1,0 +1,67 @@
+"""Which pixels of a dask array are used, and what they count, as chunks beside its own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from ..problem.door import as_array
+from ..problem.missing import ARRAYS, GIVEN, check_weights, plane_of
+
+Keywords = dict[str, Any]
+
+
+def with_weights(
+    f: da.Array, options: Mapping[str, Any]
+) -> tuple[da.Array, Keywords, da.Array | None]:
+    """The image, keywords without arrays, and the weights of pixels; masked ones are not used."""
+    rest = {name: value for name, value in options.items() if name not in ARRAYS}
+    where, weights = (_beside(f, name, options) for name in ("where", "weights"))
+    if where is not None and where.dtype != bool:
+        raise TypeError(
+            f"where has dtype {where.dtype}: pass booleans, True for pixels to use, or numbers as "
+            "weights="
+        )
+    if isinstance(f._meta, np.ma.MaskedArray):
+        there = ~da.ma.getmaskarray(f)
+        f, where = da.ma.getdata(f), there if where is None else where & there
+    if where is None and weights is None:
+        return f, rest, None
+    if where is not None and weights is not None:
+        weights = da.where(where, weights, weights.dtype.type(0))
+    return f, {**rest, "weights": GIVEN}, where if weights is None else weights
+
+
+def _beside(f: da.Array, name: str, options: Mapping[str, Any]) -> da.Array | None:
+    """An array among the keywords in chunks like the image's; of two axes it is a plane's."""
+    value = options.get(name)
+    if value is None:
+        return None
+    given = value
+    if not isinstance(value, da.Array):
+        array = as_array(name, value)
+        if name == "weights":
+            check_weights(array)
+        value = da.from_array(array, chunks=-1)
+    if value.dtype.kind == "c":
+        raise TypeError(f"{name} has dtype {value.dtype}: pass real numbers of at least 0")
+    axes = plane_of(options, f.shape)
+    if axes is not None and value.ndim == 2 and f.ndim > 2:
+        value = value if axes[0] < axes[1] else value.T
+        others = [slice(None) if axis in axes else None for axis in range(f.ndim)]
+        value = value[tuple(others)]
+    try:
+        shape = np.broadcast_shapes(value.shape, f.shape)
+    except ValueError:
+        shape = ()
+    if shape != f.shape:
+        raise ValueError(
+            f"{name} has shape {np.shape(given)}, f has {f.shape}: pass one that NumPy can "
+            "broadcast to that, or that of a plane"
+        )
+    own = f.chunks[f.ndim - value.ndim :]
+    sizes = [one if n == sum(one) else n for n, one in zip(value.shape, own, strict=True)]
+    value = value.rechunk(tuple(sizes))
+    # broadcast_to is not there yet for arrays that are expressions
+    return value if value.shape == shape else value * da.ones(shape, value.dtype, chunks=f.chunks)

@@ -1,0 +1,267 @@
+"""Distrusts blocks: bits of one call, seams between chunks, and what a graph costs."""
+
+import pickle
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from chunked_cases import KINDS, Case, drawn, grid
+from conftest import RunPython
+from oracle import assert_same_bits
+
+import parconv
+from parconv.chunked.parts import whole_of
+from parconv.problem.question import Question
+
+da = pytest.importorskip("dask.array")
+pytestmark = pytest.mark.filterwarnings("ignore::dask.array.PerformanceWarning")
+
+GRID = 720
+
+
+def lazily(case: Case) -> Any:
+    return case.call(da.from_array(case.f, chunks=case.chunks))
+
+
+def check(case: Case, **how: Any) -> bool:
+    """Blocks have the bits of one call; False where that has no answer, and neither have they."""
+    right = case.whole()
+    if right is None:
+        with pytest.raises((ValueError, TypeError)):
+            lazily(case)
+        return False
+    lazy = lazily(case)
+    assert isinstance(lazy, da.Array), case.what
+    assert (lazy.shape, lazy.dtype) == (right.shape, right.dtype), case.what
+    assert lazy._meta.dtype == right.dtype
+    found = lazy.compute(**how)
+    assert found.shape == right.shape, case.what
+    try:
+        assert_same_bits(np.ascontiguousarray(found), np.ascontiguousarray(right))
+    except AssertionError as error:
+        raise AssertionError(case.what) from error
+    return True
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_blocks_have_the_bits_of_one_call(part: int) -> None:
+    """Some of the grid: of every image, filter, border and mode."""
+    cases = [case for n, case in enumerate(grid()) if n % 40 == 7 * part]
+    assert sum(check(case, scheduler="sync") for case in cases) >= len(cases) - 4
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)), ids=lambda n: KINDS[n].__name__)
+def test_random_questions_have_the_bits_of_one_call(kind: int) -> None:
+    seeds = range(kind, 10 * len(KINDS), len(KINDS))
+    assert sum(check(drawn(seed), scheduler="threads") for seed in seeds) >= 7
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_the_grid_by_schedulers_of_a_machine(scheduler: str) -> None:
+    assert sum(check(case, scheduler=scheduler) for case in grid()) > GRID - 40
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(8))
+def test_many_random_questions(part: int) -> None:
+    seeds = range(10_000 + part, 12_000, 8)
+    assert sum(check(drawn(seed), scheduler="threads") for seed in seeds) > 0.9 * len(seeds)
+
+
+EXPRESSIONS = """
+    import sys, warnings
+    warnings.simplefilter("ignore")
+    import dask
+    dask.config.set({"array.query-planning": sys.argv[1] == "True"})
+    import dask.array as da
+    assert da.array_expr_enabled() == (sys.argv[1] == "True")
+    from chunked_cases import KINDS, drawn, grid
+    from test_dask import check
+    each = int(sys.argv[2])
+    done = [check(case, scheduler="sync") for n, case in enumerate(grid()) if n % each == 3]
+    done += [check(drawn(seed), scheduler="sync") for seed in range(0, 2400 // each)]
+    assert sum(done) > 0.9 * len(done)
+    print(len(done))
+"""
+
+
+@pytest.mark.parametrize("planning", [True])
+def test_either_implementation_of_arrays(planning: bool, run_python: RunPython) -> None:
+    assert int(run_python(EXPRESSIONS, planning, 60).stdout) == 12 + 40
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("planning", [True, False])
+def test_either_implementation_of_arrays_at_length(planning: bool, run_python: RunPython) -> None:
+    assert int(run_python(EXPRESSIONS, planning, 2, timeout=580).stdout) == 360 + 1200
+
+
+# --- seams ---------------------------------------------------------------------------------------
+
+
+def test_chunks_of_same_are_those_of_the_image() -> None:
+    x = da.ones((50, 60), chunks=((7, 13, 30), (25, 35)), dtype="f4")
+    for taps in (3, 3), (4, 5), (7, 2):
+        for call in parconv.conv2d, parconv.correlate2d:
+            assert call(x, np.ones(taps), mode="same").chunks == x.chunks
+    assert parconv.gaussian(x, 1).chunks == x.chunks
+
+
+def test_a_graph_has_few_keys() -> None:
+    x = da.zeros((2500, 2500), chunks=100, dtype="f4")
+    for words in ({"mode": "same", "boundary": "wrap"}, {"mode": "valid"}, {"stride": 2}):
+        lazy = parconv.conv2d(x, np.ones((7, 7)), **words)
+        assert len(dict(lazy.__dask_graph__())) <= 9 * 625
+
+
+def test_small_chunks_become_larger_with_a_warning() -> None:
+    x = da.ones((40, 40), chunks=(2, 40), dtype="f4")
+    with pytest.warns(
+        da.PerformanceWarning, match=r"\(2, 2, .* along axis 0 become \(6, "
+    ) as found:
+        lazy = parconv.conv2d(x, np.ones((11, 3)), mode="same")
+    assert found[0].filename == __file__
+    assert min(lazy.chunks[0]) >= 5
+    layer = da.ones((2, 8, 20, 20), chunks=(1, 4, 20, 20), dtype="f4")
+    with pytest.warns(da.PerformanceWarning, match=r"along axis 1 become \(8,\)"):
+        assert parconv.correlate2d(layer, np.ones((3, 8, 3, 3))).chunks[1] == (3,)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        parconv.conv2d(da.ones((40, 40), chunks=(10, 40)), np.ones((11, 3)), mode="same")
+
+
+def test_nothing_is_computed_before_it_is_asked_for() -> None:
+    def refuse(block: Any) -> Any:
+        raise AssertionError("computed")
+
+    x = da.ones((60, 60), chunks=20).map_blocks(refuse, dtype="f8", meta=np.empty((0, 0)))
+    for lazy in (
+        parconv.conv2d(x, np.ones((3, 3)), where=x > 0), parconv.gaussian(x, 1),
+        parconv.gaussian_gradient_magnitude(x, 1), parconv.box(x, 3, nan_policy="omit"),
+    ):  # fmt: skip
+        with pytest.raises(AssertionError, match="computed"):
+            lazy.compute(scheduler="sync")
+
+
+def test_names_are_those_of_what_is_asked() -> None:
+    x, g = da.ones((60, 60), chunks=20), np.ones((3, 3))
+    assert parconv.conv2d(x, g).name == parconv.conv2d(x, g.copy()).name
+    names = {parconv.conv2d(x, g, **words).name
+             for words in ({}, {"mode": "same"}, {"stride": 2}, {"method": "direct"})}  # fmt: skip
+    names |= {parconv.conv2d(x, 2 * g).name, parconv.conv2d(x + 1, g).name}
+    assert len(names) == 6
+
+
+# --- pixels that are not used --------------------------------------------------------------------
+
+
+def close(found: Any, right: np.ndarray) -> None:
+    np.testing.assert_allclose(found.compute(scheduler="sync"), right, rtol=2e-6, atol=2e-6)
+
+
+def test_pixels_that_are_missing() -> None:
+    """To within rounding: how few are missing decides how they are left out."""
+    rng = np.random.default_rng(3)
+    f = rng.random((50, 61), np.float32)
+    g, holes = rng.random((5, 4)), rng.random(f.shape) < 0.1
+    x, there = da.from_array(f, chunks=(17, 20)), da.from_array(~holes, chunks=(50, 7))
+    right = parconv.conv2d(f, g, mode="same", boundary="mirror", where=~holes)
+    for where in (there, ~holes):
+        close(parconv.conv2d(x, g, mode="same", boundary="mirror", where=where), right)
+    masked = da.ma.masked_array(x, mask=~there.rechunk(x.chunks))
+    close(parconv.conv2d(masked, g, mode="same", boundary="mirror"), right)
+    gaps = np.where(holes, np.nan, f)
+    y = da.from_array(gaps, chunks=(17, 20))
+    close(parconv.gaussian(y, 1, nan_policy="omit"), parconv.gaussian(gaps, 1, nan_policy="omit"))
+    with pytest.raises(ValueError, match=r"f holds .* NaN"):
+        parconv.gaussian(y, 1, nan_policy="raise").compute(scheduler="sync")
+
+
+def test_a_plane_of_weights_is_every_plane_s() -> None:
+    rng = np.random.default_rng(4)
+    f, weights = rng.random((20, 30, 3), np.float32), rng.random((20, 30))
+    x = da.from_array(f, chunks=(7, 11, 3))
+    right = parconv.box(f, 3, axes=(0, 1), weights=weights)
+    assert_same_bits(parconv.box(x, 3, axes=(0, 1), weights=weights).compute(), right)
+    turned = parconv.box(f.transpose(1, 0, 2), 3, axes=(1, 0), weights=weights)
+    lazy = parconv.box(x.transpose(1, 0, 2), 3, axes=(1, 0), weights=da.from_array(weights))
+    assert_same_bits(np.ascontiguousarray(lazy.compute()), np.ascontiguousarray(turned))
+
+
+# --- plans and chains ----------------------------------------------------------------------------
+
+
+def test_plans_and_chains_run_lazily() -> None:
+    f = np.random.default_rng(5).random((64, 70), np.float32)
+    x = da.from_array(f, chunks=(20, 33))
+    smooth = parconv.plan2d(x, parconv.filters.gaussian_factors(1), mode="same", method="direct")
+    slope = parconv.plan2d(smooth, [[1, 0, -1]], boundary="edge", mode="same")
+    both = parconv.chain(smooth, slope)
+    for plan in smooth, both:
+        for lazy in parconv.chunked.dask.apply(plan, x), plan(x):
+            assert isinstance(lazy, da.Array)
+            assert_same_bits(lazy.compute(), plan(f))
+    with pytest.raises(ValueError, match="the plan is for"):
+        smooth(x[:30])
+
+
+def test_plans_pickle_with_their_filter() -> None:
+    plan = parconv.plan2d(((512, 512), "f4"), np.ones((7, 7)), mode="same")
+    whole = whole_of(plan, Question())
+    before = pickle.dumps(whole)
+    f = np.ones((9, 9), "f4")
+    whole.run(f, (None, None), None)
+    assert len(pickle.dumps(whole)) == len(before) < 4000
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+X = da.ones((20, 20), chunks=10, dtype="f4")
+WRONG: list[tuple[Any, type[Exception], str]] = [
+    (lambda: parconv.conv2d(X, np.ones((3, 3)), out=np.ones((18, 18), "f4")), TypeError, "out is"),
+    (lambda: parconv.conv2d(X, np.ones((3, 3)), real=1), ValueError, "real=1"),
+    (lambda: parconv.conv2d(X, np.ones((3, 3)), mod="same"), TypeError, "did you mean mode"),
+    (lambda: parconv.conv2d(X, np.ones((3, 3)), boundary="nearest"), ValueError, "'edge'"),
+    (lambda: parconv.conv2d(X, np.ones((30, 3))), ValueError, "mode='valid'"),
+    (lambda: parconv.conv2d(X[X[:, 0] > 0], np.ones((3, 3))), ValueError, "compute_chunk_sizes"),
+    (lambda: parconv.conv2d(X, np.ones((3, 3)), where=np.ones((3, 3), bool)), ValueError, "where"),
+    (lambda: parconv.conv2d(X, np.ones((3, 3)), where=X), TypeError, "where has dtype float32"),
+    (lambda: parconv.conv2d(X, np.ones((3, 3)), weights=-np.ones((20, 20))), ValueError, "weights"),
+    (lambda: parconv.conv2d(X.to_delayed()[0, 0], np.ones((3, 3))), TypeError, "from_delayed"),
+    (lambda: parconv.gaussian(X, -1), ValueError, "sigma=-1"),
+    (lambda: parconv.chunked.dask.conv2d(np.ones((3, 3)), [[1]]), TypeError, "from_array"),
+    (lambda: parconv.conv_transpose2d(X, np.ones((1, 1, 2, 2))), TypeError, "dask"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)))
+def test_what_is_wrong_is_told_when_the_graph_is_made(number: int) -> None:
+    call, kind, match = WRONG[number]
+    with pytest.raises(kind, match=match):
+        call()
+
+
+def test_weights_are_looked_at_when_they_are_computed() -> None:
+    lazy = parconv.conv2d(X, np.ones((3, 3)), weights=-X)
+    with pytest.raises(ValueError, match="weights holds negative"):
+        lazy.compute(scheduler="sync")
+
+
+# --- who has no dask arrays ----------------------------------------------------------------------
+
+
+def test_calls_on_arrays_import_neither_dask_nor_xarray(run_python: RunPython) -> None:
+    run_python(
+        """
+        import sys
+        import numpy as np
+        import parconv
+        parconv.conv2d(np.ones((9, 9)), np.ones((3, 3)))
+        parconv.conv2d([[1, 2, 3]], [[1, 1]])
+        parconv.gaussian([[1.0, 2.0]], 1)
+        parconv.plan2d(((9, 9), "f4"), np.ones((3, 3)))
+        assert not {"dask", "distributed", "xarray", "pandas"} & set(sys.modules)
+        """
+    )

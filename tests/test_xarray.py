@@ -1,0 +1,146 @@
+"""Distrusts labels: numbers of the plain call, and coordinates where outputs stand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from oracle import assert_same_bits
+
+import parconv
+
+xr = pytest.importorskip("xarray")
+pytest.importorskip("pandas")
+
+RNG = np.random.default_rng(8)
+PIXELS = RNG.random((3, 24, 31), np.float32)
+G = RNG.standard_normal((3, 4))
+
+
+def heights(lazy: bool = False) -> Any:
+    """Rows count down, columns up; a stack with times, and a coordinate over both."""
+    coords = {
+        "time": np.arange("2020-01", "2020-04", dtype="datetime64[M]").astype("datetime64[ns]"),
+        "y": np.linspace(50, 40, 24), "x": 100.0 + np.arange(31),
+        "area": (("y", "x"), RNG.random((24, 31))), "place": "here",
+    }  # fmt: skip
+    found = xr.DataArray(PIXELS, coords, ("time", "y", "x"), "height", {"units": "m"})
+    if lazy:
+        pytest.importorskip("dask.array")
+        found = found.chunk({"time": 1, "y": 10, "x": 12})
+    return found
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("words", [
+    {"mode": "same"}, {"mode": "valid"}, {"mode": "same", "stride": (2, 3)}, {"stride": 2},
+    {"mode": "full"}, {"padding": ((3, 0), (0, 4))}, {"dilation": 2}, {"mode": "same", "origin": 1},
+])  # fmt: skip
+def test_numbers_and_coordinates(words: Any, lazy: bool) -> None:
+    f = heights(lazy)
+    for call in parconv.conv2d, parconv.correlate2d:
+        found, right = call(f, G, **words), call(PIXELS, G, **words)
+        assert isinstance(found, xr.DataArray)
+        assert (found.chunks is not None) == lazy
+        assert_same_bits(found.values, right)
+        assert (found.name, found.attrs, found.dims) == (f.name, f.attrs, f.dims)
+        assert_same_coordinates(found, f, call, words)
+
+
+def assert_same_coordinates(found: Any, f: Any, call: Any, words: Any) -> None:
+    """Those of the pixel that a filter of one tap, where the middle is, would take."""
+    if words.get("mode") == "full" or "padding" in words:
+        assert found.coords.keys() >= {"time", "place"}
+        assert "area" not in found.coords
+    else:
+        for dim, axis in (("y", 1), ("x", 2)):
+            assert len(found[dim]) == found.shape[axis]
+            assert np.isin(found[dim], f[dim]).all()
+        assert found.area.equals(f.area.sel(y=found.y, x=found.x))
+
+
+def test_a_valid_result_stands_in_the_middle_of_its_filter() -> None:
+    f = xr.DataArray(np.arange(10.0), {"x": np.arange(10)}, ("x",))
+    mean = parconv.conv2d(f, np.ones(3) / 3)
+    np.testing.assert_array_equal(mean.x, np.arange(1, 9))
+    np.testing.assert_allclose(mean, mean.x)
+    apart = parconv.conv2d(f, np.ones(3) / 3, stride=2, dilation=2)
+    np.testing.assert_array_equal(apart.x, [2, 4, 6])
+    np.testing.assert_allclose(apart, apart.x)
+
+
+def test_dimensions_by_name() -> None:
+    f = heights().transpose("x", "time", "y")
+    found = parconv.chunked.xarray.conv2d(f, G, ("y", "x"))
+    assert found.dims == f.dims
+    right = parconv.conv2d(PIXELS, G)
+    assert_same_bits(np.ascontiguousarray(found.transpose("time", "y", "x").values), right)
+    with pytest.raises(ValueError, match="f has no 'q', but"):
+        parconv.chunked.xarray.conv2d(f, G, ("y", "q"))
+    with pytest.raises(TypeError, match="pass one"):
+        parconv.chunked.xarray.conv2d(f, G, ("y", "x"), axes=(0, 1))
+    times = parconv.chunked.xarray.correlate2d(f, np.ones(2), "time")
+    assert times.sizes == {"x": 31, "time": 2, "y": 24}
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_the_accessor(lazy: bool) -> None:
+    f = heights(lazy)
+    assert parconv.chunked.xarray.Accessor
+    for name, words in (
+        ("gaussian", (1,)), ("box", (3,)), ("laplace", ()), ("gaussian_gradient_magnitude", (1,)),
+    ):  # fmt: skip
+        found = getattr(f.parconv, name)(*words, dim=("y", "x"), boundary="mirror")
+        right = getattr(parconv, name)(PIXELS, *words, axes=(1, 2), boundary="mirror")
+        assert (found.chunks is not None) == lazy
+        assert_same_bits(found.values, right)
+        assert found.attrs == f.attrs
+        xr.testing.assert_equal(found.coords.to_dataset(), f.coords.to_dataset())
+    slope = f.parconv.sobel(axis="y", dim=("y", "x"))
+    assert_same_bits(slope.values, parconv.sobel(PIXELS, 1))
+    assert_same_bits(f.parconv.conv2d(G, ("y", "x")).values, parconv.conv2d(PIXELS, G))
+    assert_same_bits(f.parconv.correlate2d(G).values, parconv.correlate2d(PIXELS, G))
+
+
+def test_datasets() -> None:
+    f = heights()
+    data = xr.Dataset({"height": f, "depth": -f, "mean": f.mean(("y", "x"))}, attrs={"by": "us"})
+    found = parconv.gaussian(data, 1)
+    assert found.attrs == data.attrs
+    xr.testing.assert_identical(found["height"], parconv.gaussian(f, 1))
+    xr.testing.assert_identical(found["mean"], data["mean"])
+    cut = data.parconv.conv2d(G, ("y", "x"))
+    xr.testing.assert_identical(cut["depth"], parconv.conv2d(-f, G).rename("depth"))
+    with pytest.raises(ValueError, match="'line' is not filtered"):
+        parconv.conv2d(data.assign(line=f.y), G)
+    with pytest.raises(ValueError, match="no variable over"):
+        parconv.conv2d(data[["mean"]], G)
+
+
+def test_banks_and_layers() -> None:
+    f = heights()
+    bank = parconv.conv2d(f, np.stack([G, 2 * G]), mode="same")
+    assert bank.dims == ("time", "filter", "y", "x")
+    assert "filter" not in bank.coords
+    layer = parconv.correlate2d(f.expand_dims(band=[5]), RNG.random((2, 3, 3, 3)), axes=(2, 3))
+    assert layer.sizes == {"band": 1, "time": 2, "y": 22, "x": 29}
+    assert {*layer.coords} == {"band", "y", "x", "area", "place"}
+
+
+def test_what_is_not_used_is_matched_by_name() -> None:
+    f, there = heights(), RNG.random((24, 31)) < 0.8
+    where = xr.DataArray(there.T, {"x": f.x, "y": f.y}, ("x", "y"))
+    found = parconv.box(f, 3, where=where)
+    assert_same_bits(found.values, parconv.box(PIXELS, 3, where=there))
+    with pytest.raises(ValueError, match=r"index|align"):
+        parconv.box(f, 3, where=where.assign_coords(x=where.x + 1))
+    with pytest.raises(ValueError, match="where has the dimension 'q'"):
+        parconv.box(f, 3, where=where.rename(x="q"))
+
+
+def test_plans_keep_labels() -> None:
+    f = heights(True)
+    plan = parconv.plan2d(f, G, mode="same")
+    found = plan(f)
+    assert_same_bits(found.values, plan(PIXELS))
+    xr.testing.assert_equal(found.coords.to_dataset(), f.coords.to_dataset())
+    assert parconv.plan2d(f, G)(f).dims == f.dims
