@@ -175,6 +175,11 @@ def _library(function: str) -> str:
 
 
 TABLES = {
+    "chosen": Table(
+        "race/2026-11-29-chosen-sapphire-rapids-2-cores.json",
+        ("image or maps, filter", "parconv", "best peer", "peer / parconv"),
+        short,
+    ),
     "direct": Table(
         "race/2026-11-20-zen5-2-cores.json",
         ("image, filter", "parconv", "OpenCV", "scipy", "torch", "OpenCV / parconv", "% of limit",

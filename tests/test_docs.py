@@ -149,6 +149,10 @@ def of_threads(names: Names) -> None:
     assert names["one"].tobytes() == names["stack"][0].tobytes()
 
 
+def of_log(names: Names) -> None:
+    assert names["f"] == pytest.approx(np.ones((64, 64)))
+
+
 def of_notebooks(names: Names) -> None:
     assert names["last"] == pytest.approx(19)
     assert names["told"] == sorted(names["told"])
@@ -197,6 +201,7 @@ CHECKS: dict[str, Callable[[Names], None]] = {
     "docs/howto/layers.md": of_layers,
     "docs/howto/chains.md": of_chains,
     "docs/howto/threads.md": of_threads,
+    "docs/howto/log.md": of_log,
     "docs/howto/notebooks.md": of_notebooks,
     "docs/streaming.md": of_streams,
     "docs/howto/stores.md": of_stores,

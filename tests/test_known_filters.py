@@ -166,6 +166,7 @@ def test_a_large_plan_keeps_its_own_filter(monkeypatch: pytest.MonkeyPatch) -> N
     np.testing.assert_array_equal(plan.with_filter(plan.filter)(F), right)
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")  # NumPy 2.5
 def test_what_nobody_can_change_is_known_by_itself() -> None:
     """And stays so however the caller looks at it; arrays that are locked can be unlocked."""
     g = RNG.random((16, 24, 3, 3))
