@@ -19,7 +19,7 @@ PUT_CYCLES, LONG, LONG_TAPS = machine.ISA.choose({32: (0.1, 1.2, 200), 16: (0.8,
 # regret among 330 dense layers drawn at random are 1.009 and 1.20 by all of these and 1.1 for
 # `channels.cost.SLOW`, and were 1.024 and 1.67 by 6.6, 7.9, 0, 1, 0, 0 and 1 (Sapphire Rapids VM,
 # 2026-11).  Under AVX2 there the largest regret of 100 layers and banks is 3.0 by 0, 1.4 by 80.
-MAP_CYCLES, ALONE_CYCLES = machine.ISA.choose({32: (80, 2), 16: (80, 0)})
+MAP_CYCLES, ALONE_CYCLES = machine.ISA.choose({32: (20, 2), 16: (80, 0)})
 
 
 def cost(problem: Problem) -> float:

@@ -61,6 +61,9 @@ class Work(NamedTuple):
     output, far : int
         Bringing an output home: the planes of a bank's filters follow one another in memory; the
         second where the caches do not hold them all.
+    deep, deeper : int
+        Finding the plane of one of several channels, and packing a pixel of it: the more channels,
+        the more they take the caches from one another.
     """
 
     plane: int
@@ -72,6 +75,8 @@ class Work(NamedTuple):
     near: float
     output: int
     far: int
+    deep: int
+    deeper: int
 
 
 # Microseconds for a plane at 3x3, one core (Zen 5, 2026-11): 0.4 for 7 x 7, 0.7 for 28 x 28, 2.4
@@ -83,11 +88,16 @@ class Work(NamedTuple):
 # (Sapphire Rapids VM, 2026-11).  Channels of float32 and float64 with a stride of 2: 0.65, 0.5 ns a
 # pixel, 100 and 40 operations (there; of 16 registers a guess).  Under AVX2 there, where an output
 # that leaves the caches has 0, 20, 40, the 90th and 95th percentile of 100 banks and layers are
-# 1.35 1.55, 1.13 1.34, 1.08 1.28.
+# 1.35 1.55, 1.13 1.34, 1.08 1.28.  Of many channels a pixel takes up to 1 ns, of few 0.3: without
+# the last two numbers the mean and the 99th percentile of regret among 102 layers drawn at random,
+# channels first, were 1.085 and 3.1, with them 1.042 and 1.43 (Sapphire Rapids VM, AVX-512, 2026-11).
 WORK = machine.ISA.choose({
-    32: Work(90_000, 160, 580, 80, 300, 110, 0.15, 25, 25),
-    16: Work(11_000, 110, 200, 60, 225, 85, 0.15, 0, 40),
+    32: Work(90_000, 160, 580, 80, 300, 110, 0.15, 25, 25, 6000, 80),
+    16: Work(11_000, 110, 200, 60, 225, 85, 0.15, 0, 40, 0, 0),
 })  # fmt: skip
+
+
+MANY = 32  # channels, of which a pixel takes half of what it takes of very many
 
 
 def applicable(problem: Problem) -> str | None:
@@ -141,18 +151,24 @@ def _far(problem: Problem, channels: int) -> float:
     return WORK.near + (1 - WORK.near) * lines
 
 
-def _packing(problem: Problem) -> int:
+def _packing(problem: Problem) -> float:
     """Of what the direct method cannot read in place, where it does not count that itself."""
     method, question = inner_of(problem)
     if question.deep > 1:
-        pixels = question.deep * math.prod(problem.plane_in)
-        return WORK.apart * pixels if problem.stride[1] > 1 else 0
+        return _deep(question.deep, problem)
     if method is not direct or problem.image_dtype.kind == "c":
         return 0
     (rows, columns), (sy, sx) = problem.plane, problem.stride
     top, bottom, left, right = direct.in_place(question)
     packed = rows * columns - (bottom - top) * (right - left)
     return packed * sy * sx * (WORK.pack if sx == 1 else WORK.strided)
+
+
+def _deep(channels: int, problem: Problem) -> float:
+    """Of the planes of several channels."""
+    pixel = WORK.deeper * channels / (channels + MANY)
+    pixel += WORK.apart if problem.stride[1] > 1 else 0
+    return channels * (WORK.deep + pixel * math.prod(problem.plane_in))
 
 
 # --- the filters ---------------------------------------------------------------------------------
