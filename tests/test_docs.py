@@ -184,8 +184,34 @@ def of_skimage(names: Names) -> None:
 
 def of_dask(names: Names) -> None:
     whole = names["x"].compute()
-    for lazy, right in (("smooth", parconv.gaussian(whole, 2)), ("means", parconv.box(whole, 5))):
-        np.testing.assert_allclose(names[lazy].compute(), right, rtol=1e-5)
+    right = {
+        "smooth": parconv.gaussian(whole, 2),
+        "means": parconv.box(whole, 5),
+        "sharp": parconv.conv2d(whole, names["g"], mode="same", boundary="mirror"),
+    }
+    for lazy, one in right.items():
+        np.testing.assert_allclose(names[lazy].compute(), one, rtol=1e-5)
+
+
+def of_memory(names: Names) -> None:
+    whole = names["x"].compute()
+    edges = parconv.gaussian_gradient_magnitude(parconv.gaussian(whole, 2, boundary="mirror"), 1)
+    assert names["steepest"] == pytest.approx(edges.max(), rel=1e-5)
+    mean = parconv.conv2d(whole, np.ones((3, 3)), mode="same", where=whole > 0.1)
+    np.testing.assert_allclose(names["bright"].compute(), mean, rtol=1e-5)
+
+
+def of_clusters(names: Names) -> None:
+    assert names["mean"] == pytest.approx(0.5, abs=1e-3)
+    right = parconv.conv2d(names["f"], parconv.filters.gaussian_taps(2))
+    assert names["found"].tobytes() == right.tobytes()
+
+
+def of_labels(names: Names) -> None:
+    heights, means = names["heights"], names["means"]
+    assert names["smooth"].attrs == names["steep"].attrs == {"units": "m"}
+    np.testing.assert_array_equal(means.x, heights.x[1:-1:3])
+    np.testing.assert_allclose(means[0, 0, 0], heights[0, :3, :3].mean(), rtol=1e-5)
 
 
 CHECKS: dict[str, Callable[[Names], None]] = {
@@ -203,6 +229,9 @@ CHECKS: dict[str, Callable[[Names], None]] = {
     "docs/howto/threads.md": of_threads,
     "docs/howto/log.md": of_log,
     "docs/howto/notebooks.md": of_notebooks,
+    "docs/howto/memory.md": of_memory,
+    "docs/howto/cluster.md": of_clusters,
+    "docs/howto/labels.md": of_labels,
     "docs/streaming.md": of_streams,
     "docs/howto/stores.md": of_stores,
     "docs/migration.md": of_migration,
@@ -212,6 +241,10 @@ CHECKS: dict[str, Callable[[Names], None]] = {
     "docs/migration/skimage.md": of_skimage,
     "docs/migration/dask_image.md": of_dask,
 }
+NEEDED = {
+    "dask_image": ("dask.array",), "memory": ("dask.array",), "cluster": ("distributed",),
+    "labels": ("xarray",), "stores": ("zarr", "rasterio"),
+}  # fmt: skip
 with_examples = [page for page in PAGES if blocks(page, "python")]
 
 
@@ -221,8 +254,8 @@ def test_every_page_with_examples_has_a_check() -> None:
 
 @pytest.mark.parametrize("page", with_examples, ids=name_of)
 def test_the_examples_run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for library in {"dask_image": ["dask.array"], "stores": ["zarr", "rasterio"]}.get(page.stem, []):
-        pytest.importorskip(library)
+    for module in NEEDED.get(page.stem, ()):
+        pytest.importorskip(module)
     names = run(page)
     told = capsys.readouterr().out
     CHECKS[name_of(page)](names)

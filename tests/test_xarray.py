@@ -30,6 +30,7 @@ def heights(lazy: bool = False) -> Any:
     return found
 
 
+@pytest.mark.filterwarnings("ignore:f has chunks")
 @pytest.mark.parametrize("lazy", [False, True])
 @pytest.mark.parametrize("words", [
     {"mode": "same"}, {"mode": "valid"}, {"mode": "same", "stride": (2, 3)}, {"stride": 2},

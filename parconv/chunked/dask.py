@@ -25,7 +25,7 @@ def conv2d(f: da.Array, g: ArrayLike, **options: Unpack[Options]) -> da.Array:
     ----------
     f : dask.array.Array
         Image or stack of images, whose chunks have known sizes.  Chunks smaller than what the
-        filter reaches become larger ones, with a `dask.array.PerformanceWarning`; so does an axis
+        filter reaches become larger ones, with a ``dask.array.PerformanceWarning``; so does an axis
         that a layer sums over, or that holds colours, become one chunk.
     g : array_like
         Filter, bank of filters or layer.

@@ -1,0 +1,173 @@
+"""Distrusts other processes: bits of one call, what is sent, dead workers, threads in use."""
+
+from pathlib import Path
+
+import pytest
+from conftest import RunPython
+
+pytest.importorskip("dask.array")
+
+CLUSTER = """
+    import os, signal, sys, time, warnings
+    import dask, dask.array as da
+    import numpy as np
+    import parconv
+
+    def cluster(workers=2, threads=2):
+        from distributed import Client, LocalCluster
+        dask.config.set({"distributed.worker.memory.terminate": False})
+        return Client(LocalCluster(
+            n_workers=workers, threads_per_worker=threads, memory_limit="2GiB",
+            dashboard_address=None,
+        ))
+"""
+GRID = (
+    CLUSTER
+    + """
+    if __name__ == "__main__":
+        from chunked_cases import drawn, grid
+        from test_dask import check
+        warnings.simplefilter("ignore")
+        start, step, seeds = (int(word) for word in sys.argv[1:])
+        with cluster():
+            done = [check(case) for n, case in enumerate(grid()) if n % step == start]
+            done += [check(drawn(seed)) for seed in range(20_000, 20_000 + seeds)]
+        print(len(done), sum(done))
+    """
+)
+
+
+def test_workers_give_the_bits_of_one_call(run_python: RunPython) -> None:
+    pytest.importorskip("distributed")
+    count, right = map(int, run_python(GRID, 11, 60, 12).stdout.split())
+    assert count == 24
+    assert right > 20
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("start", range(4))
+def test_the_grid_on_a_cluster(start: int, run_python: RunPython) -> None:
+    pytest.importorskip("distributed")
+    count, right = map(int, run_python(GRID, start, 4, 60, timeout=580).stdout.split())
+    assert count == 240
+    assert right > 225
+
+
+DEATH = (
+    CLUSTER
+    + """
+    def share():
+        from parconv.runtime import budget
+        return budget.thread_budget()
+
+    if __name__ == "__main__":
+        f = np.random.default_rng(0).random((700, 900), np.float32)
+        g = np.random.default_rng(1).standard_normal((9, 8))
+        want = parconv.conv2d(f, g, mode="same", boundary="mirror")
+        plan = parconv.plan2d(f, g, mode="same", boundary="mirror")
+        with cluster() as client:
+            warm = client.run(parconv.warmup, ["float32"], layers=False)
+            assert len(warm) == 2 and all("float32, gaussian" in found for found in warm.values())
+            shares, cores = set(client.run(share).values()), len(os.sched_getaffinity(0))
+            assert shares == {max(1, cores // 4)}, shares
+            x = da.from_array(f, chunks=(30, 30))
+            lazy = parconv.conv2d(x, g, mode="same", boundary="mirror")
+            assert np.array_equal(client.submit(plan, f).result(), want), "a plan that was sent"
+            victim = next(iter(client.run(os.getpid).values()))
+            future = client.compute(lazy)
+            while not sum(map(len, client.has_what().values())) > 100 and not future.done():
+                time.sleep(0.01)
+            assert not future.done(), "in the middle"
+            os.kill(victim, signal.SIGKILL)
+            assert np.array_equal(future.result(timeout=120), want)
+            assert victim not in client.run(os.getpid).values()
+            assert np.array_equal(parconv.conv2d(f, g, mode="same", boundary="mirror"), want)
+    """
+)
+
+
+def test_blocks_of_a_worker_that_died_are_computed_again(run_python: RunPython) -> None:
+    pytest.importorskip("distributed")
+    run_python(DEATH)
+
+
+BUSY = """
+    import os, sys, threading, time
+    import dask.array as da
+    import numpy as np
+    import parconv
+    workers, cores = int(sys.argv[1]), len(os.sched_getaffinity(0))
+    g = np.random.default_rng(0).standard_normal((15, 15))
+    x = da.from_array(np.ones((3600, 3600), "f4"), chunks=600)
+    lazy = parconv.conv2d(x, g, mode="same")
+    lazy[:600, :600].compute(scheduler="sync")
+    most = []
+
+    def running():
+        states = []
+        for thread in os.listdir("/proc/self/task"):
+            try:
+                with open(f"/proc/self/task/{thread}/stat") as file:
+                    states.append(file.read().rpartition(")")[2].split()[0])
+            except OSError:
+                pass
+        return states.count("R") - 1  # not the one that counts
+
+    def compute():
+        lazy.compute(scheduler="threads", num_workers=workers)
+
+    tasks = threading.Thread(target=compute)
+    tasks.start()
+    while tasks.is_alive():
+        most.append(running())
+        time.sleep(0.003)
+    most.sort()
+    assert most[len(most) * 9 // 10] <= max(cores, workers), most
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+def test_no_more_threads_run_than_cores(workers: int, run_python: RunPython) -> None:
+    run_python(BUSY, workers)
+
+
+MEMORY = """
+    import os, resource, sys, threading
+    import dask.array as da
+    import numpy as np
+    import parconv
+
+    rows, columns = 1500, 1500  # of a chunk: 9 MB
+    def made(block_info=None):
+        (place,) = block_info[None]["chunk-location"][:1]
+        return np.full((rows, columns), place, np.float32)
+
+    class Nowhere:  # what becomes of blocks that are stored
+        def __init__(self, shape):
+            self.shape, self.ndim, self.dtype, self.total = shape, 2, np.dtype("f4"), 0.0
+        def __setitem__(self, index, block):
+            self.total += float(block.sum())
+
+    x = da.map_blocks(made, chunks=((rows,) * 100, (columns,)), dtype="f4",
+                      meta=np.empty((0, 0), "f4"))
+    g = np.full((9, 9), 1 / 81)
+    words = {"mode": "same", "boundary": "edge"}
+    parconv.conv2d(np.ones((rows + 8, columns), "f4"), g, mode="same")  # what is loaded once
+    parconv.conv2d(x[: 3 * rows], g, **words).compute(scheduler="threads", num_workers=2)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    with open("/proc/self/statm") as file:
+        now = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    target, lazy = Nowhere(x.shape), parconv.conv2d(x, g, **words)
+    da.store(lazy, target, lock=False, scheduler="threads", num_workers=2)
+    peak = max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10, before) - now
+    chunk = rows * columns * 4
+    assert peak <= 4 * chunk * 2, (peak / chunk, "chunks")
+    print(peak / chunk)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="needs /proc")
+def test_memory_is_that_of_a_few_chunks(run_python: RunPython) -> None:
+    """A hundred chunks one above another, by two threads: four chunks for each at most."""
+    run_python(MEMORY)
