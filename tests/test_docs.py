@@ -216,7 +216,9 @@ def test_every_page_with_examples_has_a_check() -> None:
 
 @pytest.mark.parametrize("page", with_examples, ids=name_of)
 def test_the_examples_run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for library in {"dask_image": ["dask.array"], "stores": ["zarr", "rasterio"]}.get(page.stem, []):
+    for library in {"dask_image": ["dask.array"], "stores": ["zarr", "rasterio"]}.get(
+        page.stem, []
+    ):
         pytest.importorskip(library)
     names = run(page)
     told = capsys.readouterr().out

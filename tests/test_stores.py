@@ -70,7 +70,10 @@ def _case(seed):
     """A random image, filter and question, and two random layouts."""
     rng = np.random.default_rng(seed)
     leading = tuple(rng.integers(1, 5, rng.integers(0, 3)))
-    f = image((*map(int, leading), *map(int, rng.integers(20, 130, 2))), rng.choice(["float32", "uint8", "float64"]))
+    f = image(
+        (*map(int, leading), *map(int, rng.integers(20, 130, 2))),
+        rng.choice(["float32", "uint8", "float64"]),
+    )
     g = image(rng.integers(1, 10, 2), "float32", seed) - 50
     question = {
         "mode": str(rng.choice(["same", "valid", "full"])), "method": "direct", "cval": 3,
@@ -104,7 +107,9 @@ def test_random_shards(tmp_path, writes, seed):
             writes.clear()
             target[...] = -1
             writes.clear()
-            assert parconv.stream(source, g, target, memory=20 * least, **given, **question) is target
+            assert (
+                parconv.stream(source, g, target, memory=20 * least, **given, **question) is target
+            )
             same_bits(target[...], expected)
             objects = {key: n for key, n in writes.items() if "zarr.json" not in key}
             assert set(objects.values()) == {1}, "a unit was written in parts"
@@ -236,7 +241,12 @@ def test_hdf5_files(tmp_path):
 TIFFS = {
     "pages": {"shape": (4, 50, 60), "photometric": "minisblack"},
     "tiles": {"shape": (90, 110), "tile": (32, 16), "compression": "zlib"},
-    "BigTIFF": {"shape": (2, 90, 110), "tile": (32, 32), "bigtiff": True, "photometric": "minisblack"},
+    "BigTIFF": {
+        "shape": (2, 90, 110),
+        "tile": (32, 32),
+        "bigtiff": True,
+        "photometric": "minisblack",
+    },
     "colour": {"shape": (60, 70, 3), "photometric": "rgb", "tile": (16, 16)},
     "strips": {"shape": (60, 70), "rowsperstrip": 7, "compression": "zlib"},
     "words": {"shape": (60, 70), "description": "a scan of mine", "resolution": (300, 200)},
@@ -388,7 +398,9 @@ def test_rasters_keep_their_tags(tmp_path, name):
     rasterio = pytest.importorskip("rasterio")
     f = _raster(tmp_path / "f.tif", name)
     where = {"where": "nodata"} if name in ("nodata", "striped") else {}
-    made = parconv.stream(tmp_path / "f.tif", MEAN, tmp_path / "o.tif", memory=SMALL, **where, **SAME)
+    made = parconv.stream(
+        tmp_path / "f.tif", MEAN, tmp_path / "o.tif", memory=SMALL, **where, **SAME
+    )
     with rasterio.open(tmp_path / "f.tif") as old, rasterio.open(made) as new:
         for word in TOLD:
             assert getattr(new, word) == getattr(old, word), word

@@ -119,7 +119,11 @@ class InStore(Indexed):
 
     def __init__(self, question: Question, weighing: Weighing | None, opened: Opened) -> None:
         super().__init__(question, weighing, partial(foreign.fetch, opened), opened.stamp())
-        self._opened, self.far, self.about = opened, opened.far, {"unit": opened.unit, **opened.about}
+        self._opened, self.far, self.about = (
+            opened,
+            opened.far,
+            {"unit": opened.unit, **opened.about},
+        )
         self.travels = opened.travels and not (weighing and weighing.arrays)
         self.grain = question.grain_read(opened.unit)
 

@@ -262,7 +262,9 @@ def _moved(transform: Any, result: Result) -> Any:
 
 def _tell(target: Any, told: dict[str, Any], resized: bool) -> None:
     """Tags, band by band where there are as many; reference points only where none has moved."""
-    tags = {word: value for word, value in told.get("tags", {}).items() if word != "OVR_RESAMPLING_ALG"}
+    tags = {
+        word: value for word, value in told.get("tags", {}).items() if word != "OVR_RESAMPLING_ALG"
+    }
     target.update_tags(**tags)
     for band, tags in enumerate(told.get("band tags", ())[: target.count], start=1):
         words = {word: value for word, value in tags.items() if not word.startswith("STATISTICS_")}
