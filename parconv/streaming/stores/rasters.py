@@ -22,7 +22,7 @@ LARGE = 1 << 31  # bytes of pixels; more need 64-bit offsets
 
 
 class Raster(Opened):
-    """Bands of a raster, ``(bands, rows, columns)``, or one band; each thread has its own handle."""
+    """Bands of a raster, ``(bands, rows, columns)``, or one band; a handle for each thread."""
 
     kind = KIND
 
@@ -215,7 +215,8 @@ def _profile(result: Result) -> dict[str, Any]:
     nbytes = int(np.prod(result.shape, dtype=np.int64)) * np.dtype(result.dtype).itemsize
     found = {
         "driver": "GTiff", "height": rows, "width": columns, "count": bands[0] if bands else 1,
-        "dtype": str(result.dtype), "crs": source.get("crs"), "bigtiff": "yes" if nbytes >= LARGE else "no",
+        "dtype": str(result.dtype), "crs": source.get("crs"),
+        "bigtiff": "yes" if nbytes >= LARGE else "no",
         "nodata": _nodata(source.get("nodata"), np.dtype(result.dtype)),
     }  # fmt: skip
     if transform := source.get("transform"):
