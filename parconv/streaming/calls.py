@@ -31,24 +31,28 @@ Target = TypeVar("Target")  # what takes the result, and is returned
 @overload
 def stream(
     source: Any, g: ArrayLike, out: None = None, *, memory: int | None = None,
-    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None, **options: Unpack[PlanOptions],
+    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None,
+    **options: Unpack[PlanOptions],
 ) -> Iterator[NDArray[Any]]: ...  # fmt: skip
 @overload
 def stream(
     source: Any, g: ArrayLike, out: str | os.PathLike[str], *, memory: int | None = None,
-    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None, **options: Unpack[PlanOptions],
+    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None,
+    **options: Unpack[PlanOptions],
 ) -> np.memmap[Any, Any]: ...  # fmt: skip
 @overload
 def stream(
     source: Any, g: ArrayLike, out: Target, *, memory: int | None = None,
-    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None, **options: Unpack[PlanOptions],
+    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None,
+    **options: Unpack[PlanOptions],
 ) -> Target: ...  # fmt: skip
 @spelled()
 def stream(
     source: Any, g: ArrayLike, out: Any = None, *, memory: int | None = None,
-    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None, **options: Unpack[PlanOptions],
+    progress: Progress | bool | None = None, resume: bool = True, executor: Any = None,
+    **options: Unpack[PlanOptions],
 ) -> Any:  # fmt: skip
-    """Convolve what does not fit in memory, from files, stores or an iterable, into a file or store.
+    """Convolve what does not fit in memory, from files, stores or iterables, into a file or store.
 
     Chunk by chunk: while one is computed, the next is read and the one before is written.  A batch
     is cut along its leading axis; images too large for ``memory`` are cut into rows, and into tiles
@@ -67,7 +71,7 @@ def stream(
         The filter, such as ``parconv.filters.gaussian_taps(2)``.
     out : path, URL or array, optional
         A .npy, .zarr, .tif or .h5 file to write, a .zarr URL, a writable `numpy.memmap`, an array,
-        anything with ``shape``, ``dtype`` and assignment to slices.  What is named is new, and takes
+        anything with ``shape``, ``dtype`` and assignment to slices.  What is named is new and takes
         its name when it is whole, in place of what has it, which whoever has that open or mapped
         keeps; until then it has ``.partial`` added to its name, and the disk must hold both.  It
         keeps what a source of the same kind says of its pixels.  Without ``out`` results are

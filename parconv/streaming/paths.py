@@ -112,8 +112,8 @@ def check_target(out: str | os.PathLike[str]) -> Place:
     found = Path(os.path.realpath(file))
     if found.suffix.lower() not in (".npy", "") and (store is None or not store.is_written):
         raise ValueError(
-            f"out={name!r} has the suffix {found.suffix!r}: results are written as {_WRITTEN}; pass "
-            "such a name or, for another format, an array of its library"
+            f"out={name!r} has the suffix {found.suffix!r}: results are written as {_WRITTEN}; "
+            "pass such a name or, for another format, an array of its library"
         )
     if store is ZARR:
         _check_folder(name, found)

@@ -181,7 +181,7 @@ def _told(name: str, seconds: float | None, command: str) -> str:
 def needed(
     question: Question, count: int, height: int | None, width: int | None = None, reads: int = 1
 ) -> int:
-    """Bytes of buffers and scratch for chunks of so many items, or of that part of their results."""
+    """Bytes of buffers and scratch for chunks of so many items, or of so much of their results."""
     plane = [
         None if size is None else (first := (whole - size) // 2, first + size)
         for whole, size in zip(question.plane, (height, width), strict=True)
@@ -248,7 +248,7 @@ def _pieces(question: Question, fits: Fits, grain: Grain) -> Iterator[tuple[int,
         yield min(rows, -(-even // grain.rows) * grain.rows), None
     width = grain.columns
     while 1 < width < columns:
-        if height := largest(rows, min(rows, grain.rows), lambda some: fits(some, width)):
+        if height := largest(rows, min(rows, grain.rows), partial(fits, width=width)):
             yield height, width
         width *= 2
 

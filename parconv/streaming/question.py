@@ -70,7 +70,7 @@ class Question:
         return self._without_some(plan) if plan.problem.missing else plan
 
     def _without_some(self, plan: Plan) -> Plan:
-        """One that answers chunks without holes as those with, so that no bit tells where it cut."""
+        """One that answers chunks without holes like those with, so that no bit tells of cuts."""
         missing, kind = plan.problem.missing, plan.problem.dtype
         assert missing
         if self._nothing is not None:
@@ -214,5 +214,5 @@ def _check_fits(nothing: float, kind: DType) -> None:
     """Refuse a number for pixels without data that results cannot hold."""
     with np.errstate(all="ignore"):
         held = np.array(nothing).astype(kind)
-    if held != nothing and nothing == nothing or (nothing != nothing and kind.kind in "biu"):
+    if (held != nothing and nothing == nothing) or (nothing != nothing and kind.kind in "biu"):
         raise ValueError(f"nodata={nothing} does not fit in {kind} results: pass another dtype=")

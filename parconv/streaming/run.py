@@ -185,7 +185,9 @@ class _Filling:
 
     def _check_source(self) -> None:
         if self._source.is_changed():
-            told = "source has changed while it was read, so the result is of neither: repeat the call"
+            told = (
+                "source has changed while it was read, so the result is of neither: repeat the call"
+            )
             raise OSError(errno.ESTALE, told)
 
     def _jobs(self) -> Iterator[tuple[int, Chunk]]:

@@ -2,7 +2,7 @@
 
 A source has a ``question``, its number of ``items`` (None where only the end will tell), a
 ``stamp`` that changes with its content (None where only reading tells), and ``read(chunk)``: the
-chunk, shorter at an unforeseen end, its image, and the weights of its pixels where some are missing;
+chunk, shorter at an unforeseen end, its image, and its pixels' weights where some are missing;
 None behind the end.
 """
 
@@ -26,7 +26,7 @@ from .cut import PIXEL, Chunk
 from .files import ArrayFile
 from .mapped import file_of, place
 from .paths import open_source
-from .question import Index, Question
+from .question import Question
 from .stores import Opened, adapted
 from .weights import Weighing, weighing_of
 
@@ -119,7 +119,11 @@ class InStore(Indexed):
 
     def __init__(self, question: Question, weighing: Weighing | None, opened: Opened) -> None:
         super().__init__(question, weighing, partial(foreign.fetch, opened), opened.stamp())
-        self._opened, self.far, self.about = opened, opened.far, {"unit": opened.unit, **opened.about}
+        self._opened, self.far, self.about = (
+            opened,
+            opened.far,
+            {"unit": opened.unit, **opened.about},
+        )
         self.travels = opened.travels and not (weighing and weighing.arrays)
         self.grain = question.grain_read(opened.unit)
 

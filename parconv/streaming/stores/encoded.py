@@ -63,9 +63,7 @@ def _pieces(shape: Shape, unit: Shape, itemsize: int) -> Iterator[Index]:
         if whole:
             yield (here, *[slice(0, size) for size in shape[1:]])
         else:
-            yield from (
-                (here, *others) for others in _pieces(shape[1:], unit[1:], itemsize * step)
-            )
+            yield from ((here, *others) for others in _pieces(shape[1:], unit[1:], itemsize * step))
 
 
 class Encoded(NewFile):
@@ -88,9 +86,7 @@ class Encoded(NewFile):
         self._file.check_name()
         made = self._partial.with_name(self._partial.name + self.path.suffix)
         shape = (size, *self._item)
-        result = Result(
-            shape, self._dtype, self._part, self._about, self._question, self._inside
-        )
+        result = Result(shape, self._dtype, self._part, self._about, self._question, self._inside)
         try:
             self._encode(made, result)
             self._compare(made, result)

@@ -22,7 +22,7 @@ LARGE = 1 << 31  # bytes of pixels; more need 64-bit offsets
 
 
 class Raster(Opened):
-    """Bands of a raster, ``(bands, rows, columns)``, or one band; each thread has its own handle."""
+    """Bands of a raster, ``(bands, rows, columns)``, or one band; a handle for each thread."""
 
     kind = KIND
 
@@ -215,7 +215,8 @@ def _profile(result: Result) -> dict[str, Any]:
     nbytes = int(np.prod(result.shape, dtype=np.int64)) * np.dtype(result.dtype).itemsize
     found = {
         "driver": "GTiff", "height": rows, "width": columns, "count": bands[0] if bands else 1,
-        "dtype": str(result.dtype), "crs": source.get("crs"), "bigtiff": "yes" if nbytes >= LARGE else "no",
+        "dtype": str(result.dtype), "crs": source.get("crs"),
+        "bigtiff": "yes" if nbytes >= LARGE else "no",
         "nodata": _nodata(source.get("nodata"), np.dtype(result.dtype)),
     }  # fmt: skip
     if transform := source.get("transform"):
@@ -262,7 +263,9 @@ def _moved(transform: Any, result: Result) -> Any:
 
 def _tell(target: Any, told: dict[str, Any], resized: bool) -> None:
     """Tags, band by band where there are as many; reference points only where none has moved."""
-    tags = {word: value for word, value in told.get("tags", {}).items() if word != "OVR_RESAMPLING_ALG"}
+    tags = {
+        word: value for word, value in told.get("tags", {}).items() if word != "OVR_RESAMPLING_ALG"
+    }
     target.update_tags(**tags)
     for band, tags in enumerate(told.get("band tags", ())[: target.count], start=1):
         words = {word: value for word, value in tags.items() if not word.startswith("STATISTICS_")}

@@ -240,7 +240,7 @@ def _words(told: dict[str, Any], result: Result, axes: str, imagej: Any) -> dict
     x, y, unit = told.get("resolution") or (None, None, None)
     words: dict[str, Any] = {"software": False, "metadata": None}
     if isinstance(x, tuple) and isinstance(y, tuple) and all((*x, *y)):
-        words |= {"resolution": (x, y), "resolutionunit": int(unit) if unit else 2}
+        words |= {"resolution": (x, y), "resolutionunit": 2 if unit is None else int(unit)}
     if told.get("icc"):
         words["iccprofile"] = told["icc"]
     types = told.get("types", {})

@@ -356,5 +356,3 @@ def _is_json(value: Any) -> bool:
         json.dumps(value)
         return True
     return False
-
-

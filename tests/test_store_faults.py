@@ -1,0 +1,238 @@
+"""Streams into stores that are killed, that find the disk full, that have little memory."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import soak
+from test_stream import SAME, image, same_bits, taps
+
+import parconv
+from parconv.streaming import stores
+
+zarr = pytest.importorskip("zarr", "3", reason="the stores need zarr")
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits are POSIX's")
+G = taps(5, 3)
+
+CHILD = """
+import concurrent.futures, json, os, signal, sys, threading, time
+import numpy as np, parconv
+from parconv.streaming import run
+source, out, asked = json.loads(sys.argv[1])
+run.SETTLED = 1  # each chunk is recorded
+if asked.get("limit"):
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (asked["limit"], asked["limit"]))
+if asked.get("die") is not None:
+    def die():
+        while not os.path.exists(out + ".progress"):
+            time.sleep(0.0005)
+        time.sleep(asked["die"])
+        os.kill(os.getpid(), signal.SIGKILL)
+    threading.Thread(target=die, daemon=True).start()
+words = {"mode": "same", "boundary": "mirror", "memory": asked["memory"], "threads": 1}
+g = np.load(asked["g"])
+try:
+    if asked.get("pool"):
+        with concurrent.futures.ThreadPoolExecutor(2) as executor:
+            parconv.stream(source, g, out, executor=executor, **words)
+    else:
+        parconv.stream(source, g, out, **words)
+except Exception as error:
+    print(type(error).__name__, getattr(error, "errno", ""), error)
+    sys.exit(3)
+print("done")
+"""
+
+
+def _read(path):
+    found = stores.store_of(str(path)).opened(str(path))
+    try:
+        return found[(slice(None),) * len(found.shape)]
+    finally:
+        found.close()
+
+
+def _child(tmp_path, out, **asked):
+    import json
+
+    words = {"memory": 400_000, "g": str(tmp_path / "g.npy"), **asked}
+    return subprocess.run(
+        [sys.executable, "-c", CHILD, json.dumps([str(tmp_path / "f.zarr"), str(out), words])],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def case(tmp_path):
+    """A source in a folder, and what is right."""
+    f = image((24, 128, 128))
+    layout = {"chunks": (1, 32, 32), "shards": (1, 128, 128)}
+    zarr.create_array(tmp_path / "f.zarr", shape=f.shape, dtype="f4", **layout)[...] = f
+    np.save(tmp_path / "g.npy", G)
+    return parconv.conv2d(f, G, **SAME)
+
+
+def _old(out):
+    """A result of before, which stays until the new one is whole."""
+    parconv.stream(image((2, 20, 20), seed=3), G, out, **SAME)
+    return _read(out)
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["o.zarr", "o.tif", *soak("o.h5")])
+@pytest.mark.parametrize("pool", [False, *soak(True)])
+@pytest.mark.parametrize("rounds", [3, *soak(20)])
+def test_killed_at_any_moment(tmp_path, case, name, pool, rounds):
+    """What lies under the name is whole; repeated, the call gives the right bits."""
+    out, moments = tmp_path / name, np.random.default_rng(rounds)
+    old = _old(out)
+    for _ in range(rounds):
+        done = _child(tmp_path, out, die=float(moments.uniform(0, 0.35)), pool=pool)
+        assert done.returncode in (0, -9), done.stderr
+        found = _read(out)
+        assert any(np.array_equal(found, whole) for whole in (old, case))
+        if done.returncode == 0:
+            assert np.array_equal(found, case)
+    done = _child(tmp_path, out, pool=pool)
+    assert done.stdout == "done\n", done.stdout + done.stderr
+    same_bits(_read(out), case)
+    assert sorted(os.listdir(tmp_path)) == ["f.zarr", "g.npy", name]
+    assert not [*out.rglob("*.partial")]
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["o.tif", "o.h5"])
+@pytest.mark.parametrize("places", [3, *soak(20)])
+def test_files_that_may_not_grow(tmp_path, case, name, places):
+    """Wherever the limit strikes: an error that names it, and nothing that looks like a result."""
+    out = tmp_path / name
+    old = _old(out)
+    whole = case.nbytes + 4096
+    for limit in np.random.default_rng(1).integers(1000, whole, places).tolist():
+        done = _child(tmp_path, out, limit=limit)
+        assert done.returncode == 3, done.stderr
+        assert "27" in done.stdout or "Error" in done.stdout  # EFBIG
+        np.testing.assert_array_equal(_read(out), old)
+    assert _child(tmp_path, out).stdout == "done\n"
+    same_bits(_read(out), case)
+    assert sorted(os.listdir(tmp_path)) == ["f.zarr", "g.npy", name]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Makes a file system of so many bytes."""
+    made = []
+
+    def make(nbytes):
+        folder = tmp_path / "disk"
+        folder.mkdir(exist_ok=True)
+        words = ["mount", "-t", "tmpfs", "-o", f"size={nbytes}", "tmpfs", str(folder)]
+        if not shutil.which("mount") or subprocess.run(words, capture_output=True).returncode:
+            pytest.skip("nothing can be mounted here")
+        made.append(folder)
+        return folder
+
+    def grow(nbytes):
+        words = ["mount", "-o", f"remount,size={nbytes}", str(made[0])]
+        subprocess.run(words, check=True, capture_output=True)
+
+    yield make, grow
+    for folder in made:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["o.zarr", "o.tif", *soak("o.h5", "o.npy")])
+@pytest.mark.parametrize("places", [3, *soak(20)])
+def test_disk_full(tmp_path, case, small_disk, name, places):
+    """Wherever the space ends; with more of it the call goes on, to the right bits."""
+    make, grow = small_disk
+    folder = make(1 << 20)
+    out = folder / name
+    most = case.nbytes * (1 if name == "o.zarr" else 2)
+    for size in sorted(np.random.default_rng(2).integers(1 << 16, most * 9 // 10, places).tolist()):
+        grow(size)
+        done = _child(tmp_path, out)
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert "space" in done.stdout or "disk" in done.stdout or "bytes" in done.stdout
+        assert not out.exists()
+    grow(4 * case.nbytes)
+    done = _child(tmp_path, out)
+    assert done.stdout == "done\n", done.stdout + done.stderr
+    found = np.load(out) if name == "o.npy" else _read(out)
+    same_bits(found, case)
+    assert os.listdir(folder) == [name]
+
+
+PEAK = """
+import concurrent.futures, json, sys
+import numpy as np, parconv, zarr
+source, out, memory, workers = json.loads(sys.argv[1])
+g = np.ones((15, 15), "f4")
+words = {"mode": "same", "boundary": "mirror", "memory": memory, "threads": 1}
+def peak():
+    with open("/proc/self/status") as lines:
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+warm = np.ones((300, 300), "f4")
+tiny = zarr.create_array("memory://w.zarr", shape=warm.shape, chunks=(100, 100), dtype="f4")
+tiny[...] = warm
+parconv.stream(tiny, g, "memory://v.zarr", **words)  # what libraries hold themselves
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+before = peak()
+if workers:
+    with concurrent.futures.ThreadPoolExecutor(workers) as executor:
+        parconv.stream(source, g, out, executor=executor, **words)
+else:
+    parconv.stream(source, g, out, **words)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is told by Linux")
+@pytest.mark.parametrize(("side", "unit"), [(6144, 1024), *soak((22528, 2048))])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_memory_is_a_few_chunks(tmp_path, side, unit, workers):
+    """An image of any size: no more than four chunks, in and out, of each thread."""
+    import json
+
+    pytest.importorskip("fsspec")
+    layout = {"shape": (side, side), "chunks": (unit // 4, unit // 4), "shards": (unit, unit)}
+    source = zarr.create_array(tmp_path / "f.zarr", dtype="f4", **layout)
+    rng = np.random.default_rng(0)
+    for at in range(0, side, unit):
+        source[at : at + unit] = rng.random((min(unit, side - at), side), np.float32)
+    chunk = 4 * (unit + 14) ** 2
+    given = [str(tmp_path / "f.zarr"), str(tmp_path / "o.zarr"), 5 * chunk, workers]
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, json.dumps(given)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    made = zarr.open_array(tmp_path / "o.zarr")
+    part = slice(side // 2 - 100, side // 2 + 100)
+    around = source[part.start - 7 : part.stop + 7, part.start - 7 : part.stop + 7]
+    np.testing.assert_array_equal(
+        made[part, part], parconv.conv2d(around, np.ones((15, 15), "f4"), method=_method(source))
+    )
+    threads = max(2, workers + 1)  # one reads or writes beside the one that computes
+    assert int(done.stdout) <= 4 * chunk * threads + (64 << 20), int(done.stdout) / chunk
+
+
+def _method(source):
+    spec = (tuple(source.shape), "f4")
+    words = {"mode": "same", "boundary": "mirror", "threads": 1}
+    return parconv.plan2d(spec, np.ones((15, 15), "f4"), **words).method
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    if os.access(folder, os.W_OK):
+        pytest.skip("root may write everywhere")
+    with pytest.raises(OSError, match="denied"):
+        parconv.stream(image((30, 20)), G, Path(folder) / "o.zarr", **SAME)
