@@ -129,7 +129,7 @@ CALLS = {
     # boundary
     "boundary reflect": same(ValueError, "'symmetric' (d c b a | a b c d", boundary="reflect"),
     "boundary reflect on one axis": same(ValueError, "'mirror'", boundary=("edge", "reflect")),
-    "boundary misspelt": same(ValueError, "wrap, did you mean 'edge'?", boundary="egde"),
+    "boundary misspelt": same(ValueError, "wrap, did you mean 'edge'?", boundary="edges"),
     "boundary number of OpenCV": same(ValueError, "2 is unknown: pass 'symmetric'", boundary=2),
     "boundary unknown": same(ValueError, "boundary='zeroth' is unknown", boundary="zeroth"),
     "boundary zero": same(ValueError, "boundary='zero' is unknown: pass 'cons", boundary="zero"),
@@ -150,7 +150,7 @@ CALLS = {
     "cval None": same(TypeError, "cval=None", cval=None),
     "cval two": same(ValueError, "cval=[1, 2]: pass one number", cval=[1, 2]),
     "cval beyond integers": ints(
-        ValueError, "cval=36893488147419103232 does not fit in 64 bits: pass a smal", cval=2**65
+        ValueError, "cval=36893488147419103232 does not fit in 64 bits: pass a s", cval=2**65
     ),
     "cval ragged": same(TypeError, "cval=", cval=[1, [2]]),
     "cval nan for integers": ints(ValueError, "cval=nan", mode="same", cval=np.nan),

@@ -154,6 +154,7 @@ def race(
     mean ratio to the best peer, the shares below 1 and 1.3 and the worst are told.
 
     Example: parconv race --only integer --threads 1,2 --json race.json
+
     Example: parconv race --shape 3000x2000 --kernel gaussian:2 --dtype uint8
     """
     from parconv import images

@@ -72,7 +72,9 @@ def tune(
     With --methods: how wrong the costs are by which "auto" chooses methods here.
 
     Example: parconv tune "medium 1024x1024 7x7 float32" --output tuned --save
+
     Example: parconv tune --shape 3000x2000 --kernel 7x7 --save
+
     Example: parconv tune --methods --save
     """
     from parconv.experiments.tune import report, subjects, sweep

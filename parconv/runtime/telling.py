@@ -20,7 +20,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 VARIABLE = "PARCONV_VERBOSE"
 _HERE = __name__
 _PACKAGE = __name__.partition(".")[0]
-_TOOLS = tuple(f"{_PACKAGE}.{name}" for name in ("cli", "doctor", "experiments", "warming"))
+_TOOLS = tuple(
+    f"{_PACKAGE}.{name}" for name in ("cli", "doctor", "experiments", "images", "warming")
+)
 
 log = logging.getLogger(_PACKAGE)
 log.addHandler(logging.NullHandler())
