@@ -10,6 +10,7 @@ from conftest import BANK_METHODS, Poisoned, soak
 from hypothesis import given, settings, strategies as st
 
 import parconv
+from parconv.codegen import machine
 from parconv.planner.choice import STRATEGIES
 
 SAFE = ("serial", "prange", "threads")
@@ -300,3 +301,16 @@ def test_a_plan_tells_of_a_layer() -> None:
         assert "neural" not in other.explain()
     assert "output     2x8x15x15 float32" in told
     assert plan.problem.flops == 2 * 3 * 15 * 2 * 8 * 15 * 15
+
+
+@pytest.mark.parametrize("inputs", range(1, 9))
+@pytest.mark.parametrize("method", BANK_METHODS)
+def test_what_kernels_read_of_a_filter_begins_with_a_cache_line(method: str, inputs: int) -> None:
+    """NumPy's memory does by chance, and vectors of weights would cross lines."""
+    image, filters = ((1, inputs, 9, 9), "f4"), np.ones((5 * inputs, inputs, 3, 3), np.float32)
+    groups = inputs if method == "depthwise" else 1
+    filters = filters[:, : inputs // groups]
+    plan = parconv.plan2d(image, filters, padding=1, groups=groups, method=method)
+    assert plan.taps is not None
+    assert plan.taps.values.ctypes.data % machine.CACHE_LINE == 0
+    assert not plan.taps.values.flags.writeable

@@ -12,9 +12,10 @@ from functools import cache, partial
 from typing import Any
 
 import numba
+import numpy as np
 from numba import types
 
-from ..codegen import foreign, jit
+from ..codegen import foreign, jit, machine
 from ..problem.dtypes import Array, DType, real
 from ..problem.filter import Filter
 from ..problem.lazily import lazily
@@ -41,6 +42,9 @@ class Taps:
     proof; ``given`` the caller's filter, where pixels may tell how its zeros are treated.  Where
     pixels may be missing ``weights`` has theirs, if they come in an array, and ``plain`` is the
     filter as it is read where none is missing.  ``look`` is what a plan keeps here that runs again.
+
+    The values begin with a cache line, as NumPy's do by chance: layers whose vectors of weights
+    crossed lines take 0.90 to 0.97 of the time (15 of them, Sapphire Rapids VM, AVX-512, 2026-11).
     """
 
     values: Array  # read-only from here on
@@ -51,12 +55,23 @@ class Taps:
     look: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.values.ctypes.data % machine.CACHE_LINE:
+            object.__setattr__(self, "values", _on_a_line(self.values))
         self.values.flags.writeable = False
 
     @property
     def nbytes(self) -> int:
         """Of what is kept here."""
         return int(self.values.nbytes) + (self.look.nbytes if self.look else 0)
+
+
+def _on_a_line(values: Array) -> Array:
+    """A copy that begins with a cache line."""
+    raw = np.empty(values.nbytes + machine.CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % machine.CACHE_LINE
+    found = raw[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    found[...] = values
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,9 @@ from .work import FEW, copied, copy_of, in_place
 
 # Of what `work` says, beside what other methods' costs say: see `layer.work`.
 SLOW = machine.ISA.choose({32: 1.1, 16: 1.0})
-# Cycles of a unit beside its tiles.  With this, `WORK.turned` and `layer.work.MAP_CYCLES` of 0, 0 and
-# 80 regret among 270 layers drawn at random was 1.020 in the mean and 1.36 at the 99th percentile,
-# with 200, 0.3 and 20 1.011 and 1.28 (Sapphire Rapids VM, AVX-512, 2026-11).
+# Cycles of a unit beside its tiles.  With this, `WORK.turned` and `layer.work.MAP_CYCLES` of 0, 0
+# and 80 regret among 270 layers drawn at random was 1.020 in the mean and 1.36 at the 99th
+# percentile, with 200, 0.3 and 20 1.011 and 1.28 (Sapphire Rapids VM, AVX-512, 2026-11).
 UNIT = machine.ISA.choose({32: 200, 16: 330})
 
 
