@@ -171,3 +171,73 @@ MEMORY = """
 def test_memory_is_that_of_a_few_chunks(run_python: RunPython) -> None:
     """A hundred chunks one above another, by two threads: four chunks for each at most."""
     run_python(MEMORY)
+
+
+JOBLIB = (
+    CLUSTER
+    + """
+    import joblib
+    from importlib import import_module
+    ours = import_module("parconv.runtime.strategies.joblib")
+
+    sent, remotely = [], ours._remotely
+
+    def counted(work, arrays, tasks):
+        def excerpt(image, *band):
+            found = work.excerpt(image, *band)
+            sent.append(sum(each.nbytes for each in arrays_in(found)))
+            return found
+
+        return remotely(work._replace(excerpt=excerpt), arrays, tasks)
+
+    def arrays_in(value):
+        if isinstance(value, np.ndarray):
+            yield value
+        elif isinstance(value, (tuple, list)):
+            for each in value:
+                yield from arrays_in(each)
+
+    def compare(backend):
+        f = np.random.default_rng(0).random((1200, 900), np.float32)
+        g = np.random.default_rng(1).standard_normal((9, 7))
+        words = {"mode": "same", "boundary": "mirror", "threads": 2}
+        want = parconv.conv2d(f, g, **words)
+        plan = parconv.plan2d(f, g, strategy="joblib", **words)
+        sent.clear()
+        with joblib.parallel_config(backend, n_jobs=2):
+            assert np.array_equal(plan(f), want)
+        halo = len(plan.bands) * 9 * f.shape[1] * 4
+        assert len(sent) == len(plan.bands), (len(sent), len(plan.bands))
+        assert f.nbytes <= sum(sent) <= f.nbytes + halo, (sum(sent), f.nbytes, halo)
+
+    ours._remotely = counted
+    """
+)
+
+
+def test_joblib_sends_rows_to_dask_s_workers(run_python: RunPython) -> None:
+    pytest.importorskip("distributed")
+    run_python(
+        JOBLIB
+        + """
+    os.environ["PARCONV_NUM_THREADS"] = "2"
+    if __name__ == "__main__":
+        with cluster(threads=1):
+            compare("dask")
+    """
+    )
+
+
+def test_joblib_sends_rows_to_ray(run_python: RunPython) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    run_python(
+        JOBLIB
+        + """
+    import ray
+    from ray.util.joblib import register_ray
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    register_ray()
+    compare("ray")
+    """,
+        env={"RAY_AUTH_MODE": "disabled"},
+    )
