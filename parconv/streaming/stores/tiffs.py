@@ -208,7 +208,7 @@ def _tiles(result: Result, axes: str, tile: tuple[int, int]) -> Iterator[Array]:
 
 def _rows_at_once(result: Result, axes: str) -> int:
     row = math.prod(result.shape[axes.index("X") :]) * np.dtype(result.dtype).itemsize
-    return max(1, min(result.shape[axes.index("Y")], (1 << 22) // max(1, row)))
+    return max(1, min(result.shape[axes.index("Y")], (1 << 22) // max(1, int(row))))
 
 
 def _strips(result: Result, axes: str) -> Iterator[bytes]:
