@@ -94,10 +94,11 @@ def _open(name: str) -> Any:
     target = module("fsspec", "stores").open(name, "rb").open() if is_url(name) else name
     try:
         found = tifffile.TiffFile(target)
-        if not found.pages:
-            raise tifffile.TiffFileError("it has no pages")
     except tifffile.TiffFileError as error:
         raise ValueError(f"source {name!r} is no TIFF that can be read: {error}") from error
+    if not found.pages:
+        found.close()
+        raise ValueError(f"source {name!r} is no TIFF that can be read: it has no pages")
     return found
 
 
