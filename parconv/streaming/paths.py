@@ -56,8 +56,7 @@ def open_source(path: str | os.PathLike[str]) -> Any:
 
 def _local(path: str | os.PathLike[str]) -> str:
     """The name; a local file's without the scheme that says so."""
-    name = os.fspath(path)
-    return name.removeprefix("file://") if isinstance(name, str) else name
+    return os.fsdecode(path).removeprefix("file://")
 
 
 def _open_npy(path: str | os.PathLike[str]) -> Array:
@@ -104,7 +103,7 @@ def _instead(path: str | os.PathLike[str]) -> str:
 def check_target(out: str | os.PathLike[str]) -> Place:
     """Where to write; links are followed."""
     name = _local(out)
-    if not name or not isinstance(name, str):
+    if not name:
         raise ValueError(f"out={out!r}: pass the name of a {_WRITTEN} file")
     store, (file, inside) = store_of(name), split_inside(name)
     if is_url(name):

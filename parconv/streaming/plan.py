@@ -215,7 +215,7 @@ def plan_for(
         cut = _cut(question, items, fits, whole, PIXEL)
     if cut is None:
         what = "item" if whole else "unit of the store" if shared else "row of the result"
-        part = (1, None) if whole else grain if shared else (1, 1)
+        part = Cut(1) if whole else Cut(*grain) if shared else Cut(1, 1)
         least = needed(question, *part, reads=reads)
         raise ValueError(
             f"memory={limit!r}: buffers and scratch for one {what} need {least:,} bytes; pass more"

@@ -27,8 +27,11 @@ class Sink:
         Whether another process can write there, by a copy that was pickled.
     """
 
-    travels = False
     unit: Shape | None = None  # of what is written as one, where a store says
+
+    @property
+    def travels(self) -> bool:
+        return False
 
     def __init__(
         self, question: Question, out: Any, put: Callable[[Any, Array], None] | None = None
@@ -121,7 +124,9 @@ class Kept(Sink):
 class InFile(Kept):
     """An array in a file, at places that are known."""
 
-    travels = True
+    @property
+    def travels(self) -> bool:
+        return True
 
     def __init__(self, question: Question, out: Any, file: ArrayFile) -> None:
         super().__init__(question, out, file.path)

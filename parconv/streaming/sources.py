@@ -26,7 +26,7 @@ from .cut import PIXEL, Chunk
 from .files import ArrayFile
 from .mapped import file_of, place
 from .paths import open_source
-from .question import Question
+from .question import Index, Question
 from .stores import Opened, adapted
 from .weights import Weighing, weighing_of
 
@@ -82,17 +82,15 @@ class InMemory(Indexed):
     """An array: nothing is copied but rows beyond the ends of an image."""
 
     def __init__(self, question: Question, weighing: Weighing | None, array: Array) -> None:
-        super().__init__(question, weighing, array.__getitem__)
+        def fetch(index: Index, block: Array) -> None:
+            block[...] = array[index]
+
+        super().__init__(question, weighing, fetch)
         self._array = array
 
     def _image(self, chunk: Chunk) -> Array:
         wanted = list(self.question.wanted(chunk))
-        if len(wanted) == 1:
-            return self._array[wanted[0][0]]
-        block = self._blocks.take(self.question.plan(chunk).problem.image, self.question.dtype)
-        for index, where in wanted:
-            block[where] = self._array[index]
-        return block
+        return self._array[wanted[0][0]] if len(wanted) == 1 else super()._image(chunk)
 
 
 class InFile(Indexed):
@@ -105,10 +103,8 @@ class InFile(Indexed):
         self._file, self.travels = file, not (weighing and weighing.arrays)
 
     def is_changed(self) -> bool:
-        return bool(self.stamp) and _times(self._file.path) != (
-            self.stamp["bytes"],
-            self.stamp["modified"],
-        )
+        told = self.stamp and (self.stamp["bytes"], self.stamp["modified"])
+        return told is not None and _times(self._file.path) != told
 
     def close(self) -> None:
         self._file.close()

@@ -94,10 +94,11 @@ def _open(name: str) -> Any:
     target = module("fsspec", "stores").open(name, "rb").open() if is_url(name) else name
     try:
         found = tifffile.TiffFile(target)
-        if not found.pages:
-            raise tifffile.TiffFileError("it has no pages")
     except tifffile.TiffFileError as error:
         raise ValueError(f"source {name!r} is no TIFF that can be read: {error}") from error
+    if not found.pages:
+        found.close()
+        raise ValueError(f"source {name!r} is no TIFF that can be read: it has no pages")
     return found
 
 
@@ -208,7 +209,7 @@ def _tiles(result: Result, axes: str, tile: tuple[int, int]) -> Iterator[Array]:
 
 def _rows_at_once(result: Result, axes: str) -> int:
     row = math.prod(result.shape[axes.index("X") :]) * np.dtype(result.dtype).itemsize
-    return max(1, min(result.shape[axes.index("Y")], (1 << 22) // max(1, row)))
+    return max(1, min(result.shape[axes.index("Y")], (1 << 22) // max(1, int(row))))
 
 
 def _strips(result: Result, axes: str) -> Iterator[bytes]:

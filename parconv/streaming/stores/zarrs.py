@@ -326,9 +326,9 @@ def layout_of(question: Question, items: int, about: dict[str, Any]) -> dict[str
     attributes = {name: value for name, value in attributes.items() if _is_json(value)}
     found: dict[str, Any] = {"shape": shape, "dtype": dtype, "attributes": attributes}
     if source is None or len(source.shape) != len(shape):
-        unit = about.get("unit")
-        fits = unit is not None and len(unit) == len(shape)
-        return {**found, "chunks": unit_within(unit, shape) if fits else _usual(shape)}
+        unit = about.get("unit") or ()
+        chunks = unit_within(unit, shape) if len(unit) == len(shape) else _usual(shape)
+        return {**found, "chunks": chunks}
     found["chunks"] = unit_within(source.chunks, shape)
     if source.shards:
         pairs = zip(source.shards, source.chunks, found["chunks"], strict=True)
