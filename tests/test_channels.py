@@ -15,7 +15,7 @@ from conftest import LANES, Poisoned
 import parconv
 from parconv.codegen import machine
 from parconv.methods import channels
-from parconv.methods.channels import blocks, copies, pointwise, shape, work
+from parconv.methods.channels import blocks, copies, few as few_tile, pointwise, shape, work
 from parconv.methods.channels.table import PIXELS, VECTORS
 from parconv.problem.problem import Problem
 from parconv.runtime.strategies import Arrays
@@ -377,6 +377,17 @@ FEW = [
 ]
 
 
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Outputs are few, however many pay."""
+    monkeypatch.setattr(blocks, "pays", lambda *_: True)
+    forget()
+    yield
+    monkeypatch.undo()
+    forget()
+
+
+@pytest.mark.usefixtures("always")
 @pytest.mark.parametrize(("count", "inputs", "taps", "question"), FEW)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_few_outputs(count: int, inputs: int, taps: Any, question: Any, dtype: str) -> None:
@@ -402,6 +413,7 @@ def test_few_outputs(count: int, inputs: int, taps: Any, question: Any, dtype: s
     oracle.assert_same_bits(replace(plan, bands=bands)(f), result)
 
 
+@pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("how", [BY_OUTPUTS, BY_COLUMNS])
 @pytest.mark.parametrize(
     ("count", "inputs", "taps", "question"), [few for few in FEW if few[2] != (1, 1)]
@@ -442,7 +454,11 @@ def test_few_outputs_do_not_spread_what_is_not_finite() -> None:
         ((1, 8, 8, 100), (11, 100, 3, 3), False),
     ],
 )
-def test_lanes_are_filled_by_channels_where_outputs_are_few(f: Any, g: Any, few: bool) -> None:
+def test_lanes_are_filled_by_channels_where_outputs_are_few(
+    f: Any, g: Any, few: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(few_tile, "BY_CYCLES", False)
+    forget()
     plan = plan_of(numbers(f), numbers(g), axes=(1, 2))
     assert blocks.is_few(plan.problem) == few
     first = plan_of(numbers((1, g[1], 8, 8)), numbers(g)).problem
@@ -450,6 +466,25 @@ def test_lanes_are_filled_by_channels_where_outputs_are_few(f: Any, g: Any, few:
     assert not few or work.copy_of(first)
     single = plan_of(numbers((1, g[1], 8, 8)), numbers((*g[:2], 1, 1))).problem
     assert not blocks.is_few(single)
+    forget()
+
+
+@pytest.mark.parametrize(
+    ("channels_in", "taps", "near", "most"),
+    [
+        (16, 1, True, 1), (21, 1, True, 2), (64, 1, True, 4), (300, 1, True, 6), (16, 9, True, 4),
+        (64, 9, True, 8), (21, 9, False, 4), (64, 9, False, 10), (21, 25, False, 5),
+    ],
+)  # fmt: skip
+def test_how_many_outputs_are_few_by_cycles(
+    channels_in: int, taps: int, near: bool, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As measured with vectors of 16: no more of them, and all fewer ones."""
+    monkeypatch.setattr(few_tile, "BY_CYCLES", True)
+    found = [few_tile.pays(count, channels_in, taps, 16, near) for count in range(1, 18)]
+    assert found == sorted(found, reverse=True)
+    assert abs(sum(found) - most) <= 1
+    assert not found[-1]
 
 
 # --- outputs that go as a run --------------------------------------------------------------------
@@ -515,7 +550,8 @@ def test_runs_of_many_outputs(
 
 
 def forget() -> None:
-    """What is remembered of how large caches are."""
+    """What is remembered of how large caches are, and of what pays."""
+    import_module("parconv.planner.choice").forget()
     for module in (blocks, work, shape, channels):
         for name in ("is_pointwise", "is_few", "blocks_of", "copy_of", "height_of", "sizes_of",
                      "order_of", "layout"):  # fmt: skip

@@ -8,7 +8,7 @@ from ...codegen.layout import up
 from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
 from .copies import fitting
-from .few import FILTERS, MANY, MOST, PRODUCTS
+from .few import FILTERS, pays
 from .pointwise import POSSIBLE
 from .table import VECTORS
 
@@ -49,9 +49,10 @@ def is_few(problem: Problem) -> bool:
     bank = bank_of(problem)
     if is_pointwise(problem):
         return False
-    near = inputs_apart(problem) or (problem.filter != (1, 1) and any(fitting(problem)))
-    most = MANY if bank.inputs * math.prod(problem.filter) >= PRODUCTS else MOST
-    return bank.filters <= most and bank.inputs >= lanes_of(problem) and near
+    lanes, near = lanes_of(problem), inputs_apart(problem)
+    if bank.inputs < lanes or not (near or (problem.filter != (1, 1) and any(fitting(problem)))):
+        return False
+    return pays(bank.filters, bank.inputs, math.prod(problem.filter), lanes, near)
 
 
 def block_filters(problem: Problem) -> int:

@@ -9,8 +9,9 @@ lanes apart; then the lanes.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+from ...codegen import machine
 from ...codegen.emitted import Value
 from ...codegen.simd import I32, I64
 from ...codegen.transposition import columns, transposed
@@ -28,6 +29,43 @@ FILTERS, MOST = 2, 6
 # 126 0.79 0.90 0.97 0.94, 5x5 of 64 0.78 0.82 0.74 0.83, 7x7 of 355 0.68 0.66 0.71 0.90; channels
 # last: of 126 1.20 0.87 0.87 1.00, of 64 0.79 0.88 0.80 1.08, of 355 0.76 0.81 0.77 0.94.
 MANY, PRODUCTS = 10, 600
+
+
+class Cycles(NamedTuple):
+    """Of a tile and block of filters, a tap, a vector of channels, and one that is not full."""
+
+    block: float
+    tap: float
+    part: float
+    rest: float
+
+
+# With AVX-512, where a vector has 16 lanes to sum up: channels last in place, and copied where
+# they come first; and with outputs in lanes a tile, a tap, a channel.  For 1, 2, 3, 4, 6, 8 and 10
+# filters of time of this over that, 26 x 27 pixels: 1x1 of 16 0.72 0.99 1.27 1.68 2.16 2.95 2.21,
+# of 64 0.47 0.59 0.79 1.01 1.27 1.56 1.81, of 300 0.38 0.52 0.66 0.66 0.81 1.13 1.37; 3x3 of 16
+# 0.28 0.39 0.67 0.72 1.06 1.36 1.66, of 128 0.17 0.16 0.37 0.40 0.61 0.84 0.98; channels first 3x3
+# of 21 0.37 0.45 0.72 0.84 1.21 1.46 1.83, 5x5 of 39 0.23 0.30 0.46 0.53 0.75 0.96 1.25 (Sapphire
+# Rapids VM, AVX-512, 2026-11).
+LAST, FIRST = Cycles(200, 15, 33, 0), Cycles(100, 11, 27, 18)
+LANES = 60, 8, 10.8
+ALONE = 0.75  # of a block's cycles one of a single filter takes
+BY_CYCLES = machine.ISA.choose({32: True, 16: False, "NEON": False})
+
+
+def pays(filters: int, channels: int, taps: int, lanes: int, near: bool) -> bool:
+    """Whether it is faster than outputs in lanes; ``near``: channels come last."""
+    if not BY_CYCLES:
+        return filters <= (MANY if channels * taps >= PRODUCTS else MOST)
+    if filters > lanes:
+        return False
+    cycles, (tile, tap, channel) = LAST if near else FIRST, LANES
+    parts, rest = -(-channels // lanes), cycles.rest if channels % lanes else 0
+    each = cycles.block + taps * (cycles.tap + rest + cycles.part * parts)
+    blocks = filters // FILTERS + filters % FILTERS * ALONE
+    return blocks * each <= tile + taps * (tap + channel * channels)
+
+
 Load = Callable[[Value], Value]  # of a vector of channels
 
 
