@@ -216,17 +216,10 @@ def test_memory_is_a_few_chunks(tmp_path, side, unit, workers):
     made = zarr.open_array(tmp_path / "o.zarr")
     part = slice(side // 2 - 100, side // 2 + 100)
     around = source[part.start - 7 : part.stop + 7, part.start - 7 : part.stop + 7]
-    np.testing.assert_array_equal(
-        made[part, part], parconv.conv2d(around, np.ones((15, 15), "f4"), method=_method(source))
-    )
+    right = parconv.conv2d(around, np.ones((15, 15), "f4"))
+    np.testing.assert_allclose(made[part, part], right, rtol=3e-6)
     threads = max(2, workers + 1)  # one reads or writes beside the one that computes
     assert int(done.stdout) <= 4 * chunk * threads + (64 << 20), int(done.stdout) / chunk
-
-
-def _method(source):
-    spec = (tuple(source.shape), "f4")
-    words = {"mode": "same", "boundary": "mirror", "threads": 1}
-    return parconv.plan2d(spec, np.ones((15, 15), "f4"), **words).method
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
