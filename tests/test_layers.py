@@ -92,8 +92,8 @@ def test_the_core_needs_few_packages(path: Path) -> None:
 
 
 PARTS = {
-    ("planes", "fft"), ("passes", "separable"), ("rows", "separable"), ("box", "windows"),
-    ("phases", "channels"),
+    ("planes", "fft"), ("passes", "separable"), ("rows", "separable"), ("strided", "rows"),
+    ("box", "windows"), ("phases", "channels"),
 }  # fmt: skip
 
 
@@ -101,7 +101,8 @@ def test_methods_know_only_the_direct_one() -> None:
     """Which answers everything, so that others may leave parts of their work to it.
 
     And what all their kernels share; a bank's planes are answered by whichever is faster, and two
-    passes one after the other are those of two that are fused; sums of neighbours are of one kind;
+    passes one after the other are those of two that are fused; rows are summed alike where a stride
+    leaves out results; sums of neighbours are of one kind;
     maps of transposed layers are turned by the copy that puts channels side by side.
     """
     for path in (ROOT / "methods").rglob("*.py"):

@@ -64,6 +64,7 @@ def test_filters_of_every_size() -> None:
 def test_images_of_every_width(width: int) -> None:
     for height in (1, rows.BATCH, rows.HEIGHT + 1, 2 * rows.HEIGHT + rows.BATCH + 3):
         check(image((height, width)), product(5, 4), **SAME)
+        check(image((height, width), "uint8"), product(5, 4), **SAME)
 
 
 @pytest.mark.parametrize("border", BORDERS)
@@ -82,7 +83,8 @@ def test_panels_of_a_wide_image(border: str) -> None:
     options: dict[str, Any] = {"mode": "same", "boundary": border, "cval": 2.5}
     for width in (2 * TILE, 2 * TILE + 1, 3 * TILE + LANES - 1):
         check(image((13, width)), product(3, 7), **options)
-        check(image((13, width), "uint8"), product(2, 12), **options)
+        check(image((13, width), "uint8"), product(2, 12), **options)  # by narrow panels
+        check(image((13, width), "uint8"), product(20, 3), **options)
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4, 7])

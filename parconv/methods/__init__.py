@@ -46,6 +46,7 @@ from . import (
     planes,
     rows,
     separable,
+    strided,
     windows,
     winograd,
 )
@@ -77,6 +78,7 @@ METHODS = (
     Row("windows", PLANES, windows),
     Row("dot", PLANES, dot),
     Row("rows", PLANES, rows),
+    Row("strided", PLANES, strided),
     Row("separable", PLANES, separable),
     Row("passes", PLANES, passes),
     Row("cosines", PLANES, cosines),

@@ -32,12 +32,17 @@ def applicable(problem: Problem) -> str | None:
 
 def unsummable(problem: Problem) -> str | None:
     """Why a method of real floating-point sums, of every output, cannot answer the problem."""
+    if problem.stride != (1, 1):
+        return unreal(problem) or "it would compute every output, of which a stride keeps few"
+    return unreal(problem)
+
+
+def unreal(problem: Problem) -> str | None:
+    """Why a method of real floating-point sums cannot answer the problem."""
     if problem.compute.kind == "c":
         return "it is not written for complex numbers"
     if problem.sums.kind == "i":
         return "no floating type holds the sums of these integers exactly"
-    if problem.stride != (1, 1):
-        return "it would compute every output, of which a stride keeps few"
     return None
 
 

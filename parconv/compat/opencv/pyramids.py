@@ -13,7 +13,11 @@ from ...problem.shown import shown
 from .words import BORDER_DEFAULT, border, error, image, target
 
 Size = tuple[int, int]  # width and height
-SMOOTH = Outer(*[np.array([1, 4, 6, 4, 1]) / 16] * 2)
+LINE = np.array([1, 4, 6, 4, 1]) / 16
+SMOOTH = Outer(LINE, LINE)
+# The same for bytes, whose sums are multiples of 1 / 256: a half becomes more than one, and so goes
+# up, by more than sums are rounded by, and no other sum reaches a half.
+UPWARDS = Outer(LINE * (1 + 2**-19), LINE)
 PHASES = np.array([[1, 6, 1], [0, 4, 4]]) / 8
 
 
@@ -39,7 +43,8 @@ def pyrDown(
     if name == "constant":
         raise error("borderType=BORDER_CONSTANT: pass another")
     out = target(dst, (*shape, *f.shape[2:]), f.dtype)
-    return api.correlate2d(f, SMOOTH, out=out, **_asked(name, f.dtype))
+    g = UPWARDS if f.dtype == np.uint8 else SMOOTH
+    return api.correlate2d(f, g, out=out, **_asked(name, f.dtype))
 
 
 @cache
@@ -48,7 +53,7 @@ def _asked(border: str, dtype: DType) -> dict[str, Any]:
     asked: dict[str, Any] = {
         "axes": (0, 1), "padding": 2, "stride": 2, "boundary": border, "dtype": dtype,
     }  # fmt: skip
-    if dtype.kind == "u":  # a half goes up
+    if dtype == np.uint16:  # a half goes up
         asked |= {"bias": 0.5, "rounding": "trunc"}
     return asked
 

@@ -64,6 +64,10 @@ DIFFERENCE_COST = 2
 # products take 1.1, 3.1, 6.1; complex64 at 7x7: 45, 24 (Zen 5, 2026-11).
 # 300 x 400 uint8 at 5x5 take 114 microseconds so, and 115 by `separable` (Zen 3 VM, AVX2, 2026-11).
 PACK_WORK, PACK_COMPLEX_WORK = machine.ISA.choose({32: 22, 16: 16}), 220
+# The same of a pixel of rows that are packed one by one, as those of every third column and so on
+# are: 128 x 128 float32 at 3x3 take 3 and 7 microseconds for every second and third pixel
+# (Sapphire Rapids VM, AVX-512, 2026-11).
+APART_WORK = 50
 # The same of a row of an image that is read as it lies, and of a pixel of those rows of it that are
 # packed for the border above and below.  Of both, 12 of 25 rows at 5x5: least squares of the times
 # of four methods gave 1500 and 60, under AVX2 1060 and 49; without, small images of floats went by
@@ -110,9 +114,12 @@ def _taps_like(problem: Problem, parts: Parts) -> int:
 
 def _pack_work(problem: Problem) -> int:
     """Of a pixel that cannot be read as it lies."""
-    if problem.image_dtype == problem.sums and problem.deep == 1:
-        return 0
-    return PACK_COMPLEX_WORK if problem.image_dtype.kind == "c" else PACK_WORK
+    if problem.image_dtype.kind == "c":
+        return PACK_COMPLEX_WORK
+    if problem.stride[1] > 2:
+        return APART_WORK
+    as_it_lies = problem.image_dtype == problem.sums and problem.stride[1] == 1
+    return 0 if as_it_lies and problem.deep == 1 else PACK_WORK
 
 
 def _edge_work(problem: Problem) -> float:

@@ -20,7 +20,7 @@ SIDES = (12, 4, 1)
 STREAM = 1  # as a flag: store whole lines past the caches
 
 
-class _Weighing:
+class Weighing:
     """Emits sums of some vectors' columns; the attributes are IR values of the arguments.
 
     ``kinds``: of sums and of results.
@@ -107,7 +107,7 @@ def weigh(
     (at, *steps), (taps_at, count), (to, down) = source, line, target
 
     def body(inner: Any, *values: Value) -> None:
-        _Weighing(inner, kinds, *values).emit()
+        Weighing(inner, kinds, *values).emit()
 
     arguments = [
         scratch.at(at), *steps, taps.at(taps_at), count, out.at(to), down, *size, flags,
