@@ -31,8 +31,6 @@ from ..problem.question import DEFAULTS, Question
 from ..problem.shown import shown
 from ..problem.store import check_store
 from ..problem.volumes import Volume
-from ..runtime import arrays
-from ..runtime.outputs import new_output
 from .choice import is_spec
 from .volume import VolumePlan, plan_whole
 
@@ -58,25 +56,21 @@ class MaskedVolumePlan(VolumePlan):
     plain: VolumePlan | None = field(default=None, repr=False, compare=False)
     asked: Question | None = field(default=None, repr=False, compare=False)
 
-    def run(self, f: Array, taps: None, out: Array | None) -> Array:
+    def _fill(self, f: Array, out: Array) -> None:
         """By the plan of the whole where all is there; else part by part."""
-        problem, missing, weights = self.problem, self.missing, self.weights
+        missing, weights, axis = self.missing, self.weights, self.problem.axes[0]
         assert missing
         assert self.plain
-        if f.shape != problem.image or f.dtype != problem.image_dtype:
-            f = arrays.check_image(f, problem.image, problem.image_dtype)
         if missing.raises:
             refuse_nan(f, weights)
         if not missing.any or all_there(missing, f, weights):
-            return self.plain.run(f, None, out)
-        result: Array = new_output(problem.shape, problem.dtype) if out is None else out
-        f, target = arrays.check_output(result, f, problem.shape, problem.dtype)
-        axis, count = problem.axes[0], problem.outputs[0]
-        for start in range(0, count if result.size else 0, self._rows):
+            self.plain._fill(f, out)
+            return
+        count = self.problem.outputs[0] if out.size else 0
+        for start in range(0, count, self._rows):
             stop = min(count, start + self._rows)
-            part = target[(*[slice(None)] * axis, slice(start, stop))]
+            part = out[(*[slice(None)] * axis, slice(start, stop))]
             self._fill_part(f, self._met(start, stop), part)
-        return result
 
     def _met(self, start: int, stop: int) -> Array:
         """The places along the first axis that some outputs meet; -1 beyond a constant border."""
