@@ -160,6 +160,44 @@ def test_numeric_derivatives() -> None:
     assert torch.autograd.gradcheck(call, (x, w))
 
 
+LAYERS = ("Conv1d", (9,)), ("Conv2d", (6, 7)), ("Conv3d", (4, 5, 6)), ("ConvTranspose2d", (5, 4))
+
+
+@pytest.mark.parametrize(("name", "size"), LAYERS, ids=lambda given: str(given))
+@pytest.mark.parametrize("noted", [True, False])
+def test_transforms(name: str, size: tuple[int, ...], noted: bool) -> None:
+    """`torch.func` maps and differentiates layers by maps and by weights, and by both at once."""
+    own, torchs = (getattr(module, name)(2, 4, 3, padding=1) for module in (pc, torch.nn))
+    own, torchs = own.double(), torchs.double()
+    torchs.load_state_dict(own.state_dict())
+    x, func = torch.randn(3, 2, 2, *size, dtype=torch.float64), torch.func
+    weights = torch.stack([own.weight.detach(), torch.randn_like(own.weight.detach())])
+
+    def answers(layer: Any) -> Iterator[Any]:
+        of_weight: Callable[..., Any] = lambda w, x: func.functional_call(layer, {"weight": w}, x)  # noqa: E731
+        cubes: Callable[..., Any] = lambda x: layer(x).pow(3).sum()  # noqa: E731
+        loss: Callable[..., Any] = lambda w, x: of_weight(w, x).square().sum()  # noqa: E731
+        yield torch.vmap(layer)(x)
+        yield torch.vmap(layer, in_dims=1, out_dims=2)(x)
+        yield torch.vmap(of_weight, in_dims=(0, None))(weights, x[0])
+        yield torch.vmap(of_weight)(weights, x[:2])
+        yield func.jacrev(layer)(x[0, :1])
+        yield func.grad(lambda x: func.grad(cubes)(x).square().sum())(x[0])
+        yield torch.vmap(func.grad(loss), in_dims=(None, 0))(weights[0], x)
+        yield func.grad(lambda w: func.grad(loss)(w, x[0]).square().sum())(weights[0])
+
+    with torch.set_grad_enabled(noted):
+        for place, (found, right) in enumerate(zip(*map(answers, (own, torchs)), strict=True)):
+            near(found, right, place)
+
+
+def test_second_derivatives() -> None:
+    x = torch.randn(1, 2, 4, 3, dtype=torch.float64, requires_grad=True)
+    w = torch.randn(2, 2, 2, 2, dtype=torch.float64, requires_grad=True)
+    call: Callable[..., Any] = lambda x, w: pc.conv2d(x, w, stride=(2, 1), padding=1)  # noqa: E731
+    assert torch.autograd.gradgradcheck(call, (x, w))
+
+
 def test_tensors_are_not_copied() -> None:
     from parconv.compat.torch.arrays import array_of, tensor_of
 

@@ -1,13 +1,11 @@
 """torch.nn.functional's convolutions and means, on tensors of the CPU."""
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ...problem.dtypes import Array
-from . import engine
-from .arrays import array_of, is_last, tensor_of
+from . import derived
 from .geometry import Layer, check, layer, sizes
 
 
@@ -46,16 +44,18 @@ def conv(
     asked = layer(rank, tuple(weight.shape[2:]), stride, padding, dilation, groups)
     check(rank, tuple(batch.shape), tuple(weight.shape), bias, asked)
     if is_differentiated(x, weight, bias):
-        found = _with_gradients()[0].apply(batch, weight, bias, asked, border)
+        found = derived.functions().convolution.apply(batch, weight, bias, asked, border)
     else:
-        found = _forward(batch, weight, bias, asked, border)
+        found = derived.forward(batch, weight, bias, asked, border)
     return found if batch is x else found[0]
 
 
 def is_differentiated(*tensors: Any) -> bool:
-    """Whether torch notes what is computed from these."""
+    """Whether torch notes what is computed from these, or `torch.func` transforms it."""
     import torch
 
+    if torch._C._are_functorch_transforms_active():  # as torch's own functions ask
+        return True
     return torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
 
 
@@ -100,7 +100,7 @@ def transpose(
             f"input{list(batch.shape)} to have {weight.shape[0]} channels, but got "
             f"{batch.shape[1]} channels instead"
         )
-    found = _with_gradients()[1].apply(batch, weight, bias, asked, more)
+    found = derived.functions().transposed.apply(batch, weight, bias, asked, more)
     return found if batch is x else found[0]
 
 
@@ -184,7 +184,7 @@ def avg_pool2d(
     asked = Layer(2, steps, tuple((p, after) for p, (_, after) in zip(pads, axes, strict=True)),
                   (1, 1), channels)  # fmt: skip
     ones = batch.new_ones((channels, 1, *taps))
-    totals = _with_gradients()[0].apply(batch, ones, None, asked, "zeros")
+    totals = derived.functions().convolution.apply(batch, ones, None, asked, "zeros")
     counts = divisor_override or batch.new_tensor(np.multiply.outer(*(
         _counts(n, k, s, p, count, after, count_include_pad)
         for n, k, s, p, (count, after) in zip(batch.shape[2:], taps, steps, pads, axes, strict=True)
@@ -210,89 +210,3 @@ def _counts(
     starts = np.arange(count) * stride - pad
     low, high = (-pad, n + pad) if padded else (0, n)
     return np.minimum(starts + taps, high) - np.maximum(starts, low)
-
-
-# --- gradients -----------------------------------------------------------------------------------
-
-
-@cache
-def _with_gradients() -> tuple[Any, Any]:
-    """The layer and its transpose as functions that torch differentiates."""
-    import torch
-
-    class Convolution(torch.autograd.Function):  # type: ignore[misc]
-        @staticmethod
-        def forward(context: Any, x: Any, w: Any, b: Any, asked: Layer, border: str) -> Any:
-            context.save_for_backward(x, w)
-            context.asked, context.border = asked, border
-            return _forward(x, w, b, asked, border)
-
-        @staticmethod
-        def backward(context: Any, slope: Any) -> Any:
-            x, w = context.saved_tensors
-            asked, needed = context.asked, context.needs_input_grad
-            if context.border != "zeros":
-                raise RuntimeError("no gradient through a border: pad the input with torch")
-            dx = _by_input(slope, w, x, asked) if needed[0] else None
-            dw = _by_weight(x, slope, w, asked) if needed[1] else None
-            db = slope.sum((0, *range(2, slope.dim()))) if needed[2] else None
-            return dx, dw, db, None, None
-
-    class Transposed(torch.autograd.Function):  # type: ignore[misc]
-        @staticmethod
-        def forward(context: Any, x: Any, w: Any, b: Any, asked: Layer, more: Any) -> Any:
-            context.save_for_backward(x, w)
-            context.asked = asked
-            return _transposed(x, w, b, asked, more)
-
-        @staticmethod
-        def backward(context: Any, slope: Any) -> Any:
-            x, w = context.saved_tensors
-            asked, needed = context.asked, context.needs_input_grad
-            dx = None
-            if needed[0]:  # output padding may reach as far as another input would
-                dx = Convolution.apply(slope, w, None, asked, "zeros")
-                dx = dx[(..., *(slice(n) for n in x.shape[2:]))]
-            dw = _by_weight(slope, x, w, asked) if needed[1] else None
-            db = slope.sum((0, *range(2, slope.dim()))) if needed[2] else None
-            return dx, dw, db, None, None
-
-    return Convolution, Transposed
-
-
-def _forward(x: Any, w: Any, b: Any, asked: Layer, border: str) -> Any:
-    added = None if b is None else array_of(b)
-    if not is_last(x):
-        return tensor_of(engine.convolved(array_of(x), array_of(w), added, asked, border=border), x)
-    maps = array_of(x.permute(0, 2, 3, 1))
-    found = engine.convolved(maps, array_of(w), added, asked, last=True, border=border)
-    return tensor_of(found, x).permute(0, 3, 1, 2)
-
-
-def _transposed(x: Any, w: Any, b: Any, asked: Layer, more: tuple[int, ...]) -> Any:
-    added = None if b is None else array_of(b)
-    if not is_last(x):
-        return tensor_of(engine.transposed(array_of(x), array_of(w), added, asked, more), x)
-    maps = array_of(x.permute(0, 2, 3, 1))
-    found = engine.transposed(maps, array_of(w), added, asked, more, last=True)
-    return tensor_of(found, x).permute(0, 3, 1, 2)
-
-
-def _by_input(slope: Any, w: Any, x: Any, asked: Layer) -> Any:
-    """The transposed layer's maps, of the input's size."""
-    import torch
-
-    bare = asked._replace(padding=((0, 0),) * asked.rank)
-    whole = _with_gradients()[1].apply(slope, w, None, bare, (0,) * asked.rank)
-    for axis, ((lo, _), n) in enumerate(zip(asked.padding, x.shape[2:], strict=True), 2):
-        kept = whole.narrow(axis, lo, min(n, whole.shape[axis] - lo))
-        if kept.shape[axis] < n:  # pixels that no output met
-            lacking = [0, 0] * (whole.dim() - 1 - axis) + [0, n - kept.shape[axis]]
-            kept = torch.nn.functional.pad(kept, lacking)
-        whole = kept
-    return whole
-
-
-def _by_weight(x: Any, slope: Any, w: Any, asked: Layer) -> Any:
-    found = engine.of_weights(array_of(x), array_of(slope), tuple(w.shape[2:]), asked)
-    return tensor_of(np.ascontiguousarray(found), x)

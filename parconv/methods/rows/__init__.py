@@ -46,16 +46,18 @@ from .kernel import L
 # 1.34 1.29 1.18 1.04 (Zen 3 VM, 2026-11); of 1500 x 2000 x 4 by 4, 8, 16 KiB 0.90 0.82 0.79, with
 # AVX-512 0.89 0.80 0.80, of 700 x 900 x 4 float64 1.80 1.56 1.47, 1.39 1.30 1.35 (Sapphire Rapids
 # VM, 2026-11), whose second-level cache holds four times as much.  There 32 rows at a time take
-# 0.92 of the time of 64: 300 x 500 float64 at 5 taps 0.204 and 0.253 ms, 2000 x 2000 float32 at 7
-# taps 2.21 and 2.61.
-TILE_BYTES = 1 << 13
+# 0.92 of the time of 64, and of integers, which are converted, narrower panels 0.9 of that: 250 x
+# 300 x 4 uint16 at 5 x 5 0.188 and 0.147 ms, 300 x 500 float64 0.253 by 64 rows, 0.204 by 32.
+TILE_BYTES, CONVERTED_TILE_BYTES = machine.ISA.choose(
+    {"AVX-512": (1 << 13, 1 << 12), 16: (1 << 13, 1 << 13)}
+)
 HEIGHT = machine.ISA.choose({"AVX-512": 32, 16: 64})  # rows of output that are packed for at a time
 # The same of pixels that become wider, under columns of so few taps that the first-level cache
 # holds what is packed and summed, in images of so many bytes in and out.  Microseconds for 1024 x
-# 1024 by such panels and by others: uint8 at 5, 9, 13 taps 396 539, 568 711, 791 855, uint16 488
-# 596, 693 760, every other pixel of uint8 220 349, 308 423; milliseconds for 2000 x 3000 uint8 2.2
-# 2.6, int16 3.0 2.8, for 4000 x 6000 uint8 14.7 10.3, whose rows the memory sends in too short
-# pieces (Sapphire Rapids VM, 2026-11).  `NEAR_WORK` of all operations is left so.
+# 1024 by such panels and by those of 8 KiB and 64 rows: uint8 at 5, 9, 13 taps 396 539, 568 711,
+# 791 855, uint16 488 596, 693 760, every other pixel of uint8 220 349, 308 423; milliseconds for
+# 2000 x 3000 uint8 2.2 2.6, int16 3.0 2.8, for 4000 x 6000 uint8 14.7 10.3, which memory sends in
+# too short pieces (Sapphire Rapids VM, 2026-11).  `NEAR_WORK` of all operations is left so.
 NEAR_BYTES, NEAR_HEIGHT, NEAR_WORK = 1 << 10, 16, 0.82
 NEAR_TAPS, NEAR_IMAGE = machine.ISA.choose({"AVX-512": 12, 16: 0}), 1 << 24
 BATCH = 8  # rows of sums that are made at a time
@@ -143,7 +145,8 @@ def least_band(problem: Problem) -> int:
 def tile_of(problem: Problem) -> int:
     """Columns of output of a panel, whole lines."""
     size, columns = problem.sums.itemsize, max(1, problem.plane[1])
-    room = NEAR_BYTES if is_near(problem) else TILE_BYTES
+    wide = TILE_BYTES if problem.image_dtype.kind == "f" else CONVERTED_TILE_BYTES
+    room = NEAR_BYTES if is_near(problem) else wide
     line, most = machine.CACHE_LINE // size, max(room // size, 2 * problem.span[1])
     most = max(1, most // problem.stride[1])
     return up(-(-columns // -(-columns // most)), line)
