@@ -109,7 +109,7 @@ def _refuse_out(out: Any) -> None:
 
 def _filtered(whole: Whole, f: da.Array, weights: da.Array | None) -> da.Array:
     if 0 in whole.shape:
-        return da.empty(whole.shape, whole.kinds[1], chunks=-1)
+        return da.empty(whole.shape, dtype=whole.kinds[1], chunks=-1)
     f = _rechunked(whole, f)
     if weights is not None:
         weights = weights.rechunk(f.chunks)

@@ -63,5 +63,7 @@ def _beside(f: da.Array, name: str, options: Mapping[str, Any]) -> da.Array | No
     own = f.chunks[f.ndim - value.ndim :]
     sizes = [one if n == sum(one) else n for n, one in zip(value.shape, own, strict=True)]
     value = value.rechunk(tuple(sizes))
+    if value.shape == shape:
+        return value
     # broadcast_to is not there yet for arrays that are expressions
-    return value if value.shape == shape else value * da.ones(shape, value.dtype, chunks=f.chunks)
+    return value * da.ones(shape, dtype=value.dtype, chunks=f.chunks)

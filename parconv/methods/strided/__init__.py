@@ -25,7 +25,6 @@ from ..rows import (
     height_of,
     prepare as prepare,
     tile_of,
-    unasked as unasked,
     work_of,
 )
 from ..usual import (
@@ -54,9 +53,12 @@ SORT_WORK, SORT_ONE_WORK = 4, 40
 
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can."""
-    if problem.stride == (1, 1):
-        return "no stride leaves out results"
     return rows.unfactored(problem) or unreal(problem)
+
+
+def unasked(problem: Problem) -> str | None:
+    """Why only a caller who names it gets it: a part of one output may have no stride."""
+    return "no stride leaves out results" if problem.stride == (1, 1) else None
 
 
 def cost(problem: Problem) -> float:
