@@ -15,6 +15,7 @@ from ...codegen.foreign import ends
 from ...codegen.layout import geometry, odd_lines, up
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
+from ...problem.traits import UNSEEN
 from .. import rows
 from ..direct.tile import stores
 from ..kernels import kernels_of
@@ -53,6 +54,8 @@ SORT_WORK, SORT_ONE_WORK = 4, 40
 
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can."""
+    if not problem.traits.known:
+        return unasked(problem) or UNSEEN
     return rows.unfactored(problem) or unreal(problem)
 
 
