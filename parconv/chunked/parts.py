@@ -4,20 +4,18 @@ A block is a problem of its own, whose border is a constant or lies among the pi
 given.  Its plan is made where it runs, for the threads that may be used there.
 """
 
-import pickle
+from copy import deepcopy
 from dataclasses import dataclass, fields, replace
-from hashlib import sha256
 from typing import Any
 
 from ..planner.answers import planned
 from ..planner.brief import BriefPlan
-from ..planner.choice import part_of
+from ..planner.choice import like
 from ..planner.masked import plan_volume
-from ..planner.missing import MissingPlan, with_weights
+from ..planner.missing import with_weights
 from ..planner.plan import Plan
 from ..planner.planes import PlanesPlan
 from ..planner.sides import NOTHING, Sided, SidesPlan
-from ..planner.stages import stages
 from ..planner.volume import VolumePlan
 from ..problem.arguments import places
 from ..problem.banks import Shape
@@ -52,9 +50,6 @@ class Whole:
     def __getstate__(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    def __dask_tokenize__(self) -> str:
-        return sha256(pickle.dumps(self)).hexdigest()
-
     @lazily
     def lines(self) -> tuple[Line, ...]:
         """The axes that the filter lies along."""
@@ -63,6 +58,11 @@ class Whole:
     @property
     def together(self) -> Shape:
         """Other axes of the image that no block may have a part of."""
+        return ()
+
+    @property
+    def summed(self) -> Shape:
+        """Those of them along which outputs stand for no pixel, as they are sums over all."""
         return ()
 
     @property
@@ -147,9 +147,13 @@ class Planes(Whole):
 
     @property
     def together(self) -> Shape:
-        problem, bank = self._problem, self._problem.bank
-        colours = (len(problem.image) - 1,) * (problem.channels > 1)
-        return (bank.axes[0],) if bank and bank.summed else colours
+        problem = self._problem
+        return self.summed or (len(problem.image) - 1,) * (problem.channels > 1)
+
+    @property
+    def summed(self) -> Shape:
+        bank = self._problem.bank
+        return (bank.axes[0],) if bank and bank.summed else ()
 
     @property
     def origins(self) -> tuple[int | None, ...]:
@@ -166,17 +170,7 @@ class Planes(Whole):
 
     def _plan(self, asked: Problem) -> Plan:
         whole = self.plan.parts[0].plan if isinstance(self.plan, SidesPlan) else self.plan
-        part = _by_the_method_of(replace(whole, filter=self.plan.filter), asked)
-        if not isinstance(whole, MissingPlan):
-            return part
-        plain = whole.plain and _by_the_method_of(whole.plain, replace(asked, missing=None))
-        return MissingPlan.of(part, plain)
-
-
-def _by_the_method_of(whole: Plan, problem: Problem) -> Plan:
-    """The plan for a part, by the same method if that can."""
-    able = not stages(problem)[whole.method].refusal
-    return part_of(whole if able else replace(whole, method="direct"), problem)
+        return like(replace(whole, filter=self.plan.filter), asked)
 
 
 @dataclass(frozen=True)
@@ -243,5 +237,11 @@ def whole_of(plan: Any, question: Question) -> Whole:
         plan = plan.inner
         question = replace(question, dtype=FLOAT32) if is_brief(question.dtype) else question
     if isinstance(plan, VolumePlan | PlanesPlan):
-        return Others(plan, kinds, question)
+        return Others(plan, kinds, _lasting(question))
     return Planes(plan, kinds)
+
+
+def _lasting(question: Question) -> Question:
+    """The question, of which nobody changes a word before blocks are computed."""
+    weighted = None if question.weights is None else True  # dask names it, as no bare object
+    return deepcopy(replace(question, weights=weighted))
