@@ -9,7 +9,7 @@ from oracle import assert_same_bits
 import parconv
 
 xr = pytest.importorskip("xarray")
-pytest.importorskip("pandas")
+pd = pytest.importorskip("pandas")
 
 RNG = np.random.default_rng(8)
 PIXELS = RNG.random((3, 24, 31), np.float32)
@@ -98,6 +98,13 @@ def test_the_accessor(lazy: bool) -> None:
         xr.testing.assert_equal(found.coords.to_dataset(), f.coords.to_dataset())
     slope = f.parconv.sobel(axis="y", dim=("y", "x"))
     assert_same_bits(slope.values, parconv.sobel(PIXELS, 1))
+    blurred = f.parconv.gaussian(1, channel_axis="time")
+    assert_same_bits(blurred.values, parconv.gaussian(PIXELS, 1))
+    if not lazy:
+        out = np.full(PIXELS.shape, np.nan, np.float32)
+        steep = parconv.gaussian_gradient_magnitude(f, 1, out=out)
+        assert np.shares_memory(steep.values, out)
+        assert_same_bits(out, parconv.gaussian_gradient_magnitude(PIXELS, 1))
     assert_same_bits(f.parconv.conv2d(G, ("y", "x")).values, parconv.conv2d(PIXELS, G))
     assert_same_bits(f.parconv.correlate2d(G).values, parconv.correlate2d(PIXELS, G))
 
@@ -125,6 +132,37 @@ def test_banks_and_layers() -> None:
     layer = parconv.correlate2d(f.expand_dims(band=[5]), RNG.random((2, 3, 3, 3)), axes=(2, 3))
     assert layer.sizes == {"band": 1, "time": 2, "y": 22, "x": 29}
     assert {*layer.coords} == {"band", "y", "x", "area", "place"}
+
+
+def test_channels_that_nobody_sums_up_keep_their_coordinates() -> None:
+    """Colours, and planes with filters of their own; sums have others, though there be as many."""
+    f = heights()
+    for words in ({}, {"mode": "same"}, {"mode": "full"}):
+        planes = parconv.conv2d(f, RNG.random((3, 3, 3)), groups="planes", **words)
+        colours = parconv.conv2d(f.transpose("y", "x", "time"), G, axes=(0, 1), **words)
+        sums = parconv.correlate2d(f, RNG.random((3, 3, 3, 3)), **words)
+        assert planes.time.equals(f.time)
+        assert colours.time.equals(f.time)
+        assert "time" not in sums.coords
+        assert sums.sizes["time"] == 3
+
+
+def test_datasets_keep_what_is_not_filtered() -> None:
+    """Coordinates of other variables and of none, text, and labels of several levels."""
+    levels = xr.Coordinates.from_pandas_multiindex(
+        pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=("site", "year")), "station"
+    )
+    f = xr.Dataset(
+        {"height": heights(), "rain": ("station", RNG.random(4)),
+         "flag": (("y", "x"), np.full((24, 31), "ok"))},
+        {"edge": (("y", "side"), RNG.random((24, 2))), "side": ["low", "high"]},
+    ).assign_coords(levels)  # fmt: skip
+    same = parconv.gaussian(f, 1)
+    xr.testing.assert_identical(same.drop_vars("height"), f.drop_vars("height"))
+    xr.testing.assert_identical(f.parconv.gaussian(1, dim=("y", "x")), same)
+    cut = parconv.conv2d(f.drop_vars("flag"), G)
+    assert cut.coords.keys() == f.coords.keys() - {"edge"}
+    assert cut.indexes["station"].equals(f.indexes["station"])
 
 
 def test_what_is_not_used_is_matched_by_name() -> None:
