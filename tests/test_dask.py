@@ -79,6 +79,8 @@ EXPRESSIONS = """
     import dask
     dask.config.set({"array.query-planning": sys.argv[1] == "True"})
     import dask.array as da
+    import numpy as np
+    import parconv
     assert da.array_expr_enabled() == (sys.argv[1] == "True")
     from chunked_cases import KINDS, drawn, grid
     from test_dask import check
@@ -86,6 +88,9 @@ EXPRESSIONS = """
     done = [check(case, scheduler="sync") for n, case in enumerate(grid()) if n % each == 3]
     done += [check(drawn(seed), scheduler="sync") for seed in range(0, 2400 // each)]
     assert sum(done) > 0.9 * len(done)
+    holes = np.ma.masked_less(np.random.default_rng(5).random((30, 30)), 0.2)
+    found = parconv.conv2d(da.from_array(holes, chunks=8), np.ones((3, 3)))
+    np.testing.assert_allclose(found.compute(), parconv.conv2d(holes, np.ones((3, 3))))
     print(len(done))
 """
 

@@ -183,3 +183,18 @@ def test_plans_keep_labels() -> None:
     assert_same_bits(found.values, plan(PIXELS))
     xr.testing.assert_equal(found.coords.to_dataset(), f.coords.to_dataset())
     assert parconv.plan2d(f, G)(f).dims == f.dims
+
+
+def test_plans_keep_no_coordinates_of_other_pixels() -> None:
+    """Though results be as large as images: moved by their padding, or sums over channels."""
+    f = heights()
+    words: dict[str, Any] = {"padding": ((2, 0), (0, 2))}
+    aside = parconv.plan2d(f, np.ones((3, 3)), **words)
+    again = parconv.chain(aside, parconv.plan2d(aside, np.ones((3, 3)), mode="same"))
+    for plan in aside, again, parconv.plan2d(f, np.ones((3, 3, 3)), groups="planes", **words):
+        assert plan(f).shape == f.shape
+        assert plan(f).coords.keys() == {"time", "place"}
+    sums = parconv.plan2d(f, RNG.random((3, 3, 3, 3)), mode="same")(f)
+    assert sums.coords.keys() == {"y", "x", "area", "place"}
+    line = parconv.plan2d(f, np.ones(3), axes=0, padding=((2, 0),))(f)
+    assert line.coords.keys() == {"y", "x", "area", "place"}

@@ -56,6 +56,11 @@ class Whole:
         raise NotImplementedError
 
     @property
+    def mode(self) -> str:
+        """Where outputs lie: a mode, or the padding in its place."""
+        return str(self.plan.problem.mode)
+
+    @property
     def together(self) -> Shape:
         """Other axes of the image that no block may have a part of."""
         return ()
@@ -146,6 +151,10 @@ class Planes(Whole):
         return tuple(found)
 
     @property
+    def mode(self) -> str:
+        return self._problem.mode
+
+    @property
     def together(self) -> Shape:
         problem = self._problem
         return self.summed or (len(problem.image) - 1,) * (problem.channels > 1)
@@ -192,6 +201,11 @@ class Others(Whole):
             ((rule, rule) for rule in volume.boundary), strict=True,
         )  # fmt: skip
         return tuple(Line(*each) for each in found)
+
+    @property
+    def mode(self) -> str:
+        plan = self.plan.inner if isinstance(self.plan, PlanesPlan) else self.plan
+        return str(plan.problem.mode)
 
     @property
     def together(self) -> Shape:

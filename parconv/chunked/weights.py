@@ -25,13 +25,19 @@ def with_weights(
             "weights="
         )
     if isinstance(f._meta, np.ma.MaskedArray):
-        there = ~da.ma.getmaskarray(f)
-        f, where = da.ma.getdata(f), there if where is None else where & there
+        there = f.map_blocks(_there, dtype=bool, meta=np.empty((0,) * f.ndim, bool))
+        f = f.map_blocks(np.ma.getdata, dtype=f.dtype, meta=np.empty((0,) * f.ndim, f.dtype))
+        where = there if where is None else where & there
     if where is None and weights is None:
         return f, rest, None
     if where is not None and weights is not None:
         weights = da.where(where, weights, weights.dtype.type(0))
     return f, {**rest, "weights": GIVEN}, where if weights is None else weights
+
+
+def _there(block: Any) -> Any:
+    """Which pixels of a block no mask hides; dask's ``da.ma`` knows no expressions yet."""
+    return ~np.ma.getmaskarray(block)
 
 
 def _beside(f: da.Array, name: str, options: Mapping[str, Any]) -> da.Array | None:

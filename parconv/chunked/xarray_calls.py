@@ -18,7 +18,7 @@ from ..problem.missing import ARRAYS, GIVEN
 from ..problem.question import Question
 from ..problem.shown import shown
 from .labels import pixels_of
-from .parts import whole_of
+from .parts import Whole, whole_of
 
 Labelled: TypeAlias = xr.DataArray | xr.Dataset
 Dims: TypeAlias = Hashable | Sequence[Hashable] | None
@@ -160,11 +160,20 @@ def applied(plan: Any, f: Any, out: Any) -> Labelled:
 
 
 def _applied(plan: Any, f: xr.DataArray, out: Any) -> xr.DataArray:
-    """With the coordinates of dimensions that stay as long as they are."""
+    """With the coordinates of dimensions whose outputs are as many as pixels, and stand there."""
     result = cast(Array, plan(f.data, out))
     if np.ndim(result) != f.ndim:
         raise ValueError(
             f"the plan leaves {np.ndim(result)} axes of {f.dims}: pass f.data, and name them"
         )
-    cut = {dim: None for dim, n, m in zip(f.dims, f.shape, result.shape, strict=True) if n != m}
-    return xr.DataArray(result, _coordinates(f, cut), f.dims, f.name, f.attrs)
+    lost = {axis for axis, n in enumerate(f.shape) if n != result.shape[axis]}
+    for step in getattr(plan, "plans", (plan,)):  # those of a chain
+        lost |= _displaced(whole_of(step, Question()))
+    kept = _coordinates(f, {f.dims[axis]: None for axis in lost})
+    return xr.DataArray(result, kept, f.dims, f.name, f.attrs)
+
+
+def _displaced(whole: Whole) -> set[int]:
+    """Axes along which outputs may stand elsewhere, though they be as many as pixels."""
+    padded = whole.mode not in ("valid", "same", "full")
+    return {line.axis for line in whole.lines if padded} | {*whole.summed}
