@@ -13,7 +13,7 @@ from oracle import assert_same_bits
 
 import parconv
 from parconv.chunked.cuts import edges_of, pieces_of
-from parconv.chunked.parts import whole_of
+from parconv.chunked.others import whole_of
 from parconv.problem.question import Question
 
 da = pytest.importorskip("dask.array")

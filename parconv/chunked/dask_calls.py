@@ -24,7 +24,8 @@ from ..problem.shown import shown
 from .collections import collection
 from .cuts import merged
 from .graph import Cutting
-from .parts import Planes, Whole, whole_of
+from .others import whole_of
+from .parts import Planes, Whole
 from .weights import check_blocks, with_weights
 
 OURS = f"{__package__.partition('.')[0]}."

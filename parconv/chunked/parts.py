@@ -4,27 +4,18 @@ A block is a problem of its own, whose border is a constant or lies among the pi
 given.  Its plan is made where it runs, for the threads that may be used there.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ..planner.answers import planned
-from ..planner.brief import BriefPlan
 from ..planner.choice import like
-from ..planner.masked import plan_volume
 from ..planner.missing import with_weights
 from ..planner.plan import Plan
-from ..planner.planes import PlanesPlan
 from ..planner.sides import NOTHING, Sided, SidesPlan
-from ..planner.volume import VolumePlan
-from ..problem.arguments import places
 from ..problem.banks import Shape
-from ..problem.brief import is_brief, lengthened
-from ..problem.dtypes import FLOAT32, Array, DType, quietly
-from ..problem.geometry import spanned
+from ..problem.brief import lengthened
+from ..problem.dtypes import Array, DType, quietly
 from ..problem.lazily import lazily
 from ..problem.problem import Problem
-from ..problem.question import Question
 from ..problem.window import narrowed
 from ..runtime import budget
 from .cuts import Cut, Line
@@ -112,7 +103,7 @@ class Whole:
         raise NotImplementedError
 
 
-def _rule(line: Line, cut: Cut | None) -> str:
+def rule_of(line: Line, cut: Cut | None) -> str:
     """What lies beyond a block's ends: of a cut only the constant is left."""
     return line.rules[0] if cut is None else "constant"
 
@@ -173,89 +164,10 @@ class Planes(Whole):
         return tuple(found)
 
     def _asked_of(self, shape: Shape, cuts: Cuts) -> Problem:
-        rows, columns = map(_rule, self.lines, cuts)
+        rows, columns = map(rule_of, self.lines, cuts)
         problem = replace(self._problem, image=shape, boundary=(rows, columns))
         return narrowed(problem, *filter(None, cuts))
 
     def _plan(self, asked: Problem) -> Plan:
         whole = self.plan.parts[0].plan if isinstance(self.plan, SidesPlan) else self.plan
         return like(replace(whole, filter=self.plan.filter), asked)
-
-
-@dataclass(frozen=True)
-class Others(Whole):
-    """A filter over one axis, or three and more, or one for each plane: blocks are asked anew."""
-
-    question: Question
-
-    @lazily
-    def lines(self) -> tuple[Line, ...]:
-        if isinstance(self.plan, PlanesPlan):
-            axes = self.plan.problem.axes
-            inner = Planes(self.plan.inner, self.kinds).lines[-len(axes) :]
-            return tuple(line._replace(axis=axis) for line, axis in zip(inner, axes, strict=True))
-        volume = self.plan.problem
-        found = zip(
-            volume.axes, (volume.image[axis] for axis in volume.axes), volume.outputs, volume.lead,
-            spanned(volume.filter, volume.dilation), volume.stride,
-            ((rule, rule) for rule in volume.boundary), strict=True,
-        )  # fmt: skip
-        return tuple(Line(*each) for each in found)
-
-    @property
-    def mode(self) -> str:
-        plan = self.plan.inner if isinstance(self.plan, PlanesPlan) else self.plan
-        return str(plan.problem.mode)
-
-    @property
-    def together(self) -> Shape:
-        if not isinstance(self.plan, PlanesPlan):
-            return ()
-        filtered = {line.axis for line in self.lines}
-        return tuple(axis for axis in range(len(self.image)) if axis not in filtered)
-
-    @property
-    def origins(self) -> tuple[int | None, ...]:
-        more = len(self.shape) - len(self.image)
-        return (None,) * more + tuple(range(len(self.image)))
-
-    def _asked_of(self, shape: Shape, cuts: Cuts) -> tuple[Any, ...]:
-        """The block's shape, and of each axis its rule and the padding."""
-        kept = zip(self.lines, cuts, strict=True)
-        pads = (line.pads if cut is None else (cut.lead, cut.tail) for line, cut in kept)
-        return shape, tuple(zip(map(_rule, self.lines, cuts), pads, strict=True))
-
-    def _plan(self, asked: tuple[Any, ...]) -> Any:
-        (shape, beyond), whole = asked, self.plan
-        axes: tuple[int, ...] = tuple(line.axis for line in self.lines)
-        found = dict(zip(axes, beyond, strict=True))
-        if len(axes) > 1:
-            axes = places(self.question.axes, shape)  # in the filter's order
-        boundary, padding = zip(*(found[axis] for axis in axes), strict=True)
-        question = replace(
-            self.question, mode="valid", origin=0, axes=axes if len(axes) > 1 else axes[0],
-            padding=padding, boundary=boundary,
-        )  # fmt: skip
-        if isinstance(whole, PlanesPlan):
-            question = replace(question, method=whole.method)
-        image = shape, whole.problem.image_dtype
-        if isinstance(whole, VolumePlan):
-            return plan_volume(image, whole.filter, question, whole)
-        return planned(image, whole.filter, question)
-
-
-def whole_of(plan: Any, question: Question) -> Whole:
-    """That of a plan and what it was asked for."""
-    kinds = plan.problem.image_dtype, plan.problem.dtype
-    if isinstance(plan, BriefPlan):
-        plan = plan.inner
-        question = replace(question, dtype=FLOAT32) if is_brief(question.dtype) else question
-    if isinstance(plan, VolumePlan | PlanesPlan):
-        return Others(plan, kinds, _lasting(question))
-    return Planes(plan, kinds)
-
-
-def _lasting(question: Question) -> Question:
-    """The question, of which nobody changes a word before blocks are computed."""
-    weighted = None if question.weights is None else True  # dask names it, as no bare object
-    return deepcopy(replace(question, weights=weighted))

@@ -18,7 +18,8 @@ from ..problem.missing import ARRAYS, GIVEN
 from ..problem.question import Question
 from ..problem.shown import shown
 from .labels import pixels_of
-from .parts import Whole, whole_of
+from .others import whole_of
+from .parts import Whole
 
 Labelled: TypeAlias = xr.DataArray | xr.Dataset
 Dims: TypeAlias = Hashable | Sequence[Hashable] | None
