@@ -109,6 +109,21 @@ def test_the_accessor(lazy: bool) -> None:
     assert_same_bits(f.parconv.correlate2d(G).values, parconv.correlate2d(PIXELS, G))
 
 
+def test_warnings_are_about_the_callers_line() -> None:
+    """However many functions lie between; gradients of arrays have some, too."""
+    photo = xr.DataArray(np.zeros((5, 6, 3)), dims=("y", "x", "band"))
+    calls: list[Any] = [
+        lambda: parconv.gaussian(photo, 1), lambda: photo.parconv.gaussian(1),
+        lambda: parconv.sobel(xr.Dataset({"photo": photo})),
+        lambda: parconv.gaussian_gradient_magnitude(photo, 1),
+        lambda: parconv.gaussian_gradient_magnitude(photo.values, 1),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.warns(parconv.filters.ColourWarning) as found:
+            call()
+        assert {each.filename for each in found} == {__file__}
+
+
 def test_datasets() -> None:
     f = heights()
     data = xr.Dataset({"height": f, "depth": -f, "mean": f.mean(("y", "x"))}, attrs={"by": "us"})

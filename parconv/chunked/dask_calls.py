@@ -1,6 +1,5 @@
 """Calls that find a dask array: what they make of it, lazily."""
 
-import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from ..planner.chain import Chain
 from ..planner.missing import MissingPlan
 from ..planner.plan import Plan
 from ..planner.sides import SidesPlan
+from ..problem.caller import stacklevel
 from ..problem.dtypes import Array
 from ..problem.filter import filter_of
 from ..problem.question import Question
@@ -27,8 +27,6 @@ from .graph import Cutting
 from .others import whole_of
 from .parts import Planes, Whole
 from .weights import check_blocks, with_weights
-
-OURS = f"{__package__.partition('.')[0]}."
 
 
 def answer(f: Any, g: Any, out: Any, options: Any, correlate: bool) -> da.Array:
@@ -133,14 +131,6 @@ def _rechunked(whole: Whole, f: da.Array) -> da.Array:
     warnings.warn(
         f"f has chunks that are smaller than a block needs: {told}; pass f.rechunk(...) with "
         "larger ones, or with one along an axis that is summed over or holds colours",
-        PerformanceWarning, stacklevel=_callers(),
+        PerformanceWarning, stacklevel=stacklevel(),
     )  # fmt: skip
     return f.rechunk(changed)
-
-
-def _callers() -> int:
-    """Frames up to the first one that is not ours, as `warnings.warn` counts them."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(OURS):
-        level, frame = level + 1, frame.f_back
-    return level
