@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from conftest import RunPython
 from oracle import assert_same_bits
 
 import parconv
-from parconv.chunked.parts import whole_of
+from parconv.chunked.cuts import edges_of, pieces_of
+from parconv.chunked.others import whole_of
 from parconv.problem.question import Question
 
 da = pytest.importorskip("dask.array")
+tokenize = pytest.importorskip("dask.base").tokenize
 pytestmark = pytest.mark.filterwarnings("ignore::dask.array.PerformanceWarning")
 
 GRID = 720
@@ -76,6 +79,8 @@ EXPRESSIONS = """
     import dask
     dask.config.set({"array.query-planning": sys.argv[1] == "True"})
     import dask.array as da
+    import numpy as np
+    import parconv
     assert da.array_expr_enabled() == (sys.argv[1] == "True")
     from chunked_cases import KINDS, drawn, grid
     from test_dask import check
@@ -83,6 +88,9 @@ EXPRESSIONS = """
     done = [check(case, scheduler="sync") for n, case in enumerate(grid()) if n % each == 3]
     done += [check(drawn(seed), scheduler="sync") for seed in range(0, 2400 // each)]
     assert sum(done) > 0.9 * len(done)
+    holes = np.ma.masked_less(np.random.default_rng(5).random((30, 30)), 0.2)
+    found = parconv.conv2d(da.from_array(holes, chunks=8), np.ones((3, 3)))
+    np.testing.assert_allclose(found.compute(), parconv.conv2d(holes, np.ones((3, 3))))
     print(len(done))
 """
 
@@ -149,9 +157,113 @@ def test_names_are_those_of_what_is_asked() -> None:
     x, g = da.ones((60, 60), chunks=20), np.ones((3, 3))
     assert parconv.conv2d(x, g).name == parconv.conv2d(x, g.copy()).name
     names = {parconv.conv2d(x, g, **words).name
-             for words in ({}, {"mode": "same"}, {"stride": 2}, {"method": "direct"})}  # fmt: skip
+             for words in ({}, {"mode": "same"}, {"stride": 2}, {"method": "fft"})}  # fmt: skip
     names |= {parconv.conv2d(x, 2 * g).name, parconv.conv2d(x + 1, g).name}
     assert len(names) == 6
+    assert parconv.conv2d(x, g, method="direct").name in names  # as that is the default's plan
+
+
+SPELT: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "one": ((60, 60), np.ones((3, 3)), {"mode": "same", "boundary": "wrap"}),
+    "sides": ((60, 60), np.ones((3, 3)), {"boundary": (("wrap", "edge"), ("edge", "wrap"))}),
+    "planes": ((3, 60, 60), np.ones((3, 3, 3)), {"groups": "planes"}),
+    "volume": ((9, 9, 9), np.ones((3, 3, 3)), {"axes": (0, 1, 2), "mode": "same"}),
+    "line": ((60,), np.ones(3), {"weights": np.ones(60), "mode": "same"}),
+    "factors": ((60, 60), parconv.filters.gaussian_factors(1), {"mode": "same"}),
+}
+
+
+@pytest.mark.parametrize("kind", SPELT)
+def test_names_are_the_same_in_all_processes(kind: str) -> None:
+    """Whoever spells the words, whatever was found out about them, and after a pickle."""
+    shape, g, words = SPELT[kind]
+    x = da.ones(shape, chunks=20)
+    anew = {name: "".join([*word]) if type(word) is str else word for name, word in words.items()}
+    named = [parconv.conv2d(x, g, **asked).name for asked in (words, words, anew, words)]
+    assert len({*named}) == 1
+    lazy = parconv.conv2d(x, g, **words)
+    lazy.compute(scheduler="sync")
+    assert parconv.conv2d(x, g, **words).name == lazy.name
+    whole = dict(lazy.__dask_graph__())[f"{lazy.name}-plan"]
+    assert tokenize(pickle.loads(pickle.dumps(whole))) == tokenize(whole)
+
+
+CHANGED: dict[str, tuple[Any, Any, dict[str, Any], str | int]] = {
+    "filter": ((30, 30), np.ones((3, 3)), {}, "g"),
+    "large filter": ((30, 30), np.ones((23, 23)), {}, "g"),
+    "weights": ((30, 30), np.ones((3, 3)), {"weights": np.ones((30, 30))}, "weights"),
+    "where": ((30, 30), np.ones((3, 3)), {"where": np.ones((30, 30), bool)}, "where"),
+    "bias": ((30, 30), np.ones((2, 3, 3)), {"bias": np.ones(2)}, "bias"),
+    "bias of planes": ((3, 9, 9), np.ones((3, 3, 3)), {"bias": np.ones(3), "groups": "planes"},
+                       "bias"),
+    "bias of volumes": ((9, 9, 9), np.ones((3, 3, 3)), {"bias": np.array(5.0), "axes": (0, 1, 2)},
+                        "bias"),
+    "steps of volumes": ((9, 9, 9), np.ones((3, 3, 3)), {"dilation": [2, 2, 2], "axes": (0, 1, 2)},
+                         "dilation"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CHANGED)
+def test_what_changes_in_place_changes_no_graph(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parconv.problem.filter.MOST_BYTES", 1 << 12)
+    shape, g, words, name = CHANGED[kind]
+    f = np.random.default_rng(6).random(shape)
+    given = {"g": g, **words}
+    given = {word: each.copy() if hasattr(each, "copy") else each for word, each in given.items()}
+    right, lazy = parconv.conv2d(f, g, **words), parconv.conv2d(da.from_array(f, chunks=8), **given)
+    for place in np.ndindex(np.shape(given[name])):
+        if isinstance(given[name], list):
+            given[name][place[0]] = 1
+        else:
+            given[name][place] = 0
+    np.testing.assert_allclose(lazy.compute(scheduler="sync"), right)
+
+
+# --- chunks that are odd, or not as their array says ---------------------------------------------
+
+
+def test_chunks_without_pixels() -> None:
+    f = np.random.default_rng(7).random((3, 20, 21))
+    g = np.random.default_rng(7).random((4, 3))
+    for chunks in ((0, 2, 0, 1), 20, 21), (3, (0, 10, 0, 10), (21, 0)):
+        for words in ({"mode": "same"}, {"mode": "full", "boundary": "wrap"}, {"stride": 2}):
+            check(Case("", f, chunks, partial(parconv.conv2d, g=g, **words)), scheduler="sync")
+    for shape in ((0, 21), (20, 0), (0, 0)):
+        for mode in ("same", "full"):
+            empty = Case("", np.empty(shape), -1, partial(parconv.conv2d, g=g, mode=mode, cval=2))
+            assert check(empty, scheduler="sync")
+
+
+def test_pixels_are_what_the_array_says_of_them() -> None:
+    x = da.ones((30, 30), chunks=(10, 30), dtype="f4")
+    lies: list[tuple[Any, str]] = [
+        (x.map_blocks(lambda block: block * 1.5, dtype="u1", meta=np.empty((0, 0), "u1")),
+         "dtype float32, the dask array uint8"),
+        (x.map_blocks(lambda block: np.ma.masked_less(block, 2), meta=np.empty((0, 0), "f4")),
+         "masked array"),
+        (x.map_blocks(lambda block: block[:8], chunks=x.chunks), "pixels where"),
+    ]  # fmt: skip
+    for chunks in (x.chunks, 30):  # as they are, or where dask put them together
+        for lie, match in lies[: 3 if chunks == x.chunks else 1]:
+            lazy = parconv.conv2d(lie.rechunk(chunks), np.ones((3, 3)))
+            with pytest.raises((TypeError, ValueError), match=match):
+                lazy.compute(scheduler="sync")
+    swapped = x.map_blocks(lambda block: block.astype(">f4"), dtype="f4")
+    right = parconv.conv2d(x.compute(), np.ones((3, 3)))
+    assert_same_bits(parconv.conv2d(swapped, np.ones((3, 3))).compute(scheduler="sync"), right)
+
+
+def test_a_chunk_more_costs_no_look_at_all_others() -> None:
+    class Edges(list[int]):
+        looks = 0
+
+        def __getitem__(self, at: Any) -> Any:
+            self.looks += 1
+            return super().__getitem__(at)
+
+    edges = Edges(edges_of((2,) * 1000))
+    assert [piece.chunk for piece in pieces_of([(999, 1003)], edges)] == [499, 500, 501]
+    assert edges.looks <= 15  # ten of them to find the first
 
 
 # --- pixels that are not used --------------------------------------------------------------------
@@ -177,6 +289,20 @@ def test_pixels_that_are_missing() -> None:
     close(parconv.gaussian(y, 1, nan_policy="omit"), parconv.gaussian(gaps, 1, nan_policy="omit"))
     with pytest.raises(ValueError, match=r"f holds .* NaN"):
         parconv.gaussian(y, 1, nan_policy="raise").compute(scheduler="sync")
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_pixels_that_are_missing_along_one_axis(axis: int) -> None:
+    rng = np.random.default_rng(9)
+    f, weights = rng.random((9, 10, 12)), rng.random((9, 10, 12))
+    gaps = np.where(weights < 0.2, np.nan, f)
+    for image, words in (
+        (f, {"weights": weights}), (f, {"where": weights > 0.2}), (gaps, {"nan_policy": "omit"}),
+    ):  # fmt: skip
+        call = partial(parconv.conv2d, g=[1.0, 2, 3], axes=axis, mode="same", **words)
+        close(call(da.from_array(image, chunks=(4, 5, 6))), call(image))
+    with pytest.raises(ValueError, match=r"f holds .* NaN"):
+        parconv.conv2d(da.from_array(gaps), [1.0, 2], axes=axis, nan_policy="raise").compute()
 
 
 def test_a_plane_of_weights_is_every_plane_s() -> None:
@@ -230,6 +356,12 @@ WRONG: list[tuple[Any, type[Exception], str]] = [
     (lambda: parconv.conv2d(X, np.ones((3, 3)), where=X), TypeError, "where has dtype float32"),
     (lambda: parconv.conv2d(X, np.ones((3, 3)), weights=-np.ones((20, 20))), ValueError, "weights"),
     (lambda: parconv.conv2d(X.to_delayed()[0, 0], np.ones((3, 3))), TypeError, "from_delayed"),
+    (lambda: parconv.conv2d(X, np.ones((3, 3)), where=(X > 0)[X[:, 0] > 0]), ValueError,
+     r"where.compute_chunk_sizes"),
+    (lambda: parconv.conv2d(X, np.ones((3, 3)), where=da.ma.masked_less(X, 0) > 0), TypeError,
+     "where has masked blocks"),
+    (lambda: parconv.conv2d(X, np.ones((3, 3)), weights=X.astype(object)), TypeError, "object"),
+    (lambda: parconv.gaussian_gradient_magnitude(X, 1, out=np.ones((20, 20))), TypeError, "out is"),
     (lambda: parconv.gaussian(X, -1), ValueError, "sigma=-1"),
     (lambda: parconv.chunked.dask.conv2d(np.ones((3, 3)), [[1]]), TypeError, "from_array"),
     (lambda: parconv.conv_transpose2d(X, np.ones((1, 1, 2, 2))), TypeError, "dask"),

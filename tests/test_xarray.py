@@ -9,7 +9,7 @@ from oracle import assert_same_bits
 import parconv
 
 xr = pytest.importorskip("xarray")
-pytest.importorskip("pandas")
+pd = pytest.importorskip("pandas")
 
 RNG = np.random.default_rng(8)
 PIXELS = RNG.random((3, 24, 31), np.float32)
@@ -98,8 +98,30 @@ def test_the_accessor(lazy: bool) -> None:
         xr.testing.assert_equal(found.coords.to_dataset(), f.coords.to_dataset())
     slope = f.parconv.sobel(axis="y", dim=("y", "x"))
     assert_same_bits(slope.values, parconv.sobel(PIXELS, 1))
+    blurred = f.parconv.gaussian(1, channel_axis="time")
+    assert_same_bits(blurred.values, parconv.gaussian(PIXELS, 1))
+    if not lazy:
+        out = np.full(PIXELS.shape, np.nan, np.float32)
+        steep = parconv.gaussian_gradient_magnitude(f, 1, out=out)
+        assert np.shares_memory(steep.values, out)
+        assert_same_bits(out, parconv.gaussian_gradient_magnitude(PIXELS, 1))
     assert_same_bits(f.parconv.conv2d(G, ("y", "x")).values, parconv.conv2d(PIXELS, G))
     assert_same_bits(f.parconv.correlate2d(G).values, parconv.correlate2d(PIXELS, G))
+
+
+def test_warnings_are_about_the_callers_line() -> None:
+    """However many functions lie between; gradients of arrays have some, too."""
+    photo = xr.DataArray(np.zeros((5, 6, 3)), dims=("y", "x", "band"))
+    calls: list[Any] = [
+        lambda: parconv.gaussian(photo, 1), lambda: photo.parconv.gaussian(1),
+        lambda: parconv.sobel(xr.Dataset({"photo": photo})),
+        lambda: parconv.gaussian_gradient_magnitude(photo, 1),
+        lambda: parconv.gaussian_gradient_magnitude(photo.values, 1),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.warns(parconv.filters.ColourWarning) as found:
+            call()
+        assert {each.filename for each in found} == {__file__}
 
 
 def test_datasets() -> None:
@@ -127,6 +149,37 @@ def test_banks_and_layers() -> None:
     assert {*layer.coords} == {"band", "y", "x", "area", "place"}
 
 
+def test_channels_that_nobody_sums_up_keep_their_coordinates() -> None:
+    """Colours, and planes with filters of their own; sums have others, though there be as many."""
+    f = heights()
+    for words in ({}, {"mode": "same"}, {"mode": "full"}):
+        planes = parconv.conv2d(f, RNG.random((3, 3, 3)), groups="planes", **words)
+        colours = parconv.conv2d(f.transpose("y", "x", "time"), G, axes=(0, 1), **words)
+        sums = parconv.correlate2d(f, RNG.random((3, 3, 3, 3)), **words)
+        assert planes.time.equals(f.time)
+        assert colours.time.equals(f.time)
+        assert "time" not in sums.coords
+        assert sums.sizes["time"] == 3
+
+
+def test_datasets_keep_what_is_not_filtered() -> None:
+    """Coordinates of other variables and of none, text, and labels of several levels."""
+    levels = xr.Coordinates.from_pandas_multiindex(
+        pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=("site", "year")), "station"
+    )
+    f = xr.Dataset(
+        {"height": heights(), "rain": ("station", RNG.random(4)),
+         "flag": (("y", "x"), np.full((24, 31), "ok"))},
+        {"edge": (("y", "side"), RNG.random((24, 2))), "side": ["low", "high"]},
+    ).assign_coords(levels)  # fmt: skip
+    same = parconv.gaussian(f, 1)
+    xr.testing.assert_identical(same.drop_vars("height"), f.drop_vars("height"))
+    xr.testing.assert_identical(f.parconv.gaussian(1, dim=("y", "x")), same)
+    cut = parconv.conv2d(f.drop_vars("flag"), G)
+    assert cut.coords.keys() == f.coords.keys() - {"edge"}
+    assert cut.indexes["station"].equals(f.indexes["station"])
+
+
 def test_what_is_not_used_is_matched_by_name() -> None:
     f, there = heights(), RNG.random((24, 31)) < 0.8
     where = xr.DataArray(there.T, {"x": f.x, "y": f.y}, ("x", "y"))
@@ -145,3 +198,18 @@ def test_plans_keep_labels() -> None:
     assert_same_bits(found.values, plan(PIXELS))
     xr.testing.assert_equal(found.coords.to_dataset(), f.coords.to_dataset())
     assert parconv.plan2d(f, G)(f).dims == f.dims
+
+
+def test_plans_keep_no_coordinates_of_other_pixels() -> None:
+    """Though results be as large as images: moved by their padding, or sums over channels."""
+    f = heights()
+    words: dict[str, Any] = {"padding": ((2, 0), (0, 2))}
+    aside = parconv.plan2d(f, np.ones((3, 3)), **words)
+    again = parconv.chain(aside, parconv.plan2d(aside, np.ones((3, 3)), mode="same"))
+    for plan in aside, again, parconv.plan2d(f, np.ones((3, 3, 3)), groups="planes", **words):
+        assert plan(f).shape == f.shape
+        assert plan(f).coords.keys() == {"time", "place"}
+    sums = parconv.plan2d(f, RNG.random((3, 3, 3, 3)), mode="same")(f)
+    assert sums.coords.keys() == {"y", "x", "area", "place"}
+    line = parconv.plan2d(f, np.ones(3), axes=0, padding=((2, 0),))(f)
+    assert line.coords.keys() == {"y", "x", "area", "place"}

@@ -36,13 +36,13 @@ class Side(NamedTuple):
     picked: Array | None = None
 
     @classmethod
-    def of(cls, runs: Sequence[Range], chunks: tuple[int, ...]) -> "Side":
-        """That of runs of pixels."""
+    def of(cls, runs: Sequence[Range], edges: Sequence[int]) -> "Side":
+        """That of runs of pixels, of chunks between edges; of no pixel the first chunk's none."""
         if len(runs) <= MANY:
-            return cls(tuple(pieces_of(runs, chunks)))
+            return cls(tuple(pieces_of(runs, edges)) or (Piece(0, 0, 0),))
         low, high = min(start for start, _ in runs), max(stop for _, stop in runs)
         picked = np.concatenate([np.arange(*run) for run in runs]) - low
-        return cls(tuple(pieces_of([(low, high)], chunks)), picked)
+        return cls(tuple(pieces_of([(low, high)], edges)), picked)
 
     @property
     def chunk(self) -> int:
@@ -86,13 +86,15 @@ class Block:
 
     def image(self, given: Sequence[Any], dtype: Any) -> Array:
         """The block's pixels; those of one chunk are a view."""
-        if len(given) == 1:
-            found = np.asarray(given[0])[self.sources[0]]
+        parts = [_pixels(each)[source] for each, source in zip(given, self.sources, strict=True)]
+        for part, target in zip(parts, self.targets, strict=True):
+            _check(part, target, dtype)
+        if len(parts) == 1:
+            found = parts[0].astype(dtype, copy=False)
         else:
-            shape = tuple(index.stop for index in self.targets[-1])
-            found = np.empty(shape, dtype)
-            for target, source, chunk in zip(self.targets, self.sources, given, strict=True):
-                found[target] = np.asarray(chunk)[source]
+            found = np.empty(tuple(index.stop for index in self.targets[-1]), dtype)
+            for part, target in zip(parts, self.targets, strict=True):
+                found[target] = part
         for axis, places in self.picked.items():
             found = np.take(found, places, axis)
         return found
@@ -101,7 +103,32 @@ class Block:
 def strip(chunk: Any, axis: int, start: int, stop: int) -> Array:
     """A copy, so that nobody keeps the chunk for it."""
     index = (slice(None),) * axis + (slice(start, stop),)
-    return np.array(np.asarray(chunk)[index])
+    return np.array(_pixels(chunk)[index])
+
+
+def _pixels(chunk: Any) -> Array:
+    """A chunk's, which has no mask where its array tells of none: that would be lost."""
+    if isinstance(chunk, np.ma.MaskedArray) and chunk.mask is not np.ma.nomask:
+        raise TypeError(
+            "a chunk is a masked array, which the dask array's _meta does not tell: pass "
+            "f.map_blocks(numpy.ma.asarray, meta=numpy.ma.empty((0,) * f.ndim, f.dtype))"
+        )
+    return np.asarray(chunk)
+
+
+def _check(part: Array, target: Index, dtype: Any) -> None:
+    """Refuse pixels that are not what the dask array says of them."""
+    shape = tuple(index.stop - index.start for index in target)
+    if part.shape != shape:
+        raise ValueError(
+            f"a chunk has {part.shape} pixels where the dask array's chunks say {shape}: say so "
+            "where it is made, as by map_blocks(..., chunks=...)"
+        )
+    if not np.can_cast(part.dtype, dtype, "equiv"):
+        raise TypeError(
+            f"a chunk has dtype {part.dtype}, the dask array {dtype}: say so where it is made, as "
+            "by map_blocks(..., dtype=...)"
+        )
 
 
 def fill(whole: Whole, block: Block, given: Sequence[Any], weights: Sequence[Any]) -> Array:

@@ -4,7 +4,8 @@ Pure arithmetic, no pixels.  Pixels that a border's rule repeats are taken from 
 that a block is a problem of its own, and only a constant lies beyond its ends.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import NamedTuple
@@ -145,17 +146,24 @@ def outputs_of(line: Line, chunks: Sizes) -> list[Range]:
     return [(start, stop) for start, stop in pairwise([0, *stops]) if start < stop]
 
 
-def pieces_of(runs: Iterable[Range], chunks: Sizes) -> Iterator[Piece]:
-    """Runs of pixels, chunk by chunk.
+def edges_of(chunks: Sizes) -> list[int]:
+    """Where chunks begin, and the last one ends."""
+    return list(accumulate(chunks, initial=0))
+
+
+def pieces_of(runs: Iterable[Range], edges: Sequence[int]) -> Iterator[Piece]:
+    """Runs of pixels, chunk by chunk; only chunks that a run meets are looked at.
 
     Examples
     --------
-    >>> [tuple(piece) for piece in pieces_of([(3, 5), (0, 1)], (4, 4))]
+    >>> [tuple(piece) for piece in pieces_of([(3, 5), (0, 1)], edges_of((4, 4)))]
     [(0, 3, 4), (1, 0, 1), (0, 0, 1)]
     """
-    starts = list(accumulate(chunks, initial=0))
     for first, last in runs:
-        for number, (start, stop) in enumerate(pairwise(starts)):
+        for number in range(bisect_right(edges, first) - 1, len(edges) - 1):
+            start, stop = edges[number : number + 2]
+            if start >= last:
+                break
             if max(first, start) < min(last, stop):
                 yield Piece(number, max(first, start) - start, min(last, stop) - start)
 
@@ -173,7 +181,8 @@ def merged(chunks: Sizes, least: int) -> Sizes:
     for size in chunks:
         begun += size
         if begun >= least:
-            found, begun = [*found, begun], 0
+            found.append(begun)
+            begun = 0
     if begun:
         found = [*found[:-1], (found[-1] if found else 0) + begun]
     return tuple(found)

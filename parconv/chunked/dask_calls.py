@@ -1,6 +1,5 @@
 """Calls that find a dask array: what they make of it, lazily."""
 
-import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from ..planner.chain import Chain
 from ..planner.missing import MissingPlan
 from ..planner.plan import Plan
 from ..planner.sides import SidesPlan
+from ..problem.caller import stacklevel
 from ..problem.dtypes import Array
 from ..problem.filter import filter_of
 from ..problem.question import Question
@@ -24,10 +24,9 @@ from ..problem.shown import shown
 from .collections import collection
 from .cuts import merged
 from .graph import Cutting
-from .parts import Planes, Whole, whole_of
-from .weights import with_weights
-
-OURS = f"{__package__.partition('.')[0]}."
+from .others import whole_of
+from .parts import Planes, Whole
+from .weights import check_blocks, with_weights
 
 
 def answer(f: Any, g: Any, out: Any, options: Any, correlate: bool) -> da.Array:
@@ -38,7 +37,7 @@ def answer(f: Any, g: Any, out: Any, options: Any, correlate: bool) -> da.Array:
         raise ValueError(f"real={shown(options['real'])} is for arrays in memory: leave it out")
     f, keywords, weights = with_weights(f, options)
     question = Question.of(keywords, correlate)
-    plan = planned((f.shape, f.dtype), filter_of(g), question)
+    plan = planned((f.shape, f.dtype), filter_of(g, lasting=True), question)
     return _filtered(whole_of(plan, question), f, weights)
 
 
@@ -68,8 +67,9 @@ def applied(plan: Any, f: Any, out: Any) -> da.Array:
     return _filtered(Planes(plan, (problem.image_dtype, problem.dtype)), f, weights)
 
 
-def length(slopes: Sequence[Callable[[], da.Array]]) -> da.Array:
+def length(slopes: Sequence[Callable[[], da.Array]], out: Any) -> da.Array:
     """Square root of the sum of squares, block by block."""
+    _refuse_out(out)
     made = [make() for make in slopes]
     return da.map_blocks(_length, *made, dtype=made[0].dtype, meta=made[0]._meta)
 
@@ -90,12 +90,7 @@ def checked(f: Any) -> da.Array:
             f"f is a {type(f).__module__}.{type(f).__name__}: pass a dask array, as "
             "da.from_array(f, chunks=...) or da.from_delayed(f, shape, dtype) makes one"
         )
-    if any(size != size for size in f.shape):
-        raise ValueError(f"f has shape {f.shape}: pass f.compute_chunk_sizes()")
-    if not isinstance(f._meta, np.ndarray):
-        raise TypeError(
-            f"f has blocks of {type(f._meta).__module__}: pass f.map_blocks(numpy.asarray)"
-        )
+    check_blocks("f", f)
     return f
 
 
@@ -136,14 +131,6 @@ def _rechunked(whole: Whole, f: da.Array) -> da.Array:
     warnings.warn(
         f"f has chunks that are smaller than a block needs: {told}; pass f.rechunk(...) with "
         "larger ones, or with one along an axis that is summed over or holds colours",
-        PerformanceWarning, stacklevel=_callers(),
+        PerformanceWarning, stacklevel=stacklevel(),
     )  # fmt: skip
     return f.rechunk(changed)
-
-
-def _callers() -> int:
-    """Frames up to the first one that is not ours, as `warnings.warn` counts them."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(OURS):
-        level, frame = level + 1, frame.f_back
-    return level

@@ -1,13 +1,12 @@
 """The tasks of a result: a strip for each edge between chunks, and one task for each block."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from ..problem.window import Range
 from .blocks import Side, Strip, fill, needed, strip
-from .cuts import cuts_of, outputs_of
+from .cuts import Piece, cuts_of, edges_of, outputs_of
 from .parts import Whole
 
 Chunks = tuple[tuple[int, ...], ...]
@@ -51,12 +50,12 @@ class Cutting:
         """The graph's layer; chunks of image and weights have keys of those names."""
         lines, origins = self.whole.lines, self.whole.origins
         cuts = [cuts_of(line, place, self.source[line.axis]) for place, line in enumerate(lines)]
-        sides: list[list[Side]] = [
-            [Side.of([_run(sizes, n)], sizes) for n in range(len(sizes))] for sizes in self.source
+        sides = [
+            [Side((Piece(n, 0, size),)) for n, size in enumerate(sizes)] for sizes in self.source
         ]
         for line, found in zip(lines, cuts, strict=True):
-            sizes, every = self.source[line.axis], [(0, line.size)]
-            sides[line.axis] = [Side.of(cut.runs if cut else every, sizes) for cut in found]
+            edges, every = edges_of(self.source[line.axis]), [(0, line.size)]
+            sides[line.axis] = [Side.of(cut.runs if cut else every, edges) for cut in found]
         tasks: dict[Any, Any] = {f"{name}-{WHOLE}": self.whole}
         for place in product(*(range(len(sizes)) for sizes in self.chunks)):
             at = {origin: n for origin, n in zip(origins, place, strict=True) if origin is not None}
@@ -67,11 +66,6 @@ class Cutting:
             there = [_key(tasks, name, weights, where) for where in sources] if weights else []
             tasks[(name, *place)] = fill, f"{name}-{WHOLE}", block, pixels, there
         return tasks
-
-
-def _run(sizes: Sequence[int], number: int) -> Range:
-    start = sum(sizes[:number])
-    return start, start + sizes[number]
 
 
 def _key(tasks: dict[Any, Any], name: str, image: str, where: Any) -> Any:

@@ -4,29 +4,18 @@ A block is a problem of its own, whose border is a constant or lies among the pi
 given.  Its plan is made where it runs, for the threads that may be used there.
 """
 
-import pickle
 from dataclasses import dataclass, fields, replace
-from hashlib import sha256
 from typing import Any
 
-from ..planner.answers import planned
-from ..planner.brief import BriefPlan
-from ..planner.choice import part_of
-from ..planner.masked import plan_volume
-from ..planner.missing import MissingPlan, with_weights
+from ..planner.choice import like
+from ..planner.missing import with_weights
 from ..planner.plan import Plan
-from ..planner.planes import PlanesPlan
 from ..planner.sides import NOTHING, Sided, SidesPlan
-from ..planner.stages import stages
-from ..planner.volume import VolumePlan
-from ..problem.arguments import places
 from ..problem.banks import Shape
-from ..problem.brief import is_brief, lengthened
-from ..problem.dtypes import FLOAT32, Array, DType, quietly
-from ..problem.geometry import spanned
+from ..problem.brief import lengthened
+from ..problem.dtypes import Array, DType, quietly
 from ..problem.lazily import lazily
 from ..problem.problem import Problem
-from ..problem.question import Question
 from ..problem.window import narrowed
 from ..runtime import budget
 from .cuts import Cut, Line
@@ -52,17 +41,24 @@ class Whole:
     def __getstate__(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    def __dask_tokenize__(self) -> str:
-        return sha256(pickle.dumps(self)).hexdigest()
-
     @lazily
     def lines(self) -> tuple[Line, ...]:
         """The axes that the filter lies along."""
         raise NotImplementedError
 
     @property
+    def mode(self) -> str:
+        """Where outputs lie: a mode, or the padding in its place."""
+        return str(self.plan.problem.mode)
+
+    @property
     def together(self) -> Shape:
         """Other axes of the image that no block may have a part of."""
+        return ()
+
+    @property
+    def summed(self) -> Shape:
+        """Those of them along which outputs stand for no pixel, as they are sums over all."""
         return ()
 
     @property
@@ -107,7 +103,7 @@ class Whole:
         raise NotImplementedError
 
 
-def _rule(line: Line, cut: Cut | None) -> str:
+def rule_of(line: Line, cut: Cut | None) -> str:
     """What lies beyond a block's ends: of a cut only the constant is left."""
     return line.rules[0] if cut is None else "constant"
 
@@ -146,10 +142,18 @@ class Planes(Whole):
         return tuple(found)
 
     @property
+    def mode(self) -> str:
+        return self._problem.mode
+
+    @property
     def together(self) -> Shape:
-        problem, bank = self._problem, self._problem.bank
-        colours = (len(problem.image) - 1,) * (problem.channels > 1)
-        return (bank.axes[0],) if bank and bank.summed else colours
+        problem = self._problem
+        return self.summed or (len(problem.image) - 1,) * (problem.channels > 1)
+
+    @property
+    def summed(self) -> Shape:
+        bank = self._problem.bank
+        return (bank.axes[0],) if bank and bank.summed else ()
 
     @property
     def origins(self) -> tuple[int | None, ...]:
@@ -160,88 +164,10 @@ class Planes(Whole):
         return tuple(found)
 
     def _asked_of(self, shape: Shape, cuts: Cuts) -> Problem:
-        rows, columns = map(_rule, self.lines, cuts)
+        rows, columns = map(rule_of, self.lines, cuts)
         problem = replace(self._problem, image=shape, boundary=(rows, columns))
         return narrowed(problem, *filter(None, cuts))
 
     def _plan(self, asked: Problem) -> Plan:
         whole = self.plan.parts[0].plan if isinstance(self.plan, SidesPlan) else self.plan
-        part = _by_the_method_of(replace(whole, filter=self.plan.filter), asked)
-        if not isinstance(whole, MissingPlan):
-            return part
-        plain = whole.plain and _by_the_method_of(whole.plain, replace(asked, missing=None))
-        return MissingPlan.of(part, plain)
-
-
-def _by_the_method_of(whole: Plan, problem: Problem) -> Plan:
-    """The plan for a part, by the same method if that can."""
-    able = not stages(problem)[whole.method].refusal
-    return part_of(whole if able else replace(whole, method="direct"), problem)
-
-
-@dataclass(frozen=True)
-class Others(Whole):
-    """A filter over one axis, or three and more, or one for each plane: blocks are asked anew."""
-
-    question: Question
-
-    @lazily
-    def lines(self) -> tuple[Line, ...]:
-        if isinstance(self.plan, PlanesPlan):
-            axes = self.plan.problem.axes
-            inner = Planes(self.plan.inner, self.kinds).lines[-len(axes) :]
-            return tuple(line._replace(axis=axis) for line, axis in zip(inner, axes, strict=True))
-        volume = self.plan.problem
-        found = zip(
-            volume.axes, (volume.image[axis] for axis in volume.axes), volume.outputs, volume.lead,
-            spanned(volume.filter, volume.dilation), volume.stride,
-            ((rule, rule) for rule in volume.boundary), strict=True,
-        )  # fmt: skip
-        return tuple(Line(*each) for each in found)
-
-    @property
-    def together(self) -> Shape:
-        if not isinstance(self.plan, PlanesPlan):
-            return ()
-        filtered = {line.axis for line in self.lines}
-        return tuple(axis for axis in range(len(self.image)) if axis not in filtered)
-
-    @property
-    def origins(self) -> tuple[int | None, ...]:
-        more = len(self.shape) - len(self.image)
-        return (None,) * more + tuple(range(len(self.image)))
-
-    def _asked_of(self, shape: Shape, cuts: Cuts) -> tuple[Any, ...]:
-        """The block's shape, and of each axis its rule and the padding."""
-        kept = zip(self.lines, cuts, strict=True)
-        pads = (line.pads if cut is None else (cut.lead, cut.tail) for line, cut in kept)
-        return shape, tuple(zip(map(_rule, self.lines, cuts), pads, strict=True))
-
-    def _plan(self, asked: tuple[Any, ...]) -> Any:
-        (shape, beyond), whole = asked, self.plan
-        axes: tuple[int, ...] = tuple(line.axis for line in self.lines)
-        found = dict(zip(axes, beyond, strict=True))
-        if len(axes) > 1:
-            axes = places(self.question.axes, shape)  # in the filter's order
-        boundary, padding = zip(*(found[axis] for axis in axes), strict=True)
-        question = replace(
-            self.question, mode="valid", origin=0, axes=axes if len(axes) > 1 else axes[0],
-            padding=padding, boundary=boundary,
-        )  # fmt: skip
-        if isinstance(whole, PlanesPlan):
-            question = replace(question, method=whole.method)
-        image = shape, whole.problem.image_dtype
-        if isinstance(whole, VolumePlan):
-            return plan_volume(image, whole.filter, question, whole)
-        return planned(image, whole.filter, question)
-
-
-def whole_of(plan: Any, question: Question) -> Whole:
-    """That of a plan and what it was asked for."""
-    kinds = plan.problem.image_dtype, plan.problem.dtype
-    if isinstance(plan, BriefPlan):
-        plan = plan.inner
-        question = replace(question, dtype=FLOAT32) if is_brief(question.dtype) else question
-    if isinstance(plan, VolumePlan | PlanesPlan):
-        return Others(plan, kinds, question)
-    return Planes(plan, kinds)
+        return like(replace(whole, filter=self.plan.filter), asked)

@@ -7,6 +7,7 @@ import dask.array as da
 import numpy as np
 
 from ..problem.door import as_array
+from ..problem.dtypes import check_dtype
 from ..problem.missing import ARRAYS, GIVEN, check_weights, plane_of
 
 Keywords = dict[str, Any]
@@ -24,13 +25,19 @@ def with_weights(
             "weights="
         )
     if isinstance(f._meta, np.ma.MaskedArray):
-        there = ~da.ma.getmaskarray(f)
-        f, where = da.ma.getdata(f), there if where is None else where & there
+        there = f.map_blocks(_there, dtype=bool, meta=np.empty((0,) * f.ndim, bool))
+        f = f.map_blocks(np.ma.getdata, dtype=f.dtype, meta=np.empty((0,) * f.ndim, f.dtype))
+        where = there if where is None else where & there
     if where is None and weights is None:
         return f, rest, None
     if where is not None and weights is not None:
         weights = da.where(where, weights, weights.dtype.type(0))
     return f, {**rest, "weights": GIVEN}, where if weights is None else weights
+
+
+def _there(block: Any) -> Any:
+    """Which pixels of a block no mask hides; dask's ``da.ma`` knows no expressions yet."""
+    return ~np.ma.getmaskarray(block)
 
 
 def _beside(f: da.Array, name: str, options: Mapping[str, Any]) -> da.Array | None:
@@ -44,6 +51,10 @@ def _beside(f: da.Array, name: str, options: Mapping[str, Any]) -> da.Array | No
         if name == "weights":
             check_weights(array)
         value = da.from_array(array, chunks=-1)
+    check_blocks(name, value)
+    if isinstance(value._meta, np.ma.MaskedArray):
+        raise TypeError(f"{name} has masked blocks: pass da.ma.filled({name}, value)")
+    check_dtype(name, value.dtype)
     if value.dtype.kind == "c":
         raise TypeError(f"{name} has dtype {value.dtype}: pass real numbers of at least 0")
     axes = plane_of(options, f.shape)
@@ -67,3 +78,14 @@ def _beside(f: da.Array, name: str, options: Mapping[str, Any]) -> da.Array | No
         return value
     # broadcast_to is not there yet for arrays that are expressions
     return value * da.ones(shape, dtype=value.dtype, chunks=f.chunks)
+
+
+def check_blocks(name: str, value: da.Array) -> None:
+    """Refuse an array of chunks whose sizes nobody knows, or whose blocks are not NumPy's."""
+    if any(size != size for size in value.shape):
+        raise ValueError(f"{name} has shape {value.shape}: pass {name}.compute_chunk_sizes()")
+    if not isinstance(value._meta, np.ndarray):
+        raise TypeError(
+            f"{name} has blocks of {type(value._meta).__module__}: pass "
+            f"{name}.map_blocks(numpy.asarray)"
+        )

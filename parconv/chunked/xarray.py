@@ -111,7 +111,7 @@ class Accessor:
     """``da.parconv`` and ``ds.parconv``: what parconv makes of an array or a dataset of xarray.
 
     Its methods are `conv2d`, `correlate2d` and parconv's named filters, with ``dim`` in place of
-    ``axes``; where a filter takes an ``axis``, that may be a dimension's name.
+    ``axes``; where a filter takes an ``axis`` or ``channel_axis``, that may be a dimension's name.
 
     Parameters
     ----------
@@ -147,6 +147,7 @@ NAMED = (
     "gaussian_gradient_magnitude", "gaussian_laplace", "laplace", "prewitt", "roberts", "savgol",
     "scharr", "sobel", "unsharp_mask",
 )  # fmt: skip
+AXES = "axis", "channel_axis"  # keywords that may be a dimension's name
 
 
 def _method(name: str) -> Callable[..., Labelled]:
@@ -155,10 +156,9 @@ def _method(name: str) -> Callable[..., Labelled]:
     def method(self: Accessor, *words: Any, dim: Dims = None, **options: Any) -> Labelled:
         def run(one: xr.DataArray, asked: Any) -> Any:
             numbers = (one.get_axis_num(word) if isinstance(word, str) else word for word in words)
-            axis = asked.get("axis")
-            if isinstance(axis, str):
-                asked = {**asked, "axis": one.get_axis_num(axis)}
-            return call(one, *numbers, **asked)
+            axes = {word: asked[word] for word in AXES if isinstance(asked.get(word), str)}
+            axes = {word: one.get_axis_num(name) for word, name in axes.items()}
+            return call(one, *numbers, **{**asked, **axes})
 
         return over(self._f, dim, options, run)
 

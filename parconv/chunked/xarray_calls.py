@@ -11,13 +11,15 @@ from .. import api
 from ..filters.lengths import length as length_of
 from ..planner.answers import planned
 from ..planner.keepers import keeper_of
+from ..problem.brief import is_brief
 from ..problem.dtypes import Array
 from ..problem.filter import filter_of
 from ..problem.missing import ARRAYS, GIVEN
 from ..problem.question import Question
 from ..problem.shown import shown
 from .labels import pixels_of
-from .parts import whole_of
+from .others import whole_of
+from .parts import Whole
 
 Labelled: TypeAlias = xr.DataArray | xr.Dataset
 Dims: TypeAlias = Hashable | Sequence[Hashable] | None
@@ -61,7 +63,7 @@ def _answer(f: xr.DataArray, g: Any, out: Any, options: Any, correlate: bool) ->
     outputs = {line.axis: line.outputs for line in whole.lines}
     pixels = pixels_of(f.shape, g.shape, question, outputs)
     cut = {f.dims[axis]: _slice(found, f.shape[axis]) for axis, found in pixels.items()}
-    cut |= {f.dims[axis]: None for axis in whole.together if whole.shape != f.shape}
+    cut |= {f.dims[axis]: None for axis in whole.summed}
     return xr.DataArray(result, _coordinates(f, cut), names, f.name, f.attrs)
 
 
@@ -102,13 +104,13 @@ def _coordinates(f: xr.DataArray, cut: Mapping[Hashable, slice | None]) -> Any:
     return kept.isel({dim: part for dim, part in cut.items() if dim in kept.dims}).coords
 
 
-def length(slopes: Sequence[Callable[[], xr.DataArray]]) -> xr.DataArray:
+def length(slopes: Sequence[Callable[[], xr.DataArray]], out: Any) -> xr.DataArray:
     """Square root of the sum of squares."""
     made = [make() for make in slopes]
     data = [each.data for each in made]
     keeper = keeper_of(data[0])
     take = length_of if keeper is None else keeper.length
-    return made[0].copy(data=take([partial(_itself, each) for each in data]))
+    return made[0].copy(data=take([partial(_itself, each) for each in data], out))
 
 
 def _itself(value: Any) -> Any:
@@ -132,14 +134,25 @@ def each(f: Any, call: Callable[[Any], Any], dims: Sequence[Hashable] | None = N
                 f"{shown(name)} is not filtered, and as long as f was: pass f[{sorted(wanted)}]"
             )
         found[name] = one if name in wanted else one.variable
-    return xr.Dataset(found, attrs=f.attrs)
+    return _with_coordinates(xr.Dataset(found, attrs=f.attrs), f, wanted)
+
+
+def _with_coordinates(made: xr.Dataset, f: xr.Dataset, wanted: Iterable[Hashable]) -> xr.Dataset:
+    """And with those that no filtered variable has, where they are still as long."""
+    theirs = {name for each in wanted for name in f[each].coords}
+    kept = f.coords.to_dataset()
+    lost = [
+        name
+        for name, one in kept.variables.items()
+        if name in theirs or any(made.sizes.get(dim, n) != n for dim, n in one.sizes.items())
+    ]
+    return made.assign_coords(kept.drop_vars(lost).coords)
 
 
 def _is_wanted(one: xr.DataArray, dims: Sequence[Hashable] | None) -> bool:
     """Whether it is filtered."""
-    if dims is not None:
-        return set(dims) <= {*one.dims}
-    return one.ndim > 1 and one.dtype.kind in "biufc"
+    meant = one.ndim > 1 if dims is None else set(dims) <= {*one.dims}
+    return meant and (one.dtype.kind in "biufc" or is_brief(one.dtype))
 
 
 def applied(plan: Any, f: Any, out: Any) -> Labelled:
@@ -148,11 +161,20 @@ def applied(plan: Any, f: Any, out: Any) -> Labelled:
 
 
 def _applied(plan: Any, f: xr.DataArray, out: Any) -> xr.DataArray:
-    """With the coordinates of dimensions that stay as long as they are."""
+    """With the coordinates of dimensions whose outputs are as many as pixels, and stand there."""
     result = cast(Array, plan(f.data, out))
     if np.ndim(result) != f.ndim:
         raise ValueError(
             f"the plan leaves {np.ndim(result)} axes of {f.dims}: pass f.data, and name them"
         )
-    cut = {dim: None for dim, n, m in zip(f.dims, f.shape, result.shape, strict=True) if n != m}
-    return xr.DataArray(result, _coordinates(f, cut), f.dims, f.name, f.attrs)
+    lost = {axis for axis, n in enumerate(f.shape) if n != result.shape[axis]}
+    for step in getattr(plan, "plans", (plan,)):  # those of a chain
+        lost |= _displaced(whole_of(step, Question()))
+    kept = _coordinates(f, {f.dims[axis]: None for axis in lost})
+    return xr.DataArray(result, kept, f.dims, f.name, f.attrs)
+
+
+def _displaced(whole: Whole) -> set[int]:
+    """Axes along which outputs may stand elsewhere, though they be as many as pixels."""
+    padded = whole.mode not in ("valid", "same", "full")
+    return {line.axis for line in whole.lines if padded} | {*whole.summed}

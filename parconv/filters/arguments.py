@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from ..problem.arguments import check_axes, check_integers, each, places
+from ..problem.caller import stacklevel
 from ..problem.dtypes import Array
 from ..problem.question import CHANNELS, DEFAULTS
 from ..problem.shown import shown
@@ -59,7 +60,7 @@ def once(check: Check) -> Check:
     return cast(Check, checked)
 
 
-def warn_of_colours(f: Array, level: int) -> None:
+def warn_of_colours(f: Array) -> None:
     """Say, at the caller's line, that columns are filtered where colours may be meant."""
     if f.ndim > 2 and f.shape[-1] in COLOURS:
         planes = f.ndim - 3, f.ndim - 2
@@ -67,7 +68,7 @@ def warn_of_colours(f: Array, level: int) -> None:
             f"f has shape {f.shape}, and its last two axes are filtered: pass axes={planes} if the "
             "last holds colours, axes=(-2, -1) if it holds columns",
             ColourWarning,
-            stacklevel=level,
+            stacklevel=stacklevel(),
         )
 
 

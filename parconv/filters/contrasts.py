@@ -151,9 +151,9 @@ def gaussian_gradient_magnitude(
     1.0
     """
     keeper = keeper_of(f)
-    if keeper is not None and out is None:
+    if keeper is not None:
         slopes_of = partial(_slopes, sigma=sigma, truncate=truncate, options=options)
-        return cast(NDArray[Any], keeper.each(f, lambda one: keeper.length(slopes_of(one))))
+        return cast(NDArray[Any], keeper.each(f, lambda one: keeper.length(slopes_of(one), out)))
     return length(_slopes(f, sigma, truncate, options), out)
 
 

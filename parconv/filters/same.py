@@ -133,7 +133,7 @@ def run(
     image = image_of(f, options)
     g, origin = make(image, options, *words)
     if "axes" not in options:
-        warn_of_colours(image, level=4)
+        warn_of_colours(image)
     asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **brought}
     result = api.run(image, g, out, asked, False)
     if key and (image.ndim == 2 or "axes" in options):  # else the next one may be warned of colours
@@ -148,7 +148,7 @@ def _kept(
     options = cast(FilterOptions, spatial(f, options))
     g, origin = make(f, options, *words)
     if "axes" not in options:
-        warn_of_colours(f, level=6)
+        warn_of_colours(f)
     asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **options}
     return api.run(f, g, out, asked, False)
 

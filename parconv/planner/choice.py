@@ -106,6 +106,15 @@ def part_of(plan: Plan, problem: Problem) -> Plan:
     return part if plan.filter is None else part.with_filter(plan.filter)
 
 
+def like(plan: Plan, problem: Problem) -> Plan:
+    """The plan for a part, by the same method if that can; of pixels that may be missing, too."""
+    able = not stages(problem)[plan.method].refusal
+    part = part_of(plan if able else replace(plan, method="direct"), problem)
+    if not isinstance(plan, MissingPlan):
+        return part
+    return MissingPlan.of(part, plan.plain and like(plan.plain, replace(problem, missing=None)))
+
+
 def _nothing_to_do(problem: Problem, threads: int | None, strategy: str, method: str) -> Plan:
     """The plan for an empty result, about which methods need not know."""
     how = "direct" if method == "auto" else method

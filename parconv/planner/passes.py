@@ -20,11 +20,11 @@ from ..problem.question import Question
 from ..problem.traits import UNKNOWN
 from ..problem.volumes import Volume, with_sizes
 from ..problem.window import Range, narrowed, window_of
-from .choice import decide, is_spec, part_of
+from .choice import decide, is_spec, like, part_of
 from .missing import with_weights
 from .plan import Plan
 from .rolling import gathered
-from .stages import fastest, stages
+from .stages import fastest
 
 # Elements of a row, at least, where taps lie along another axis.  Milliseconds of 17 taps along the
 # first axis of 24 x 512 x 512 uint16 on one and two threads, where rows have 512 elements, 4096,
@@ -122,10 +122,7 @@ class Pass:
     def _of(self, problem: Problem) -> Plan:
         """The plan for a part, by the same method if that can."""
         if problem not in self._known:
-            whole = self.plan
-            able = not stages(problem)[whole.method].refusal
-            whole = whole if able else replace(whole, method="direct")
-            self._known[problem] = part_of(whole, problem)
+            self._known[problem] = like(self.plan, problem)
         return self._known[problem]
 
     def _run(self, plan: Plan, f: Array, out: Array) -> None:

@@ -112,6 +112,10 @@ class Filter:
         """What tells it from others of its shape and dtype, in other processes too."""
         return sha256(self._taps.tobytes()).hexdigest()
 
+    def __dask_tokenize__(self) -> Any:
+        """By what dask names what is made with it, in all processes alike."""
+        return type(self).__name__, self.shape, str(self.dtype), self.digest()
+
     def factors(self, count: int, kind: DType) -> tuple[Array, Array] | None:
         """Columns and rows of so many products that sum to the filter; None where none do."""
         return products(self._taps, count, kind)
