@@ -95,7 +95,10 @@ def stamp_of_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def stamp_of_folder(path: Path) -> Any:
-    """The same of all files below it."""
+    """The same of all files below it.
+
+    Not their times alone: `os.replace` brings another file of the same ones.
+    """
     import hashlib
 
     found = hashlib.sha256()
@@ -104,7 +107,7 @@ def stamp_of_folder(path: Path) -> Any:
         for name in sorted(names):
             status = os.stat(os.path.join(folder, name))
             told = os.path.relpath(os.path.join(folder, name), path), status.st_size
-            found.update(repr((*told, status.st_mtime_ns)).encode())
+            found.update(repr((*told, status.st_mtime_ns, status.st_ino)).encode())
     return {"folder": os.path.realpath(path), "files": found.hexdigest()}
 
 

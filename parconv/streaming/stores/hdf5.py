@@ -23,6 +23,7 @@ class Dataset(Opened):
         super().__init__(dataset.shape, dataset.dtype)
         self._dataset, self._name = dataset, name
         self.unit, self.travels = dataset.chunks, bool(name) and not is_url(name)
+        self._is_whole = not (dataset.is_virtual or dataset.external)
         attributes = dict(dataset.attrs)
         self.nodata = nodata_of(attributes)
         layout = {word: getattr(dataset, word) for word in KEPT}
@@ -38,16 +39,18 @@ class Dataset(Opened):
         return str(self.about["inside"])
 
     def part(self, index: Index) -> Array:
-        if self._dataset is None:  # in another process
+        if self._dataset is None:  # closed, or in another process
             self._dataset = _dataset(self._name)
         return np.asarray(self._dataset[index], self.dtype)
 
     def stamp(self) -> Any:
-        return stamp_of_file(split_inside(self._name)[0]) if self.travels else None
+        """Of the file that has the pixels; None where others have some."""
+        return stamp_of_file(self.filename) if self.travels and self._is_whole else None
 
     def close(self) -> None:
         if self._name and self._dataset:
             self._dataset.file.close()
+            self._dataset = None  # until it is needed again
 
 
 def opened(name: str) -> Opened:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -37,10 +38,18 @@ class Tiff(Opened):
     kind = KIND
 
     def __init__(self, name: str) -> None:
-        self._name, self._tif, self.filename = name, _open(name), name
-        series = self._tif.series[0].levels[0]
+        self._name, self.filename, self._tif = name, name, _open(name)
+        try:
+            self._look()
+        except BaseException:
+            self._tif.close()
+            raise
+
+    def _look(self) -> None:
+        name, series = self._name, self._tif.series[0].levels[0]
         super().__init__(series.shape, series.dtype)
         self.travels = not is_url(name)
+        self._files = _files(series, name)
         axes = series.axes
         if {"Y", "X"} <= set(axes):
             self.axes = axes.index("Y"), axes.index("X")
@@ -55,12 +64,12 @@ class Tiff(Opened):
         self.nodata = _number(self.about["tags"].get(GDAL_NODATA))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_name": self._name}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["_name"])  # type: ignore[misc]
+        return {"_name": self._name, "_tif": None}
 
     def part(self, index: Index) -> Array:
+        with _one:
+            if self._tif is None:  # closed, or in another process
+                self.__init__(self._name)  # type: ignore[misc]
         if self._array is not None:
             return np.asarray(self._array[index], self.dtype)
         spans = [one.indices(size) for one, size in zip(index, self.shape, strict=True)]
@@ -70,12 +79,23 @@ class Tiff(Opened):
         return block
 
     def stamp(self) -> Any:
-        return stamp_of_file(self._name) if self.travels else None
+        return [stamp_of_file(file) for file in self._files] if self.travels else None
 
     def close(self) -> None:
-        self._tif.close()
-        if self._file:
-            self._file.close()
+        if self._tif is not None:
+            self._tif.close()
+            self._tif = None  # until it is needed again
+            if self._file:
+                self._file.close()
+
+
+_one = threading.Lock()  # who opens a file again
+
+
+def _files(series: Any, name: str) -> list[str]:
+    """All that have pixels: an image of OME may lie in several."""
+    pages = (page for page in series.pages if page is not None) if series.is_multifile else ()
+    return sorted({name, *(page.parent.filehandle.path for page in pages)})
 
 
 def opened(name: str) -> Opened:
