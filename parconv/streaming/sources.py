@@ -6,8 +6,10 @@ chunk, shorter at an unforeseen end, its image, and its pixels' weights where so
 None behind the end.
 """
 
+import errno
 import itertools
 import os
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -31,6 +33,7 @@ from .stores.base import stamp_of_file
 from .weights import Weighing, weighing_of
 
 Part = tuple[Chunk, Array, Array | None]
+DAMAGED = RuntimeError, EOFError, zlib.error  # what codecs raise
 
 
 class Indexed:
@@ -125,7 +128,11 @@ class InStore(Indexed):
 
     def _image(self, chunk: Chunk) -> Array:
         wanted = list(self.question.wanted(chunk))
-        return self._opened.part(wanted[0][0]) if len(wanted) == 1 else super()._image(chunk)
+        try:
+            return self._opened.part(wanted[0][0]) if len(wanted) == 1 else super()._image(chunk)
+        except DAMAGED as error:
+            told = f"a part of the source cannot be decoded: {error}"
+            raise OSError(errno.EIO, told, self._opened.filename) from error
 
     def is_changed(self) -> bool:
         return self._seen is not None and self._opened.stamp() != self._seen
@@ -203,17 +210,16 @@ def _of_items(item: Array, g: Any, keywords: Mapping[str, Any]) -> Question:
 
 
 def opened(source: Any, axes: Any) -> Any:
-    """The array that a path leads to, or that NumPy makes of a tensor; everything else as it is."""
+    """The array that a path leads to, or that NumPy makes of a tensor, as what knows its units."""
     if isinstance(source, str | os.PathLike):
         return open_source(source)
     if not foreign.is_sliced(source) and foreign.is_like_array(source):
         return as_array("source", source, axes)
-    return source
+    return adapted(source)
 
 
 def source_of(source: Any, g: Any, keywords: Mapping[str, Any]) -> Indexed | Items:
-    """What a stream reads, by what the caller passed."""
-    source = adapted(source)
+    """What a stream reads, by what `opened` gave."""
     if not foreign.is_sliced(source):
         _refuse_weights(keywords)
         return _iterable(source, g, keywords)

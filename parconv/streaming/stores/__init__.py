@@ -43,7 +43,7 @@ STORES: Mapping[str, Store] = {
 def store_of(name: str) -> Store | None:
     """The format that a name's suffix tells; None for .npy and what is unknown.
 
-    Inside a folder of Zarr its name ends earlier: ``a.zarr/image``.
+    Inside a folder of Zarr its name may end earlier: ``a.zarr/image``.
 
     Examples
     --------
@@ -51,9 +51,8 @@ def store_of(name: str) -> Store | None:
     ('zarr', 'tiff', None)
     """
     path = split_inside(name)[0].rstrip("/").lower()
-    if ".zarr/" in path:
-        return ZARR
-    return next((row for suffix, row in STORES.items() if path.endswith(suffix)), None)
+    inside = ZARR if ".zarr/" in path and not path.endswith(".npy") else None
+    return next((row for suffix, row in STORES.items() if path.endswith(suffix)), inside)
 
 
 def adapted(source: Any) -> Any:

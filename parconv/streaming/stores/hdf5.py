@@ -21,7 +21,8 @@ class Dataset(Opened):
 
     def __init__(self, dataset: Any, name: str = "") -> None:
         super().__init__(dataset.shape, dataset.dtype)
-        self._dataset, self._name = dataset, name
+        self._dataset = self.handle = dataset
+        self._name = name
         self.unit, self.travels = dataset.chunks, bool(name) and not is_url(name)
         self._is_whole = not (dataset.is_virtual or dataset.external)
         attributes = dict(dataset.attrs)
@@ -31,7 +32,7 @@ class Dataset(Opened):
         self.about = {"attributes": attributes, "layout": layout, "inside": dataset.name}
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {**self.__dict__, "_dataset": None}
+        kept = {**self.__dict__, "_dataset": None, "handle": None}
         return {**kept, "about": {}, "_name": f"{split_inside(self._name)[0]}::{self._inside}"}
 
     @property
