@@ -49,7 +49,7 @@ def _part(value: Any, maps: Maps) -> Part | None:
         return maps.under(value)
     value = adapted(value) if library(value) == "zarr" else value
     name = value if isinstance(value, str | os.PathLike) else getattr(value, "filename", None)
-    if not isinstance(name, str | os.PathLike):
+    if not isinstance(name, str | os.PathLike) or not os.fspath(name):
         return None
     return Part(canonical(os.fspath(name)) if is_url(name) else os.fspath(name))
 

@@ -20,17 +20,19 @@ class Store:
     """A format.
 
     ``encode`` writes a file of it in one go; None where it is written unit by unit, or not at all.
+    ``check`` refuses, before anything is computed, what that could not write.
     """
 
     name: str
     opened: Callable[[str], Opened]
     encode: Encode | None = None
+    check: Encode | None = None
     is_written: bool = True
 
 
 ZARR = Store(zarrs.KIND, zarrs.opened)
-HDF5 = Store(hdf5.KIND, hdf5.opened, hdf5.encode)
-TIFF = Store(tiffs.KIND, tiffs.opened, tiffs.encode)
+HDF5 = Store(hdf5.KIND, hdf5.opened, hdf5.encode, hdf5.check)
+TIFF = Store(tiffs.KIND, tiffs.opened, tiffs.encode, tiffs.check)
 RASTER = Store(rasters.KIND, rasters.opened, is_written=False)
 STORES: Mapping[str, Store] = {
     ".zarr": ZARR,

@@ -36,7 +36,7 @@ class Opened:
     travels : bool
         Whether other processes can open it, by a copy that was pickled.
     filename : str
-        Of the file, folder or URL.
+        Of the file, folder or URL; "" where it is in none.
     handle : object
         The array of the library, where it is one.
     """

@@ -1,5 +1,6 @@
 """Arrays in HDF5 files."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,21 +93,45 @@ def _names(file: Any, h5py: Any) -> list[str]:
     return sorted(found)
 
 
+def check(path: Path, result: Result) -> None:
+    """Refuse to replace a file of more than the array that is named."""
+    h5py, names = module("h5py", EXTRA), set[str]()
+    with suppress(OSError), h5py.File(path, "r") as file:
+        file.visititems(
+            lambda name, value: names.add(name) if isinstance(value, h5py.Dataset) else None
+        )
+    others = sorted(names - {_name(result).strip("/")})
+    if others and (result.inside or len(names) > 1):
+        raise ValueError(
+            f"out={str(path)!r} holds {others[0]!r}, too, which would be lost: pass another file"
+        )
+
+
+def _name(result: Result) -> str:
+    return str(result.inside or result.about.get("inside") or "data")
+
+
+def _refers(value: Any, h5py: Any) -> bool:
+    """To something in the file it comes from."""
+    return any(isinstance(one, h5py.Reference) for one in np.asarray(value, object).flat)
+
+
 def encode(path: Path, result: Result) -> None:
     """A file with the array, of the source's name, chunks, compression and attributes."""
     h5py = module("h5py", EXTRA)
     about = result.about
     unit = about.get("unit")
-    chunks = unit_within(unit, result.shape) if unit and len(unit) == len(result.shape) else None
+    alike = unit and len(unit) == len(result.shape) and 0 not in result.shape
+    chunks = unit_within(unit, result.shape) if alike else None
     layout = about.get("layout", {}) if chunks else {}
-    name = result.inside or about.get("inside") or "data"
     with h5py.File(path, "w") as file:
         dataset = file.create_dataset(
-            name, result.shape, result.dtype, chunks=chunks,
+            _name(result), result.shape, result.dtype, chunks=chunks,
             **{word: value for word, value in layout.items() if value},
         )  # fmt: skip
         for word, value in about.get("attributes", {}).items():
-            if not isinstance(value, h5py.Reference) and word not in ("DIMENSION_LIST", "CLASS"):
-                dataset.attrs[word] = value
+            if word not in ("DIMENSION_LIST", "CLASS") and not _refers(value, h5py):
+                with suppress(TypeError):  # of no type of its own
+                    dataset.attrs[word] = value
         for index in result.pieces(chunks):
             dataset[index] = result.part(index)

@@ -44,7 +44,7 @@ class ZarrArray(Opened):
         attributes = dict(array.attrs)
         self.nodata = nodata_of(attributes)
         self.about = {"attributes": attributes, "array": array}
-        self.filename = str(folder_of(array) or url_of(array) or array.store_path)
+        self.filename = str(folder_of(array) or url_of(array) or "")
 
     def part(self, index: Index) -> Array:
         return np.asarray(self.array[index], self.dtype)
