@@ -121,8 +121,9 @@ def encode(path: Path, result: Result) -> None:
     h5py = module("h5py", EXTRA)
     about = result.about
     unit = about.get("unit")
-    alike = unit and len(unit) == len(result.shape) and 0 not in result.shape
-    chunks = unit_within(unit, result.shape) if alike else None
+    chunks = None
+    if unit and len(unit) == len(result.shape) and 0 not in result.shape:
+        chunks = unit_within(unit, result.shape)
     layout = about.get("layout", {}) if chunks else {}
     with h5py.File(path, "w") as file:
         dataset = file.create_dataset(

@@ -195,7 +195,7 @@ class ZarrTarget(Kept):
     def settle(self) -> None:
         """Files of units go to the device; other stores answer when they have an object."""
         with self._one:
-            found = []
+            found: list[Path] = []
             while self._unsettled:  # to which others add meanwhile
                 found += self._files(self._unsettled.pop())
             _sync(found)
