@@ -117,7 +117,7 @@ def _told(found: "Found") -> str:
     enforced = "enforced" if found.enforced else "not enforced here"
     peak = f"{found.peak / MIB:.0f} MiB" if found.peak else "unknown"
     return (
-        f"{found.nbytes / MIB:.0f} MiB {found.store} in and out, 5x5 float32: plain loop {plain:.2f} s, stream "
-        f"{stream:.2f} s, {found.ratio:.2f} times as long\n"
+        f"{found.nbytes / MIB:.0f} MiB {found.store} in and out, 5x5 float32: plain loop "
+        f"{plain:.2f} s, stream {stream:.2f} s, {found.ratio:.2f} times as long\n"
         f"limit {found.limit / MIB:.0f} MiB ({enforced}), memory held at most: {peak}"
     )
