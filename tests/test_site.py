@@ -21,7 +21,12 @@ ROOT = Path(__file__).parent.parent
 NEEDED = ("myst_parser", "numpydoc", "pydata_sphinx_theme", "sphinx", "sphinx_copybutton",
           "sphinx_design", "sphinx_gallery")  # fmt: skip
 MADE = shutil.ignore_patterns("gallery", "generated", "backreferences", "sg_execution_times.rst")
-NAMES = [f"parconv.{name}" for name in parconv.__all__ if name not in ("__version__", "filters")]
+WITHOUT = "__version__", "filters", "chunked"  # names of other names
+NAMES = [f"parconv.{name}" for name in parconv.__all__ if name not in WITHOUT]
+CHUNKED = [
+    *(f"parconv.chunked.dask.{name}" for name in ("conv2d", "correlate2d", "apply")),
+    *(f"parconv.chunked.xarray.{name}" for name in ("conv2d", "correlate2d", "Accessor")),
+]
 TAPS = [name for name in parconv.filters.__all__ if name not in parconv.__all__]
 ARRAYS = [name for name in TAPS if name.isupper()]
 OF_FILTERS = [f"parconv.filters.{name}" for name in TAPS if name not in ARRAYS]
@@ -124,7 +129,7 @@ def test_what_pages_load_is_beside_them(site: Path) -> None:
 # --- the API -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*NAMES, *OF_FILTERS, "parconv.compat.install"])
+@pytest.mark.parametrize("name", [*NAMES, *OF_FILTERS, *CHUNKED, "parconv.compat.install"])
 def test_a_public_name_has_a_page_with_an_example(site: Path, name: str) -> None:
     page = site / "api" / "generated" / f"{name}.html"
     text = page.read_text(encoding="utf-8")
@@ -167,7 +172,9 @@ def findings(name: str, ignored: set[str]) -> list[Any]:
     return [error for error in validate(name)["errors"] if error[0] not in NOT_ASKED | ignored]
 
 
-@pytest.mark.parametrize("name", [*NAMES, *OF_FILTERS, "parconv.compat.install", *METHODS])
+@pytest.mark.parametrize(
+    "name", [*NAMES, *OF_FILTERS, *CHUNKED, "parconv.compat.install", *METHODS]
+)
 def test_numpydoc_finds_nothing(name: str) -> None:
     pytest.importorskip("numpydoc", reason="numpydoc is not installed: pip install '.[docs]'")
     last = name.rpartition(".")[2]

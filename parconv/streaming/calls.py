@@ -92,7 +92,7 @@ def stream(
         source that was not changed; sources that are no files are read again, and only chunks that
         have changed are computed.
     executor : Executor, dask Client or str, optional
-        Who computes in place of this process's threads: an executor of `concurrent.futures`, a
+        Who computes in place of this process's threads: an executor of ``concurrent.futures``, a
         client of dask or its scheduler's address ("tcp://..."), or the name of a joblib backend.
         Each task reads a chunk, computes it and writes it; what workers cannot open is sent.
     mode, boundary, cval, padding, origin, axes, stride, dilation, groups, real : optional
