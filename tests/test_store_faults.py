@@ -181,14 +181,14 @@ def small_disk(tmp_path):
 
 
 @POSIX
-@pytest.mark.parametrize("name", ["o.zarr", "o.tif", *soak("o.h5", "o.npy")])
+@pytest.mark.parametrize("name", ["o.zarr", "o.tif", "o.h5", "o.npy"])
 @pytest.mark.parametrize(("places", "call"), [(5, _here), *soak((20, _child))])
 def test_disk_full(tmp_path, case, small_disk, name, places, call):
     """Wherever the space ends; with more of it the call goes on, to the right bits."""
     make, grow = small_disk
     folder = make(1 << 20)
     out = folder / name
-    most = case.nbytes * (1 if name == "o.zarr" else 2)
+    most = case.nbytes * (1 if name in ("o.zarr", "o.npy") else 2)
     for size in sorted(np.random.default_rng(2).integers(1 << 16, most * 9 // 10, places).tolist()):
         grow(size)
         done = call(tmp_path, out)

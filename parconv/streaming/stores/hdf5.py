@@ -1,5 +1,6 @@
 """Arrays in HDF5 files."""
 
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...problem.dtypes import Array
+from ..newfile import check_space
 from .base import Index, Opened, is_url, module, only_one, split_inside, stamp_of_file
 from .encoded import Result
 from .zarrs import nodata_of, unit_within
@@ -125,6 +127,8 @@ def encode(path: Path, result: Result) -> None:
     if unit and len(unit) == len(result.shape) and 0 not in result.shape:
         chunks = unit_within(unit, result.shape)
     layout = about.get("layout", {}) if chunks else {}
+    # the library ends the process (1.14, in a garbage collection) where a disk is full at closing
+    check_space(path, math.prod(result.shape) * np.dtype(result.dtype).itemsize)
     with h5py.File(path, "w") as file:
         dataset = file.create_dataset(
             _name(result), result.shape, result.dtype, chunks=chunks,
