@@ -1,11 +1,14 @@
 """Streams from and to stores: the bits of one call, units written once, words kept."""
 
 import concurrent.futures
+import gc
 import itertools
 import json
+import os
 import sys
 import threading
 import time
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from test_stream import SAME, Stop, for_rows, image, same_bits, taps
 import parconv
 from parconv import cli
 from parconv.streaming import bars, calls, cut, helper, pools, stores
-from parconv.streaming.stores import tiffs, urls, zarrs
+from parconv.streaming.stores import encoded, tiffs, urls, zarrs
 
 zarr = pytest.importorskip("zarr", "3", reason="the stores need zarr")
 pytestmark = [
@@ -664,13 +667,6 @@ def _targets(folder):
     }  # fmt: skip
 
 
-def _read(made):
-    if isinstance(made, Path):
-        with stores.store_of(str(made)).opened(str(made)) as found:
-            return found[...]
-    return np.asarray(made[...])
-
-
 def _sources(folder, f):
     np.save(folder / "f.npy", f)
     yield folder / "f.npy"
@@ -701,11 +697,12 @@ def test_threads(tmp_path):
         _check(tmp_path, executor)
 
 
-@pytest.mark.parametrize("name", ["threading", *soak("loky")])
+@pytest.mark.parametrize("name", soak("threading", "loky"))
 def test_joblib(tmp_path, name):
     _check(tmp_path, name, ("zarr", "npy"))
 
 
+@pytest.mark.soak
 def test_processes(tmp_path):
     import multiprocessing
 
@@ -727,23 +724,21 @@ def test_a_dask_cluster(tmp_path):
         _check(tmp_path, cluster.scheduler_address, ("zarr",))
 
 
-def test_rasters_in_threads_and_processes(tmp_path):
+@pytest.mark.parametrize("kind", ["Thread", *soak("Process")])
+def test_rasters_in_threads_and_processes(tmp_path, kind):
     """Each thread has its own handle, each process its own file."""
     rasterio = pytest.importorskip("rasterio")
     import multiprocessing
 
     f = _raster(tmp_path / "f.tif", "bands")
     expected = parconv.conv2d(f, MEAN, **SAME)
-    context = multiprocessing.get_context("spawn")
-    for kind, more in (("Thread", ()), ("Process", (context,))):
-        pool = getattr(concurrent.futures, f"{kind}PoolExecutor")
-        with pool(2, *more) as executor:
-            made = parconv.stream(
-                tmp_path / "f.tif", MEAN, tmp_path / "o.tif", memory=400_000, executor=executor,
-                **SAME,
-            )  # fmt: skip
-        with rasterio.open(made) as file:
-            same_bits(file.read(), expected)
+    more = (multiprocessing.get_context("spawn"),) if kind == "Process" else ()
+    with getattr(concurrent.futures, f"{kind}PoolExecutor")(2, *more) as executor:
+        made = parconv.stream(
+            tmp_path / "f.tif", MEAN, tmp_path / "o.tif", memory=400_000, executor=executor, **SAME
+        )
+    with rasterio.open(made) as file:
+        same_bits(file.read(), expected)
 
 
 def test_a_worker_that_fails(tmp_path):
@@ -889,6 +884,460 @@ def test_commands(tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert run("q.npy", "r.npy", "--where", "nodata") == 2
     assert "says of no value" in capsys.readouterr().err
+
+
+# --- what must not be lost, nor taken for another ------------------------------------------------
+
+
+class Threads:
+    """Threads that are taken for workers of their own: jobs are pickled for them."""
+
+    def __init__(self, workers):
+        self._max_workers, self._pool = workers, concurrent.futures.ThreadPoolExecutor(workers)
+
+    def submit(self, *asked):
+        return self._pool.submit(*asked)
+
+
+@pytest.mark.parametrize("name", ["f.npy", "f.h5", "f.tif", "p.tif", "f.zarr"])
+@pytest.mark.parametrize("workers", [4, *soak(1)])
+def test_tasks_of_one_worker_share_files(tmp_path, name, workers):
+    """None closes what another reads or writes, and the next one opens it again."""
+    f = image((24, 40, 50))
+    if name.endswith(".h5"):
+        with pytest.importorskip("h5py").File(tmp_path / name, "w") as file:
+            file["f"] = f
+    elif name.endswith(".tif"):
+        tifffile = pytest.importorskip("tifffile")
+        tile = {"tile": (16, 16)} if name == "f.tif" else {}
+        tifffile.imwrite(tmp_path / name, f, photometric="minisblack", **tile)
+    elif name.endswith(".zarr"):
+        array(tmp_path / name, f, chunks=(1, 40, 50))
+    else:
+        np.save(tmp_path / name, f)
+    executor = Threads(workers)
+    asked = {"memory": 60_000, "executor": executor, **SAME}
+    for _ in range(2):
+        out = parconv.stream(tmp_path / name, G, tmp_path / "o.npy", **asked)
+        same_bits(out, parconv.conv2d(f, G, **SAME))
+    executor._pool.shutdown()
+
+
+def test_two_jobs_of_one_worker_are_told_apart():
+    """Whichever was asked for last."""
+    closed = []
+
+    class Work:
+        def __init__(self, name):
+            self.name = name
+
+        def close(self):
+            closed.append(self.name)
+
+    globals()["Work"] = Work
+    Work.__qualname__ = "Work"
+    one, other = (pools.Shipped.of(Work(name)) for name in ("one", "other"))
+    with one.opened() as first:
+        with other.opened() as second, one.opened() as again:
+            assert (first.name, second.name) == ("one", "other")
+            assert again is first
+        assert closed == ["other"]
+    assert closed == ["other", "one"]
+    with one.opened() as again:
+        assert again is first, "made once"
+
+
+def test_joblibs_threads_end_with_an_error(tmp_path, monkeypatch):
+    from parconv.streaming import work
+
+    done, late, ended = work._done, [], threading.Event()
+
+    def slowly(*asked):
+        time.sleep(0.02)
+        late.extend([asked] if ended.is_set() else [])
+        return done(*asked)
+
+    monkeypatch.setattr(work, "_done", slowly)
+    with pytest.raises(RuntimeError):
+        parconv.stream(
+            image((12, 70, 60)), G, tmp_path / "o.npy", memory=SMALL, executor="threading",
+            progress=Stop(1, RuntimeError), **SAME,
+        )  # fmt: skip
+    ended.set()
+    time.sleep(0.1)
+    assert not late
+
+
+def test_libraries_that_one_thread_may_enter(tmp_path):
+    """Whoever reads."""
+    f, now, most = image((12, 70, 60)), [], []
+
+    class Variable:
+        shape, dtype = f.shape, f.dtype
+
+        def __getitem__(self, index):
+            now.append(1)
+            most.append(len(now))
+            time.sleep(0.005)
+            now.pop()
+            return f[index]
+
+    Variable.__module__ = "netCDF4"
+    with concurrent.futures.ThreadPoolExecutor(3) as executor:
+        parconv.stream(Variable(), G, tmp_path / "o.npy", memory=SMALL, executor=executor, **SAME)
+    assert max(most) == 1
+
+
+@pytest.mark.parametrize("name", ["f.npy", "f.zarr", "f.h5"])
+def test_another_source_of_the_same_size_and_time(tmp_path, name):
+    f = image((8, 70, 60))
+
+    def save(path, pixels):
+        if name == "f.npy":
+            np.save(path, pixels)
+        elif name == "f.h5":
+            with pytest.importorskip("h5py").File(path, "w") as file:
+                file["f"] = pixels
+        else:
+            array(path, pixels, chunks=(1, 70, 60), compressors=None)
+
+    def swap():
+        (tmp_path / "new").mkdir()
+        save(tmp_path / "new" / name, f + 1)
+        for old in sorted((tmp_path / name, *(tmp_path / name).rglob("*"))):
+            path = tmp_path / "new" / old.relative_to(tmp_path)
+            if old.is_file():
+                status = old.stat()
+                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+                os.replace(path, old)
+
+    save(tmp_path / name, f)
+    asked = {"memory": SMALL, **SAME}
+    with pytest.raises(KeyboardInterrupt):
+        parconv.stream(tmp_path / name, G, tmp_path / "o.npy", progress=Stop(4), **asked)
+    swap()
+    out = parconv.stream(tmp_path / name, G, tmp_path / "o.npy", **asked)
+    same_bits(out, parconv.conv2d(f + 1, G, **SAME))
+
+
+@pytest.mark.parametrize("name", ["f.npy", "f.zarr"])
+def test_a_source_that_changes_beside_weights(tmp_path, name):
+    f = image((8, 70, 60))
+    held = np.lib.format.open_memmap(tmp_path / name, "w+", "f4", f.shape) if name == "f.npy" else (
+        array(tmp_path / name, f, chunks=(1, 70, 60)))  # fmt: skip
+    held[...] = f
+
+    def change(done, total):
+        held[0] = done
+        if name == "f.npy":
+            held.flush()
+            os.utime(tmp_path / name)
+
+    with pytest.raises(OSError, match="source has changed"):
+        parconv.stream(
+            tmp_path / name, MEAN, tmp_path / "o.npy", where=np.ones((70, 60), bool),
+            progress=change, memory=2 * SMALL, **SAME,
+        )  # fmt: skip
+
+
+def test_files_of_which_others_have_the_pixels(tmp_path):
+    """What is done is compared by content, as the file does not tell of changes."""
+    h5py, tifffile = pytest.importorskip("h5py"), pytest.importorskip("tifffile")
+    f = image((40, 50))
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file["f"] = f
+    layout = h5py.VirtualLayout(f.shape, f.dtype)
+    layout[...] = h5py.VirtualSource(tmp_path / "f.h5", "f", f.shape)
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file.create_virtual_dataset("v", layout)
+        file["linked"] = h5py.ExternalLink("f.h5", "f")
+    found = stores.HDF5.opened(f"{tmp_path}/v.h5::v")
+    assert found.stamp() is None
+    found.close()
+    found = stores.HDF5.opened(f"{tmp_path}/v.h5::linked")
+    assert found.stamp()["file"] == str(tmp_path / "f.h5")
+    found.close()
+    tifffile.imwrite(tmp_path / "f.tif", f)
+    found = stores.TIFF.opened(str(tmp_path / "f.tif"))
+    assert [one["file"] for one in found.stamp()] == [str(tmp_path / "f.tif")]
+    found.close()
+
+
+def test_no_source_is_overwritten(tmp_path, bucket):
+    """However it is named, and whatever the result is given as."""
+    h5py = pytest.importorskip("h5py")
+    f = image((40, 50))
+    held = array(tmp_path / "a.zarr", f)
+    (tmp_path / "l.zarr").symlink_to(tmp_path / "a.zarr")
+    there = array(f"{bucket}/a.zarr", f)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["f"] = f
+    names = [tmp_path / "a.zarr", tmp_path / "l.zarr", f"file://{tmp_path}/a.zarr"]
+    handles = [held, zarr.open_array(tmp_path / "l.zarr", mode="r+")]
+    for source, out in itertools.product([*names, *handles], repeat=2):
+        with pytest.raises(ValueError, match="out is"):
+            parconv.stream(source, G, out, **SAME)
+    urls = f"{bucket}/a.zarr", f"{bucket}/a.zarr/", "memory:///bucket/a.zarr", there
+    for source, out in itertools.product(urls, repeat=2):
+        with pytest.raises(ValueError, match="out is"):
+            parconv.stream(source, G, out, **SAME)
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        for out in (tmp_path / "a.h5", file["f"]):
+            with pytest.raises(ValueError, match="out is"):
+                parconv.stream(file["f"], G, out, **SAME)
+        file["o"] = 0 * f
+        parconv.stream(file["f"], G, file["o"], **SAME)
+        same_bits(file["o"][...], parconv.conv2d(f, G, **SAME))
+        same_bits(file["f"][...], f)
+    same_bits(held[...], f)
+    same_bits(there[...], f)
+
+
+def test_nothing_else_is_replaced(tmp_path, bucket):
+    h5py = pytest.importorskip("h5py")
+    f = image((40, 50))
+    array(tmp_path / "a.zarr", f)
+    array(tmp_path / "o.zarr.old", f)
+    zarr.create_group(f"{bucket}/g.zarr").create_array("a", shape=(3, 4), dtype="f4")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["f"] = file["other/g"] = f
+    refused = {
+        f"{bucket}/g.zarr": "no array of Zarr", f"{tmp_path}/a.zarr::b": "lies in an array",
+        f"{tmp_path}/a.zarr/b": "lies in an array", f"{tmp_path}/n.zarr::b": "no directory",
+        f"{tmp_path}/a.h5::o": "would be lost", f"{tmp_path}/a.h5": "would be lost",
+    }  # fmt: skip
+    for out, told in refused.items():
+        with pytest.raises(ValueError, match=told):
+            parconv.stream(f, G, out, **SAME)
+    group = zarr.create_group(tmp_path / "g.zarr")
+    for _ in range(2):
+        parconv.stream(f, G, f"{tmp_path}/g.zarr::c", **SAME)
+        parconv.stream(f, G, tmp_path / "o.zarr", **SAME)
+    same_bits(group["c"][...], parconv.conv2d(f, G, **SAME))
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == {"a.zarr", "a.h5", "g.zarr", "o.zarr", "o.zarr.old"}
+    same_bits(zarr.open_array(tmp_path / "o.zarr.old")[...], f)
+
+
+def test_writers_meet_whatever_the_name(tmp_path):
+    f = image((8, 70, 60))
+    target = array(tmp_path / "o.zarr", 0 * f, chunks=(1, 70, 60))
+    (tmp_path / "l.zarr").symlink_to(tmp_path / "o.zarr")
+    np.save(tmp_path / "o.npy", 0 * f)
+    (tmp_path / "l.npy").symlink_to(tmp_path / "o.npy")
+    pairs = [(target, zarr.open_array(tmp_path / "l.zarr", mode="r+"))]
+    pairs += [tuple(np.load(f"{tmp_path}/{name}.npy", mmap_mode="r+") for name in "ol")]
+    for one, other in pairs:
+
+        def second(done, total, other=other):
+            with pytest.raises(OSError, match="another stream"):
+                parconv.stream(f, G, other, **SAME)
+
+        parconv.stream(f, G, one, progress=second, memory=SMALL, **SAME)
+
+
+def test_files_are_closed_where_an_argument_is_wrong(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    for name, options in (("f.tif", {"tile": (16, 16)}), ("p.tif", {})):
+        tifffile.imwrite(tmp_path / name, image((40, 50)), **options)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            for call, rest in (
+                (parconv.stream, {"out": tmp_path / name}),
+                (parconv.stream, {"out": tmp_path / "o.npy", "mode": "none"}),
+                (parconv.plan_stream, {"mode": "none"}),
+            ):
+                with pytest.raises(ValueError, match=r"out is|mode="):
+                    call(tmp_path / name, G, **rest)
+            gc.collect()
+        assert not [one for one in told if one.category is ResourceWarning]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.zarr/f.npy", None), ("a.zarr/f.tif", "tiff"), ("a.zarr/0", "zarr"), ("A.ZARR", "zarr"),
+        ("a.zarr.zip", None), ("simplecache::s3://b/a.zarr", "zarr"), ("a.h5::x.tif", "hdf5"),
+        ("simplecache::s3://b/a.h5::x", "hdf5"), ("a.zarr/", "zarr"), ("a.tif.npy", None),
+    ],
+)  # fmt: skip
+def test_formats_by_name(name, kind):
+    found = stores.store_of(name)
+    assert (found and found.name) == kind
+
+
+def test_damaged_units(tmp_path, capsys, monkeypatch):
+    """One line, that names the source; not a library's own error."""
+    monkeypatch.chdir(tmp_path)
+    array("a.zarr", image((4, 40, 50)), chunks=(1, 40, 50))
+    next(path for path in Path("a.zarr/c/2").rglob("*") if path.is_file()).write_bytes(b"\0" * 20)
+    with pytest.raises(OSError, match=r"cannot be decoded.*a\.zarr"):
+        parconv.stream("a.zarr", G, "o.npy", memory=SMALL, **SAME)
+    assert cli.main(["stream", "a.zarr", "o.npy", "--kernel", "box:3"]) == 2
+    assert "cannot be decoded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("layout", ["F", "big", "bool", "complex"])
+def test_arrays_of_version_2(tmp_path, layout):
+    kind = {"F": "f4", "big": ">u2", "bool": "bool", "complex": ">c8"}[layout]
+    f = image((3, 40, 50), kind)
+    made = zarr.create_array(
+        tmp_path / "f.zarr", shape=f.shape, dtype=f.dtype, chunks=(1, 16, 16), zarr_format=2,
+        order="F" if layout == "F" else "C", fill_value=1,
+    )  # fmt: skip
+    made[:, :33] = f[:, :33]  # the others are the fill value
+    f[:, 33:] = made[:, 33:]
+    expected = parconv.conv2d(f.astype(f.dtype.newbyteorder("=")), G, **SAME)
+    out = parconv.stream(tmp_path / "f.zarr", G, tmp_path / "o.zarr", memory=SMALL, **SAME)
+    assert out.metadata.zarr_format == 2
+    same_bits(out[...], expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 70), (70, 1), (0, 40, 50), (3, 0, 50)])
+def test_images_of_few_rows_or_none(tmp_path, shape):
+    h5py = pytest.importorskip("h5py")
+    f, unit = image(shape), tuple(min(16, max(1, size)) for size in shape)
+    array(tmp_path / "f.zarr", f, chunks=unit)
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        most = (None,) * f.ndim
+        file.create_dataset("f", shape, "f4", chunks=unit, maxshape=most)[...] = f
+    asked = {"mode": "same", "boundary": "edge" if f.size else "constant"}
+    expected = parconv.conv2d(f, MEAN, **asked)
+    for source, out in itertools.product(("f.zarr", "f.h5"), ("o.zarr", "o.h5", "o.npy", "o.tif")):
+        if out == "o.tif" and not f.size:
+            with pytest.raises(ValueError, match="no place for"):
+                parconv.stream(tmp_path / source, MEAN, tmp_path / out, **asked)
+            continue
+        made = parconv.stream(tmp_path / source, MEAN, tmp_path / out, memory=SMALL, **asked)
+        found = stores.store_of(str(made)) if isinstance(made, Path) else None
+        if found:
+            opened = found.opened(str(made))
+            made = opened[(slice(None),) * f.ndim]
+            opened.close()
+        same_bits(np.asarray(made[...]), expected)
+
+
+@pytest.mark.parametrize("pages", [(), (2,)])
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_colours_in_planes_stay_planes(tmp_path, pages, tile):
+    tifffile = pytest.importorskip("tifffile")
+    f = image((*pages, 3, 40, 50), "uint8")
+    options = {"photometric": "rgb", "planarconfig": "separate", "tile": tile}
+    tifffile.imwrite(tmp_path / "f.tif", f, **options)
+    made = parconv.stream(tmp_path / "f.tif", MEAN, tmp_path / "o.tif", memory=SMALL, **SAME)
+    with tifffile.TiffFile(tmp_path / "f.tif") as old, tifffile.TiffFile(made) as new:
+        assert new.series[0].axes == old.series[0].axes
+        assert new.pages[0].planarconfig == old.pages[0].planarconfig
+        same_bits(new.asarray(), parconv.conv2d(f, MEAN, **SAME))
+
+
+def test_rows_of_tiles_are_written_in_parts(tmp_path, monkeypatch):
+    """Where one is larger than what is copied at once."""
+    rasterio, tifffile = pytest.importorskip("rasterio"), pytest.importorskip("tifffile")
+    f, read = image((70, 400)), []
+    part = encoded.Result.__init__
+
+    def watched(self, shape, dtype, pixels, *rest):
+        def counted(index):
+            block = pixels(index)
+            read.append(block.nbytes)
+            return block
+
+        part(self, shape, dtype, counted, *rest)
+
+    monkeypatch.setattr(encoded.Result, "__init__", watched)
+    for where in (encoded, tiffs):
+        monkeypatch.setattr(where, "AT_ONCE", 20_000)
+    tifffile.imwrite(tmp_path / "f.tif", f, tile=(32, 32))
+    profile = {"driver": "GTiff", "height": 70, "width": 400, "count": 1, "dtype": "float32"}
+    place = rasterio.transform.Affine(10, 0, 5e5, 0, -10, 4e6)
+    tiles = {"tiled": True, "blockxsize": 32, "blockysize": 32, "transform": place}
+    with rasterio.open(tmp_path / "r.tif", "w", **profile, **tiles) as file:
+        file.write(f, 1)
+    for name in ("f.tif", "r.tif"):
+        made = parconv.stream(tmp_path / name, MEAN, tmp_path / "o.tif", **SAME)
+        same_bits(tifffile.imread(made), parconv.conv2d(f, MEAN, **SAME))
+    assert max(read) <= 20_000
+
+
+def test_what_cannot_be_written_is_refused_first(tmp_path):
+    pytest.importorskip("rasterio")
+    _raster(tmp_path / "f.tif", "tiled")
+    told = Stop()
+    with pytest.raises(ValueError, match=r"no place for a result of .* float16"):
+        parconv.stream(tmp_path / "f.tif", MEAN, tmp_path / "o.tif", dtype="float16", progress=told)
+    assert not told.told
+    assert [path.name for path in tmp_path.iterdir()] == ["f.tif"]
+
+
+def test_readers_of_something_else_than_their_name(tmp_path):
+    """An overview has the file's name, and fewer pixels."""
+    rasterio = pytest.importorskip("rasterio")
+    from rasterio.vrt import WarpedVRT
+
+    _raster(tmp_path / "f.tif", "tiled")
+    with rasterio.open(tmp_path / "f.tif", "r+") as file:
+        file.build_overviews([2])
+    with (
+        rasterio.open(tmp_path / "f.tif", overview_level=0) as small,
+        WarpedVRT(small, crs="EPSG:4326") as warped,
+    ):
+        for source in (small, warped):
+            with pytest.raises(ValueError, match="a view of it"):
+                parconv.stream(source, MEAN, tmp_path / "o.npy", **SAME)
+
+
+@pytest.mark.parametrize("nodata", [-3.4028234663852886e38, float("inf"), float("nan"), -9999.5])
+@pytest.mark.parametrize("bands", [1, 2])
+def test_any_nodata(tmp_path, nodata, bands):
+    rasterio = pytest.importorskip("rasterio")
+    f = image((bands, 60, 50))
+    there = np.ones(f.shape, bool)
+    there[:, 10:20, 5:19] = False
+    profile = {"driver": "GTiff", "height": 60, "width": 50, "count": bands, "dtype": "float32"}
+    with rasterio.open(tmp_path / "f.tif", "w", nodata=nodata, **profile) as file:
+        file.write(np.where(there, f, np.float32(nodata)))
+    made = parconv.stream(tmp_path / "f.tif", MEAN, tmp_path / "o.tif", where="nodata", **SAME)
+    expected = parconv.conv2d(f, MEAN, where=there, **SAME)
+    with rasterio.open(made) as file:
+        np.testing.assert_equal(file.nodata, nodata)
+        close(file.read(), np.where(np.isnan(expected), np.float32(nodata), expected))
+
+
+def test_masks_count_beside_nodata(tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    f = _raster(tmp_path / "f.tif", "nodata")
+    mask = np.ones(f.shape, bool)
+    mask[80:90, 3:90] = False
+    with rasterio.open(tmp_path / "f.tif", "r+") as file:
+        file.write_mask(mask)
+    made = parconv.stream(tmp_path / "f.tif", MEAN, tmp_path / "o.tif", where="nodata", **SAME)
+    expected = parconv.conv2d(f, MEAN, where=mask & (f != NODATA), **SAME)
+    with rasterio.open(made) as file:
+        close(file.read(1), np.where(np.isnan(expected), np.float32(NODATA), expected))
+
+
+def test_every_result_lies_where_its_pixels_are(tmp_path):
+    """Padded to its old size, or kept in a store that has the place in attributes."""
+    rasterio = pytest.importorskip("rasterio")
+    _raster(tmp_path / "f.tif", "striped")
+    one = np.ones((3, 3), "f4")
+    made = parconv.stream(tmp_path / "f.tif", one, tmp_path / "o.tif", padding=((2, 0), (0, 2)))
+    with rasterio.open(made) as file:
+        assert file.shape == (150, 130)
+        assert [*file.transform][:6] == [10, 0, 5e5 + 10, 0, -10, 4e6 + 10]
+    there = parconv.stream(tmp_path / "f.tif", one, tmp_path / "o.zarr", mode="valid")
+    assert there.attrs["transform"] == [10, 0, 5e5 + 10, 0, -10, 4e6 - 10]
+
+
+def test_nothing_tells_of_the_old_pixels(tmp_path):
+    """Overviews, masks and statistics that GDAL has beside a file."""
+    pytest.importorskip("rasterio")
+    _raster(tmp_path / "f.tif", "tiled")
+    for suffix in ("", ".ovr", ".msk", ".aux.xml"):
+        (tmp_path / f"o.tif{suffix}").write_bytes(b"old")
+    parconv.stream(tmp_path / "f.tif", MEAN, tmp_path / "o.tif", **SAME)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f.tif", "o.tif"]
 
 
 # --- what is imported ----------------------------------------------------------------------------

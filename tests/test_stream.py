@@ -739,6 +739,19 @@ def test_the_experiment_streams_under_a_limit(tmp_path, monkeypatch):
     assert not list(folder.iterdir())
 
 
+def test_the_experiment_streams_a_store(tmp_path, monkeypatch):
+    pytest.importorskip("zarr")
+    monkeypatch.setattr(rates, "path", lambda: tmp_path / "rates.json")
+    monkeypatch.setattr(streaming, "SPARE", 0)
+    found = streaming.measure(4 << 20, 64 << 20, 1 << 30, tmp_path, rounds=1, store=".zarr")
+    assert found.ratio > 0
+    assert found.to_json()["store"] == ".zarr"
+    for wrong in ("zarr", ".png"):
+        with pytest.raises(ValueError, match="pass the suffix"):
+            streaming.measure(4 << 20, 64 << 20, 1 << 30, tmp_path, rounds=1, store=wrong)
+    assert [path.name for path in tmp_path.iterdir()] == ["rates.json"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
 def test_the_experiments_limit_is_one(tmp_path):
     with pytest.raises(ChildProcessError, match="plain ended with status"):

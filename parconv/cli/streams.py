@@ -82,6 +82,9 @@ def files(
     limit: Annotated[int, typer.Option(help="MiB that the streaming process may allocate.")] = 512,
     memory: Annotated[int, typer.Option(help="MiB of them for buffers.")] = 256,
     rounds: Annotated[int, typer.Option(help="Of each of both; medians count.")] = 3,
+    store: Annotated[
+        str, typer.Option(help="What the stream reads and writes: .npy, .zarr, .h5 or .tif.")
+    ] = ".npy",
     folder: Annotated[
         Path | None, typer.Option(help="Where the files go; default: with temporary files.")
     ] = None,
@@ -91,7 +94,7 @@ def files(
 ) -> None:
     """Time a stream under a limit of memory beside a plain loop.
 
-    The loop reads and writes as much.  The rates of files are recorded;
+    The loop reads and writes as much, in .npy files.  The rates of files are recorded;
     `parconv.plan_stream` predicts from them.
 
     Example: parconv files --size 1024 --json files.json
@@ -102,7 +105,9 @@ def files(
     if json_file is not None:
         images.check_target(json_file)
     with progress() as announce:
-        found = experiment.measure(size * MIB, memory * MIB, limit * MIB, folder, rounds, announce)
+        found = experiment.measure(
+            size * MIB, memory * MIB, limit * MIB, folder, rounds, announce, store
+        )
     console().print(_told(found), highlight=False)
     write_json(json_file, found.to_json())
 
@@ -112,7 +117,7 @@ def _told(found: "Found") -> str:
     enforced = "enforced" if found.enforced else "not enforced here"
     peak = f"{found.peak / MIB:.0f} MiB" if found.peak else "unknown"
     return (
-        f"{found.nbytes / MIB:.0f} MiB in and out, 5x5 float32: plain loop {plain:.2f} s, stream "
-        f"{stream:.2f} s, {found.ratio:.2f} times as long\n"
+        f"{found.nbytes / MIB:.0f} MiB {found.store} in and out, 5x5 float32: plain loop "
+        f"{plain:.2f} s, stream {stream:.2f} s, {found.ratio:.2f} times as long\n"
         f"limit {found.limit / MIB:.0f} MiB ({enforced}), memory held at most: {peak}"
     )

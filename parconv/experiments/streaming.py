@@ -7,6 +7,7 @@ differ in what overlaps and in the convolution.
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ import numpy as np
 
 import parconv
 from parconv.streaming import files, rates
+from parconv.streaming.stores import store_of
 
 from . import processes
 from .screen import Announce, silent
@@ -27,6 +29,7 @@ from .screen import Announce, silent
 MODULE = "parconv.experiments.streaming"  # not __name__, which is __main__ in a child
 SIDE = 1024  # of an image
 KEYWORDS: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
+PLAIN = ".npy"
 SPARE = 1 << 30  # bytes to leave free on the disk
 WAYS = ("plain", "stream")
 DROP = "POSIX_FADV_DONTNEED"  # from what the system keeps of a file in memory
@@ -43,6 +46,7 @@ class Found:
     limit: int
     enforced: bool
     rounds: dict[str, list[Record]]
+    store: str = PLAIN
 
     def seconds(self, way: str, what: str = "seconds") -> float:
         """The median of the rounds."""
@@ -64,6 +68,7 @@ class Found:
         return {
             "machine": machine_facts(),
             "what": f"{self.nbytes} bytes in and as many out, 5x5 float32, same, mirror",
+            "store": self.store,
             "memory": self.memory,
             "limit": self.limit,
             "limit enforced by": "RLIMIT_DATA" if self.enforced else None,
@@ -76,7 +81,7 @@ class Found:
 
 def measure(
     nbytes: int, memory: int, limit: int, folder: Path | None = None, rounds: int = 3,
-    announce: Announce = silent,
+    announce: Announce = silent, store: str = PLAIN,
 ) -> Found:  # fmt: skip
     """Stream ``nbytes`` of float32 images through a 5x5 filter, beside the plain loop.
 
@@ -94,22 +99,30 @@ def measure(
         How often each way is timed; medians count.
     announce : callable
         Told what runs next, the steps done, and their number.
+    store : str
+        The format that the stream reads and writes, by its suffix; the plain loop has .npy files.
     """
+    if not store.startswith(".") or (store != PLAIN and store_of(f"f{store}") is None):
+        raise ValueError(f"store={store!r}: pass the suffix of a format, such as .zarr")
     images = nbytes // (4 * SIDE * SIDE)
     if images < 1 or rounds < 1:
         raise ValueError(f"{nbytes} bytes and {rounds} rounds: at least 4 MiB and one, please")
     with tempfile.TemporaryDirectory(prefix="parconv-stream-", dir=folder) as name:
         place = Path(name)
-        _check_space(place, 2 * nbytes)
+        _check_space(place, (2 if store == PLAIN else 4) * nbytes)
         announce("making the images", 0, 2 * rounds + 1)
         _make(place / "f.npy", images)
+        if store != PLAIN:
+            _copy(place / "f.npy", place / f"f{store}")
         found: dict[str, list[Record]] = {way: [] for way in WAYS}
         for done in range(2 * rounds):
             way = WAYS[done % 2]
             announce(way, done + 1, 2 * rounds + 1)
-            found[way].append(_child(way, place, memory, limit))
+            found[way].append(_child(way, place, memory, limit, PLAIN if way == "plain" else store))
+        if store != PLAIN:
+            _copy(place / f"out{store}", place / "out.npy")
         _check(place)
-    result = Found(nbytes, memory, limit, found["stream"][0]["enforced"], found)
+    result = Found(nbytes, memory, limit, found["stream"][0]["enforced"], found, store)
     size = images * 4 * SIDE * SIDE
     rates.remember(
         rates.Rates(size / result.seconds("plain", "read"), size / result.seconds("plain", "write"))
@@ -118,8 +131,6 @@ def measure(
 
 
 def _check_space(place: Path, nbytes: int) -> None:
-    import shutil
-
     free = shutil.disk_usage(place).free
     if free < nbytes + SPARE:
         raise OSError(f"{place.parent} has {free:,} bytes free, {nbytes + SPARE:,} are needed")
@@ -132,6 +143,11 @@ def _make(path: Path, images: int) -> None:
         np.lib.format.write_array_header_1_0(file, content)
         for _ in range(images):
             rng.random((SIDE, SIDE), np.float32).tofile(file)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """The same pixels in another format, a filter of one tap."""
+    parconv.stream(source, np.ones((1, 1), np.float32), target)
 
 
 def _taps() -> Any:
@@ -149,25 +165,28 @@ def _check(place: Path) -> None:
 # --- in a process of its own ---------------------------------------------------------------------
 
 
-def _child(way: str, place: Path, memory: int, limit: int) -> Record:
-    done = processes.run(MODULE, [way, str(place), memory, limit])
+def _child(way: str, place: Path, memory: int, limit: int, store: str) -> Record:
+    done = processes.run(MODULE, [way, str(place), memory, limit, store])
     processes.check_status(way, done.returncode, done.stderr)
     answer: Record = json.loads(done.stdout)
     return answer
 
 
-def _main(way: str, place: str, memory: int, limit: int) -> Record:
+def _main(way: str, place: str, memory: int, limit: int, store: str) -> Record:
     enforced = _limit(limit)
     folder, g = Path(place), _taps()
-    plan = parconv.plan_stream(folder / "f.npy", g, memory=memory, **KEYWORDS)
+    source, out = folder / f"f{store}", folder / f"out{store}"
+    plan = parconv.plan_stream(source, g, memory=memory, **KEYWORDS)
     next(iter(parconv.stream([np.zeros((SIDE, SIDE), np.float32)], g, **KEYWORDS)))  # compiles
-    (folder / "out.npy").unlink(missing_ok=True)
-    _forget(folder / "f.npy")
+    _remove(out)
+    for file in [source, *source.rglob("*")]:
+        if file.is_file():
+            _forget(file)
     start = time.perf_counter()
     if way == "plain":
         found = _plain(folder, plan.bytes_in // (plan.number or 1))
     else:
-        parconv.stream(folder / "f.npy", g, folder / "out.npy", memory=memory, **KEYWORDS)
+        parconv.stream(source, g, out, memory=memory, **KEYWORDS)
         found = {}
     return {**found, "seconds": time.perf_counter() - start, "peak": _peak(), "enforced": enforced}
 
@@ -189,6 +208,13 @@ def _peak() -> int | None:
             if line.startswith("VmHWM:"):
                 return 1024 * int(line.split()[1])
     return None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _forget(path: Path) -> None:

@@ -22,6 +22,7 @@ from .pools import pool_of
 from .question import Question
 from .run import Progress, fill, streamed
 from .sources import Indexed, Items, opened, source_of
+from .stores import Opened
 from .targets import sink_of
 
 READS = 4  # under way at a time where each waits for a network: 50 to 100 ms
@@ -146,10 +147,10 @@ def stream(
     _check_filter(g)
     limit, g = _limit(memory), filter_of(g, lasting=True)
     out = check_target(out) if isinstance(out, str | os.PathLike) else out
-    source = opened(source, options.get("axes"))
-    check_apart(source, out.name if isinstance(out, Place) else out)
-    found = source_of(source, g, options)
     with ExitStack() as stack:
+        source = _opened(source, options, stack)
+        check_apart(source, out.name if isinstance(out, Place) else out)
+        found = source_of(source, g, options)
         stack.callback(found.close)
         told = stack.enter_context(shown(progress))
         question, items = found.question, found.items
@@ -215,13 +216,22 @@ def plan_stream(
     if hasattr(source_or_spec, "__next__"):
         raise TypeError("source is an iterator, which a look would change: pass (shape, dtype)")
     if not planner.is_spec(source_or_spec):
-        found = source_of(opened(source_or_spec, options.get("axes")), g, options)
-        with closing(found):
+        with ExitStack() as stack:
+            found = source_of(_opened(source_or_spec, options, stack), g, options)
+            stack.callback(found.close)
             return _planned(found, PIXEL, _limit(memory))
     shape, dtype = planner.check_spec("source", source_or_spec)
     asked = Question(shape, dtype, g, options)
     items = shape[0] if asked.batched else 1
     return plan_for(asked, items, _limit(memory), whole=False)
+
+
+def _opened(source: Any, options: Any, stack: ExitStack) -> Any:
+    """The source, whose files are closed whatever is wrong with the rest."""
+    found = opened(source, options.get("axes"))
+    if isinstance(found, Opened):
+        stack.callback(found.close)
+    return found
 
 
 def _planned(found: Indexed | Items, kept: Grain, limit: int, shared: bool = False) -> StreamPlan:

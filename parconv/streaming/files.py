@@ -73,8 +73,9 @@ class ArrayFile:
 
     def close(self) -> None:
         """Until the file is needed again, which may be another one of that name then."""
-        if "_file" in self.__dict__:
-            self.__dict__.pop("_file").close()
+        with self._one:
+            if "_file" in self.__dict__:
+                self.__dict__.pop("_file").close()
 
     def check_name(self) -> None:
         """Raise OSError unless the name still leads to the file that was written."""

@@ -6,7 +6,7 @@ a variable's may be masked where pixels are missing, or unpacked into another ty
 
 import operator
 from contextlib import AbstractContextManager, nullcontext
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 
 # Libraries that two threads must not enter at once, whatever the files ("NetCDF: HDF error" else).
 _TAKE_TURNS = {"netCDF4", "tables"}
-_turn = Lock()
+_turn = RLock()
 
 
 def library(value: Any) -> str:
@@ -78,9 +78,15 @@ def pixels(name: str, value: Any, axes: Any = None) -> Array:
     return as_array(name, value, axes)
 
 
+def slice_of(name: str, value: Any, index: Any) -> Array:
+    """A slice, read while no other thread is in a library that only one may enter."""
+    with turn(value):
+        return pixels(f"{name}'s slice", value[index])
+
+
 def fetch(source: Any, index: Any, block: Array) -> None:
     """A slice of the source into a block that is of its shape and dtype, or an error."""
-    part = pixels("source's slice", source[index])
+    part = slice_of("source", source, index)
     if (part.shape, part.dtype.newbyteorder("=")) != (block.shape, block.dtype):
         raise ValueError(
             f"source's slice has shape {part.shape} and dtype {part.dtype} where {block.shape} and "

@@ -61,7 +61,7 @@ class NewFile(InFile):
         """A new file, even where one is left: another process might write to that."""
         self.discard()
         nbytes = len(self._empty) + self._each * (self._size or 0)
-        _check_space(self.path, nbytes)
+        check_space(self.path, nbytes)
         with open(self._partial, "xb") as file:
             file.write(self._empty)
             file.truncate(nbytes)
@@ -98,7 +98,7 @@ def replace_file(partial: Path, path: Path) -> None:
         raise OSError(error.errno, told, str(path)) from error
 
 
-def _check_space(path: Path, nbytes: int) -> None:
+def check_space(path: Path, nbytes: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if nbytes > free:
         told = f"the result needs {nbytes:,} bytes, {free:,} are free"

@@ -9,18 +9,20 @@ import numpy as np
 
 from .foreign import library
 from .mapped import Maps, Part
+from .stores import adapted, is_url
+from .stores.urls import canonical
 
 HANDLES = {"h5py", "zarr"}  # whose datasets are equal where they are one, not by element
 
 
 def check_apart(source: Any, out: Any) -> None:
-    """Refuse a result that would overwrite its source."""
+    """Refuse a result that would overwrite its source, which may be opened already."""
     if out is None:
         return
     maps = Maps()
     target = _part(out, maps)
     for item in _parts(source):
-        if _same_array(item, out):
+        if _same_array(getattr(item, "handle", item), out):
             raise ValueError("out is source, or shares its memory: pass another array")
         if _overlap(read := _part(item, maps), target):
             raise ValueError(f"out is the file of source, {read and read.name}: pass another file")
@@ -42,11 +44,14 @@ def _same_array(one: Any, other: Any) -> bool:
 
 
 def _part(value: Any, maps: Maps) -> Part | None:
-    """Of a file."""
+    """Of a file or a store; one file of HDF5 may have both."""
     if isinstance(value, np.ndarray):
         return maps.under(value)
+    value = adapted(value) if library(value) == "zarr" else value
     name = value if isinstance(value, str | os.PathLike) else getattr(value, "filename", None)
-    return Part(os.fspath(name)) if isinstance(name, str | os.PathLike) else None
+    if not isinstance(name, str | os.PathLike) or not os.fspath(name):
+        return None
+    return Part(canonical(os.fspath(name)) if is_url(name) else os.fspath(name))
 
 
 def _overlap(one: Part | None, other: Part | None) -> bool:

@@ -106,6 +106,9 @@ def check_target(out: str | os.PathLike[str]) -> Place:
     if not name:
         raise ValueError(f"out={out!r}: pass the name of a {_WRITTEN} file")
     store, (file, inside) = store_of(name), split_inside(name)
+    if store is ZARR and inside:
+        name = file = f"{file.rstrip('/')}/{inside.strip('/')}"
+        inside = ""
     if is_url(name):
         return _behind_a_url(name, store)
     found = Path(os.path.realpath(file))
@@ -115,7 +118,7 @@ def check_target(out: str | os.PathLike[str]) -> Place:
             "pass such a name or, for another format, an array of its library"
         )
     if store is ZARR:
-        _check_folder(name, found)
+        zarrs.check_replaced(str(found))
     elif found.exists() and not found.is_file():
         raise ValueError(f"out={name!r} is no regular file: pass the name of a {_WRITTEN} file")
     if not found.parent.is_dir():
@@ -131,10 +134,5 @@ def _behind_a_url(name: str, store: Store | None) -> Place:
             f"out={name!r}: behind a URL results are written as Zarr, unit by unit; pass a name "
             "that ends in .zarr, or a local file"
         )
+    zarrs.check_replaced(name.rstrip("/"))
     return Place(name.rstrip("/"), store)
-
-
-def _check_folder(name: str, folder: Path) -> None:
-    """A folder is replaced only where it is an array."""
-    if folder.exists() and not zarrs.is_array(str(folder)):
-        raise ValueError(f"out={name!r} is there, but no array of Zarr: pass another name")

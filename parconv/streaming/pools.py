@@ -5,6 +5,7 @@ tasks under way than keep its workers busy.
 """
 
 import pickle
+import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -48,6 +49,9 @@ def pool_of(executor: Any) -> Iterator[Pool]:
 
         with Client(executor, set_as_default=False) as client:
             yield _of_client(client)
+    elif executor == "threading":  # joblib's own threads work on after an error
+        with ThreadPoolExecutor(budget.thread_budget()) as threads:
+            yield _of_executor(threads)
     elif isinstance(executor, str):
         yield _of_joblib(executor)
     elif foreign.library(executor) == "distributed" and hasattr(executor, "scatter"):
@@ -116,13 +120,12 @@ def _of_joblib(name: str) -> Pool:
         workers = max(1, joblib.effective_n_jobs(-1))
 
     def run(function: Callable[..., Any], job: Any, tasks: Tasks) -> Answers:
-        sent = job if name == "threading" else Shipped.of(job)
+        sent = Shipped.of(job)
         with joblib.parallel_config(backend=name):
             work = joblib.Parallel(n_jobs=-1, return_as="generator", pre_dispatch="2 * n_jobs")
             yield from work(joblib.delayed(function)(sent, *task) for task in tasks)
 
-    near = name == "threading"
-    return Pool(workers, near, run, here=near or name in ("loky", "multiprocessing"))
+    return Pool(workers, False, run, here=name in ("loky", "multiprocessing"))
 
 
 # --- jobs in other processes ---------------------------------------------------------------------
@@ -139,11 +142,38 @@ class Shipped:
     def of(cls, job: Any) -> "Shipped":
         return cls(uuid.uuid4().hex, pickle.dumps(job))
 
-    @property
-    def job(self) -> Any:
-        if _latest.get("token") != self.token:
-            _latest.update(token=self.token, job=pickle.loads(self.payload))
-        return _latest["job"]
+    @contextmanager
+    def opened(self) -> Iterator[Any]:
+        """The job, for one task; what it opened is closed when no task here works on it.
+
+        A worker may have several threads: one that closed a file would leave another reading
+        nothing, or somewhere else.
+        """
+        with _one:
+            made = _here.get(self.token) or self._make()
+            made.tasks += 1
+        try:
+            yield made.job
+        finally:
+            with _one:
+                made.tasks -= 1
+                if not made.tasks:
+                    made.job.close()
+
+    def _make(self) -> "_Made":
+        for token in [token for token, made in _here.items() if not made.tasks]:
+            del _here[token]
+        made = _here[self.token] = _Made(pickle.loads(self.payload))
+        return made
 
 
-_latest: dict[str, Any] = {}  # of this process
+@dataclass
+class _Made:
+    """A job, and how many tasks of this process work on it."""
+
+    job: Any
+    tasks: int = 0
+
+
+_here: dict[str, _Made] = {}  # of this process, by token
+_one = threading.Lock()  # who looks there

@@ -1,5 +1,6 @@
 """Where results go: files, arrays, and whatever is assigned to like an array."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ class Kept(Sink):
 
     def __init__(self, question: Question, out: Any, path: Path) -> None:
         super().__init__(question, out)
-        self.path = path
+        self.path = Path(os.path.realpath(path))  # beside which all streams to it meet
 
     def identity(self) -> Any:
         """What tells whether an earlier run wrote to the same place; None where nothing is."""

@@ -6,12 +6,13 @@ chunk, shorter at an unforeseen end, its image, and its pixels' weights where so
 None behind the end.
 """
 
+import errno
 import itertools
 import os
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -28,9 +29,11 @@ from .mapped import file_of, place
 from .paths import open_source
 from .question import Index, Question
 from .stores import Opened, adapted
+from .stores.base import stamp_of_file
 from .weights import Weighing, weighing_of
 
 Part = tuple[Chunk, Array, Array | None]
+DAMAGED = RuntimeError, EOFError, zlib.error  # what codecs raise
 
 
 class Indexed:
@@ -54,6 +57,7 @@ class Indexed:
         stamp: Any = None,
     ) -> None:  # fmt: skip
         self.question, self._weighing, self._fetch = question, weighing, fetch
+        self._seen = stamp  # of the pixels; those of other arrays only reading tells
         self.stamp = None if weighing and weighing.arrays else stamp
         self.items: int | None = question.shape[0] if question.batched else 1
         self._blocks, self.travels = Blocks(), False
@@ -103,8 +107,7 @@ class InFile(Indexed):
         self._file, self.travels = file, not (weighing and weighing.arrays)
 
     def is_changed(self) -> bool:
-        told = self.stamp and (self.stamp["bytes"], self.stamp["modified"])
-        return told is not None and _times(self._file.path) != told
+        return not stamp_of_file(self._file.path).items() <= self._seen.items()
 
     def close(self) -> None:
         self._file.close()
@@ -125,10 +128,14 @@ class InStore(Indexed):
 
     def _image(self, chunk: Chunk) -> Array:
         wanted = list(self.question.wanted(chunk))
-        return self._opened.part(wanted[0][0]) if len(wanted) == 1 else super()._image(chunk)
+        try:
+            return self._opened.part(wanted[0][0]) if len(wanted) == 1 else super()._image(chunk)
+        except DAMAGED as error:
+            told = f"a part of the source cannot be decoded: {error}"
+            raise OSError(errno.EIO, told, self._opened.filename) from error
 
     def is_changed(self) -> bool:
-        return self.stamp is not None and self._opened.stamp() != self.stamp
+        return self._seen is not None and self._opened.stamp() != self._seen
 
     def close(self) -> None:
         self._opened.close()
@@ -203,17 +210,16 @@ def _of_items(item: Array, g: Any, keywords: Mapping[str, Any]) -> Question:
 
 
 def opened(source: Any, axes: Any) -> Any:
-    """The array that a path leads to, or that NumPy makes of a tensor; everything else as it is."""
+    """The array that a path leads to, or that NumPy makes of a tensor, as what knows its units."""
     if isinstance(source, str | os.PathLike):
         return open_source(source)
     if not foreign.is_sliced(source) and foreign.is_like_array(source):
         return as_array("source", source, axes)
-    return source
+    return adapted(source)
 
 
 def source_of(source: Any, g: Any, keywords: Mapping[str, Any]) -> Indexed | Items:
-    """What a stream reads, by what the caller passed."""
-    source = adapted(source)
+    """What a stream reads, by what `opened` gave."""
     if not foreign.is_sliced(source):
         _refuse_weights(keywords)
         return _iterable(source, g, keywords)
@@ -270,18 +276,6 @@ def _iterable(source: Any, g: Any, keywords: Mapping[str, Any]) -> Items:
     return Items(source, g, keywords)
 
 
-def _times(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
 def _stamp(array: Any) -> dict[str, Any]:
     """What tells whether a mapped file is the same and unchanged."""
-    status = os.stat(array.filename)
-    return {
-        "file": os.fspath(os.path.realpath(array.filename)),
-        "bytes": status.st_size,
-        "modified": status.st_mtime_ns,
-        "place": place(array),
-        "strides": array.strides,
-    }
+    return {**stamp_of_file(array.filename), "place": place(array), "strides": array.strides}

@@ -8,7 +8,7 @@ from .newfile import NewFile
 from .paths import Place
 from .question import Question
 from .sinks import Sink, array_sink, check_held
-from .stores import ZARR, zarrs
+from .stores import ZARR, rasters, zarrs
 from .stores.encoded import Encoded
 
 
@@ -27,6 +27,7 @@ def sink_of(out: Any, question: Question, items: int | None, about: Mapping[str,
 def _new(place: Place, question: Question, items: int | None, about: dict[str, Any]) -> Sink:
     if place.store is None:
         return NewFile(question, place.path, items)
+    about = rasters.placed(about, question)
     if place.store is ZARR:
         if items is None:
             raise ValueError(
@@ -35,6 +36,10 @@ def _new(place: Place, question: Question, items: int | None, about: dict[str, A
             )
         return zarrs.NewZarr(question, place.name, items, about)
     assert place.store.encode
-    return Encoded(
+    sink = Encoded(
         question, place.path, place.inside, items, about, place.store.encode, place.store.opened
     )
+    if place.store.check:
+        whole = question.shape_of(1 if items is None else items)
+        place.store.check(place.path, sink.result(whole[0]))
+    return sink

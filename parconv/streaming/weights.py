@@ -107,9 +107,9 @@ def _sliced(name: str, value: Any, shape: Shape, plane: Shape) -> Any:
 def _part(name: str, array: Any, index: Index, question: Question) -> Array:
     """Of an array as large as the source, or as a plane of it."""
     if len(array.shape) == len(index):
-        return foreign.pixels(f"{name}'s slice", array[index])
+        return foreign.slice_of(name, array, index)
     axes = question.whole.problem.axes
-    part = foreign.pixels(f"{name}'s slice", array[tuple(index[axis] for axis in axes)])
+    part = foreign.slice_of(name, array, tuple(index[axis] for axis in axes))
     others = tuple(axis for axis in range(len(index)) if axis not in axes)
     return np.expand_dims(part if axes[0] < axes[1] else part.T, others)
 

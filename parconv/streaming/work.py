@@ -17,7 +17,6 @@ class Job:
     question: Question
     source: Indexed | None
     sink: Sink | None
-    near: bool
 
     @classmethod
     def of(cls, source: Indexed | Items, sink: Sink, near: bool) -> "Job":
@@ -28,21 +27,21 @@ class Job:
             source.question,
             source if reads and isinstance(source, Indexed) else None,
             sink if writes else None,
-            near,
         )
+
+    def close(self) -> None:
+        """A worker lives on, and files may be wanted by others."""
+        for end in (self.source, self.sink):
+            if end is not None:
+                end.close()
 
 
 def work(job: Job | Shipped, chunk: Chunk, part: Part | None) -> tuple[Chunk, int, Any]:
     """The chunk, the bytes of its result, and the result where the worker cannot write it."""
-    job = job.job if isinstance(job, Shipped) else job
-    assert isinstance(job, Job)
-    try:
+    if isinstance(job, Job):
         return _done(job, chunk, part)
-    finally:
-        if not job.near:  # a worker lives on, and files may be wanted by others
-            for end in (job.source, job.sink):
-                if end is not None:
-                    end.close()
+    with job.opened() as its:
+        return _done(its, chunk, part)
 
 
 def _done(job: Job, chunk: Chunk, part: Part | None) -> tuple[Chunk, int, Any]:

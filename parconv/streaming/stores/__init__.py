@@ -20,17 +20,19 @@ class Store:
     """A format.
 
     ``encode`` writes a file of it in one go; None where it is written unit by unit, or not at all.
+    ``check`` refuses, before anything is computed, what that could not write.
     """
 
     name: str
     opened: Callable[[str], Opened]
     encode: Encode | None = None
+    check: Encode | None = None
     is_written: bool = True
 
 
 ZARR = Store(zarrs.KIND, zarrs.opened)
-HDF5 = Store(hdf5.KIND, hdf5.opened, hdf5.encode)
-TIFF = Store(tiffs.KIND, tiffs.opened, tiffs.encode)
+HDF5 = Store(hdf5.KIND, hdf5.opened, hdf5.encode, hdf5.check)
+TIFF = Store(tiffs.KIND, tiffs.opened, tiffs.encode, tiffs.check)
 RASTER = Store(rasters.KIND, rasters.opened, is_written=False)
 STORES: Mapping[str, Store] = {
     ".zarr": ZARR,
@@ -43,7 +45,7 @@ STORES: Mapping[str, Store] = {
 def store_of(name: str) -> Store | None:
     """The format that a name's suffix tells; None for .npy and what is unknown.
 
-    Inside a folder of Zarr its name ends earlier: ``a.zarr/image``.
+    Inside a folder of Zarr its name may end earlier: ``a.zarr/image``.
 
     Examples
     --------
@@ -51,9 +53,8 @@ def store_of(name: str) -> Store | None:
     ('zarr', 'tiff', None)
     """
     path = split_inside(name)[0].rstrip("/").lower()
-    if ".zarr/" in path:
-        return ZARR
-    return next((row for suffix, row in STORES.items() if path.endswith(suffix)), None)
+    inside = ZARR if ".zarr/" in path and not path.endswith(".npy") else None
+    return next((row for suffix, row in STORES.items() if path.endswith(suffix)), inside)
 
 
 def adapted(source: Any) -> Any:

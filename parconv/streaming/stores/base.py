@@ -35,6 +35,10 @@ class Opened:
         Whether it lies behind a network, so that several reads should be under way.
     travels : bool
         Whether other processes can open it, by a copy that was pickled.
+    filename : str
+        Of the file, folder or URL; "" where it is in none.
+    handle : object
+        The array of the library, where it is one.
     """
 
     kind = ""
@@ -42,6 +46,8 @@ class Opened:
     axes: tuple[int, int] | None = None
     nodata: float | None = None
     far, travels = False, True
+    filename = ""
+    handle: Any = None
 
     def __init__(self, shape: Shape, dtype: Any) -> None:
         self.shape = tuple(map(int, shape))
@@ -66,7 +72,7 @@ class Opened:
     def there(self, f: Array, parts: Iterable[tuple[Index, Index]]) -> Array:
         """Where the pixels of an image, read by those parts, have data."""
         assert self.nodata is not None
-        return ~np.isnan(f) if np.isnan(self.nodata) else f != self.nodata
+        return ~np.isnan(f) if self.nodata != self.nodata else f != self.nodata
 
     def __getitem__(self, index: Any) -> Array:
         return self.part(index)
@@ -95,7 +101,10 @@ def stamp_of_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def stamp_of_folder(path: Path) -> Any:
-    """The same of all files below it."""
+    """The same of all files below it.
+
+    Not their times alone: `os.replace` brings another file of the same ones.
+    """
     import hashlib
 
     found = hashlib.sha256()
@@ -104,7 +113,7 @@ def stamp_of_folder(path: Path) -> Any:
         for name in sorted(names):
             status = os.stat(os.path.join(folder, name))
             told = os.path.relpath(os.path.join(folder, name), path), status.st_size
-            found.update(repr((*told, status.st_mtime_ns)).encode())
+            found.update(repr((*told, status.st_mtime_ns, status.st_ino)).encode())
     return {"folder": os.path.realpath(path), "files": found.hexdigest()}
 
 
@@ -127,9 +136,11 @@ def split_inside(name: str) -> tuple[str, str]:
     --------
     >>> split_inside("a.h5::raw/image"), split_inside("a.h5")
     (('a.h5', 'raw/image'), ('a.h5', ''))
+    >>> split_inside("simplecache::s3://bucket/a.h5::raw")
+    ('simplecache::s3://bucket/a.h5', 'raw')
     """
-    file, _, inside = name.partition("::")
-    return file, inside
+    file, _, inside = name.rpartition("::")
+    return (file, inside) if file and "://" not in inside else (name, "")
 
 
 def only_one(names: list[str], inside: str, file: str) -> str:

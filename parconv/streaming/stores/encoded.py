@@ -6,6 +6,7 @@ the format, which is read back, compared, and takes the name.
 """
 
 import errno
+import glob
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from ..question import Question
 from .base import Index, Opened, Shape
 
 AT_ONCE = 1 << 25  # bytes copied together
+BESIDE = ".ovr", ".msk", ".aux.xml"  # where GDAL has overviews, masks and statistics of a file
 Pixels = Callable[[Index], Array]
 Encode = Callable[[Path, "Result"], None]
 
@@ -76,6 +78,7 @@ class Encoded(NewFile):
         super().__init__(question, path, items)
         self._about, self._inside = about, inside
         self._encode, self._opened = encode, opened
+        self._made = self._partial.with_name(self._partial.name + self.path.suffix)
 
     def __getstate__(self) -> dict[str, Any]:
         """Other processes only write to the plain file."""
@@ -84,21 +87,35 @@ class Encoded(NewFile):
     def finish(self, items: int) -> Path:
         size = items if self._size is None else self._size
         self._file.check_name()
-        made = self._partial.with_name(self._partial.name + self.path.suffix)
-        shape = (size, *self._item)
-        result = Result(shape, self._dtype, self._part, self._about, self._question, self._inside)
+        result = self.result(size)
         try:
-            self._encode(made, result)
-            self._compare(made, result)
-            _settle(made)
+            self._encode(self._made, result)
+            self._compare(self._made, result)
+            _settle(self._made)
         except BaseException:
-            made.unlink(missing_ok=True)
+            self._forget_made()
             raise
         with suppress(OSError):  # as open to others as what it replaces
-            shutil.copymode(self.path, made)
-        replace_file(made, self.path)
+            shutil.copymode(self.path, self._made)
+        for suffix in BESIDE:
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        replace_file(self._made, self.path)
         self.discard()
         return self.path
+
+    def result(self, size: int) -> Result:
+        """Of so many items."""
+        shape = (size, *self._item)
+        return Result(shape, self._dtype, self._part, self._about, self._question, self._inside)
+
+    def discard(self) -> None:
+        super().discard()
+        self._forget_made()
+
+    def _forget_made(self) -> None:
+        """And what a library has put beside it."""
+        for file in self.path.parent.glob(glob.escape(self._made.name) + "*"):
+            file.unlink()
 
     def _part(self, index: Index) -> Array:
         block = np.empty([one.stop - one.start for one in index], self._dtype)

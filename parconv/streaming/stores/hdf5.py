@@ -1,11 +1,14 @@
 """Arrays in HDF5 files."""
 
+import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...problem.dtypes import Array
+from ..newfile import check_space
 from .base import Index, Opened, is_url, module, only_one, split_inside, stamp_of_file
 from .encoded import Result
 from .zarrs import nodata_of, unit_within
@@ -21,8 +24,10 @@ class Dataset(Opened):
 
     def __init__(self, dataset: Any, name: str = "") -> None:
         super().__init__(dataset.shape, dataset.dtype)
-        self._dataset, self._name = dataset, name
+        self._dataset = self.handle = dataset
+        self._name = name
         self.unit, self.travels = dataset.chunks, bool(name) and not is_url(name)
+        self._is_whole = not (dataset.is_virtual or dataset.external)
         attributes = dict(dataset.attrs)
         self.nodata = nodata_of(attributes)
         layout = {word: getattr(dataset, word) for word in KEPT}
@@ -30,7 +35,7 @@ class Dataset(Opened):
         self.about = {"attributes": attributes, "layout": layout, "inside": dataset.name}
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {**self.__dict__, "_dataset": None}
+        kept = {**self.__dict__, "_dataset": None, "handle": None}
         return {**kept, "about": {}, "_name": f"{split_inside(self._name)[0]}::{self._inside}"}
 
     @property
@@ -38,16 +43,18 @@ class Dataset(Opened):
         return str(self.about["inside"])
 
     def part(self, index: Index) -> Array:
-        if self._dataset is None:  # in another process
+        if self._dataset is None:  # closed, or in another process
             self._dataset = _dataset(self._name)
         return np.asarray(self._dataset[index], self.dtype)
 
     def stamp(self) -> Any:
-        return stamp_of_file(split_inside(self._name)[0]) if self.travels else None
+        """Of the file that has the pixels; None where others have some."""
+        return stamp_of_file(self.filename) if self.travels and self._is_whole else None
 
     def close(self) -> None:
         if self._name and self._dataset:
             self._dataset.file.close()
+            self._dataset = None  # until it is needed again
 
 
 def opened(name: str) -> Opened:
@@ -88,21 +95,48 @@ def _names(file: Any, h5py: Any) -> list[str]:
     return sorted(found)
 
 
+def check(path: Path, result: Result) -> None:
+    """Refuse to replace a file of more than the array that is named."""
+    h5py, names = module("h5py", EXTRA), set[str]()
+    with suppress(OSError), h5py.File(path, "r") as file:
+        file.visititems(
+            lambda name, value: names.add(name) if isinstance(value, h5py.Dataset) else None
+        )
+    others = sorted(names - {_name(result).strip("/")})
+    if others and (result.inside or len(names) > 1):
+        raise ValueError(
+            f"out={str(path)!r} holds {others[0]!r}, too, which would be lost: pass another file"
+        )
+
+
+def _name(result: Result) -> str:
+    return str(result.inside or result.about.get("inside") or "data")
+
+
+def _refers(value: Any, h5py: Any) -> bool:
+    """To something in the file it comes from."""
+    return any(isinstance(one, h5py.Reference) for one in np.asarray(value, object).flat)
+
+
 def encode(path: Path, result: Result) -> None:
     """A file with the array, of the source's name, chunks, compression and attributes."""
     h5py = module("h5py", EXTRA)
     about = result.about
     unit = about.get("unit")
-    chunks = unit_within(unit, result.shape) if unit and len(unit) == len(result.shape) else None
+    chunks = None
+    if unit and len(unit) == len(result.shape) and 0 not in result.shape:
+        chunks = unit_within(unit, result.shape)
     layout = about.get("layout", {}) if chunks else {}
-    name = result.inside or about.get("inside") or "data"
+    # the library ends the process (1.14, in a garbage collection) where a disk is full at closing
+    check_space(path, math.prod(result.shape) * np.dtype(result.dtype).itemsize)
     with h5py.File(path, "w") as file:
         dataset = file.create_dataset(
-            name, result.shape, result.dtype, chunks=chunks,
+            _name(result), result.shape, result.dtype, chunks=chunks,
             **{word: value for word, value in layout.items() if value},
         )  # fmt: skip
         for word, value in about.get("attributes", {}).items():
-            if not isinstance(value, h5py.Reference) and word not in ("DIMENSION_LIST", "CLASS"):
-                dataset.attrs[word] = value
+            if word not in ("DIMENSION_LIST", "CLASS") and not _refers(value, h5py):
+                with suppress(TypeError):  # of no type of its own
+                    dataset.attrs[word] = value
         for index in result.pieces(chunks):
             dataset[index] = result.part(index)

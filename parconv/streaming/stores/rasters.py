@@ -12,6 +12,7 @@ import numpy as np
 
 from ...api import plan2d
 from ...problem.dtypes import Array
+from ..question import Question
 from .base import Index, Opened, is_url, module, stamp_of_file
 from .encoded import Result
 
@@ -38,8 +39,7 @@ class Raster(Opened):
         together = count if str(dataset.profile.get("interleave")) == "pixel" else 1
         self.unit = (together, *block) if count > 1 else tuple(block)
         self._flags = dataset.mask_flag_enums
-        values = set(dataset.nodatavals)
-        self.nodata = _plain(values.pop()) if len(values) == 1 else None
+        self.nodata = plain(dataset.nodata) if _is_one(dataset.nodatavals) else None
         self.about = about(dataset)
         self.travels = not name.startswith("/vsimem")
         self.far = is_url(name) or name.startswith(("/vsis3", "/vsicurl", "/vsigs", "/vsiaz"))
@@ -76,20 +76,22 @@ class Raster(Opened):
 
     @property
     def tells_holes(self) -> bool:
-        return self.nodata is not None or any(
-            flag.name != "all_valid" for flags in self._flags for flag in flags
-        )
+        return self.nodata is not None or self._is_masked
 
     def there(self, f: Array, parts: Iterable[tuple[Index, Index]]) -> Array:
-        """By the value of nodata; else by GDAL's masks, which alpha or another file may tell."""
-        if self.nodata is not None:
-            return super().there(f, parts)
-        found = np.empty(f.shape, bool)
-        for index, place in parts:
+        """By the value of nodata, and by GDAL's masks, which alpha or another file may tell."""
+        found = np.ones(f.shape, bool) if self.nodata is None else super().there(f, parts)
+        for index, place in parts if self._is_masked else ():
             bands, window = self._window(index)
             mask = self._dataset.read_masks(bands, window=window) != 0
-            found[place] = mask if len(self.shape) == 3 else mask[0]
+            found[place] &= mask if len(self.shape) == 3 else mask[0]
         return found
+
+    @property
+    def _is_masked(self) -> bool:
+        """By more than the value of nodata."""
+        alone = {"all_valid"} if self.nodata is None else {"all_valid", "nodata"}
+        return any(flag.name not in alone for flags in self._flags for flag in flags)
 
     def stamp(self) -> Any:
         with suppress(OSError):
@@ -102,15 +104,31 @@ class Raster(Opened):
         self._handles = threading.local()
 
 
-def _plain(value: float | None) -> float | None:
-    """As it is told to users: GDAL has all in floating point."""
-    return int(value) if value is not None and float(value).is_integer() else value
+def plain(value: float | None) -> float | None:
+    """As it is told to users: GDAL has all in floating point.
+
+    Examples
+    --------
+    >>> plain(-9999.0), plain(-3.4028234663852886e38), plain(float("inf"))
+    (-9999, -3.4028234663852886e+38, inf)
+    """
+    exact = value is not None and abs(value) <= 2**53 and float(value).is_integer()
+    return int(value) if value is not None and exact else value
+
+
+def _is_one(values: Iterable[float | None]) -> bool:
+    """Whether all bands have the same value; NaN is equal to itself here."""
+    return len({repr(value) for value in values}) == 1
 
 
 def opened(name: str) -> Opened:
-    rasterio = module("rasterio", EXTRA)
     if not is_url(name) and not name.startswith("/vsi"):
         os.stat(name)  # its own error, with its own number
+    return _by_name(name)
+
+
+def _by_name(name: str) -> Raster:
+    rasterio = module("rasterio", EXTRA)
     try:
         with _quiet(), rasterio.open(name) as dataset:
             return Raster(name, dataset)
@@ -119,10 +137,22 @@ def opened(name: str) -> Opened:
 
 
 def of_dataset(dataset: Any) -> Opened:
-    """Of a reader of the caller's, which is not touched again."""
+    """Of a reader of the caller's, which is not touched again: its name must lead to the same."""
     if dataset.mode != "r":
         raise ValueError(f"source {dataset.name!r} is open for writing: pass its name when closed")
-    return Raster(dataset.name, dataset)
+    with suppress(ValueError, OSError):
+        found = _by_name(dataset.name)
+        if _grid(found.about["profile"]) == _grid(dataset.profile):
+            return found
+    raise ValueError(
+        f"source {dataset.name!r} is not what its name leads to, but a view of it (an overview, a "
+        "WarpedVRT): pass its read(), or the name of a .vrt file"
+    )
+
+
+def _grid(profile: Any) -> list[Any]:
+    words = "driver", "count", "height", "width", "dtype", "crs", "transform"
+    return [profile.get(word) for word in words]
 
 
 @contextmanager
@@ -138,8 +168,11 @@ def about(dataset: Any) -> dict[str, Any]:
     """What a raster says of its pixels."""
     bands = dataset.indexes
     layout = dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT")
+    profile = dict(dataset.profile)
+    if not _is_one(dataset.nodatavals):  # a GeoTIFF has one of all bands
+        profile["nodata"] = float("nan")
     return {
-        "profile": dict(dataset.profile),
+        "profile": profile,
         "cog": layout == "COG",
         "tags": dataset.tags(),
         "band tags": [dataset.tags(band) for band in bands],
@@ -166,6 +199,24 @@ def _attributes(dataset: Any) -> dict[str, Any]:
 # --- as a result ---------------------------------------------------------------------------------
 
 
+def placed(about: dict[str, Any], question: Question) -> dict[str, Any]:
+    """What a raster says, with the result's place for stores that have it in attributes."""
+    if "profile" not in about:
+        return about
+    moved = [*_moved(about["profile"]["transform"], question)][:6]
+    return {**about, "attributes": {**about["attributes"], "transform": moved}}
+
+
+def check(result: Result) -> None:
+    """Refuse a result that a GeoTIFF has no place for."""
+    known = module("rasterio.dtypes", EXTRA).check_dtype(str(result.dtype))
+    if len(result.shape) > 3 or not known or 0 in result.shape:
+        raise ValueError(
+            f"a GeoTIFF has no place for a result of shape {result.shape} and type {result.dtype}: "
+            "pass out with .zarr or .npy, or another dtype="
+        )
+
+
 def encode(path: Path, result: Result) -> None:
     """A GeoTIFF with the source's tiles, compression, georeference and words; a COG of a COG."""
     rasterio = module("rasterio", EXTRA)
@@ -173,7 +224,7 @@ def encode(path: Path, result: Result) -> None:
     plain = path.with_name(path.name + ".gdal") if told.get("cog") else path
     try:
         with _quiet(), rasterio.open(plain, "w", **_profile(result)) as target:
-            _tell(target, told, _is_resized(result))
+            _tell(target, told, _is_moved(result))
             for index in result.pieces(_unit(result)):
                 _put(target, index, result.part(index))
         if told.get("cog"):
@@ -188,11 +239,15 @@ def encode(path: Path, result: Result) -> None:
 
 def _unit(result: Result) -> tuple[int, ...]:
     profile = result.about.get("profile", {})
-    rows = profile.get("blockysize", 1) if profile.get("tiled") else 1
+    tiled = profile.get("tiled")
+    rows, columns = (
+        profile.get(word, 1) if tiled else size
+        for word, size in (("blockysize", 1), ("blockxsize", result.shape[-1]))
+    )
     ones = [1] * (len(result.shape) - 2)
     if ones and profile.get("interleave") == "pixel":
         ones[-1] = result.shape[-3]
-    return (*ones, rows, result.shape[-1])
+    return (*ones, rows, columns)
 
 
 def _put(target: Any, index: Index, pixels: Array) -> None:
@@ -210,8 +265,6 @@ def _put(target: Any, index: Index, pixels: Array) -> None:
 def _profile(result: Result) -> dict[str, Any]:
     source = result.about.get("profile", {})
     *bands, rows, columns = result.shape
-    if len(bands) > 1:
-        raise ValueError(f"a GeoTIFF has no place for a result of shape {result.shape}")
     nbytes = int(np.prod(result.shape, dtype=np.int64)) * np.dtype(result.dtype).itemsize
     found = {
         "driver": "GTiff", "height": rows, "width": columns, "count": bands[0] if bands else 1,
@@ -220,9 +273,11 @@ def _profile(result: Result) -> dict[str, Any]:
         "nodata": _nodata(source.get("nodata"), np.dtype(result.dtype)),
     }  # fmt: skip
     if transform := source.get("transform"):
-        found["transform"] = _moved(transform, result)
+        found["transform"] = _moved(transform, result.question)
     found |= {word: source[word] for word in TILES if word in source}
-    if not found.get("tiled"):
+    if found.get("tiled"):  # other formats have tiles of any size
+        found |= {word: -(-source[word] // 16) * 16 for word in TILES[:2] if word in source}
+    else:
         found.pop("blockxsize", None)
     compress = str(source.get("compress", "")).lower()
     if compress:
@@ -237,19 +292,17 @@ def _nodata(value: float | None, dtype: Any) -> float | None:
     return value if fits and value == int(value) else None
 
 
-def _is_resized(result: Result) -> bool:
-    problem = result.question.whole.problem
-    return tuple(result.shape[-2:]) != tuple(problem.image[axis] for axis in problem.axes)
+def _is_moved(result: Result) -> bool:
+    transform = result.about.get("profile", {}).get("transform")
+    return transform is not None and _moved(transform, result.question) != transform
 
 
-def _moved(transform: Any, result: Result) -> Any:
+def _moved(transform: Any, question: Question) -> Any:
     """Where the result's pixels lie: as in mode "same", but for what is cut off or left out."""
-    problem, keywords = result.question.whole.problem, result.question.keywords
-    if not _is_resized(result):
-        return transform
+    problem = question.whole.problem
     spec = problem.image, problem.image_dtype
-    same = {**keywords, "mode": "same", "padding": None, "stride": 1}
-    lead = plan2d(spec, result.question.g, **same).problem.lead
+    same = {"mode": "same", "padding": None, "stride": 1, "method": "direct"}
+    lead = plan2d(spec, question.g, **{**question.keywords, **same}).problem.lead
     rows, columns = (
         (usual - own) / (problem.channels if axis else 1)
         for axis, (usual, own) in enumerate(zip(lead, problem.lead, strict=True))
@@ -261,7 +314,7 @@ def _moved(transform: Any, result: Result) -> Any:
     return type(transform)(a * right, b * down, moved[0], d * right, e * down, moved[1])
 
 
-def _tell(target: Any, told: dict[str, Any], resized: bool) -> None:
+def _tell(target: Any, told: dict[str, Any], moved: bool) -> None:
     """Tags, band by band where there are as many; reference points only where none has moved."""
     tags = {
         word: value for word, value in told.get("tags", {}).items() if word != "OVR_RESAMPLING_ALG"
@@ -282,7 +335,7 @@ def _tell(target: Any, told: dict[str, Any], resized: bool) -> None:
     with suppress(Exception):  # palettes are for bytes
         target.colorinterp = told["colorinterp"]
     points, crs = told["gcps"]
-    if points and not resized:
+    if points and not moved:
         target.gcps = points, crs
-    if told["rpcs"] and not resized:
+    if told["rpcs"] and not moved:
         target.rpcs = told["rpcs"]

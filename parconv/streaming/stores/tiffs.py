@@ -2,8 +2,10 @@
 
 import math
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from ...problem.dtypes import Array
 from ..files import ArrayFile, layout
 from . import rasters
 from .base import Index, Opened, Shape, is_url, module, stamp_of_file
-from .encoded import Result
+from .encoded import AT_ONCE, Result
 
 KIND, EXTRA = "tiff", "images"
 GDAL = (33550, 33922, 34264, 34735, 42112, 42113)  # tags of georeference and of GDAL's own
@@ -37,10 +39,18 @@ class Tiff(Opened):
     kind = KIND
 
     def __init__(self, name: str) -> None:
-        self._name, self._tif, self.filename = name, _open(name), name
-        series = self._tif.series[0].levels[0]
+        self._name, self.filename, self._tif = name, name, _open(name)
+        try:
+            self._look()
+        except BaseException:
+            self._tif.close()
+            raise
+
+    def _look(self) -> None:
+        name, series = self._name, self._tif.series[0].levels[0]
         super().__init__(series.shape, series.dtype)
         self.travels = not is_url(name)
+        self._files = _files(series, name)
         axes = series.axes
         if {"Y", "X"} <= set(axes):
             self.axes = axes.index("Y"), axes.index("X")
@@ -55,12 +65,12 @@ class Tiff(Opened):
         self.nodata = _number(self.about["tags"].get(GDAL_NODATA))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_name": self._name}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["_name"])  # type: ignore[misc]
+        return {"_name": self._name, "_tif": None}
 
     def part(self, index: Index) -> Array:
+        with _one:
+            if self._tif is None:  # closed, or in another process
+                self.__init__(self._name)  # type: ignore[misc]
         if self._array is not None:
             return np.asarray(self._array[index], self.dtype)
         spans = [one.indices(size) for one, size in zip(index, self.shape, strict=True)]
@@ -70,12 +80,23 @@ class Tiff(Opened):
         return block
 
     def stamp(self) -> Any:
-        return stamp_of_file(self._name) if self.travels else None
+        return [stamp_of_file(file) for file in self._files] if self.travels else None
 
     def close(self) -> None:
-        self._tif.close()
-        if self._file:
-            self._file.close()
+        if self._tif is not None:
+            self._tif.close()
+            self._tif = None  # until it is needed again
+            if self._file:
+                self._file.close()
+
+
+_one = threading.Lock()  # who opens a file again
+
+
+def _files(series: Any, name: str) -> list[str]:
+    """All that have pixels: an image of OME may lie in several."""
+    pages = (page for page in series.pages if page is not None) if series.is_multifile else ()
+    return sorted({name, *(page.parent.filehandle.path for page in pages)})
 
 
 def opened(name: str) -> Opened:
@@ -109,8 +130,7 @@ def _array(series: Any) -> Any:
 
 def _number(text: Any) -> float | None:
     with suppress(TypeError, ValueError):
-        value = float(text)
-        return int(value) if value == value and value == int(value) else value
+        return rasters.plain(float(text))
     return None
 
 
@@ -130,7 +150,7 @@ def about(tif: Any, series: Any) -> dict[str, Any]:
         "ome": tif.ome_metadata if tif.is_ome and "FileName=" not in tif.ome_metadata else None,
         "imagej": dict(tif.imagej_metadata) if tif.is_imagej else None,
         "shaped": dict(tif.shaped_metadata[0]) if tif.is_shaped else None,
-        "tile": (page.tilelength, page.tilewidth) if page.is_tiled else None,
+        "tile": _sixteens(page.tilelength, page.tilewidth) if page.is_tiled else None,
         "compression": int(page.compression),
         "photometric": int(page.photometric),
         "planar": int(page.planarconfig),
@@ -139,7 +159,28 @@ def about(tif: Any, series: Any) -> dict[str, Any]:
     }
 
 
+def _sixteens(*sizes: int) -> tuple[int, ...]:
+    """What a tile's sides have to be; not every writer knows."""
+    return tuple(-(-size // 16) * 16 for size in sizes)
+
+
 # --- as a result ---------------------------------------------------------------------------------
+
+
+def check(path: Path, result: Result) -> None:
+    """Refuse a result that a TIFF has no place for."""
+    if "profile" in result.about:
+        rasters.check(result)
+    elif 0 in result.shape or not _axes(result).endswith(("YX", "YXS")):
+        raise ValueError(
+            f"a TIFF has no place for a result of shape {result.shape} and axes {_axes(result)!r}: "
+            "pass out with .zarr or .npy"
+        )
+
+
+def _axes(result: Result) -> str:
+    axes: str = result.about.get("axes", "")
+    return axes if len(axes) == len(result.shape) else _letters(len(result.shape))
 
 
 def encode(path: Path, result: Result) -> None:
@@ -151,15 +192,11 @@ def encode(path: Path, result: Result) -> None:
     tifffile = module("tifffile", EXTRA)
     shape = result.shape
     nbytes = math.prod(shape) * np.dtype(result.dtype).itemsize
-    axes = told.get("axes", "")
-    axes = axes if len(axes) == len(shape) else _letters(len(shape))
+    axes = _axes(result)
     imagej = told.get("imagej") and _is_imagej(axes, np.dtype(result.dtype), nbytes)
     tile, compression = _stored(told)
     options = {**_words(told, result, axes, imagej), **_colours(told, axes)}
     big = not imagej and (told.get("bigtiff", False) or nbytes >= CLASSIC)
-    last = "YXS" if axes.endswith("S") else "YX"
-    if not axes.endswith(last):
-        raise ValueError(f"a TIFF of axes {axes!r} cannot be written: pass out with .zarr or .npy")
     with tifffile.TiffWriter(path, bigtiff=big, imagej=bool(imagej), ome=False) as writer:
         pixels = _tiles(result, axes, tile) if tile else _strips(result, axes)
         if tile:
@@ -192,19 +229,24 @@ def _planes(shape: Shape, axes: str) -> Iterator[tuple[slice, ...]]:
 
 
 def _tiles(result: Result, axes: str, tile: tuple[int, int]) -> Iterator[Array]:
-    """In the order of the file, of each row of tiles all pixels read at once."""
+    """In the order of the file, of each row of tiles as many as may be read at once."""
     first = axes.index("Y")
     rows, columns, *samples = result.shape[first:]
+    each = math.prod((*tile, *samples)) * np.dtype(result.dtype).itemsize
+    step = max(1, AT_ONCE // each) * tile[1]
     for plane in _planes(result.shape, axes):
-        for top in range(0, rows, tile[0]):
-            index = (*plane, slice(top, min(top + tile[0], rows)), slice(0, columns))
-            band = result.part((*index, *[slice(0, size) for size in samples]))
-            band = band.reshape(band.shape[first:])
-            for left in range(0, columns, tile[1]):
-                part = band[:, left : left + tile[1]]
-                whole = np.zeros((*tile, *samples), part.dtype)
-                whole[: part.shape[0], : part.shape[1]] = part
-                yield whole
+        for top, left in product(range(0, rows, tile[0]), range(0, columns, step)):
+            index = slice(top, min(top + tile[0], rows)), slice(left, min(left + step, columns))
+            band = result.part((*plane, *index, *[slice(0, size) for size in samples]))
+            yield from _tiled(band.reshape(band.shape[first:]), tile)
+
+
+def _tiled(band: Array, tile: tuple[int, int]) -> Iterator[Array]:
+    for left in range(0, band.shape[1], tile[1]):
+        part = band[:, left : left + tile[1]]
+        whole = np.zeros((*tile, *band.shape[2:]), part.dtype)
+        whole[: part.shape[0], : part.shape[1]] = part
+        yield whole
 
 
 def _rows_at_once(result: Result, axes: str) -> int:
@@ -227,7 +269,8 @@ def _colours(told: dict[str, Any], axes: str) -> dict[str, Any]:
     photometric = told.get("photometric", 2)
     extra = told.get("extra") or None
     known = photometric if photometric in (1, 2, 5) else 2
-    return {"photometric": known, "planarconfig": "contig", "extrasamples": extra}
+    planes = "contig" if axes.endswith("S") else "separate"
+    return {"photometric": known, "planarconfig": planes, "extrasamples": extra}
 
 
 def _is_imagej(axes: str, dtype: Any, nbytes: int) -> bool:

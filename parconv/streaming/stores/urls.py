@@ -24,6 +24,12 @@ def file_system(url: str) -> tuple[Any, str]:
     return found
 
 
+def canonical(url: str) -> str:
+    """One spelling of a name."""
+    fs, path = file_system(url)
+    return f"{type(fs).__name__}:{path.rstrip('/')}"
+
+
 def listed(fs: Any, path: str) -> Any:
     """What a file system tells of all files below a name, or of one."""
     fs = getattr(fs, "sync_fs", fs)

@@ -22,7 +22,8 @@ from ..sinks import Kept
 from .base import Index, Opened, Shape, is_url, module, only_one, split_inside, stamp_of_folder
 
 KIND, EXTRA = "zarr", "stores"
-PARTIAL, OLD = ".partial", ".old"
+PARTIAL = ".partial"
+OLD = f"{PARTIAL}.old"  # a name that nobody else has
 UNFINISHED = "parconv:unfinished"  # attribute of a result in a store without renaming
 NODATA = "_FillValue", "missing_value", "nodata"  # attributes
 MANY = 16  # files
@@ -36,14 +37,14 @@ class ZarrArray(Opened):
 
     def __init__(self, array: Any) -> None:
         super().__init__(array.shape, array.dtype)
-        self.array = array
+        self.array = self.handle = array
         self.unit = unit_of(array)
         self.far = is_far(array)
         self.travels = travels(array)
         attributes = dict(array.attrs)
         self.nodata = nodata_of(attributes)
         self.about = {"attributes": attributes, "array": array}
-        self.filename = str(folder_of(array) or array.store_path)
+        self.filename = str(folder_of(array) or url_of(array) or "")
 
     def part(self, index: Index) -> Array:
         return np.asarray(self.array[index], self.dtype)
@@ -74,6 +75,14 @@ def folder_of(array: Any) -> Path | None:
     """Where a local array lies."""
     root = getattr(array.store, "root", None)
     return root / array.path if isinstance(root, Path) else None
+
+
+def url_of(array: Any) -> str | None:
+    """Where an array behind a URL lies."""
+    fs = getattr(array.store, "fs", None)
+    fs = getattr(fs, "sync_fs", fs)
+    path = f"{getattr(array.store, 'path', '')}/{array.path}".rstrip("/")
+    return str(fs.unstrip_protocol(path)) if fs is not None else None
 
 
 def is_far(array: Any) -> bool:
@@ -134,6 +143,27 @@ def is_array(name: str) -> bool:
     return False
 
 
+def check_replaced(name: str) -> None:
+    """Refuse what would be lost: a result replaces an array, and lies in none."""
+    parents = Path(name).parents if not is_url(name) else ()
+    if array := next((folder for folder in parents if is_array(str(folder))), None):
+        raise ValueError(f"out={name!r} lies in an array, {str(array)!r}: pass another name")
+    if _is_taken(name):
+        raise ValueError(f"out={name!r} is there, but no array of Zarr: pass another name")
+
+
+def _is_taken(name: str) -> bool:
+    if not is_url(name):
+        return os.path.exists(name) and not is_array(name)
+    from .urls import file_system
+
+    zarr, (fs, path) = module("zarr", EXTRA), file_system(name)
+    try:
+        return not hasattr(zarr.open(name, mode="r"), "shape")
+    except (FileNotFoundError, KeyError):
+        return bool(fs.exists(path))
+
+
 # --- as a result ---------------------------------------------------------------------------------
 
 
@@ -165,8 +195,10 @@ class ZarrTarget(Kept):
     def settle(self) -> None:
         """Files of units go to the device; other stores answer when they have an object."""
         with self._one:
-            _sync([file for index in self._unsettled for file in self._files(index)])
-            self._unsettled.clear()
+            found: list[Path] = []
+            while self._unsettled:  # to which others add meanwhile
+                found += self._files(self._unsettled.pop())
+            _sync(found)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_one": None}
