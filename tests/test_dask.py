@@ -234,6 +234,17 @@ def test_chunks_without_pixels() -> None:
             assert check(empty, scheduler="sync")
 
 
+@pytest.mark.parametrize("words", [{"mode": "valid"}, {"mode": "same", "boundary": "mirror"}])
+def test_a_constant_that_nobody_asks_for_is_not_met(words: Any) -> None:
+    """Beyond an axis shorter than its filter lie zeros; nor does it widen the sums of others."""
+    rng = np.random.default_rng(10)
+    for size, taps in (3, 10), (20, 3):
+        f, g = rng.integers(0, 200, (13, 10, size)).astype("u1"), rng.standard_normal(taps)
+        for image in (f, f / 7):
+            call = partial(parconv.conv2d, g=g, axes=2, cval=1 << 20, **words)
+            assert check(Case("", image, (5, 4, 2), call), scheduler="sync")
+
+
 def test_pixels_are_what_the_array_says_of_them() -> None:
     x = da.ones((30, 30), chunks=(10, 30), dtype="f4")
     lies: list[tuple[Any, str]] = [

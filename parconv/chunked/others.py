@@ -66,6 +66,14 @@ class Others(Whole):
         pads = (line.pads if cut is None else (cut.lead, cut.tail) for line, cut in kept)
         return shape, tuple(zip(map(rule_of, self.lines, cuts), pads, strict=True))
 
+    @property
+    def _cval(self) -> Any:
+        """What lies beyond the image: 0 as for the whole, where nothing of that is asked for."""
+        asked = self.question
+        rules = {rule for line in self.lines for rule in line.rules}
+        inside = asked.mode == "valid" and asked.padding is None
+        return 0 if inside or "constant" not in rules else asked.cval
+
     def _plan(self, asked: tuple[Any, ...]) -> Any:
         (shape, beyond), whole = asked, self.plan
         axes: tuple[int, ...] = tuple(line.axis for line in self.lines)
@@ -75,7 +83,7 @@ class Others(Whole):
         boundary, padding = zip(*(found[axis] for axis in axes), strict=True)
         question = replace(
             self.question, mode="valid", origin=0, axes=axes if len(axes) > 1 else axes[0],
-            padding=padding, boundary=boundary,
+            padding=padding, boundary=boundary, cval=self._cval,
         )  # fmt: skip
         if isinstance(whole, PlanesPlan):
             question = replace(question, method=whole.method)
