@@ -230,7 +230,7 @@ print(peak() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is told by Linux")
 @pytest.mark.parametrize(("side", "unit"), [(6144, 1024), *soak((22528, 2048))])
-@pytest.mark.parametrize("workers", [0, *soak(2)])
+@pytest.mark.parametrize("workers", soak(0, 2))
 def test_memory_is_a_few_chunks(tmp_path, side, unit, workers):
     """An image of any size: no more than four chunks, in and out, of each thread."""
     import json

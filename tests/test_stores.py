@@ -694,7 +694,7 @@ def _check(tmp_path, executor, targets=("zarr", "npy", "array", "h5")):
 
 def test_threads(tmp_path):
     with concurrent.futures.ThreadPoolExecutor(3) as executor:
-        _check(tmp_path, executor)
+        _check(tmp_path, executor, ("zarr", "array", "h5"))
 
 
 @pytest.mark.parametrize("name", soak("threading", "loky"))
