@@ -41,9 +41,11 @@ def _ends(suite):
 
 
 def _marks(name, suite, params):
-    """Whole networks take seconds: the first parameters for each change, the last in `soak`."""
+    """What takes seconds: whole networks but for their first parameters, and bursts, of which a
+    test below asks more.
+    """
     last = name.startswith("bench_networks") and params != _ends(suite)[0]
-    return [pytest.mark.soak] if last else []
+    return [pytest.mark.soak] if last or name.startswith("bench_bursts") else []
 
 
 CASES = [

@@ -126,6 +126,7 @@ BUSY = """
 """
 
 
+@pytest.mark.soak  # other threads of the process run now and then, more of them beside other work
 @pytest.mark.parametrize("workers", [1, 2, 4])
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
 def test_no_more_threads_run_than_cores(workers: int, run_python: RunPython) -> None:
@@ -133,7 +134,7 @@ def test_no_more_threads_run_than_cores(workers: int, run_python: RunPython) -> 
 
 
 MEMORY = """
-    import os, resource, sys, threading
+    import os
     import dask.array as da
     import numpy as np
     import parconv
@@ -155,12 +156,15 @@ MEMORY = """
     words = {"mode": "same", "boundary": "edge"}
     parconv.conv2d(np.ones((rows + 8, columns), "f4"), g, mode="same")  # what is loaded once
     parconv.conv2d(x[: 3 * rows], g, **words).compute(scheduler="threads", num_workers=2)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # the peak begins anew; that of getrusage holds the parent's, too
     with open("/proc/self/statm") as file:
         now = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     target, lazy = Nowhere(x.shape), parconv.conv2d(x, g, **words)
     da.store(lazy, target, lock=False, scheduler="threads", num_workers=2)
-    peak = max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10, before) - now
+    with open("/proc/self/status") as file:
+        (line,) = (line for line in file if line.startswith("VmHWM"))
+    peak = (int(line.split()[1]) << 10) - now
     chunk = rows * columns * 4
     # 5.3 to 10.4 on a busy machine: whoever stores blocks may lag behind who makes them
     assert peak <= 6 * chunk * 2, (peak / chunk, "chunks")
@@ -168,7 +172,8 @@ MEMORY = """
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="needs /proc")
+@pytest.mark.soak  # how far storing lags behind depends on the machine's load
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").is_file(), reason="needs /proc")
 def test_memory_is_that_of_a_few_chunks(run_python: RunPython) -> None:
     """A hundred chunks one above another, by two threads: six chunks for each at most."""
     run_python(MEMORY)

