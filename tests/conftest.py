@@ -272,6 +272,30 @@ def run_python() -> RunPython:
 
 
 @pytest.fixture
+def ledger(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Keeps a figure for the table of tests/reliability, where a soak test found it."""
+    import results
+
+    cache = getattr(request.config, "cache", None)
+    if cache is None or request.node.get_closest_marker("soak") is None:
+        return lambda row, found: None
+    return lambda row, found: results.keep(cache.mkdir("reliability"), row, found)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Rows found in this run, into the table."""
+    cache = getattr(session.config, "cache", None)
+    if cache is None or hasattr(session.config, "workerinput"):
+        return
+    folder = cache.mkdir("reliability")
+    if any(folder.glob("*.json")):
+        import results
+
+        results.write(folder)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Any]:
     """Chromium without a window; closed and its profile removed afterwards."""
     running = browsing.started(tmp_path / "profile")

@@ -77,6 +77,7 @@ def expect(
     axes: tuple[int, int] = (-2, -1),
     stride: Any = 1,
     dilation: Any = 1,
+    zero_taps: str = "keep",
 ) -> Expected:
     """The convolution, or correlation, of every plane of ``f`` with ``g``."""
     f, g = np.asarray(f), np.asarray(g)
@@ -118,6 +119,8 @@ def expect(
     framed[..., :-1, :-1] = image
     with np.errstate(invalid="ignore", over="ignore"):
         for y, x in itertools.product(range(g.shape[0]), range(g.shape[1])):
+            if zero_taps == "skip" and taps[y, x] == 0:
+                continue
             pixels = framed[..., picks[0][:, y], :][..., picks[1][:, x]]
             values += taps[y, x] * pixels
             moduli += (abs(taps[y, x]) * abs(pixels)).astype(float)

@@ -72,8 +72,10 @@ def is_in_order(problem: Problem, source: Array, target: Array) -> bool:
 @quietly
 def mend(plan: Any, source: Array, g: Filter, target: Array) -> None:
     """Fill the output anew by the rule."""
-    _convolve_finite(plan, source, g, target)
     weights = np.asarray(g)
+    usual = bool(np.isfinite(weights).all())
+    finite = g if usual else Filter(np.where(np.isfinite(weights), weights, 0))
+    _convolve_finite(plan, source, finite, target)
     taken = np.ones_like(weights, bool) if plan.problem.zero_taps == "keep" else weights != 0
 
     def met(such: Callable[[Any], Any], chosen: Array) -> Array | bool:
@@ -84,12 +86,19 @@ def mend(plan: Any, source: Array, g: Filter, target: Array) -> None:
         return _counts(plan, pixels, beyond, g, chosen, target) > MANY
 
     if plan.problem.compute.kind == "c":
-        np.copyto(target, complex(np.nan, np.nan), where=met(_is_strange, taken))
+        lost = met(_is_strange, taken) | met(_is_any, ~np.isfinite(weights))
+        np.copyto(target, complex(np.nan, np.nan), where=lost)
         return
     up = met(_is_above, weights > 0) | met(_is_below, weights < 0)
     down = met(_is_above, weights < 0) | met(_is_below, weights > 0)
     neither = taken & ~(weights > 0) & ~(weights < 0)
-    lost = met(np.isnan, taken) | met(np.isinf, neither) | (up & down)
+    lost = met(np.isnan, taken) | met(np.isinf, neither)
+    if not usual:  # infinite taps meet finite pixels too
+        above, below = _is_above(weights), _is_below(weights)
+        up = up | met(_is_positive, above) | met(_is_negative, below)
+        down = down | met(_is_positive, below) | met(_is_negative, above)
+        lost = lost | met(_is_zero, above | below) | met(_is_any, np.isnan(weights))
+    lost = lost | (up & down)
     for places, value in ((up, np.inf), (down, -np.inf), (lost, np.nan)):
         if np.any(places):
             np.copyto(target, _as_stored(plan.problem, value, target.dtype), where=places)
@@ -152,6 +161,22 @@ def _is_below(pixels: Any) -> Any:
 
 def _is_strange(pixels: Any) -> Any:
     return ~np.isfinite(pixels)
+
+
+def _is_positive(pixels: Any) -> Any:
+    return pixels > 0
+
+
+def _is_negative(pixels: Any) -> Any:
+    return pixels < 0
+
+
+def _is_zero(pixels: Any) -> Any:
+    return pixels == 0
+
+
+def _is_any(pixels: Any) -> Any:
+    return np.ones_like(pixels, bool)
 
 
 def _convolve_finite(plan: Any, source: Array, g: Filter, target: Array) -> None:
