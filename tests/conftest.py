@@ -33,6 +33,7 @@ settings.load_profile("suite")
 METHODS = methods_for(parconv.plan2d(((9, 9), "float32"), ((3, 3), "float32")).problem)
 BANK_METHODS = methods_for(parconv.plan2d(((9, 9), "float32"), ((2, 3, 3), "float32")).problem)
 ROWS, TALL, GROUP = tile.ROWS, tile.TALL, tile.GROUP
+TESTS = Path(__file__).parent
 LANES = machine.VECTOR_BYTES // 4
 SINGLE, DOUBLE = tile.VECTORS * LANES, tile.VECTORS * LANES // 2
 BLOCK, PANEL = packing.BLOCK_ROWS, packing.PANEL_BYTES // 4
@@ -254,7 +255,7 @@ def run_python() -> RunPython:
         timeout: float = 240,
         succeed: bool = True,
     ) -> Outcome:
-        path = os.pathsep.join([str(Path(__file__).parent.parent), str(Path(__file__).parent)])
+        path = os.pathsep.join(map(str, (TESTS.parent, TESTS, TESTS / "reliability")))
         environment = {**os.environ, "PYTHONPATH": path}
         for name, value in (env or {}).items():
             environment.pop(name, None)
@@ -272,14 +273,14 @@ def run_python() -> RunPython:
 
 
 @pytest.fixture
-def ledger(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+def ledger(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Keeps a figure for the table of tests/reliability, where a soak test found it."""
     import results
 
     cache = getattr(request.config, "cache", None)
     if cache is None or request.node.get_closest_marker("soak") is None:
-        return lambda row, found: None
-    return lambda row, found: results.keep(cache.mkdir("reliability"), row, found)
+        return lambda *row: None
+    return lambda *row: results.keep(cache.mkdir("reliability"), *row)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

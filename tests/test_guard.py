@@ -9,37 +9,14 @@ import pytest
 from conftest import RunPython
 
 SCRIPT = """
-import ctypes, dataclasses, faulthandler, itertools, mmap, sys
+import dataclasses, faulthandler, itertools
 import numpy as np
 import parconv
+from arena import Arena
 from parconv.codegen import machine
 from parconv.methods.direct import tile
 
 faulthandler.enable()
-PAGE, ROOM = mmap.PAGESIZE, 1 << 21
-libc = ctypes.CDLL(None, use_errno=True)
-libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-
-class Arena:
-    '''Writable memory between two pages that may not be touched.'''
-
-    def __init__(self):
-        self.memory = mmap.mmap(-1, ROOM + 2 * PAGE)
-        base = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-        for page in (base, base + PAGE + ROOM):
-            assert libc.mprotect(page, PAGE, 0) == 0, ctypes.get_errno()
-
-    def array(self, shape, dtype, at_end, pitch=0):
-        '''Rows ``pitch`` elements longer than they are used.'''
-        size = np.dtype(dtype).itemsize
-        strides = [size]
-        for n, extra in zip(shape[:0:-1], [pitch] + [0] * 9):
-            strides.insert(0, strides[0] * n + extra * size)
-        extent = sum((n - 1) * s for n, s in zip(shape, strides)) + size
-        assert extent <= ROOM, extent
-        start = PAGE + (ROOM - extent if at_end else 0)
-        return np.ndarray(shape, dtype, self.memory, start, strides)
-
 arenas = [Arena() for _ in range(3)]
 rng = np.random.default_rng(7)
 width = tile.VECTORS * machine.VECTOR_BYTES // 4
