@@ -56,6 +56,12 @@ FILTERS = {
     "zeros": np.zeros((3, 5)),
     "dense": 1 + RNG.random((5, 6)),
 }
+# Infinite taps meet pixels of either sign, zeros and infinities.
+FILTERS |= {
+    "infinite": np.where(np.eye(3, 4), np.inf, FILTERS["dense"][:3, :4] - 1.5),
+    "of both signs": np.array([[np.inf, 0.36, 0], [0, -np.inf, 2.0]]),
+    "a gap": np.array([[1.0, np.nan, 0], [0, 2, 3]]),
+}
 ROWS_IN, COLUMNS_IN = 4 * ROWS + 9, 3 * LANES + 7
 
 
