@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from test_stream import SAME, image, same_bits, taps
 
 import parconv
 from parconv.streaming import run, stores
+from parconv.streaming.stores import encoded, folders, hdf5
 
 zarr = pytest.importorskip("zarr", "3", reason="the stores need zarr")
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits are POSIX's")
@@ -69,11 +72,15 @@ def _child(tmp_path, out, **asked):
     )  # fmt: skip
 
 
+def _stream(tmp_path, out):
+    return parconv.stream(tmp_path / "f.zarr", G, out, memory=MEMORY, threads=1, **SAME)
+
+
 def _here(tmp_path, out, limit=None):
     """The same call in this process, which is faster to begin."""
     try:
         with _limited(limit):
-            parconv.stream(tmp_path / "f.zarr", G, out, memory=MEMORY, threads=1, **SAME)
+            _stream(tmp_path, out)
     except Exception as error:
         told = f"{type(error).__name__} {getattr(error, 'errno', '')} {error}"
         return subprocess.CompletedProcess([], 3, told, "")
@@ -139,6 +146,66 @@ def test_killed_at_any_moment(tmp_path, case, name, pool, rounds):
     assert not [*out.rglob("*.partial")]
 
 
+class Killed(BaseException):
+    """As far as a process in which nothing runs any more."""
+
+
+@contextmanager
+def _killed(monkeypatch, steps):
+    """Before a folder is renamed or removed, after so many of these steps."""
+
+    def step(call, *given, **words):
+        nonlocal steps
+        if not steps:
+            raise Killed
+        steps -= 1
+        return call(*given, **words)
+
+    with monkeypatch.context() as patched, suppress(Killed):
+        for module, name in (("shutil", "rmtree"), ("os", "replace")):
+            found = vars(getattr(folders, module))
+            counted = {name: partial(step, found[name])}
+            patched.setattr(folders, module, SimpleNamespace(**{**found, **counted}))
+        yield
+
+
+TAKEN = {  # what the name leads to after so many steps
+    "exchanged": ["old", "new", "new", "new", "new"],
+    "one by one": ["old", "old", "nothing", "new", "new"],
+}
+
+
+@pytest.mark.parametrize("how", TAKEN)
+def test_killed_as_a_folder_takes_its_name(tmp_path, monkeypatch, how):
+    """The name leads to the old one or the new one, always where the system exchanges the two."""
+    if how == "one by one":
+        monkeypatch.setattr(folders, "CALLS", {})
+    elif sys.platform not in folders.CALLS:
+        pytest.skip("folders cannot be exchanged here")
+    for steps, expected in enumerate(TAKEN[how]):
+        new, old = tmp_path / f"{steps}.partial", tmp_path / str(steps)
+        for folder, told in ((new, "new"), (old, "old")):
+            folder.mkdir()
+            (folder / "told").write_text(told)
+        with _killed(monkeypatch, steps):
+            folders.take_place(new, old)
+        assert (expected == "nothing") == (not old.exists())
+        assert expected == "nothing" or (old / "told").read_text() == expected
+
+
+def test_a_name_that_was_lost_comes_back(tmp_path, case, monkeypatch):
+    """Who reads meanwhile is told why, and the call that is repeated gives the result."""
+    monkeypatch.setattr(folders, "CALLS", {})
+    out = tmp_path / "o.zarr"
+    _old(out)
+    with _killed(monkeypatch, 2):
+        _stream(tmp_path, out)
+    with pytest.raises(FileNotFoundError, match=r"was killed.*o\.zarr\.partial\.old"):
+        _read(out)
+    same_bits(_stream(tmp_path, out)[...], case)
+    assert sorted(os.listdir(tmp_path)) == ["f.zarr", "g.npy", "o.zarr"]
+
+
 @POSIX
 @pytest.mark.parametrize("name", ["o.tif", "o.h5"])
 @pytest.mark.parametrize(("places", "call"), [(5, _here), *soak((20, _child))])
@@ -201,6 +268,25 @@ def test_disk_full(tmp_path, case, small_disk, name, places, call):
     found = np.load(out) if name == "o.npy" else _read(out)
     same_bits(found, case)
     assert os.listdir(folder) == [name]
+
+
+@POSIX
+@pytest.mark.parametrize("layout", [{}, {"compression": "gzip"}])
+def test_others_fill_the_disk_as_hdf5_is_written(small_disk, layout):
+    """Room for all of it was taken before: the library would end the process."""
+    make, _ = small_disk
+    folder, f = make(1 << 20), image((6, 80, 90))
+
+    def part(index):
+        with open(folder / "theirs", "ab", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        return f[index]
+
+    about = {"unit": (1, 16, 16), "layout": layout, "attributes": {"told": "much " * 1000}}
+    hdf5.encode(folder / "o.h5", encoded.Result(f.shape, f.dtype, part, about, None, ""))
+    assert (folder / "theirs").stat().st_size
+    same_bits(_read(folder / "o.h5"), f)
 
 
 PEAK = """
