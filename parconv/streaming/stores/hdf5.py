@@ -139,19 +139,17 @@ class Reserved(FileIO):
                 raise
 
     def write(self, data: Any) -> int:
-        count: int = super().write(data)
+        count = super().write(data)
         self._end = max(self._end, self.tell())
         return count
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """What is reserved lies behind the end."""
-        at: int = super().seek(offset + self._end if whence == os.SEEK_END else offset)
-        return at
+        return super().seek(offset + self._end if whence == os.SEEK_END else offset)
 
     def truncate(self, size: int | None = None) -> int:
-        end: int = self.tell() if size is None else size
-        self._end = end
-        return end
+        self._end = self.tell() if size is None else size
+        return self._end
 
     def close(self) -> None:
         if not self.closed:
@@ -163,7 +161,7 @@ def _most(result: Result, chunks: Shape | None) -> int:
     """Bytes that a file may have: chunks are whole, known by a tree, and may not get smaller."""
     unit = chunks or (1,) * len(result.shape)
     counts = [-(-size // one) for size, one in zip(result.shape, unit, strict=True)]
-    nbytes = math.prod(counts) * math.prod(unit) * np.dtype(result.dtype).itemsize
+    nbytes: int = math.prod(counts) * math.prod(unit) * np.dtype(result.dtype).itemsize
     return nbytes + nbytes // 128 + EACH * (math.prod(counts) if chunks else 0) + HEADER
 
 
