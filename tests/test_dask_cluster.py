@@ -243,5 +243,5 @@ def test_joblib_sends_rows_to_ray(run_python: RunPython) -> None:
     register_ray()
     compare("ray")
     """,
-        env={"RAY_AUTH_MODE": "disabled"},
+        env={"RAY_AUTH_MODE": "disabled", "RAY_raylet_start_wait_time_s": "120"},
     )
