@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import comparison, mutants, pages, regret, runner, tables
+from . import chunked, comparison, mutants, pages, regret, runner, tables
 
 Commands = Any  # argparse does not name the class
 
@@ -35,6 +35,11 @@ def _compare(chosen: argparse.Namespace) -> int:
 def _regret(chosen: argparse.Namespace) -> int:
     rows = regret.measure(chosen.kinds.split(","), chosen.seed, chosen.number, chosen.json)
     print(regret.told(rows))
+    return 0
+
+
+def _chunked(chosen: argparse.Namespace) -> int:
+    print(chunked.told(chunked.measure(chosen.side, chosen.chunk, chosen.peer)))
     return 0
 
 
@@ -108,6 +113,20 @@ def _add_regret(commands: Commands) -> None:
     option("--json", type=Path, metavar="FILE", help="keep every method's time and cost")
 
 
+def _add_chunked(commands: Commands) -> None:
+    command = commands.add_parser(
+        "chunked",
+        help="dask arrays: seconds, memory, bytes read; two workers beside one",
+        description=chunked.__doc__,
+        epilog="Example: python -m benchmarks chunked --peer (needs dask-image)",
+    )
+    command.set_defaults(run=_chunked)
+    option = command.add_argument
+    option("--side", type=int, default=20_000, help="pixels of float32 (%(default)s squared)")
+    option("--chunk", type=int, default=2000, help="the same of a chunk (%(default)s)")
+    option("--peer", action="store_true", help="dask_image.ndfilters.convolve, too")
+
+
 def _add_mutants(commands: Commands) -> None:
     command = commands.add_parser(
         "mutants",
@@ -137,7 +156,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 2 for a mistake, 1 if `compare` finds a slower case."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_history, _add_publish, _add_compare, _add_regret, _add_mutants, _add_tables):
+    for add in (
+        _add_history,
+        _add_publish,
+        _add_compare,
+        _add_regret,
+        _add_chunked,
+        _add_mutants,
+        _add_tables,
+    ):
         add(commands)
     chosen = parser.parse_args(arguments)
     try:

@@ -48,6 +48,32 @@ def grid() -> Iterator[Case]:
                 yield Case(what, f, chunks, partial(call, g=g, **asked))
 
 
+def every() -> Iterator[Case]:
+    """The grid, and 1080 questions more: strides, dilations, banks, layers, weights, others."""
+    yield from grid()
+    yield from map(drawn, range(30_000, 31_080))
+
+
+def batched(cases: Iterator[Case], size: int = 60) -> Iterator[list[Case]]:
+    """So many at a time, whose graphs are computed as one."""
+    while batch := list(itertools.islice(cases, size)):
+        yield batch
+
+
+def holed(seed: int) -> Case:
+    """Pixels that are not used: few or many of them, told by a mask or by NaN."""
+    rng = np.random.default_rng([19, seed])
+    shape, spans = (*rng.integers(1, 3, seed % 2), *rng.integers(20, 90, 2)), _spans(rng)
+    f, lost = rng.random(shape, np.float32), rng.random(shape) < rng.choice([0.001, 0.03, 0.3])
+    asked = {"g": rng.random(spans), **_words(rng, spans), "method": "direct"}
+    if seed % 3:
+        asked["where"] = ~lost
+    else:
+        f[lost], asked["nan_policy"] = np.nan, "omit"
+    chunks = tuple(_cut(rng, n) for n in f.shape)
+    return Case(f"{seed}: {shape} {chunks} {asked}", f, chunks, partial(_call(rng), **asked))
+
+
 def drawn(seed: int) -> Case:
     """A question of a kind, sizes, types and words that the seed draws."""
     rng = np.random.default_rng([18, seed])

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import parconv
-from benchmarks import __main__ as cli, regret
+from benchmarks import __main__ as cli, chunked, regret
 from parconv.experiments.race import drawn
 from parconv.experiments.tune import methods
 from parconv.runtime import budget
@@ -137,6 +137,32 @@ def test_problems_are_drawn_by_their_number_alone(kind):
         assert plan.bands
         if kind == "images":
             assert plan.problem.dtype == one.kind
+
+
+def test_dask_arrays_are_measured_in_processes_of_their_own(monkeypatch, capsys):
+    pytest.importorskip("dask")
+    if not Path("/proc/self/clear_refs").is_file():
+        pytest.skip("memory is told by Linux")
+    found = chunked.one_apart(["one", "parconv", 600, 200])
+    assert found["read"] == 1
+    assert found["keys"] <= 9
+    asked = []
+    seconds = {"parconv": 2, "dask-image": 30, 1: 8, 2: 5}
+
+    def apart(order):
+        asked.append(order)
+        return (
+            {**found, "seconds": seconds[order[1]]}
+            if order[0] == "one"
+            else {"seconds": seconds[order[1]]}
+        )
+
+    monkeypatch.setattr(chunked, "one_apart", apart)
+    assert cli.main(["chunked", "--peer", "--side", "900"]) == 0
+    told = capsys.readouterr().out
+    assert "takes 15.0 times as long" in told
+    assert "0.80 of twice" in told
+    assert asked[:2] == [["one", "parconv", 900, 2000], ["one", "dask-image", 900, 2000]]
 
 
 def test_regret_is_against_the_best_method(monkeypatch, capsys, tmp_path):

@@ -8,7 +8,7 @@ from conftest import RunPython
 pytest.importorskip("dask.array")
 
 CLUSTER = """
-    import os, signal, sys, time, warnings
+    import itertools, os, signal, sys, time, warnings
     import dask, dask.array as da
     import numpy as np
     import parconv
@@ -25,32 +25,30 @@ GRID = (
     CLUSTER
     + """
     if __name__ == "__main__":
-        from chunked_cases import drawn, grid
-        from test_dask import check
+        from chunked_cases import batched, every, holed
+        from test_dask import check_holed, checked
         warnings.simplefilter("ignore")
-        start, step, seeds = (int(word) for word in sys.argv[1:])
+        start, step = (int(word) for word in sys.argv[1:])
         with cluster():
-            done = [check(case) for n, case in enumerate(grid()) if n % step == start]
-            done += [check(drawn(seed)) for seed in range(20_000, 20_000 + seeds)]
-        print(len(done), sum(done))
+            cases = itertools.islice(every(), start, None, step)
+            done = sum(checked(part) for part in batched(cases))
+            done += check_holed(map(holed, range(start, 120, step)))
+        print(done)
     """
 )
 
 
 def test_workers_give_the_bits_of_one_call(run_python: RunPython) -> None:
     pytest.importorskip("distributed")
-    count, right = map(int, run_python(GRID, 11, 60, 12).stdout.split())
-    assert count == 24
-    assert right > 20
+    assert int(run_python(GRID, 11, 60).stdout) > 27  # of 32
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("start", range(4))
-def test_the_grid_on_a_cluster(start: int, run_python: RunPython) -> None:
+def test_every_case_on_a_cluster(start: int, run_python: RunPython) -> None:
+    """As by the schedulers of a machine: 480 cases each."""
     pytest.importorskip("distributed")
-    count, right = map(int, run_python(GRID, start, 4, 60, timeout=580).stdout.split())
-    assert count == 240
-    assert right > 225
+    assert int(run_python(GRID, start, 4, timeout=580).stdout) > 440
 
 
 DEATH = (
@@ -245,5 +243,5 @@ def test_joblib_sends_rows_to_ray(run_python: RunPython) -> None:
     register_ray()
     compare("ray")
     """,
-        env={"RAY_AUTH_MODE": "disabled"},
+        env={"RAY_AUTH_MODE": "disabled", "RAY_raylet_start_wait_time_s": "120"},
     )

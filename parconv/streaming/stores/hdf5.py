@@ -1,7 +1,9 @@
 """Arrays in HDF5 files."""
 
 import math
+import os
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,13 @@ import numpy as np
 
 from ...problem.dtypes import Array
 from ..newfile import check_space
-from .base import Index, Opened, is_url, module, only_one, split_inside, stamp_of_file
+from .base import Index, Opened, Shape, is_url, module, only_one, split_inside, stamp_of_file
 from .encoded import Result
 from .zarrs import nodata_of, unit_within
 
 KIND, EXTRA = "hdf5", "stores"
 KEPT = ("compression", "compression_opts", "shuffle", "fletcher32")
+EACH, HEADER = 1 << 8, 1 << 17  # bytes of what tells of a chunk (about 120), and of all else
 
 
 class Dataset(Opened):
@@ -118,6 +121,50 @@ def _refers(value: Any, h5py: Any) -> bool:
     return any(isinstance(one, h5py.Reference) for one in np.asarray(value, object).flat)
 
 
+class Reserved(FileIO):
+    """A file whose room is taken before the library writes to it, and given back at the end.
+
+    For the library ends the process (1.14 and 2.0, in a garbage collection) where a disk is full.
+    """
+
+    def __init__(self, path: Path, nbytes: int) -> None:
+        check_space(path, nbytes)
+        super().__init__(path, "w+")
+        self._end = 0
+        if hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(self.fileno(), 0, nbytes)
+            except BaseException:
+                super().close()
+                raise
+
+    def write(self, data: Any) -> int:
+        count = super().write(data)
+        self._end = max(self._end, self.tell())
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """What is reserved lies behind the end."""
+        return super().seek(offset + self._end if whence == os.SEEK_END else offset)
+
+    def truncate(self, size: int | None = None) -> int:
+        self._end = self.tell() if size is None else size
+        return self._end
+
+    def close(self) -> None:
+        if not self.closed:
+            super().truncate(self._end)
+        super().close()
+
+
+def _most(result: Result, chunks: Shape | None) -> int:
+    """Bytes that a file may have: chunks are whole, known by a tree, and may not get smaller."""
+    unit = chunks or (1,) * len(result.shape)
+    counts = [-(-size // one) for size, one in zip(result.shape, unit, strict=True)]
+    nbytes: int = math.prod(counts) * math.prod(unit) * np.dtype(result.dtype).itemsize
+    return nbytes + nbytes // 128 + EACH * (math.prod(counts) if chunks else 0) + HEADER
+
+
 def encode(path: Path, result: Result) -> None:
     """A file with the array, of the source's name, chunks, compression and attributes."""
     h5py = module("h5py", EXTRA)
@@ -127,9 +174,7 @@ def encode(path: Path, result: Result) -> None:
     if unit and len(unit) == len(result.shape) and 0 not in result.shape:
         chunks = unit_within(unit, result.shape)
     layout = about.get("layout", {}) if chunks else {}
-    # the library ends the process (1.14, in a garbage collection) where a disk is full at closing
-    check_space(path, math.prod(result.shape) * np.dtype(result.dtype).itemsize)
-    with h5py.File(path, "w") as file:
+    with Reserved(path, _most(result, chunks)) as taken, h5py.File(taken, "w") as file:
         dataset = file.create_dataset(
             _name(result), result.shape, result.dtype, chunks=chunks,
             **{word: value for word, value in layout.items() if value},

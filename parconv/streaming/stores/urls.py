@@ -59,7 +59,7 @@ class NpyUrl(Opened):
         self._fs, self._path = file_system(url)
         self.filename = url
         size = self._fs.size(self._path)
-        header = io.BytesIO(self._fs.cat_file(self._path, 0, min(size, HEADER)))
+        header = io.BytesIO(self._bytes(0, min(size, HEADER)))
         try:
             version = npy.read_magic(header)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -96,8 +96,13 @@ class NpyUrl(Opened):
 
     def _elements(self, start: int, stop: int) -> Array:
         size = self._stored.itemsize
-        found = self._fs.cat_file(self._path, self._start + start * size, self._start + stop * size)
+        found = self._bytes(self._start + start * size, self._start + stop * size)
         return np.frombuffer(found, self._stored)
+
+    def _bytes(self, start: int, stop: int) -> bytes:
+        """By names: those of S3 have a version first."""
+        found: bytes = self._fs.cat_file(self._path, start=start, end=stop)
+        return found
 
     def stamp(self) -> Any:
         return listed(self._fs, self._path)

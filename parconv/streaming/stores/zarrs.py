@@ -20,10 +20,9 @@ from ..cut import Chunk
 from ..question import Question
 from ..sinks import Kept
 from .base import Index, Opened, Shape, is_url, module, only_one, split_inside, stamp_of_folder
+from .folders import PARTIAL, aside, take_place
 
 KIND, EXTRA = "zarr", "stores"
-PARTIAL = ".partial"
-OLD = f"{PARTIAL}.old"  # a name that nobody else has
 UNFINISHED = "parconv:unfinished"  # attribute of a result in a store without renaming
 NODATA = "_FillValue", "missing_value", "nodata"  # attributes
 MANY = 16  # files
@@ -121,7 +120,13 @@ def _node(name: str, mode: str) -> Any:
         found = zarr.open(file, path=inside or None, mode=mode)
     except (FileNotFoundError, KeyError) as error:
         if not is_url(file) and not os.path.exists(file):
-            raise FileNotFoundError(2, "No such file or directory", file) from error
+            told = "No such file or directory"
+            if old := aside(file):
+                told = (
+                    "a stream was killed as its result took this name: repeat the call, or give "
+                    f"it to what it replaces, {old!r}"
+                )
+            raise FileNotFoundError(2, told, file) from error
         raise ValueError(f"source {name!r} is no array of Zarr") from error
     if not hasattr(found, "shape"):
         arrays = {key: one for key, one in found.arrays() if len(one.shape) >= 2}
@@ -308,23 +313,13 @@ class NewZarr(ZarrTarget):
         if self._local:
             for file in Path(self._lies).rglob(f"*{PARTIAL}"):
                 file.unlink()
-            _take_place(Path(self._lies), self.path)
+            take_place(Path(self._lies), self.path)
         else:
             del self.array.attrs[UNFINISHED]
         return module("zarr", EXTRA).open_array(self._name, mode="r+")
 
     def close(self) -> None:
         self._out = None
-
-
-def _take_place(partial: Path, path: Path) -> None:
-    """A folder cannot replace one that has files: the old one steps aside first."""
-    old = path.with_name(path.name + OLD)
-    if path.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        os.replace(path, old)
-    os.replace(partial, path)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _journal_of(url: str) -> Path:
