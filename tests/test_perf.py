@@ -19,6 +19,8 @@ from rich.console import Console
 
 from parconv import cli
 from parconv.experiments import baselines, perf, processes
+from parconv.experiments.baselines import foreign
+from parconv.experiments.own import Own
 from parconv.experiments.perf import child, events, report, rounds, simulate, stat, usage
 from parconv.experiments.perf.report import Spread, Work
 from parconv.experiments.studies import STUDIES
@@ -468,6 +470,30 @@ def test_simulated_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert simulate.caches() == ["--I1=32768,8,64", "--D1=49152,12,64", "--LL=25165824,12,64"]
     monkeypatch.setattr(simulate, "SYSFS", tmp_path / "absent")
     assert simulate.caches() == []
+    assert simulate.caches(1000 * 2**10) == ["--LL=524288,16,64"]  # powers of two sets only
+
+
+def test_the_simulated_last_level_holds_half_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate, "_own", lambda: {"LL": (2**24, 16, 64)})
+    assert simulate.last_level(2**20) == 2**19
+    assert simulate.last_level(24_000_000) == 2**23
+    assert simulate.last_level(2**30) == 2**24  # no larger than this machine's
+    assert simulate.last_level(1000) == simulate.LEAST_LAST
+    monkeypatch.setattr(simulate, "_own", dict)
+    assert simulate.last_level(2**30) == 2**29
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [("1M", 2**20), ("512K", 2**19), ("300000", 300_000), ("1G", 2**30)]
+)
+def test_sizes_of_caches(size: str, expected: int) -> None:
+    assert simulate.bytes_asked(size) == expected
+
+
+@pytest.mark.parametrize("size", ["", "1 M", "M", "-1M", "1.5M", "1T", "k" * 500])
+def test_what_is_no_size_of_a_cache(size: str) -> None:
+    with pytest.raises(ValueError, match="pass a size such as 512K or 1M"):
+        simulate.bytes_asked(size)
 
 
 @pytest.mark.skipif(bool(simulate.obstacle()), reason=str(simulate.obstacle()))
@@ -475,14 +501,82 @@ def test_real_simulation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     """Python's own instructions, some hundred millions to start, must not be among the counts."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(rounds.stat, "probe", lambda: stat.Counters({}, {}))
-    study = dataclasses.replace(SMALL, image=(120, 120))
-    found = perf.measure(study, BOTH, repeats=1, calls=1, simulated=True)
+    study = dataclasses.replace(SMALL, image=(120, 4400))  # 528 kB: four times the last level
+    found = perf.measure(study, BOTH, repeats=1, calls=1, simulated=True, cache=128 * 2**10)
+    assert "last-level cache 128 KiB, per call" in printed(found)
     pixels = math.prod(study.problem.shape)
     gather, scatter = (result.simulated for result in found.results)
     assert pixels < gather["instructions"] < 60 * pixels
-    assert scatter["instructions"] > 1.5 * gather["instructions"]
-    assert scatter["data accesses"] > 2 * gather["data accesses"]
+    assert scatter["instructions"] >= 3 * gather["instructions"]
+    assert scatter["data accesses"] >= 8 * gather["data accesses"]
+    assert scatter["last-level misses"] >= 2 * gather["last-level misses"]
     assert not list(tmp_path.iterdir())
+
+
+# --- convolutions and functions of the user's ----------------------------------------------------
+
+MINE = """\
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+def right(f, g):
+    return np.einsum("yxvu,vu", sliding_window_view(f, g.shape), g[::-1, ::-1])
+
+def unreflected(f, g):
+    return np.einsum("yxvu,vu->yx", sliding_window_view(f, g.shape), g)
+
+def double(f, g):
+    return right(f, g).astype(np.float64)
+
+def twice(f, g):
+    return 2 * right(f, g)
+
+def whole(f, g):
+    return f
+
+def forgetful(f, g):
+    right(f, g)
+"""
+OWN = Own.of((40, 37), "[[1, 2, 3], [4, 5, 6]]", mode="valid")
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        ("right", "gives parconv's result, within"),
+        ("double", "as float64 for float32"),
+        ("unreflected", "is rounding: it does not reflect the filter"),
+        ("twice", "differs from parconv by up to"),
+        ("whole", "differs: its result is 40x37, parconv's 39x35: --mode"),
+    ],
+)
+def test_a_function_of_the_users_is_compared_with_ours(
+    function: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    name = f"{tmp_path / 'mine.py'}:{function}"
+    f, g = OWN.arrays()
+    found = foreign.load(name)(f, g)
+    assert told in foreign.remark(name, OWN, f, g, found)
+
+
+def test_a_function_of_the_users_beside_ours(hidden: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    name = f"{tmp_path / 'mine.py'}:unreflected"
+    found = perf.measure(OWN, baselines.chosen(["parconv", name]), repeats=1, calls=1)
+    assert [result.name for result in found.results] == ["parconv", name]
+    assert all(result.counters["time"].median > 0 for result in found.results)
+    assert "does not reflect the filter" in found.notes[0]
+    assert found.title.startswith("own 40x37 [[1, 2, 3], [4, 5, 6]] float32 valid mirror")
+    assert nothing_left(hidden)
+
+
+def test_a_function_that_returns_nothing(hidden: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    asked = baselines.chosen([f"{tmp_path / 'mine.py'}:forgetful"])
+    with pytest.raises(ChildProcessError, match="returned NoneType: it must return its result"):
+        perf.measure(OWN, asked, repeats=1, calls=1)
+    assert nothing_left(hidden)
 
 
 # --- errors and the command line -----------------------------------------------------------------
@@ -505,7 +599,9 @@ def test_interrupted(hidden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_child_that_fails(tmp_path: Path) -> None:
-    order = child.Order(str(tmp_path), "photo3x3", "gather", 1, str(tmp_path / "answer.json"))
+    order = child.Order(
+        str(tmp_path), {"study": "photo3x3"}, "gather", 1, str(tmp_path / "answer.json")
+    )
     done = subprocess.run(
         order.command(), env=processes.environment(), capture_output=True, text=True, check=False
     )
@@ -559,6 +655,15 @@ def test_cli_command(capsys: pytest.CaptureFixture[str], hidden: Path) -> None:
         (["gather", "--workload", "x"], "workload 'x' is not known"),
         (["gather", "--workload", "batch28"], "gather cannot run batch28"),
         (["gather", "--repeats", "0"], "repeats is 0"),
+        (["gather", "--cache", "1M"], "--cache is of the machine that --simulate simulates"),
+        (["gather", "--cache", "big"], "cache is 'big': pass a size such as 512K or 1M"),
+        (["gather", "--dtype", "uint8"], "--dtype is of a convolution of yours: pass --shape"),
+        (["gather", "--shape", "9x9"], "--shape and --kernel are one convolution: pass both"),
+        (["naive", "--threads", "1,2"], "threads is 1,2: pass one number"),
+        (["naive", "--shape", "9x9x3", "--kernel", "3x3"], "naive cannot run own 9x9x3"),
+        (["--shape", "9x9", "--kernel", "3x3", "--workload", "big7x7"], "workload is big7x7: pass"),
+        (["nowhere:f", "--shape", "9x9", "--kernel", "3x3"], "No module named 'nowhere'"),
+        (["math:nothing", "--shape", "9x9", "--kernel", "3x3"], "math has no function 'nothing'"),
         (["gather", "--json", "no/such/place.json"], "there is no directory"),
         (["--", sys.executable, "-c", "raise SystemExit('broken')"], "status 1: broken"),
     ],

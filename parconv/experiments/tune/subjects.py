@@ -1,4 +1,4 @@
-"""What is tuned: a row of the race or a study, as a problem, as arrays and as plain values.
+"""What is tuned, a row of the race, a study or the user's own: as problem, arrays, plain values.
 
 Runs nothing.
 """
@@ -12,6 +12,7 @@ from parconv.planner.plan import Plan
 from parconv.problem.problem import Problem
 
 from ...problem.lazily import lazily
+from ..own import Own, record_of, row_of
 from ..race.grid import WORKLOADS
 from ..race.workloads import Workload, chosen
 from ..studies import STUDIES, Study
@@ -21,9 +22,9 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Subject:
-    """One convolution to tune for: a row of the race or a study."""
+    """One convolution to tune for: a row of the race, a study, or the user's own."""
 
-    row: Workload | Study
+    row: Workload | Study | Own
 
     @property
     def name(self) -> str:
@@ -32,15 +33,15 @@ class Subject:
     @property
     def record(self) -> Record:
         """As JSON, for a worker."""
-        if isinstance(self.row, Study):
-            return {"study": self.name}
-        return {"workload": asdict(self.row)}
+        if isinstance(self.row, Workload):
+            return {"workload": asdict(self.row)}
+        return record_of(self.row)
 
     @classmethod
     def of_record(cls, record: Record) -> "Subject":
         """The subject that a worker was told of."""
-        if "study" in record:
-            return cls(STUDIES[record["study"]])
+        if "workload" not in record:
+            return cls(row_of(record))
         fields: Any = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in record["workload"].items()
@@ -61,10 +62,10 @@ class Subject:
         return self.plan.problem
 
     @property
-    def study(self) -> Study:
+    def study(self) -> Study | Own:
         """The subject as the baselines of the studies are told it."""
         row = self.row
-        if isinstance(row, Study):
+        if not isinstance(row, Workload):
             return row
         if row.channels:
             raise ValueError(f"{self.name} is colour, which the studies' implementations lack")
