@@ -520,7 +520,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 def right(f, g):
-    return np.einsum("yxvu,vu", sliding_window_view(f, g.shape), g[::-1, ::-1])
+    return np.einsum("yxvu,vu->yx", sliding_window_view(f, g.shape), g[::-1, ::-1])
 
 def unreflected(f, g):
     return np.einsum("yxvu,vu->yx", sliding_window_view(f, g.shape), g)

@@ -64,13 +64,15 @@ def steadily(task: Callable[[], T], threads: int, force: bool = False) -> tuple[
     return result, found
 
 
-def watched(task: Callable[[], T], threads: int, tries: int = TRIES) -> tuple[T, float]:
+def watched(
+    task: Callable[[], T], threads: int, tries: int = TRIES, pause: float | None = None
+) -> tuple[T, float]:
     """What the task returns, and the larger spread on so many threads of before and after it.
 
     Repeated while that is too large; the last of the tries counts.
     """
     for turn in range(tries):
-        time.sleep(PAUSE if turn else 0)
+        time.sleep((PAUSE if pause is None else pause) if turn else 0)
         before = spread(threads)
         result, found = task(), max(before, spread(threads))
         if found <= STEADY:

@@ -50,15 +50,18 @@ def obstacle() -> str | None:
     return None
 
 
-def environment(directory: Path) -> dict[str, str]:
-    """Variables with which a process compiles for AVX2, on one thread, into its own cache."""
+def environment() -> dict[str, str]:
+    """Variables with which a process compiles for AVX2, on one thread.
+
+    The kernels stay in the usual cache, which knows processors apart: the next simulation need not
+    compile them again.
+    """
     one = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {
         **processes.environment(),
         **dict.fromkeys(one, "1"),
         "NUMBA_CPU_NAME": CPU,
         "NUMBA_CPU_FEATURES": ",".join(f"+{name}" for name in FEATURES.split()),
-        "NUMBA_CACHE_DIR": str(directory / "numba"),
     }
 
 
@@ -70,7 +73,7 @@ def implementations(
     They are compiled by the processor itself first: valgrind then loads the machine code.
     """
     once = [replace(order, calls=1, threads=1, control=None, simulated=True) for order in orders]
-    variables = environment(directory)
+    variables = environment()
     commands = [order.command() for order in once]
     _run(commands, variables)
     return _callgrind(commands, directory, variables, last, from_start=False)
@@ -78,7 +81,7 @@ def implementations(
 
 def command(arguments: Sequence[str], directory: Path, last: int | None) -> dict[str, float]:
     """Counts of a whole command, from its start to its end."""
-    return _callgrind([arguments], directory, environment(directory), last, from_start=True)[0]
+    return _callgrind([arguments], directory, environment(), last, from_start=True)[0]
 
 
 def _callgrind(
