@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import perf_recorded as recorded
 import pytest
 from rich.console import Console
 
@@ -22,6 +23,7 @@ from parconv.experiments import baselines, perf, processes
 from parconv.experiments.baselines import foreign
 from parconv.experiments.own import Own
 from parconv.experiments.perf import child, events, report, rounds, simulate, stat, usage
+from parconv.experiments.perf.lines import lines
 from parconv.experiments.perf.report import Spread, Work
 from parconv.experiments.studies import STUDIES
 
@@ -175,16 +177,105 @@ def test_recorded_lines() -> None:
     assert found["task-clock"].value == 0.2505  # seconds
 
 
-def test_hybrid_processors_are_summed() -> None:
-    lines = [
-        {"counter-value": "10.0", "event": "cpu_core/cycles/u", "pcnt-running": 80.0},
-        {"counter-value": "3.0", "event": "cpu_atom/cycles/u", "pcnt-running": 20.0},
-        {"counter-value": "<not counted>", "event": "cpu_atom/branches/", "pcnt-running": 0.0},
-        {"counter-value": "5.0", "event": "cpu_core/branches/", "pcnt-running": 100.0},
-    ]
-    found = events.totals(events.parse("\n".join(map(json.dumps, lines))))
-    assert found["cycles:u"] == events.Reading("cycles:u", 13.0, 20.0)
-    assert found["branches"].value == 5
+def counts_of(text: str) -> dict[str, float]:
+    """By our names, in the way of `stat.count`; user space alone is all of it."""
+    ours = {f"{c}:u": f"{e.name}:u" for e in events.EVENTS for c in e.candidates}
+    found = [dataclasses.replace(r, event=ours[r.event]) for r in events.parse(text)]
+    named = {n: r.value for n, r in events.by_name(found).items() if r.value is not None}
+    return {**named, **rounds._whole(named)}
+
+
+def test_hybrid_processors_are_told_apart() -> None:
+    """The slow cores ran for 0.29 % of the time: their count is no part of the fast ones'."""
+    counts = counts_of(recorded.HYBRID)
+    assert counts["cycles@cpu_core"] == 13.1e9
+    assert counts["cycles@cpu_atom"] == 18.9e9
+    assert "cycles" not in counts
+    assert "branches@cpu_atom" not in counts
+    rates = report.derived({**counts, "time": 4.0}, Work(flops=8, pixels=1_000_000))
+    assert rates["instructions per cycle cpu_core"] == pytest.approx(3)
+    assert rates["instructions per cycle cpu_atom"] == pytest.approx(1)
+    assert rates["instructions per output pixel cpu_core"] == 39_300
+    assert rates["branch miss rate, % cpu_core"] == 1
+    assert "branch miss rate, % cpu_atom" not in rates
+    assert rates["ns per output pixel"] == pytest.approx(4000)
+    assert "instructions per cycle" not in rates
+    running = {f"{name}:u@cpu_atom": 0.29 for name in ("cycles", "instructions")}
+    told = lines({**counts, "task-clock": 3.5}, running, 4.0)
+    assert told[0].split() == ["3,500", "msec", "task-clock", "#", "0.875", "CPUs", "utilized"]
+    (core,) = [line for line in told if "instructions cpu_core" in line]
+    (atom,) = [line for line in told if "instructions cpu_atom" in line]
+    assert "3.00 insn per cycle" in core
+    assert "(" not in core
+    assert "1.00 insn per cycle  (0.29%)" in atom
+    assert any("1.00% of all branches" in line for line in told)
+    assert max(map(len, told)) <= 80
+
+
+MACHINES = {
+    "hybrid": (recorded.HYBRID_SLOTS, 4, "tma_retiring@cpu_core"),
+    "Sapphire Rapids": (recorded.SAPPHIRE_RAPIDS_SLOTS, 4, "tma_retiring"),
+    "Zen 4": (recorded.ZEN_4_SLOTS, 5, "retiring"),
+    "Neoverse V1": (recorded.NEOVERSE_V1_SLOTS, 4, "retiring"),
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_slots_of_the_pipeline(machine: str) -> None:
+    """Level 1 adds up to all slots; each pair of level 2 to its part of level 1."""
+    text, parts, retiring = MACHINES[machine]
+    found = events.metrics(text)
+    level1 = list(found)[:parts]
+    assert sum(found[name] for name in level1) == pytest.approx(100)
+    assert retiring in level1
+    assert "ipc" not in found
+    if machine == "hybrid":
+        assert found["tma_retiring@cpu_atom"] == 45
+    if machine == "Sapphire Rapids":
+        assert found["tma_memory_bound"] + found["tma_core_bound"] == found["tma_backend_bound"]
+        fetch = found["tma_fetch_latency"] + found["tma_fetch_bandwidth"]
+        assert fetch == found["tma_frontend_bound"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (recorded.SAPPHIRE_RAPIDS, {"FP-pipe-0": 1.9e6, "FP-pipe-2": 1.88e6, "page-walks": 120}),
+        (
+            recorded.ZEN_4,
+            {
+                "stalled-cycles-frontend": 5e4, "fills-from-L2": 3e4, "fills-from-memory": 400,
+                "page-walks": 25, "vector-FP-ops": 1.6e7,
+            },
+        ),
+        (
+            recorded.NEOVERSE_V1,
+            {"stalled-cycles-backend": 1e6, "page-walks": 64, "vector-FP-ops": 3.2e6},
+        ),
+    ],
+    ids=["Sapphire Rapids", "Zen 4", "Neoverse V1"],
+)  # fmt: skip
+def test_counters_by_one_name(text: str, expected: dict[str, float]) -> None:
+    """Whatever each processor calls them."""
+    counts = counts_of(text)
+    assert expected.items() <= counts.items()
+    told = lines({**counts, "task-clock": 1e-3}, {}, 1e-3)
+    assert len(told) == len([name for name in counts if ":" not in name]) + 1
+    assert any("GHz" in line for line in told)
+
+
+def test_a_machine_that_hides_its_counters_is_asked_once(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty processes of perf took ten seconds to say the same."""
+    log = install("perf", FAKE_PERF, "software")
+    monkeypatch.setattr(stat, "_processors", list)
+    monkeypatch.setattr(Path, "is_dir", lambda path: True)
+    found = stat.probe()
+    assert found.missing["cycles"] == stat.HIDDEN
+    asked = [json.loads(line)[0] for line in log.read_text().splitlines()]
+    assert asked == [["cycles:u"], ["task-clock"], ["page-faults"]]
+    assert found.metrics == ""
 
 
 def test_groups_fit_the_counters() -> None:
@@ -345,13 +436,29 @@ def test_page() -> None:
         report.Result("two", 5, {"time": Spread(2e-3, 0, 3), "cycles": Spread(5e9, 0, 1)}),
     ]
     found = report.Report("title", 1, "software", results, {"a": "x", "b": "y", "c": "x"}, ["note"])
-    lines = [line.split() for line in printed(found).splitlines() if line.strip()]
-    assert ["time", "1", "ms", "±", "1", "%", "2", "ms", "±", "0", "%", "2.00"] in lines
-    assert ["cycles", "–", "5", "G", "–"] in lines
-    assert ["page-faults", "0", "±", "0", "%", "–", "–"] in lines
-    assert ["not", "available:", "a,", "c", "(x)"] in lines
-    assert ["not", "available:", "b", "(y)"] in lines
-    assert lines[-1] == ["note"]
+    told = [line.split() for line in printed(found).splitlines() if line.strip()]
+    assert ["time", "1", "ms", "±", "1", "%", "2", "ms", "±", "0", "%", "2.00"] in told
+    assert ["cycles", "–", "5", "G", "–"] in told
+    assert ["page-faults", "0", "±", "0", "%", "–", "–"] in told
+    assert ["not", "available:", "a,", "c", "(x)"] in told
+    assert ["not", "available:", "b", "(y)"] in told
+    assert told[-1] == ["note"]
+
+
+def test_page_of_slots_and_of_perfs_lines() -> None:
+    counters = {
+        "time": Spread(1.0, 0, 3), "task-clock": Spread(0.5, 0, 3), "cycles": Spread(2e9, 0, 3),
+        "branches": Spread(1e6, 0, 3), "branch-misses": Spread(1e4, 0, 3),
+    }  # fmt: skip
+    slots = {"tma_retiring": Spread(75.0, 1, 3)}
+    result = report.Result("mine", 5, counters, {}, slots, {"cycles:u": 49.9})
+    found = report.Report("title", 1, "hardware", [result], {})
+    shown = printed(found)
+    assert ["tma_retiring", "75"] in [line.split() for line in shown.splitlines()]
+    assert "mine, per call, as perf stat has it:" in shown
+    assert "# 4.000 GHz  (49.90%)" in shown
+    assert "# 1.00% of all branches" in shown
+    assert found.to_json()["results"][0]["slots"]["tma_retiring"]["median"] == 75
 
 
 # --- commands ------------------------------------------------------------------------------------

@@ -101,7 +101,11 @@ def test_the_callers_own_image(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def outcome(spread: float, wisdom: Wisdom | None, saved: list[bool]) -> Any:
     return SimpleNamespace(
-        doubtful=spread > 0.25, spread=spread, wisdom=wisdom, save=lambda force: saved.append(force)
+        doubtful=spread > 0.25,
+        spread=spread,
+        doubt="time ran out" if spread == 0.2 else None,
+        wisdom=wisdom,
+        save=lambda force: saved.append(force),
     )
 
 
@@ -136,6 +140,17 @@ def test_a_busy_machine_tunes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert saved == []
     assert plan.tune(save=True, force=True).wisdom == BEST
     assert saved == [True]
+
+
+def test_a_truncated_search_is_not_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path))
+    plan, saved = plan_of("image", method="direct"), list[bool]()
+    found = SimpleNamespace(outcomes=(outcome(0.2, BEST, saved),))
+    monkeypatch.setattr(sweep, "sweep", lambda *_: found)
+    assert plan.tune().wisdom == BEST
+    with pytest.raises(ValueError, match="nothing is saved: time ran out"):
+        plan.tune(save=True)
+    assert saved == []
 
 
 @pytest.mark.parametrize("kind", ["omitting", "nothing"])

@@ -156,6 +156,8 @@ def tune(plan: Plan, seconds: float, save: bool, force: bool) -> Plan:
         (outcome,) = sweep.sweep([subject], options, Path(name)).outcomes
         if outcome.doubtful and not force:
             steadiness.check(outcome.spread)
+        if outcome.doubt and save and not force:
+            raise steadiness.UnsteadyError(f"nothing is saved: {outcome.doubt}")
         if save:
             outcome.save(force)
         found = outcome.wisdom

@@ -4,8 +4,10 @@ Other processes, a changing clock and a crowded host all make it take longer now
 system: no counter of the load is needed.
 """
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import fmean
 from typing import TypeVar
 
@@ -22,6 +24,7 @@ T = TypeVar("T")
 STEPS, WARM_UP, SAMPLES = 100_000, 4, 24
 SETTLE = 0.02  # seconds, in which threads that spin fall asleep
 TRIES, PAUSE = 3, 2.0
+STAT = Path("/proc/stat")
 
 
 class UnsteadyError(ValueError):
@@ -84,9 +87,20 @@ def check(spread: float) -> None:
     """Raise UnsteadyError where the spread is too large."""
     if not spread <= STEADY:
         raise UnsteadyError(
-            f"this machine is too busy to measure: {told(spread)}; "
+            f"this machine is too busy to measure: {told(spread)}{_load()}; "
             "stop what runs beside it, or pass --force"
         )
+
+
+def _load() -> str:
+    """How many processes want a core, and how much of them the host gave to others."""
+    try:
+        found = f" (load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        user, nice, system, idle, *rest = map(int, STAT.read_text().split("\n")[0].split()[1:9])
+    except (OSError, ValueError, AttributeError):  # systems without
+        return ""
+    total = user + nice + system + idle + sum(rest)
+    return f"{found}, {100 * rest[3] / max(1, total):.0f} % of their time stolen by the host)"
 
 
 def told(spread: float) -> str:

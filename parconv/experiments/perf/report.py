@@ -13,7 +13,8 @@ from parconv.runtime import records
 
 from ..screen import say, table as new_table
 from . import simulate, usage
-from .events import EVENTS
+from .events import AT, EVENTS, at
+from .lines import lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,6 +86,8 @@ class Result:
     calls: int
     counters: Mapping[str, Spread]
     simulated: Mapping[str, float] = field(default_factory=dict)
+    slots: Mapping[str, Spread] = field(default_factory=dict)  # perf's metrics, in per cent
+    running: Mapping[str, float] = field(default_factory=dict)  # per cent of the time counted
 
 
 @dataclass(frozen=True)
@@ -134,12 +137,21 @@ def derived(counts: Mapping[str, float], work: Work | None) -> dict[str, float]:
     >>> derived({"instructions": 300.0, "cycles": 100.0}, Work(flops=900, pixels=50))
     {'instructions per cycle': 3.0, 'instructions per output pixel': 6.0}
     """
-    known = {**counts, **(dataclasses.asdict(work) if work else {})}
-    return {
-        label: known[a] / known[b] * factor
-        for label, a, b, factor in _RATIOS
-        if a in known and known.get(b)
-    }
+    plain = {**counts, **(dataclasses.asdict(work) if work else {})}
+    found = {}
+    for core in dict.fromkeys(name.partition(AT)[2] for name in counts):
+        known = {**(plain if core else {}), **_of_core(plain, core)}
+        for label, a, b, factor in _RATIOS:
+            its = not core or {at(a, core), at(b, core)} & {*counts}
+            if its and a in known and known.get(b):
+                found[f"{label} {core}".rstrip()] = known[a] / known[b] * factor
+    return found
+
+
+def _of_core(counts: Mapping[str, float], core: str) -> dict[str, float]:
+    """Those of one kind of core, by their plain names."""
+    split = {name: name.partition(AT) for name in counts}
+    return {split[name][0]: value for name, value in counts.items() if split[name][2] == core}
 
 
 def _medians(result: Result) -> dict[str, float]:
@@ -153,8 +165,12 @@ def show(report: Report, console: "Console") -> None:
     """Print the tables, then which counters they hold and which they lack."""
     say(console, [report.title])
     console.print(_measured(report))
+    if any(result.slots for result in report.results):
+        console.print(_slots(report))
     if report.simulation:
         console.print(_simulated(report))
+    for result in report.results:
+        say(console, _as_perf(result))
     say(console, (f"counters: {RUNGS[report.rung]}", *_lacking(report.missing), *report.notes))
 
 
@@ -169,10 +185,30 @@ def _lacking(missing: Mapping[str, str]) -> list[str]:
 def _measured(report: Report) -> "Table":
     counters = [event.name + modifier for event in EVENTS for modifier in ("", ":u", ":k")]
     table = _table("measured, per call", report.results)
+    cores = dict.fromkeys(n.partition(AT)[2] for r in report.results for n in r.counters)
     for name in (TIME, *counters, *usage.NAMES):
-        spreads = [result.counters.get(name) for result in report.results]
-        _add(table, name, [spread.median if spread else None for spread in spreads], spreads)
+        for core in cores:
+            spreads = [result.counters.get(at(name, core)) for result in report.results]
+            values = [spread.median if spread else None for spread in spreads]
+            _add(table, f"{name} {core}".rstrip(), values, spreads)
     return _derived(table, [derived(_medians(r), report.work) for r in report.results])
+
+
+def _slots(report: Report) -> "Table":
+    """Where the slots of the pipeline went: perf's metrics, level 1 and 2 as far as it has them."""
+    table = _table("top-down, % of the slots", report.results)
+    for name in dict.fromkeys(name for result in report.results for name in result.slots):
+        spreads = [result.slots.get(name) for result in report.results]
+        values = [spread.median if spread else None for spread in spreads]
+        _add(table, name.replace(AT, " "), values)
+    return table
+
+
+def _as_perf(result: Result) -> list[str]:
+    """The counters as perf prints them; nothing where perf counted none."""
+    counts = _medians(result)
+    found = lines(counts, result.running, counts.get(TIME, 0.0))
+    return ["", f"{result.name}, per call, as perf stat has it:", *found, ""] if found else []
 
 
 def _simulated(report: Report) -> "Table":
@@ -193,7 +229,7 @@ def _table(title: str, results: Sequence[Result]) -> "Table":
 
 def _derived(table: "Table", found: Sequence[Mapping[str, float]]) -> "Table":
     table.add_section()
-    for label, *_ in _RATIOS:
+    for label in dict.fromkeys(label for values in found for label in values):
         _add(table, label, [values.get(label) for values in found])
     return table
 

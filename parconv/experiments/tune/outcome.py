@@ -14,6 +14,7 @@ from parconv.planner import wisdom as records
 from parconv.planner.limits import thread_limit
 from parconv.runtime.records import STEADY
 
+from .. import steadiness
 from ..timing import Timing
 from .duel import Verdict
 from .scaling import Curve, curves
@@ -36,8 +37,8 @@ class Outcome:
         What it took, and what every setting would have taken.
     cores : int
         The machine's budget of threads.
-    late : bool
-        Whether time ran out.
+    late, truncated : bool
+        Whether time ran out, and whether before every setting had been seen.
     around : float
         The spread of the machine's speed, before and after the verdict.
     """
@@ -53,6 +54,7 @@ class Outcome:
     cores: int
     late: bool
     around: float
+    truncated: bool = False
 
     @property
     def chosen(self) -> Setting:
@@ -73,6 +75,16 @@ class Outcome:
     def doubtful(self) -> bool:
         """Whether there is a verdict, of a machine that was too busy to measure."""
         return self.verdict is not None and not self.spread <= STEADY
+
+    @property
+    def doubt(self) -> str | None:
+        """Why its verdict is not to be recorded; None where it may be."""
+        if self.verdict is None:
+            return None
+        if self.doubtful:
+            return steadiness.told(self.spread)
+        seen = f"{self.runs} of {self.exhaustive_runs} runs"
+        return f"time ran out after {seen}: --budget gives more" if self.truncated else None
 
     @property
     def wisdom(self) -> records.Wisdom | None:
@@ -109,6 +121,7 @@ class Outcome:
             "runs": self.runs,
             "exhaustive_runs": self.exhaustive_runs,
             "out_of_time": self.late,
+            "truncated": self.truncated,
             "spread": self.spread,
             "fastest": asdict(self.ranking[0]) if self.ranking else None,
             "default": asdict(self.default),
