@@ -8,10 +8,7 @@ import typer
 from .app import app
 from .own import Asked, takes_convolution
 
-bench = typer.Typer(
-    help="Track convolutions of yours over your commits.", no_args_is_help=True,
-    rich_markup_mode=None,
-)  # fmt: skip
+bench = typer.Typer(help="Track convolutions of yours over your commits.")
 app.add_typer(bench, name="bench")
 
 

@@ -89,6 +89,7 @@ def write(directory: Path, cases: Sequence[Own] = ()) -> Iterator[str]:
     (directory / MODULE).parent.mkdir(parents=True, exist_ok=True)
     root = _repository(directory)
     texts = {
+        (directory / MODULE).with_name("__init__.py"): "",  # asv wants one
         target: json.dumps(_configuration(directory, root), indent=4) + "\n",
         directory / MODULE: TEXT.format(cases="\n".join(f"    {c!r}," for c in cases or USUAL)),
     }
