@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import stat as modes
 import subprocess
@@ -783,3 +784,34 @@ def test_cli_refuses(
     assert out == ""
     assert message in err
     assert err.count("\n") == 1
+
+
+# --- the example in the pages --------------------------------------------------------------------
+
+
+def golden() -> dict[str, tuple[float, float, float]]:
+    """Rows of the page's example: gather, scatter, and the ratio that it prints."""
+    page = Path(__file__).parents[1] / "docs/experiments.md"
+    block = page.read_text(encoding="utf-8").split("$ parconv perf gather scatter", 1)[1]
+    number = r"([\d.]+) ?([GMkmµ]?)s?(?: ± \S+ %)?"
+    row = re.compile(rf"^  (\S.*?)  +{number}  +{number}  +([\d.]+)$", re.MULTILINE)
+    sizes = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6}
+    return {
+        name: (float(a) * sizes[unit], float(b) * sizes[other], float(ratio))
+        for name, a, unit, b, other, ratio in row.findall(block.split("```", 1)[0])
+    }
+
+
+def test_the_example_in_the_pages_is_what_the_study_found() -> None:
+    """Instructions 3 times, accesses 8 times, misses of the last level twice, and slower."""
+    found = golden()
+    least = {"instructions": 3, "data accesses": 8, "last-level misses": 2, "time": 1.5}
+    assert set(least) <= set(found)
+    for name, (gathered, scattered, ratio) in found.items():
+        assert scattered / gathered == pytest.approx(ratio, rel=0.02), name
+        assert ratio >= least.get(name, 0)
+    reads, writes, both = (found[f"data {kind}"] for kind in ("reads", "writes", "accesses"))
+    assert reads[0] + writes[0] == pytest.approx(both[0], rel=0.01)
+    page = Path(__file__).parents[1] / "docs/experiments.md"
+    block = page.read_text(encoding="utf-8").split("$ parconv perf gather scatter", 1)[1]
+    assert max(map(len, block.split("```", 1)[0].splitlines())) <= 80

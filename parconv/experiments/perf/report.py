@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -171,7 +172,12 @@ def show(report: Report, console: "Console") -> None:
         console.print(_simulated(report))
     for result in report.results:
         say(console, _as_perf(result))
-    say(console, (f"counters: {RUNGS[report.rung]}", *_lacking(report.missing), *report.notes))
+    told = (f"counters: {RUNGS[report.rung]}", *_lacking(report.missing), *report.notes)
+    say(console, (line for text in told for line in _wrapped(text, console.width)))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 def _lacking(missing: Mapping[str, str]) -> list[str]:
@@ -208,7 +214,7 @@ def _as_perf(result: Result) -> list[str]:
     """The counters as perf prints them; nothing where perf counted none."""
     counts = _medians(result)
     found = lines(counts, result.running, counts.get(TIME, 0.0))
-    return ["", f"{result.name}, per call, as perf stat has it:", *found, ""] if found else []
+    return [f"{result.name}, per call, as perf stat has it:", *found, ""] if found else []
 
 
 def _simulated(report: Report) -> "Table":

@@ -122,10 +122,11 @@ def _text(path: Path) -> str:
 
 def _merged(missing: Mapping[str, str]) -> dict[str, str]:
     """One entry where user space and kernel are missing for the same reason."""
+    alone = {event.name for event in EVENTS if event.only_user}
     found = {}
     for name, reason in missing.items():
         plain = name.partition(":")[0]
-        if missing.get(f"{plain}:u") == missing.get(f"{plain}:k"):
+        if plain in alone or missing.get(f"{plain}:u") == missing.get(f"{plain}:k"):
             found[plain] = reason
         else:
             found[name] = reason
