@@ -335,7 +335,9 @@ def test_commands_and_their_options_exist() -> None:
     assert {"demo", "apply", "race", "doctor", "asm"} <= {name for name, _ in told}
     for name, rest in told:
         assert name in commands
-        known = {option for parameter in commands[name].params for option in parameter.opts}
+        group = vars(commands[name]).get("commands") or {"": commands[name]}
+        parameters = [each for command in group.values() for each in command.params]
+        known = {option for parameter in parameters for option in parameter.opts}
         assert set(re.findall(r"--[a-z]+", rest.partition("#")[0])) <= known, name
 
 
