@@ -23,7 +23,7 @@ from parconv import cli
 from parconv.experiments import baselines, perf, processes
 from parconv.experiments.baselines import foreign
 from parconv.experiments.own import Own
-from parconv.experiments.perf import child, events, report, rounds, simulate, stat, usage
+from parconv.experiments.perf import child, events, page, report, rounds, simulate, stat, usage
 from parconv.experiments.perf.lines import lines
 from parconv.experiments.perf.report import Spread, Work
 from parconv.experiments.studies import STUDIES
@@ -145,7 +145,7 @@ def install(hidden: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> In
         monkeypatch.setenv("FAKE_PERF_LOG", str(tmp_path / "log"))
         few = [event for event in events.EVENTS if event.name in FEW]
         monkeypatch.setattr(stat, "EVENTS", few)
-        monkeypatch.setattr(report, "EVENTS", few)
+        monkeypatch.setattr(page, "EVENTS", few)
         return tmp_path / "log"
 
     return put
@@ -161,7 +161,7 @@ def measured(implementations: Any = BOTH, **options: Any) -> report.Report:
 
 def printed(found: report.Report) -> str:
     console = Console(width=200, file=io.StringIO(), record=True)
-    report.show(found, console)
+    page.show(found, console)
     return console.export_text()
 
 
@@ -791,8 +791,8 @@ def test_cli_refuses(
 
 def golden() -> dict[str, tuple[float, float, float]]:
     """Rows of the page's example: gather, scatter, and the ratio that it prints."""
-    page = Path(__file__).parents[1] / "docs/experiments.md"
-    block = page.read_text(encoding="utf-8").split("$ parconv perf gather scatter", 1)[1]
+    text = Path(__file__).parents[1] / "docs/experiments.md"
+    block = text.read_text(encoding="utf-8").split("$ parconv perf gather scatter", 1)[1]
     number = r"([\d.]+) ?([GMkmµ]?)s?(?: ± \S+ %)?"
     row = re.compile(rf"^  (\S.*?)  +{number}  +{number}  +([\d.]+)$", re.MULTILINE)
     sizes = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6}
@@ -812,6 +812,6 @@ def test_the_example_in_the_pages_is_what_the_study_found() -> None:
         assert ratio >= least.get(name, 0)
     reads, writes, both = (found[f"data {kind}"] for kind in ("reads", "writes", "accesses"))
     assert reads[0] + writes[0] == pytest.approx(both[0], rel=0.01)
-    page = Path(__file__).parents[1] / "docs/experiments.md"
-    block = page.read_text(encoding="utf-8").split("$ parconv perf gather scatter", 1)[1]
+    text = Path(__file__).parents[1] / "docs/experiments.md"
+    block = text.read_text(encoding="utf-8").split("$ parconv perf gather scatter", 1)[1]
     assert max(map(len, block.split("```", 1)[0].splitlines())) <= 80

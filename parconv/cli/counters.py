@@ -72,7 +72,7 @@ def perf(
     Example: parconv perf parconv mine.py:blur --shape 3000x2000 --kernel gaussian:2
     """
     from parconv import images
-    from parconv.experiments.perf import report
+    from parconv.experiments.perf import page
     from parconv.experiments.perf.simulate import bytes_asked
 
     if json_file is not None:
@@ -93,7 +93,7 @@ def perf(
     else:
         counts = {"threads": asked.one_count(1), "calls": calls}
         found = _measured(names, _study(workload, mine), {**options, **counts})
-    report.show(found, console())
+    page.show(found, console())
     write_json(json_file, found.to_json())
 
 
