@@ -71,9 +71,9 @@ autosummary_context = {  # of classes, what users call and look at
     "called": {
         "parconv.Chain": "__call__, explain, workspace",
         "parconv.Outer": "",
-        "parconv.Plan": "__call__, bind, explain, predict, cost, workspace",
+        "parconv.Plan": "__call__, bind, measure, tune, asm, explain, predict, cost, workspace",
         "parconv.StreamPlan": "explain, chunks, number, memory, bytes_in, bytes_out",
-        "parconv.VolumePlan": "__call__, bind, explain, cost, workspace",
+        "parconv.VolumePlan": "__call__, bind, measure, explain, cost, workspace",
         "parconv.compat.Installed": "remove",
     }
 }

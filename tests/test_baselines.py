@@ -135,14 +135,16 @@ def test_reasons() -> None:
         name: {study.name for study in STUDIES.values() if baseline.obstacle(study) is None}
         for name, baseline in BASELINES.items()
     }
-    assert able.pop("gather") == able.pop("scatter") == {"photo3x3"}
+    assert able.pop("gather") == able.pop("scatter") == {"photo3x3", "photo6mp", "photo24mp"}
     assert all(found == set(STUDIES) for found in able.values())
 
 
 def test_unknown_names() -> None:
     with pytest.raises(ValueError, match=r"implementation 'gathr' .* choose from parconv, naive"):
         baselines.chosen(["gathr"])
-    with pytest.raises(ValueError, match=r"workload 'photo' .* choose from photo3x3, batch28"):
+    with pytest.raises(
+        ValueError, match=r"workload 'photo' .* choose from photo3x3, photo6mp, photo24mp, batch28"
+    ):
         studies.chosen("photo")
 
 

@@ -21,6 +21,7 @@ from parconv.experiments.ceilings import (
     measure,
     moves,
     pages,
+    pipes,
     survey,
     tables,
     thread_counts,
@@ -49,6 +50,7 @@ def around(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found = [0.01]
     monkeypatch.setattr(steadiness, "spread", lambda threads: found[0])
     monkeypatch.setattr(steadiness, "PAUSE", 0.0)
+    monkeypatch.setattr(survey, "_doubts", lambda rows, looks: [])  # of loops as short as these
     return found
 
 
@@ -387,3 +389,55 @@ def test_command_measures_once(
     assert len(times) == 2
     assert cli.main(["ceilings", "--json", str(tmp_path)]) == 2
     assert "is a directory" in capsys.readouterr().err
+
+
+# --- what a core cannot have ---------------------------------------------------------------------
+
+_doubts = survey._doubts  # as they are
+
+
+@pytest.mark.parametrize(
+    ("rate", "target", "bits", "doubtful"),
+    [
+        (1.97, "sapphirerapids", 512, False),
+        (1.55, "sapphirerapids", 512, False),  # wide vectors lower the clock
+        (0.98, "sapphirerapids", 512, True),  # a neighbour on the other thread of the core
+        (2.42, "sapphirerapids", 512, True),  # the clock was measured amid other work
+        (0.98, "znver5", 512, False),
+        (0.98, "znver4", 512, False),
+        (0.98, "znver4", 256, True),
+        (3.9, "apple-m1", 128, False),
+        (0.1, "somebody-elses", 128, False),
+    ],
+)
+def test_the_rate_of_a_core(rate: float, target: str, bits: int, doubtful: bool) -> None:
+    assert (pipes.doubt(rate, target, bits) is not None) == doubtful
+
+
+def test_the_table_of_rates_knows_the_ports_table() -> None:
+    """Whoever is in one of the two tables of cores is in the other."""
+    from parconv.experiments.asm.cpus import CORES
+
+    names = [name for core in CORES for name in core.names]
+    assert all(pipes.known(name, 512) or pipes.known(name, 256) or pipes.known(name, 128)
+               for name in names if name not in ("neoverse", "cortex"))  # fmt: skip
+
+
+def test_a_clock_that_comes_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipes, "doubt", lambda *_: None)
+    row = {"threads": 1, "fmas_per_cycle": 2.0}
+    looks = [{"gigahertz": clock} for clock in (3.0, 2.9, 3.1)]
+    assert list(_doubts([row], looks)) == []
+    (told,) = _doubts([row], [*looks, {"gigahertz": 2.0}])
+    assert told == "the clock was 2.00 to 3.10 GHz, seconds apart"
+
+
+@pytest.mark.usefixtures("_no_launches")
+def test_another_rate_than_the_cores_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "_doubts", _doubts)
+    monkeypatch.setattr(pipes, "doubt", lambda *_: "0.98 multiply-adds a cycle were measured")
+    with pytest.raises(steadiness.UnsteadyError, match=r"0\.98 .* pass --force"):
+        survey.survey((1,), **QUICK)
+    assert survey.recorded() is None
+    record = survey.survey((1,), **QUICK, force=True)
+    assert "0.98 multiply-adds a cycle were measured" in record["notes"]

@@ -387,7 +387,6 @@ def test_explain_refuses_in_one_line(run: Run, arguments: tuple[str, ...], fragm
         (("race", "--threads", "1,x"), "threads is '1,x'"),
         (("race", "--repeats", "0", "--only", "small"), "repeats 0"),
         (("race", "--shape", "40x50"), "--shape and --kernel are one convolution"),
-        (("race", "--shape", "4x5x6x7", "--kernel", "3x3"), "rows and columns, and channels"),
         (("race", "--shape", "40x50", "--kernel", "3x3", "--only", "big"), "one of the two"),
         (("race", "--shape", "40x50", "--kernel", "3x3", "--random", "3"), "is no draw, no burst"),
         (("race", "--shape", "40x50", "--kernel", "cross"), "filter 'cross' is not known"),

@@ -149,6 +149,11 @@ def of_threads(names: Names) -> None:
     assert names["one"].tobytes() == names["stack"][0].tobytes()
 
 
+def of_measuring(names: Names) -> None:
+    assert names["found"].median > 0
+    assert str(names["found"]).count("GFLOP/s") == 1
+
+
 def of_log(names: Names) -> None:
     assert names["f"] == pytest.approx(np.ones((64, 64)))
 
@@ -228,6 +233,7 @@ CHECKS: dict[str, Callable[[Names], None]] = {
     "docs/howto/chains.md": of_chains,
     "docs/howto/threads.md": of_threads,
     "docs/howto/log.md": of_log,
+    "docs/howto/measure.md": of_measuring,
     "docs/howto/notebooks.md": of_notebooks,
     "docs/howto/memory.md": of_memory,
     "docs/howto/cluster.md": of_clusters,
@@ -329,7 +335,9 @@ def test_commands_and_their_options_exist() -> None:
     assert {"demo", "apply", "race", "doctor", "asm"} <= {name for name, _ in told}
     for name, rest in told:
         assert name in commands
-        known = {option for parameter in commands[name].params for option in parameter.opts}
+        group = vars(commands[name]).get("commands") or {"": commands[name]}
+        parameters = [each for command in group.values() for each in command.params]
+        known = {option for parameter in parameters for option in parameter.opts}
         assert set(re.findall(r"--[a-z]+", rest.partition("#")[0])) <= known, name
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import stat as modes
 import subprocess
@@ -14,12 +15,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import perf_recorded as recorded
 import pytest
 from rich.console import Console
 
 from parconv import cli
 from parconv.experiments import baselines, perf, processes
-from parconv.experiments.perf import child, events, report, rounds, simulate, stat, usage
+from parconv.experiments.baselines import foreign
+from parconv.experiments.own import Own
+from parconv.experiments.perf import child, events, page, report, rounds, simulate, stat, usage
+from parconv.experiments.perf.lines import lines
 from parconv.experiments.perf.report import Spread, Work
 from parconv.experiments.studies import STUDIES
 
@@ -140,7 +145,7 @@ def install(hidden: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> In
         monkeypatch.setenv("FAKE_PERF_LOG", str(tmp_path / "log"))
         few = [event for event in events.EVENTS if event.name in FEW]
         monkeypatch.setattr(stat, "EVENTS", few)
-        monkeypatch.setattr(report, "EVENTS", few)
+        monkeypatch.setattr(page, "EVENTS", few)
         return tmp_path / "log"
 
     return put
@@ -156,7 +161,7 @@ def measured(implementations: Any = BOTH, **options: Any) -> report.Report:
 
 def printed(found: report.Report) -> str:
     console = Console(width=200, file=io.StringIO(), record=True)
-    report.show(found, console)
+    page.show(found, console)
     return console.export_text()
 
 
@@ -173,16 +178,105 @@ def test_recorded_lines() -> None:
     assert found["task-clock"].value == 0.2505  # seconds
 
 
-def test_hybrid_processors_are_summed() -> None:
-    lines = [
-        {"counter-value": "10.0", "event": "cpu_core/cycles/u", "pcnt-running": 80.0},
-        {"counter-value": "3.0", "event": "cpu_atom/cycles/u", "pcnt-running": 20.0},
-        {"counter-value": "<not counted>", "event": "cpu_atom/branches/", "pcnt-running": 0.0},
-        {"counter-value": "5.0", "event": "cpu_core/branches/", "pcnt-running": 100.0},
-    ]
-    found = events.totals(events.parse("\n".join(map(json.dumps, lines))))
-    assert found["cycles:u"] == events.Reading("cycles:u", 13.0, 20.0)
-    assert found["branches"].value == 5
+def counts_of(text: str) -> dict[str, float]:
+    """By our names, in the way of `stat.count`; user space alone is all of it."""
+    ours = {f"{c}:u": f"{e.name}:u" for e in events.EVENTS for c in e.candidates}
+    found = [dataclasses.replace(r, event=ours[r.event]) for r in events.parse(text)]
+    named = {n: r.value for n, r in events.by_name(found).items() if r.value is not None}
+    return {**named, **rounds._whole(named)}
+
+
+def test_hybrid_processors_are_told_apart() -> None:
+    """The slow cores ran for 0.29 % of the time: their count is no part of the fast ones'."""
+    counts = counts_of(recorded.HYBRID)
+    assert counts["cycles@cpu_core"] == 13.1e9
+    assert counts["cycles@cpu_atom"] == 18.9e9
+    assert "cycles" not in counts
+    assert "branches@cpu_atom" not in counts
+    rates = report.derived({**counts, "time": 4.0}, Work(flops=8, pixels=1_000_000))
+    assert rates["instructions per cycle cpu_core"] == pytest.approx(3)
+    assert rates["instructions per cycle cpu_atom"] == pytest.approx(1)
+    assert rates["instructions per output pixel cpu_core"] == 39_300
+    assert rates["branch miss rate, % cpu_core"] == 1
+    assert "branch miss rate, % cpu_atom" not in rates
+    assert rates["ns per output pixel"] == pytest.approx(4000)
+    assert "instructions per cycle" not in rates
+    running = {f"{name}:u@cpu_atom": 0.29 for name in ("cycles", "instructions")}
+    told = lines({**counts, "task-clock": 3.5}, running, 4.0)
+    assert told[0].split() == ["3,500", "msec", "task-clock", "#", "0.875", "CPUs", "utilized"]
+    (core,) = [line for line in told if "instructions cpu_core" in line]
+    (atom,) = [line for line in told if "instructions cpu_atom" in line]
+    assert "3.00 insn per cycle" in core
+    assert "(" not in core
+    assert "1.00 insn per cycle  (0.29%)" in atom
+    assert any("1.00% of all branches" in line for line in told)
+    assert max(map(len, told)) <= 80
+
+
+MACHINES = {
+    "hybrid": (recorded.HYBRID_SLOTS, 4, "tma_retiring@cpu_core"),
+    "Sapphire Rapids": (recorded.SAPPHIRE_RAPIDS_SLOTS, 4, "tma_retiring"),
+    "Zen 4": (recorded.ZEN_4_SLOTS, 5, "retiring"),
+    "Neoverse V1": (recorded.NEOVERSE_V1_SLOTS, 4, "retiring"),
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_slots_of_the_pipeline(machine: str) -> None:
+    """Level 1 adds up to all slots; each pair of level 2 to its part of level 1."""
+    text, parts, retiring = MACHINES[machine]
+    found = events.metrics(text)
+    level1 = list(found)[:parts]
+    assert sum(found[name] for name in level1) == pytest.approx(100)
+    assert retiring in level1
+    assert "ipc" not in found
+    if machine == "hybrid":
+        assert found["tma_retiring@cpu_atom"] == 45
+    if machine == "Sapphire Rapids":
+        assert found["tma_memory_bound"] + found["tma_core_bound"] == found["tma_backend_bound"]
+        fetch = found["tma_fetch_latency"] + found["tma_fetch_bandwidth"]
+        assert fetch == found["tma_frontend_bound"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (recorded.SAPPHIRE_RAPIDS, {"FP-pipe-0": 1.9e6, "FP-pipe-2": 1.88e6, "page-walks": 120}),
+        (
+            recorded.ZEN_4,
+            {
+                "stalled-cycles-frontend": 5e4, "fills-from-L2": 3e4, "fills-from-memory": 400,
+                "page-walks": 25, "vector-FP-ops": 1.6e7,
+            },
+        ),
+        (
+            recorded.NEOVERSE_V1,
+            {"stalled-cycles-backend": 1e6, "page-walks": 64, "vector-FP-ops": 3.2e6},
+        ),
+    ],
+    ids=["Sapphire Rapids", "Zen 4", "Neoverse V1"],
+)  # fmt: skip
+def test_counters_by_one_name(text: str, expected: dict[str, float]) -> None:
+    """Whatever each processor calls them."""
+    counts = counts_of(text)
+    assert expected.items() <= counts.items()
+    told = lines({**counts, "task-clock": 1e-3}, {}, 1e-3)
+    assert len(told) == len([name for name in counts if ":" not in name]) + 1
+    assert any("GHz" in line for line in told)
+
+
+def test_a_machine_that_hides_its_counters_is_asked_once(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty processes of perf took ten seconds to say the same."""
+    log = install("perf", FAKE_PERF, "software")
+    monkeypatch.setattr(stat, "_processors", list)
+    monkeypatch.setattr(Path, "is_dir", lambda path: True)
+    found = stat.probe()
+    assert found.missing["cycles"] == stat.HIDDEN
+    asked = [json.loads(line)[0] for line in log.read_text().splitlines()]
+    assert asked == [["cycles:u"], ["task-clock"], ["page-faults"]]
+    assert found.metrics == ""
 
 
 def test_groups_fit_the_counters() -> None:
@@ -343,13 +437,29 @@ def test_page() -> None:
         report.Result("two", 5, {"time": Spread(2e-3, 0, 3), "cycles": Spread(5e9, 0, 1)}),
     ]
     found = report.Report("title", 1, "software", results, {"a": "x", "b": "y", "c": "x"}, ["note"])
-    lines = [line.split() for line in printed(found).splitlines() if line.strip()]
-    assert ["time", "1", "ms", "±", "1", "%", "2", "ms", "±", "0", "%", "2.00"] in lines
-    assert ["cycles", "–", "5", "G", "–"] in lines
-    assert ["page-faults", "0", "±", "0", "%", "–", "–"] in lines
-    assert ["not", "available:", "a,", "c", "(x)"] in lines
-    assert ["not", "available:", "b", "(y)"] in lines
-    assert lines[-1] == ["note"]
+    told = [line.split() for line in printed(found).splitlines() if line.strip()]
+    assert ["time", "1", "ms", "±", "1", "%", "2", "ms", "±", "0", "%", "2.00"] in told
+    assert ["cycles", "–", "5", "G", "–"] in told
+    assert ["page-faults", "0", "±", "0", "%", "–", "–"] in told
+    assert ["not", "available:", "a,", "c", "(x)"] in told
+    assert ["not", "available:", "b", "(y)"] in told
+    assert told[-1] == ["note"]
+
+
+def test_page_of_slots_and_of_perfs_lines() -> None:
+    counters = {
+        "time": Spread(1.0, 0, 3), "task-clock": Spread(0.5, 0, 3), "cycles": Spread(2e9, 0, 3),
+        "branches": Spread(1e6, 0, 3), "branch-misses": Spread(1e4, 0, 3),
+    }  # fmt: skip
+    slots = {"tma_retiring": Spread(75.0, 1, 3)}
+    result = report.Result("mine", 5, counters, {}, slots, {"cycles:u": 49.9})
+    found = report.Report("title", 1, "hardware", [result], {})
+    shown = printed(found)
+    assert ["tma_retiring", "75"] in [line.split() for line in shown.splitlines()]
+    assert "mine, per call, as perf stat has it:" in shown
+    assert "# 4.000 GHz  (49.90%)" in shown
+    assert "# 1.00% of all branches" in shown
+    assert found.to_json()["results"][0]["slots"]["tma_retiring"]["median"] == 75
 
 
 # --- commands ------------------------------------------------------------------------------------
@@ -468,6 +578,30 @@ def test_simulated_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert simulate.caches() == ["--I1=32768,8,64", "--D1=49152,12,64", "--LL=25165824,12,64"]
     monkeypatch.setattr(simulate, "SYSFS", tmp_path / "absent")
     assert simulate.caches() == []
+    assert simulate.caches(1000 * 2**10) == ["--LL=524288,16,64"]  # powers of two sets only
+
+
+def test_the_simulated_last_level_holds_half_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate, "_own", lambda: {"LL": (2**24, 16, 64)})
+    assert simulate.last_level(2**20) == 2**19
+    assert simulate.last_level(24_000_000) == 2**23
+    assert simulate.last_level(2**30) == 2**24  # no larger than this machine's
+    assert simulate.last_level(1000) == simulate.LEAST_LAST
+    monkeypatch.setattr(simulate, "_own", dict)
+    assert simulate.last_level(2**30) == 2**29
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [("1M", 2**20), ("512K", 2**19), ("300000", 300_000), ("1G", 2**30)]
+)
+def test_sizes_of_caches(size: str, expected: int) -> None:
+    assert simulate.bytes_asked(size) == expected
+
+
+@pytest.mark.parametrize("size", ["", "1 M", "M", "-1M", "1.5M", "1T", "k" * 500])
+def test_what_is_no_size_of_a_cache(size: str) -> None:
+    with pytest.raises(ValueError, match="pass a size such as 512K or 1M"):
+        simulate.bytes_asked(size)
 
 
 @pytest.mark.skipif(bool(simulate.obstacle()), reason=str(simulate.obstacle()))
@@ -475,14 +609,82 @@ def test_real_simulation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     """Python's own instructions, some hundred millions to start, must not be among the counts."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(rounds.stat, "probe", lambda: stat.Counters({}, {}))
-    study = dataclasses.replace(SMALL, image=(120, 120))
-    found = perf.measure(study, BOTH, repeats=1, calls=1, simulated=True)
+    study = dataclasses.replace(SMALL, image=(120, 4400))  # 528 kB: four times the last level
+    found = perf.measure(study, BOTH, repeats=1, calls=1, simulated=True, cache=128 * 2**10)
+    assert "last-level cache 128 KiB, per call" in printed(found)
     pixels = math.prod(study.problem.shape)
     gather, scatter = (result.simulated for result in found.results)
     assert pixels < gather["instructions"] < 60 * pixels
-    assert scatter["instructions"] > 1.5 * gather["instructions"]
-    assert scatter["data accesses"] > 2 * gather["data accesses"]
+    assert scatter["instructions"] >= 3 * gather["instructions"]
+    assert scatter["data accesses"] >= 8 * gather["data accesses"]
+    assert scatter["last-level misses"] >= 2 * gather["last-level misses"]
     assert not list(tmp_path.iterdir())
+
+
+# --- convolutions and functions of the user's ----------------------------------------------------
+
+MINE = """\
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+def right(f, g):
+    return np.einsum("yxvu,vu->yx", sliding_window_view(f, g.shape), g[::-1, ::-1])
+
+def unreflected(f, g):
+    return np.einsum("yxvu,vu->yx", sliding_window_view(f, g.shape), g)
+
+def double(f, g):
+    return right(f, g).astype(np.float64)
+
+def twice(f, g):
+    return 2 * right(f, g)
+
+def whole(f, g):
+    return f
+
+def forgetful(f, g):
+    right(f, g)
+"""
+OWN = Own.of((40, 37), "[[1, 2, 3], [4, 5, 6]]", mode="valid")
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        ("right", "gives parconv's result, within"),
+        ("double", "as float64 for float32"),
+        ("unreflected", "is rounding: it does not reflect the filter"),
+        ("twice", "differs from parconv by up to"),
+        ("whole", "differs: its result is 40x37, parconv's 39x35: --mode"),
+    ],
+)
+def test_a_function_of_the_users_is_compared_with_ours(
+    function: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    name = f"{tmp_path / 'mine.py'}:{function}"
+    f, g = OWN.arrays()
+    found = foreign.load(name)(f, g)
+    assert told in foreign.remark(name, OWN, f, g, found)
+
+
+def test_a_function_of_the_users_beside_ours(hidden: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    name = f"{tmp_path / 'mine.py'}:unreflected"
+    found = perf.measure(OWN, baselines.chosen(["parconv", name]), repeats=1, calls=1)
+    assert [result.name for result in found.results] == ["parconv", name]
+    assert all(result.counters["time"].median > 0 for result in found.results)
+    assert "does not reflect the filter" in found.notes[0]
+    assert found.title.startswith("own 40x37 [[1, 2, 3], [4, 5, 6]] float32 valid mirror")
+    assert nothing_left(hidden)
+
+
+def test_a_function_that_returns_nothing(hidden: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    asked = baselines.chosen([f"{tmp_path / 'mine.py'}:forgetful"])
+    with pytest.raises(ChildProcessError, match="returned NoneType: it must return its result"):
+        perf.measure(OWN, asked, repeats=1, calls=1)
+    assert nothing_left(hidden)
 
 
 # --- errors and the command line -----------------------------------------------------------------
@@ -505,7 +707,9 @@ def test_interrupted(hidden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_child_that_fails(tmp_path: Path) -> None:
-    order = child.Order(str(tmp_path), "photo3x3", "gather", 1, str(tmp_path / "answer.json"))
+    order = child.Order(
+        str(tmp_path), {"study": "photo3x3"}, "gather", 1, str(tmp_path / "answer.json")
+    )
     done = subprocess.run(
         order.command(), env=processes.environment(), capture_output=True, text=True, check=False
     )
@@ -559,6 +763,15 @@ def test_cli_command(capsys: pytest.CaptureFixture[str], hidden: Path) -> None:
         (["gather", "--workload", "x"], "workload 'x' is not known"),
         (["gather", "--workload", "batch28"], "gather cannot run batch28"),
         (["gather", "--repeats", "0"], "repeats is 0"),
+        (["gather", "--cache", "1M"], "--cache is of the machine that --simulate simulates"),
+        (["gather", "--cache", "big"], "cache is 'big': pass a size such as 512K or 1M"),
+        (["gather", "--dtype", "uint8"], "--dtype is of a convolution of yours: pass --shape"),
+        (["gather", "--shape", "9x9"], "--shape and --kernel are one convolution: pass both"),
+        (["naive", "--threads", "1,2"], "threads is 1,2: pass one number"),
+        (["naive", "--shape", "9x9x3", "--kernel", "3x3"], "naive cannot run own 9x9x3"),
+        (["--shape", "9x9", "--kernel", "3x3", "--workload", "big7x7"], "workload is big7x7: pass"),
+        (["nowhere:f", "--shape", "9x9", "--kernel", "3x3"], "No module named 'nowhere'"),
+        (["math:nothing", "--shape", "9x9", "--kernel", "3x3"], "math has no function 'nothing'"),
         (["gather", "--json", "no/such/place.json"], "there is no directory"),
         (["--", sys.executable, "-c", "raise SystemExit('broken')"], "status 1: broken"),
     ],
@@ -571,3 +784,34 @@ def test_cli_refuses(
     assert out == ""
     assert message in err
     assert err.count("\n") == 1
+
+
+# --- the example in the pages --------------------------------------------------------------------
+
+
+def golden() -> dict[str, tuple[float, float, float]]:
+    """Rows of the page's example: gather, scatter, and the ratio that it prints."""
+    text = Path(__file__).parents[1] / "docs/experiments.md"
+    block = text.read_text(encoding="utf-8").split("$ parconv perf gather scatter", 1)[1]
+    number = r"([\d.]+) ?([GMkmµ]?)s?(?: ± \S+ %)?"
+    row = re.compile(rf"^  (\S.*?)  +{number}  +{number}  +([\d.]+)$", re.MULTILINE)
+    sizes = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6}
+    return {
+        name: (float(a) * sizes[unit], float(b) * sizes[other], float(ratio))
+        for name, a, unit, b, other, ratio in row.findall(block.split("```", 1)[0])
+    }
+
+
+def test_the_example_in_the_pages_is_what_the_study_found() -> None:
+    """Instructions 3 times, accesses 8 times, misses of the last level twice, and slower."""
+    found = golden()
+    least = {"instructions": 3, "data accesses": 8, "last-level misses": 2, "time": 1.5}
+    assert set(least) <= set(found)
+    for name, (gathered, scattered, ratio) in found.items():
+        assert scattered / gathered == pytest.approx(ratio, rel=0.02), name
+        assert ratio >= least.get(name, 0)
+    reads, writes, both = (found[f"data {kind}"] for kind in ("reads", "writes", "accesses"))
+    assert reads[0] + writes[0] == pytest.approx(both[0], rel=0.01)
+    text = Path(__file__).parents[1] / "docs/experiments.md"
+    block = text.read_text(encoding="utf-8").split("$ parconv perf gather scatter", 1)[1]
+    assert max(map(len, block.split("```", 1)[0].splitlines())) <= 80

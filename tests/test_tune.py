@@ -347,13 +347,15 @@ def test_no_model_has_negative_parameters() -> None:
 
 
 def test_too_few_points_are_said() -> None:
-    with pytest.raises(models.UnderdeterminedError, match="2 thread counts above one are needed"):
-        models.usl([1, 2], [1, 1.9])
-    with pytest.raises(models.UnderdeterminedError, match="1 thread count"):
-        models.amdahl([1], [1])
+    """As many points as numbers fit exactly, whatever the truth: that is no law."""
+    for counts in ([1, 2], [1, 2, 3]):
+        with pytest.raises(models.UnderdeterminedError, match="3 thread counts above one are need"):
+            models.usl(counts, counts)
+    for counts in ([1], [1, 2]):
+        with pytest.raises(models.UnderdeterminedError, match="2 thread counts above one are need"):
+            models.amdahl(counts, counts)
     with pytest.raises(models.UnderdeterminedError, match="3 thread counts"):
         models.knee([1, 2], [1, 2])
-    assert "untested" in models.amdahl([1, 2], [1, 1.9]).note
     assert "3 points only" in models.usl([1, 2, 3, 4], [1, 1.9, 2.7, 3.4]).note
     assert models.usl(COUNTS, COUNTS).note == ""
 
@@ -382,8 +384,8 @@ def test_curves_leave_oversubscribed_points_to_themselves(
     assert curve.points()[1]["efficiency"] == pytest.approx(1 / 1.1)
     monkeypatch.setattr(ceilings, "load", lambda threads: None)
     told = [law.text for law in curve.laws(MEDIUM.problem)]
-    assert told[0] == "Amdahl: a 0.1 (exact through 1 point, so untested)"
-    assert told[1] == "USL: 2 thread counts above one are needed, there is 1"
+    assert told[0] == "Amdahl: 2 thread counts above one are needed, there is 1"
+    assert told[1] == "USL: 3 thread counts above one are needed, there is 1"
     assert "`parconv ceilings`" in told[3]
     fast = ceilings.Ceilings(2, 1.0, 1.0, 1e-9 * MEDIUM.problem.bytes * 3)
     monkeypatch.setattr(ceilings, "load", lambda threads: fast)
@@ -665,11 +667,42 @@ def test_wisdom_of_a_busy_machine_is_not_saved(
         assert list(lines) == []
         return
     assert "not saved: times of the same work differ by" in told
-    with pytest.raises(ValueError, match=r"25 % at most are believed; .*--force"):
+    with pytest.raises(ValueError, match=r"25 % at most are believed.*; .*--force"):
         next(lines)
     assert not list(tmp_path.iterdir())
     assert "not saved" not in next(report.save(sweep.Sweep((found,), {}), force=True))
     assert wisdom.recall(TINY.problem, 2) is not None
+
+
+def test_wisdom_of_a_truncated_search_is_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was, from 19 of 315 runs."""
+    monkeypatch.setenv("PARCONV_WISDOM", str(tmp_path))
+    verdict = Verdict.of(Setting("threads", 2, 8), [2.0] * 5, [1.0] * 5)
+    found = replace(synthetic_outcome(), verdict=verdict, truncated=True)
+    lines = report.save(sweep.Sweep((found,), {}))
+    assert "not saved: time ran out after 8 of 28 runs: --budget gives more" in next(lines)
+    with pytest.raises(ValueError, match=r"time ran out .* --force saves it all the same"):
+        next(lines)
+    assert not list(tmp_path.iterdir())
+    assert "not saved" not in next(report.save(sweep.Sweep((found,), {}), force=True))
+
+
+@pytest.mark.parametrize("find", [searches.racing, searches.exhaustive])
+def test_a_search_knows_that_it_was_cut_short(find: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("parconv.experiments.tune.search.time.monotonic", lambda: now[0])
+
+    def measure(setting: Setting) -> float:
+        now[0] += 1
+        return 1.0
+
+    settings = [Setting("threads", n, 8) for n in range(1, 9)]
+    for seconds, truncated in ((3.0, True), (1e6, False), (None, False)):
+        found = Search(settings, settings[0], lambda _: True, measure, seconds=seconds)
+        find(found, 3)
+        assert found.truncated is truncated
 
 
 def test_without_matplotlib_there_is_no_picture_but_a_line(

@@ -17,6 +17,7 @@ except ModuleNotFoundError:  # the commands' decorators need it, so this cannot 
 
 # importing a module adds its commands
 from . import (
+    bench,  # noqa: F401
     cache,  # noqa: F401
     code,  # noqa: F401
     counters,  # noqa: F401

@@ -15,13 +15,11 @@ from ..problem.shown import shown
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from parconv.experiments.race.workloads import Workload
-
 WIDE = 200  # columns for a table that goes to a file or a pipe
 
 # The help page's order: what most users want first, then diagnosis, then the laboratory.
 ORDER = ("demo", "apply", "stream", "explain", "race", "doctor", "warmup", "cache", "wisdom",
-         "tune", "roofline", "ceilings", "perf", "asm", "files")  # fmt: skip
+         "tune", "roofline", "ceilings", "perf", "asm", "files", "bench")  # fmt: skip
 
 
 class _InOrder(typer.core.TyperGroup):
@@ -43,22 +41,10 @@ Strategy = Annotated[str, typer.Option(help="auto, serial, prange, threads or jo
 Only = Annotated[
     str | None, typer.Option(help="Only workloads whose name holds or matches this pattern.")
 ]
-ThreadCounts = Annotated[
-    str | None, typer.Option(help="Thread counts, such as 1,2; default: one and all.")
-]
 Force = Annotated[
     bool, typer.Option("--force", help="Believe what was measured on a busy machine too.")
 ]
 Method = Annotated[str, typer.Option(help="auto or a method such as direct.")]
-OwnShape = Annotated[
-    str | None,
-    typer.Option("--shape", help="A convolution of yours: its image, such as 3000x2000."),
-]
-OwnKernel = Annotated[
-    str | None,
-    typer.Option("--kernel", help="Its filter, such as 7x7, or one that apply takes."),
-]
-OwnType = Annotated[str, typer.Option("--dtype", help="The type of its image.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -90,18 +76,6 @@ def numbers(text: str, option: str, separator: str) -> tuple[int, ...]:
         example = separator.join(("1", "2") if option == "threads" else ("7", "7"))
         raise ValueError(f"{option} is {shown(text)}: pass positive integers such as {example}")
     return tuple(map(int, text.split(separator)))
-
-
-def own(shape: str | None, kernel: str | None, **words: str) -> "Workload | None":
-    """A convolution of the user's, to be measured: its image's sizes, its filter, what else."""
-    from parconv.experiments.race import workloads
-
-    if (shape is None) != (kernel is None):
-        raise ValueError("--shape and --kernel are one convolution: pass both")
-    if shape is None or kernel is None:
-        return None
-    taps = sizes(kernel, "kernel") if kernel[:1].isdigit() else kernel
-    return workloads.own(sizes(shape, "shape"), taps, **words)
 
 
 def refuse(option: str, value: int | str | None, mend: str) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import Force, Only, ThreadCounts, app, console, numbers, progress, write_json
+from .app import Force, Only, app, console, progress, refuse, write_json
+from .own import Asked, takes_convolution
 
 if TYPE_CHECKING:
     from parconv.experiments.roofline import Roofline
@@ -54,20 +55,22 @@ def _spread(record: dict[str, Any]) -> str:
 
 
 @app.command()
+@takes_convolution
 def roofline(
+    asked: Asked,
     race: Annotated[
         Path | None,
         typer.Option(help="What `parconv race --json` wrote; default: a race without peers, now."),
     ] = None,
     only: Only = None,
-    threads: ThreadCounts = None,
     output: Annotated[Path, typer.Option(help="PNG, written whole or not at all.")] = Path(
         "roofline.png"
     ),
 ) -> None:
     """Draw the rows of a race under this machine's ceilings.
 
-    What limits each of them, and how near it came.
+    What limits each of them, and how near it came.  With --shape and --kernel a convolution of
+    yours is the only row.
 
     Example: parconv roofline --race race.json --output roofline.png
     """
@@ -75,9 +78,12 @@ def roofline(
     from parconv.experiments import roofline as experiment
 
     images.check_png(output)
-    counts = None if threads is None else list(numbers(threads, "threads", ","))
+    mine = asked.own()
+    if mine is not None:
+        refuse("only", only, "--shape and --kernel, or --only, one of the two")
+        refuse("race", None if race is None else str(race), "it, or --shape and --kernel")
     with progress() as announce:
-        found = experiment.find(race, only, counts, announce)
+        found = experiment.find(race, only, asked.counts, announce, mine)
     console().print(experiment.table(found.dots))
     typer.echo(_drawn(found, output))
 

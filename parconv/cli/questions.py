@@ -9,47 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..problem.shown import shown
-from .app import (
-    Boundary,
-    Method,
-    Mode,
-    Only,
-    OwnKernel,
-    OwnShape,
-    OwnType,
-    Strategy,
-    ThreadCounts,
-    Threads,
-    app,
-    axes as plane_axes,
-    console,
-    numbers,
-    own,
-    progress,
-    refuse,
-    sizes,
-    write_json,
-)
+from .app import Method, Only, Strategy, app, console, progress, refuse, write_json
+from .own import Asked, takes_convolution
 
 if TYPE_CHECKING:
-    from parconv.experiments.race.workloads import Workload
+    from parconv.experiments.own import Own
 
 Counts = Sequence[int] | None
 
 
 @app.command()
+@takes_convolution
 def explain(
-    shape: Annotated[str, typer.Option(help="Image, such as 4096x4096.")],
-    kernel: Annotated[
-        str, typer.Option(help="Filter, such as 7x7, or one that apply takes, such as gaussian:2.")
-    ],
-    dtype: Annotated[
-        str, typer.Option(help="Of the image; so is a filter such as 7x7.")
-    ] = "float32",
-    mode: Mode = "same",
-    boundary: Boundary = "mirror",
-    axes: Annotated[str, typer.Option(help="Of rows and columns; 0,1 for colour.")] = "-2,-1",
-    threads: Threads = None,
+    asked: Asked,
     strategy: Strategy = "auto",
     method: Method = "auto",
     tolerance: Annotated[
@@ -66,37 +38,24 @@ def explain(
     Example: parconv explain --shape 4096x4096 --kernel 7x7 --dtype float32
     """
     import parconv
-    from parconv.images import filter_text
 
-    image = sizes(shape, "shape"), dtype
-    seen = not kernel[:1].isdigit()
-    taps = filter_text.parse(kernel) if seen else (sizes(kernel, "kernel"), dtype)
-    plan: Any = parconv.plan2d
+    mine = asked.own()
+    if mine is None:
+        raise ValueError("pass --shape and --kernel: what is to be explained")
+    words = {**mine.question, "method": method, "tolerance": tolerance}
+    plan: Any = partial(parconv.plan2d, correlate=mine.correlation)
     if stream is not None:
         plan = partial(parconv.plan_stream, memory=stream * 2**20)
-    found = plan(
-        image,
-        taps,
-        mode=mode,
-        boundary=boundary,
-        axes=plane_axes(axes),
-        threads=threads,
-        strategy=strategy,
-        method=method,
-        tolerance=tolerance,
-    )
+    image, threads = (mine.image, mine.dtype), asked.one_count()
+    found = plan(image, mine.known_filter, threads=threads, strategy=strategy, **words)
     typer.echo(found.explain())
 
 
 @app.command()
+@takes_convolution
 def race(
+    asked: Asked,
     only: Only = None,
-    shape: OwnShape = None,
-    kernel: OwnKernel = None,
-    dtype: OwnType = "float32",
-    mode: Mode = "same",
-    boundary: Boundary = "mirror",
-    threads: ThreadCounts = None,
     peers: Annotated[
         str | None,
         typer.Option(
@@ -161,10 +120,10 @@ def race(
 
     if json_file is not None:
         images.check_target(json_file)
-    counts = None if threads is None else numbers(threads, "threads", ",")
+    counts = asked.counts
     if random is None:
         refuse("isa", isa, "--random beside it")
-    mine = own(shape, kernel, dtype=dtype, mode=mode, boundary=boundary)
+    mine = asked.own()
     if mine is not None:
         refuse("only", only, "--shape and --kernel, or --only, one of the two")
         for option, value in (("random", random), ("pause", pause), ("busy", busy)):
@@ -173,8 +132,8 @@ def race(
         refuse("only", only, "--kind instead: --random draws the workloads")
         for option, value in (("pause", pause), ("busy", busy), ("calls", calls)):
             refuse(option, value, "--repeats instead: workloads drawn at random are no bursts")
-        asked = kind.split(","), seed, random
-        _race_drawn(asked, isa, counts, peers, 3 if repeats is None else repeats, json_file)
+        drawn = kind.split(","), seed, random
+        _race_drawn(drawn, isa, counts, peers, 3 if repeats is None else repeats, json_file)
     elif pause is None and busy is None:
         refuse("calls", calls, "--pause or --busy beside it, or --repeats instead")
         _race(mine or only, counts, peers, 7 if repeats is None else repeats, json_file)
@@ -186,16 +145,16 @@ def race(
 
 
 def _race(
-    which: "Workload | str | None", counts: Counts, peers: str | None, repeats: int,
+    which: "Own | str | None", counts: Counts, peers: str | None, repeats: int,
     json_file: Path | None,
 ) -> None:  # fmt: skip
-    from parconv.experiments.race import duel, grid, peers as competitors, table, workloads
+    from parconv.experiments.race import duel, grid, owned, peers as competitors, table, workloads
 
     rivals = competitors.chosen(peers)
-    if isinstance(which, workloads.Workload):
-        chosen: tuple[Any, ...] = (which,)
+    if which is None or isinstance(which, str):
+        chosen: tuple[Any, ...] = workloads.chosen(grid.rows(), which)
     else:
-        chosen = workloads.chosen(grid.rows(), which)
+        chosen = (owned.entry(which),)
     with progress() as announce:
         found = duel.race(chosen, counts, rivals, repeats, announce)
     table.show(found, console())

@@ -5,40 +5,22 @@ from typing import Annotated
 
 import typer
 
-from .app import (
-    Boundary,
-    Force,
-    Mode,
-    OwnKernel,
-    OwnShape,
-    OwnType,
-    app,
-    console,
-    numbers,
-    own,
-    progress,
-)
+from .app import Force, app, console, progress
+from .own import Asked, takes_convolution
 
 SECONDS, METHOD_SECONDS = 90.0, 600.0
 
 
 @app.command()
+@takes_convolution
 def tune(
+    asked: Asked,
     workload: Annotated[
         list[str] | None, typer.Argument(help="Studies, or rows of the race by name or pattern.")
     ] = None,
-    shape: OwnShape = None,
-    kernel: OwnKernel = None,
-    dtype: OwnType = "float32",
-    mode: Mode = "same",
-    boundary: Boundary = "mirror",
     implementation: Annotated[
         str, typer.Option(help="parconv or a baseline such as segments or im2col.")
     ] = "parconv",
-    threads: Annotated[
-        str | None,
-        typer.Option(help="Thread counts, such as 1,2,4; default: 1 to twice the cores."),
-    ] = None,
     repeats: Annotated[int, typer.Option(help="Runs of a setting that is swept in full.")] = 7,
     budget: Annotated[
         float | None,
@@ -67,7 +49,7 @@ def tune(
 ) -> None:
     """Find the fastest strategy, threads and bands by experiment.
 
-    Threading layers and joblib's backends are tried too.
+    Threading layers and joblib's backends are tried too, and 1 to twice the cores of threads.
 
     With --methods: how wrong the costs are by which "auto" chooses methods here.
 
@@ -79,14 +61,14 @@ def tune(
     """
     from parconv.experiments.tune import report, subjects, sweep
 
-    mine = own(shape, kernel, dtype=dtype, mode=mode, boundary=boundary)
+    mine = asked.own()
     if [bool(workload), mine is not None, methods].count(True) != 1:
         raise ValueError("pass workloads, --shape and --kernel, or --methods, one of the three")
     if methods:
         return _tune_methods(number, seed, budget, save, force)
     if force and not save:
         raise ValueError("--force is for --save, which alone refuses busy machines: pass both")
-    counts = () if threads is None else tuple(sorted({*numbers(threads, "threads", ",")}))
+    counts = tuple(sorted({*(asked.counts or ())}))
     seconds = budget if budget is not None or exhaustive else SECONDS
     options = sweep.Options(implementation, counts, repeats, seed, exhaustive, seconds)
     chosen = (subjects.Subject(mine),) if mine else subjects.subjects(workload or ())

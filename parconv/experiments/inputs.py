@@ -9,11 +9,12 @@ import numpy as np
 
 from parconv.problem.dtypes import Array
 
+HALF = 0.5  # of the pixels are true
 INKED = 0.19  # of the pixels of MNIST
 
 
-def photograph(size: int | None = None) -> Array:
-    """A real photograph, gray, 0 to 255, tiled up to ``size`` x ``size`` pixels.
+def photograph(size: int | tuple[int, int] | None = None) -> Array:
+    """A real photograph, gray, 0 to 255, tiled up to ``size`` x ``size`` pixels, or rows x columns.
 
     It is the portrait of Grace Hopper (public domain, a work of the US Navy) in matplotlib's
     sample data.
@@ -31,10 +32,32 @@ def photograph(size: int | None = None) -> Array:
         photo = np.asarray(picture.convert("L"), np.float32)
     if size is None:
         return photo
-    if size < 1:
+    rows, columns = (size, size) if isinstance(size, int) else size
+    if min(rows, columns) < 1:
         raise ValueError(f"size is {size}: pass at least 1")
-    repeats = [-(-size // n) for n in photo.shape]
-    return np.ascontiguousarray(np.tile(photo, repeats)[:size, :size])
+    repeats = [-(-rows // photo.shape[0]), -(-columns // photo.shape[1])]
+    return np.ascontiguousarray(np.tile(photo, repeats)[:rows, :columns])
+
+
+def uniform(shape: tuple[int, ...], dtype: str, seed: int = 0) -> Array:
+    """Pixels of any type: fractions from 0 to 1, integers from the least to the largest.
+
+    Examples
+    --------
+    >>> uniform((2, 3), "int8").dtype, bool(uniform((9, 9), "float16").max() <= 1)
+    (dtype('int8'), True)
+    """
+    rng, kind = np.random.default_rng(seed), np.dtype(dtype)
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        found: Array = rng.integers(limits.min, limits.max, shape, kind.type, endpoint=True)
+        return found
+    if kind.kind == "c":
+        part = np.empty(0, kind).real.dtype.type
+        return rng.random((*shape, 2), part).view(kind)[..., 0]
+    if kind.kind == "b":
+        return rng.random(shape, np.float32) < HALF
+    return rng.random(shape, np.float32 if kind.itemsize < 8 else np.float64).astype(kind)
 
 
 def mnist_bytes(shape: tuple[int, ...], seed: int = 0) -> Array:

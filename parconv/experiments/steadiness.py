@@ -4,8 +4,10 @@ Other processes, a changing clock and a crowded host all make it take longer now
 system: no counter of the load is needed.
 """
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import fmean
 from typing import TypeVar
 
@@ -22,6 +24,7 @@ T = TypeVar("T")
 STEPS, WARM_UP, SAMPLES = 100_000, 4, 24
 SETTLE = 0.02  # seconds, in which threads that spin fall asleep
 TRIES, PAUSE = 3, 2.0
+STAT = Path("/proc/stat")
 
 
 class UnsteadyError(ValueError):
@@ -64,13 +67,15 @@ def steadily(task: Callable[[], T], threads: int, force: bool = False) -> tuple[
     return result, found
 
 
-def watched(task: Callable[[], T], threads: int, tries: int = TRIES) -> tuple[T, float]:
+def watched(
+    task: Callable[[], T], threads: int, tries: int = TRIES, pause: float | None = None
+) -> tuple[T, float]:
     """What the task returns, and the larger spread on so many threads of before and after it.
 
     Repeated while that is too large; the last of the tries counts.
     """
     for turn in range(tries):
-        time.sleep(PAUSE if turn else 0)
+        time.sleep((PAUSE if pause is None else pause) if turn else 0)
         before = spread(threads)
         result, found = task(), max(before, spread(threads))
         if found <= STEADY:
@@ -82,9 +87,20 @@ def check(spread: float) -> None:
     """Raise UnsteadyError where the spread is too large."""
     if not spread <= STEADY:
         raise UnsteadyError(
-            f"this machine is too busy to measure: {told(spread)}; "
+            f"this machine is too busy to measure: {told(spread)}{_load()}; "
             "stop what runs beside it, or pass --force"
         )
+
+
+def _load() -> str:
+    """How many processes want a core, and how much of them the host gave to others."""
+    try:
+        found = f" (load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        user, nice, system, idle, *rest = map(int, STAT.read_text().split("\n")[0].split()[1:9])
+    except (OSError, ValueError, AttributeError):  # systems without
+        return ""
+    total = user + nice + system + idle + sum(rest)
+    return f"{found}, {100 * rest[3] / max(1, total):.0f} % of their time stolen by the host)"
 
 
 def told(spread: float) -> str:

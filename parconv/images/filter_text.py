@@ -81,7 +81,7 @@ def named(text: str) -> Filter | Outer:
     if text.startswith("["):
         return checked(_literal(text), text)
     if text.endswith(".npy"):
-        return checked(_load(Path(text)), text)
+        return checked(load(text), text)
     if text in FIXED:
         return FIXED[text]
     name, colon, number = text.partition(":")
@@ -124,8 +124,9 @@ def _literal(text: str) -> Filter:
         raise ValueError(message) from None
 
 
-def _load(path: Path) -> Filter:
-    check_source(path)
+def load(path: str | Path) -> Filter:
+    """The array in a ``.npy`` file, of any number of axes."""
+    check_source(Path(path))
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except (ValueError, EOFError) as error:

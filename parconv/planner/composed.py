@@ -14,6 +14,7 @@ from ..runtime.telling import told
 from .bound import Bound
 from .explain import as_table, as_text
 from .keepers import keeper_of
+from .studied import Measured
 
 
 class Asked(Protocol):
@@ -31,7 +32,7 @@ class Asked(Protocol):
     def dtype(self) -> DType: ...
 
 
-class Composed:
+class Composed(Measured):
     """A plan whose work others do; ``_fill`` lets them, ``_facts`` tells them."""
 
     problem: Any

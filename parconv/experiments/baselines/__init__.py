@@ -6,21 +6,21 @@ the same output.  Times nothing.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from parconv.problem.dtypes import Array
 
-from ..studies import Study
-from . import ready
-from .ready import Run
+from . import foreign, ready
+from .ready import Asked, Run
 
-Prepare = Callable[[Study, Array, Array, int], Run]
+Prepare = Callable[[Asked, Array, Array, int], Run]
 
 
-def _no_obstacle(study: Study) -> str | None:
+def _no_limit(study: Asked) -> str | None:
     return None
 
 
-def _one_3x3(study: Study) -> str | None:
+def _one_3x3(study: Asked) -> str | None:
     if study.taps == (3, 3) and len(study.image) == 2:
         return None
     sizes = ("x".join(map(str, sizes)) for sizes in (study.image, study.taps))
@@ -37,20 +37,32 @@ class Baseline:
         Its key in `BASELINES`, and one line for people.
     start : callable
         What `prepare` calls once it is known that there is no obstacle.
-    obstacle : callable
-        Why it cannot answer a study, or None.
+    limit : callable
+        Why it cannot answer a study, beside what no loop of the studies can; or None.
     threaded, blas : bool
         Whether it uses more than one thread, and whether through BLAS.
+    general : bool
+        Whether it answers whatever parconv does.
     """
 
     name: str
     summary: str
     start: Prepare
-    obstacle: Callable[[Study], str | None] = _no_obstacle
+    limit: Callable[[Asked], str | None] = _no_limit
     threaded: bool = False
     blas: bool = False
+    general: bool = False
 
-    def prepare(self, study: Study, f: Array, g: Array, threads: int) -> Run | None:
+    @property
+    def is_users(self) -> bool:
+        """Whether it runs in processes of its own alone, and may be wrong."""
+        return foreign.MARK in self.name
+
+    def obstacle(self, study: Asked) -> str | None:
+        """Why it cannot answer a study, or None."""
+        return self.limit(study) or (None if self.general else study.unlike)
+
+    def prepare(self, study: Asked, f: Array, g: Array, threads: int) -> Run | None:
         """The implementation ready to run on these arrays; None where there is an obstacle.
 
         Examples
@@ -64,7 +76,7 @@ class Baseline:
 
 
 _ROWS = (
-    Baseline("parconv", "this library", ready.ours, threaded=True),
+    Baseline("parconv", "this library", ready.ours, threaded=True, general=True),
     Baseline("naive", "seven nested loops: every output gathers its taps", ready.naive),
     Baseline(
         "gather", "3x3: nine products per output in float64, then cast", ready.gather, _one_3x3
@@ -82,21 +94,32 @@ BASELINES: Mapping[str, Baseline] = {baseline.name: baseline for baseline in _RO
 def chosen(names: Iterable[str]) -> tuple[Baseline, ...]:
     """The implementations of those names, or a ValueError that lists all.
 
+    A name such as ``module:function`` is that of a function of the user's.
+
     Examples
     --------
     >>> [baseline.name for baseline in chosen(["gather", "scatter"])]
     ['gather', 'scatter']
     """
     wanted = list(names)
-    for name in wanted:
-        if name not in BASELINES:
-            known = ", ".join(BASELINES)
-            raise ValueError(f"implementation {name!r} is not known: choose from {known}")
-    return tuple(BASELINES[name] for name in wanted)
+    return tuple(_of_user(name) if foreign.MARK in name else _known(name) for name in wanted)
+
+
+def _of_user(name: str) -> Baseline:
+    return Baseline(name, "a function of yours", partial(foreign.prepare, name), general=True)
+
+
+def _known(name: str) -> Baseline:
+    if name not in BASELINES:
+        known = ", ".join(BASELINES)
+        raise ValueError(
+            f"implementation {name!r} is not known: choose from {known}, or pass module:function"
+        )
+    return BASELINES[name]
 
 
 def check(
-    study: Study, f: Array, g: Array, baselines: Iterable[Baseline], threads: int = 1
+    study: Asked, f: Array, g: Array, baselines: Iterable[Baseline], threads: int = 1
 ) -> None:
     """Raise ArithmeticError unless all give this library's result.
 

@@ -13,17 +13,20 @@ import parconv
 from parconv.problem.dtypes import Array
 from parconv.runtime import budget
 
+from ..own import Own
 from ..studies import Study
 from . import loops
 
+Asked = Study | Own
 Run = Callable[[], Array]
 
 # --- this library --------------------------------------------------------------------------------
 
 
-def ours(study: Study, f: Array, g: Array, threads: int) -> Run:
+def ours(study: Asked, f: Array, g: Array, threads: int) -> Run:
     """One plan, for a bank of filters too."""
-    plan = parconv.plan2d(f, g, threads=threads, **study.question)
+    asked = {"correlate": study.correlation, "threads": threads, **study.question}
+    plan = parconv.plan2d(f, g, **asked)
     out = np.empty(plan.problem.shape, plan.problem.dtype)
     return lambda: plan(f, out=out)
 
@@ -33,7 +36,7 @@ def ours(study: Study, f: Array, g: Array, threads: int) -> Run:
 _BORDERS = {"mirror": "reflect"}  # what np.pad calls them, where it differs
 
 
-def _extended(study: Study, f: Array) -> Array:
+def _extended(study: Asked, f: Array) -> Array:
     """The planes ``(B, H, W)`` with the border around them: a gift, made outside the clock."""
     planes = f.reshape(-1, *f.shape[-2:])
     if study.mode == "valid":
@@ -45,7 +48,7 @@ def _extended(study: Study, f: Array) -> Array:
     return np.pad(planes, [(0, 0), *sides], mode)
 
 
-def _operands(study: Study, f: Array, g: Array) -> tuple[Array, Array, Array]:
+def _operands(study: Asked, f: Array, g: Array) -> tuple[Array, Array, Array]:
     """Planes, correlation weights and 4-D output; integers are computed in float64."""
     compute = f.dtype if f.dtype.kind == "f" else np.dtype(np.float64)
     w = g.reshape(-1, *g.shape[-2:])[:, ::-1, ::-1].astype(compute, order="C")
@@ -54,7 +57,7 @@ def _operands(study: Study, f: Array, g: Array) -> tuple[Array, Array, Array]:
     return planes, w, np.empty((len(planes), len(w), *plane), result)
 
 
-def _run(study: Study, out: Array, fill: Callable[..., None], *arguments: Any) -> Run:
+def _run(study: Asked, out: Array, fill: Callable[..., None], *arguments: Any) -> Run:
     """Calls ``fill`` on its arguments and returns the output in the study's shape."""
     result = out.reshape(study.problem.shape)
 
@@ -65,28 +68,28 @@ def _run(study: Study, out: Array, fill: Callable[..., None], *arguments: Any) -
     return run
 
 
-def naive(study: Study, f: Array, g: Array, threads: int) -> Run:
+def naive(study: Asked, f: Array, g: Array, threads: int) -> Run:
     planes, w, out = _operands(study, f, g)
     return _run(study, out, loops.naive, planes, w, out)
 
 
-def gather(study: Study, f: Array, g: Array, threads: int) -> Run:
+def gather(study: Asked, f: Array, g: Array, threads: int) -> Run:
     planes, w, out = _operands(study, f, g)
     return _run(study, out, loops.gather3, planes[0], w[0], out[0, 0])
 
 
-def scatter(study: Study, f: Array, g: Array, threads: int) -> Run:
+def scatter(study: Asked, f: Array, g: Array, threads: int) -> Run:
     planes, w, out = _operands(study, f, g)
     buffer = np.empty([n + 2 for n in planes.shape[1:]])
     return _run(study, out, loops.scatter3, planes[0], w[0], buffer, out[0, 0])
 
 
-def autovectorised(study: Study, f: Array, g: Array, threads: int) -> Run:
+def autovectorised(study: Asked, f: Array, g: Array, threads: int) -> Run:
     planes, w, out = _operands(study, f, g)
     return _run(study, out, loops.autovectorised, planes, w, out)
 
 
-def segments(study: Study, f: Array, g: Array, threads: int) -> Run:
+def segments(study: Asked, f: Array, g: Array, threads: int) -> Run:
     planes, w, out = _operands(study, f, g)
     parts = budget.usable_threads(threads)
 
@@ -106,7 +109,7 @@ def segments(study: Study, f: Array, g: Array, threads: int) -> Run:
 COLUMN_BYTES = 2**25  # of pixels copied for one product; the whole of image4100 would take 1.6 GiB
 
 
-def im2col(study: Study, f: Array, g: Array, threads: int) -> Run:
+def im2col(study: Asked, f: Array, g: Array, threads: int) -> Run:
     """Every window of the image becomes a column, and the filters times the columns the output."""
     planes, w, out = _operands(study, f, g)
     windows = np.lib.stride_tricks.sliding_window_view(planes, w.shape[1:], (1, 2))

@@ -12,7 +12,7 @@ from parconv.runtime import budget, ceilings, records
 
 from .. import steadiness
 from ..screen import Announce, silent
-from . import caches, launches, pages
+from . import caches, launches, pages, pipes
 from .arithmetic import DOT_PRODUCTS, FLOAT32, MULTIPLY_ADDS, obstacle
 from .caches import Cache
 from .moves import MOVES
@@ -59,7 +59,8 @@ def survey(
     Raises
     ------
     UnsteadyError
-        Where the machine stayed too busy; nothing is recorded then.
+        Where the machine stayed too busy, or one thread reaches another rate than its core has;
+        nothing is recorded then.
 
     Examples
     --------
@@ -84,7 +85,12 @@ def survey(
         announce(name if isinstance(name, str) else f"{name[0]} threads", done, len(tasks))
         found[name], around = steadiness.steadily(task, threads, force)
         spread = max(spread, around)
-    rows = [_best([found[n, look] for look in range(LOOKS)]) for n in counts]
+    rows = [_joined([found[n, look] for look in range(LOOKS)]) for n in counts]
+    doubts = list(_doubts(rows, [found[counts[0], look] for look in range(LOOKS)]))
+    if doubts and not force:
+        raise steadiness.UnsteadyError(
+            f"nothing is recorded: {'; '.join(doubts)}; stop what runs beside it, or pass --force"
+        )
     record = {
         "fingerprint": records.fingerprint(),
         "date": time.strftime("%Y-%m-%d %H:%M"),
@@ -93,7 +99,7 @@ def survey(
         "seconds": round(time.perf_counter() - start, 1),
         "versions": _versions(),
         "caches": [vars(cache) for cache in levels],
-        "notes": [*([guess] if guess else []), *_crowded(rows), *_forced(spread)],
+        "notes": [*([guess] if guess else []), *_crowded(rows), *_forced(spread), *doubts],
         "absent": {kind.name: reason for kind in DOT_PRODUCTS if (reason := obstacle(kind))},
         "threads": rows,
         "pages": found["fresh pages"],
@@ -102,6 +108,27 @@ def survey(
     }
     records.write(ceilings.path(), record)
     return record
+
+
+def _joined(looks: Sequence[Record]) -> Record:
+    """The best of each number; the rate of a cycle is that of the best clock."""
+    found: Record = _best(looks)
+    slots = found["threads"] * found["gigahertz"] * FLOAT32.operations
+    return {**found, "fmas_per_cycle": found["gflops32"] / slots}
+
+
+def _doubts(rows: Sequence[Record], looks: Sequence[Record]) -> Iterator[str]:
+    """What a machine with all of itself would not have: another rate, a clock that comes and goes.
+
+    Of one thread: several may share a core by right.
+    """
+    facts = records.fingerprint()
+    if rows[0]["threads"] == 1:
+        told = pipes.doubt(rows[0]["fmas_per_cycle"], facts["target"], int(facts["vector_bits"]))
+        yield from filter(None, [told])
+    clocks = [look["gigahertz"] for look in looks]
+    if max(clocks) > (1 + records.STEADY) * min(clocks):
+        yield f"the clock was {min(clocks):.2f} to {max(clocks):.2f} GHz, seconds apart"
 
 
 def _best(looks: Sequence[Any]) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import baselines, processes, studies
+from .. import baselines, own, processes
 from . import usage
 
 MODULE = "parconv.experiments.perf.child"  # not __name__, which is __main__ when it runs
@@ -28,18 +28,21 @@ MOST_CALLS = 100_000
 class Order:
     """What to measure, and how.
 
-    ``directory`` holds the arrays.  ``control`` are the four ends of two pipes to ``perf stat``:
-    its commands (read, write) and its acknowledgements (read, write).
+    ``directory`` holds the arrays, ``study`` the record of what is asked (`own.record_of`).
+    ``control`` are the four ends of two pipes to ``perf stat``:
+    its commands (read, write) and its acknowledgements (read, write).  ``result``: a file for what
+    it computes, in place of measuring.
     """
 
     directory: str
-    study: str
+    study: dict[str, Any]
     implementation: str
     threads: int
     answer: str
     calls: int | None = None
     control: tuple[int, int, int, int] | None = None
     simulated: bool = False
+    result: str | None = None
 
     def command(self) -> list[str]:
         """The command line that carries it out."""
@@ -50,12 +53,15 @@ def main(order: Order) -> None:
     """Prepare, warm up, measure, answer."""
     directory = Path(order.directory)
     f, g = (np.load(directory / f"{name}.npy") for name in "fg")
-    study = replace(studies.chosen(order.study), image=f.shape)
-    baseline = baselines.BASELINES[order.implementation]
+    study = replace(own.row_of(order.study), image=f.shape)
+    (baseline,) = baselines.chosen([order.implementation])
     run = baseline.prepare(study, f, g, order.threads)
     if run is None:
         raise ValueError(f"{baseline.name} cannot run {study.name}: {baseline.obstacle(study)}")
-    run()
+    found = run()
+    if order.result:
+        np.save(order.result, _array(baseline.name, found))
+        return
     calls = order.calls or _enough(run)
     before = usage.read()
     with _counting(order, run):
@@ -66,6 +72,13 @@ def main(order: Order) -> None:
     used = usage.since(before, usage.read())
     answer = {"calls": calls, "seconds": seconds, "usage": used}
     Path(order.answer).write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _array(name: str, found: Any) -> Any:
+    """The result, of which numbers are wanted."""
+    if found is None or np.asarray(found).dtype.kind not in "buifc":
+        raise ValueError(f"{name} returned {type(found).__name__}: it must return its result")
+    return np.asarray(found)
 
 
 def _enough(run: Callable[[], Any]) -> int:

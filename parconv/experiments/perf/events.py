@@ -3,10 +3,12 @@
 Starts no process.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Event:
     name: str
     perf: tuple[str, ...] = ()
     hardware: bool = True
+    only_user: bool = False
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -27,7 +30,9 @@ class Event:
 
     @property
     def modifiers(self) -> tuple[str, ...]:
-        return (":u", ":k") if self.hardware else ("",)
+        if not self.hardware:
+            return ("",)
+        return (":u",) if self.only_user else (":u", ":k")
 
 
 # perf has no general name for the second-level cache: those of Intel, AMD Zen and ARM.
@@ -44,8 +49,53 @@ EVENTS: tuple[Event, ...] = (
     Event("LLC-load-misses"),
     Event("cache-references"),  # of the last level on Intel, of the second on AMD
     Event("cache-misses"),
+    Event("stalled-cycles-frontend"),
+    Event("stalled-cycles-backend"),
     Event("L1-dcache-prefetches"),
+    Event("L2-prefetch-hits", ("l2_pf_hit_l2.all", "l2_pf_hit_l2"), only_user=True),
     Event("LLC-prefetches"),
+    Event(
+        "fills-from-L2",
+        (
+            "mem_load_retired.l2_hit",
+            "ls_dmnd_fills_from_sys.local_l2",
+            "ls_dmnd_fills_from_sys.lcl_l2",
+            "ls_refills_from_sys.ls_mabresp_lcl_l2",
+        ),
+        only_user=True,
+    ),
+    Event(
+        "fills-from-memory",
+        (
+            "mem_load_retired.l3_miss",
+            "ls_dmnd_fills_from_sys.dram_io_near",
+            "ls_dmnd_fills_from_sys.mem_io_local",
+            "ls_refills_from_sys.ls_mabresp_lcl_dram",
+        ),
+        only_user=True,
+    ),
+    Event(
+        "page-walks",
+        ("dtlb_load_misses.walk_completed", "ls_l1_d_tlb_miss.all_l2_miss", "dtlb_walk"),
+        only_user=True,
+    ),
+    Event("page-walk-cycles", ("dtlb_load_misses.walk_active",), only_user=True),
+    *(
+        Event(f"FP-pipe-{pipe}", names, only_user=True)
+        for pipe, names in enumerate(
+            (
+                ("fp_arith_dispatched.port_0", "fpu_pipe_assignment.total0"),
+                ("fp_arith_dispatched.port_1", "fpu_pipe_assignment.total1"),
+                ("fp_arith_dispatched.port_5", "fpu_pipe_assignment.total2"),
+                ("fpu_pipe_assignment.total3",),
+            )
+        )
+    ),
+    Event(
+        "vector-FP-ops",
+        ("fp_arith_inst_retired.vector", "fp_ret_sse_avx_ops.all", "ase_spec"),
+        only_user=True,
+    ),
     Event("dTLB-loads"),
     Event("dTLB-load-misses"),
     Event("iTLB-loads"),
@@ -55,6 +105,11 @@ EVENTS: tuple[Event, ...] = (
         for name in ("task-clock", "page-faults", "context-switches", "cpu-migrations")
     ),
 )
+
+# perf's own metrics of slots, level 1 and 2 of Intel, of AMD since Zen 4, level 1 of ARM.
+METRICS = ("TopdownL1,TopdownL2", "PipelineL1,PipelineL2", "TopdownL1")
+METRIC = re.compile(r"(?:%|percent of slots)\s+(\w+)")
+AT = "@"  # between a counter's name and the kind of core that counted it
 
 COUNTERS = 4  # of a core with hyper-threading, beside the fixed ones: more would take turns
 
@@ -66,6 +121,7 @@ class Reading:
     event: str
     value: float | None
     running: float  # per cent of the time; below 100 the value is extrapolated
+    core: str = ""  # the kind of core of a hybrid processor
 
 
 def parse(text: str) -> Iterator[Reading]:
@@ -75,27 +131,55 @@ def parse(text: str) -> Iterator[Reading]:
     --------
     >>> line = '{"counter-value" : "<not supported>", "event" : "cycles", "pcnt-running" : 100.0}'
     >>> list(parse(line))
-    [Reading(event='cycles', value=None, running=100.0)]
+    [Reading(event='cycles', value=None, running=100.0, core='')]
     """
+    for found in _objects(text):
+        event, value = found.get("event"), found.get("counter-value")
+        if isinstance(event, str) and isinstance(value, str):
+            (name, core), running = _plain(event), float(found.get("pcnt-running", 100))
+            yield Reading(name, _number(value, found.get("unit") == "msec"), running, core)
+
+
+def metrics(text: str) -> dict[str, float]:
+    """Per cent of the slots, by perf's name; of a hybrid processor by ``name@core``.
+
+    Examples
+    --------
+    >>> metrics('{"metric-value" : "12.5", "metric-unit" : "%  tma_retiring"}')
+    {'tma_retiring': 12.5}
+    """
+    found, core = {}, ""
+    for line in _objects(text):
+        if isinstance(line.get("event"), str):
+            core = _plain(line["event"])[1]  # the lines after it are about the same cores
+        matched = METRIC.fullmatch(str(line.get("metric-unit", "")).strip())
+        value = _number(str(line.get("metric-value")), False)
+        if matched and value is not None:
+            found[at(matched[1], core)] = value
+    return found
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """An object on each line, among comments and messages."""
     for line in text.splitlines():
-        try:
+        with contextlib.suppress(ValueError):
             found = json.loads(line)
-            event, value = found["event"], found["counter-value"]
-        except (ValueError, KeyError, TypeError):  # comments, metrics, messages
-            continue
-        milliseconds = found.get("unit") == "msec"
-        yield Reading(
-            _plain(event), _number(value, milliseconds), float(found.get("pcnt-running", 100))
-        )
+            if isinstance(found, dict):
+                yield found
 
 
-def _plain(event: str) -> str:
-    """``cpu_core/cycles/u`` of a hybrid processor is ``cycles:u``."""
-    matched = re.fullmatch(r"cpu\w*/([^/]+)/([ukpP]*)", event)
+def at(name: str, core: str) -> str:
+    """The name of a counter of one kind of core."""
+    return f"{name}{AT}{core}" if core else name
+
+
+def _plain(event: str) -> tuple[str, str]:
+    """``cpu_core/cycles/u`` of a hybrid processor is ``cycles:u`` of ``cpu_core``."""
+    matched = re.fullmatch(r"(cpu\w*)/([^/]+)/([ukpP]*)", event)
     if matched is None:
-        return event
-    name, modifier = matched.groups()
-    return f"{name}:{modifier}" if modifier else name
+        return event, ""
+    cores, name, modifier = matched.groups()
+    return f"{name}:{modifier}" if modifier else name, "" if cores == "cpu" else cores
 
 
 def _number(text: str, milliseconds: bool) -> float | None:
@@ -105,15 +189,12 @@ def _number(text: str, milliseconds: bool) -> float | None:
         return None
 
 
-def totals(readings: Iterable[Reading]) -> dict[str, Reading]:
-    """One reading for each event: the sum over the kinds of cores of a hybrid processor."""
-    found: dict[str, Reading] = {}
-    for reading in readings:
-        other = found.get(reading.event)
-        values = [r.value for r in (other, reading) if r is not None and r.value is not None]
-        running = min(reading.running, other.running if other else 100.0)
-        found[reading.event] = Reading(reading.event, sum(values) if values else None, running)
-    return found
+def by_name(readings: Iterable[Reading]) -> dict[str, Reading]:
+    """One reading for each event and kind of core: those of two kinds are never added up.
+
+    A core that ran for a hundredth of the time extrapolates by a hundred.
+    """
+    return {at(reading.event, reading.core): reading for reading in readings}
 
 
 def groups(names: Sequence[str], size: int = COUNTERS) -> list[tuple[str, ...]]:

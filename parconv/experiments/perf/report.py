@@ -1,4 +1,4 @@
-"""What was counted: medians, ratios, JSON and the table.  Counts nothing itself."""
+"""What was counted: medians, ratios and JSON.  Counts and prints nothing itself."""
 
 import dataclasses
 import math
@@ -11,13 +11,10 @@ from parconv.codegen.machine import CACHE_LINE
 from parconv.problem.problem import Problem
 from parconv.runtime import records
 
-from ..screen import say, table as new_table
-from . import simulate, usage
-from .events import EVENTS
+from .events import AT, at
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    pass
 
 TIME = "time"
 RUNGS: Mapping[str, str] = {
@@ -47,7 +44,6 @@ _RATIOS: tuple[tuple[str, str, str, float], ...] = (
     ("bytes per flop (cache-misses)", "cache-misses", "flops", CACHE_LINE),
     ("bytes per flop (last-level misses)", "last-level misses", "flops", CACHE_LINE),
 )
-_SECONDS = {TIME, "task-clock", "user time", "kernel time", usage.WAIT}
 
 
 @dataclass(frozen=True)
@@ -85,6 +81,8 @@ class Result:
     calls: int
     counters: Mapping[str, Spread]
     simulated: Mapping[str, float] = field(default_factory=dict)
+    slots: Mapping[str, Spread] = field(default_factory=dict)  # perf's metrics, in per cent
+    running: Mapping[str, float] = field(default_factory=dict)  # per cent of the time counted
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ class Report:
             "results": [
                 {
                     **dataclasses.asdict(result),
-                    "derived": derived(_medians(result), self.work),
+                    "derived": derived(medians(result), self.work),
                     "derived_simulated": derived(result.simulated, self.simulated_work),
                 }
                 for result in self.results
@@ -134,114 +132,23 @@ def derived(counts: Mapping[str, float], work: Work | None) -> dict[str, float]:
     >>> derived({"instructions": 300.0, "cycles": 100.0}, Work(flops=900, pixels=50))
     {'instructions per cycle': 3.0, 'instructions per output pixel': 6.0}
     """
-    known = {**counts, **(dataclasses.asdict(work) if work else {})}
-    return {
-        label: known[a] / known[b] * factor
-        for label, a, b, factor in _RATIOS
-        if a in known and known.get(b)
-    }
+    plain = {**counts, **(dataclasses.asdict(work) if work else {})}
+    found = {}
+    for core in dict.fromkeys(name.partition(AT)[2] for name in counts):
+        known = {**(plain if core else {}), **_of_core(plain, core)}
+        for label, a, b, factor in _RATIOS:
+            its = not core or {at(a, core), at(b, core)} & {*counts}
+            if its and a in known and known.get(b):
+                found[f"{label} {core}".rstrip()] = known[a] / known[b] * factor
+    return found
 
 
-def _medians(result: Result) -> dict[str, float]:
+def _of_core(counts: Mapping[str, float], core: str) -> dict[str, float]:
+    """Those of one kind of core, by their plain names."""
+    split = {name: name.partition(AT) for name in counts}
+    return {split[name][0]: value for name, value in counts.items() if split[name][2] == core}
+
+
+def medians(result: Result) -> dict[str, float]:
+    """Of each counter."""
     return {name: spread.median for name, spread in result.counters.items()}
-
-
-# --- the page ------------------------------------------------------------------------------------
-
-
-def show(report: Report, console: "Console") -> None:
-    """Print the tables, then which counters they hold and which they lack."""
-    say(console, [report.title])
-    console.print(_measured(report))
-    if report.simulation:
-        console.print(_simulated(report))
-    say(console, (f"counters: {RUNGS[report.rung]}", *_lacking(report.missing), *report.notes))
-
-
-def _lacking(missing: Mapping[str, str]) -> list[str]:
-    """One line for each reason."""
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in missing.items():
-        by_reason.setdefault(reason, []).append(name)
-    return [f"not available: {', '.join(names)} ({why})" for why, names in by_reason.items()]
-
-
-def _measured(report: Report) -> "Table":
-    counters = [event.name + modifier for event in EVENTS for modifier in ("", ":u", ":k")]
-    table = _table("measured, per call", report.results)
-    for name in (TIME, *counters, *usage.NAMES):
-        spreads = [result.counters.get(name) for result in report.results]
-        _add(table, name, [spread.median if spread else None for spread in spreads], spreads)
-    return _derived(table, [derived(_medians(r), report.work) for r in report.results])
-
-
-def _simulated(report: Report) -> "Table":
-    table = _table(f"simulated: {report.simulation}", report.results)
-    for name in simulate.COUNTS:
-        _add(table, name, [result.simulated.get(name) for result in report.results])
-    found = [derived(result.simulated, report.simulated_work) for result in report.results]
-    return _derived(table, found)
-
-
-def _table(title: str, results: Sequence[Result]) -> "Table":
-    from rich import box
-
-    first, *others = (result.name for result in results)
-    headings = ("", first, *(cell for name in others for cell in (name, f"/ {first}")))
-    return new_table(headings, ("",), title=title, box=box.SIMPLE_HEAD)
-
-
-def _derived(table: "Table", found: Sequence[Mapping[str, float]]) -> "Table":
-    table.add_section()
-    for label, *_ in _RATIOS:
-        _add(table, label, [values.get(label) for values in found])
-    return table
-
-
-def _add(
-    table: "Table",
-    name: str,
-    values: Sequence[float | None],
-    spreads: Sequence[Spread | None] = (),
-) -> None:
-    """One row, unless nobody has a value."""
-    if all(value is None for value in values):
-        return
-    cells = [name]
-    for n, value in enumerate(values):
-        spread = spreads[n] if spreads else None
-        cells.append(_cell(value, spread, "s" if name in _SECONDS else ""))
-        if n:
-            cells.append(_ratio(value, values[0]))
-    table.add_row(*cells)
-
-
-def _cell(value: float | None, spread: Spread | None, unit: str) -> str:
-    if value is None:
-        return "–"
-    text = scaled(value, unit)
-    if spread is None or spread.repeats < 2:
-        return text
-    if spread.spread > abs(value):  # per cent would be thousands, or of nothing
-        return f"{text} ± {scaled(spread.spread, unit)}"
-    share = spread.spread / abs(value) if value else 0.0
-    return f"{text} ± {100 * share:.0f} %"
-
-
-def _ratio(value: float | None, first: float | None) -> str:
-    return f"{value / first:.2f}" if value is not None and first else "–"
-
-
-def scaled(value: float, unit: str = "") -> str:
-    """Three digits and a prefix.
-
-    Examples
-    --------
-    >>> scaled(13180949), scaled(0.00057, "s"), scaled(3.2)
-    ('13.2 M', '570 µs', '3.2')
-    """
-    steps = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
-    if value == 0 or (not unit and abs(value) < 1000):
-        return f"{value:.3g} {unit}".rstrip()
-    size, prefix = next((s for s in steps if abs(value) >= s[0]), steps[-1])
-    return f"{value / size:.3g} {prefix}{unit}".rstrip()

@@ -1,10 +1,12 @@
 """Subjects measured in turns, round after round: a drift of the machine meets all of them."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..screen import Announce
 from . import simulate, stat, usage
+from .events import AT, at
 from .report import Report, Result, Spread, Work
 from .stat import Counters
 from .subjects import Subject
@@ -20,6 +22,7 @@ class Tally:
     values: dict[str, list[float]] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)  # per cent of the time, at least
     failed: dict[str, str] = field(default_factory=dict)
+    slots: dict[str, list[float]] = field(default_factory=dict)  # by metric, per cent of them
 
     def time(self) -> None:
         """One run by itself."""
@@ -35,8 +38,13 @@ class Tally:
         found = {name: r.value for name, r in readings.items() if r.value is not None}
         for name in found:
             self.running[name] = min(readings[name].running, self.running.get(name, 100.0))
-        user = [name.removesuffix(":u") for name in found if name.endswith(":u")]
-        self._add({**found, **{n: found[f"{n}:u"] + found.get(f"{n}:k", 0.0) for n in user}})
+        self._add({**found, **_whole(found)})
+
+    def look(self, counters: Counters) -> None:
+        """One run for perf's own metrics."""
+        with contextlib.suppress(ChildProcessError):
+            for name, share in self.subject.slots(counters).items():
+                self.slots.setdefault(name, []).append(share)
 
     def _add(self, totals: Mapping[str, float]) -> None:
         for name, total in totals.items():
@@ -44,8 +52,24 @@ class Tally:
 
     def result(self, simulated: Mapping[str, float]) -> Result:
         """Medians and spreads."""
-        counters = {name: Spread.of(values) for name, values in self.values.items()}
-        return Result(self.subject.name, self.subject.calls, counters, simulated)
+        counters, slots = (
+            {name: Spread.of(values) for name, values in found.items()}
+            for found in (self.values, self.slots)
+        )
+        return Result(
+            self.subject.name, self.subject.calls, counters, simulated, slots, dict(self.running)
+        )
+
+
+def _whole(found: Mapping[str, float]) -> dict[str, float]:
+    """User space and kernel together, of each kind of core by itself."""
+    result = {}
+    for name in found:
+        event, _, core = name.partition(AT)
+        if event.endswith(":u"):
+            plain = event.removesuffix(":u")
+            result[at(plain, core)] = found[name] + found.get(at(f"{plain}:k", core), 0.0)
+    return result
 
 
 @dataclass(frozen=True)
@@ -90,10 +114,11 @@ class Rounds:
         """Why a counter has no number, for every one that has none."""
         counted = self._counted
         failed = {name: why for tally in self.tallies for name, why in tally.failed.items()}
+        there = {name.partition(AT)[0] for name in counted}
         silent = {
             name: failed.get(name, "perf could not schedule it")
             for name in self.counters.names
-            if name not in counted
+            if name not in there
         }
         return {**self.counters.missing, **silent, **usage.missing(counted)}
 
@@ -105,7 +130,7 @@ class Rounds:
             for name, share in shares.items()
             if share < 100
         ]
-        if "instructions" not in self._counted and not simulated:
+        if not simulated and not any(n.partition(AT)[0] == "instructions" for n in self._counted):
             reason = simulate.obstacle()
             needs = f" (not now: {reason})" if reason else ""
             found.append(
@@ -120,7 +145,7 @@ def run(subjects: Sequence[Subject], repeats: int, announce: Announce) -> Rounds
     counters = stat.probe()
     groups = counters.groups()
     tallies = [Tally(subject) for subject in subjects]
-    total, done = repeats * (1 + len(groups)), 0
+    total, done = repeats * (1 + len(groups) + bool(counters.metrics)), 0
     for names in (None, *groups):
         for _ in range(repeats):
             announce("timing" if names is None else f"counting {', '.join(names)}", done, total)
@@ -130,4 +155,9 @@ def run(subjects: Sequence[Subject], repeats: int, announce: Announce) -> Rounds
                 else:
                     tally.count(counters, names)
             done += 1
+    for _ in range(repeats if counters.metrics else 0):
+        announce(f"counting {counters.metrics}", done, total)
+        for tally in tallies:
+            tally.look(counters)
+        done += 1
     return Rounds(counters, tallies)

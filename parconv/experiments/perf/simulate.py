@@ -1,17 +1,22 @@
 """Instruction and cache counts without counters: valgrind's callgrind runs the measured calls.
 
-An AVX2 machine with this one's caches is simulated, whatever the real one is; valgrind knows no
-AVX-512.  Counts are exact and repeat; times of a simulation mean nothing, so none are kept.
+An AVX2 machine with this one's first-level caches is simulated, whatever the real one is; valgrind
+knows no AVX-512.  Its last level is smaller than the image, as it is for photographs of any size on
+the machines of the studies: what goes through memory more often than once then shows as misses.
+Counts are exact and repeat; times of a simulation mean nothing, so none are kept.
 """
 
 import contextlib
 import platform
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from parconv.codegen.machine import CACHE_LINE
+from parconv.problem.shown import shown
 from parconv.runtime import budget
 
 from .. import processes
@@ -20,6 +25,9 @@ from .child import Order
 
 CPU = "haswell"
 FEATURES = "avx avx2 bmi bmi2 cx16 f16c fma lzcnt movbe popcnt sse sse2 sse3 ssse3 sse4.1 sse4.2"
+LEVELS = ("I1", "D1", "LL")
+WAYS = 16  # of a last level that no machine has
+LEAST_LAST = 128 * 2**10  # more than twice the largest first level
 # callgrind's names, by ours; a sum where there are several
 COUNTS: Mapping[str, tuple[str, ...]] = {
     "instructions": ("Ir",),
@@ -42,45 +50,51 @@ def obstacle() -> str | None:
     return None
 
 
-def environment(directory: Path) -> dict[str, str]:
-    """Variables with which a process compiles for AVX2, on one thread, into its own cache."""
+def environment() -> dict[str, str]:
+    """Variables with which a process compiles for AVX2, on one thread.
+
+    The kernels stay in the usual cache, which knows processors apart: the next simulation need not
+    compile them again.
+    """
     one = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {
         **processes.environment(),
         **dict.fromkeys(one, "1"),
         "NUMBA_CPU_NAME": CPU,
         "NUMBA_CPU_FEATURES": ",".join(f"+{name}" for name in FEATURES.split()),
-        "NUMBA_CACHE_DIR": str(directory / "numba"),
     }
 
 
-def implementations(orders: Sequence[Order], directory: Path) -> list[dict[str, float]]:
-    """Counts per call of each implementation.
+def implementations(
+    orders: Sequence[Order], directory: Path, last: int | None
+) -> list[dict[str, float]]:
+    """Counts per call of each implementation, with a last level of so many bytes.
 
     They are compiled by the processor itself first: valgrind then loads the machine code.
     """
     once = [replace(order, calls=1, threads=1, control=None, simulated=True) for order in orders]
-    variables = environment(directory)
+    variables = environment()
     commands = [order.command() for order in once]
     _run(commands, variables)
-    return _callgrind(commands, directory, variables, from_start=False)
+    return _callgrind(commands, directory, variables, last, from_start=False)
 
 
-def command(arguments: Sequence[str], directory: Path) -> dict[str, float]:
+def command(arguments: Sequence[str], directory: Path, last: int | None) -> dict[str, float]:
     """Counts of a whole command, from its start to its end."""
-    return _callgrind([arguments], directory, environment(directory), from_start=True)[0]
+    return _callgrind([arguments], directory, environment(), last, from_start=True)[0]
 
 
 def _callgrind(
     commands: Sequence[Sequence[str]],
     directory: Path,
     variables: Mapping[str, str],
+    last: int | None,
     from_start: bool,
 ) -> list[dict[str, float]]:
     files = [directory / f"callgrind.{n}" for n in range(len(commands))]
     options = [
         "--tool=callgrind", "--cache-sim=yes", "--branch-sim=yes",
-        f"--instr-atstart={'yes' if from_start else 'no'}", *caches(),
+        f"--instr-atstart={'yes' if from_start else 'no'}", *caches(last),
     ]  # fmt: skip
     valgrind = [
         ["valgrind", *options, f"--callgrind-out-file={file}", *command]
@@ -121,17 +135,59 @@ def parse(text: str) -> dict[str, float]:
     }
 
 
-def caches() -> list[str]:
-    """This machine's first-level and last-level caches as options; valgrind's own where hidden.
+def last_level(image: int) -> int:
+    """Bytes of a last level that holds half of an image of so many bytes, or this machine's."""
+    return _rounded(min(max(image // 2, LEAST_LAST), _own().get("LL", (image, 0, 0))[0]))
+
+
+def caches(last: int | None = None) -> list[str]:
+    """This machine's caches as options, valgrind's own where hidden; ``last``: its last level.
 
     Under a hypervisor valgrind itself misreads the last level (384 MiB for 32, Zen 5, 2026-11).
     """
+    found = _own()
+    if last is not None:
+        found["LL"] = (_rounded(last), WAYS, CACHE_LINE)
+    return ["--{}={},{},{}".format(name, *found[name]) for name in LEVELS if name in found]
+
+
+def check_last(last: int | None) -> None:
+    """Raise ValueError where a last level is too small to be simulated."""
+    if last is not None and last < LEAST_LAST:
+        raise ValueError(f"cache is {told(last)}: pass at least {told(LEAST_LAST)}")
+
+
+def bytes_asked(size: str) -> int:
+    """Bytes of a size such as 1M, 512K or 300000.
+
+    Examples
+    --------
+    >>> bytes_asked("1M")
+    1048576
+    """
+    if not re.fullmatch(r"\d{1,12}[KMG]?", size, re.ASCII):
+        raise ValueError(f"cache is {shown(size)}: pass a size such as 512K or 1M")
+    return int(size) if size.isdecimal() else bytes_of(size)
+
+
+def told(nbytes: int) -> str:
+    """Such as 512 KiB."""
+    return f"{nbytes // 2**20} MiB" if nbytes % 2**20 == 0 else f"{nbytes / 2**10:.4g} KiB"
+
+
+def _own() -> dict[str, tuple[int, int, int]]:
+    """Bytes, ways and bytes of a line of each cache that this machine shows."""
     names = ("level", "type", "ways_of_associativity", "coherency_line_size", "size")
     found = {}
     for level, kind, *sizes, size in listed(SYSFS, *names):
         name = {"1Data": "D1", "1Instruction": "I1"}.get(level + kind, "LL")
         with contextlib.suppress(ValueError, ZeroDivisionError):  # of no size, fully associative
             ways, line = map(int, sizes)
-            sets = 1 << (bytes_of(size) // (ways * line)).bit_length() - 1  # powers of two only
-            found[name] = f"--{name}={sets * ways * line},{ways},{line}"
-    return [found[name] for name in ("I1", "D1", "LL") if name in found]
+            found[name] = (_rounded(bytes_of(size), ways * line), ways, line)
+    return found
+
+
+def _rounded(nbytes: int, way: int = WAYS * CACHE_LINE) -> int:
+    """As large, or smaller: callgrind has powers of two of sets only."""
+    sets: int = 1 << (nbytes // way).bit_length() - 1
+    return sets * way

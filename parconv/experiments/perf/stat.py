@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import processes
@@ -18,6 +18,7 @@ from .events import EVENTS, Event, Reading
 
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 DEVICES = Path("/sys/bus/event_source/devices")
+HIDDEN = "this machine shows no hardware counters: most virtual machines hide them"
 # Numbers with a decimal point, in every language.
 _LOCALE = {"LC_ALL": "C"}
 Control = tuple[int, int, int, int]
@@ -29,6 +30,7 @@ class Counters:
 
     names: Mapping[str, str]
     missing: Mapping[str, str]
+    metrics: str = ""  # the groups of them, as perf is asked for
 
     def groups(self) -> list[tuple[str, ...]]:
         """Our names, so many at a time as the processor counts at the same time."""
@@ -40,7 +42,7 @@ class Counters:
 
 def rung(names: Iterable[str]) -> str | None:
     """The best kind of counter among some of our names: hardware, software, or None."""
-    plain = {name.partition(":")[0] for name in names}
+    plain = {name.partition(events.AT)[0].partition(":")[0] for name in names}
     kinds = {event.hardware for event in EVENTS if event.name in plain}
     return None if not kinds else "hardware" if True in kinds else "software"
 
@@ -53,14 +55,26 @@ def probe(wanted: Iterable[Event] | None = None) -> Counters:
         return Counters({}, {event.name: reason for event in asked})
     found: dict[str, str] = {}
     missing: dict[str, str] = {}
+    hidden = ""  # why there are no hardware counters at all: then perf is not asked for each
     for event in asked:
         for modifier in event.modifiers:
-            name, reason = _first_counted(event, modifier)
+            known = hidden if event.hardware else ""
+            name, reason = (None, known) if known else _first_counted(event, modifier)
+            hidden = reason if reason == HIDDEN else hidden
             if name:
                 found[event.name + modifier] = name
             else:
                 missing[event.name + modifier] = reason
-    return Counters(found, _merged(missing))
+    return Counters(found, _merged(missing), "" if hidden or wanted else _metrics())
+
+
+def _metrics() -> str:
+    """The groups of metrics that perf computes here, or none."""
+    for groups in events.METRICS:
+        _, text = _run(["-M", groups], ["true"])
+        if events.metrics(text):
+            return groups
+    return ""
 
 
 def obstacle() -> str | None:
@@ -76,8 +90,8 @@ def _first_counted(event: Event, modifier: str) -> tuple[str | None, str]:
     reason = ""
     for candidate in event.candidates:
         name = candidate + modifier
-        done, readings = _run([name], ["true"])
-        if any(reading.value is not None for reading in readings.values()):
+        done, text = _run(["-e", name], ["true"])
+        if any(reading.value is not None for reading in events.parse(text)):
             return name, ""
         reason = reason or _reason(event, done)
     return None, reason
@@ -90,7 +104,7 @@ def _reason(event: Event, done: "subprocess.CompletedProcess[str]") -> str:
         level = _text(PARANOID) or "unknown"
         return f"not permitted: kernel.{PARANOID.name} is {level}; 1 or less allows it"
     if event.hardware and DEVICES.is_dir() and not _processors():
-        return "this machine shows no hardware counters: most virtual machines hide them"
+        return HIDDEN
     return "this processor does not count it, or perf has no name for it"
 
 
@@ -108,10 +122,11 @@ def _text(path: Path) -> str:
 
 def _merged(missing: Mapping[str, str]) -> dict[str, str]:
     """One entry where user space and kernel are missing for the same reason."""
+    alone = {event.name for event in EVENTS if event.only_user}
     found = {}
     for name, reason in missing.items():
         plain = name.partition(":")[0]
-        if missing.get(f"{plain}:u") == missing.get(f"{plain}:k"):
+        if plain in alone or missing.get(f"{plain}:u") == missing.get(f"{plain}:k"):
             found[plain] = reason
         else:
             found[name] = reason
@@ -124,26 +139,38 @@ def count(
     command: Callable[[Control | None], Sequence[str]],
     controlled: bool,
 ) -> dict[str, Reading]:
-    """Readings by our names, of one run of ``command(control)``.
+    """Readings by our names and kinds of cores, of one run of ``command(control)``.
 
     With ``controlled`` the events start disabled, and the command switches them through the pipes
     whose ends it is told.
     """
     asked = [counters.names[name] for name in names]
+    text = _counted(["-e", ",".join(asked)], command, controlled)
+    ours = dict(zip(asked, names, strict=True))
+    found = (reading for reading in events.parse(text) if reading.event in ours)
+    return events.by_name(replace(reading, event=ours[reading.event]) for reading in found)
+
+
+def measured_metrics(
+    counters: Counters, command: Callable[[Control | None], Sequence[str]], controlled: bool
+) -> dict[str, float]:
+    """Per cent of the slots, by perf's names, of one run."""
+    return events.metrics(_counted(["-M", counters.metrics], command, controlled))
+
+
+def _counted(
+    what: Sequence[str], command: Callable[[Control | None], Sequence[str]], controlled: bool
+) -> str:
     control = (*os.pipe(), *os.pipe()) if controlled else None
-    done, readings = _run(asked, command(control), control)
+    done, text = _run(what, command(control), control)
     processes.check_status("the process under perf stat", done.returncode, done.stderr)
-    return {
-        ours: readings[theirs]
-        for ours, theirs in zip(names, asked, strict=True)
-        if theirs in readings
-    }
+    return text
 
 
 def _run(
-    names: Sequence[str], command: Sequence[str], control: Control | None = None
-) -> tuple["subprocess.CompletedProcess[str]", dict[str, Reading]]:
-    """Run a command under ``perf stat``, which writes to a file of its own.
+    what: Sequence[str], command: Sequence[str], control: Control | None = None
+) -> tuple["subprocess.CompletedProcess[str]", str]:
+    """Run a command under ``perf stat``, which writes to a file of its own; what it wrote.
 
     The pipes are closed here once both have them: then each sees that the other died.
     """
@@ -151,7 +178,7 @@ def _run(
     options = ["-D", "-1", "--control", f"fd:{ends[0]},{ends[3]}"] if ends else []
     with tempfile.TemporaryDirectory(prefix="parconv-") as directory:
         output = Path(directory) / "perf.json"
-        perf = ["perf", "stat", "-j", "-o", str(output), *options, "-e", ",".join(names), "--"]
+        perf = ["perf", "stat", "-j", "-o", str(output), *options, *what, "--"]
         try:
             process = subprocess.Popen(
                 [*perf, *command],
@@ -172,4 +199,4 @@ def _run(
                 process.terminate()  # perf then ends the command too
                 raise
         done = subprocess.CompletedProcess(perf, process.returncode, "", errors)
-        return done, events.totals(events.parse(_text(output)))
+        return done, _text(output)

@@ -28,6 +28,8 @@ class Subject(Protocol):
 
     def counted(self, counters: Counters, names: Sequence[str]) -> dict[str, Reading]: ...
 
+    def slots(self, counters: Counters) -> dict[str, float]: ...
+
 
 @dataclass
 class Implementation:
@@ -50,10 +52,14 @@ class Implementation:
         return {TIME: answer["seconds"], **answer["usage"]}
 
     def counted(self, counters: Counters, names: Sequence[str]) -> dict[str, Reading]:
-        def command(control: Control | None) -> list[str]:
-            return replace(self.order, control=control).command()
+        return stat.count(counters, names, self._command, controlled=True)
 
-        return stat.count(counters, names, command, controlled=True)
+    def slots(self, counters: Counters) -> dict[str, float]:
+        """Where the slots of the pipeline went, in per cent."""
+        return stat.measured_metrics(counters, self._command, controlled=True)
+
+    def _command(self, control: Control | None) -> list[str]:
+        return replace(self.order, control=control).command()
 
 
 @dataclass(frozen=True)
@@ -75,3 +81,7 @@ class Command:
 
     def counted(self, counters: Counters, names: Sequence[str]) -> dict[str, Reading]:
         return stat.count(counters, names, lambda _: self.arguments, controlled=False)
+
+    def slots(self, counters: Counters) -> dict[str, float]:
+        """Where the slots of the pipeline went, in per cent."""
+        return stat.measured_metrics(counters, lambda _: self.arguments, controlled=False)

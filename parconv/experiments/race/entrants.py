@@ -97,7 +97,8 @@ def _try(
 ) -> Entrant | Result:
     """The peer, ready to race; or the result that says why it does not."""
     try:
-        run = peer.prepare(workload, *workload.arrays(), threads)
+        f, g = workload.arrays()
+        run = peer.prepare(workload, f, g, threads)
         if isinstance(run, str):
             return Result(peer.name, "cannot", reason=run)
         return _enter(peer, run, workload, out, expected, leader)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...images import filter_text
+from ..own import Own
 from .layers import Layer, Maps
 from .volumes import Volume
 from .workloads import Pair, Workload, chosen, matches
 
-Entry = Workload | Layer | Volume
+Entry = Workload | Layer | Volume | Own
 
 BIG, MEDIUM, VIDEO = (4096, 4096), (1024, 1024), (2160, 3840)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...images import filter_text
 from ...problem.dtypes import compute_and_result
-from ...problem.shown import shown
+from ..inputs import uniform
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -159,29 +159,6 @@ class Workload:
         return g if self.correlation else np.ascontiguousarray(g[::-1, ::-1])
 
 
-def own(image: Sequence[int], taps: Sequence[int] | str, **words: str) -> Workload:
-    """A user's convolution, planned as any call: image (H, W), or (H, W, channels) of colour.
-
-    ``taps``: a filter's sizes, or a text that names one.
-
-    Examples
-    --------
-    >>> own((300, 200), (7, 5), dtype="uint8").name
-    'own 300x200 7x5 uint8 auto'
-    >>> own((300, 200, 3), "box:5").name
-    'own 300x200x3 5x5 float32 auto box:5'
-    """
-    if len(image) not in (2, 3):
-        raise ValueError(f"shape is {shown(image)}: pass rows and columns, and channels of colour")
-    if isinstance(taps, str):
-        filter_, (rows, columns) = taps, filter_text.named(taps).shape
-    else:
-        filter_, (rows, columns) = USUAL[-1], taps
-    shape, channels = (image[0], image[1]), image[2] if len(image) == 3 else 0
-    asked: Any = {"channels": channels, "filter": filter_, "method": "auto", **words}
-    return Workload("own", shape, (rows, columns), **asked)
-
-
 def _normal(rng: np.random.Generator, taps: Pair, dtype: np.dtype[Any]) -> Array:
     g: Array = rng.standard_normal(taps)
     if dtype.kind == "c":
@@ -199,17 +176,12 @@ def _integers(rng: np.random.Generator, taps: Pair) -> Array:
 
 @lru_cache(maxsize=1)
 def _image(shape: Pair, channels: int, dtype: str, flat: bool) -> Array:
-    rng, kind = np.random.default_rng(0), np.dtype(dtype)
     whole = (*shape, channels) if channels else shape
-    if kind.kind in "iu":
-        limits = np.iinfo(kind)
-        low, high = (128 - CONTRAST // 2, 128 + CONTRAST // 2) if flat else (
-            limits.min, limits.max + 1)  # fmt: skip
-        f: Array = rng.integers(low, high, whole, kind.type)
-    elif kind.kind == "c":
-        f = rng.random((*whole, 2), np.empty(0, kind).real.dtype.type).view(kind)[..., 0]
+    if flat and dtype[0] in "iu":
+        kind, half = np.dtype(dtype), CONTRAST // 2
+        f: Array = np.random.default_rng(0).integers(128 - half, 128 + half, whole, kind.type)
     else:
-        f = rng.random(whole, kind.type)
+        f = uniform(whole, dtype)
     f.flags.writeable = False
     return f
 

@@ -103,8 +103,8 @@ def _dot(row: Record) -> Dot:
     return Dot(
         workload["name"],
         workload["group"],
-        tuple(workload["shape"]),
-        tuple(workload["taps"]),
+        tuple(workload.get("shape") or workload["image"]),
+        tuple(workload.get("taps") or workload["filters"]),
         workload["dtype"],
         row["flops"],
         row["nbytes"],

@@ -7,7 +7,8 @@ from pathlib import Path
 from parconv.runtime.records import Record
 
 from ..ceilings import caches, survey
-from ..race import duel, grid, workloads
+from ..own import Own
+from ..race import duel, grid, owned, workloads
 from ..screen import Announce, silent
 from .dots import Dot, Roof, dots, read, roofs, same_machine
 
@@ -27,6 +28,7 @@ def find(
     only: str | None = None,
     threads: Sequence[int] | None = None,
     announce: Announce = silent,
+    own: Own | None = None,
 ) -> Roofline:
     """The chosen rows of the race in a file, or of one that is held now, without peers.
 
@@ -40,6 +42,8 @@ def find(
         By default all of the file, or one and all that this process may use.
     announce : callable
         Told what runs next, the steps done, and their number.
+    own : Own, optional
+        A user's convolution, raced now in place of the rows.
 
     Examples
     --------
@@ -47,7 +51,8 @@ def find(
     """
     known = survey.recorded()
     if path is None:
-        report = _race(only, threads, announce)
+        rows_of = workloads.chosen(grid.rows(), only) if own is None else (owned.entry(own),)
+        report = duel.race(rows_of, threads, (), repeats=5, announce=announce).to_json()
         rows = known["threads"] if known else _survey(report)
     else:
         report = read(path)
@@ -57,11 +62,6 @@ def find(
         raise ValueError(f"race {path} holds no row of only={only!r}, threads={threads}")
     note = "" if rows else "; no slopes of the caches: `parconv ceilings` has not seen that machine"
     return Roofline(found, roofs(found, rows), _title(report), note)
-
-
-def _race(only: str | None, threads: Sequence[int] | None, announce: Announce) -> Record:
-    chosen = workloads.chosen(grid.rows(), only)
-    return duel.race(chosen, threads, (), repeats=5, announce=announce).to_json()
 
 
 def _survey(report: Record) -> list[Record]:

@@ -31,7 +31,7 @@ class Fit:
     points : int
         Thread counts above one that it was fitted to.
     parameters : int
-        How many numbers were fitted: with as many points the fit is exact whatever the truth.
+        How many numbers were fitted, to more points than that.
     """
 
     a: float
@@ -50,8 +50,6 @@ class Fit:
     @property
     def note(self) -> str:
         """How far to trust it."""
-        if self.points == self.parameters:
-            return f"exact through {self.points} point{'s' * (self.points > 1)}, so untested"
         return f"of {self.points} points only" if self.points < ENOUGH else ""
 
 
@@ -72,7 +70,7 @@ def usl(threads: Sequence[int], speedups: Sequence[float]) -> Fit:
 
     Examples
     --------
-    >>> fit = usl([1, 2, 4], [1, 1.6, 2.0])
+    >>> fit = usl([1, 2, 4, 8], [1, 1.6, 2.0, 8 / 4.5])
     >>> round(fit.a, 3), round(fit.b, 3)
     (0.167, 0.042)
     """
@@ -89,9 +87,9 @@ def _linear_form(
     """``N - 1``, ``N (N - 1)`` and ``N / S - 1``, which the law makes linear, for N above one."""
     n, s = np.array(threads, float), np.array(speedups, float)
     n, s = n[n > 1], s[n > 1]
-    if len(set(n.tolist())) < parameters:
+    if len(set(n.tolist())) <= parameters:  # as many points fit exactly, whatever the truth
         raise UnderdeterminedError(
-            f"{parameters} thread counts above one are needed, there {_are(len(n))}"
+            f"{parameters + 1} thread counts above one are needed, there {_are(len(n))}"
         )
     return n - 1, n * (n - 1), n / s - 1
 

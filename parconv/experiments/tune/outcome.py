@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from parconv.planner import wisdom
+from parconv.planner import wisdom as records
 from parconv.planner.limits import thread_limit
 from parconv.runtime.records import STEADY
 
+from .. import steadiness
 from ..timing import Timing
 from .duel import Verdict
 from .scaling import Curve, curves
@@ -36,8 +37,8 @@ class Outcome:
         What it took, and what every setting would have taken.
     cores : int
         The machine's budget of threads.
-    late : bool
-        Whether time ran out.
+    late, truncated : bool
+        Whether time ran out, and whether before every setting had been seen.
     around : float
         The spread of the machine's speed, before and after the verdict.
     """
@@ -53,6 +54,7 @@ class Outcome:
     cores: int
     late: bool
     around: float
+    truncated: bool = False
 
     @property
     def chosen(self) -> Setting:
@@ -74,24 +76,41 @@ class Outcome:
         """Whether there is a verdict, of a machine that was too busy to measure."""
         return self.verdict is not None and not self.spread <= STEADY
 
+    @property
+    def doubt(self) -> str | None:
+        """Why its verdict is not to be recorded; None where it may be."""
+        if self.verdict is None:
+            return None
+        if self.doubtful:
+            return steadiness.told(self.spread)
+        seen = f"{self.runs} of {self.exhaustive_runs} runs"
+        return f"time ran out after {seen}: --budget gives more" if self.truncated else None
+
+    @property
+    def wisdom(self) -> records.Wisdom | None:
+        """The choice, as a plan follows it; None where nothing was compared."""
+        chosen, verdict = self.chosen, self.verdict
+        if verdict is None:
+            return None
+        return records.Wisdom(
+            chosen.strategy, chosen.threads, chosen.bands or chosen.threads, verdict.seconds,
+            verdict.default_seconds, datetime.now(UTC).date().isoformat(),
+            self.subject.plan.method,
+        )  # fmt: skip
+
     def save(self, force: bool = False) -> Path | None:
         """Record the choice as wisdom for later processes; None where nothing was compared.
 
         A small problem is planned for one thread where nobody names a number, so it is recorded
         for that as well.
         """
-        if self.verdict is None:
+        problem, chosen, found = self.subject.problem, self.chosen, self.wisdom
+        if found is None:
             return None
-        problem, chosen = self.subject.problem, self.chosen
-        found = wisdom.Wisdom(
-            chosen.strategy, chosen.threads, chosen.bands or chosen.threads, self.verdict.seconds,
-            self.verdict.default_seconds, datetime.now(UTC).date().isoformat(),
-            self.subject.plan.method,
-        )  # fmt: skip
         unasked = thread_limit(problem.image, problem.filter, None)
         if chosen.threads <= unasked < self.cores:
-            wisdom.remember(problem, unasked, found, spread=self.spread, forced=force)
-        return wisdom.remember(problem, self.cores, found, spread=self.spread, forced=force)
+            records.remember(problem, unasked, found, spread=self.spread, forced=force)
+        return records.remember(problem, self.cores, found, spread=self.spread, forced=force)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -102,6 +121,7 @@ class Outcome:
             "runs": self.runs,
             "exhaustive_runs": self.exhaustive_runs,
             "out_of_time": self.late,
+            "truncated": self.truncated,
             "spread": self.spread,
             "fastest": asdict(self.ranking[0]) if self.ranking else None,
             "default": asdict(self.default),

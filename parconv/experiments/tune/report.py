@@ -55,17 +55,19 @@ def _pictures(sweep: Sweep, directory: Path) -> Iterator[Path]:
 def save(sweep: Sweep, force: bool = False) -> Iterator[str]:
     """Record every outcome as wisdom; a line about each.
 
-    UnsteadyError follows where some were left out, as the machine was too busy.
+    UnsteadyError follows where some were left out: the machine was too busy, the time too short.
     """
     for outcome in sweep.outcomes:
         yield f"wisdom for {outcome.subject.problem}: {_saved(outcome, force)}"
-    if not force:
+    doubts = [outcome.doubt for outcome in sweep.outcomes if outcome.doubt]
+    if doubts and not force:
         steadiness.check(max((o.spread for o in sweep.outcomes if o.doubtful), default=0.0))
+        raise steadiness.UnsteadyError(f"{doubts[0]}; --force saves it all the same")
 
 
 def _saved(outcome: Outcome, force: bool) -> str:
-    if outcome.doubtful and not force:
-        return f"not saved: {steadiness.told(outcome.spread)}"
+    if outcome.doubt and not force:
+        return f"not saved: {outcome.doubt}"
     path = outcome.save(force)
     return "none, for want of a comparison" if path is None else f"{outcome.chosen}, in {path}"
 

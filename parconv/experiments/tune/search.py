@@ -76,6 +76,7 @@ class Search:
     ) -> None:
         self.tallies = {setting: Tally(setting) for setting in (default, *settings)}
         self.default, self.runs, self.expected = default, 0, 0
+        self.truncated = False  # time ran out before every setting had been seen
         self.passes: list[dict[Setting, float]] = []
         self.is_usual, self._measure, self._announce = usual, measure, announce
         self._random = np.random.default_rng(seed)
@@ -112,6 +113,7 @@ class Search:
         self.passes.append(found)
         for setting in self.shuffled(settings):
             if self.late(part):
+                self.truncated |= part == 1
                 return
             seconds = self.take(setting)
             if seconds is not None:
@@ -188,7 +190,8 @@ def _screen(search: Search, runs: int) -> list[Setting]:
     found: dict[Setting, float] = {}
     search.passes.append(found)
     for setting in _in_turn(search):
-        if search.runs >= runs or search.late(0.6):
+        search.truncated = search.late(0.6)
+        if search.truncated or search.runs >= runs:
             break
         behind = _behind(found, setting)
         if behind > HOPELESS:

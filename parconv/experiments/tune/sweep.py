@@ -139,7 +139,7 @@ def _tuned(
     verdict, spread = steadiness.watched(lambda: duel(search, ranking, options.repeats), cores)
     return Outcome(
         subject, options.implementation, search.tallies, default, ranking, verdict, search.runs,
-        len(search.tallies) * options.repeats, cores, search.late(), spread,
+        len(search.tallies) * options.repeats, cores, search.late(), spread, search.truncated,
     )  # fmt: skip
 
 

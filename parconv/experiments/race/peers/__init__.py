@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..layers import Layer
-from ..volumes import Volume
-from ..workloads import Array, Workload
+from ..workloads import Array
 from . import (
     astropy,
     blas,
@@ -27,7 +25,7 @@ from . import (
     torch,
     xnnpack,
 )
-from .peer import Peer, Run
+from .peer import Entry, Peer, Run
 
 OURS = Peer(
     "parconv",
@@ -37,6 +35,7 @@ OURS = Peer(
     layer=ours.layer,
     volume=ours.volume,
     omits=True,
+    own=ours.own,
 )
 OPENCV = Peer("opencv", "cv2", opencv.filter2d, reuses=True, layer=opencv.planes)
 NDIMAGE = Peer("scipy", "scipy.ndimage", scipy.correlate, reuses=True, volume=scipy.volume)
@@ -103,7 +102,9 @@ def chosen(names: str | None, pool: Sequence[Peer] = PEERS) -> tuple[Peer, ...]:
 def ours_as(name: str, **changes: Any) -> Peer:
     """parconv called otherwise than a workload says: planned or not, by another strategy."""
 
-    def answer(workload: Workload | Layer | Volume, f: Array, g: Array, threads: int) -> Run | str:
+    def answer(workload: Entry, f: Array, g: Array, threads: int) -> Run | str:
         return OURS.prepare(replace(workload, **changes), f, g, threads)
 
-    return Peer(name, "parconv", answer, reuses=True, layer=answer, volume=answer, omits=True)
+    return Peer(
+        name, "parconv", answer, reuses=True, layer=answer, volume=answer, omits=True, own=answer
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import parconv
 
+from ...own import Own
 from ..layers import Layer
 from ..volumes import Volume
 from ..workloads import Array, Workload
@@ -19,20 +20,26 @@ NAMED = "gaussian", "box", "sobel-x"
 
 def layer(workload: Layer, f: Array, g: Array, threads: int) -> Run:
     """`correlate2d` with a layer's filters, or a plan."""
-    return _correlate(workload, f, g, threads)
+    return _asked(workload, f, g, threads)
 
 
 def volume(workload: Volume, f: Array, g: Array, threads: int) -> Run:
     """`correlate2d` along one axis or three, or a plan."""
-    return _correlate(workload, f, g, threads)
+    return _asked(workload, f, g, threads)
 
 
-def _correlate(workload: Layer | Volume, f: Array, g: Array, threads: int) -> Run:
+def own(workload: Own, f: Array, g: Array, threads: int) -> Run:
+    """`conv2d`, of layers `correlate2d`, or a plan."""
+    return _asked(workload, f, g, threads)
+
+
+def _asked(workload: Layer | Volume | Own, f: Array, g: Array, threads: int) -> Run:
     options = {**workload.question, "strategy": workload.strategy, "threads": threads}
     if workload.planned:
-        plan = parconv.plan2d(f, g, correlate=True, **options)
+        plan = parconv.plan2d(f, g, correlate=workload.correlation, **options)
         return lambda out: plan(f, out=out)
-    return lambda out: parconv.correlate2d(f, g, out=out, **options)
+    convolve = parconv.correlate2d if workload.correlation else parconv.conv2d
+    return lambda out: convolve(f, g, out=out, **options)
 
 
 def prepare(workload: Workload, f: Array, g: Array, threads: int) -> Run:

@@ -8,6 +8,7 @@ from importlib import metadata
 
 from numpy.typing import ArrayLike
 
+from ...own import Own
 from ..layers import Layer
 from ..volumes import Volume
 from ..workloads import Array, Workload
@@ -17,10 +18,16 @@ from .limits import Limit
 Run = Callable[[Array | None], ArrayLike]
 Prepare = Callable[[Workload, Array, Array, int], Run | str]
 PrepareLayer = Callable[[Layer, Array, Array, int], Run | str]
-Entry = Workload | Layer | Volume
+Entry = Workload | Layer | Volume | Own
 PrepareVolume = Callable[[Volume, Array, Array, int], Run | str]
+PrepareOwn = Callable[[Own, Array, Array, int], Run | str]
+Answer = Prepare | PrepareLayer | PrepareVolume | PrepareOwn
 
-REFUSALS: dict[type, str] = {Layer: "it takes no layers", Volume: "it takes no volumes"}
+REFUSALS: dict[type, str] = {
+    Layer: "it takes no layers",
+    Volume: "it takes no volumes",
+    Own: "nobody wrote down how it would be asked this",
+}
 
 
 @dataclass(frozen=True)
@@ -40,9 +47,9 @@ class Peer:
     ``module`` names a module or a distribution, ``also`` others that the adapter needs.
     ``reuses``: it writes into a given array.  ``slack``: by how many units its integers may be off
     anywhere, not at ties alone.  ``filter`` answers workloads of one filter, ``layer`` layers,
-    ``volume`` volumes, all within ``limits``.  ``apart``: it runs in a process of its own, as its
-    threads, its settings for a whole process or its heap do not get along with others'.  ``omits``:
-    it takes means over the pixels that are not NaN.
+    ``volume`` volumes, ``own`` whatever users ask, all within ``limits``.  ``apart``: it runs in a
+    process of its own, as its threads, its settings for a whole process or its heap do not get
+    along with others'.  ``omits``: it takes means over the pixels that are not NaN.
     """
 
     name: str
@@ -56,12 +63,13 @@ class Peer:
     apart: bool = False
     volume: PrepareVolume | None = None
     omits: bool = False
+    own: PrepareOwn | None = None
 
     def prepare(self, workload: Entry, f: Array, g: Array, threads: int) -> Run | str:
         """What answers the workload, whose own arrays are given; or the reason why nothing does."""
         if reason := self.refusal(workload):
             return reason
-        if self.apart:
+        if self.apart and not isinstance(workload, Own):
             return prepare_apart(self.name, workload, threads)
         return self.here(workload, f, g, threads)
 
@@ -79,7 +87,9 @@ class Peer:
         assert answer is not None
         return answer(workload, f, g, threads)  # type: ignore[arg-type]
 
-    def _answer(self, workload: Entry) -> Prepare | PrepareLayer | PrepareVolume | None:
+    def _answer(self, workload: Entry) -> Answer | None:
+        if isinstance(workload, Own):
+            return self.own
         if isinstance(workload, Volume):
             return self.volume
         return self.layer if isinstance(workload, Layer) else self.filter
