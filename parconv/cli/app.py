@@ -21,7 +21,8 @@ WIDE = 200  # columns for a table that goes to a file or a pipe
 
 # The help page's order: what most users want first, then diagnosis, then the laboratory.
 ORDER = ("demo", "apply", "stream", "explain", "race", "doctor", "warmup", "cache", "wisdom",
-         "tune", "roofline", "ceilings", "perf", "asm", "files")  # fmt: skip
+         "tune", "roofline", "ceilings", "perf", "asm",
+         "experiment", "files")  # fmt: skip
 
 
 class _InOrder(typer.core.TyperGroup):
