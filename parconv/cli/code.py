@@ -51,6 +51,9 @@ def asm(
     blocks: Annotated[
         Path | None, typer.Option(help="Where the first loop's function jumps: .dot.")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Predicted against measured cycles of three loops.")
+    ] = False,
     force: Force = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all of it there.")] = None,
 ) -> None:
@@ -68,6 +71,10 @@ def asm(
         images.check_target(json_file)
     _check_pictures(graph, blocks)
     names = [*(functions or ()), *_implementations(implementation, bool(functions))]
+    if check:
+        refuse("isa", isa, "none: NUMBA_CPU_NAME names a processor to compile for and to run")
+        _checked(force, json_file)
+        return
     if isa is not None:
         refuse("kernel", kernel, "--only instead: --isa shows the loops of all methods")
         refuse("dtype", None if dtype == "float32" else dtype, "none: --isa shows float32")
@@ -90,6 +97,15 @@ def asm(
     compared.show(found, console(), source, timeline)
     for line in compared.pictures(found, graph, blocks):
         typer.echo(line)
+    write_json(json_file, found.to_json())
+
+
+def _checked(force: bool, json_file: Path | None) -> None:
+    from parconv.experiments.asm import checked
+
+    with progress() as announce:
+        found = checked.check(force, announce)
+    checked.show(found, console())
     write_json(json_file, found.to_json())
 
 
@@ -123,10 +139,12 @@ def _compiled(
 ) -> None:
     from parconv.experiments.asm import survey
 
-    with progress() as announce:
-        found = survey.survey(isa, cpu, only, announce)
-    survey.show(found, console(), source)
-    write_json(json_file, found.to_json())
+    parts = []
+    for core in survey.cores(isa, cpu):  # each shown when it is there: one takes 10 to 60 s
+        with progress() as announce:
+            parts.append(survey.survey(isa, core, only, announce))
+        survey.show(parts[-1], console(), source)
+    write_json(json_file, survey.joined(parts).to_json())
 
 
 def _measured(

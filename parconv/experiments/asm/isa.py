@@ -52,7 +52,10 @@ X86 = Dialect(
         (r"v?mul[ps][sd]|vpmull[dq]", MULTIPLY),
         (r"v?(add|sub)[ps][sd]|v?p(add|sub)[bwdq]", ADD),
         (r"vp?broadcast|v?movddup", BROADCAST),
-        (r"valign|vperm|v?p?shuf|v?palignr|v?p?unpck|v?insert|v?extract|v?p?blend", SHUFFLE),
+        (
+            r"valign|vperm|v?p?shuf|v?palignr|v?p?unpck|v?insert|v?extract|v?p?blend|v?pmov[sz]x",
+            SHUFFLE,
+        ),
     ),
     target_last=True,
 )

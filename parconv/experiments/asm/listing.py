@@ -87,6 +87,11 @@ class Loop:
         arithmetic = (i.text for i in self.instructions if i.kind in ARITHMETIC)
         return max((width(text) for text in arithmetic), default=0)
 
+    @property
+    def widest(self) -> int:
+        """Width of the widest vector of any instruction."""
+        return max(width(i.text) for i in self.instructions)
+
     def flops(self, itemsize: int) -> int:
         """In one pass: two for each lane of a multiply-add, one for each of other operations."""
         counts, lanes = self.counts, self.bits // 8 // itemsize
