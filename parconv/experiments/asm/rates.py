@@ -85,12 +85,13 @@ def _mix(fused: int, chains: int, loads: int = 0, broadcasts: int = 0) -> Callab
         still = code.load(code.at(start, 32 * LANES))
 
         def step(turn: Value, *sums: Value) -> list[Value]:
-            found = list(sums)
+            found, other = list(sums), still
             place = builder.mul(builder.and_(turn, I64(7)), I64(LANES))
             at = code.at(start, place)
             for n in range(fused):
                 value = code.load(code.at(at, n * LANES)) if n < loads else still
-                other = code.splat(code.read(at, n)) if n < broadcasts else still
+                if n < 2 * broadcasts and n % 2 == 0:  # each met twice, or it would be folded in
+                    other = code.splat(code.read(at, n // 2))
                 found[n % chains] = code.fma(value, other, found[n % chains])
             return found
 
