@@ -13,7 +13,7 @@ import numpy as np
 from parconv import images
 
 from .. import steadiness
-from ..screen import Announce, by, say, silent, table
+from ..screen import Announce, by, counted, say, silent, table
 from . import clock, dataflow, graph as flow, implementations, ports, study, timeline
 from .cpus import Core, host_core
 from .dataflow import Path
@@ -178,7 +178,7 @@ def _source(row: Read) -> str:
 
 def _lines(found: Comparison) -> dict[str, list[str]]:
     every = [(row, row.listed.loop) for row in found.rows]
-    counted: dict[str, list[Any]] = {
+    told: dict[str, list[Any]] = {
         "filter": [by(row.listed.asked.taps) for row, _ in every],
         "image": [row.listed.asked.image for row, _ in every],
         "instructions": [len(loop.instructions) for _, loop in every],
@@ -194,7 +194,7 @@ def _lines(found: Comparison) -> dict[str, list[str]]:
         "longest path, cycles": [row.path.one_pass for row, _ in every],
         "carried, cycles": [f"{row.path.carried:.0f}" for row, _ in every],
     }
-    lines = {name: [str(value) for value in values] for name, values in counted.items()}
+    lines = {name: [str(value) for value in values] for name, values in told.items()}
     for name in dict.fromkeys(n for row in found.rows for n in row.forecasts):
         lines[f"{name}, cycles"] = [_cycles(row.forecasts.get(name)) for row in found.rows]
     lines["measured, cycles"] = [f"{row.cycles:.1f}" for row in found.rows]
@@ -210,9 +210,10 @@ def _remarks(found: Comparison) -> list[str]:
     """Where the work goes, and who is how much faster."""
     fastest = max(found.rows, key=lambda row: row.measured)
     told = [
-        f"{row.listed.name}: {row.listed.loop.stores} stores, {len(row.listed.loop.spills)} vectors"
-        f" and {len(row.listed.loop.scalar_spills)} scalars moved to the stack or back, for"
-        f" {row.listed.loop.fused} multiply-adds; limited by {row.forecasts[ports.NAME].limit}."
+        f"{row.listed.name}: {counted(row.listed.loop.stores, 'store')}, "
+        f"{counted(len(row.listed.loop.spills), 'vector')} and "
+        f"{counted(len(row.listed.loop.scalar_spills), 'scalar')} moved to the stack or back, for "
+        f"{row.listed.loop.fused} multiply-adds; limited by {row.forecasts[ports.NAME].limit}."
         for row in found.rows
     ]
     return [*told, *(
