@@ -23,6 +23,7 @@ from parconv.experiments import ceilings, steadiness
 from parconv.experiments.asm import (
     clock,
     counter,
+    dataflow,
     kernels,
     mca,
     measure,
@@ -177,7 +178,7 @@ def test_every_line_is_told_its_class(loop: Loop) -> None:
 
 def test_the_chain_is_that_of_one_accumulator(loop: Loop) -> None:
     """zmm0 receives two multiply-adds a pass."""
-    assert loop.chain(latency=4) == 8
+    assert dataflow.path(loop, core_of("skylake-avx512")) == dataflow.Path(15, 8, (3, 5))
 
 
 def test_an_assembler_can_read_the_loop_back(loop: Loop) -> None:
@@ -239,7 +240,7 @@ def test_the_tile_of_an_arm_processor(triple: str) -> None:
     hot = hottest(loops)
     assert (hot.fused, hot.bits, hot.spills) == (tile.GROUP * whole, 128, [])
     assert hot.loads == (tile.ROWS + tile.GROUP - 1) * tile.VECTORS
-    assert hot.chain(4) == 4 * tile.GROUP
+    assert dataflow.path(hot, DEFAULT).carried == 4 * tile.GROUP
     first = r"\tfmla(\.4s)?\tv\d+(\.4s)?, v14(\.4s)?, v15"
     assert re.match(first, tools.probe(hot))
 

@@ -22,6 +22,7 @@ from . import (
     code,  # noqa: F401
     counters,  # noqa: F401
     doctor,  # noqa: F401
+    experiment,  # noqa: F401
     limits,  # noqa: F401
     pictures,  # noqa: F401
     questions,  # noqa: F401

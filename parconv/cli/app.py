@@ -19,7 +19,7 @@ WIDE = 200  # columns for a table that goes to a file or a pipe
 
 # The help page's order: what most users want first, then diagnosis, then the laboratory.
 ORDER = ("demo", "apply", "stream", "explain", "race", "doctor", "warmup", "cache", "wisdom",
-         "tune", "roofline", "ceilings", "perf", "asm", "files", "bench")  # fmt: skip
+         "tune", "roofline", "ceilings", "perf", "asm", "experiment", "files", "bench")  # fmt: skip
 
 
 class _InOrder(typer.core.TyperGroup):

@@ -8,9 +8,22 @@ import typer
 from ..problem.shown import shown
 from .app import Force, app, console, progress, refuse, sizes, write_json
 
+Taps = tuple[int, int]
+
 
 @app.command()
 def asm(
+    functions: Annotated[
+        list[str] | None,
+        typer.Argument(help="Code of yours beside ours: module:function, compiled by Numba."),
+    ] = None,
+    implementation: Annotated[
+        str | None,
+        typer.Option(help="Side by side: naive, autovectorised, gather, scatter, ours, or all."),
+    ] = None,
+    shape: Annotated[
+        str | None, typer.Option(help="Of the image they are compiled for and timed on.")
+    ] = None,
     dtype: Annotated[str, typer.Option(help="Of image and filter.")] = "float32",
     kernel: Annotated[
         str | None, typer.Option(help="Filter whose loop is shown; default: the biggest loop.")
@@ -28,27 +41,97 @@ def asm(
     source: Annotated[
         bool, typer.Option("--source", help="Print the loop's instructions.")
     ] = False,
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Latency, ports and cycles of each instruction.")
+    ] = False,
+    graph: Annotated[
+        Path | None,
+        typer.Option(help="What waits for what in the first loop: .svg, .png or .dot."),
+    ] = None,
+    blocks: Annotated[
+        Path | None, typer.Option(help="Where the first loop's function jumps: .dot.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Predicted against measured cycles of three loops.")
+    ] = False,
     force: Force = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all of it there.")] = None,
 ) -> None:
     """Show a kernel's hot loop, its cycles, and what bounds them.
 
-    With --isa the hot loops of all methods are compiled for processors of that kind, or for --cpu,
-    wherever this runs: spills, and the share of the peak that llvm-mca predicts.
+    With --implementation, or code of yours, hot loops side by side: spills, stores, the critical
+    path. With --isa the hot loops of all methods are compiled for processors of that kind, or for
+    --cpu, wherever this runs: spills, and the share of the peak that llvm-mca predicts.
 
-    Example: parconv asm --dtype float64 --kernel 7x7 --source --json asm.json
+    Example: parconv asm --implementation naive,ours --kernel 5x5 --graph naive.svg
     """
     from parconv import images
 
     if json_file is not None:
         images.check_target(json_file)
-    if isa is None:
-        refuse("only", only, "--isa beside it")
-        _measured(dtype, kernel, cpu, source, force, json_file)
-    else:
+    _check_pictures(graph, blocks)
+    names = [*(functions or ()), *_implementations(implementation, bool(functions))]
+    if check:
+        refuse("isa", isa, "none: NUMBA_CPU_NAME names a processor to compile for and to run")
+        _checked(force, json_file)
+        return
+    if isa is not None:
         refuse("kernel", kernel, "--only instead: --isa shows the loops of all methods")
         refuse("dtype", None if dtype == "float32" else dtype, "none: --isa shows float32")
+        refuse("implementation", names[0] if names else None, "none: --isa shows ours")
         _compiled(isa, cpu, only, source, json_file)
+        return
+    refuse("only", only, "--isa beside it")
+    taps = None if kernel is None else _taps(kernel)
+    if not names and not (timeline or graph or blocks or shape):
+        _measured(dtype, taps, cpu, source, force, json_file)
+        return
+    refuse("cpu", cpu, "none: loops side by side are of this machine")
+    from parconv.experiments.asm import compared, implementations
+
+    with progress() as announce:
+        found = compared.compare(
+            names or ["ours"], sizes(shape, "shape") if shape else implementations.PIXELS,
+            taps or (5, 5), dtype, force, announce,
+        )  # fmt: skip
+    compared.show(found, console(), source, timeline)
+    for line in compared.pictures(found, graph, blocks):
+        typer.echo(line)
+    write_json(json_file, found.to_json())
+
+
+def _checked(force: bool, json_file: Path | None) -> None:
+    from parconv.experiments.asm import checked
+
+    with progress() as announce:
+        found = checked.check(force, announce)
+    checked.show(found, console())
+    write_json(json_file, found.to_json())
+
+
+def _implementations(text: str | None, beside: bool) -> list[str]:
+    from parconv.experiments.asm.implementations import IMPLEMENTATIONS
+
+    if text is None:
+        return ["ours"] if beside else []
+    return [*IMPLEMENTATIONS] if text == "all" else text.split(",")
+
+
+def _check_pictures(graph: Path | None, blocks: Path | None) -> None:
+    from parconv import images
+
+    for target, suffixes in ((graph, (".svg", ".png", ".dot")), (blocks, (".dot",))):
+        if target is not None:
+            if target.suffix not in suffixes:
+                raise ValueError(f"{shown(str(target))} must end with {' or '.join(suffixes)}")
+            images.check_target(target)
+
+
+def _taps(kernel: str) -> Taps:
+    found = sizes(kernel, "kernel")
+    if len(found) != 2:
+        raise ValueError(f"kernel is {shown(kernel)}: pass two sizes, such as 7x7")
+    return found[0], found[1]
 
 
 def _compiled(
@@ -56,23 +139,22 @@ def _compiled(
 ) -> None:
     from parconv.experiments.asm import survey
 
-    with progress() as announce:
-        found = survey.survey(isa, cpu, only, announce)
-    survey.show(found, console(), source)
-    write_json(json_file, found.to_json())
+    parts = []
+    for core in survey.cores(isa, cpu):  # each shown when it is there: one takes 10 to 60 s
+        with progress() as announce:
+            parts.append(survey.survey(isa, core, only, announce))
+        survey.show(parts[-1], console(), source)
+    write_json(json_file, survey.joined(parts).to_json())
 
 
 def _measured(
-    dtype: str, kernel: str | None, cpu: str | None, source: bool, force: bool,
+    dtype: str, taps: Taps | None, cpu: str | None, source: bool, force: bool,
     json_file: Path | None,
 ) -> None:  # fmt: skip
     from parconv.experiments.asm import kernels, show
     from parconv.experiments.asm.study import study
 
-    taps = kernels.BIGGEST if kernel is None else sizes(kernel, "kernel")
-    if len(taps) != 2:
-        raise ValueError(f"kernel is {shown(kernel)}: pass two sizes, such as 7x7")
     with progress() as announce:
-        found = study(dtype, (taps[0], taps[1]), cpu, force, announce)
+        found = study(dtype, taps or kernels.BIGGEST, cpu, force, announce)
     show.show(found, console(), source)
     write_json(json_file, found.to_json())

@@ -19,6 +19,14 @@ def gigahertz(steps: int = STEPS) -> float:
     return steps * LINKS / (time.perf_counter() - start) / 1e9
 
 
+def seconds(run: Callable[[], object], calls: int) -> float:
+    """Mean time of a call, of so many together."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - start) / calls
+
+
 def best(samples: int) -> float:
     """The highest of some measurements: an interruption can only lower one."""
     return max(gigahertz() for _ in range(samples))

@@ -52,7 +52,10 @@ X86 = Dialect(
         (r"v?mul[ps][sd]|vpmull[dq]", MULTIPLY),
         (r"v?(add|sub)[ps][sd]|v?p(add|sub)[bwdq]", ADD),
         (r"vp?broadcast|v?movddup", BROADCAST),
-        (r"valign|vperm|v?p?shuf|v?palignr|v?p?unpck|v?insert|v?extract|v?p?blend", SHUFFLE),
+        (
+            r"valign|vperm|v?p?shuf|v?palignr|v?p?unpck|v?insert|v?extract|v?p?blend|v?pmov[sz]x",
+            SHUFFLE,
+        ),
     ),
     target_last=True,
 )
@@ -83,6 +86,7 @@ class Instruction:
     """One line of a listing.
 
     ``loads``: vectors it reads from memory, those folded into arithmetic among them.
+    ``on_stack``: it moves a vector or a scalar to the stack or from there.
     """
 
     text: str
@@ -94,10 +98,15 @@ class Instruction:
     dialect: Dialect
 
     @property
+    def is_vector(self) -> bool:
+        return bool(self.dialect.vector.search(self.text))
+
+    @property
     def label(self) -> str:
-        """What a reader is told: the class, ``+load`` where memory is folded in, ``spill``."""
-        folded = "+load" if self.loads and self.kind not in (LOAD, BROADCAST) else ""
-        return "spill" if self.on_stack else self.kind + folded
+        """What a reader is told: the class, ``+load`` where memory is folded in, or a spill."""
+        if self.on_stack:
+            return "spill" if self.is_vector else "scalar spill"
+        return self.kind + ("+load" if self.loads and self.kind not in (LOAD, BROADCAST) else "")
 
     @property
     def reads_memory(self) -> bool:
@@ -134,7 +143,7 @@ def decode(line: str, dialect: Dialect, stack: tuple[str, ...]) -> Instruction:
     mnemonic, _, rest = line.strip().partition("\t" if "\t" in line.strip() else " ")
     operands = operands_of(rest)
     kind, loads = _kind(line, mnemonic, operands, dialect)
-    spilled = bool(dialect.vector.search(line)) and any(place in line for place in stack)
+    spilled = not mnemonic.startswith("lea") and any(place in line for place in stack)
     return Instruction(line.strip(), mnemonic, operands, kind, loads, spilled, dialect)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .isa import (
-    ADD,
     ARITHMETIC,
     ARM,
     FMA,
@@ -70,20 +69,28 @@ class Loop:
     @property
     def scalars(self) -> int:
         """Addresses, counters and the jump."""
-        return len(self.instructions) - sum(
-            bool(i.dialect.vector.search(i.text)) for i in self.instructions
-        )
+        return sum(not i.is_vector for i in self.instructions)
 
     @property
     def spills(self) -> list[str]:
         """Instructions that move vectors to or from the stack."""
-        return [i.text for i in self.instructions if i.on_stack]
+        return [i.text for i in self.instructions if i.on_stack and i.is_vector]
+
+    @property
+    def scalar_spills(self) -> list[str]:
+        """The same of addresses and counters, such as ``movq -80(%rsp), %r9``."""
+        return [i.text for i in self.instructions if i.on_stack and not i.is_vector]
 
     @property
     def bits(self) -> int:
         """Width of the widest vector of a multiply-add."""
         arithmetic = (i.text for i in self.instructions if i.kind in ARITHMETIC)
         return max((width(text) for text in arithmetic), default=0)
+
+    @property
+    def widest(self) -> int:
+        """Width of the widest vector of any instruction."""
+        return max(width(i.text) for i in self.instructions)
 
     def flops(self, itemsize: int) -> int:
         """In one pass: two for each lane of a multiply-add, one for each of other operations."""
@@ -95,15 +102,6 @@ class Loop:
         """Multiply-adds among all instructions."""
         return self.fused / len(self.instructions)
 
-    def chain(self, latency: int) -> int:
-        """Cycles that no processor falls below: additions to one accumulator wait for one another.
-
-        Such a chain is all that the tiles' loops carry beyond an address or two, which take a cycle
-        each; OSACA and llvm-mca follow every register.
-        """
-        additions = (i.target for i in self.instructions if i.kind in (FMA, ADD))
-        return latency * max(Counter(additions).values(), default=0)
-
     def text(self) -> str:
         """Instructions as an assembler takes them: every jump leads back to the beginning."""
         lines = (f"\t{HERE.sub('.Lhot', i.text) if i.kind == JUMP else i.text}\n"
@@ -111,14 +109,21 @@ class Loop:
         return ".Lhot:\n" + "".join(lines)
 
 
+SINGLE = re.compile(r"\s*v?\w+(?:s(s)|s(d))\b")  # one number in a vector's register
+
+
 def width(text: str) -> int:
-    """Bits of the widest vector register in an instruction.
+    """Bits that an instruction computes: of its widest register, or of the one number in it.
 
     Examples
     --------
     >>> width("vfmadd231ps %ymm0, %ymm1, %ymm2"), width("fmla v0.4s, v1.4s, v2.4s")
     (256, 128)
+    >>> width("vfmadd231ss %xmm0, %xmm1, %xmm2"), width("mulsd %xmm0, %xmm1")
+    (32, 64)
     """
+    if (one := SINGLE.match(text)) and "%xmm" in text:
+        return 32 if one[1] else 64
     x86 = {"z": 512, "y": 256, "x": 128}
     found = [x86[letter] for letter in re.findall(r"%([xyz])mm", text)]
     return max(found, default=128 if ARM.vector.search(text) else 0)
@@ -180,6 +185,43 @@ def straight_runs(code: str) -> list[Loop]:
     return runs
 
 
+@dataclass(frozen=True)
+class Block:
+    """Instructions that run one after another, the labels they jump to, and if they go on."""
+
+    label: str
+    instructions: tuple[Instruction, ...]
+    targets: tuple[str, ...]
+    falls: bool
+
+
+def blocks(code: str, function: str) -> list[Block]:
+    """The basic blocks of a function, in the order of its listing."""
+    reader, found, label = _Reader(code), list[Block](), function
+    inside: list[Instruction] = []
+
+    def end(targets: tuple[str, ...], falls: bool, following: str) -> str:
+        if inside:
+            found.append(Block(label, tuple(inside), targets, falls))
+            inside.clear()
+        return following
+
+    for position, line, name, stack in reader:
+        if name != function:
+            continue
+        if at := LABEL.match(line):
+            label = end((), True, at[1])
+            continue
+        inside.append(decode(line, reader.dialect, stack))
+        mnemonic = inside[-1].mnemonic
+        if jump := reader.dialect.jump.match(line):
+            label = end((jump[1],), mnemonic not in ("jmp", "b"), f"after line {position}")
+        elif mnemonic.startswith(("ret", "jmp", "br")):
+            label = end((), False, f"after line {position}")
+    end((), False, "")
+    return found
+
+
 def hottest(loops: Sequence[Loop]) -> Loop:
-    """The loop with most multiply-adds."""
-    return max(loops, key=lambda loop: loop.fused)
+    """The loop with most multiply-adds of numbers, by its vectors' width."""
+    return max(loops, key=lambda loop: loop.fused * loop.bits)

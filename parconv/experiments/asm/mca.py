@@ -1,8 +1,12 @@
 """Cycles of a loop by llvm-mca, LLVM's simulator of instruction schedulers."""
 
+import json
 import re
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from .listing import Loop
 from .tools import PROBE_LINES, Forecast, Tool, alone, probe, run
@@ -97,6 +101,53 @@ def _bottleneck(told: str) -> str:
     ]
     busy = [name for name, share in shares.items() if " " not in name and share >= BUSY]
     return ", ".join(words) + (f" ({', '.join(busy)})" if busy else "")
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An instruction by the model of a processor, and when the first pass comes to it.
+
+    ``latency``, ``throughput`` (cycles it takes of its ports, by itself) and ``ports``, cycles of
+    each in a pass; then the cycles in which it is dispatched, issued, done and retired.
+    """
+
+    latency: int
+    throughput: float
+    ports: Mapping[str, float]
+    dispatched: int
+    issued: int
+    executed: int
+    retired: int
+
+
+def timeline(tool: str, processor: str, loop: Loop) -> tuple[Timed, ...] | None:
+    """Each instruction of a pass; None where llvm-mca cannot, or is older than its JSON (13)."""
+    command = [tool, f"-mtriple={TRIPLES[loop.dialect.name]}", f"-mcpu={processor}"]
+    command += ["-json", "-timeline", "-timeline-max-iterations=1", f"-iterations={ITERATIONS}"]
+    command += ["-timeline-max-cycles=100000"]
+    try:
+        told = json.loads(run(command, loop.text()) or "")
+    except ValueError:
+        return None
+    return _timed(told, len(loop.instructions))
+
+
+def _timed(told: Mapping[str, Any], size: int) -> tuple[Timed, ...] | None:
+    (region, *_), names = told["CodeRegions"], told["TargetInfo"]["Resources"]
+    ports: list[dict[str, float]] = [{} for _ in range(size)]
+    for one in region["ResourcePressureView"]["ResourcePressureInfo"]:
+        if one["InstructionIndex"] < size:  # what follows is the sum
+            name = names[one["ResourceIndex"]]
+            ports[one["InstructionIndex"]][name] = one["ResourceUsage"]
+    known = region["InstructionInfoView"]["InstructionList"]
+    times = region["TimelineView"]["TimelineInfo"][:size]
+    return tuple(
+        Timed(
+            one["Latency"], one["RThroughput"], port,
+            *(at[f"Cycle{event}"] for event in ("Dispatched", "Issued", "Executed", "Retired")),
+        )
+        for one, port, at in zip(known, ports, times, strict=True)
+    )  # fmt: skip
 
 
 TOOL = Tool("llvm-mca", MISSING, STAND_INS, rate, forecast)

@@ -3,6 +3,8 @@
 Pure arithmetic on sizes; the tile's shape and the block that packing copies are arguments.
 """
 
+from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +94,42 @@ class Sweep:
         if self.in_flight(page) <= entries:
             return self.strips * self.strip(page)
         return self.strips * self.tiles * self.in_flight(page)
+
+    def simulated(self, page: int, entries: int) -> int:
+        """The same counted: a buffer that forgets the page used longest ago, along the whole way.
+
+        Examples
+        --------
+        >>> band = Sweep(12, 16384, 6, 5, 192, 16384, 16384)
+        >>> band.simulated(SMALL, 64), band.misses(SMALL, 64)
+        (112, 112)
+        """
+        kept: OrderedDict[int, None] = OrderedDict()
+        missed = 0
+        for number in self._visits(page):
+            if number in kept:
+                kept.move_to_end(number)
+                continue
+            missed += 1
+            kept[number] = None
+            if len(kept) > entries:
+                kept.popitem(last=False)
+        return missed
+
+    def _visits(self, page: int) -> Iterator[int]:
+        """Pages tile by tile; those of the result are numbered below zero."""
+        for strip in range(self.strips):
+            first = strip * self.rows
+            height = min(self.rows, self.height - first)
+            for tile in range(self.tiles):
+                left = tile * self.tile
+                right = min(left + self.tile, self.width) - 1
+                for row in range(first, first + height + self.taps - 1):
+                    start = row * self.source
+                    yield from range((start + left) // page, (start + right) // page + 1)
+                for row in range(first, first + height):
+                    start = row * self.target
+                    yield from range(-1 - (start + right) // page, -(start + left) // page)
 
     def packed_misses(self, page: int, entries: int, block: int, panel: int) -> int:
         """The same where ``block`` rows of ``panel`` bytes are copied before tiles read them.

@@ -5,6 +5,7 @@ Needs no tool.  Knows no instruction scheduling: the slowest unit alone sets the
 
 from parconv.codegen import machine
 
+from . import dataflow
 from .cpus import Core
 from .isa import ADD, FMA, MULTIPLY, SHUFFLE
 from .listing import Loop
@@ -33,6 +34,7 @@ def forecast(loop: Loop, core: Core, itemsize: int, fma: float) -> Forecast:
     counts = loop.counts
     # where there is no fused instruction, `fma` counts pairs of a product and a sum
     arithmetic = counts[FMA] + max(counts[MULTIPLY], counts[ADD])
+    path = dataflow.path(loop, core)
     slots = loop.loads * (1 + straddling(itemsize)) + loop.scalar_loads
     units = {
         "multiply-adds": arithmetic / fma,
@@ -40,10 +42,10 @@ def forecast(loop: Loop, core: Core, itemsize: int, fma: float) -> Forecast:
         "stores": loop.stores / core.stores,
         "shuffles": counts[SHUFFLE] / core.shuffles,
         "instructions": len(loop.instructions) / core.issue,
-        "latency": float(loop.chain(core.latency)),
+        "latency": path.carried,
     }
     limit = max(units, key=lambda name: units[name])
-    carried = f"{units['latency']:.0f} cycles carried by a loop"
+    told = f"{path.carried:.0f} cycles carried by the loop, {path.one_pass} through one pass"
     return Forecast(
-        units[limit], len(loop.instructions) / units[limit], limit, carried, units=units
+        units[limit], len(loop.instructions) / units[limit], limit, told, path.numbers, units
     )

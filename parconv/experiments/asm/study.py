@@ -20,7 +20,7 @@ from parconv.runtime import records
 
 from ..screen import Announce, silent
 from . import clock, counter, kernels, mca, measure, osaca, pages, ports, theory
-from .cpus import Core, core_of
+from .cpus import Core, host_core
 from .kernels import Pass
 from .listing import Loop, hottest
 from .measure import Measured
@@ -130,10 +130,13 @@ class Study:
 
 
 def _loop_json(part: LoopStudy, itemsize: int) -> dict[str, Any]:
-    loop = part.loop
+    told = loop_json(part.loop, itemsize, part.forecasts)
+    return {"size": part.size, "times": part.times, **told}
+
+
+def loop_json(loop: Loop, itemsize: int, forecasts: Mapping[str, Forecast]) -> dict[str, Any]:
+    """What a loop is made of and what is predicted of it."""
     return {
-        "size": part.size,
-        "times": part.times,
         "instructions": len(loop.instructions),
         "classes": dict(loop.counts),
         "multiply_adds": loop.fused,
@@ -141,11 +144,12 @@ def _loop_json(part: LoopStudy, itemsize: int) -> dict[str, Any]:
         "folded_loads": loop.folded,
         "stores": loop.stores,
         "spills": len(loop.spills),
+        "scalar_spills": len(loop.scalar_spills),
         "scalar": loop.scalars,
         "vector_bits": loop.bits,
         "flops_per_instruction": loop.flops(itemsize) / len(loop.instructions),
         "multiply_add_share": loop.share,
-        "forecasts": {name: dataclasses.asdict(f) for name, f in part.forecasts.items()},
+        "forecasts": {name: dataclasses.asdict(f) for name, f in forecasts.items()},
         "source": [{"text": i.text, "class": i.label} for i in loop.instructions],
     }
 
@@ -180,19 +184,16 @@ def study(
     itemsize, one = np.dtype(kind).itemsize, kernels.pass_of(*taps)
     announce("compiling the kernel", 0, 4)
     code, host = kernels.listing(kind), llvm.get_host_cpu_name()
-    core = core_of(host)
+    core = host_core()
     (rate, per_cycle), before = steadiness.steadily(partial(rates, kind), 1, force)
-    fma = max(0.5, round(2 * rate) / 2)
+    fma = whole(rate)
     announce("predicting", 1, 4)
     found = {size: kernels.loop_of(code, size, one.flat) for size in dict.fromkeys(one.groups)}
-    models = {
-        name: tool.model(host, hottest(list(found.values())), rate, asked)
-        for (name, tool), asked in zip(TOOLS.items(), (processor, None), strict=True)
-    }
+    tried = models(host, hottest(list(found.values())), rate, processor)
     loops = tuple(
         LoopStudy(
             size, one.groups.count(size), loop,
-            {ports.NAME: ports.forecast(loop, core, itemsize, fma), **forecasts(models, loop)},
+            {ports.NAME: ports.forecast(loop, core, itemsize, fma), **forecasts(tried, loop)},
         )
         for size, loop in found.items()
     )  # fmt: skip
@@ -202,9 +203,24 @@ def study(
     maxima = tuple(theory.table(kind, core, fma, per_cycle))
     walks = counter.walks(theory.SIDES[-1], theory.TAPS, kind)
     return Study(
-        records.fingerprint(), host, kind, taps, one, core, rate, fma, loops, models, measured,
+        records.fingerprint(), host, kind, taps, one, core, rate, fma, loops, tried, measured,
         maxima, page_forecasts(itemsize, core), walks, max(before, after),
     )  # fmt: skip
+
+
+def whole(rate: float) -> float:
+    """Multiply-adds a cycle as the models take it: by halves."""
+    return max(0.5, round(2 * rate) / 2)
+
+
+def models(
+    host: str, loop: Loop, rate: float, processor: str | None = None
+) -> dict[str, Model | str]:
+    """Each tool's model of a processor that does so many multiply-adds a cycle, or why none."""
+    return {
+        name: tool.model(host, loop, rate, asked)
+        for (name, tool), asked in zip(TOOLS.items(), (processor, None), strict=True)
+    }
 
 
 def forecasts(models: Mapping[str, Model | str], loop: Loop) -> dict[str, Forecast]:

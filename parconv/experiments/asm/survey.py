@@ -54,16 +54,37 @@ def survey(
     """
     target, tool = targets.chosen(isa), tools.newest(mca.TOOL.program)
     names, found = _names(only), list[Row]()
-    cores = (core,) if core else target.cores
-    for done, one in enumerate(cores):
-        announce(one, done, len(cores))
+    every = cores(isa, core)
+    for done, one in enumerate(every):
+        announce(one, done, len(every))
         found += _compiled(isa, abroad.Order(target.triple, one, names, tool))
     told = f"llvm-mca {tools.version_of(tool)}" if tool else None
     return Survey(isa, told, tuple(found))
 
 
+def joined(parts: Sequence[Survey]) -> Survey:
+    """Surveys of several processors of an instruction set as one."""
+    rows = (row for part in parts for row in part.rows)
+    return Survey(parts[0].isa, parts[0].tool, tuple(rows))
+
+
+def cores(isa: str, core: str | None = None) -> tuple[str, ...]:
+    """The processors of an instruction set, or the one that is asked for.
+
+    Examples
+    --------
+    >>> cores("avx2")
+    ('haswell', 'znver3')
+    """
+    return (core,) if core else targets.chosen(isa).cores
+
+
 def _names(only: str | None) -> list[str]:
-    found = [name for name in hot.HOT if matches(name, only or "")]
+    found = (
+        [only]
+        if only is not None and only in hot.HOT
+        else [n for n in hot.HOT if matches(n, only or "")]
+    )
     if not found:
         raise ValueError(
             f"only is {only!r}, which matches no loop: choose from {'; '.join(hot.HOT)}"
