@@ -25,7 +25,7 @@ from parconv.images import filter_text, formats
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
 COMMANDS = (
     "demo", "apply", "stream", "explain", "race", "doctor", "warmup", "tune", "roofline",
-    "ceilings", "perf", "asm", "files",
+    "ceilings", "perf", "asm", "experiment", "files",
 )  # fmt: skip
 
 Run = Callable[..., tuple[int, str, str]]

@@ -62,26 +62,30 @@ def register(name: str) -> str:
 @cache
 def access(one: Instruction) -> Access:
     """What one instruction reads and writes."""
+    nothing = frozenset[str]()
+    if one.kind == JUMP or not one.operands:
+        return Access(frozenset((FLAGS,)) if one.kind == JUMP else nothing, nothing, nothing)
     pattern = _REGISTERS if one.dialect is X86 else _ARM_REGISTERS
     found = [frozenset(map(register, pattern.findall(o))) for o in one.operands]
     in_memory = [bool(one.dialect.memory.search(o)) for o in one.operands]
-    addresses = frozenset[str]().union(*(f for f, m in zip(found, in_memory, strict=True) if m))
-    if one.kind == JUMP:
-        return Access(frozenset((FLAGS,)), frozenset(), frozenset())
+    addresses = nothing.union(*(f for f, m in zip(found, in_memory, strict=True) if m))
     slots = {slot(o) for o, m in zip(one.operands, in_memory, strict=True) if m}
-    if not one.operands:
-        return Access(frozenset(), frozenset(), frozenset())
     target = len(found) - 1 if one.dialect is X86 else 0
-    stores = one.mnemonic.startswith("st") if one.dialect is not X86 else in_memory[target]
-    flags = frozenset((FLAGS,)) if _SETS_FLAGS.match(one.mnemonic) and not one.is_vector else None
-    writes = (flags or frozenset()) | (slots if stores else _written(one, found, target))
-    reads = frozenset[str]().union(*found) | (frozenset() if stores else slots)
-    if not stores and not _reads_target(one, found, target):
-        others = [f for n, f in enumerate(found) if n != target]
-        reads = reads - (found[target] - frozenset[str]().union(*others))
-    if _ZEROES.match(one.mnemonic) and len(set(one.operands[:-1])) == 1 and len(set(found)) == 1:
-        reads = frozenset()
-    return Access(reads, addresses, writes)
+    stores = in_memory[target] if one.dialect is X86 else one.mnemonic.startswith("st")
+    flags = {FLAGS} if _SETS_FLAGS.match(one.mnemonic) and not one.is_vector else set[str]()
+    writes = flags | (slots if stores else _written(one, found, target))
+    reads = _read(one, found, target, stores) | (nothing if stores else slots)
+    return Access(reads, addresses, frozenset(writes))
+
+
+def _read(
+    one: Instruction, found: Sequence[frozenset[str]], target: int, stores: bool
+) -> frozenset[str]:
+    """Registers, that which it writes if it changes what is there."""
+    if _ZEROES.match(one.mnemonic) and len(set(found)) == 1:
+        return frozenset()
+    whole = stores or _reads_target(one, found, target)
+    return frozenset[str]().union(*(f for n, f in enumerate(found) if whole or n != target))
 
 
 def slot(operand: str) -> str:

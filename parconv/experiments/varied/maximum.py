@@ -68,7 +68,7 @@ def study_seconds(planes: int, side: int) -> dict[str, float]:
     Examples
     --------
     >>> {name: round(1e3 * s, 3) for name, s in study_seconds(512, 28).items()}
-    {'2 FMA': 0.144, '1 FMA': 0.24, '32-byte loads': 0.3}
+    {'2 FMA': 0.144, '1 FMA': 0.24, '32-byte loads': 0.301}
     >>> {name: round(s, 2) for name, s in study_seconds(512, 4100).items()}
     {'2 FMA': 4.2, '1 FMA': 7.0, '32-byte loads': 8.75}
     """
