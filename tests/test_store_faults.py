@@ -290,11 +290,12 @@ def test_others_fill_the_disk_as_hdf5_is_written(small_disk, layout):
 
 
 PEAK = """
-import concurrent.futures, json, resource, sys
+import concurrent.futures, json, resource, sys, threading
 import numpy as np, parconv, zarr
 source, out, memory, workers, most = json.loads(sys.argv[1])
 g = np.ones((15, 15), "f4")
 words = {"mode": "same", "boundary": "mirror", "memory": memory, "threads": 1}
+threading.stack_size(1 << 20)
 def held(what):
     with open("/proc/self/status") as lines:
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(what))
@@ -305,7 +306,7 @@ parconv.stream(tiny, g, "memory://v.zarr", **words)  # what libraries hold thems
 with open("/proc/self/clear_refs", "w") as file:
     file.write("5")
 before = held("VmHWM")
-# and no more than that can be had; of addresses threads take some for their stacks
+# and no more than that can be had; of addresses threads that begin later take some for their stacks
 resource.setrlimit(resource.RLIMIT_AS, (held("VmSize") + most + (128 << 20),) * 2)
 if workers:
     with concurrent.futures.ThreadPoolExecutor(workers) as executor:
