@@ -69,7 +69,7 @@ def warmup(
         bool, typer.Option("--layers/--no-layers", help="Of the floating-point ones, layers too.")
     ] = True,
 ) -> None:
-    """Compile what usual calls need, so that later processes find it.
+    """Compile what usual calls need, for all later processes.
 
     Example: parconv warmup --dtypes uint8,float32 --no-layers
     """

@@ -1,4 +1,4 @@
-"""What the soak tests of this folder found, kept as the table of RESULTS.md."""
+"""What the soak tests of reliability found, kept as the table of RESULTS.md."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-TABLE = Path(__file__).parent / "RESULTS.md"
+TABLE = Path(__file__).parent / "reliability" / "RESULTS.md"
 PACKAGES = ("numpy", "numba", "joblib", "threadpoolctl", "scipy", "torch", "dask")
 
 # What is tried, and what is wanted of it; in the order of the table.
