@@ -24,9 +24,8 @@ from ...codegen.layout import up
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType, kernel_dtype
 from ...problem.filter import Filter
-from ...problem.missing import total_of
+from ...problem.missing import dividing_total
 from ...problem.problem import Problem
-from ...problem.shown import shown
 from ..kernels import Kernels, Taps, kernels_of
 from ..usual import from_line, obstacle
 from . import kernel as k
@@ -123,20 +122,13 @@ class Around:
 
     def prepare(self, problem: Problem, g: Filter | Array) -> Taps:
         """As the other method reads it, then what it sums to; ValueError where taps cancel."""
-        total, moduli = total_of(g)
-        if abs(total) <= 4 * np.finfo(problem.sums).eps * moduli:
-            raise ValueError(
-                f"the taps of g cancel: they sum to {shown(total)}, so there is no mean over the "
-                "pixels that are there; fill in the others, as by parconv.gaussian(f, 2, "
-                "nan_policy='omit'), and filter the result without where=, weights= or nan_policy="
-            )
+        total, moduli = dividing_total(g, problem.sums)
         taps = self.method.prepare(self._block(problem), g).values
         own = self._sum_of_ones(problem, taps)
         least = problem.missing.least if problem.missing else 0.0
-        bound = least * abs(own) * (1 - SLACK * np.finfo(problem.sums).eps) if least else -np.inf
         alike = moduli <= abs(total) * (1 + SLACK * np.finfo(problem.sums).eps) and least <= WEAK
         scale = math.copysign(math.ldexp(1, 1 - math.frexp(own)[1]), own) if alike else 0.0
-        tail = np.array([own, math.copysign(1, own), bound, WEAK * abs(own), scale])
+        tail = [*divisors(problem, own), WEAK * abs(own), scale]
         lines = lines_of(problem, g, scale)
         return Taps(np.concatenate([taps, lines, tail]).astype(taps.dtype))
 
@@ -181,10 +173,7 @@ class Around:
 
     def fill(self, problem: Problem) -> Array:
         """The border's pixel, its weight, and what stands where nothing is."""
-        missing = problem.missing
-        assert missing
-        outside = math.nan if missing.outside else problem.cval.real
-        return np.array([outside, 1.0, missing.nothing]).astype(problem.sums)
+        return beyond(problem)
 
     def regions(self, problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice]]:
         """Planes, rows and columns that blocks ``[start, stop)`` fill."""
@@ -208,6 +197,21 @@ class Around:
         layout[L.bits] = weights.dtype == bool
         layout[L.shares] = weights.strides[0] == 0 and not layout[L.omits]
         return layout
+
+
+def divisors(problem: Problem, own: float) -> tuple[float, float, float]:
+    """What a filter sums to, the sign of that, and how much of it must be there."""
+    least = problem.missing.least if problem.missing else 0.0
+    bound = least * abs(own) * (1 - SLACK * np.finfo(problem.sums).eps) if least else -math.inf
+    return own, math.copysign(1, own), bound
+
+
+def beyond(problem: Problem) -> Array:
+    """The border's pixel, its weight, and what stands where nothing is."""
+    missing = problem.missing
+    assert missing
+    outside = math.nan if missing.outside else problem.cval.real
+    return np.array([outside, 1.0, missing.nothing]).astype(problem.sums)
 
 
 def _grain(problem: Problem) -> int:
