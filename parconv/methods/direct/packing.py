@@ -12,7 +12,7 @@ from ...codegen import machine
 from ...codegen.layout import odd_lines, up
 from ...problem.dtypes import real
 from ...problem.problem import Problem
-from .tile import ROWS, VECTORS
+from .tile import ROWS, TALL, VECTORS
 
 # Rows and columns of output packed at a time: scratch stays in the second-level cache while the
 # halo copied with each block stays small.
@@ -23,7 +23,7 @@ LOW, LOW_BLOCK_ROWS = 4, 3 * ROWS
 # Rows of a strip beside columns that are read in place: whole tall tiles.  Microseconds for 256 x
 # 256 float32 at 3x3 / 7x7 with 54, 60, 72, 90 rows: 10.6 32.7, 11.1 33.1, 10.6 32.1, 10.4 32.0
 # (Zen 5, 2026-11).
-STRIP_ROWS = 5 * ROWS * VECTORS
+STRIP_ROWS = 5 * TALL
 # Of a row of output of one panel, in vectors' bytes: a guess, no other value was ever measured.
 PANEL_BYTES = 1 << 11
 SCRATCH_BYTES = machine.L2_BYTES  # wide strides and filters shrink the block until it fits

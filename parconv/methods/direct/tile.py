@@ -42,6 +42,7 @@ SHAPES: dict[int | str, tuple[int, int, int, int]] = {
     "SSE": _LOW,
 }
 ROWS, VECTORS, GROUP, FLAT = machine.ISA.choose(SHAPES)
+TALL = ROWS * VECTORS  # rows of a tile that is one vector wide
 # Whether what a tile stores of a row fills lines.  Past the caches so, and through them, ns a pixel
 # of float32 at 3x3: 3000 x 4000 0.34 / 0.46, 4096 x 4112 0.34 / 0.52 (Zen 3 VM, AVX2, 2026-11).
 # Not where tiles read rows that are crowded (`kernel`): 4096 x 4096 2.0 / 1.1.

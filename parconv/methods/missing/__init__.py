@@ -26,9 +26,10 @@ from ...problem.dtypes import Array, DType, kernel_dtype
 from ...problem.filter import Filter
 from ...problem.missing import dividing_total
 from ...problem.problem import Problem
+from .. import direct
 from ..kernels import Kernels, Taps, kernels_of
 from ..usual import from_line, obstacle
-from . import kernel as k
+from . import kernel as k, means
 from .lines import lines_of
 from .names import GIVEN, L
 from .numbers import block_of, inwards, numbers
@@ -46,7 +47,6 @@ PIXEL_WORK = 60
 # Part of the filter's sum below which what holes leave is added up: no rounding of what they take
 # is more than twice as much of it.
 WEAK = 1 / 3
-SLACK = 64  # machine epsilons by which a sum of all weights may fall short of the filter's
 
 _kernels = kernels_of(k.kernel, foreign.ends)
 
@@ -126,11 +126,17 @@ class Around:
         taps = self.method.prepare(self._block(problem), g).values
         own = self._sum_of_ones(problem, taps)
         least = problem.missing.least if problem.missing else 0.0
-        alike = moduli <= abs(total) * (1 + SLACK * np.finfo(problem.sums).eps) and least <= WEAK
+        slack = means.SLACK * np.finfo(problem.sums).eps
+        alike = moduli <= abs(total) * (1 + slack) and least <= WEAK
         scale = math.copysign(math.ldexp(1, 1 - math.frexp(own)[1]), own) if alike else 0.0
-        tail = [*divisors(problem, own), WEAK * abs(own), scale]
+        tail = [*means.divisors(problem, own), WEAK * abs(own), scale]
         lines = lines_of(problem, g, scale)
-        return Taps(np.concatenate([taps, lines, tail]).astype(taps.dtype))
+        alone = [means.taps(problem, g)] if self.alone(problem) else []
+        return Taps(np.concatenate([*alone, taps, lines, tail]).astype(taps.dtype))
+
+    def alone(self, problem: Problem) -> bool:
+        """Whether the method's tiles leave holes out themselves, where weights are 0 or 1."""
+        return self.method is direct and means.obstacle(problem) is None
 
     def _sum_of_ones(self, problem: Problem, taps: Array) -> float:
         """What the other method makes of ones, in whatever order it adds."""
@@ -158,7 +164,10 @@ class Around:
 
     def workspace(self, problem: Problem) -> int:
         numbers = _layout(self, problem)
-        inner = max(self.method.workspace(one) for one in self.ends(problem))
+        blocks = self.ends(problem)
+        inner = max(self.method.workspace(one) for one in blocks)
+        if self.alone(problem):
+            inner = max(inner, *(direct.workspace(means.plainly(one)) for one in blocks))
         return from_line(problem, numbers[L.inner_at] + inner)
 
     def ends(self, problem: Problem) -> list[Problem]:
@@ -173,7 +182,7 @@ class Around:
 
     def fill(self, problem: Problem) -> Array:
         """The border's pixel, its weight, and what stands where nothing is."""
-        return beyond(problem)
+        return means.fill(problem)
 
     def regions(self, problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice]]:
         """Planes, rows and columns that blocks ``[start, stop)`` fill."""
@@ -197,21 +206,6 @@ class Around:
         layout[L.bits] = weights.dtype == bool
         layout[L.shares] = weights.strides[0] == 0 and not layout[L.omits]
         return layout
-
-
-def divisors(problem: Problem, own: float) -> tuple[float, float, float]:
-    """What a filter sums to, the sign of that, and how much of it must be there."""
-    least = problem.missing.least if problem.missing else 0.0
-    bound = least * abs(own) * (1 - SLACK * np.finfo(problem.sums).eps) if least else -math.inf
-    return own, math.copysign(1, own), bound
-
-
-def beyond(problem: Problem) -> Array:
-    """The border's pixel, its weight, and what stands where nothing is."""
-    missing = problem.missing
-    assert missing
-    outside = math.nan if missing.outside else problem.cval.real
-    return np.array([outside, 1.0, missing.nothing]).astype(problem.sums)
 
 
 def _grain(problem: Problem) -> int:

@@ -6,21 +6,14 @@ some lanes in the time of whole vectors.  As all images of a filter take it or n
 the same bits wherever an image is cut.
 """
 
-from dataclasses import replace
-from functools import lru_cache
+import math
 
-import numpy as np
-
-from ...codegen import machine
-from ...codegen.foreign import ends
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
 from ...problem.missing import dividing_total
 from ...problem.problem import Problem
 from .. import direct
-from ..direct.kernel import omitting
-from ..direct.tile import stores
-from ..kernels import Taps, kernels_of
+from ..kernels import Taps
 from ..usual import (
     UNIT as UNIT,
     anywhere as anywhere,
@@ -31,35 +24,25 @@ from ..usual import (
     unasked as unasked,
     units as units,
 )
-from . import beyond, divisors
+from . import means
+from .means import fill as fill, kernels as kernels, plainly
 
-# Taps of which the two sums take no longer than what holes take otherwise.
-MOST_TAPS = 100
-TAP_WORK = 2.3  # of a tap in both sums
-
-
-@lru_cache(maxsize=256)
-def plainly(problem: Problem) -> Problem:
-    """The same problem as the plain method's, as sums of products."""
-    return direct.plain(replace(problem, missing=None))
+# Operations of the direct method that take as long as the rest of a pixel: what the times of 25
+# general filters, Gaussians and boxes tell beside those of blocks.
+PIXEL_WORK = 45
 
 
 def applicable(problem: Problem) -> str | None:
     """Why it cannot answer the problem; None where it can."""
     missing = problem.missing
-    if missing is None or missing.weighted or problem.image_dtype.kind != "f":
-        return "its tiles know pixels that are missing by NaN"
-    if not machine.ISA.masks:
-        return "no instruction of this machine adds to some lanes"
-    if problem.taps > MOST_TAPS:
-        return f"it adds every tap twice, and there are more than {MOST_TAPS}"
-    return None
+    if missing is None or missing.weighted:
+        return "weights come with each image"
+    return means.obstacle(problem)
 
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    inside = direct.inside(plainly(problem))
-    return direct.cost(plainly(problem)) + (TAP_WORK - 1) * inside
+    return direct.cost(plainly(problem)) + PIXEL_WORK * math.prod(problem.plane) * problem.planes
 
 
 def selects(problem: Problem) -> bool:
@@ -68,14 +51,9 @@ def selects(problem: Problem) -> bool:
 
 
 def prepare(problem: Problem, g: Filter | Array) -> Taps:
-    """As the direct method reads it, then what it sums to, and what stands where less is there."""
+    """As its tiles read the filter; ValueError where its taps cancel."""
     dividing_total(g, problem.sums)
-    taps = direct.taps_of(plainly(problem), np.asarray(g))
-    own = np.add.accumulate(taps)[-1]  # in the tile's order
-    missing = problem.missing
-    assert missing
-    tail = np.array([*divisors(problem, float(own)), missing.nothing])
-    return Taps(np.concatenate([taps, tail]).astype(taps.dtype))
+    return Taps(means.taps(problem, g))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
@@ -97,11 +75,3 @@ def layout(problem: Problem) -> Array:
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     return direct.workspace(plainly(problem))
-
-
-def fill(problem: Problem) -> Array:
-    """The border's pixel, where none is NaN."""
-    return beyond(problem)
-
-
-kernels = kernels_of(omitting, ends, stores)
