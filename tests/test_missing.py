@@ -182,9 +182,9 @@ def test_few_holes_under_taps_apart(asked: Any) -> None:
 def test_holes_under_equal_taps_are_counted(size: Any, part: float, dtype: str) -> None:
     f, g = image((70, 300), part, dtype), np.full(size, -0.5)
     there = ~np.isnan(f)
-    asked: Any = {"mode": "same", "boundary": ("wrap", "edge")}
+    asked: Any = {"mode": "same", "boundary": ("wrap", "edge"), "method": "windows"}
     sums, number = (
-        expect(each, np.ones(size), **asked).values
+        expect(each, np.ones(size), mode="same", boundary=("wrap", "edge")).values
         for each in (np.where(there, f, 0).astype(np.longdouble), there.astype("f8"))
     )
     with np.errstate(all="ignore"):
@@ -197,6 +197,48 @@ def test_holes_under_equal_taps_are_counted(size: Any, part: float, dtype: str) 
     half = parconv.conv2d(f, g, where=there, min_weight=0.5, threads=2, **asked)
     assert np.array_equal(np.isnan(half), number < g.size / 2)
     assert np.array_equal(half[number >= g.size / 2], ours[number >= g.size / 2])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("taps", [(1, 1), (3, 2), (2, 9), (7, 7), (13, 13)])
+def test_tiles_that_leave_holes_out_agree_whoever_tells_of_them(taps: Any, dtype: str) -> None:
+    """NaN in place, and bytes block by block: more than one block, and a border on every side."""
+    f, g = image((200, 4400), 0.05, dtype), RNG.random(taps) + 0.1
+    f[90:110, 4090:4120] = np.nan
+    there, pixels = ~np.isnan(f), np.nan_to_num(f, nan=7)
+    for boundary in ("mirror", "constant"):
+        asked: Any = {"mode": "same", "boundary": boundary, "method": "direct"}
+        ours = parconv.conv2d(f, g, nan_policy="omit", threads=1, **asked)
+        for spoilt in (f, pixels):
+            out = np.full(f.shape, np.inf, dtype)
+            parconv.conv2d(spoilt, g, where=there, threads=2, out=out, **asked)
+            assert np.array_equal(out, ours, equal_nan=True)
+    sums, weights = (
+        expect(each, g.astype(np.longdouble), mode="same").values
+        for each in (np.where(there, f, 0), there.astype("f8"))
+    )
+    outside = expect(np.zeros(f.shape), g, mode="same", cval=1).values  # is there, and 0
+    with np.errstate(all="ignore"):
+        expected = np.where(weights + outside > 1e-9, sums / (weights + outside) * g.sum(), np.nan)
+    agree(ours, expected, g)
+
+
+def test_nan_that_is_used_spreads_under_a_mask() -> None:
+    """From the block that has it and no further; what lies beside is as precise as ever."""
+    f = RNG.random((150, 4400), np.float32)
+    there = RNG.random(f.shape) > 0.05
+    f[40, 300] = f[149, 4399] = np.nan
+    there[40, 300] = there[149, 4399] = True
+    g = RNG.random((5, 5)) + 0.1
+    asked: Any = {"mode": "same", "boundary": "edge", "method": "direct", "where": there}
+    ours = parconv.conv2d(f, g, threads=1, **asked)
+    reached = expect((np.isnan(f) & there) * 1.0, np.ones((5, 5)), mode="same", boundary="edge")
+    assert np.array_equal(np.isnan(ours), reached.values > 0.5)
+    clean = parconv.conv2d(np.nan_to_num(f), g, threads=1, **asked)
+    agree(ours[reached.values < 0.5], clean[reached.values < 0.5], g)
+    plan = parconv.plan2d(f, g, threads=1, **asked)
+    cut = tuple((n, n + 1) for n in range(plan.bands[-1][1]))
+    assert np.array_equal(replace(plan, bands=cut[::-1])(f), ours, equal_nan=True)
 
 
 @pytest.mark.parametrize("asked", [{"dilation": (1, 3)}, {"dilation": (2, 1)}, {"axes": (0, 1)}])
@@ -340,8 +382,7 @@ def test_named_filters_and_plans() -> None:
         ours = call(f, size, nan_policy="omit")
         taps = parconv.filters.gaussian_taps(1.5) if size == 1.5 else np.full((5, 5), 1 / 25)
         agree(ours, mean(np.where(there, f, 0), taps, there, boundary="symmetric")[0], taps)
-        masked = call(np.ma.masked_invalid(f), size)
-        assert np.array_equal(masked, ours, equal_nan=True)
+        agree(call(np.ma.masked_invalid(f), size), ours, taps)  # perhaps by another method
     plan = parconv.plan2d(f, G, mode="same", where=there, min_weight=0.25)
     assert "weighted" in str(plan)
     assert "missing" in plan.explain()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen import machine
 from ..methods import methods_for
+from ..methods.missing import Around
 from ..problem.problem import Problem
 from ..runtime import budget
 from ..runtime.strategies import STRATEGIES
@@ -112,8 +113,9 @@ def _missing(plan: "Plan") -> dict[str, str]:
     missing = plan.problem.missing
     if missing is None:
         return {}
-    how = "; sums over those of the weights, block by block" if missing.any else ""
-    return {"missing": f"{missing}{how}"}
+    how = "block by block" if isinstance(plan.stage.method, Around) else "in the same pass"
+    sums = f"; sums over those of the weights, {how}" if missing.any else ""
+    return {"missing": f"{missing}{sums}"}
 
 
 def _considered(plan: "Plan") -> str:

@@ -23,12 +23,12 @@ from ..problem.missing import (
     all_there,
     check_alone,
     check_plain,
+    dividing_total,
     missing_of,
     refuse_nan,
     total_of,
 )
 from ..problem.question import DEFAULTS, Question
-from ..problem.shown import shown
 from ..problem.store import check_store
 from ..problem.volumes import Volume
 from .choice import is_spec
@@ -232,13 +232,7 @@ def _check(missing: Missing, volume: Volume, question: Question, g: Any) -> None
     store = check_store(question, None).of(volume.dtype, exact=volume.compute.kind == "i")
     check_plain(missing, store, volume.dtype)
     if missing.any and isinstance(g, Filter):
-        total, moduli = total_of(g)
-        if abs(total) <= 4 * np.finfo(FLOAT64).eps * moduli:
-            raise ValueError(
-                f"the taps of g cancel: they sum to {shown(total)}, so there is no mean over the "
-                "pixels that are there; fill in the others, as by parconv.gaussian(f, 2, "
-                "nan_policy='omit'), and filter the result without where=, weights= or nan_policy="
-            )
+        dividing_total(g, FLOAT64)
 
 
 def _of_parts(volume: Volume, asked: Question) -> Question:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..codegen import machine
-from ..methods import finishes, knows_complex, methods_for
+from ..methods import direct, finishes, knows_complex, methods_for, obstacle
 from ..methods.kernels import Taps
-from ..methods.missing import around
+from ..methods.missing import around, within
 from ..methods.usual import bank_of, unasked
 from ..problem import maps
 from ..problem.dtypes import Array, quietly, real
@@ -245,7 +245,8 @@ def stage_of(problem: Problem, name: str) -> Stage:
 def _stage(problem: Problem, method: ModuleType) -> Stage:
     """Around sums as they are, or by a rule."""
     if problem.missing and problem.missing.any:
-        return Weighted(problem, around(method))
+        alone = method is direct and not obstacle(within, problem)
+        return Stage(problem, within) if alone else Weighted(problem, around(method))
     if problem.is_plain:
         return _plainly(problem, method)
     if problem.dtype.kind == "c":

@@ -139,6 +139,18 @@ def total_of(g: Any) -> tuple[float, float]:
     return float(add(numbers)), float(add(map(abs, numbers)))
 
 
+def dividing_total(g: Any, kind: DType) -> tuple[float, float]:
+    """The same of a filter by whose sum results are divided; ValueError where its taps cancel."""
+    total, moduli = total_of(g)
+    if abs(total) <= 4 * np.finfo(kind).eps * moduli:
+        raise ValueError(
+            f"the taps of g cancel: they sum to {shown(total)}, so there is no mean over the "
+            "pixels that are there; fill in the others, as by parconv.gaussian(f, 2, "
+            "nan_policy='omit'), and filter the result without where=, weights= or nan_policy="
+        )
+    return total, moduli
+
+
 # --- as callers say it ---------------------------------------------------------------------------
 
 

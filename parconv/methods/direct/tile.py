@@ -42,15 +42,14 @@ SHAPES: dict[int | str, tuple[int, int, int, int]] = {
     "SSE": _LOW,
 }
 ROWS, VECTORS, GROUP, FLAT = machine.ISA.choose(SHAPES)
-# Rows of a tile that is one vector wide: as many sums, to hide the latency.  Microseconds at 3x3,
-# with lower ones alone and so: 256 x 256 12.0 -> 11.5, 258 x 290 9.8 -> 9.3 (Zen 5, 2026-11).
-TALL = ROWS * VECTORS
+TALL = ROWS * VECTORS  # rows of a tile that is one vector wide
 # Whether what a tile stores of a row fills lines.  Past the caches so, and through them, ns a pixel
 # of float32 at 3x3: 3000 x 4000 0.34 / 0.46, 4096 x 4112 0.34 / 0.52 (Zen 3 VM, AVX2, 2026-11).
 # Not where tiles read rows that are crowded (`kernel`): 4096 x 4096 2.0 / 1.1.
 FILLS_LINES = VECTORS * machine.VECTOR_BYTES % machine.CACHE_LINE == 0
 
 
+Cell = tuple[int, int]  # row and vector of a tile
 Group = tuple[int, list[int]]  # input row of the first of some filter rows, and the rows
 
 
@@ -152,6 +151,7 @@ class Tile:
     """Emits tiles of one width; the attributes are IR values of the function's arguments."""
 
     name = "tile"
+    size = ROWS, VECTORS
 
     def __init__(
         self, builder: Any, convert: Any, rows: int, vectors: int, *arguments: Value
@@ -162,6 +162,7 @@ class Tile:
         self.code = Code(builder, self.source.type.pointee)
         self.rows, self.vectors = rows, vectors
         self.cells = [(row, vector) for row in range(rows) for vector in range(vectors)]
+        self.sums = self.cells  # places of what is summed
         self.columns = self.code.read(self.steps, COLUMNS)
         self.groups = self.code.read(self.steps, GROUPS)
         self.offsets = self.code.at(self.steps, TABLE)
@@ -180,7 +181,7 @@ class Tile:
 
     def one_tile(self, left: Value) -> None:
         source = self.code.at(self.source, left)
-        zeros = [self.code.zero] * len(self.cells)
+        zeros = [self.code.zero] * len(self.sums)
         taps, _, *sums = self.code.loop(
             self.groups,
             [self.taps, self.members, *zeros],
@@ -213,7 +214,7 @@ class Tile:
         Shifting vectors in registers replaces most loads: one across cache lines costs two.
         4096 x 4096 at 1x15, one core: 6.1 ms with loads alone, 4.1 to 4.6 so (Zen 5, 2026-11).
         """
-        code, total = self.code, dict(zip(self.cells, sums, strict=True))
+        code, total = self.code, dict(zip(self.sums, sums, strict=True))
         weights = [code.splat(code.read(taps, column)) for column in range(count)]
         for row in range(self.rows):
             start = code.at(pixel, self.builder.mul(self.step, I64(row)))
@@ -227,8 +228,8 @@ class Tile:
                         pixels = code.shift(loaded[whole], loaded[whole + 1], lanes)
                     else:  # the neighbour may lie outside the image
                         pixels = code.load(code.at(start, vector * code.lanes + column))
-                    total[row, vector] = code.fma(pixels, weight, total[row, vector])
-        return [code.at(taps, count), *(total[cell] for cell in self.cells)]
+                    self.add(total, (row, vector), pixels, weight)
+        return [code.at(taps, count), *(total[place] for place in self.sums)]
 
     def sized_group(self, size: int, source: Value, taps: Value, sums: Sequence[Value]) -> Any:
         def first_pixel(column: Value) -> Value:
@@ -255,7 +256,7 @@ class Tile:
         self, size: int, taps: Value, sums: Sequence[Value], pixels: Callable[[int, int], Value]
     ) -> list[Value]:
         """``size`` weights times the values of rows that the tile's rows share, added to all."""
-        code, total = self.code, dict(zip(self.cells, sums, strict=True))
+        code, total = self.code, dict(zip(self.sums, sums, strict=True))
         weights = [code.splat(code.read(taps, member)) for member in range(size)]
         for row in range(self.rows + size - 1):
             for vector in range(self.vectors):
@@ -263,8 +264,12 @@ class Tile:
                 for member, weight in enumerate(weights):
                     cell = row - member, vector
                     if cell in total:
-                        total[cell] = code.fma(value, weight, total[cell])
-        return [total[cell] for cell in self.cells]
+                        self.add(total, cell, value, weight)
+        return [total[place] for place in self.sums]
+
+    def add(self, total: dict[Cell, Value], cell: Cell, value: Value, weight: Value) -> None:
+        """A vector of pixels times a weight to what a cell sums."""
+        total[cell] = self.code.fma(value, weight, total[cell])
 
     def pixels(self, pixel: Value, row: int, vector: int) -> Value:
         """The vector of the tile's row and column, given the tile's first one."""

@@ -24,12 +24,12 @@ from ...codegen.layout import up
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, DType, kernel_dtype
 from ...problem.filter import Filter
-from ...problem.missing import total_of
+from ...problem.missing import dividing_total
 from ...problem.problem import Problem
-from ...problem.shown import shown
+from .. import direct
 from ..kernels import Kernels, Taps, kernels_of
 from ..usual import from_line, obstacle
-from . import kernel as k
+from . import kernel as k, means
 from .lines import lines_of
 from .names import GIVEN, L
 from .numbers import block_of, inwards, numbers
@@ -47,7 +47,6 @@ PIXEL_WORK = 60
 # Part of the filter's sum below which what holes leave is added up: no rounding of what they take
 # is more than twice as much of it.
 WEAK = 1 / 3
-SLACK = 64  # machine epsilons by which a sum of all weights may fall short of the filter's
 
 _kernels = kernels_of(k.kernel, foreign.ends)
 
@@ -123,22 +122,21 @@ class Around:
 
     def prepare(self, problem: Problem, g: Filter | Array) -> Taps:
         """As the other method reads it, then what it sums to; ValueError where taps cancel."""
-        total, moduli = total_of(g)
-        if abs(total) <= 4 * np.finfo(problem.sums).eps * moduli:
-            raise ValueError(
-                f"the taps of g cancel: they sum to {shown(total)}, so there is no mean over the "
-                "pixels that are there; fill in the others, as by parconv.gaussian(f, 2, "
-                "nan_policy='omit'), and filter the result without where=, weights= or nan_policy="
-            )
+        total, moduli = dividing_total(g, problem.sums)
         taps = self.method.prepare(self._block(problem), g).values
         own = self._sum_of_ones(problem, taps)
         least = problem.missing.least if problem.missing else 0.0
-        bound = least * abs(own) * (1 - SLACK * np.finfo(problem.sums).eps) if least else -np.inf
-        alike = moduli <= abs(total) * (1 + SLACK * np.finfo(problem.sums).eps) and least <= WEAK
+        slack = means.SLACK * np.finfo(problem.sums).eps
+        alike = moduli <= abs(total) * (1 + slack) and least <= WEAK
         scale = math.copysign(math.ldexp(1, 1 - math.frexp(own)[1]), own) if alike else 0.0
-        tail = np.array([own, math.copysign(1, own), bound, WEAK * abs(own), scale])
+        tail = [*means.divisors(problem, own), WEAK * abs(own), scale]
         lines = lines_of(problem, g, scale)
-        return Taps(np.concatenate([taps, lines, tail]).astype(taps.dtype))
+        alone = [means.taps(problem, g)] if self.alone(problem) else []
+        return Taps(np.concatenate([*alone, taps, lines, tail]).astype(taps.dtype))
+
+    def alone(self, problem: Problem) -> bool:
+        """Whether the method's tiles leave holes out themselves, where weights are 0 or 1."""
+        return self.method is direct and means.obstacle(problem) is None
 
     def _sum_of_ones(self, problem: Problem, taps: Array) -> float:
         """What the other method makes of ones, in whatever order it adds."""
@@ -166,7 +164,10 @@ class Around:
 
     def workspace(self, problem: Problem) -> int:
         numbers = _layout(self, problem)
-        inner = max(self.method.workspace(one) for one in self.ends(problem))
+        blocks = self.ends(problem)
+        inner = max(self.method.workspace(one) for one in blocks)
+        if self.alone(problem):
+            inner = max(inner, *(direct.workspace(means.plainly(one)) for one in blocks))
         return from_line(problem, numbers[L.inner_at] + inner)
 
     def ends(self, problem: Problem) -> list[Problem]:
@@ -181,10 +182,7 @@ class Around:
 
     def fill(self, problem: Problem) -> Array:
         """The border's pixel, its weight, and what stands where nothing is."""
-        missing = problem.missing
-        assert missing
-        outside = math.nan if missing.outside else problem.cval.real
-        return np.array([outside, 1.0, missing.nothing]).astype(problem.sums)
+        return means.fill(problem)
 
     def regions(self, problem: Problem, start: int, stop: int) -> list[tuple[int, slice, slice]]:
         """Planes, rows and columns that blocks ``[start, stop)`` fill."""

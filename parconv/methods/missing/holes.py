@@ -10,6 +10,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 
 from ...codegen.emitted import Items, Value, call_once, emitted, instruction
 from ...codegen.flow import call_one_of
@@ -33,62 +34,74 @@ def group_of(lanes: int) -> int:
     return max(GROUP, lanes)
 
 
-@emitted()
+@emitted(types.int64)
 def mark(
     builder: Any, scratch: Items, pixels: Items, source: Value, truths: Items, there: Value,
-    target: Value, bits: Sequence[Value], columns: Value, how: Sequence[Value],
-) -> None:  # fmt: skip
-    """Copy a run of a row's pixels, holes as 0, and write its bits.
+    target: Value, bits: Sequence[Value], columns: Value, how: Sequence[Value], hole: Value,
+) -> Value:  # fmt: skip
+    """Copy a run of a row's pixels, holes as that number, and write its bits.
 
     ``source``, ``there``: which element of ``pixels`` and which of ``truths``, bytes of which 0 is
     a hole, come first; whole groups of both are read.  ``bits`` = where those of the row begin, and
     the run's first column, at which a group does.  ``how``: whether there are such bytes, and
-    whether NaN is a hole.
+    whether NaN is a hole; where it is none what comes back tells of NaN among the other pixels.
     """
     element = scratch.element.as_pointer()
     byte = builder.gep(builder.bitcast(scratch.at(bits[0]), BYTE), [builder.lshr(bits[1], I64(3))])
     arguments = [pixels.at(source), builder.bitcast(truths.at(there), element)]
-    arguments += [scratch.at(target), builder.bitcast(byte, element), columns]
+    spoilt = cgutils.alloca_once_value(builder, I64(0))
+    arguments += [scratch.at(target), builder.bitcast(byte, element), columns, hole, spoilt]
     yes = [builder.zext(builder.icmp_signed("!=", flag, I64(0)), I64) for flag in how]
     key = builder.sub(builder.add(yes[0], builder.shl(yes[1], I64(1))), I64(1))
     kinds = (True, False), (False, True), (True, True)
     variants = {kind: partial(_mark, *kind) for kind in kinds}
     call_one_of(builder, key, "missing.mark", variants, arguments)
+    return builder.load(spoilt)
 
 
 def _mark(
     weighted: bool, omits: bool, builder: Any, source: Value, weights: Value, target: Value,
-    bits: Value, columns: Value,
+    bits: Value, columns: Value, hole: Value, spoilt: Value,
 ) -> None:  # fmt: skip
     code = Code(builder, source.type.pointee)
     width = group_of(code.lanes)
     kind, whole = ir.VectorType(code.kind, width), ir.IntType(width)
     bytes_of = ir.VectorType(ir.IntType(8), width)
     there, row = builder.bitcast(weights, BYTE), builder.bitcast(bits, whole.as_pointer())
-    zero, every_bit = ir.Constant(kind, [0.0] * width), ir.Constant(whole, -1)
+    every_bit, unseen = ir.Constant(whole, -1), whole(0)
+    undefined = ir.Constant(kind, ir.Undefined)
+    holes = builder.insert_element(undefined, hole, I32(0))
+    holes = builder.shuffle_vector(holes, undefined, ir.Constant(ir.VectorType(I32, width), None))
 
-    def group(n: Value, at: Value) -> tuple[Value, Value]:
-        value, lost = code.load(code.at(source, at), width), None
+    def group(n: Value, at: Value) -> tuple[Value, Value, Value]:
+        value, lost, seen = code.load(code.at(source, at), width), None, unseen
+        nan = builder.fcmp_unordered("uno", value, value)
         if omits:
-            lost = builder.fcmp_unordered("uno", value, value)
+            lost = nan
         if weighted:
             place = builder.bitcast(builder.gep(there, [at]), bytes_of.as_pointer())
             none = builder.icmp_signed("==", builder.load(place, align=1), bytes_of([0] * width))
             lost = builder.or_(lost, none) if omits else none
-        code.store(builder.select(lost, zero, value), code.at(target, at))
-        return builder.bitcast(lost, whole), builder.gep(row, [n])
+        code.store(builder.select(lost, holes, value), code.at(target, at))
+        if not omits:
+            seen = builder.bitcast(builder.and_(nan, builder.not_(lost)), whole)
+        return builder.bitcast(lost, whole), builder.gep(row, [n]), seen
 
-    def one(n: Value) -> Sequence[Value]:
-        builder.store(*group(n, builder.mul(n, I64(width))))
-        return [builder.add(n, I64(1))]
+    def one(n: Value, found: Value) -> Sequence[Value]:
+        *written, seen = group(n, builder.mul(n, I64(width)))
+        builder.store(*written)
+        return [builder.add(n, I64(1)), builder.or_(found, seen)]
 
     groups = builder.udiv(columns, I64(width))
-    n = code.repeat(groups, [I64(0)], one)[0]
+    n, found = code.repeat(groups, [I64(0), unseen], one)
+    builder.store(builder.zext(found, I64), spoilt)
     rest = builder.urem(columns, I64(width))
     with builder.if_then(builder.icmp_signed("!=", rest, I64(0))):
-        found, place = group(n, builder.mul(n, I64(width)))
-        beyond = builder.shl(every_bit, builder.trunc(rest, whole))
-        builder.store(builder.and_(found, builder.not_(beyond)), place)
+        lost, place, seen = group(n, builder.mul(n, I64(width)))
+        within = builder.not_(builder.shl(every_bit, builder.trunc(rest, whole)))
+        builder.store(builder.and_(lost, within), place)
+        found = builder.or_(found, builder.and_(seen, within))
+        builder.store(builder.zext(found, I64), spoilt)
 
 
 @emitted(types.int64)

@@ -6,11 +6,14 @@ Border and weights are told once, where pixels are copied to scratch: the method
 Where weights are 0 or 1, pixels that are missing are holes, known by bits.  Few of them are added
 up themselves, each a row of taps; what that is in all is taken from what the filter sums to.  The
 method sums the weights where there are many, or where other weights are.
+
+The direct method's tiles leave holes out themselves, where these are NaN: then no other pixel of
+the block may be.
 """
 
 import numpy as np
 
-from ...codegen import machine
+from ...codegen import jit, machine
 from ...codegen.foreign import as_sums
 from ...codegen.layout import OWN
 from ...codegen.packing import aligned_after, fetch, store
@@ -24,7 +27,38 @@ from .marking import marked
 from .names import TAIL, L
 from .weighing import divide, planes_at, rows_of, truths_at, weigh, weights_at
 
+KINDS = 4  # of blocks: inside, at the right, below, and in the corner
 FEW = 8  # holes are few, one in so many pixels, where adding them up is faster than the method
+
+
+@jit.jit()
+def _mark(f, truths, fill, layout, scratch, plane, down, right, known, hole):
+    """As `marked`; where a pixel beside holes that are NaN is so, too, they become 0."""
+    holes, spoilt = marked(f, truths, fill, layout, scratch, plane, down, right, known, hole)
+    zero = scratch.dtype.type(0)
+    if spoilt and hole != zero:
+        marked(f, truths, fill, layout, scratch, plane, down, right, 0, zero)
+        return holes, 1
+    return holes, 0
+
+
+@jit.jit()
+def _leave_out(taps, fill, out, layout, scratch, kind, corner, size):
+    """Fill a block of ``size`` = (rows, columns) from ``corner`` on by tiles that leave NaN out."""
+    (plane, y, x), (rows, columns), sums_step = corner, size, layout[L.sums_step]
+    rows_in = (rows - 1) * layout[L.stride_y] + layout[L.span_y]
+    columns_in = (columns - 1) * layout[L.stride_x] + layout[L.span_x]
+    pixels = planes_at(scratch, 0, (1, rows_in, columns_in), (0, layout[L.step], 1))
+    inner, units = scratch[layout[L.inner_at] :], layout[layout[L.units] + kind]
+    numbers = layout[layout[L.layouts] + (KINDS + kind) * layout[L.pitch] :]
+    if layout[L.writes] == OWN and has_runs(out):
+        target = rows_of(out, plane, y, x, size)
+        call(layout[L.alone], pixels, taps, fill, target, numbers, inner, 0, units)
+        return
+    sums = planes_at(scratch, layout[L.sums_at], (1, rows, columns), (0, sums_step, 1))
+    call(layout[L.alone], pixels, taps, fill, sums, numbers, inner, 0, units)
+    source = layout[L.sums_at], sums_step, 0
+    store(scratch, source, out, layout[L.writes], (plane,), (y, 1, rows), (x, 1, columns))
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
@@ -38,7 +72,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     flat = layout[L.writes] == OWN and has_runs(out)
     tail = len(taps) - TAIL
     table = tail - layout[L.column] - layout[L.rows] * layout[L.taps_step]
-    inner, own = scratch[layout[L.inner_at] :], taps[:table]
+    inner, own = scratch[layout[L.inner_at] :], taps[layout[L.alone_taps] : table]
+    alone, zero = layout[L.alone] > 0 and layout[L.bits] > 0, scratch.dtype.type(0)
+    hole, spoilt = scratch.dtype.type(np.nan) if alone else zero, np.int64(0)
     total, sign, least, scale = taps[tail], taps[tail + 1], taps[tail + 2], taps[tail + 4]
     numbers, divisors_at = (total, sign, least, fill[2]), layout[L.divisors_at]
     scaled = total * scale, least * abs(scale), fill[2], taps[tail + 3] * abs(scale)
@@ -69,9 +105,11 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         )  # fmt: skip
         holes = rows_in * columns_in
         if layout[L.bits]:
-            follows = layout[L.follows] and y > 0 and unit > start
+            follows = layout[L.follows] and y > 0 and unit > start and not spoilt
             above = layout[L.height] + layout[L.span_y] - 1 if follows else 0
-            holes = marked(f, truths, fill, layout, scratch, plane, down, right, above)
+            holes, spoilt = _mark(
+                f, truths, fill, layout, scratch, plane, down, right, above, hole
+            )  # fmt: skip
         else:
             fetch(
                 f, layout[L.reads], (plane,), down, right, fill, scratch, (0, step, 0), True, True
@@ -87,6 +125,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         numbers_of = layout[layout[L.layouts] + kind * layout[L.pitch] :]
         units = layout[layout[L.units] + kind]
         pixels = planes_at(scratch, 0, shape, steps)
+        if alone and not spoilt:
+            _leave_out(taps, fill, out, layout, scratch, kind, (plane, y, x), (rows, columns))
+            continue
         if holes == 0 and flat:
             target = rows_of(out, plane, y, x, (rows, columns))
             call(layout[L.address], pixels, own, fill, target, numbers_of, inner, 0, units)

@@ -45,29 +45,37 @@ def _between(f, truths, layout, right):
 
 
 @jit.jit()
-def _by_lines(f, truths, fill, layout, scratch, plane, rows, right, target):
-    """Mark so many rows that may lie beyond the border; ``target`` = the first one, and a column.
+def _by_lines(f, truths, fill, layout, scratch, plane, down, right, target, hole):
+    """Mark rows that may lie beyond the border; ``target`` = the first one, and a column.
 
-    ``right``: of the columns from that one on.
+    ``down``, ``right``: of the rows from that one on, and the columns, as `fetch` has them.  As
+    many rows at a time as there is room for.  The result tells of NaN that is no hole.
     """
-    (row, column), step, lines = target, layout[L.step], layout[L.lines_at]
-    beside = lines + layout[L.group] * step  # as many bytes a row as pixels
-    found = bytes_at(scratch, beside, layout[L.group] * step)
-    place = lines, step, 0
-    fetch(f, layout[L.reads], (plane,), rows, right, fill, scratch, place, True, True)
-    if layout[L.weighted]:
-        _fetch_truths(truths, plane, rows, right, found, step)
-    for n in range(rows[2]):
-        bits = layout[L.bits_at] + (row + n) * layout[L.bits_step]
-        mark(
-            scratch, scratch, lines + n * step, found, n * step, (row + n) * step + column,
-            (bits, column), right[2], (layout[L.weighted], layout[L.omits]),
-        )  # fmt: skip
+    (row, column), (top, _, rows, size, _, border) = target, down
+    step, lines, columns, spoilt = layout[L.step], layout[L.lines_at], right[2], 0
+    whole = max(GROUP, layout[L.lanes])
+    pitch = min(step, (columns + 2 * whole - 1) // whole * whole)
+    most = layout[L.group] * step // pitch
+    found = bytes_at(scratch, lines + layout[L.group] * step, layout[L.group] * step)
+    for first in range(0, rows, most):
+        part = top + first, 1, min(most, rows - first), size, 1, border
+        place = lines, pitch, 0
+        fetch(f, layout[L.reads], (plane,), part, right, fill, scratch, place, True, True)
+        if layout[L.weighted]:
+            _fetch_truths(truths, plane, part, right, found, pitch)
+        for n in range(part[2]):
+            at = row + first + n
+            spoilt |= mark(
+                scratch, scratch, lines + n * pitch, found, n * pitch,
+                at * step + column, (layout[L.bits_at] + at * layout[L.bits_step], column),
+                columns, (layout[L.weighted], layout[L.omits]), hole,
+            )  # fmt: skip
+    return spoilt
 
 
 @jit.jit()
-def marked(f, truths, fill, layout, scratch, plane, down, right, known):
-    """Copy a block's pixels, and find its holes; the result is their number.
+def marked(f, truths, fill, layout, scratch, plane, down, right, known, hole):
+    """Copy a block's pixels, holes as that number: how many, and whether others are NaN.
 
     ``known``: rows of the block above that lie there, of which the last ones are its first.
     """
@@ -79,31 +87,32 @@ def marked(f, truths, fill, layout, scratch, plane, down, right, known):
         convert_run(scratch, above * step, scratch, n * step, columns)
         convert_run(scratch, bits + above * bits_step, scratch, bits + n * bits_step, bits_step)
     begin, end = _between(f, truths, layout, right)
-    word, none = 8 // scratch.itemsize, scratch.dtype.type(0)
+    word, none, spoilt = 8 // scratch.itemsize, scratch.dtype.type(0), 0
     last = bits_step - 2 * word  # where a row's bits end
-    pixel = plane * (f.strides[0] // f.itemsize) + left
-    byte = plane * truths.strides[0] + left
-    for first in range(halo, rows_in, layout[L.group]):
-        rows = min(layout[L.group], rows_in - first)
-        row = top + first
-        for n in range(rows):
-            put(scratch, bits + (first + n) * bits_step + last, 1, word, none)
-        inside = row >= 0 and row + rows <= size and begin < end
-        for n in range(rows if inside else 0):
-            mark(
-                scratch, f, pixel + begin + (row + n) * (f.strides[1] // f.itemsize), truths,
-                byte + begin + (row + n) * truths.strides[1], (first + n) * step + begin,
-                (bits + (first + n) * bits_step, begin), end - begin,
-                (layout[L.weighted], layout[L.omits]),
-            )  # fmt: skip
-        part = row, 1, rows, size, 1, border
-        for side in range(2):
-            start, stop = (end if inside else 0, columns) if side else (0, begin if inside else 0)
-            if start < stop:
-                across = left + start, 1, stop - start, width, channels, rule
-                target = first, start
-                _by_lines(f, truths, fill, layout, scratch, plane, part, across, target)
+    pixel = plane * (f.strides[0] // f.itemsize) + left + begin
+    byte = plane * truths.strides[0] + left + begin
+    for n in range(halo, rows_in):
+        put(scratch, bits + n * bits_step + last, 1, word, none)
+    # rows that lie within the image, and there their columns from `begin` to `end`
+    first = max(halo, min(-top, rows_in)) if begin < end else rows_in
+    beyond = max(first, min(rows_in, size - top))
+    for n in range(first, beyond):
+        spoilt |= mark(
+            scratch, f, pixel + (top + n) * (f.strides[1] // f.itemsize), truths,
+            byte + (top + n) * truths.strides[1], n * step + begin,
+            (bits + n * bits_step, begin), end - begin, (layout[L.weighted], layout[L.omits]), hole,
+        )  # fmt: skip
+    for start, stop, at, to in (
+        (halo, first, 0, columns), (first, beyond, 0, begin), (first, beyond, end, columns),
+        (beyond, rows_in, 0, columns),
+    ):  # fmt: skip
+        if start < stop and at < to:
+            part = top + start, 1, stop - start, size, 1, border
+            across = left + at, 1, to - at, width, channels, rule
+            spoilt |= _by_lines(
+                f, truths, fill, layout, scratch, plane, part, across, (start, at), hole
+            )
     count = 0
     for n in range(rows_in):
         count += holes_of(scratch, bits + n * bits_step, columns)
-    return count
+    return count, spoilt

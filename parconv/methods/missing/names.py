@@ -12,7 +12,7 @@ L = Layout(
     "shares", "exact", "large", "lanes", "bits", "few", "column", "rows", "taps_step", "step",
     "weights_at", "above", "taken_at", "taken_step", "tile", "counts", "counts_step", "taps_x",
     "dilation_x", "sums_step", "sums_at", "divisors_at", "group", "lines_at", "bits_at",
-    "bits_step", "list_at", "row_at", "inner_at", "pitch",
+    "bits_step", "list_at", "row_at", "inner_at", "alone", "alone_taps", "pitch",
     tables=("units", "layouts"),
 )  # fmt: skip
 # What stands behind the method's own numbers, and those of columns and rows: what the filter sums

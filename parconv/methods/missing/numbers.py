@@ -12,7 +12,9 @@ from ...codegen import machine
 from ...codegen.layout import geometry, odd_lines, up
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
+from .. import direct
 from ..usual import lanes_of
+from . import means
 from .holes import group_of
 from .lines import shape_of
 from .names import BATCH, GIVEN, L
@@ -45,6 +47,9 @@ def numbers(frame: Any, problem: Problem) -> Array:
     ends = frame.ends(problem)
     kernels = frame.inner(problem)
     layouts = [kernels.told(frame.method.layout(one)) for one in ends]
+    alone = frame.alone(problem)
+    if alone:
+        layouts += [direct.layout(means.plainly(one)) for one in ends]
     pitch = max(map(len, layouts))
     return L.pack(
         geometry(problem),
@@ -67,6 +72,8 @@ def numbers(frame: Any, problem: Problem) -> Array:
         counts=_counts(problem),
         lanes=lanes_of(problem),
         **_places(problem, ends[0].plane_in, (height, width)),
+        alone=means.kernels(*(problem.sums,) * 3).address if alone else 0,
+        alone_taps=means.count(problem) if alone else 0,
         pitch=pitch,
         units=[frame.method.units(one) for one in ends],
         layouts=np.concatenate([np.pad(one, (0, pitch - len(one))) for one in layouts]),
