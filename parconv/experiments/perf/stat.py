@@ -60,7 +60,7 @@ def probe(wanted: Iterable[Event] | None = None) -> Counters:
         for modifier in event.modifiers:
             known = hidden if event.hardware else ""
             name, reason = (None, known) if known else _first_counted(event, modifier)
-            hidden = reason if reason == HIDDEN else hidden
+            hidden = reason if reason == HIDDEN and not found else hidden
             if name:
                 found[event.name + modifier] = name
             else:
