@@ -44,6 +44,7 @@ from ..kernels import Taps, kernels_of
 from ..remembering import TABLE_BYTES, remembered
 from ..usual import (
     UNIT as UNIT,
+    far,
     on_line,
     regions as regions,
     sums as sums,
@@ -58,6 +59,8 @@ from .spectrum import factors, spectrum, twiddles
 # 512 x 512 float32 is 4 % faster and 320 x 320 9 %, 256 x 256 (32 KiB each) 3 % slower (Zen 5,
 # 2026-11).
 PART_BYTES = 1 << 15
+# Operations of as many bytes as a number has that no cache holds: see `direct.PIXEL_WORK`.
+FAR_WORK = machine.ISA.choose({"AVX-512": 25, 16: 0})
 
 
 def applicable(problem: Problem) -> str | None:
@@ -99,7 +102,7 @@ def selects(problem: Problem) -> bool:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    return DIRECT_EFFICIENCY * grid_of(problem).work
+    return DIRECT_EFFICIENCY * grid_of(problem).work + FAR_WORK * far(problem)
 
 
 # --- the filter ----------------------------------------------------------------------------------
