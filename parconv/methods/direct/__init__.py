@@ -84,6 +84,8 @@ ROW_WORK, EDGE_WORK = 600, 25
 # 1.33 so, share above 1.25 0.04 and 0.13, 0.02 and 0.03 (Sapphire Rapids VM, 2026-11).
 PIXEL_WORK = machine.ISA.choose({"AVX-512": {4: 30, 8: 40}, 16: {4: 0, 8: 0}})
 BESIDE_WORK = machine.ISA.choose({"AVX-512": 160, 16: 0})
+# More of a pixel that is packed under a stride: see `strided` for times.
+STRIDED_WORK = machine.ISA.choose({"AVX-512": 20, 16: 0})
 BAND_TILES = 10  # least height of a band, in rows of tiles
 
 
@@ -101,6 +103,8 @@ def cost(problem: Problem) -> float:
     rows, columns = problem.plane
     beside = max(0, columns * problem.stride[1] + problem.span[1] - 1 - problem.plane_in[1])
     pixel = PIXEL_WORK[real(problem.compute).itemsize] - _pack_work(problem)
+    if problem.stride[1] > 1:
+        pixel = STRIDED_WORK * math.prod(problem.stride)
     more = columns * max(0, pixel) + beside * BESIDE_WORK
     return inside(problem) + _edge_work(problem) + more * rows * problem.planes
 
