@@ -105,7 +105,7 @@ def test_chosen_where_it_is_faster() -> None:
         return parconv.plan2d(((side, side), dtype), g, threads=1, **SAME, **options).method
 
     for dtype in ("float32", "uint8", "uint16"):
-        assert chosen(4096, 10, dtype) == chosen(1500, 20, dtype) == "cosines"
+        assert chosen(4096, 20, dtype) == chosen(1500, 20, dtype) == "cosines"
     assert "cosines" not in (chosen(4096, 2), chosen(100, 10), chosen(1500, 20, "bool"))
     assert chosen(1500, 20, "float64") != "cosines"
     assert chosen(1500, 20, "float64", tolerance=1e-5) == "cosines"
@@ -179,6 +179,21 @@ def test_zeros_stay_zeros() -> None:
     assert empty.any()
     np.testing.assert_array_equal(plan_of(f, **SAME)(f) == 0, empty)
     assert (parconv.gaussian(np.zeros((300, 300), np.float32), 9, method="cosines") == 0).all()
+
+
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(33, 41), (65, 29)])
+def test_one_empty_window_is_found(size: tuple[int, int], channels: int) -> None:
+    """Wherever it lies among zeros that stand alone."""
+    g, rng = parconv.Outer(smooth(size[0]), smooth(size[1])), np.random.default_rng(size)
+    for top, left in ((0, 0), (7, 11), (31, 64), (64, 63), (150 - size[0], 170 - size[1])):
+        f = np.where(rng.random((150, 170, channels)) < 0.3, 0, 255).astype(np.uint8)
+        f[top : top + size[0], left : left + size[1], -1] = 0
+        right = np.stack([expect(one, np.asarray(g), **SAME).values for one in f.T.swapaxes(1, 2)])
+        assert (right[-1] == 0).any()
+        found = plan_of(f, g, axes=(0, 1), **SAME)(f)
+        np.testing.assert_array_equal(found == 0, np.moveaxis(right, 0, -1) == 0)
 
 
 # --- equal bits ----------------------------------------------------------------------------------

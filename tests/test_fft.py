@@ -517,7 +517,7 @@ def test_chosen_where_it_wins() -> None:
     for dtype, side in itertools.product(("float32", "float64"), (1024, 4096)):
         methods = [planned(side, taps, dtype).method for taps in (3, 9, 15, 31, 63, 127)]
         assert methods == ["direct"] * 2 + ["fft"] * 4
-    assert {planned(side, 15).method for side in (16, 64, 128)} == {"direct"}
+    assert {planned(side, 15).method for side in (16, 64)} == {"direct"}
     assert planned(4096, 31, threads=1).method == planned(4096, 31, strategy="joblib").method
     assert planned(4096, 31, method="direct").method == "direct"
     assert planned(4096, 1, method="fft").method == "fft"

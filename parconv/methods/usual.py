@@ -123,6 +123,11 @@ def lanes_of(problem: Problem) -> int:
     return machine.lanes(problem.sums.itemsize)
 
 
+def far(problem: Problem) -> float:
+    """Numbers as long as a sum that hold the bytes which no cache does, in and out."""
+    return max(0, problem.passing and problem.bytes - machine.STREAM_BYTES) / problem.sums.itemsize
+
+
 def from_line(problem: Problem, elements: int) -> int:
     """Elements of scratch that hold so many from the first cache line on, wherever they begin."""
     return int(elements) + machine.CACHE_LINE // problem.sums.itemsize

@@ -30,6 +30,7 @@ from ..usual import (
     UNIT as UNIT,
     anywhere as anywhere,
     error as error,
+    far,
     fill as fill,
     from_line,
     grain as grain,
@@ -54,18 +55,19 @@ LEAST_BAND = 32
 # (Zen 3 VM, 2026-11; float64 a guess).  Rows take twice as long, as those of the direct method do
 # beside its operations: so what is chosen is the fastest but for 8 % in 99 of 100 cases.
 # AVX-512: of 40 x 50 to 1000 x 1500 pixels, gray and colour: nine of ten are within -22 and +29 %
-# (Sapphire Rapids VM, 2026-11; float64 a guess).
+# (Sapphire Rapids VM, 2026-11); then in the operations that `direct.PIXEL_WORK` tells of, with what
+# the memory adds.
 PIXEL_WORK, LOAD_WORK = machine.ISA.choose({
     "AVX-512": (
-        {UINT16: 9, FLOAT32: 11.6, UINT32: 33, FLOAT64: 35},
-        {UINT16: 1.4, FLOAT32: 2.5, UINT32: 1.8, FLOAT64: 4},
+        {UINT16: 19.0, FLOAT32: 19.0, UINT32: 50.0, FLOAT64: 26.0},
+        {UINT16: 2.9, FLOAT32: 4.1, UINT32: 2.7, FLOAT64: 3.4},
     ),
     16: (
         {UINT16: 8.4, FLOAT32: 3.7, UINT32: 7, FLOAT64: 8},
         {UINT16: 1.3, FLOAT32: 2.9, UINT32: 2.9, FLOAT64: 3.1},
     ),
 })  # fmt: skip
-ROW_WORK = 1600
+ROW_WORK, FAR_WORK = machine.ISA.choose({"AVX-512": (2300, 25), 16: (1600, 0)})
 
 
 def applicable(problem: Problem) -> str | None:
@@ -125,7 +127,7 @@ def cost(problem: Problem) -> float:
     kind, rows = sums(problem), problem.plane[0] + problem.span[0] - 1
     moved = rows * (problem.plane_in[1] * PIXEL_WORK[kind] + ROW_WORK)
     loads = math.prod(problem.plane) * steps_of(problem.filter[1]).work
-    return float((moved + loads * LOAD_WORK[kind]) * problem.planes)
+    return float((moved + loads * LOAD_WORK[kind]) * problem.planes + FAR_WORK * far(problem))
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:

@@ -56,7 +56,7 @@ from .tile import ROWS, stores
 
 # Filter rows that share no input with others load a vector for every product or two: 1 x 31 reaches
 # half of the peak, 15 x 15 nine tenths (4096 x 4096, one core, Zen 5, 2026-11).
-SINGLE_ROW_COST = 2
+SINGLE_ROW_COST = machine.ISA.choose({"AVX-512": 1.65, 16: 2})
 # A difference loads two vectors, which as long as it is alone no other uses.
 DIFFERENCE_COST = 2
 # Operations that take as long as packing a pixel, real or complex, and reading it from there.
@@ -75,6 +75,17 @@ APART_WORK = 50
 # pixels and 5 x 5 boxes of 1000 x 1500 x 3 doubles by others, which take 1.7 and 1.4 times as long
 # (Sapphire Rapids VM, 2026-11).
 ROW_WORK, EDGE_WORK = 600, 25
+# The least of a pixel beside its products, by the size of sums, and of one left or right of the
+# image.  With AVX-512 an operation of 5 x 5 to 21 x 21 taps takes 7 ps, of doubles 12.5, and a
+# pixel of bytes 0.24 ns besides, as one of floats that is read as it lies; other methods' costs
+# were in operations of 10 ps, which 3 x 3 took.  They were fitted anew, with what the memory adds:
+# of 1000 x 1000 x 3 and more 0.4 ns a pixel of `rows` and means, 0.1 here.  Regret of 370 random
+# images and of 339 on a grid of sizes, types and filters: 99th percentile 1.58 and 1.81, 1.35 and
+# 1.33 so, share above 1.25 0.04 and 0.13, 0.02 and 0.03 (Sapphire Rapids VM, 2026-11).
+PIXEL_WORK = machine.ISA.choose({"AVX-512": {4: 30, 8: 40}, 16: {4: 0, 8: 0}})
+BESIDE_WORK = machine.ISA.choose({"AVX-512": 160, 16: 0})
+# More of a pixel that is packed under a stride: see `strided` for times.
+STRIDED_WORK = machine.ISA.choose({"AVX-512": 20, 16: 0})
 BAND_TILES = 10  # least height of a band, in rows of tiles
 
 
@@ -89,7 +100,13 @@ def cost(problem: Problem) -> float:
 
     And what it does beside them for the border, where the image is read as it lies.
     """
-    return inside(problem) + _edge_work(problem)
+    rows, columns = problem.plane
+    beside = max(0, columns * problem.stride[1] + problem.span[1] - 1 - problem.plane_in[1])
+    pixel = PIXEL_WORK[real(problem.compute).itemsize] - _pack_work(problem)
+    if problem.stride[1] > 1:
+        pixel = STRIDED_WORK * math.prod(problem.stride)
+    more = columns * max(0, pixel) + beside * BESIDE_WORK
+    return inside(problem) + _edge_work(problem) + more * rows * problem.planes
 
 
 def inside(problem: Problem) -> float:
@@ -104,7 +121,7 @@ def inside(problem: Problem) -> float:
     return float(operations * sums + _pack_work(problem) * packed)
 
 
-def _taps_like(problem: Problem, parts: Parts) -> int:
+def _taps_like(problem: Problem, parts: Parts) -> float:
     """Taps whose products take as long as a pass."""
     if cancels(problem, parts):
         return DIFFERENCE_COST * length(problem, parts)

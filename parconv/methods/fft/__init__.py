@@ -44,6 +44,7 @@ from ..kernels import Taps, kernels_of
 from ..remembering import TABLE_BYTES, remembered
 from ..usual import (
     UNIT as UNIT,
+    far,
     on_line,
     regions as regions,
     sums as sums,
@@ -58,6 +59,9 @@ from .spectrum import factors, spectrum, twiddles
 # 512 x 512 float32 is 4 % faster and 320 x 320 9 %, 256 x 256 (32 KiB each) 3 % slower (Zen 5,
 # 2026-11).
 PART_BYTES = 1 << 15
+# How much more of the direct method's operations those of doubles take, and operations of as many
+# bytes as a number has that no cache holds: see `direct.PIXEL_WORK`.
+DOUBLES, FAR_WORK = machine.ISA.choose({"AVX-512": (1.3, 25), 16: (1.0, 0)})
 
 
 def applicable(problem: Problem) -> str | None:
@@ -99,7 +103,8 @@ def selects(problem: Problem) -> bool:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    return DIRECT_EFFICIENCY * grid_of(problem).work
+    share = DIRECT_EFFICIENCY * DOUBLES if problem.sums.itemsize == 8 else DIRECT_EFFICIENCY
+    return share * grid_of(problem).work + FAR_WORK * far(problem)
 
 
 # --- the filter ----------------------------------------------------------------------------------

@@ -25,7 +25,10 @@ LEAST_STRIPS = 8
 # twice.  Milliseconds for 2048 x 2048 float32, separable and so: 9 taps 5.8 12.5, 33 13.9 17.1,
 # 129 42.7 36.5, 193 69.4 48.6; fft there 29.9, 16.3, 25.4, 42.6, and for 321 taps 77.1 where this
 # takes 70.2.
-PACK_WORK, COPY_WORK, STRIP_WORK, NEAR_WORK, TAP_SHARE = 12, 8, 60, 12, 0.85
+PACK_WORK, COPY_WORK, STRIP_WORK, TAP_SHARE = 12, 8, 60, 0.85
+# The latter two, all of it by the size of sums: see `direct.PIXEL_WORK`.
+NEAR_WORK = machine.ISA.choose({"AVX-512": 35, 16: 12})
+ALL_WORK = machine.ISA.choose({"AVX-512": {4: 1.4, 8: 1.7}, 16: {4: 1.0, 8: 1.0}})
 
 
 @dataclass(frozen=True)
@@ -78,4 +81,4 @@ def work_of(problem: Problem) -> float:
     strips = products * shape.block * shape.room * problem.sums.itemsize
     strip = NEAR_WORK if strips <= machine.L2_BYTES // 2 else STRIP_WORK
     across = up(columns, shape.chunk) * (products * (tap_x + strip) + STORE_WORK)
-    return height * (down + around + across)
+    return ALL_WORK[problem.sums.itemsize] * height * (down + around + across)

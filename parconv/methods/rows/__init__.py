@@ -29,6 +29,7 @@ from ..separable import error as error, lines_of
 from ..usual import (
     UNIT as UNIT,
     anywhere as anywhere,
+    far,
     fill as fill,
     from_line,
     grain as grain,
@@ -69,14 +70,18 @@ BAND_HALOS = 4  # least height of a band, in heights of the filter
 # 1.94 2.59 4.81 8.38 (Zen 3 VM, AVX2, 2026-11).  With AVX-512, where those along a row lie in two
 # lines each, 9, 17, 33 taps take 0.55 0.90 1.61, by `separable` 0.61 0.74 1.07, of uint8 0.60 0.93
 # 1.60, 0.58 0.76 1.06, and of 40 x 50 pixels of float32 1.5 2.9 6.3, 2.0 3.1 5.7 (Sapphire Rapids
-# VM, 2026-11).  In order: of all of it, of a pixel that is converted, of a row and such a column;
+# VM, 2026-11).  In order: of all of it, by the size of sums, of a pixel that is converted, of a row
+# and such a column, and of as many bytes as a sum has that no cache holds, see `direct.PIXEL_WORK`;
 # regret of 336 Gaussians of 3 to 31 taps on 25 x 40 to 700 x 900 pixels with all that is told of
 # 2026-11 here, in `direct`, `passes` and `separable`: 99th percentile 1.81, 1.23 so (the same VM);
-# under AVX2 there, of 420, 1.45 and 1.42.  All of it 1.4 with AVX-512 until panels were narrower.
+# under AVX2 there, of 420, 1.45 and 1.42.
 PACK_WORK, STORE_WORK, BESIDE_WORK = 10, 11, 45
-TAP_WORKS = {4: (1.9, 2.7), 8: (1.5, 2.1)}
-ALL_WORK, CONVERT_WORK, ROW_WORK, COLUMN_WORK = machine.ISA.choose(
-    {"AVX-512": (1.28, 1, 450, 2200), 16: (1, 0, 800, 4000)}
+TAP_WORKS = machine.ISA.choose({
+    "AVX-512": {4: (1.7, 2.4), 8: (1.5, 2.1)}, 16: {4: (1.9, 2.7), 8: (1.5, 2.1)},
+})  # fmt: skip
+ALL_WORK = machine.ISA.choose({"AVX-512": {4: 1.8, 8: 2.35}, 16: {4: 1.0, 8: 1.0}})
+CONVERT_WORK, ROW_WORK, COLUMN_WORK, FAR_WORK = machine.ISA.choose(
+    {"AVX-512": (1, 450, 2200, 30), 16: (0, 800, 4000, 0)}
 )
 
 
@@ -120,8 +125,9 @@ def work_of(problem: Problem, more: float) -> float:
     down = wide * (pack_work * again + tap_y * taps + more)
     along = up(columns, lanes_of(problem)) * (STORE_WORK + tap_x * across)
     aside = beside * (BESIDE_WORK * again + COLUMN_WORK / height)
-    share = NEAR_WORK if is_near(problem) else 1
-    return float(ALL_WORK * share * (down + along + aside + ROW_WORK) * rows * problem.planes)
+    share = ALL_WORK[problem.sums.itemsize] * (NEAR_WORK if is_near(problem) else 1)
+    work = share * (down + along + aside + ROW_WORK) * rows * problem.planes
+    return float(work + FAR_WORK * far(problem))
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:

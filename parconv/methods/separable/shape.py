@@ -11,6 +11,7 @@ from ...codegen.layout import up
 from ...problem.arguments import Pair
 from ...problem.dtypes import kernel_dtype
 from ...problem.problem import Problem
+from ..usual import far
 from .line import EQUAL, OPPOSITE, PLAIN
 from .turn import pixels_of_word
 
@@ -26,14 +27,20 @@ PAIRED = 12
 # float32 so predicted, measured, of one, two and three products: 7x7 6.8 6.8, 9.3 9.3, 11.8 11.9;
 # 31x31 14.6 15.3, 24.8 24.6, 35.1 35.1; in pairs 15x15 8.5 8.6, 12.7 12.6; 41x41 13.7 13.2, 23.1
 # 21.8.
-PACK_WORK, TURN_WORK, STORE_WORK, TAP_WORK, PAIRS_WORK, PAIR_WORK = 14, 4, 18, 2.5, 10, 3
+PACK_WORK, TURN_WORK, STORE_WORK, TAP_WORK = 14, 4, 18, 2.5
+PAIRS_WORK, PAIR_WORK = machine.ISA.choose({"AVX-512": (16, 2), 16: (10, 3)})
 # The same of a pixel left or right of the image, which is copied alone.
 BESIDE_WORK = 60
 # All of that, by vector registers.  Regret of 234 random images by 1, 1.1 and 1.2: 99th percentile
 # 1.57, 1.33, 1.65 (Zen 3, AVX2, 2026-11).  With AVX-512 rows of 9 taps at 4096 x 4096 take 13.2 ms
 # so and 11.9 by `rows`, two products of 15 taps 23.3 and 26.5 by fft, which 1 takes wrongly and 1.1
-# rightly, and the other way round (Sapphire Rapids VM, 2026-11).
-ALL_WORK = machine.ISA.choose({"AVX-512": 1.1, 32: 1.0, 16: 1.1})
+# rightly, and the other way round (Sapphire Rapids VM, 2026-11).  By the size of sums, and of as
+# many bytes as a sum has that no cache holds: in the operations that `direct.PIXEL_WORK` tells of,
+# as `PAIRS_WORK`.
+ALL_WORK = machine.ISA.choose(
+    {"AVX-512": {4: 1.55, 8: 1.8}, 32: {4: 1.0, 8: 1.0}, 16: {4: 1.1, 8: 1.1}}
+)
+FAR_WORK = machine.ISA.choose({"AVX-512": 15, 16: 0})
 
 
 @dataclass(frozen=True)
@@ -124,4 +131,5 @@ def work_of(problem: Problem) -> float:
     aside = BESIDE_WORK * max(0, beside) * (1 + (problem.span[0] - 1) / height)
     downwards = PACK_WORK + products * (TURN_WORK + tap_y)
     sideways = products * tap_x + STORE_WORK
-    return ALL_WORK * height * (downwards * down + sideways * across + aside)
+    work = height * (downwards * down + sideways * across + aside)
+    return ALL_WORK[problem.sums.itemsize] * work + FAR_WORK * far(problem)

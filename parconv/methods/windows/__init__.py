@@ -34,6 +34,7 @@ from ..usual import (
     UNIT as UNIT,
     anywhere as anywhere,
     error as error,
+    far,
     fill as fill,
     from_line,
     grain as grain,
@@ -70,14 +71,15 @@ BAND_HALOS = 8  # least height of a band, in heights of the filter
 # squares of the times of 40 x 50 to 600 x 800 pixels and 3 to 31 taps, nine of ten within -24 and
 # +17 % (Zen 3 VM, 2026-11; of a row half of it, as `box` tells).  AVX-512: of 40 x 50 to
 # 1000 x 1500, gray and colour, what makes the fewest wrong choices: one of 126 takes more than 1.1
-# times as long as the best, 1.13 (Sapphire Rapids VM, 2026-11).
+# times as long as the best, 1.13 (Sapphire Rapids VM, 2026-11); then in the operations that
+# `direct.PIXEL_WORK` tells of, with what the memory adds.
 NEAR_BYTES = 3 << 14
 WORKS: dict[str | int, tuple[dict[int, float], ...]] = {
-    "AVX-512": ({4: 15, 8: 13}, {4: 23, 8: 26}, {4: 4, 8: 3.5}, {4: 500, 8: 500}),
+    "AVX-512": ({4: 22, 8: 25}, {4: 34, 8: 50}, {4: 6, 8: 6.7}, {4: 2500, 8: 2500}),
     16: ({4: 9.5, 8: 12.3}, {4: 9.5, 8: 12.3}, {4: 3.4, 8: 3.1}, {4: 1400, 8: 600}),
 }
 NEAR_WORK, FAR_WORK, LOAD_WORK, ROW_WORK = machine.ISA.choose(WORKS)
-CONVERT_WORK = machine.ISA.choose({"AVX-512": 3000, 16: 0})
+CONVERT_WORK, MEMORY_WORK = machine.ISA.choose({"AVX-512": (2750, 25), 16: (0, 0)})
 
 
 def applicable(problem: Problem) -> str | None:
@@ -96,7 +98,7 @@ def cost(problem: Problem) -> float:
     row_work = ROW_WORK[size] + (CONVERT_WORK if problem.image_dtype != problem.sums else 0)
     down = (wide * down_work + row_work) * (rows + problem.span[0] - 1)
     across = columns * LOAD_WORK[size] * steps_of(problem.filter[1]).work * rows
-    return float((down + across) * problem.planes)
+    return float((down + across) * problem.planes + MEMORY_WORK * far(problem))
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
