@@ -1,7 +1,9 @@
 """Distrusts the look of compiled code at arrays as they are given: what it lets pass, and fills."""
 
+import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -9,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from oracle import assert_same_bits
 
 import parconv
 from parconv.filters import same
@@ -445,6 +448,22 @@ def test_scratch_of_looks_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     parconv.conv2d(F, G, threads=1)
     held = sum(each.held for several in filters._known.values() for each in several)
     assert held <= filters.MOST_BYTES < kept
+
+
+def test_a_known_call_keeps_what_its_words_lead_to() -> None:
+    """Where two threads make a look at once, the second takes the first's place with the filter."""
+    forget_all()
+    for _ in range(4):
+        right = parconv.conv2d(F, G, threads=1)
+    ((call,),) = calls.values()
+    assert call.words is not None
+    ((form, look),) = ((it, it.look) for it in filter_of(G)._forms.values() if it.look)
+    held = [weakref.ref(part) for part in look.kept if isinstance(part, np.ndarray)]
+    object.__setattr__(form, "look", None)
+    del look
+    gc.collect()
+    assert all(reference() is not None for reference in held)
+    assert_same_bits(parconv.conv2d(F, G, threads=1), right)
 
 
 # --- calls of several threads: their plan is known, and runs as it would -------------------------

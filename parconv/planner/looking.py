@@ -160,12 +160,14 @@ def learn(
     if named is None:
         return
     itself = g if named[0] or named[1] else None
-    kept = tuple(options.items()), known, pair, itself, getattr(g, "dtype", None)
     looks = lasting is pair and plan._looks
-    if looks and taps.look is None:  # that is made by its second run
+    look = taps.look if looks else None
+    if looks and look is None:  # that is made by its second run
         return
+    # The look too: another thread may have made one as well, which then takes this one's place.
+    kept = tuple(options.items()), known, pair, look, itself, getattr(g, "dtype", None)
     plans = Plans(shape, kind, known.shape, asked.get("threads"), answers, lasting)
-    call = Call(taps.look.words if looks else None, words.asked_of(options, named), plans, kept)
+    call = Call(look.words if look else None, words.asked_of(options, named), plans, kept)
     if len(calls) >= MOST_KEYS:
         calls.clear()
     calls[key] = *before[: MOST_CALLS - 1], call
