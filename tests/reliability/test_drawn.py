@@ -103,8 +103,10 @@ def test_no_ordinary_numbers(amount: int, ledger: Any) -> None:
         special = with_specials(question, seed)
         f, g, words = special
         words["zero_taps"] = ("skip", "keep")[seed % 2]
+        if np.abs(f[np.isfinite(f)]).max(initial=0) > 1e30:
+            words["method"] = "direct"  # others' products cancel to taps far smaller than they are
         with np.errstate(all="ignore"):
-            right = expect(f, g, **words)
+            right = expect(f, g, **{key: words[key] for key in words if key != "method"})
             plan = parconv.plan2d(f, g, **words)
         result = parconv.conv2d(f, g, **words)
         if plan.method == "passes":  # adds the taps under one pixel first: infinity less infinity
@@ -149,7 +151,7 @@ def test_integers_at_the_ends_of_their_types(amount: int, types: Any, ledger: An
             # whatever pixels of that type there may be
             info = np.iinfo(f.dtype)
             largest = max(-int(info.min), int(info.max), words.get("cval", 0))
-            if largest * sum(abs(int(tap)) for tap in g.ravel()) < 2**63:
+            if largest * max(1, sum(abs(int(tap)) for tap in g.ravel())) < 2**63:
                 raise
             refused += 1
             return
