@@ -49,7 +49,8 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.importorskip(name, reason=f"{name} is not installed: pip install '.[docs]'")
     folder = tmp_path_factory.mktemp("pages")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=MADE)
-    shutil.copytree(ROOT / "benchmarks" / "pictures", folder / "benchmarks" / "pictures")
+    for part in ("benchmarks/pictures", "tests/reliability"):
+        shutil.copytree(ROOT / part, folder / part)
     for page in (*ROOT.glob("*.md"), *ROOT.glob("*.cff")):
         shutil.copy(page, folder)
     return folder
