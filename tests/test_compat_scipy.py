@@ -142,7 +142,9 @@ MODES = ("reflect", "constant", "nearest", "mirror", "wrap", "grid-wrap", "grid-
          "grid-mirror", "other")  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64", "complex128", "bool"])
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "float32", "complex128", *soak("int16", "float64", "bool")]
+)
 def test_weights(dtype: str) -> None:
     f = numbers((5, 6, 7), "uint8") > 120 if dtype == "bool" else numbers((5, 6, 7), dtype)
     results = itertools.cycle([None, "float64", "int8", "uint16"] if dtype[0] != "c" else [None])

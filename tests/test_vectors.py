@@ -110,7 +110,7 @@ def host_has(feature: str) -> bool:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("without", [MORE, *soak("")], ids=["of_float32", "all"])
 @pytest.mark.parametrize(
-    "unit", [UNITS[0], *soak((UNITS[1],)), UNITS[2]], ids=lambda unit: unit.cpu
+    "unit", [UNITS[0], *soak((UNITS[1],), (UNITS[2],))], ids=lambda unit: unit.cpu
 )
 def test_on_another_vector_unit(
     unit: Unit, without: str, run_python: RunPython, kernels_for: Callable[[str], Path]

@@ -145,7 +145,7 @@ print(json.dumps([looks, time.monotonic() - since, count]))
 
 @pytest.mark.parametrize(
     ("row", "amount", "seconds", "most"),
-    [("calls", 5_000, 0, 20), *soak(("calls", 1_000_000, 0, 1), ("load", 0, 1800, 1))],
+    soak(("calls", 1_000_000, 0, 1), ("load", 0, 1800, 1)),
 )
 def test_nothing_is_kept(
     row: str, amount: int, seconds: int, most: float, run_python: RunPython, ledger: Any

@@ -92,7 +92,7 @@ def race_row(workload: Entry, threads: int, peers: Sequence[Peer], repeats: int)
         workload,
         limit,
         plan.method,
-        plan.cost,
+        min(plan.cost, plan.problem.flops),
         plan.problem.flops,
         plan.problem.bytes,
         Prediction.of(plan.problem, plan.strategy, limit, plan.cost).seconds,

@@ -50,9 +50,9 @@ class Row:
 
     That is the way to call us which the workload names, ``other`` the other one: a plan made
     beforehand, or the plain call.
-    ``flops`` are the cost of the plan's ``method``: of the cheapest one where the workload leaves
-    the choice; ``work`` those of the definition.  ``predicted`` are the plan's seconds under those
-    ceilings.
+    ``flops`` are those of the definition, ``work``, or of the plan's ``method`` where its cost is
+    less: costs have what a method does beside its products, which no limit has.  ``predicted`` are
+    the plan's seconds under those ceilings.
     """
 
     workload: Entry
