@@ -5,7 +5,6 @@ One table.  Compiles anew: Numba cannot show the code of what comes from the cac
 
 import inspect
 import math
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -19,7 +18,7 @@ from parconv import plan2d
 from parconv.codegen import jit
 from parconv.problem.dtypes import Array
 
-from ..baselines import loops
+from ..baselines import foreign, loops
 from . import kernels
 from .listing import Loop, hottest, innermost_loops
 
@@ -155,7 +154,6 @@ IMPLEMENTATIONS: Mapping[str, Implementation] = {
     "scatter": Implementation("the first study's, through a buffer", _scatter, only3=True),
     "ours": Implementation("this library's direct tile", _ours, _tile),
 }
-MARK = ":"  # of a function of the user's
 
 
 @cache
@@ -168,7 +166,7 @@ def listed(name: str, shape: tuple[int, ...], taps: Taps, dtype: str) -> Listed:
     25
     """
     asked = Asked(shape, taps, dtype, dtype)
-    one = Implementation(name, partial(_of_user, name)) if MARK in name else _known(name)
+    one = Implementation(name, partial(_of_user, name)) if foreign.MARK in name else _known(name)
     if one.only3:
         asked = Asked(PIXELS, TAPS3, BYTES, "float64")
     code, run, multiply_adds = one.compiled(asked)
@@ -197,9 +195,10 @@ def _hottest(name: str, code: str) -> Loop:
 
 def _of_user(name: str, asked: Asked) -> Code:
     """Compiled under its own options for image and filter, and the result where it takes one."""
+    place, _, function_name = name.rpartition(foreign.MARK)
     try:
-        found = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError) as error:
+        found = getattr(foreign.module_of(place), function_name)
+    except AttributeError as error:
         raise ValueError(f"implementation {name!r}: {error}") from None
     function = getattr(found, "py_func", found)
     if not inspect.isfunction(function):

@@ -33,11 +33,15 @@ def load(name: str) -> Callable[[Array, Array], Any]:
     'convolve'
     """
     place, _, function = name.rpartition(MARK)
-    module = _from_file(Path(place)) if place.endswith(".py") else _by_name(place)
-    found = getattr(module, function, None)
+    found = getattr(module_of(place), function, None)
     if not callable(found):
         raise ValueError(f"implementation {name!r}: {place} has no function {function!r}")
     return found  # type: ignore[no-any-return]
+
+
+def module_of(place: str) -> ModuleType:
+    """What a name or a file leads to, imported."""
+    return _from_file(Path(place)) if place.endswith(".py") else _by_name(place)
 
 
 def _from_file(path: Path) -> ModuleType:
