@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import chunked, comparison, mutants, pages, regret, runner, tables
+from . import chunked, comparison, mutants, pages, regret, runner, scaling, tables
 
 Commands = Any  # argparse does not name the class
 
@@ -44,7 +44,13 @@ def _chunked(chosen: argparse.Namespace) -> int:
 
 
 def _mutants(chosen: argparse.Namespace) -> int:
-    print(mutants.told(mutants.measure(chosen.number, chosen.seed)))
+    print(mutants.told(mutants.measure(chosen.number, chosen.seed, jobs=chosen.jobs)))
+    return 0
+
+
+def _scaling(chosen: argparse.Namespace) -> int:
+    threads = [int(n) for n in chosen.threads.split(",")]
+    print(scaling.told(scaling.measure(threads, chosen.repeats, chosen.json)))
     return 0
 
 
@@ -138,6 +144,20 @@ def _add_mutants(commands: Commands) -> None:
     option = command.add_argument
     option("--number", type=int, default=200, help="how many faults (%(default)s)")
     option("--seed", type=int, default=1, help="other faults (%(default)s)")
+    option("--jobs", type=int, default=1, help="processes beside each other (%(default)s)")
+
+
+def _add_scaling(commands: Commands) -> None:
+    command = commands.add_parser(
+        "scaling",
+        help="rows of the race with more and more threads, and the laws that they follow",
+        epilog="Example: python -m benchmarks scaling --threads 1,2,4,8,12,16 --json scaling.json",
+    )
+    command.set_defaults(run=_scaling)
+    option = command.add_argument
+    option("--threads", default="1,2,4,8", help="how many (%(default)s)")
+    option("--repeats", type=int, default=7, help="rounds of each row, at least (%(default)s)")
+    option("--json", type=Path, metavar="FILE", help="write the record there")
 
 
 def _add_tables(commands: Commands) -> None:
@@ -163,6 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
         _add_regret,
         _add_chunked,
         _add_mutants,
+        _add_scaling,
         _add_tables,
     ):
         add(commands)

@@ -1,56 +1,98 @@
 """Small faults put into the source one at a time: which of them does no test notice?
 
-Of all faults that could be made in `problem`, `planner` and `runtime` some are drawn at random.
-For each, fast tests that run its line are run, cheapest first; which tests those are is recorded
-once before by ``coverage``, which needs ``pip install coverage``.  Every run is a fork of this
-process, which has imported all but parconv, in a copy of the tree.
+Of all faults that could be made in `PACKAGES` some are drawn at random.  For each, fast tests that
+run its line are run, cheapest first; which tests those are is recorded once before by ``coverage``,
+which needs ``pip install coverage``.  Every run is a fork of a process that has imported all but
+parconv, in a copy of the tree; as many such processes work beside each other as are asked for.
 
 Kernels come from the cache.  Faults in sources that kernels are hashed by would compile all of them
-anew, so the copy keeps the hash as it was.  It may, since no fault is put into compiled code (the
-modules of `runtime.crew` but for its ``__init__``), whose tests would compile for minutes.
+anew, so the copies keep the hash as it was.  They may, since no fault is put into compiled code:
+not into the modules of `runtime.crew` but for its ``__init__``, and of `methods` only where the
+interpreter was seen to run the line.
 """
 
+import multiprocessing
 import random
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from . import children, copies, recording
 from .faults import Fault, possible
 
 ROOT = Path(__file__).parent.parent.parent
+SHARES = 3  # of the tests, for each process: not all take equally long
 
 
-def measure(number: int, seed: int, root: Path = ROOT) -> list[tuple[Fault, str]]:
+class Task(NamedTuple):
+    """A fault, tests that run its line, and whole functions that run its file."""
+
+    fault: Fault
+    few: list[str]
+    others: list[str]
+
+
+def measure(number: int, seed: int, root: Path = ROOT, jobs: int = 1) -> list[tuple[Fault, str]]:
     """So many faults drawn, and the test that noticed each, "" where none did; tells them."""
     if "parconv" in sys.modules:
         raise ValueError("parconv is imported: its forks would not import the faulty one")
-    every = possible(root)
-    drawn = random.Random(seed).sample(every, min(number, len(every)))
-    with tempfile.TemporaryDirectory() as folder:
-        copy = copies.made(root, Path(folder))
-        children.preload()
-        record = recording.recorded(copy)
+    children.preload()
+    with tempfile.TemporaryDirectory() as name, _workers(root, Path(name), jobs) as pool:
+        files, shares = recording.files(root), SHARES * jobs
+        record = recording.merged(pool.map(_recorded, (files[n::shares] for n in range(shares))))
+        every = [fault for fault in possible(root) if record.interpreted(fault)]
+        drawn = random.Random(seed).sample(every, min(number, len(every)))
         print(f"{len(record.seconds)} tests; {len(drawn)} of {len(every)} faults", flush=True)
-        return list(_each(drawn, copy, record))
+        return list(_each([Task(fault, *record.chosen(fault)) for fault in drawn], pool))
 
 
-def _each(drawn: list[Fault], copy: Path, record: recording.Record) -> Iterator[tuple[Fault, str]]:
-    steady: set[str] = set()
-    for fault in drawn:
-        began, (few, others) = time.perf_counter(), record.chosen(fault)
-        with copies.faulty(copy, fault):
-            by = children.failing(copy, few) or children.failing(copy, others)
-        if "::" in by and by not in steady:  # on a busy machine a test may fail without a fault
-            if children.failing(copy, [by]):
-                by = ""
-            else:
-                steady.add(by)
-        told = f"killed   {by}" if by else f"SURVIVED {len(few)} tests, {len(others)} functions"
-        print(f"{time.perf_counter() - began:5.1f} s  {fault}  {told}", flush=True)
-        yield fault, by
+@contextmanager
+def _workers(root: Path, folder: Path, jobs: int) -> Iterator[ProcessPoolExecutor]:
+    copies.copy_kernels(root, folder / "kernels")
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(jobs, fork, _Worker.begin, (root, folder)) as pool:
+        yield pool
+
+
+def _each(tasks: list[Task], pool: ProcessPoolExecutor) -> Iterator[tuple[Fault, str]]:
+    for task, (by, seconds) in zip(tasks, pool.map(_judged, tasks), strict=True):
+        failed = f"SURVIVED {len(task.few)} tests, {len(task.others)} functions"
+        print(f"{seconds:5.1f} s  {task.fault}  {f'killed   {by}' if by else failed}", flush=True)
+        yield task.fault, by
+
+
+class _Worker:
+    """What each process has of its own: a copy of the tree, and tests that pass without faults."""
+
+    copy: Path
+    steady: set[str]
+
+    @classmethod
+    def begin(cls, root: Path, folder: Path) -> None:
+        cls.copy = copies.made(root, Path(tempfile.mkdtemp(dir=folder)))
+        cls.steady = set()
+
+
+def _recorded(files: list[str]) -> recording.Record:
+    return recording.recorded(_Worker.copy, files)
+
+
+def _judged(task: Task) -> tuple[str, float]:
+    """Which test noticed, and the seconds that it took to find out."""
+    began, copy, steady = time.perf_counter(), _Worker.copy, _Worker.steady
+    with copies.faulty(copy, task.fault):
+        by = children.failing(copy, task.few) or children.failing(copy, task.others)
+    if "::" in by and by not in steady:  # on a busy machine a test may fail without a fault
+        if children.failing(copy, [by]):
+            by = ""
+        else:
+            steady.add(by)
+    return by, time.perf_counter() - began
 
 
 def told(found: list[tuple[Fault, str]]) -> str:

@@ -24,7 +24,7 @@ def source_hash() -> str:
 
 
 def made(root: Path, folder: Path) -> Path:
-    """The tree's copy below a folder, and one of its kernels, where all processes find them."""
+    """The tree's copy below a folder, which processes import from."""
     copy, kernels = folder / "tree", _kernels(root)
     for name in COPIED:
         if (root / name).is_dir():
@@ -33,12 +33,18 @@ def made(root: Path, folder: Path) -> Path:
             shutil.copy(root / name, copy / name)
     with open(copy / PLACES, "a", encoding="utf-8") as file:
         file.write(PINNED.format(kernels.name.removeprefix("parconv-")))
-    if kernels.is_dir():
-        shutil.copytree(kernels, folder / "kernels" / kernels.name)
-    os.environ |= {"NUMBA_CACHE_DIR": str(folder / "kernels"), "PYTHONPATH": str(copy)}
+    os.environ["PYTHONPATH"] = str(copy)
     # By contents: a fault is put in and taken out within the same second.
     compileall.compile_dir(copy, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     return copy
+
+
+def copy_kernels(root: Path, folder: Path) -> None:
+    """The tree's kernels below a folder, where all processes find them and leave new ones."""
+    kernels = _kernels(root)
+    if kernels.is_dir():
+        shutil.copytree(kernels, folder / kernels.name)
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
 
 
 def _kernels(root: Path) -> Path:

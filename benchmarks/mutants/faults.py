@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-PACKAGES = ("problem", "planner", "runtime")
+PACKAGES = ("problem", "planner", "runtime", "streaming", "methods")
+METHODS = "parconv/methods/"
 COMPILED = ("atomic", "board", "code", "floats", "record", "sleep")  # of runtime/crew
 
 OTHERS: dict[type[ast.AST], type[ast.AST]] = {
@@ -59,21 +60,16 @@ def possible(root: Path) -> list[Fault]:
 
 def _of(file: Path, root: Path) -> Iterator[Fault]:
     text = file.read_text(encoding="utf-8")
-    starts = [0]
-    for line in text.encode().splitlines(keepends=True):
+    content, starts = text.encode(), [0]
+    for line in content.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     for node, first in _nodes(ast.parse(text)):
         new = _changed(node)
         if new is not None:
-            yield Fault(
-                str(file.relative_to(root)),
-                first,
-                node.end_lineno or node.lineno,
-                starts[node.lineno - 1] + node.col_offset,
-                starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0),
-                ast.get_source_segment(text, node) or "",
-                new,
-            )
+            last, path = node.end_lineno or node.lineno, str(file.relative_to(root))
+            start = starts[node.lineno - 1] + node.col_offset
+            stop = starts[last - 1] + (node.end_col_offset or 0)
+            yield Fault(path, first, last, start, stop, content[start:stop].decode(), new)
 
 
 def _nodes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.Return, int]]:

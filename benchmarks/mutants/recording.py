@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .children import OPTIONS, forked, function_of
-from .faults import PACKAGES, Fault
+from .faults import METHODS, PACKAGES, Fault
 
-# Tests of other parts: of kernels, of the laboratory, of streams and files, of pages.
+# Tests of other parts: of assembly, of the laboratory, of pages, of peers' own suites.
 APART = (
-    "asm", "assembly", "baselines", "benchmarks", "box", "bursts", "cache", "ceilings", "channels",
-    "cli", "colour", "depthwise", "depthwise_last", "docs", "doctor", "dot", "emitted",
-    "filled_lines", "fft", "gemm", "guard", "history", "images", "isa", "layer", "layers",
-    "methods", "mutants", "packing", "passes", "past_the_caches", "peers", "perf", "race",
-    "race_peers", "roofline", "rows", "separable", "signals", "steadiness", "stream",
-    "stream_files", "tune", "values", "vectors", "windows", "winograd",
+    "asm", "asm_compared", "assembly", "baselines", "benchmarks", "bursts", "cache", "ceilings",
+    "cli", "compat_astropy", "compat_networks", "compat_opencv", "compat_scipy", "compat_skimage",
+    "compat_torch", "dask_cluster", "docs", "doctor", "emitted", "excerpts", "gallery", "history",
+    "isa", "migration", "mutants", "onnx", "peers", "perf", "prediction", "race", "race_apart",
+    "race_drawn", "race_peers", "roofline", "scaffold", "screen", "signals", "site", "steadiness",
+    "studies_page", "tune", "vectors",
 )  # fmt: skip
 EACH = 4  # parameters of a test function, at most
 HOUR = 3600
@@ -60,6 +60,11 @@ class Record(NamedTuple):
     seconds: dict[str, float]
     counts: dict[str, int]
     lines: dict[str, dict[int, set[str]]]
+
+    def interpreted(self, fault: Fault) -> bool:
+        """Whether no compiled code can have it: methods are kernels, but for what tests ran."""
+        lines = self.lines.get(fault.path, {}) if fault.path.startswith(METHODS) else None
+        return lines is None or any(lines.get(n) for n in range(fault.first, fault.last + 1))
 
     def chosen(self, fault: Fault) -> tuple[list[str], list[str]]:
         """Tests that may notice a fault: a few cheap ones, then whole functions.
@@ -130,14 +135,18 @@ class Recorder:
             self.seconds[report.nodeid] = time.perf_counter() - self.began
 
 
-def recorded(copy: Path) -> Record:
-    """All fast tests, run once."""
+def files(root: Path) -> list[str]:
+    """Those of tests that are run."""
+    tests = sorted(file.stem for file in (root / "tests").glob("test_*.py"))
+    found = [f"tests/{name}.py" for name in tests if name.removeprefix("test_") not in APART]
+    return found + [f"parconv/{name}" for name in PACKAGES if (root / "parconv" / name).is_dir()]
+
+
+def recorded(copy: Path, files: list[str]) -> Record:
+    """Fast tests of some files, run once."""
     config, seconds = copy.parent / "coveragerc", copy.parent / "seconds.json"
     config.write_text(CONFIG.format(folder=copy.parent, source=copy / "parconv"), encoding="utf-8")
     (copy / "sitecustomize.py").write_text(STARTUP, encoding="utf-8")
-    tests = sorted(file.stem for file in (copy / "tests").glob("test_*.py"))
-    files = [f"tests/{name}.py" for name in tests if name.removeprefix("test_") not in APART]
-    files += [f"parconv/{name}" for name in PACKAGES if (copy / "parconv" / name).is_dir()]
 
     def run() -> int:
         import coverage
@@ -158,6 +167,19 @@ def recorded(copy: Path) -> Record:
     every, counts = json.loads(seconds.read_text(encoding="utf-8"))
     took = {name: each for name, each in every.items() if each <= LONG}
     return Record(took, counts, _lines(copy, config, took))
+
+
+def merged(records: Iterable[Record]) -> Record:
+    """Of several processes, each of other files."""
+    whole = Record({}, {}, {})
+    for record in records:
+        whole.seconds.update(record.seconds)
+        whole.counts.update(record.counts)
+        for path, lines in record.lines.items():
+            of = whole.lines.setdefault(path, {})
+            for line, tests in lines.items():
+                of[line] = of.get(line, set()) | tests
+    return whole
 
 
 def _lines(copy: Path, config: Path, tests: dict[str, float]) -> dict[str, dict[int, set[str]]]:
