@@ -41,8 +41,8 @@ def measure(threads: Sequence[int], repeats: int, path: Path | None) -> Row:
     return record
 
 
-def curves(record: Row) -> Iterator[tuple[Row, Any]]:
-    """For each workload, what was asked and a curve over threads."""
+def curves(record: Row) -> Iterator[tuple[list[Row], Any]]:
+    """For each workload its rows, and a curve over threads."""
     from parconv.experiments.tune.scaling import Curve
 
     found: dict[str, list[Row]] = {}
@@ -50,7 +50,7 @@ def curves(record: Row) -> Iterator[tuple[Row, Any]]:
         found.setdefault(row["workload"]["name"], []).append(row)
     for name, rows in found.items():
         seconds = {row["threads"]: _ours(row) for row in rows}
-        yield rows[-1], Curve(name, max(seconds), seconds)
+        yield rows, Curve(name, max(seconds), seconds)
 
 
 def _ours(row: Row) -> float:
@@ -60,7 +60,7 @@ def _ours(row: Row) -> float:
 
 def told(record: Row) -> str:
     """A line for each workload: times, speed-ups, laws."""
-    return "\n".join(_told(row, curve) for row, curve in curves(record))
+    return "\n".join(_told(rows[-1], curve) for rows, curve in curves(record))
 
 
 def _told(row: Row, curve: Any) -> str:

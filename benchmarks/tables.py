@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from . import scaling
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 NONE = "–"  # nobody measured it
+SHOWN, NAMED = (1, 2, 4, 8, 16), 8  # thread counts of a table, and the one that speaks for it
 LIBRARIES = {"opencv": "OpenCV", "torch": "torch", "scipy": "SciPy", "astropy": "astropy"}
 
 Row = dict[str, Any]
@@ -149,6 +152,21 @@ def _layers(record: Row) -> Iterator[Sequence[str]]:
         yield name, rows[0]["method"], _time(rows, "parconv"), peak, *torch
 
 
+def _threads(record: Row) -> Iterator[Sequence[str]]:
+    from parconv.experiments.tune import models
+
+    for rows, curve in scaling.curves(record):
+        last, named = rows[-1], next(row for row in rows if row["threads"] == NAMED)
+        fit = models.usl(list(curve.inside), list(curve.inside.values()))
+        yield (
+            name_of(last["workload"]),
+            *(_milliseconds(curve.seconds[n]) for n in SHOWN),
+            " / ".join(f"{curve.speedups[row['threads']]:.1f}" for row in (named, last)),
+            f"{fit.a:.3f}, {fit.b:.4f}",
+            f"{_ratio([named, last], 'reused')} {_library(last['best']['reused'])}",
+        )
+
+
 def _bursts(record: Row) -> Iterator[Sequence[str]]:
     for burst in record["bursts"]:
         name = name_of(burst["workload"])
@@ -197,6 +215,12 @@ TABLES = {
         ("image, filters", "method", "parconv", "% of peak", "torch channels-last / parconv",
          "torch NCHW / parconv"),
         _layers,
+    ),
+    "threads": Table(
+        "threads/2026-11-29-emerald-rapids-16-cores.json",
+        ("image or maps, filter", *(f"{n}" for n in SHOWN), "speed-up, 8 / 16", "USL a, b",
+         "peer / parconv, 8 / 16"),
+        _threads,
     ),
     "bursts": Table(
         "bursts/2026-11-28-zen3-2-cores.json",
