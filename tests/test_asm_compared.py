@@ -6,11 +6,12 @@ No speed is asserted; the machine's rate is a recorded one.
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import RunPython
 
-from parconv import cli
+from parconv import cli, plan2d
 from parconv.codegen import machine
 from parconv.experiments import ceilings, steadiness
 from parconv.experiments.asm import (
@@ -25,6 +26,7 @@ from parconv.experiments.asm import (
 from parconv.experiments.asm.cpus import core_of
 from parconv.experiments.asm.implementations import PIXELS
 from parconv.experiments.asm.listing import blocks, innermost_loops
+from parconv.experiments.own import Own
 from parconv.runtime.ceilings import Ceilings
 
 MINE = """
@@ -161,8 +163,42 @@ def test_the_user_s_function_is_read_beside_the_studies(
 
 
 @pytest.mark.parametrize(
+    ("asked", "image", "kernel", "words"),
+    [
+        ("--shape 256x256 --kernel 5x5", (256, 256), "5x5", {}),
+        (
+            "--shape 64x80x3 --kernel gaussian:2 --dtype uint8 --boundary wrap",
+            (64, 80, 3), "gaussian:2", {"dtype": "uint8", "boundary": "wrap"},
+        ),
+        ("--shape 1x16x28x28 --kernel 16x16x3x3", (1, 16, 28, 28), "16x16x3x3", {}),
+    ],
+)  # fmt: skip
+def test_the_user_s_convolution_is_read_by_the_method_that_it_goes_by(
+    asked: str, image: tuple[int, ...], kernel: str, words: dict[str, Any], folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Cycles of a pass are known where its products are all that there are."""
+    own = Own.of(image, kernel, **words)
+    f, g = own.arrays()
+    method = plan2d(f, g, correlate=own.correlation, threads=1, **own.question).method
+    assert cli.main(["asm", *asked.split(), "--force", "--json", "own.json"]) == 0
+    found = json.loads((folder / "own.json").read_text())["implementations"]
+    assert list(found) == [f"ours, {method}"]
+    (row,) = found.values()
+    assert row["multiply_adds"] > 0
+    assert row["multiply_adds_per_cycle"] > 0
+    assert (row["cycles"] is not None) == (method in implementations.WHOLE)
+    assert f"ours, {method}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
+        (("--shape", "9x9", "--kernel", "3x3", "--threads", "2"), "threads is 2: pass none"),
+        (("--kernel", "3x3", "--mode", "full"), "--mode is of a convolution of yours"),
+        (("--check", "--kernel", "3x3"), "--kernel is none of --check's"),
+        (("--isa", "avx2", "--groups", "2"), "--groups is none of --isa's"),
+        (("--shape", "9x9", "--kernel", "3x3", "--mode", "all"), "mode is 'all'"),
         (("--implementation", "fast"), "implementation is 'fast': choose from naive,"),
         (("mine19:nothing",), "has no attribute 'nothing'"),
         (("nowhere19:conv",), "No module named 'nowhere19'"),
@@ -175,7 +211,8 @@ def test_the_user_s_function_is_read_beside_the_studies(
 def test_what_cannot_be_read_is_refused_in_one_line(
     arguments: tuple[str, ...], fragment: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    beside = () if "--isa" in arguments or "--graph" in arguments else ("--implementation", "naive")
+    alone = {"--isa", "--graph", "--check", "--mode", "--threads"} & {*arguments}
+    beside = () if alone else ("--implementation", "naive")
     first = beside if not any("implementation" in a for a in arguments) else ()
     assert cli.main(["asm", *arguments, *first]) == 2
     captured = capsys.readouterr()

@@ -1,18 +1,26 @@
 """Commands about compiled code: asm."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..problem.shown import shown
 from .app import Force, app, console, progress, refuse, sizes, write_json
+from .own import Asked, takes_convolution
+
+if TYPE_CHECKING:
+    from parconv.experiments.asm.compared import Comparison
+    from parconv.experiments.own import Own
+    from parconv.experiments.screen import Announce
 
 Taps = tuple[int, int]
 
 
 @app.command()
+@takes_convolution
 def asm(
+    asked: Asked,
     functions: Annotated[
         list[str] | None,
         typer.Argument(help="Code of yours beside ours: module:function, compiled by Numba."),
@@ -20,13 +28,6 @@ def asm(
     implementation: Annotated[
         str | None,
         typer.Option(help="Side by side: naive, autovectorised, gather, scatter, ours, or all."),
-    ] = None,
-    shape: Annotated[
-        str | None, typer.Option(help="Of the image they are compiled for and timed on.")
-    ] = None,
-    dtype: Annotated[str, typer.Option(help="Of image and filter.")] = "float32",
-    kernel: Annotated[
-        str | None, typer.Option(help="Filter whose loop is shown; default: the biggest loop.")
     ] = None,
     cpu: Annotated[
         str | None, typer.Option(help="Processor llvm-mca models; default: one that fits.")
@@ -59,9 +60,13 @@ def asm(
 ) -> None:
     """Show a kernel's hot loop, its cycles, and what bounds them.
 
-    With --implementation, or code of yours, hot loops side by side: spills, stores, the critical
-    path. With --isa the hot loops of all methods are compiled for processors of that kind, or for
-    --cpu, wherever this runs: spills, and the share of the peak that llvm-mca predicts.
+    With --shape and --kernel the loop of the method that "auto" takes for a convolution of yours;
+    with --kernel alone that of the direct method for a filter of that size.  With --implementation,
+    or code of yours, hot loops side by side: spills, stores, the critical path.  With --isa the hot
+    loops of all methods are compiled for processors of that kind, or for --cpu, wherever this runs:
+    spills, and the share of the peak that llvm-mca predicts.
+
+    Example: parconv asm --shape 3000x2000 --kernel gaussian:2 --dtype uint8
 
     Example: parconv asm --implementation naive,ours --kernel 5x5 --graph naive.svg
     """
@@ -73,29 +78,57 @@ def asm(
     names = [*(functions or ()), *_implementations(implementation, bool(functions))]
     if check:
         refuse("isa", isa, "none: NUMBA_CPU_NAME names a processor to compile for and to run")
+        asked.refuse_but((), "is none of --check's, which has three loops of its own")
         _checked(force, json_file)
         return
     if isa is not None:
-        refuse("kernel", kernel, "--only instead: --isa shows the loops of all methods")
-        refuse("dtype", None if dtype == "float32" else dtype, "none: --isa shows float32")
+        refuse("kernel", asked.kernel, "--only instead: --isa shows the loops of all methods")
+        asked.refuse_but((), "is none of --isa's, which shows float32")
         refuse("implementation", names[0] if names else None, "none: --isa shows ours")
         _compiled(isa, cpu, only, source, json_file)
         return
     refuse("only", only, "--isa beside it")
-    taps = None if kernel is None else _taps(kernel)
-    if not names and not (timeline or graph or blocks or shape):
-        _measured(dtype, taps, cpu, source, force, json_file)
+    own = _own(asked, names)
+    if not (own or names or timeline or graph or blocks or asked.shape):
+        _measured(asked.dtype, _taps(asked.kernel), cpu, source, force, json_file)
         return
     refuse("cpu", cpu, "none: loops side by side are of this machine")
+    with progress() as announce:
+        found = _compared(own or asked, names or ["ours"], force, announce)
+    _show(found, (source, timeline), (graph, blocks), json_file)
+
+
+def _own(asked: Asked, names: list[str]) -> "Own | None":
+    """The user's convolution, where all of it was asked for and nothing beside it."""
+    if asked.shape and asked.kernel and set(names) <= {"ours"}:
+        refuse("threads", asked.threads, "none: one core's code is shown")
+        return asked.own()
+    asked.refuse_but(
+        ("shape", "kernel", "dtype"),
+        "is of a convolution of yours: pass --shape and --kernel, and no other implementation",
+    )
+    return None
+
+
+def _compared(
+    what: "Own | Asked", names: list[str], force: bool, announce: "Announce"
+) -> "Comparison":
     from parconv.experiments.asm import compared, implementations
 
-    with progress() as announce:
-        found = compared.compare(
-            names or ["ours"], sizes(shape, "shape") if shape else implementations.PIXELS,
-            taps or (5, 5), dtype, force, announce,
-        )  # fmt: skip
-    compared.show(found, console(), source, timeline)
-    for line in compared.pictures(found, graph, blocks):
+    if not isinstance(what, Asked):
+        return compared.read([implementations.of_plan(what)], force, announce)
+    shape = sizes(what.shape, "shape") if what.shape else implementations.PIXELS
+    return compared.compare(names, shape, _taps(what.kernel) or (5, 5), what.dtype, force, announce)
+
+
+def _show(
+    found: "Comparison", told: tuple[bool, bool], pictures: tuple[Path | None, Path | None],
+    json_file: Path | None,
+) -> None:  # fmt: skip
+    from parconv.experiments.asm import compared
+
+    compared.show(found, console(), *told)
+    for line in compared.pictures(found, *pictures):
         typer.echo(line)
     write_json(json_file, found.to_json())
 
@@ -127,7 +160,9 @@ def _check_pictures(graph: Path | None, blocks: Path | None) -> None:
             images.check_target(target)
 
 
-def _taps(kernel: str) -> Taps:
+def _taps(kernel: str | None) -> Taps | None:
+    if kernel is None:
+        return None
     found = sizes(kernel, "kernel")
     if len(found) != 2:
         raise ValueError(f"kernel is {shown(kernel)}: pass two sizes, such as 7x7")

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -49,7 +49,9 @@ class Asked:
         if (self.shape is None) != (self.kernel is None):
             raise ValueError("--shape and --kernel are one convolution: pass both")
         if self.shape is None or self.kernel is None:
-            self._refuse_rest()
+            self.refuse_but(
+                ("threads",), "is of a convolution of yours: pass --shape and --kernel beside it"
+            )
             return None
         from parconv.experiments.own import Own
 
@@ -59,12 +61,11 @@ class Asked:
             **({} if self.boundary is None else {"boundary": self.boundary}),
         ).check()  # fmt: skip
 
-    def _refuse_rest(self) -> None:
-        """Options that say how, where nothing says what: they would be forgotten silently."""
+    def refuse_but(self, known: Collection[str], mend: str) -> None:
+        """Options that would be forgotten silently."""
         for field in fields(self):
-            if field.name != "threads" and getattr(self, field.name) != field.default:
-                raise ValueError(f"--{field.name} is of a convolution of yours: pass --shape and "
-                                 "--kernel beside it")  # fmt: skip
+            if field.name not in known and getattr(self, field.name) != field.default:
+                raise ValueError(f"--{field.name} {mend}")
 
     @property
     def _kernel(self) -> str:

@@ -62,9 +62,12 @@ class Read:
         return self.lanes * self.listed.loop.fused
 
     @property
-    def cycles(self) -> float:
-        """Measured cycles of a pass, all that surrounds the passes shared out among them."""
-        return self.products / self.measured
+    def cycles(self) -> float | None:
+        """Measured cycles of a pass, all that surrounds the passes shared out among them.
+
+        None where other loops, or sums of sums, make part of the definition's products.
+        """
+        return self.products / self.measured if self.listed.whole and self.products else None
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,17 @@ def compare(
     for done, name in enumerate(names):
         announce(name, done, len(names) + 1)
         found.append(implementations.listed(name, shape, taps, dtype))
-    announce("measuring", len(names), len(names) + 1)
+    return read(found, force, announce)
+
+
+def read(found: Sequence[Listed], force: bool = False, announce: Announce = silent) -> Comparison:
+    """The same of what was compiled before."""
+    announce("measuring", len(found), len(found) + 1)
     core = host_core()
     timed, spread = steadiness.steadily(partial(_timed, found), 1, force)
     rate, _ = study.rates("float32")
-    read = (_read(*pair, core, rate) for pair in zip(found, timed, strict=True))
-    return Comparison(core, tuple(read), spread)
+    rows = (_read(*pair, core, rate) for pair in zip(found, timed, strict=True))
+    return Comparison(core, tuple(rows), spread)
 
 
 def _timed(found: Sequence[Listed]) -> list[float]:
@@ -197,13 +205,17 @@ def _lines(found: Comparison) -> dict[str, list[str]]:
     lines = {name: [str(value) for value in values] for name, values in told.items()}
     for name in dict.fromkeys(n for row in found.rows for n in row.forecasts):
         lines[f"{name}, cycles"] = [_cycles(row.forecasts.get(name)) for row in found.rows]
-    lines["measured, cycles"] = [f"{row.cycles:.1f}" for row in found.rows]
+    lines["measured, cycles"] = [_number(row.cycles) for row in found.rows]
     lines["products a cycle"] = [f"{row.measured:.2f}" for row in found.rows]
     return lines
 
 
 def _cycles(one: Forecast | None) -> str:
-    return f"{one.cycles:.1f}" if one else "none"
+    return _number(one.cycles if one else None)
+
+
+def _number(found: float | None) -> str:
+    return "none" if found is None else f"{found:.1f}"
 
 
 def _remarks(found: Comparison) -> list[str]:

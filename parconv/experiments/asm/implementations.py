@@ -17,8 +17,11 @@ from numba.extending import is_jitted
 from parconv import plan2d
 from parconv.codegen import jit
 from parconv.problem.dtypes import Array
+from parconv.runtime.outputs import new_output
 
+from .. import plans
 from ..baselines import foreign, loops
+from ..own import Own
 from . import kernels
 from .listing import Loop, hottest, innermost_loops
 
@@ -26,6 +29,8 @@ Taps = tuple[int, int]
 Run = Callable[[], object]
 BYTES = "uint8"  # of the first study's photograph
 TAPS3 = (3, 3)
+# Methods whose hot loop makes each of the definition's products.
+WHOLE = ("direct", "layer", "channels", "depthwise", "gemm")
 
 
 Code = tuple[str, Run, int]  # a listing, a call in the caches, and its multiply-adds
@@ -38,7 +43,7 @@ class Asked:
     """The convolution whose code is read: its image, its taps, the types of image and sums."""
 
     shape: tuple[int, ...]
-    taps: Taps
+    taps: tuple[int, ...]
     image: str
     sums: str
 
@@ -58,7 +63,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Listed:
-    """An implementation's code for what it was asked, its hot loop, and a call of it."""
+    """An implementation's code for what it was asked, its hot loop, and a call of it.
+
+    ``whole``: the loop makes all of the multiply-adds, which are the definition's.
+    """
 
     name: str
     asked: Asked
@@ -66,6 +74,7 @@ class Listed:
     loop: Loop
     run: Run
     multiply_adds: int
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,7 @@ def _batch(asked: Asked) -> tuple[Array, Array, Array]:
     return planes, w[None], out.reshape(len(planes), 1, *out.shape[-2:])
 
 
-def naive_conv2d(taps: Taps) -> Callable[[Any, Any, Any], None]:
+def naive_conv2d(taps: tuple[int, ...]) -> Callable[[Any, Any, Any], None]:
     """The second study's loops over a batch: every tap adds to the result where it lies."""
     rows, columns = taps
 
@@ -172,6 +181,24 @@ def listed(name: str, shape: tuple[int, ...], taps: Taps, dtype: str) -> Listed:
     code, run, multiply_adds = one.compiled(asked)
     loop = one.hot(code, asked) if one.hot else _hottest(name, code)
     return Listed(name, asked, code, loop, run, multiply_adds)
+
+
+def of_plan(own: Own) -> Listed:
+    """The code of the method that a plan of the user's convolution takes.
+
+    Examples
+    --------
+    >>> of_plan(Own.of((256, 256), "5x5")).name
+    'ours, direct'
+    """
+    f, g = own.arrays()
+    words = {"threads": 1, "strategy": "serial", **own.question}
+    plan = plan2d(f, g, correlate=own.correlation, **words)
+    read, problem = plans.asm(plan), plan.problem
+    asked = Asked(own.image, own.taps, own.dtype, plan.sums.name)
+    run = plan.bind(f, new_output(problem.shape, problem.dtype))
+    name, products = f"ours, {plan.method}", round(problem.flops / 2)
+    return Listed(name, asked, read.listing, read.loop, run, products, plan.method in WHOLE)
 
 
 def _known(name: str) -> Implementation:
