@@ -198,7 +198,7 @@ def test_the_user_s_convolution_is_read_by_the_method_that_it_goes_by(
         (("--kernel", "3x3", "--mode", "full"), "--mode is of a convolution of yours"),
         (("--check", "--kernel", "3x3"), "--kernel is none of --check's"),
         (("--isa", "avx2", "--groups", "2"), "--groups is none of --isa's"),
-        (("--shape", "9x9", "--kernel", "3x3", "--mode", "all"), "mode is 'all'"),
+        (("--shape", "9x9", "--kernel", "3x3", "--mode", "all"), "mode='all' is unknown"),
         (("--implementation", "fast"), "implementation is 'fast': choose from naive,"),
         (("mine19:nothing",), "has no attribute 'nothing'"),
         (("nowhere19:conv",), "No module named 'nowhere19'"),
