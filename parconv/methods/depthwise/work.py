@@ -40,9 +40,9 @@ PIXELS_FROM = machine.ISA.choose({32: 7, 16: 5, "NEON": 5})
 LONG_ROW, FAR_BYTES = 14, 2 * machine.L2_BYTES
 # Of a pixel that is read, and an output that is written, by itself (1.4 and 1.1 ns there).
 GATHER_CYCLES, SCATTER_CYCLES = 2.5, 1.9
-# Of a pixel that is read between others of its row.  Ours over `direct`, the next best, 3x3 of every
-# second output dilated by 2: 382 channels of 19 x 20 0.44, 181 of 14 x 15 0.42, 315 of 118 x 119
-# 0.65 (Sapphire Rapids VM, AVX-512, 2026-11); under AVX2 there 0.56, 0.46, 0.49.
+# Of a pixel that is read between others of its row.  Time over that of `direct`, the next best, for
+# 3x3 of every second output dilated by 2: 382 channels of 19 x 20 0.44, 181 of 14 x 15 0.42, 315 of
+# 118 x 119 0.65 (Sapphire Rapids VM, AVX-512, 2026-11); under AVX2 there 0.56, 0.46, 0.49.
 SIFT_CYCLES = 1.0
 # The same where several filters share an image: little is read that the sweep could hide behind.
 # Milliseconds for 512 images of 28 x 28 under 32 filters, and predicted without / so: 5x5 3.5,
