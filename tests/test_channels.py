@@ -15,7 +15,8 @@ from conftest import LANES, Poisoned
 import parconv
 from parconv.codegen import machine
 from parconv.methods import channels
-from parconv.methods.channels import blocks, copies, few as few_tile, pointwise, shape, work
+from parconv.methods.channels import apiece, blocks, copies, few as few_tile, pointwise, shape, work
+from parconv.methods.channels.numbers import FEW as SEVERAL, MANY, SINGLE, WIDE
 from parconv.methods.channels.table import PIXELS, VECTORS
 from parconv.problem.problem import Problem
 from parconv.runtime.strategies import Arrays
@@ -381,6 +382,7 @@ FEW = [
 def always(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Outputs are few, however many pay."""
     monkeypatch.setattr(blocks, "pays", lambda *_: True)
+    monkeypatch.setattr(blocks, "MOST", NONE)
     forget()
     yield
     monkeypatch.undo()
@@ -489,7 +491,34 @@ def test_how_many_outputs_are_few_by_cycles(
 
 # --- outputs that go as a run --------------------------------------------------------------------
 
-RUNS = pytest.mark.skipif(not pointwise.POSSIBLE, reason="these tiles want masks and 32 registers")
+RUNS = pytest.mark.skipif(not pointwise.POSSIBLE, reason="no tiles of this machine make runs")
+ALL = 1 << 16
+NONE = blocks.Most(0, 0, 0, 0, 0, 0, 0)
+# What makes one way serve whatever it can.
+WAYS = {
+    SEVERAL: NONE._replace(several=ALL, alone=ALL),
+    MANY: NONE._replace(many=ALL, large=ALL),
+    SINGLE: NONE._replace(single=ALL, each=ALL),
+    WIDE: NONE._replace(wide=ALL),
+}
+Go = Callable[..., None]
+
+
+@pytest.fixture
+def go(monkeypatch: pytest.MonkeyPatch) -> Iterator[Go]:
+    """Has runs go that way, or none, past the caches or through them."""
+
+    def to(way: int, large: bool = False) -> None:
+        if way and way not in pointwise.POSSIBLE:
+            pytest.skip("tiles of this machine do not go that way")
+        monkeypatch.setattr(blocks, "MOST", WAYS.get(way, NONE))
+        monkeypatch.setattr(machine, "STREAM_BYTES", 0 if large else 1 << 40)
+        monkeypatch.setattr(machine, "L2_BYTES", 0 if way == MANY else 1 << 21)
+        forget()
+
+    yield to
+    monkeypatch.undo()
+    forget()
 
 
 def last(array: Any) -> Any:
@@ -497,14 +526,14 @@ def last(array: Any) -> Any:
     return np.ascontiguousarray(array.transpose(0, 2, 3, 1))
 
 
-def check_last(f: Any, g: Any, offset: int = 1) -> Any:
+def check_last(f: Any, g: Any, way: int, offset: int = 1) -> Any:
     """Of an image whose channels come last, wherever it lies.
 
     Into an output whose pixels lie apart, and one whose pixels are a run that begins with that
     element of a cache line; nothing beside them is written.
     """
     plan = plan_of(f, g, axes=(1, 2))
-    assert blocks.is_pointwise(plan.problem)
+    assert blocks.run_of(plan.problem) == way
     given = Poisoned(plan.problem.shape, f.dtype)
     result = plan(f, given.out)
     given.check()
@@ -520,87 +549,120 @@ def check_last(f: Any, g: Any, offset: int = 1) -> Any:
     return result
 
 
-@RUNS
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("inputs", [1, 2, 3, 7, LANES // 2, LANES - 1])
 @pytest.mark.parametrize("outputs", [1, 2, 3, 5, LANES // 4, LANES // 2])
-def test_runs_of_several_pixels(outputs: int, inputs: int, dtype: str) -> None:
+def test_runs_of_several_pixels(outputs: int, inputs: int, dtype: str, go: Go) -> None:
     """Of one row, of rows shorter than a vector, and of more than `TOGETHER` vectors."""
+    go(SEVERAL)
     lanes = 4 * LANES // np.dtype(dtype).itemsize
     if inputs * outputs == 1 or inputs >= lanes or outputs > lanes // 2:
         return  # others serve these
     for size in ((1, inputs, 1, 1), (2, inputs, 3, 5), (1, inputs, 9, 31)):
-        check_last(last(numbers(size, dtype)), numbers((outputs, inputs, 1, 1), dtype))
+        check_last(last(numbers(size, dtype)), numbers((outputs, inputs, 1, 1), dtype), SEVERAL)
 
 
-@RUNS
+@pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("offset", [0, 1, 15])
 @pytest.mark.parametrize("inputs", [1, 3, 8])
 @pytest.mark.parametrize("outputs", [3 * LANES, 3 * LANES + 1, 9 * LANES - 1])
-def test_runs_of_many_outputs(
-    outputs: int, inputs: int, offset: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runs_of_many_outputs(outputs: int, inputs: int, offset: int, large: bool, go: Go) -> None:
     """Whatever element of a cache line they begin with, through the caches and past them."""
-    for large in (False, True):
-        monkeypatch.setattr(machine, "L2_BYTES", 0)
-        monkeypatch.setattr(machine, "STREAM_BYTES", 0 if large else 1 << 40)
-        forget()
-        check_last(last(numbers((2, inputs, 5, 7))), numbers((outputs, inputs, 1, 1)), offset)
-    forget()
+    go(MANY, large)
+    f, g = last(numbers((2, inputs, 5, 7))), numbers((outputs, inputs, 1, 1))
+    check_last(f, g, MANY, offset)
+
+
+TILES = apiece.PIXELS  # of a vector a pixel, and of two
+SHORT = [(1, 1), (3, 5), (1, TILES[0] - 1), (1, TILES[0]), (1, TILES[1] + 1), (2, 3 * TILES[0] + 1)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("inputs", [2, 33])
+@pytest.mark.parametrize("outputs", [1, 2, LANES // 2 - 1, LANES // 2, LANES])
+def test_runs_of_a_vector_a_pixel(outputs: int, inputs: int, dtype: str, go: Go) -> None:
+    """Of fewer pixels than a tile, of whole tiles, and of one pixel more."""
+    go(SINGLE)
+    if outputs > 4 * LANES // np.dtype(dtype).itemsize:
+        return
+    for size in SHORT:
+        f = last(numbers((2, inputs, *size), dtype))
+        check_last(f, numbers((outputs, inputs, 1, 1), dtype), SINGLE)
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("inputs", [1, 33])
+@pytest.mark.parametrize("outputs", [n * LANES + more for n in (1, 2, 5) for more in (1, LANES)])
+def test_runs_of_vectors_of_a_pixel(
+    outputs: int, inputs: int, dtype: str, large: bool, go: Go
+) -> None:
+    """Whole pairs of vectors, a single one behind and none, through the caches and past them."""
+    go(WIDE, large)
+    for offset, size in enumerate(SHORT):
+        f = last(numbers((2, inputs, *size), dtype))
+        check_last(f, numbers((outputs, inputs, 1, 1), dtype), WIDE, offset)
 
 
 def forget() -> None:
     """What is remembered of how large caches are, and of what pays."""
     import_module("parconv.planner.choice").forget()
     for module in (blocks, work, shape, channels):
-        for name in ("is_pointwise", "is_few", "blocks_of", "copy_of", "height_of", "sizes_of",
+        for name in ("run_of", "is_few", "blocks_of", "copy_of", "height_of", "sizes_of",
                      "order_of", "layout"):  # fmt: skip
             if hasattr(module, name):
                 getattr(module, name).cache_clear()
 
 
-@RUNS
-@pytest.mark.parametrize("outputs", [3, LANES // 2])
-def test_runs_of_pixels_that_lie_apart(outputs: int) -> None:
+LYING = [(SEVERAL, 3), (SEVERAL, LANES // 2), (SINGLE, LANES), (WIDE, 3 * LANES + 1)]
+
+
+@pytest.mark.parametrize(("way", "outputs"), LYING)
+def test_runs_of_pixels_that_lie_apart(way: int, outputs: int, go: Go) -> None:
     """Rows are copied, in and out, whatever lies between their pixels."""
+    go(way)
     f, g = last(numbers((2, 3, 5, 7))), numbers((outputs, 3, 1, 1))
-    expected = check_last(f, g)
+    expected = check_last(f, g, way)
     for image in (sparse(f), f[:, :, ::-1].copy()[:, :, ::-1], np.asfortranarray(f)):
-        oracle.assert_same_bits(check_last(image, g), expected)
+        oracle.assert_same_bits(check_last(image, g, way), expected)
 
 
-@RUNS
-def test_runs_read_nothing_beyond_the_image_and_keep_a_bad_pixel_to_itself() -> None:
+@pytest.mark.parametrize("way", [SEVERAL, SINGLE])
+def test_runs_read_nothing_beyond_the_image_and_keep_a_bad_pixel_to_itself(
+    way: int, go: Go
+) -> None:
+    go(way)
     room = np.full((3, 5, 9, 4), np.nan, np.float32)
     f = room[1:2, 1:4, 1:8, :3]
     f[...] = last(numbers((1, 3, 3, 7)))
-    g = numbers((5, 3, 1, 1))
-    check_last(f, g)
+    g = numbers((LANES // 2, 3, 1, 1))
+    check_last(f, g, way)
     f[0, 1, 3, 1] = np.inf
     bad = ~np.isfinite(plan_of(f, g, axes=(1, 2))(f))
     assert bad[0, 1, 3].all()
-    assert bad.sum() == 5
+    assert bad.sum() == LANES // 2
 
 
-@RUNS
-@pytest.mark.parametrize("outputs", [3, 100])
+BITS = [(SEVERAL, 3, False), (MANY, 100, True), (SINGLE, 3, False)]
+BITS += [(WIDE, 100, large) for large in (False, True)]
+
+
+@pytest.mark.parametrize(("way", "outputs", "large"), BITS)
 def test_runs_have_the_bits_of_tiles_and_of_any_bands(
-    outputs: int, monkeypatch: pytest.MonkeyPatch
+    way: int, outputs: int, large: bool, go: Go, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "L2_BYTES", 0)
-    forget()
+    go(way, large)
     f, g = last(numbers((2, 5, 33, 20))), numbers((outputs, 5, 1, 1))
-    expected = check_last(f, g)
+    expected = check_last(f, g, way)
     plan = parconv.plan2d(
         f, g, correlate=True, method="channels", threads=2, strategy="threads", axes=(1, 2)
     )
     oracle.assert_same_bits(plan(f), expected)
-    monkeypatch.setattr(blocks, "SEVERAL", 0)
-    monkeypatch.setattr(blocks, "MANY_CHANNELS", 0)
+    go(0)
+    monkeypatch.setattr(blocks, "pays", lambda *_: False)  # which add in another order
     forget()
     plan = parconv.plan2d(
         f, g, correlate=True, method="channels", threads=1, axes=(1, 2), tolerance=1.0
     )
     assert not blocks.is_pointwise(plan.problem)
     oracle.assert_same_bits(plan(f), expected)
-    forget()

@@ -2,7 +2,7 @@
 
 Where outputs are few and channels come last these fill the lanes instead: see `few`.
 
-Where few channels of one tap come last, outputs go as a run: see `pointwise`.
+Where channels of one tap come last, outputs go as a run: see `pointwise` and `apiece`.
 
 Wins for layers of many filters.  Pixels are read in place, and taps beyond the image not
 multiplied; or they are copied first, some rows at a time, where tiles would not be full in place,
@@ -47,10 +47,13 @@ from .blocks import (
     is_few,
     is_pointwise,
     period_of,
+    run_of,
+    run_room,
+    tile_blocks,
 )
 from .cost import cost as cost
 from .inside import bordered_by_zeros, is_inside, met
-from .numbers import L
+from .numbers import FEW, MANY, L
 from .shape import height_of, order_of, region, sizes_of
 from .table import BITS_AT, PIXELS, SEGMENT, VECTORS
 from .work import copy_of
@@ -76,9 +79,10 @@ def prepare(problem: Problem, g: Array) -> Taps:
 
     Where filters are few, channels come last: as many as a vector has lanes, filter by filter.
     """
-    if is_pointwise(problem):
+    if run_of(problem) in (FEW, MANY):
         return Taps(_repeated(problem, g.reshape(g.shape[:2]).astype(problem.sums)))
-    bank, blocks, channels = bank_of(problem), blocks_of(problem), channel_lanes(problem)
+    bank, channels = bank_of(problem), channel_lanes(problem)
+    blocks = tile_blocks(problem) if is_pointwise(problem) else blocks_of(problem)
     groups, filters = bank.groups, bank.filters
     padded = np.zeros((groups, sum(blocks), channels, *g.shape[2:]), problem.sums)
     padded[:, :filters, : g.shape[1]] = g.reshape(groups, filters, *g.shape[1:])
@@ -92,9 +96,9 @@ def prepare(problem: Problem, g: Array) -> Taps:
 
 def _repeated(problem: Problem, g: Array) -> Array:
     """Of each channel the weights of outputs as they go on from pixel to pixel."""
-    few = len(g) <= lanes_of(problem)
-    found = np.zeros((g.shape[1], lanes_of(problem) if few else period_of(problem)), problem.sums)
-    count = len(g) * period_of(problem) if few else period_of(problem)
+    period, many = period_of(problem), run_of(problem) == MANY
+    count = period if many else len(g) * period
+    found = np.zeros((g.shape[1], count if many else up(count, lanes_of(problem))), problem.sums)
     found[:, :count] = g.T[:, np.arange(count) % len(g)]
     return found.ravel()
 
@@ -151,9 +155,10 @@ def layout(problem: Problem) -> Array:
         group_taps=taps * sum(blocks),
         block_filters=block_filters(problem),
         few=is_few(problem),
-        pointwise=is_pointwise(problem),
+        run_of=run_of(problem),
+        room_at=_room_at(problem),
         period=period_of(problem) if is_pointwise(problem) else 0,
-        lookup=_lookup(problem) if is_pointwise(problem) else (),
+        lookup=_lookup(problem) if run_of(problem) == FEW else (),
         **_inner(problem),
         inside=all(is_inside(problem, axis) for axis in (0, 1)),
         lanes=lanes,
@@ -206,8 +211,8 @@ def _sums_at(problem: Problem) -> int:
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
     copy, inputs = copy_of(problem), bank_of(problem).inputs
-    if is_pointwise(problem):  # a row, where it does not lie so
-        return _copy_at(problem) + problem.plane[1] * (inputs + bank_of(problem).outputs)
+    if is_pointwise(problem):
+        return _room_at(problem) + run_room(problem)
     if copy is None:
         return _copy_at(problem)
     rows = copy.starts(height_of(problem))[-1]
@@ -215,6 +220,12 @@ def workspace(problem: Problem) -> int:
     beyond = PIXELS * copy.pixel + (problem.filter[1] - 1) * copy.tap
     line = machine.CACHE_LINE // problem.sums.itemsize
     return _copy_at(problem) + up((rows * copy.cells + beyond) * inputs, line)
+
+
+def _room_at(problem: Problem) -> int:
+    """Where in scratch the outputs of a run lie: of a row, or those of a tile."""
+    line = machine.CACHE_LINE // problem.sums.itemsize
+    return up(_copy_at(problem) + problem.plane[1] * bank_of(problem).inputs, line)
 
 
 def _copy_at(problem: Problem) -> int:

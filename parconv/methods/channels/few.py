@@ -127,7 +127,7 @@ class FewTile(Tile):
     ) -> list[Value]:  # fmt: skip
         """As many channels as a vector has lanes, or the rest."""
         weights = [self.code.load(self.code.at(taps, v * self.code.lanes)) for v in self.members()]
-        far = self.code.at(source, self.steps[7])
+        far = self.steps.far(source)
 
         def values(pixel: int) -> list[Value]:
             value = load(self.pixel(source, far, pixel))

@@ -191,7 +191,7 @@ def _tiles(f, taps, out, layout, scratch, stored, at, rows, pitch, line, pixels,
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill units ``[start, stop)`` of ``out``, and nothing else."""
-    if layout[L.pointwise]:
+    if layout[L.run_of]:
         all_runs(f, taps, out, layout, scratch, start, stop)
         store_fence()
         return

@@ -2,8 +2,9 @@
 
 A tile of `PIXELS` pixels would have most lanes empty where outputs are few, and store parts of
 cache lines where they are many.  So vectors hold the outputs as they lie in memory: those of
-several pixels, whose channels are looked up in two vectors of the image (`few_outputs`), or some of
-a pixel's and the first of the next one's (`many_outputs`), which begin with a cache line.
+several pixels, whose channels are looked up in two vectors of the image (`Few`), or some of
+a pixel's and the first of the next one's (`Many`), which begin with a cache line.  `apiece` has
+tiles of whole vectors of each pixel.
 
 Microseconds of torch's better order, of tiles and so: 7 -> 2 channels of 125 x 126 14, 52, 17; 17
 images of 4 -> 1 of 151 x 152 578, 932, 336; 6 of 2 -> 414 of 31 x 32 438, 1047, 473 (Sapphire
@@ -19,14 +20,16 @@ from typing import Any
 from llvmlite import ir
 
 from ...codegen import machine
-from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.emitted import Value
 from ...codegen.simd import I64, Code
+from .numbers import FEW, MANY, SINGLE, WIDE
 
-POSSIBLE = machine.ISA.masks and machine.VECTOR_REGISTERS >= 32
+# What is fast: `Few` where lanes of two vectors can be looked up, and masked stores are cheap.
+POSSIBLE = machine.ISA.choose({32: (FEW, MANY, SINGLE, WIDE), 16: (MANY, SINGLE, WIDE), "NEON": ()})
 TOGETHER = 4  # vectors that see a channel's weights, or a pixel's channel, at once
 
 
-class _Run:
+class Run:
     """Emits the outputs of some pixels; the attributes are IR values of the function's arguments.
 
     ``pixels``: how many there are; ``taps``: the weights; ``channels``, ``outputs``: of a pixel.
@@ -34,7 +37,7 @@ class _Run:
 
     def __init__(self, builder: Any, *arguments: Value) -> None:
         (self.source, self.taps, self.out, self.pixels, self.channels, self.outputs, self.period,
-         self.table, self.streams) = arguments  # fmt: skip
+         self.table, self.room, self.streams) = arguments  # fmt: skip
         self.builder, self.code = builder, Code(builder, self.taps.type.pointee)
         self.lanes = I64(self.code.lanes)
 
@@ -44,7 +47,7 @@ class _Run:
         return self.builder.select(self.builder.icmp_signed("<", rest, I64(0)), I64(0), rest)
 
 
-class _Few(_Run):
+class Few(Run):
     """Vectors of the outputs of ``period`` pixels each.
 
     ``table``: in which lane of two vectors the first channel of each output's pixel is.
@@ -111,7 +114,7 @@ class _Few(_Run):
         return [at, to]
 
 
-class _Many(_Run):
+class Many(Run):
     """Vectors of the run of outputs, from a cache line on; ``period`` weights of each channel.
 
     Those of a channel are repeated, so that the next pixel's first ones follow.
@@ -180,7 +183,12 @@ class _Many(_Run):
 
         (total,) = self.summed(source, [code.at(self.taps, first)], spread, True)
         count = builder.select(builder.icmp_signed("<", left, most), left, most)
-        code.store_first(total, at, count)
+        whole = builder.icmp_signed("==", count, self.lanes)
+        with builder.if_else(builder.and_(whole, self.streams)) as (past, through):
+            with past:
+                code.stream(total, at)
+            with through:
+                code.store_first(total, at, count)
 
     def summed(
         self, source: Value, places: Sequence[Value], spread: Callable[[Value], Value],
@@ -197,32 +205,3 @@ class _Many(_Run):
 
         begin = [source, *places, *[code.zero] * len(places)]
         return code.loop(self.channels, begin, channel, rolled=True)[1 + len(places) :]
-
-
-@emitted()
-def run_of_pixels(
-    builder: Any, f: Items, scratch: Items, in_place: Sequence[Value], source: Value, taps: Items,
-    out: Items, target: Value, sizes: Sequence[Value], table: Items, table_at: Value,
-    few: Value, streams: Value,
-) -> None:  # fmt: skip
-    """All outputs of a run of pixels.
-
-    From element ``source`` of ``f``, or of scratch, to element ``target`` of ``out``, or of it, as
-    ``in_place`` says of both.  ``sizes``: pixels, channels, outputs and a period; see `_Few` and
-    `_Many`, of which ``few`` chooses.
-    """
-    if not POSSIBLE:  # never reached
-        return
-    pixels = builder.select(in_place[0], f.at(source), scratch.at(source))
-    results = builder.select(in_place[1], out.at(target), scratch.at(target))
-    streams = builder.icmp_signed("!=", streams, I64(0))
-    values = [pixels, taps.at(), results, *sizes, table.at(table_at), streams]
-
-    def call(how: Any) -> list[Value]:
-        def body(inner: Any, *values: Value) -> None:
-            how(inner, *values).emit()
-
-        call_once(builder, f"channels.{how.__name__}", body, values, (taps.element,))
-        return []
-
-    Code(builder, taps.element).choose(few, {1: partial(call, _Few), 0: partial(call, _Many)})

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ...codegen import jit, machine
+from ...codegen import jit
 from .copying import copy_cells
 from .numbers import L
-from .pointwise import run_of_pixels
+from .tiles import run_of_pixels
 from .units import place_of
 
 
@@ -25,8 +25,7 @@ def all_runs(f, taps, out, layout, scratch, start, stop):
     ways = _dense(f, inputs), _dense(out, outputs)
     flat = ways[0] and ways[1] and f.strides[2] == width * f.strides[3]
     flat = flat and out.strides[2] == width * out.strides[3]
-    streams = ways[1] and layout[L.large] and machine.FILLS_LINES
-    few = np.int64(outputs <= layout[L.lanes])
+    streams = ways[1] and layout[L.large]
     for unit in range(start, stop):
         _, image, part = place_of(layout, unit)
         y = part * layout[L.height]
@@ -42,11 +41,11 @@ def all_runs(f, taps, out, layout, scratch, start, stop):
                 )  # fmt: skip
                 source = layout[L.copy_at] * size
             if not ways[1]:
-                target = (layout[L.copy_at] + width * inputs) * size
+                target = layout[L.room_at] * size
             run_of_pixels(
-                f, scratch, ways, source // size, taps, out, target // size,
-                (pixels, inputs, outputs, layout[L.period]), layout, layout[L.lookup], few,
-                np.int64(streams),
+                layout[L.run_of], f, scratch, ways, source // size, taps, out, target // size,
+                (pixels, inputs, outputs, layout[L.period]), layout, layout[L.lookup],
+                layout[L.room_at], np.int64(streams),
             )  # fmt: skip
             if not ways[1]:
                 _spread(out, scratch, target // size, image, y)

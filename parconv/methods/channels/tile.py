@@ -19,6 +19,7 @@ from ...codegen import machine
 from ...codegen.emitted import Value
 from ...codegen.simd import I64, Code
 from ...codegen.transposition import columns, transposed
+from .steps import Steps
 from .table import (
     AHEAD,
     AHEAD_STEP,
@@ -55,9 +56,7 @@ class Tile:
         self.source, self.taps, self.table, self.out = source, taps, table, out
         self.cells = [(pixel, vector) for pixel in range(PIXELS) for vector in range(vectors)]
         self.wide = vectors * self.code.lanes  # weights of a tap and channel
-        step = self.number(STEP_PIXEL)
-        # Opaque: addresses are a register and a multiple of another, and stay so.
-        self.steps = {n: self.code.opaque(builder.mul(step, I64(n))) for n in (1, 3, 5, 7)}
+        self.steps = Steps(self.code, self.number(STEP_PIXEL))
 
     def number(self, name: int, *offsets: Value) -> Value:
         return self.code.read(self.table, name, *offsets)
@@ -147,7 +146,7 @@ class Tile:
     ) -> list[Value]:
         code = self.code
         weights = [code.load(code.at(taps, v * code.lanes)) for v in self.members()]
-        far = code.at(source, self.steps[7])
+        far = self.steps.far(source)
 
         def values(pixel: int) -> list[Value]:
             value = self.builder.load(self.pixel(source, far, pixel))
@@ -179,14 +178,9 @@ class Tile:
         return [total[cell] for cell in self.cells]
 
     def pixel(self, source: Value, far: Value, pixel: int) -> Value:
-        """Address of a pixel, in as few registers as x86 allows."""
-        if pixel >= 7:
-            source, pixel = far, pixel - 7
-        if pixel:
-            factor = pixel & -pixel
-            step = self.builder.mul(self.steps[pixel // factor], I64(factor))
-            source = self.code.at(source, step)
-        return self.builder.bitcast(source, self.code.kind.as_pointer())
+        """Address of a pixel."""
+        place = self.steps.place(source, far, pixel)
+        return self.builder.bitcast(place, self.code.kind.as_pointer())
 
     # --- results ---
 

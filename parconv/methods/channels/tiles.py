@@ -1,11 +1,15 @@
-"""The call of a tile: of many outputs, or of few."""
+"""The calls of a tile, of many outputs or of few, and of a run of pixels."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.simd import Code
+from ...codegen.simd import I64, Code
+from .apiece import Single, Wide
 from .few import FILTERS, FewTile
+from .numbers import FEW, MANY, SINGLE, WIDE
+from .pointwise import POSSIBLE, Few, Many
 from .table import I8, VECTORS
 from .tile import Tile
 
@@ -37,3 +41,34 @@ def tile(
 
     cases = {n: partial(call, n) for n in range(1, VECTORS + FILTERS + 1)}
     Code(builder, taps.element).choose(version, cases)
+
+
+RUNS: dict[int, Any] = {FEW: Few, MANY: Many, SINGLE: Single, WIDE: Wide}
+
+
+@emitted()
+def run_of_pixels(
+    builder: Any, how: Value, f: Items, scratch: Items, in_place: Sequence[Value], source: Value,
+    taps: Items, out: Items, target: Value, sizes: Sequence[Value], table: Items, table_at: Value,
+    room: Value, streams: Value,
+) -> None:  # fmt: skip
+    """All outputs of a run of pixels.
+
+    From element ``source`` of ``f``, or of scratch, to element ``target`` of ``out``, or of it, as
+    ``in_place`` says of both.  ``sizes``: pixels, channels, outputs and a period; see `pointwise`.
+    """
+    if not POSSIBLE:  # never reached
+        return
+    pixels = builder.select(in_place[0], f.at(source), scratch.at(source))
+    results = builder.select(in_place[1], out.at(target), scratch.at(target))
+    streams = builder.icmp_signed("!=", streams, I64(0))
+    values = [pixels, taps.at(), results, *sizes, table.at(table_at), scratch.at(room), streams]
+
+    def call(key: int) -> list[Value]:
+        def body(inner: Any, *values: Value) -> None:
+            RUNS[key](inner, *values).emit()
+
+        call_once(builder, "channels.run", body, values, (taps.element, key))
+        return []
+
+    Code(builder, taps.element).choose(how, {key: partial(call, key) for key in POSSIBLE})

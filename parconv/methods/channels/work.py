@@ -10,9 +10,10 @@ from typing import NamedTuple
 from ...codegen import machine
 from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
-from .blocks import blocks_of, channel_lanes, is_few, is_pointwise, period_of
+from .blocks import blocks_of, channel_lanes, is_few, is_pointwise, period_of, run_of
 from .copies import Copy, fitting
 from .inside import is_inside, share
+from .numbers import FEW as FEW_RUN, MANY, SINGLE, WIDE
 from .table import PIXELS, VECTORS
 
 LATENCY = 4  # cycles between two additions to the same sum, as if a tile had so many pixels
@@ -107,7 +108,10 @@ FEW = machine.ISA.choose({
     32: Few(80, 5, (6, 12), 1260, 1.5, 10), 16: Few(18, 3, (4.1, 4.7), 1260, 1.5, 10),
 })  # fmt: skip
 # A vector of outputs that go as a run, and each of its channels.
-VECTOR_CYCLES, CHANNEL_CYCLES = 4, 1.5
+RUN = machine.ISA.choose({
+    32: {FEW_RUN: (4, 1.5), MANY: (4, 1.5), SINGLE: (6, 0.7), WIDE: (3.5, 0.55)},
+    16: {MANY: (4, 1), SINGLE: (4, 0.8), WIDE: (1.75, 0.5)},
+})  # fmt: skip
 # Copies must pay by so much, for what they do to the caches.
 MARGIN = 0.95
 # How long products take where each output has cells of its own for every filter column and the
@@ -159,9 +163,11 @@ def in_place(problem: Problem, inside: float) -> float:
 
 def _pointwise(problem: Problem) -> float:
     """Where outputs go as a run."""
-    bank, lanes = bank_of(problem), lanes_of(problem)
-    pixels = period_of(problem) if bank.outputs <= lanes else lanes / bank.outputs
-    return problem.plane[1] / pixels * (VECTOR_CYCLES + CHANNEL_CYCLES * bank.inputs)
+    bank, lanes, how = bank_of(problem), lanes_of(problem), run_of(problem)
+    vectors = bank.outputs / lanes if how == MANY else -(-bank.outputs // lanes)
+    vector, channel = RUN[how]
+    each = vectors / (period_of(problem) if how == FEW_RUN else 1)
+    return problem.plane[1] * each * (vector + channel * bank.inputs)
 
 
 def copied(problem: Problem, copy: Copy, halo: float) -> float:

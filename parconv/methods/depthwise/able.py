@@ -1,5 +1,7 @@
 """Which tiles can answer a problem."""
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from ...problem.problem import Problem
@@ -17,18 +19,53 @@ def kind_of(problem: Problem, vectors: int = 1, planes: int = 1) -> Kind:
 
 
 def _may_dilate(problem: Problem) -> bool:
-    """Whether strips have the dilation: rows apart are swept by turns, under masks."""
+    """Whether strips have the dilation: rows apart are swept by turns.
+
+    Under masks, or where each row has a whole vector: what one stores beyond it would be others'.
+    """
     dy, dx = problem.dilation
-    return dy == dx and (dx == 1 or (MASKED and problem.stride == (1, 1)))
+    alone = MASKED or problem.plane[1] >= lanes_of(problem)
+    return dy == dx and (dx == 1 or (alone and problem.stride == (1, 1)))
+
+
+def sift_of(problem: Problem) -> int:
+    """Of how many rows and columns strips see one: those between are met by no tap.
+
+    So it is where the dilation is a multiple of the stride.
+    """
+    (sy, sx), (dy, dx) = problem.stride, problem.dilation
+    sifts = sy == sx and dy % sy == dx % sy == 0 and min(problem.plane_in) >= sy
+    return sy if sifts and not pixels_can(problem) else 1
+
+
+def first_of(problem: Problem) -> tuple[int, int]:
+    """The first row and column that strips see."""
+    step = sift_of(problem)
+    return -problem.lead[0] % step, -problem.lead[1] % step
+
+
+@lru_cache(maxsize=256)
+def sifted(problem: Problem) -> Problem:
+    """The problem over the rows and columns that strips see."""
+    step, firsts, image = sift_of(problem), first_of(problem), list(problem.image)
+    if step == 1:
+        return problem
+    for axis, first in zip(problem.axes, firsts, strict=True):
+        image[axis] = -(-(image[axis] - first) // step)
+    (top, left), (dy, dx) = problem.lead, problem.dilation
+    lead = -(-top // step), -(-left // step)
+    dilation = dy // step, dx // step
+    return replace(problem, image=tuple(image), lead=lead, stride=(1, 1), dilation=dilation)
 
 
 def strips_cannot(problem: Problem) -> str | None:
     """Why strips and tiles of rows cannot answer the problem; None where they can."""
+    problem = sifted(problem)
     (sy, sx), rows = problem.stride, problem.filter[0]
     if problem.filter != (rows, rows) or rows not in SIZES:
         return f"it has filters of {', '.join(map(str, SIZES))} taps a side"
     if sy != sx or sx not in STRIDES or not _may_dilate(problem):
-        return "it has strides of 1 or 2, the same on both axes, and no dilation"
+        return "it has strides of 1 or 2, the same on both axes, and no dilation beside"
     if outputs(kind_of(problem), lanes_of(problem)) < lanes_of(problem) // 2:
         return "vectors of this machine are too short for the filter"
     if problem.plane[1] > WIDEST * lanes_of(problem):

@@ -42,7 +42,7 @@ def _dense(out):
 @jit.jit()
 def _ways(f, out, layout):
     """Whether images are read in place, results written in place or in lines, planes as a whole."""
-    in_place, dense = MASKED and _flat(f), _dense(out)
+    in_place, dense = MASKED and _flat(f) and layout[L.sift] == 1, _dense(out)
     direct = MASKED and _flat(out) and not (dense and layout[L.past_caches])
     lines = dense and layout[L.dilation_y] == 1
     whole = in_place and layout[L.strip_count] == 1 and (direct or lines)
@@ -69,7 +69,9 @@ def _copy(f, layout, scratch, base, b, c, y, height):
     stop = min(first + (height - 1) * layout[L.stride] + span, layout[L.rows_in])
     begin, step = max(first, 0), layout[L.copy_row]
     target = base + layout[L.copy_at] + (begin - first) * step + layout[L.copy_lead]
-    rows, columns = (begin, 1, max(stop - begin, 0)), (0, 1, layout[L.columns_in])
+    sift = layout[L.sift]
+    rows = layout[L.first_y] + begin * sift, sift, max(stop - begin, 0)
+    columns = layout[L.first_x], sift, layout[L.columns_in]
     copy(f, OWN, (b, c), rows, columns, scratch, (target, step, 0))
 
 

@@ -10,7 +10,7 @@ from ...codegen.layout import Layout, geometry, up
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
 from ..usual import bank_of, lanes_of
-from .able import across_numbers, has_pairs, kind_of, strips_cannot
+from .able import across_numbers, first_of, has_pairs, kind_of, sift_of, sifted, strips_cannot
 from .channels import TILES
 from .pixels import TILES as PIXEL_TILES, WIDTHS
 from .strip import KINDS, MASKED, loads, outputs
@@ -21,7 +21,8 @@ L = Layout(
     "lead_x", "stride_y", "stride_x", "dilation_y", "dilation_x", "size", "size_x", "lanes",
     "pixels", "near", "stride", "block", "past_caches", "ahead", "limit", "copy_at",
     "copy_row", "copy_lead", "strip_count", "pair", "taps_at", "tile", "border_tile", "high",
-    "last_ahead", "by_rows", "widest", "pixel_tile", "last_tile", "phases", "unit", "across_tile",
+    "last_ahead", "by_rows", "sift", "first_y", "first_x", "widest", "pixel_tile", "last_tile",
+    "phases", "unit", "across_tile",
     tables=("strips", "masks"),
 )  # fmt: skip
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
@@ -171,9 +172,13 @@ def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     bank, itemsize = bank_of(problem), problem.sums.itemsize
     large = problem.passing > RESIDENT * machine.STREAM_BYTES
-    strips = _none() if strips_cannot(problem) else _of_strips(problem, large)
+    swept, (first_y, first_x) = sifted(problem), first_of(problem)
+    strips = _none() if strips_cannot(problem) else _of_strips(swept, large)
     return L.pack(
-        geometry(problem) | strips,
+        geometry(swept) | strips,
+        sift=sift_of(problem),
+        first_y=first_y,
+        first_x=first_x,
         outputs=bank.outputs,
         multiplier=bank.filters,
         size=problem.filter[0],
@@ -182,9 +187,9 @@ def layout(problem: Problem) -> Array:
         pixels=by_pixels(problem),
         by_rows=by_rows(problem),
         near=problem.bytes <= 2 * machine.L2_BYTES,
-        stride=problem.stride[0],
+        stride=swept.stride[0],
         past_caches=large,
-        limit=LIMIT_BYTES[min(problem.stride[0], 2)] // itemsize,
+        limit=LIMIT_BYTES[min(swept.stride[0], 2)] // itemsize,
         taps_at=bank.outputs * math.prod(problem.filter),
         last_ahead=LAST_AHEAD_VECTORS,
         **_of_pixels(bank.filters),
@@ -238,6 +243,7 @@ def workspace(problem: Problem) -> int:
         copied = 2 * lanes_of(problem) + bank_of(problem).outputs * rows + line
     if strips_cannot(problem):
         return copied
+    problem = sifted(problem)
     kind = kind_of(problem)
     rows = (_block(problem) - 1 + kind.under_way) * kind.stride  # the sweep reads whole steps
     rows += (problem.dilation[0] - 1) * (kind.size - 1)
