@@ -212,7 +212,7 @@ SPELT: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 def test_names_are_the_same_in_all_processes(kind: str) -> None:
     """Whoever spells the words, whatever was found out about them, and after a pickle."""
     shape, g, words = SPELT[kind]
-    x = da.ones(shape, chunks=20)
+    x = da.ones(shape, chunks=20, dtype=np.float32)
     anew = {name: "".join([*word]) if type(word) is str else word for name, word in words.items()}
     named = [parconv.conv2d(x, g, **asked).name for asked in (words, words, anew, words)]
     assert len({*named}) == 1
