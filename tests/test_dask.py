@@ -79,8 +79,9 @@ def test_blocks_have_the_bits_of_one_call(part: int) -> None:
 
 @pytest.mark.parametrize("kind", range(len(KINDS)), ids=lambda n: KINDS[n].__name__)
 def test_random_questions_have_the_bits_of_one_call(kind: int) -> None:
-    seeds = range(kind, 6 * len(KINDS), len(KINDS))
-    assert sum(check(drawn(seed), scheduler="threads") for seed in seeds) >= 4
+    """More of them by schedulers of a machine, below."""
+    seeds = range(kind, 3 * len(KINDS), len(KINDS))
+    assert sum(check(drawn(seed), scheduler="threads") for seed in seeds) >= 2
 
 
 POOLS: dict[str, Callable[[], Executor]] = {
