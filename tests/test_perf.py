@@ -619,7 +619,7 @@ def test_real_simulation(loops: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     pixels = math.prod(study.problem.shape)
     gather, *others = (result.simulated for result in found.results)
     assert pixels < gather["instructions"] < 60 * pixels
-    assert gather["last-level misses"] >= pixels * 4 / 64  # each line of the image
+    assert gather["last-level misses"] >= pixels / 64  # each line of the image, of bytes
     for scatter in others:
         assert scatter["instructions"] >= 3 * gather["instructions"]
         assert scatter["data accesses"] >= 8 * gather["data accesses"]
