@@ -1,11 +1,10 @@
 """The answer by definition, in plain NumPy: shares no code with parconv.
 
 ``out[i] = sum_j w[j] * x[i * stride - lead + j * dilation]`` where ``x`` is the image extended
-without end and ``w`` the filter, reflected for convolution.  Integers are summed as Python
-integers, everything else in extended precision.  `literal` is the same as four nested loops.
+without end and ``w`` the filter, reflected for convolution.  Integers are summed exactly,
+everything else in extended precision.  `literal` is the same as four nested loops.
 """
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +63,19 @@ class Expected:
     terms: int
 
 
+def _wide(f: Array, g: Array, cval: Any) -> Any:
+    """The type that the oracle sums in: exactly, or in extended precision.
+
+    int64 where it holds the sum of all moduli, which NumPy adds a hundred times faster.
+    """
+    if f.dtype.kind not in "biu" or g.dtype.kind not in "biu":
+        return np.clongdouble if "c" in f.dtype.kind + g.dtype.kind else np.longdouble
+    ends = [abs(int(end(f, initial=0))) for end in (np.min, np.max)] if f.dtype != bool else [1]
+    largest = max(*ends, abs(int(cval)))
+    most = largest * sum(abs(int(tap)) for tap in g.ravel())
+    return np.int64 if max(most, largest) < 2**63 else object
+
+
 def expect(
     f: Any,
     g: Any,
@@ -82,8 +94,7 @@ def expect(
     """The convolution, or correlation, of every plane of ``f`` with ``g``."""
     f, g = np.asarray(f), np.asarray(g)
     exact = f.dtype.kind in "biu" and g.dtype.kind in "biu"
-    inexact = np.clongdouble if "c" in f.dtype.kind + g.dtype.kind else np.longdouble
-    wide = object if exact else inexact
+    wide = _wide(f, g, cval)
     image = np.moveaxis(f, axes, (-2, -1))
     image = (image.astype(np.int8) if image.dtype == bool else image).astype(wide)
     taps = (g.astype(np.int8) if g.dtype == bool else g).astype(wide)
@@ -94,36 +105,34 @@ def expect(
     sides = (None, None) if padding is None else pair(padding)
     if mode == "valid" and padding is None:
         boundary, cval = "constant", 0
-    picks = []
-    for axis in range(2):
+    picks, counts = [], []  # the pixels that any output needs, one after another; outputs
+    for axis, border in enumerate(pair(boundary)):
         lead, count = outputs(
             sizes[axis], spans[axis], mode, not correlate, pair(origin)[axis], sides[axis], covered
         )
-        picks.append(
-            np.array(
-                [
-                    [
-                        source(o - lead + t * holes[axis], sizes[axis], pair(boundary)[axis])
-                        for t in range(g.shape[axis])
-                    ]
-                    for o in range(0, count, steps[axis])
-                ],
-                np.intp,
-            ).reshape(-1, g.shape[axis])
-        )
-    shape = (*image.shape[:-2], len(picks[0]), len(picks[1]))
+        counts.append(len(range(0, count, steps[axis])))
+        reach = (counts[-1] - 1) * steps[axis] + spans[axis] if counts[-1] else 0
+        picks.append([source(at - lead, sizes[axis], border) for at in range(reach)])
+    shape = (*image.shape[:-2], *counts)
     values, moduli = np.zeros(shape, wide), np.zeros(shape)
     fill = np.array(int(cval) if exact else cval, wide)
     # a frame of the constant, so that -1 picks it: from the last row or column
     framed = np.full((*image.shape[:-2], sizes[0] + 1, sizes[1] + 1), fill, wide)
     framed[..., :-1, :-1] = image
+    around = framed[..., np.array(picks[0], np.intp), :][..., np.array(picks[1], np.intp)]
+    sized = abs(around).astype(float)
     with np.errstate(invalid="ignore", over="ignore"):
-        for y, x in itertools.product(range(g.shape[0]), range(g.shape[1])):
-            if zero_taps == "skip" and taps[y, x] == 0:
+        for place in np.ndindex(*g.shape if values.size else (0, 0)):
+            tap = taps[place]
+            if zero_taps == "skip" and tap == 0:
                 continue
-            pixels = framed[..., picks[0][:, y], :][..., picks[1][:, x]]
-            values += taps[y, x] * pixels
-            moduli += (abs(taps[y, x]) * abs(pixels)).astype(float)
+            under = (..., *(
+                slice(hole * at, hole * at + step * (count - 1) + 1, step)
+                for hole, at, step, count in zip(holes, place, steps, counts, strict=True)
+            ))  # fmt: skip
+            values += tap * around[under]
+            moduli += float(abs(tap)) * sized[under]
+    values = values.astype(object) if exact else values
     terms = g.size * (1 if values.dtype.kind in "Of" else 2)
     home = lambda array: np.moveaxis(array, (-2, -1), axes)  # noqa: E731
     return Expected(home(values), home(moduli), terms)
@@ -185,15 +194,15 @@ def saturated(values: Array, dtype: Any) -> Array:
     """Exact or extended values as the nearest integers of ``dtype``, half to even."""
     low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
-    def nearest(value: Any) -> int:
-        if value != value:
-            return 0
-        if value in (np.inf, -np.inf):
-            return high if value > 0 else low
-        return min(max(value if isinstance(value, int) else int(np.rint(value)), low), high)
-
-    flat = [nearest(value) for value in values.ravel()]
-    return np.array(flat, object).reshape(values.shape).astype(dtype)
+    if values.dtype == object:
+        return np.minimum(np.maximum(values, low), high).astype(dtype)
+    with np.errstate(invalid="ignore"):
+        whole = np.rint(values)
+        right = np.zeros(values.shape, dtype)  # what is no number is 0
+        inside = (whole > low) & (whole < high)
+        right[inside] = whole[inside].astype(dtype)
+        right[whole >= high], right[whole <= low] = high, low
+    return right
 
 
 def assert_same_bits(result: Array, expected: Array, what: str = "") -> None:

@@ -3,12 +3,11 @@
 Reads the machine code of the compiled kernels; times nothing.
 """
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-from conftest import RunPython
+from conftest import RunPython, soak
 
 from parconv.codegen import machine
 from parconv.experiments.asm.isa import FMA
@@ -16,14 +15,12 @@ from parconv.experiments.asm.listing import hottest, innermost_loops
 from parconv.methods.direct import tile
 
 DUMP = """
-    import json
+    import sys
     import numpy as np
     from parconv.methods import direct
-    code = {}
-    for name in ("float32", "float64"):
-        kind = np.dtype(name)
-        code[name], = direct.kernels(kind, kind, kind).compiled.inspect_asm().values()
-    print(json.dumps(code))
+    kind = np.dtype(sys.argv[1])
+    code, = direct.kernels(kind, kind, kind).compiled.inspect_asm().values()
+    print(code)
 """
 
 pytestmark = pytest.mark.skipif(
@@ -39,15 +36,22 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def code(compiled: dict[str, str], run_python: RunPython) -> dict[str, str]:
-    """Machine code of the kernels, compiled anew once."""
-    if "float32" not in compiled:
-        env = {"NUMBA_CACHE_DIR": compiled["directory"]}
-        compiled.update(json.loads(run_python(DUMP, env=env).stdout))
+def code(
+    request: pytest.FixtureRequest, compiled: dict[str, str], run_python: RunPython
+) -> dict[str, str]:
+    """Machine code of the kernels, each compiled anew once."""
+    name = request.node.callspec.params["dtype"]
+    if name not in compiled:
+        compiled[name] = run_python(
+            DUMP, name, env={"NUMBA_CACHE_DIR": compiled["directory"]}
+        ).stdout
     return compiled
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+DTYPES = pytest.mark.parametrize("dtype", ["float32", *soak("float64")])
+
+
+@DTYPES
 def test_the_tile_is_multiply_adds(dtype: str, code: dict[str, str]) -> None:
     loops = innermost_loops(code[dtype])
     biggest = hottest(loops)
@@ -58,7 +62,7 @@ def test_the_tile_is_multiply_adds(dtype: str, code: dict[str, str]) -> None:
     assert biggest.share >= FMA_SHARE, told
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@DTYPES
 def test_every_group_size_is_free_of_spills(dtype: str, code: dict[str, str]) -> None:
     whole = tile.ROWS * tile.VECTORS
     loops = [loop for loop in innermost_loops(code[dtype]) if loop.fused >= whole]
@@ -67,7 +71,7 @@ def test_every_group_size_is_free_of_spills(dtype: str, code: dict[str, str]) ->
         assert not loop.spills, f"{loop.fused} multiply-adds: {loop.spills}"
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@DTYPES
 def test_vectors_are_as_wide_as_the_machine_allows(dtype: str, code: dict[str, str]) -> None:
     register = {64: "%zmm", 32: "%ymm", 16: "%xmm"}[machine.VECTOR_BYTES]
     biggest = hottest(innermost_loops(code[dtype]))
@@ -76,7 +80,7 @@ def test_vectors_are_as_wide_as_the_machine_allows(dtype: str, code: dict[str, s
     assert biggest.bits == 8 * machine.VECTOR_BYTES
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@DTYPES
 def test_streamed_stores_are_whole_vectors(dtype: str, code: dict[str, str]) -> None:
     """LLVM splits a non-temporal store whose alignment it does not know."""
     stores = re.findall(r"\bv?movnt\w+\s+(%\w+)", code[dtype])
@@ -86,5 +90,7 @@ def test_streamed_stores_are_whole_vectors(dtype: str, code: dict[str, str]) -> 
     assert "sfence" in code[dtype]
 
 
-def test_cache_is_used(code: dict[str, str]) -> None:
+@DTYPES
+def test_cache_is_used(dtype: str, code: dict[str, str]) -> None:
+    assert code[dtype]
     assert any(Path(code["directory"]).rglob("*.kernel"))

@@ -16,6 +16,7 @@ import pytest
 
 import parconv
 from benchmarks import __main__ as cli, chunked, regret
+from parconv.experiments import ceilings
 from parconv.experiments.race import drawn
 from parconv.experiments.tune import methods
 from parconv.runtime import budget
@@ -41,11 +42,12 @@ def _ends(suite):
 
 
 def _marks(name, suite, params):
-    """What takes seconds: whole networks but for their first parameters, and bursts, of which a
-    test below asks more.
+    """What takes seconds: whole networks but for their first parameters, bursts, of which a test
+    below asks more, and processes that another one asks for as well.
     """
     last = name.startswith("bench_networks") and params != _ends(suite)[0]
-    return [pytest.mark.soak] if last or name.startswith("bench_bursts") else []
+    apart = name.startswith(("bench_bursts", "bench_small.NewProcess.time_import"))
+    return [pytest.mark.soak] if last or apart else []
 
 
 CASES = [
@@ -57,10 +59,25 @@ CASES = [
 ]
 
 
+# By module, where all of it is measured at once: numbers with which that takes a moment.
+LEAST = {
+    "bench_rates": {"ROUNDS": 1, "BIG": (200, 300)},
+    "bench_bursts": {"ROUNDS": 1, "CALLS": 2},
+}
+
+
 @functools.cache
 def _cached(suite):
     """What asv passes first to a suite that prepares something for all its benchmarks."""
-    return (suite().setup_cache(),) if hasattr(suite, "setup_cache") else ()
+    if not hasattr(suite, "setup_cache"):
+        return ()
+    module = sys.modules[suite.__module__]
+    with pytest.MonkeyPatch.context() as patched:
+        quick = functools.partial(ceilings.measure, steps=2000, nbytes=2**20)
+        patched.setattr(ceilings, "measure", quick)
+        for name, value in LEAST[module.__name__.partition(".")[2]].items():
+            patched.setattr(module, name, value)
+        return (suite().setup_cache(),)
 
 
 @pytest.mark.parametrize(("suite", "method", "params"), CASES)
@@ -81,6 +98,8 @@ def test_bursts_measure_every_case_as_often(monkeypatch):
     bursts = importlib.import_module("benchmarks.bench_bursts")
     slept = []
     monkeypatch.setattr(bursts.time, "sleep", slept.append)
+    monkeypatch.setattr(bursts, "ROUNDS", 2)  # in both orders
+    monkeypatch.setattr(bursts, "CALLS", 2)
     measured = bursts.Bursts().setup_cache()
     assert set(measured) == set(itertools.product(*bursts.Bursts.params))
     calls = bursts.ROUNDS * bursts.CALLS

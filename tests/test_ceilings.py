@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import soak
 from rich.console import Console
 
 import parconv
@@ -36,6 +37,7 @@ from parconv.runtime.outputs import on_page
 FIXED = Ceilings(1, 100.0, 50.0, 10.0)
 ABLE = [kind for kind in (*MULTIPLY_ADDS, *DOT_PRODUCTS) if not arithmetic.obstacle(kind)]
 QUICK = {"steps": 2000, "nbytes": 2**20}
+SMALL = caches.Cache("L1", 2**15, 1), caches.Cache("L2", 2**18, 1), caches.Cache("L3", 2**21, 2)
 LAUNCHED = {"median_us": 1234.5, "p90_us": 2.5, "samples": 9}
 
 
@@ -56,6 +58,8 @@ def around(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def _no_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor caches of a server's size, which take seconds to fill."""
+    monkeypatch.setattr(caches, "sizes", lambda: (SMALL, None))
     absent = {"absent": launches.LAYERS["tbb"]}
     monkeypatch.setattr(
         launches, "measure", lambda name, threads: absent if name == "tbb" else LAUNCHED
@@ -187,7 +191,7 @@ def test_a_launch_that_fails_or_hangs_is_absent(monkeypatch: pytest.MonkeyPatch)
     assert "no answer" in launches.measure("omp", 2)["absent"]
 
 
-@pytest.mark.parametrize("name", ["workqueue", "threads", "joblib threading"])
+@pytest.mark.parametrize("name", ["threads", *soak("workqueue", "joblib threading")])
 def test_a_launch_is_measured_in_a_process_of_its_own(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

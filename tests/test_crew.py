@@ -90,7 +90,7 @@ def test_a_worker_fills_bands_with_the_callers_bits(
     plan = parconv.plan2d(f, g, strategy="threads", threads=2)
     serial = parconv.plan2d(f, g, strategy="serial")(f)
     helped = 0
-    for _ in range(50):
+    for _ in range(20):
         given = Poisoned(plan.problem.shape, plan.problem.dtype)
         assert_same_bits(plan(f, given.out), serial, str(plan))
         given.check()
@@ -401,8 +401,9 @@ STORM = """
 """
 
 
-@pytest.mark.parametrize("callers", [2, 8])
-@pytest.mark.parametrize("strategy", ["threads", "auto"])
+@pytest.mark.parametrize(
+    ("strategy", "callers"), [("threads", 2), ("auto", 8), *soak(("threads", 8), ("auto", 2))]
+)
 def test_first_calls_at_once_change_nothing_of_their_callers(
     strategy: str, callers: int, run_python: RunPython
 ) -> None:
@@ -437,7 +438,7 @@ def test_a_worker_sleeps_soon_after_the_last_call(fresh: crew.Crew) -> None:
 
 
 @pytest.mark.skipif(not FLUSH, reason="this processor's mode is not known")
-@pytest.mark.parametrize("strategy", ["threads", "prange", "joblib", "auto"])
+@pytest.mark.parametrize("strategy", ["threads", "prange", *soak("joblib", "auto")])
 def test_bands_are_computed_in_the_callers_mode(strategy: str) -> None:
     """Denormal pixels vanish where the caller flushes them, on whatever thread, and only there.
 

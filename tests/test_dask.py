@@ -79,8 +79,9 @@ def test_blocks_have_the_bits_of_one_call(part: int) -> None:
 
 @pytest.mark.parametrize("kind", range(len(KINDS)), ids=lambda n: KINDS[n].__name__)
 def test_random_questions_have_the_bits_of_one_call(kind: int) -> None:
-    seeds = range(kind, 6 * len(KINDS), len(KINDS))
-    assert sum(check(drawn(seed), scheduler="threads") for seed in seeds) >= 4
+    """More of them by schedulers of a machine, below."""
+    seeds = range(kind, 3 * len(KINDS), len(KINDS))
+    assert sum(check(drawn(seed), scheduler="threads") for seed in seeds) >= 2
 
 
 POOLS: dict[str, Callable[[], Executor]] = {
@@ -212,7 +213,7 @@ SPELT: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 def test_names_are_the_same_in_all_processes(kind: str) -> None:
     """Whoever spells the words, whatever was found out about them, and after a pickle."""
     shape, g, words = SPELT[kind]
-    x = da.ones(shape, chunks=20)
+    x = da.ones(shape, chunks=20, dtype=np.float32)
     anew = {name: "".join([*word]) if type(word) is str else word for name, word in words.items()}
     named = [parconv.conv2d(x, g, **asked).name for asked in (words, words, anew, words)]
     assert len({*named}) == 1

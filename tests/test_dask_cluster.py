@@ -40,7 +40,7 @@ GRID = (
 
 def test_workers_give_the_bits_of_one_call(run_python: RunPython) -> None:
     pytest.importorskip("distributed")
-    assert int(run_python(GRID, 11, 60).stdout) > 27  # of 32
+    assert int(run_python(GRID, 11, 120).stdout) > 12  # of 16
 
 
 @pytest.mark.soak
@@ -63,6 +63,7 @@ DEATH = (
         g = np.random.default_rng(1).standard_normal((9, 8))
         want = parconv.conv2d(f, g, mode="same", boundary="mirror")
         plan = parconv.plan2d(f, g, mode="same", boundary="mirror")
+        parconv.warmup(["float32"], layers=False)  # else each of the workers compiles it all
         with cluster() as client:
             warm = client.run(parconv.warmup, ["float32"], layers=False)
             assert len(warm) == 2 and all("float32, gaussian" in found for found in warm.values())

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Poisoned
+from conftest import Poisoned, soak
 from oracle import assert_same_bits
 from test_depthwise import LANES, check as check_first, image, layouts
 
@@ -49,7 +49,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", *soak("float64")])
 def test_every_kind(kind: Any, dtype: str) -> None:
     """Within the bound of a plain sum, and as channels first have it by direct tiles."""
     taps, stride, dilation, padding = kind

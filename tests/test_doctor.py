@@ -3,14 +3,14 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import threadpoolctl
-from conftest import RunPython
+from conftest import RunPython, soak
 from typer.testing import CliRunner
 
 import parconv
@@ -100,30 +100,33 @@ def test_the_command_prints_and_writes_it(tmp_path: Path, monkeypatch: pytest.Mo
 
 # --- hazards -------------------------------------------------------------------------------------
 
-SHOWN = [
-    ({"NUMBA_DISABLE_JIT": "1"}, "calls fail: NUMBA_DISABLE_JIT is set", 1),
-    ({"OMP_PROC_BIND": "close"}, "OpenMP binds threads to cores (OMP_PROC_BIND is set)", 0),
-    ({"OMP_PROC_BIND": "false"}, "no hazards", 0),
-    ({"OMP_WAIT_POLICY": "active"}, "OMP_WAIT_POLICY=active: ", 0),
-    ({"OMP_WAIT_POLICY": "passive"}, "no hazards", 0),
-    ({"NUMBA_THREADING_LAYER": "workqueue"}, "Numba's threading layer is workqueue", 0),
-    ({"NUMBA_THREADING_LAYER": "nonsense"}, "Numba has no threading layer here", 0),
-    ({"PARCONV_WISDOM": "off"}, "PARCONV_WISDOM is off", 0),
-    ({"NUMBA_CACHE_DIR": os.devnull}, "set NUMBA_CACHE_DIR", 0),
-    ({"PARCONV_NUM_THREADS": "1"}, "budget               1    PARCONV_NUM_THREADS", 0),
-]
+SHOWN = (
+    ({"NUMBA_DISABLE_JIT": "1"}, "calls fail: NUMBA_DISABLE_JIT is set"),
+    ({"NUMBA_CACHE_DIR": os.devnull}, "set NUMBA_CACHE_DIR"),
+    ({"OMP_PROC_BIND": "close"}, "OpenMP binds threads to cores (OMP_PROC_BIND is set)"),
+    ({"OMP_WAIT_POLICY": "active"}, "OMP_WAIT_POLICY=active: "),
+    ({"PARCONV_WISDOM": "off"}, "PARCONV_WISDOM is off"),
+    ({"PARCONV_NUM_THREADS": "1"}, "budget               1    PARCONV_NUM_THREADS"),
+    ({"NUMBA_THREADING_LAYER": "workqueue"}, "Numba's threading layer is workqueue"),
+    ({"NUMBA_THREADING_LAYER": "nonsense"}, "Numba has no threading layer here"),
+    ({"OMP_PROC_BIND": "false"}, "no hazards"),
+    ({"OMP_WAIT_POLICY": "passive"}, "no hazards"),
+)
+TOGETHER = SHOWN[:2], SHOWN[2:6], SHOWN[6:7], SHOWN[7:8], SHOWN[8:]
 
 
-@pytest.mark.parametrize(("environment", "line", "status"), SHOWN)
+@pytest.mark.parametrize("shown", [*TOGETHER, *soak(*([row] for row in SHOWN))])
 def test_hazards_of_the_environment(
-    environment: dict[str, str], line: str, status: int, run_python: RunPython
+    shown: list[tuple[dict[str, str], str]], run_python: RunPython
 ) -> None:
-    """In processes of their own, as the command is."""
+    """In processes of their own, as the command is; several at once, and each alone."""
+    environment = {name: value for given, _ in shown for name, value in given.items()}
     outcome = run_python(COMMAND, env={**SILENT, **environment}, succeed=False)
-    assert outcome.status == status
+    assert outcome.status == ("NUMBA_DISABLE_JIT" in environment)
     assert not outcome.stderr
-    if line != "no hazards" or sys.version_info[:2] <= hazards.NEWEST_PYTHON:
-        assert line in outcome.stdout
+    for _, line in shown:
+        if line != "no hazards" or sys.version_info[:2] <= hazards.NEWEST_PYTHON:
+            assert line in outcome.stdout
 
 
 def test_openmp_that_another_library_has_loaded(run_python: RunPython) -> None:
@@ -187,19 +190,21 @@ def test_calls_that_fail_or_lie(error: Exception | None, monkeypatch: pytest.Mon
 # --- whatever is missing -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("missing", "status"),
-    [
-        ("numba", 1), ("numpy", 1), ("llvmlite", 1), ("llvmlite.binding", 1), ("numba.misc", 1),
-        ("ctypes", 1), ("threadpoolctl", 1), ("joblib", 0), ("PIL", 0), ("rich", 0),
-    ],
+NEEDED = (
+    "numba", "numpy", "llvmlite", "llvmlite.binding", "numba.misc", "ctypes", "threadpoolctl",
 )  # fmt: skip
-def test_a_library_that_is_missing_is_a_line(
-    missing: str, status: int, run_python: RunPython
-) -> None:
-    source = f"    import sys; sys.modules[{missing!r}] = None\n{COMMAND}"
-    outcome = run_python(source, env=SILENT, succeed=False)
-    assert outcome.status == status, outcome
+USEFUL = "joblib", "PIL", "rich"
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [["numba"], ["ctypes", "threadpoolctl"], USEFUL, *soak(*([it] for it in (*NEEDED, *USEFUL)))],
+    ids=" ".join,
+)
+def test_a_library_that_is_missing_is_a_line(missing: Sequence[str], run_python: RunPython) -> None:
+    hidden = f"sys.modules.update(dict.fromkeys({[*missing]}))"
+    outcome = run_python(f"    import sys; {hidden}\n{COMMAND}", env=SILENT, succeed=False)
+    assert outcome.status == any(name in NEEDED for name in missing), outcome
     assert not outcome.stderr
     assert "versions" in outcome.stdout
     assert "limits of threads" in outcome.stdout

@@ -23,7 +23,8 @@ from parconv.runtime.strategies import STRATEGIES
 METHOD = "dot" if machine.HAS_DOT else "auto"
 RESULTS = [None, "uint8"]
 if machine.HAS_DOT:
-    RESULTS += ["int8", "int16", "uint16", "int32", "uint32", "uint64", "float32", "float64"]
+    RESULTS += ["int32", "float32"]
+    RESULTS += soak("int8", "int16", "uint16", "uint32", "uint64", "float64")
 RNG = np.random.default_rng(5)
 
 

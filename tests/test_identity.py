@@ -1,14 +1,14 @@
 """Distrusts the promise of equal bits: threads, strategies, bands, layouts, alignment, position."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import BLOCK, LANES, METHODS, PANEL, ROWS, SINGLE, Poisoned, example
+from conftest import BLOCK, LANES, METHODS, PANEL, ROWS, SINGLE, Poisoned, example, soak
 from oracle import BORDERS, MODES, assert_same_bits
 
 import parconv
@@ -37,12 +37,13 @@ def image(shape: tuple[int, ...], dtype: str) -> np.ndarray:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("method", METHODS)
-def test_threads(method: str, strategy: str) -> None:
+@pytest.mark.parametrize("counts", [(1, 2, 3, 8), *soak((range(4, 8),))], ids=str)
+def test_threads(counts: Sequence[int], method: str, strategy: str) -> None:
     """More workers than this machine has cores, too: each band is somebody else's."""
     options: dict[str, Any] = {"mode": "same", "boundary": "mirror", "method": method}
     f, g = example(method, SHAPE, G.shape)
     right = parconv.conv2d(f, g, threads=1, strategy="serial", **options)
-    for threads in range(1, 9):
+    for threads in counts:
         answer = parconv.conv2d(f, g, threads=threads, strategy=strategy, **options)
         assert_same_bits(answer, right, f"threads={threads}")
         plan = parconv.plan2d(f, g, strategy=strategy, **options)

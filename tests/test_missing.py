@@ -201,7 +201,7 @@ def test_holes_under_equal_taps_are_counted(size: Any, part: float, dtype: str) 
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("taps", [(1, 1), (3, 2), (7, 7), *soak(((2, 9),), ((13, 13),))])
+@pytest.mark.parametrize("taps", [(1, 1), (3, 2), *soak(((7, 7),), ((2, 9),), ((13, 13),))])
 def test_tiles_that_leave_holes_out_agree_whoever_tells_of_them(taps: Any, dtype: str) -> None:
     """NaN in place, and bytes block by block: more than one block, and a border on every side."""
     f, g = image((200, 4400), 0.05, dtype), RNG.random(taps) + 0.1

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunPython
+from conftest import RunPython, soak
 
 from parconv.codegen import apart, forks, jit
 from parconv.runtime.strategies import STRATEGIES
@@ -66,7 +66,9 @@ FIRST_USE = (
 )
 
 
-@pytest.mark.parametrize(("delay", "every", "kernels"), [(0.03, 0.1, "cold"), (0.1, 0.07, "kept")])
+@pytest.mark.parametrize(
+    ("delay", "every", "kernels"), [(0.03, 0.1, "cold"), *soak((0.1, 0.07, "kept"))]
+)
 def test_interrupts_of_the_first_use(
     delay: float, every: float, kernels: str, run_python: RunPython, tmp_path: Path
 ) -> None:
@@ -82,10 +84,12 @@ def test_interrupts_of_the_first_use(
     ("statement", "delay"),
     [
         ("import parconv.filters", 0.15),
-        ("from parconv import stream", 0.4),
-        ("import parconv.api", 0.15),
         ("import parconv.api", 0.3),
-        ("import parconv.api", 0.5),
+        *soak(
+            ("from parconv import stream", 0.4),
+            ("import parconv.api", 0.15),
+            ("import parconv.api", 0.5),
+        ),
     ],
 )
 def test_interrupts_of_an_import(statement: str, delay: float, run_python: RunPython) -> None:
@@ -133,7 +137,7 @@ def test_a_handler_calls_us_amid_the_first_use(run_python: RunPython) -> None:
     )
 
 
-@pytest.mark.parametrize("delay", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("delay", [1.0, *soak(0.3, 2.0)])
 def test_an_interrupt_that_nobody_catches_ends_the_process(delay: float, tmp_path: Path) -> None:
     """At once, while another thread is amid the import or in LLVM."""
     source = "import parconv, numpy as np; parconv.conv2d(np.ones((50, 60)), np.ones((3, 3)))"
@@ -337,7 +341,7 @@ CALLS = (
 )
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["threads", "joblib", *soak("serial", "prange")])
 def test_interrupts_of_calls_leave_nothing(strategy: str, run_python: RunPython) -> None:
     """No thread, no descriptor, no write, however impatient they are."""
     run_python(CALLS, strategy)
@@ -454,7 +458,7 @@ AT_THE_END = (
 
 
 @pytest.mark.parametrize(
-    ("how", "warm"), [("atexit", "cold"), ("atexit", "warm"), ("thread", "cold")]
+    ("how", "warm"), [("atexit", "warm"), ("thread", "cold"), *soak(("atexit", "cold"))]
 )
 def test_calls_at_the_interpreters_end(how: str, warm: str, run_python: RunPython) -> None:
     """joblib cannot be imported any more, and from Python 3.12 on no thread begins."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import soak
 
 from parconv import plan2d
 from parconv.experiments import steadiness
@@ -120,7 +121,7 @@ def busy(request: pytest.FixtureRequest) -> Iterator[int]:
             loop.wait()
 
 
-@pytest.mark.parametrize("busy", [1, 2], indirect=True)
+@pytest.mark.parametrize("busy", [1, *soak(2)], indirect=True)
 @pytest.mark.usefixtures("_pauses_are_short")
 def test_beside_busy_loops_nothing_is_believed(busy: int) -> None:
     """A thread on each core, and a loop more or two: whoever shares a core takes twice as long."""

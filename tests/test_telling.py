@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import RunPython
+from conftest import RunPython, soak
 
 LINE = re.compile(r"parconv: (?P<told>.+): (?P<ms>\d+\.\d{3}) ms")
 BEGIN = """
@@ -35,8 +35,8 @@ CALLS = {
         ],
     ),
     "volume": (
-        "v = rng.random((5, 6, 7)); g = rng.random((2, 2, 2))\n"
-        "parconv.conv2d(v, g, axes=(0, 1, 2), threads=1)",
+        "v = rng.random((5, 6, 7)); taps = rng.random((2, 2, 2))\n"
+        "parconv.conv2d(v, taps, axes=(0, 1, 2), threads=1)",
         [
             "conv2d 5x6x7 float64 * 2x2x2 along axes 0, 1, 2 -> float64, valid, constant: "
             "direct, 1 thread"
@@ -57,30 +57,41 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize(("source", "expected"), CALLS.values(), ids=CALLS)
-def test_each_call_is_one_line(run_python: RunPython, source: str, expected: list[str]) -> None:
-    told = run_python(BEGIN + source, env={"PARCONV_VERBOSE": "1"}).stderr.splitlines()
-    calls = [LINE.fullmatch(line) for line in told if not line.startswith("parconv: compiled ")]
-    assert [call and call["told"] for call in calls] == expected
-    assert all(call and 0 < float(call["ms"]) < 600_000 for call in calls)
+@pytest.mark.parametrize("names", [[*CALLS], *soak(*([name] for name in CALLS))], ids=" ".join)
+def test_each_call_is_one_line(run_python: RunPython, names: list[str]) -> None:
+    """In one process after another's lines, which begin with its name; in one of its own."""
+    source = BEGIN + "import sys\n" + "\n".join(
+        f"print({name!r}, file=sys.stderr)\n{CALLS[name][0]}" for name in names
+    )  # fmt: skip
+    told = run_python(source, env={"PARCONV_VERBOSE": "1"}).stderr.splitlines()
+    found = [line for line in told if not line.startswith("parconv: compiled ")]
+    calls = [LINE.fullmatch(line) for line in found]
+    said = [call["told"] if call else line for call, line in zip(calls, found, strict=True)]
+    assert said == [line for name in names for line in (name, *CALLS[name][1])]
+    assert all(0 < float(call["ms"]) < 600_000 for call in calls if call)
 
 
-@pytest.mark.parametrize("value", [None, "", "0"])
+@pytest.mark.parametrize("value", ["", *soak(None, "0")])
 def test_nothing_is_said_unasked(run_python: RunPython, value: str | None) -> None:
     source = f"{BEGIN}for _ in range(3): parconv.conv2d(f, g)\nparconv.box(f, 3)"
     assert run_python(source, env={"PARCONV_VERBOSE": value}).stderr == ""
 
 
 def test_unasked_nothing_stands_between(run_python: RunPython) -> None:
-    """The functions are themselves, and compiled code answers what was asked before."""
+    """The functions are themselves, compiled code answers what was asked before; the same bits."""
     source = """
 from parconv import api
 from parconv.problem.filter import calls
 for _ in range(4): parconv.conv2d(f, g)
-print(hasattr(api.run, "__wrapped__"), len(calls))"""
-    quiet, told = (run_python(BEGIN + source, env={"PARCONV_VERBOSE": it}) for it in ("0", "1"))
-    assert quiet.stdout.split() == ["False", "1"]
-    assert told.stdout.split() == ["True", "0"]
+print(hasattr(api.run, "__wrapped__"), len(calls))
+for _ in range(3): r = parconv.gaussian(f, 1.5)
+print(r.tobytes().hex())"""
+    quiet, told = (
+        run_python(BEGIN + source, env={"PARCONV_VERBOSE": it}).stdout.split() for it in ("0", "1")
+    )
+    assert quiet[:2] == ["False", "1"]
+    assert told[:2] == ["True", "0"]
+    assert quiet[2] == told[2] != ""
 
 
 def test_the_log_has_calls_and_events(run_python: RunPython, tmp_path: Path) -> None:
@@ -91,20 +102,22 @@ form = "%(levelname)s|%(name)s|%(message)s"
 logging.basicConfig(level=logging.DEBUG, format=form, stream=sys.stdout)
 for other in ("numba", "asyncio"): logging.getLogger(other).setLevel(logging.ERROR)
 """
-    lines = run_python(
-        f"{source}{BEGIN}parconv.conv2d(f, g)", env={"NUMBA_CACHE_DIR": str(tmp_path)}
-    ).stdout.splitlines()
+    cold = f"""
+from numba.core import config
+from parconv.codegen.kernel_cache import places
+from parconv.runtime.crew import floats
+usual, config.CACHE_DIR = config.CACHE_DIR, {str(tmp_path)!r}
+places.base.cache_clear()
+floats.current()
+config.CACHE_DIR = usual
+places.base.cache_clear()
+"""
+    lines = run_python(f"{source}{cold}{BEGIN}parconv.conv2d(f, g)").stdout.splitlines()
     compiled, call = lines[0].split("|"), lines[-1].split("|")
     assert compiled[:2] == ["INFO", "parconv"]
     assert re.fullmatch(
-        rf"compiled parconv\.methods\.direct\.kernel\.kernel in \d+\.\d\d s, kept in {tmp_path}/.+",
+        rf"compiled parconv\.runtime\.crew\.floats\.\w+ in \d+\.\d\d s, kept in {tmp_path}/.+",
         compiled[2],
     )
     assert call[:2] == ["DEBUG", "parconv"]
     assert call[2].startswith("conv2d 40x50 float32 * 3x3 -> float32, valid, constant: direct")
-
-
-def test_results_are_the_same_bits(run_python: RunPython) -> None:
-    source = f"{BEGIN}for _ in range(3): r = parconv.gaussian(f, 1.5)\nprint(r.tobytes().hex())"
-    one, other = (run_python(source, env={"PARCONV_VERBOSE": it}).stdout for it in ("0", "1"))
-    assert one == other != ""

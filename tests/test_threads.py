@@ -19,7 +19,7 @@ import joblib
 import numba
 import numpy as np
 import pytest
-from conftest import METHODS, ROWS, Poisoned, RunPython, example
+from conftest import METHODS, ROWS, Poisoned, RunPython, example, soak
 from oracle import assert_same_bits
 
 import parconv
@@ -218,7 +218,7 @@ INTERRUPTS = (
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
-@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "joblib"])
+@pytest.mark.parametrize("strategy", ["threads", *soak("serial", "prange")])
 def test_interrupts_at_random_times(strategy: str, run_python: RunPython) -> None:
     """KeyboardInterrupt 250 times: the output stays as it is, later calls are right."""
     run_python(INTERRUPTS, strategy)
@@ -252,7 +252,7 @@ INTERRUPT_AMID = (
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", ["prange", *soak("serial", "threads", "joblib")])
 def test_interrupts_amid_the_bands(strategy: str, run_python: RunPython) -> None:
     run_python(INTERRUPT_AMID, strategy)
 
@@ -297,7 +297,7 @@ INTERRUPT_AGAIN = (
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
-@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "joblib"])
+@pytest.mark.parametrize("strategy", ["threads", *soak("serial", "prange")])
 def test_impatient_interrupts(strategy: str, run_python: RunPython) -> None:
     """A second, third and fourth interrupt while the first is being served."""
     run_python(INTERRUPT_AGAIN, strategy)
@@ -397,8 +397,10 @@ CALLERS = (
 )
 
 
-@pytest.mark.parametrize("strategy", ["prange", "auto"])
-@pytest.mark.parametrize("layer", ["workqueue", "any"])
+@pytest.mark.parametrize(
+    ("layer", "strategy"),
+    [("workqueue", "prange"), ("any", "auto"), *soak(("workqueue", "auto"), ("any", "prange"))],
+)
 def test_six_callers_never_abort(layer: str, strategy: str, run_python: RunPython) -> None:
     """Numba's workqueue layer aborts the process when two threads enter it."""
     env = {"NUMBA_THREADING_LAYER": layer if layer != "any" else None}
@@ -446,8 +448,14 @@ FORK = (
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("warm", ["warm", "cold"])
-@pytest.mark.parametrize("strategy", ["auto", *STRATEGIES])
+@pytest.mark.parametrize(
+    ("strategy", "warm"),
+    [
+        ("auto", "warm"), ("prange", "warm"), ("threads", "cold"),
+        *soak(*((name, "warm") for name in STRATEGIES if name != "prange"), ("auto", "cold"),
+              *((name, "cold") for name in STRATEGIES if name != "threads")),
+    ],
+)  # fmt: skip
 def test_forked_children(strategy: str, warm: str, run_python: RunPython) -> None:
     """GNU OpenMP kills a forked child and hangs its child."""
     run_python(FORK, strategy, warm)

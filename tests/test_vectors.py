@@ -142,6 +142,7 @@ LONG_LINES = """
 """
 
 
+@pytest.mark.soak  # two kernels compiled for it alone
 def test_cache_lines_as_long_as_apples(run_python: RunPython, tmp_path: Path) -> None:
     """Results that left scratch in halves of a line went before the array's first element."""
     names = ("test_widths[3-2-float32]", "test_planes_smaller_than_the_filter[3-2]")
@@ -151,7 +152,7 @@ def test_cache_lines_as_long_as_apples(run_python: RunPython, tmp_path: Path) ->
     assert any(tmp_path.rglob("*.kernel")), "compiled elsewhere"
 
 
-@pytest.mark.parametrize("features", [None, ""])
+@pytest.mark.parametrize("features", ["", *soak(None)])
 def test_naming_a_cpu_is_enough(
     features: str | None, run_python: RunPython, tmp_path: Path
 ) -> None:

@@ -332,7 +332,7 @@ def test_writers_in_several_processes_leave_a_whole_record(run_python: RunPython
         from parconv.planner import wisdom
         problem = plan2d(((700, 640), "float32"), ((5, 5), "float32"), strategy="serial").problem
         me = int(sys.argv[1])
-        for turn in range(200):
+        for turn in range(50):
             measured = 1e-3, me * 1.0, "x" * me * 50, "direct"
             found = wisdom.Wisdom("threads", me, me * 1000 + turn, *measured)
             wisdom.remember(problem, 2, found)
@@ -344,14 +344,14 @@ def test_writers_in_several_processes_leave_a_whole_record(run_python: RunPython
         import textwrap
         writers = [
             subprocess.Popen([sys.executable, "-c", textwrap.dedent(write), str(n)])
-            for n in (1, 2, 3, 4)
+            for n in (1, 2, 3)
         ]
-        assert [writer.wait() for writer in writers] == [0] * 4
+        assert [writer.wait() for writer in writers] == [0] * 3
         """
     )
     seen = wisdom.recall(problem(), 2)
     assert seen is not None
-    assert seen.bands == seen.threads * 1000 + 199
+    assert seen.bands == seen.threads * 1000 + 49
     path = wisdom.remember(problem(), 2, FOUND)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 

@@ -53,9 +53,13 @@ class Fault(NamedTuple):
 
 def possible(root: Path) -> list[Fault]:
     """All of them."""
-    files = [file for name in PACKAGES for file in sorted((root / "parconv" / name).rglob("*.py"))]
-    kept = [file for file in files if file.parent.name != "crew" or file.stem not in COMPILED]
-    return [fault for file in kept for fault in _of(file, root)]
+    return [fault for file in files(root) for fault in _of(file, root)]
+
+
+def files(root: Path) -> list[Path]:
+    """Those that Python runs."""
+    found = [file for name in PACKAGES for file in sorted((root / "parconv" / name).rglob("*.py"))]
+    return [file for file in found if file.parent.name != "crew" or file.stem not in COMPILED]
 
 
 def _of(file: Path, root: Path) -> Iterator[Fault]:

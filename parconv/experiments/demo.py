@@ -91,10 +91,10 @@ def run(
         A result is further from the reference than rounding explains.
     """
     images.check_png(output)
+    f = photograph(size)
     counts = thread_counts(budget.thread_budget())
     announce("measuring this machine's ceilings", 0, len(FILTERS) + 1)
     limits = {count: ceilings.measure(count) for count in counts}
-    f = photograph(size)
     lines: list[Line] = []
     shown = {"photograph": _corner(f)}
     for done, name in enumerate(FILTERS, 1):
