@@ -22,6 +22,8 @@ class Sink:
 
     Attributes
     ----------
+    blocks : Blocks
+        Memory to compute in.
     turn : context manager
         What to hold while writing, and while another thread reads.
     travels : bool
@@ -39,7 +41,7 @@ class Sink:
     ) -> None:
         self._question, self._out, self._put = question, out, put
         self._room = _room(out)
-        self._blocks, self.turn = Blocks(), turn(out)
+        self.blocks, self.turn = Blocks(), turn(out)
 
     @property
     def grain(self) -> Grain:
@@ -49,7 +51,7 @@ class Sink:
     def block(self, chunk: Chunk, shape: Shape) -> Array:
         """Memory to compute a chunk in."""
         self._check_room(chunk)
-        return self._blocks.take(shape, self._question.whole.problem.dtype)
+        return self.blocks.take(shape, self._question.whole.problem.dtype)
 
     def _check_room(self, chunk: Chunk) -> None:
         if self._question.leads and chunk.items[1] > self._room:

@@ -1,6 +1,7 @@
 """Arrays of Zarr, version 2 and 3, in folders and behind URLs."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import numpy as np
 
 from ...problem.dtypes import Array
 from ...runtime import records
-from ..cut import Chunk
+from ..cut import Chunk, pieces
 from ..question import Question
 from ..sinks import Kept
 from .base import Index, Opened, Shape, is_url, module, only_one, split_inside, stamp_of_folder
@@ -27,6 +28,7 @@ UNFINISHED = "parconv:unfinished"  # attribute of a result in a store without re
 NODATA = "_FillValue", "missing_value", "nodata"  # attributes
 MANY = 16  # files
 SIDE = 1 << 10  # of a chunk where nothing else tells
+AT_ONCE = 1 << 22  # bytes of chunks that are decoded together, or half of what is read
 
 
 class ZarrArray(Opened):
@@ -47,6 +49,25 @@ class ZarrArray(Opened):
 
     def part(self, index: Index) -> Array:
         return np.asarray(self.array[index], self.dtype)
+
+    def pieces(self, index: Index) -> Iterator[tuple[Index, Index]]:
+        """By a few chunks, for the library holds all it meets, encoded and decoded, until the end.
+
+        Behind a network it asks for all at once, which would else wait for one after another.
+        """
+        chunks = getattr(self.array, "chunks", None)
+        if self.far or not isinstance(chunks, tuple):
+            yield from super().pieces(index)
+            return
+        spans = [one.indices(size)[:2] for one, size in zip(index, self.shape, strict=True)]
+        nbytes = math.prod(stop - start for start, stop in spans) * self.dtype.itemsize
+        most = max(AT_ONCE, nbytes // 2) // (math.prod(chunks) * self.dtype.itemsize)
+        for piece in pieces(tuple(spans), chunks, most):
+            pairs = zip(piece, spans, strict=True)
+            yield (
+                tuple(slice(*part) for part in piece),
+                tuple(slice(start - at, stop - at) for (start, stop), (at, _) in pairs),
+            )
 
     def stamp(self) -> Any:
         """Of a folder the times of its files; of a store behind a URL what it tells of its own."""
