@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import soak
-from test_stream import SAME, image, same_bits, taps
+from test_stream import SAME, Stop, image, same_bits, taps
 
 import parconv
 from parconv.streaming import run, stores
@@ -321,6 +321,43 @@ def test_arrays_that_are_held(tmp_path, monkeypatch, unit, workers):
         tracemalloc.stop()
     assert peak <= 4 * chunk * max(2, workers + 1) + 3_000_000, peak / chunk
     np.testing.assert_allclose(made[...], parconv.conv2d(f, g, **SAME), rtol=3e-6)
+
+
+def _anew(folder):
+    """Removed and made again, where the system gives the file the inode that was free."""
+    shutil.rmtree(folder / "c")
+    told = (folder / "zarr.json").read_bytes()
+    (folder / "zarr.json").write_bytes(told)
+
+
+CHANGES = {  # and how many of 24 chunks are computed where ten are done
+    "nothing": (lambda out: None, 14),
+    "made anew": (lambda out: _anew(out.store.root), 24),
+    "written": (lambda out: out.__setitem__(4, -1), 20),
+    "cleared": (lambda out: out.__setitem__(6, out.fill_value), 18),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_callers_array_that_changed_meanwhile(tmp_path, case, monkeypatch, name):
+    """A script that began anew had the fill value where an earlier run was done."""
+    change, expected = CHANGES[name]
+    made = zarr.create_array(
+        tmp_path / "o.zarr", shape=case.shape, dtype="f4", chunks=(1, 128, 128)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        parconv.stream(
+            tmp_path / "f.zarr", G, made, memory=MEMORY, threads=1, progress=Stop(10), **SAME
+        )
+    done = (tmp_path / "o.zarr.progress").read_text().count("\n") - 1
+    assert 10 <= done < 20
+    written, write = [], zarrs.ZarrTarget.write
+    monkeypatch.setattr(
+        zarrs.ZarrTarget, "write", lambda self, *rest: (written.append(rest), write(self, *rest))
+    )
+    change(made)
+    same_bits(_stream(tmp_path, made)[...], case)
+    assert len(written) == (24 - done if name == "nothing" else expected)
 
 
 PEAK = """

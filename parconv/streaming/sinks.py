@@ -119,8 +119,11 @@ class Kept(Sink):
     def discard(self) -> None:
         """Leave nothing where nothing is done; a caller's array stays."""
 
-    def holds(self, chunk: Chunk) -> bool:
-        """Whether an earlier run may have written the chunk."""
+    def held(self, chunks: list[Chunk], until: int) -> int:
+        """How many of the first of them may lie there as an earlier run wrote them.
+
+        ``until``: when it told so, in nanoseconds; what was written later others have written.
+        """
         raise NotImplementedError
 
 
@@ -147,8 +150,13 @@ class InFile(Kept):
     def identity(self) -> Any:
         return [self.path.stat().st_ino, place(self._out)]
 
-    def holds(self, chunk: Chunk) -> bool:
-        return self._file.holds(self._question.result(chunk))
+    def held(self, chunks: list[Chunk], until: int) -> int:
+        """None where one is lost: a page that the next one's head lies in would look written.
+
+        But the last of an iterable may be shorter than planned.
+        """
+        found = [self._file.holds(self._question.result(chunk)) for chunk in chunks]
+        return found.count(True) if all(found[:-1]) else 0
 
     def finish(self, items: int) -> Any:
         return _filled(self._out, items, self._question)

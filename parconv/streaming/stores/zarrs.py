@@ -232,15 +232,23 @@ class ZarrTarget(Kept):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _one=threading.RLock())
 
-    def holds(self, chunk: Chunk) -> bool:
-        return True
+    def held(self, chunks: list[Chunk], until: int) -> int:
+        return next((n for n, one in enumerate(chunks) if not self._holds(one, until)), len(chunks))
+
+    def _holds(self, chunk: Chunk, until: int) -> bool:
+        """Units that are no file may have been removed, where results are the fill value, too."""
+        times = (_modified(file) for file in self._files(self._question.result(chunk)))
+        return all(time is not None and time <= until for time in times)
 
     def identity(self) -> Any:
-        """The file that tells of the array: it is another one when the array was made anew."""
+        """The file that tells of the array: it is another one when the array was made anew.
+
+        By its time, for a new file often has the inode of one that was removed before.
+        """
         folder = folder_of(self.array)
         assert folder
         found = (folder / name for name in ("zarr.json", ".zarray"))
-        return [file.stat().st_ino for file in found if file.exists()]
+        return [[file.stat().st_ino, _modified(file)] for file in found if file.exists()]
 
     def close(self) -> None:
         """It is the caller's."""
@@ -326,7 +334,8 @@ class NewZarr(ZarrTarget):
         if self._local:
             shutil.rmtree(self._lies, ignore_errors=True)
 
-    def holds(self, chunk: Chunk) -> bool:
+    def _holds(self, chunk: Chunk, until: int) -> bool:
+        """Nobody else writes there."""
         return all(file.exists() for file in self._files(self._question.result(chunk)))
 
     def finish(self, items: int) -> Any:
@@ -348,6 +357,13 @@ def _journal_of(url: str) -> Path:
     folder = records.home() / "streams"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / re.sub(r"[^\w.-]+", "_", url)[-200:]
+
+
+def _modified(file: Path) -> int | None:
+    """When it was written last, in nanoseconds; None where it is not there."""
+    with suppress(FileNotFoundError):
+        return file.stat().st_mtime_ns
+    return None
 
 
 def _sync(files: list[Path]) -> None:
