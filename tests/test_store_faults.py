@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -12,11 +14,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import soak
-from test_stream import SAME, image, same_bits, taps
+from test_stream import SAME, Stop, image, same_bits, taps
 
 import parconv
 from parconv.streaming import run, stores
-from parconv.streaming.stores import encoded, folders, hdf5
+from parconv.streaming.stores import encoded, folders, hdf5, zarrs
 
 zarr = pytest.importorskip("zarr", "3", reason="the stores need zarr")
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits are POSIX's")
@@ -289,6 +291,75 @@ def test_others_fill_the_disk_as_hdf5_is_written(small_disk, layout):
     same_bits(_read(folder / "o.h5"), f)
 
 
+UNITS = {"shards": {"chunks": (128, 128), "shards": (512, 512)}, "chunks": {"chunks": (512, 512)}}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("unit", UNITS)
+def test_arrays_that_are_held(tmp_path, monkeypatch, unit, workers):
+    """Ours and Zarr's together: four units a thread, and 3 MB of objects.
+
+    12 to 20 units of shards were held where all that a chunk meets was read at once, 22 to 40 of
+    chunks, of which those around it are decoded for a few rows; and workers had two blocks of each
+    kind.
+    """
+    monkeypatch.setattr(zarrs, "AT_ONCE", 1)  # half of a chunk, as with large ones
+    f, g = image((2560, 2560)), np.ones((15, 15), "f4")
+    source = zarr.create_array(tmp_path / "f.zarr", shape=f.shape, dtype="f4", **UNITS[unit])
+    source[...] = f
+    chunk = 4 * (512 + 14) ** 2
+    asked = {**SAME, "memory": 5 * chunk, "threads": 1}
+    tracemalloc.start()
+    try:
+        if workers:
+            with ThreadPoolExecutor(workers) as executor:
+                made = parconv.stream(source, g, tmp_path / "o.zarr", executor=executor, **asked)
+        else:
+            made = parconv.stream(source, g, tmp_path / "o.zarr", **asked)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 4 * chunk * max(2, workers + 1) + 3_000_000, peak / chunk
+    np.testing.assert_allclose(made[...], parconv.conv2d(f, g, **SAME), rtol=3e-6)
+
+
+def _anew(folder):
+    """Removed and made again, where the system gives the file the inode that was free."""
+    shutil.rmtree(folder / "c")
+    told = (folder / "zarr.json").read_bytes()
+    (folder / "zarr.json").write_bytes(told)
+
+
+CHANGES = {  # and how many of 24 chunks are computed where ten are done
+    "nothing": (lambda out: None, 14),
+    "made anew": (lambda out: _anew(out.store.root), 24),
+    "written": (lambda out: out.__setitem__(4, -1), 20),
+    "cleared": (lambda out: out.__setitem__(6, out.fill_value), 18),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_callers_array_that_changed_meanwhile(tmp_path, case, monkeypatch, name):
+    """A script that began anew had the fill value where an earlier run was done."""
+    change, expected = CHANGES[name]
+    made = zarr.create_array(
+        tmp_path / "o.zarr", shape=case.shape, dtype="f4", chunks=(1, 128, 128)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        parconv.stream(
+            tmp_path / "f.zarr", G, made, memory=MEMORY, threads=1, progress=Stop(10), **SAME
+        )
+    done = (tmp_path / "o.zarr.progress").read_text().count("\n") - 1
+    assert 10 <= done < 20
+    written, write = [], zarrs.ZarrTarget.write
+    monkeypatch.setattr(
+        zarrs.ZarrTarget, "write", lambda self, *rest: (written.append(rest), write(self, *rest))
+    )
+    change(made)
+    same_bits(_stream(tmp_path, made)[...], case)
+    assert len(written) == (24 - done if name == "nothing" else expected)
+
+
 PEAK = """
 import concurrent.futures, json, resource, sys, threading
 import numpy as np, parconv, zarr
@@ -318,9 +389,11 @@ print(held("VmHWM") - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is told by Linux")
-@pytest.mark.parametrize(("side", "unit"), [(6144, 1024), *soak((22528, 2048))])
-@pytest.mark.parametrize("workers", soak(0, 2))
-def test_memory_is_a_few_chunks(tmp_path, side, unit, workers):
+@pytest.mark.parametrize(
+    ("side", "unit", "parts"), soak((6144, 1024, 4), (22528, 2048, 4), (10240, 2048, 1))
+)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_memory_is_a_few_chunks(tmp_path, side, unit, parts, workers):
     """An image of any size: no more than four chunks, in and out, of each thread.
 
     The larger one has a fiftieth of 100 GB.  More memory cannot be had: the system refuses it.
@@ -328,8 +401,8 @@ def test_memory_is_a_few_chunks(tmp_path, side, unit, workers):
     import json
 
     pytest.importorskip("fsspec")
-    layout = {"shape": (side, side), "chunks": (unit // 4, unit // 4), "shards": (unit, unit)}
-    source = zarr.create_array(tmp_path / "f.zarr", dtype="f4", **layout)
+    layout = {"chunks": (unit // parts,) * 2, "shards": (unit, unit) if parts > 1 else None}
+    source = zarr.create_array(tmp_path / "f.zarr", dtype="f4", shape=(side, side), **layout)
     rng = np.random.default_rng(0)
     for at in range(0, side, unit):
         source[at : at + unit] = rng.random((min(unit, side - at), side), np.float32)

@@ -95,8 +95,12 @@ def _case(seed):
 
 
 @pytest.mark.parametrize("seed", [*range(8), *soak(*range(8, 60))])
-def test_random_shards(tmp_path, writes, seed):
-    """One call's bits; and each shard or chunk is written by one task, in one go."""
+def test_random_shards(tmp_path, writes, monkeypatch, seed):
+    """One call's bits; and each shard or chunk is written by one task, in one go.
+
+    Read at once, as all that is small, or a few chunks at a time.
+    """
+    monkeypatch.setattr(zarrs, "AT_ONCE", (1, zarrs.AT_ONCE)[seed % 2])
     f, g, question, layout = _case(seed)
     source = array(tmp_path / "a.zarr", f, **layout(f.shape))
     expected = parconv.conv2d(f, g, **question)
@@ -120,6 +124,29 @@ def test_random_shards(tmp_path, writes, seed):
         str(tmp_path / "a.zarr"), g, str(tmp_path / "c.zarr"), memory=20 * least, **question
     )
     same_bits(again[...], expected)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pieces_cover_all_once_and_meet_few_units(seed):
+    rng = np.random.default_rng(seed)
+    shape = rng.integers(1, 40, rng.integers(1, 4))
+    starts = rng.integers(0, shape)
+    whole = tuple(
+        (int(at), int(rng.integers(at + 1, size + 1)))
+        for at, size in zip(starts, shape, strict=True)
+    )
+    unit = tuple(map(int, rng.integers(1, 12, len(shape))))
+    for most in (0, 1, 3, 8, 1000):
+        covered = np.zeros(shape, int)
+        for piece in cut.pieces(whole, unit, most):
+            met = [
+                len({n // step for n in range(*part)})
+                for part, step in zip(piece, unit, strict=True)
+            ]
+            assert np.prod(met) <= max(1, most)
+            covered[tuple(slice(*part) for part in piece)] += 1
+        assert (covered[tuple(slice(*part) for part in whole)] == 1).all()
+        assert covered.sum() == np.prod([stop - start for start, stop in whole])
 
 
 def test_a_new_array_is_laid_out_as_its_source(tmp_path):

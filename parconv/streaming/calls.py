@@ -90,7 +90,7 @@ def stream(
         computed, after a kill or a loss of power all but about the last 64 MiB, so that smaller
         results begin anew.  The same call means the same filter, question and ``memory``, and a
         source that was not changed; sources that are no files are read again, and only chunks that
-        have changed are computed.
+        have changed are computed.  To a memory map of yours nobody may write in the meantime.
     executor : Executor, dask Client or str, optional
         Who computes in place of this process's threads: an executor of ``concurrent.futures``, a
         client of dask or its scheduler's address ("tcp://..."), or the name of a joblib backend.

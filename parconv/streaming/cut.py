@@ -56,6 +56,28 @@ class Grain(NamedTuple):
 PIXEL = Grain()
 
 
+def pieces(
+    whole: tuple[Range, ...], unit: tuple[int, ...], most: int
+) -> Iterator[tuple[Range, ...]]:
+    """Ranges on each axis in parts, along the first axes, that meet so many units at most, or one.
+
+    Examples
+    --------
+    >>> [*pieces(((3, 9), (0, 8)), (4, 4), 2)]
+    [((3, 4), (0, 8)), ((4, 8), (0, 8)), ((8, 9), (0, 8))]
+    """
+    pairs = zip(whole, unit, strict=True)
+    met = [-(-stop // step) - start // step for (start, stop), step in pairs]
+    if math.prod(met) <= max(1, most):
+        yield whole
+        return
+    axis = next(axis for axis, count in enumerate(met) if count > 1)
+    start, stop = whole[axis]
+    middle = (start // unit[axis] + met[axis] // 2) * unit[axis]
+    for part in ((start, middle), (middle, stop)):
+        yield from pieces((*whole[:axis], part, *whole[axis + 1 :]), unit, most)
+
+
 def chunks(items: Range, plane: tuple[int, int], cut: Cut) -> Iterator[Chunk]:
     """All of a result in order, of so many items whose results are as large as ``plane``.
 

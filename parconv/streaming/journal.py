@@ -31,6 +31,8 @@ class Journal:
         Of the file, which is made where there is none.
     done : list of str
         For each chunk, what tells whether its pixels are still the same.
+    until : int
+        When the last of them was told, in nanoseconds.
 
     Raises
     ------
@@ -42,6 +44,7 @@ class Journal:
         self.path = output.with_name(output.name + SUFFIX)
         self.done: list[str] = []
         self._file = _locked(self.path, output)
+        self.until = os.fstat(self._file.fileno()).st_mtime_ns
 
     def __enter__(self) -> "Journal":
         return self

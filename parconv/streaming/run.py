@@ -73,21 +73,13 @@ def _take_up(journal: Journal, sink: Kept, source: Source, plan: StreamPlan, res
     """Go on with what an earlier run left, or begin anew."""
     if resume and sink.identity():
         journal.load(_head(sink, source, plan))
-        _keep_what_is_held(journal.done, sink, plan)
+        done = [chunk for _, chunk in zip(journal.done, plan.chunks(), strict=False)]
+        del journal.done[sink.held(done, journal.until) :]
     if not journal.done:
         journal.clear()  # before what it tells of
         sink.renew()
     if resume:
         journal.begin(_head(sink, source, plan))
-
-
-def _keep_what_is_held(done: list[str], sink: Kept, plan: StreamPlan) -> None:
-    """No chunk where one is lost; but the last of an iterable may be shorter than planned."""
-    held = [sink.holds(chunk) for _, chunk in zip(done, plan.chunks(), strict=False)]
-    if not all(held[:-1]):
-        done.clear()
-    elif held and not held[-1]:
-        done.pop()
 
 
 def _head(sink: Kept, source: Source, plan: StreamPlan) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Sink:
 
     Attributes
     ----------
+    blocks : Blocks
+        Memory to compute in.
     turn : context manager
         What to hold while writing, and while another thread reads.
     travels : bool
@@ -39,7 +41,7 @@ class Sink:
     ) -> None:
         self._question, self._out, self._put = question, out, put
         self._room = _room(out)
-        self._blocks, self.turn = Blocks(), turn(out)
+        self.blocks, self.turn = Blocks(), turn(out)
 
     @property
     def grain(self) -> Grain:
@@ -49,7 +51,7 @@ class Sink:
     def block(self, chunk: Chunk, shape: Shape) -> Array:
         """Memory to compute a chunk in."""
         self._check_room(chunk)
-        return self._blocks.take(shape, self._question.whole.problem.dtype)
+        return self.blocks.take(shape, self._question.whole.problem.dtype)
 
     def _check_room(self, chunk: Chunk) -> None:
         if self._question.leads and chunk.items[1] > self._room:
@@ -117,8 +119,11 @@ class Kept(Sink):
     def discard(self) -> None:
         """Leave nothing where nothing is done; a caller's array stays."""
 
-    def holds(self, chunk: Chunk) -> bool:
-        """Whether an earlier run may have written the chunk."""
+    def held(self, chunks: list[Chunk], until: int) -> int:
+        """How many of the first of them may lie there as an earlier run wrote them.
+
+        ``until``: when it told so, in nanoseconds; what was written later others have written.
+        """
         raise NotImplementedError
 
 
@@ -145,8 +150,13 @@ class InFile(Kept):
     def identity(self) -> Any:
         return [self.path.stat().st_ino, place(self._out)]
 
-    def holds(self, chunk: Chunk) -> bool:
-        return self._file.holds(self._question.result(chunk))
+    def held(self, chunks: list[Chunk], until: int) -> int:
+        """None where one is lost: a page that the next one's head lies in would look written.
+
+        But the last of an iterable may be shorter than planned.
+        """
+        found = [self._file.holds(self._question.result(chunk)) for chunk in chunks]
+        return found.count(True) if all(found[:-1]) else 0
 
     def finish(self, items: int) -> Any:
         return _filled(self._out, items, self._question)

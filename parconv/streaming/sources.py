@@ -47,6 +47,8 @@ class Indexed:
         Whether several reads should be under way; whether other processes can read it.
     about : mapping
         What it says of its pixels.
+    blocks : Blocks
+        Memory to read into.
     """
 
     whole = False  # it can be read in part
@@ -60,7 +62,7 @@ class Indexed:
         self._seen = stamp  # of the pixels; those of other arrays only reading tells
         self.stamp = None if weighing and weighing.arrays else stamp
         self.items: int | None = question.shape[0] if question.batched else 1
-        self._blocks, self.travels = Blocks(), False
+        self.blocks, self.travels = Blocks(), False
         self.about: Mapping[str, Any] = {}
 
     def read(self, chunk: Chunk) -> Part | None:
@@ -69,7 +71,7 @@ class Indexed:
         return chunk, f, weights
 
     def _image(self, chunk: Chunk) -> Array:
-        block = self._blocks.take(self.question.plan(chunk).problem.image, self.question.dtype)
+        block = self.blocks.take(self.question.plan(chunk).problem.image, self.question.dtype)
         for index, where in self.question.wanted(chunk):
             self._fetch(index, block[where])
         return block
@@ -117,7 +119,7 @@ class InStore(Indexed):
     """An array of a store, whose library gives each part memory of its own."""
 
     def __init__(self, question: Question, weighing: Weighing | None, opened: Opened) -> None:
-        super().__init__(question, weighing, partial(foreign.fetch, opened), opened.stamp())
+        super().__init__(question, weighing, partial(_fetch_pieces, opened), opened.stamp())
         self._opened, self.far, self.about = (
             opened,
             opened.far,
@@ -127,9 +129,11 @@ class InStore(Indexed):
         self.grain = question.grain_read(opened.unit)
 
     def _image(self, chunk: Chunk) -> Array:
-        wanted = list(self.question.wanted(chunk))
+        (index, _), *others = self.question.wanted(chunk)
         try:
-            return self._opened.part(wanted[0][0]) if len(wanted) == 1 else super()._image(chunk)
+            if others or len([*self._opened.pieces(index)]) > 1:
+                return super()._image(chunk)
+            return self._opened.part(index)
         except DAMAGED as error:
             told = f"a part of the source cannot be decoded: {error}"
             raise OSError(errno.EIO, told, self._opened.filename) from error
@@ -139,6 +143,11 @@ class InStore(Indexed):
 
     def close(self) -> None:
         self._opened.close()
+
+
+def _fetch_pieces(opened: Opened, index: Index, block: Array) -> None:
+    for piece, where in opened.pieces(index):
+        foreign.fetch(opened, piece, block[where])
 
 
 class Items:
@@ -158,7 +167,7 @@ class Items:
         self._rest = itertools.chain([first], self._rest)
         self.question = _of_items(first, g, keywords)
         self.items = len(items) if isinstance(items, list | tuple) else None  # others may err
-        self._alike, self._blocks = (first.shape, first.dtype), Blocks()
+        self._alike, self.blocks = (first.shape, first.dtype), Blocks()
 
     def _next(self) -> Array | None:
         for item in self._rest:
@@ -169,7 +178,7 @@ class Items:
         """Copies, for whoever made the items may use their memory again."""
         start, stop = chunk.items
         question, count = self.question, 0
-        block = self._blocks.take((stop - start, *self._alike[0]), question.dtype)
+        block = self.blocks.take((stop - start, *self._alike[0]), question.dtype)
         while count < stop - start and (item := self._next()) is not None:
             self._check(item, start + count)
             block[count] = item

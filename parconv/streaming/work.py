@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from .blocks import ALONE, Blocks
 from .cut import Chunk
 from .pools import Shipped
 from .question import Question
@@ -21,6 +22,7 @@ class Job:
     @classmethod
     def of(cls, source: Indexed | Items, sink: Sink, near: bool) -> "Job":
         """For threads of this process, or for workers that get a copy."""
+        source.blocks = sink.blocks = Blocks(ALONE)
         reads = isinstance(source, Indexed) and (near or source.travels)
         writes = near or sink.travels
         return cls(

@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,10 @@ class Opened:
     def part(self, index: Index) -> Array:
         """Some pixels, in memory of their own."""
         raise NotImplementedError
+
+    def pieces(self, index: Index) -> Iterator[tuple[Index, Index]]:
+        """Parts of some pixels to read one after another, and where each lies in them."""
+        yield index, (slice(None),) * len(index)
 
     def stamp(self) -> Any:
         """What changes with the content, as JSON has it; None where only reading tells."""

@@ -1,6 +1,7 @@
 """Arrays of Zarr, version 2 and 3, in folders and behind URLs."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import numpy as np
 
 from ...problem.dtypes import Array
 from ...runtime import records
-from ..cut import Chunk
+from ..cut import Chunk, pieces
 from ..question import Question
 from ..sinks import Kept
 from .base import Index, Opened, Shape, is_url, module, only_one, split_inside, stamp_of_folder
@@ -27,6 +28,7 @@ UNFINISHED = "parconv:unfinished"  # attribute of a result in a store without re
 NODATA = "_FillValue", "missing_value", "nodata"  # attributes
 MANY = 16  # files
 SIDE = 1 << 10  # of a chunk where nothing else tells
+AT_ONCE = 1 << 22  # bytes of chunks that are decoded together, or half of what is read
 
 
 class ZarrArray(Opened):
@@ -47,6 +49,25 @@ class ZarrArray(Opened):
 
     def part(self, index: Index) -> Array:
         return np.asarray(self.array[index], self.dtype)
+
+    def pieces(self, index: Index) -> Iterator[tuple[Index, Index]]:
+        """By a few chunks, for the library holds all it meets, encoded and decoded, until the end.
+
+        Behind a network it asks for all at once, which would else wait for one after another.
+        """
+        chunks = getattr(self.array, "chunks", None)
+        if self.far or not isinstance(chunks, tuple):
+            yield from super().pieces(index)
+            return
+        spans = [one.indices(size)[:2] for one, size in zip(index, self.shape, strict=True)]
+        nbytes = math.prod(stop - start for start, stop in spans) * self.dtype.itemsize
+        most = max(AT_ONCE, nbytes // 2) // (math.prod(chunks) * self.dtype.itemsize)
+        for piece in pieces(tuple(spans), chunks, most):
+            pairs = zip(piece, spans, strict=True)
+            yield (
+                tuple(slice(*part) for part in piece),
+                tuple(slice(start - at, stop - at) for (start, stop), (at, _) in pairs),
+            )
 
     def stamp(self) -> Any:
         """Of a folder the times of its files; of a store behind a URL what it tells of its own."""
@@ -211,15 +232,23 @@ class ZarrTarget(Kept):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _one=threading.RLock())
 
-    def holds(self, chunk: Chunk) -> bool:
-        return True
+    def held(self, chunks: list[Chunk], until: int) -> int:
+        return next((n for n, one in enumerate(chunks) if not self._holds(one, until)), len(chunks))
+
+    def _holds(self, chunk: Chunk, until: int) -> bool:
+        """Units that are no file may have been removed, where results are the fill value, too."""
+        times = (_modified(file) for file in self._files(self._question.result(chunk)))
+        return all(time is not None and time <= until for time in times)
 
     def identity(self) -> Any:
-        """The file that tells of the array: it is another one when the array was made anew."""
+        """The file that tells of the array: it is another one when the array was made anew.
+
+        By its time, for a new file often has the inode of one that was removed before.
+        """
         folder = folder_of(self.array)
         assert folder
         found = (folder / name for name in ("zarr.json", ".zarray"))
-        return [file.stat().st_ino for file in found if file.exists()]
+        return [[file.stat().st_ino, _modified(file)] for file in found if file.exists()]
 
     def close(self) -> None:
         """It is the caller's."""
@@ -305,7 +334,8 @@ class NewZarr(ZarrTarget):
         if self._local:
             shutil.rmtree(self._lies, ignore_errors=True)
 
-    def holds(self, chunk: Chunk) -> bool:
+    def _holds(self, chunk: Chunk, until: int) -> bool:
+        """Nobody else writes there."""
         return all(file.exists() for file in self._files(self._question.result(chunk)))
 
     def finish(self, items: int) -> Any:
@@ -327,6 +357,13 @@ def _journal_of(url: str) -> Path:
     folder = records.home() / "streams"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / re.sub(r"[^\w.-]+", "_", url)[-200:]
+
+
+def _modified(file: Path) -> int | None:
+    """When it was written last, in nanoseconds; None where it is not there."""
+    with suppress(FileNotFoundError):
+        return file.stat().st_mtime_ns
+    return None
 
 
 def _sync(files: list[Path]) -> None:
