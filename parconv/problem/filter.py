@@ -154,8 +154,8 @@ class Filter:
 
 # --- those of the latest calls -------------------------------------------------------------------
 
-# Threads add to these dictionaries at any time.  Who goes through one takes a list of it first: that
-# is made at one stroke in free-threaded builds too, which a tuple is not.
+# Threads add to these dictionaries at any time.  Who goes through one takes a list of it first,
+# which is made at one stroke in free-threaded builds too; a tuple is not.
 _known: dict[Any, tuple[Filter, ...]] = {}
 # Calls with them, which refer to all that was made of them: for `planner.looking` alone.
 calls: dict[Any, tuple[Any, ...]] = {}
