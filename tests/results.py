@@ -33,6 +33,8 @@ ROWS = {
     "calls": ("a million small calls", "< 1 MB, threads and descriptors constant"),
     "load": ("mixed load", "< 1 MB an hour, threads and descriptors constant"),
     "fuzz": ("files and texts from outside, mutated", "0 crashes, 0 tracebacks"),
+    "aarch64": ("methods on emulated ARM processors, in all types", "0 failed"),
+    "spills": ("hot loops of ARM tiles, by the names of processors", "0 vectors on the stack"),
     "errors": ("error against exact rationals, by method", "<= bound"),
 }
 
