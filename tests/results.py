@@ -33,6 +33,9 @@ ROWS = {
     "calls": ("a million small calls", "< 1 MB, threads and descriptors constant"),
     "load": ("mixed load", "< 1 MB an hour, threads and descriptors constant"),
     "fuzz": ("files and texts from outside, mutated", "0 crashes, 0 tracebacks"),
+    "aarch64": ("methods on an emulated ARM processor, in all types", "0 failed"),
+    "aarch64 bytes": ("on one that multiplies bytes, with kernels for that", "0 failed"),
+    "spills": ("hot loops of ARM tiles, by the names of processors", "0 vectors on the stack"),
     "errors": ("error against exact rationals, by method", "<= bound"),
 }
 
@@ -69,7 +72,8 @@ def _head() -> list[str]:
     return [
         "# What the suite found",
         "",
-        "Written by `pytest -m soak tests/reliability`; a small part of each row is in every run.",
+        "Written by `pytest -m soak tests/reliability tests/platforms`; a small part of most "
+        "rows is in every run.",
         "",
         f"Last run: {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, {', '.join(_versions())}.",

@@ -5,12 +5,14 @@ import gc
 import itertools
 import json
 import os
+import pickle
 import sys
 import threading
 import time
 import warnings
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -237,6 +239,42 @@ def test_groups_and_folders_are_not_replaced(tmp_path):
     made = parconv.stream(f"{tmp_path}/g.zarr::a", G, tmp_path / "g.zarr" / "c", **SAME)
     same_bits(made[...], parconv.conv2d(np.ones((20, 20), "f4"), G, **SAME))
     assert sorted(group.array_keys()) == ["a", "b", "c"]
+
+
+class Planted:
+    """A pickle of it makes a folder where it is read."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.place),)
+
+
+@pytest.mark.parametrize("where", ["filters", "compressor"])
+def test_no_pickle_is_read(tmp_path, where, monkeypatch):
+    """Zarr 3.1 refuses to open them; 3.0 does not, of which an array is made up here."""
+    folder, place = tmp_path / "a.zarr", tmp_path / "planted"
+    folder.mkdir()
+    codec = {"id": "pickle"}
+    told = {
+        "zarr_format": 2, "shape": [8, 8], "chunks": [8, 8], "dtype": "|u1", "fill_value": 0,
+        "order": "C", "filters": None, "compressor": None,
+        where: [codec] if where == "filters" else codec,
+    }  # fmt: skip
+    (folder / ".zarray").write_text(json.dumps(told))
+    (folder / "0.0").write_bytes(pickle.dumps(Planted(place)))
+    with pytest.raises(ValueError, match="pickle"):
+        parconv.stream(folder, np.ones((3, 3)), tmp_path / "o.npy")
+    from numcodecs import get_codec
+
+    codecs = (get_codec(codec),)
+    metadata = SimpleNamespace(**{where: codecs if where == "filters" else codecs[0]})
+    made = SimpleNamespace(metadata=metadata, store="memory", name="/a", shape=(8, 8), dtype="u1")
+    monkeypatch.setattr(zarrs, "_node", lambda name, mode: made)
+    with pytest.raises(ValueError, match="memory/a has chunks that are pickles"):
+        zarrs.opened("a.zarr")
+    assert not place.exists()
 
 
 # --- HDF5 ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 import signal
+import sysconfig
 import threading
 import time
 from collections.abc import Callable
@@ -645,3 +646,19 @@ def test_every_method_runs_under_every_strategy(method: str) -> None:
     for strategy in STRATEGIES:
         answer = parconv.conv2d(f, g, strategy=strategy, method=method, threads=2)
         np.testing.assert_allclose(answer, right, atol=1e-2, rtol=1e-5)
+
+
+@pytest.mark.skipif(
+    not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has the lock for good"
+)
+def test_the_interpreters_lock_stays_off(run_python: RunPython) -> None:
+    """One extension module that is not made for it turns it on, with a warning."""
+    run_python(
+        """
+        import sys
+        import numpy as np, parconv
+        parconv.conv2d(np.ones((600, 600), np.float32), np.ones((7, 7)), threads=2)
+        assert not sys._is_gil_enabled()
+        """,
+        env={"PYTHON_GIL": None},
+    )

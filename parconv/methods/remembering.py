@@ -33,7 +33,7 @@ class Remembered(Generic[Question, Answer]):
 
     def _remember(self, question: Question, answer: Answer) -> None:
         room = self._most - nbytes(answer)
-        others = tuple(self._known.values())  # at one stroke: other threads add to them
+        others = [*self._known.values()]  # at one stroke: other threads add to them
         if len(others) >= MOST or sum(map(nbytes, others)) > room:
             self.cache_clear()
         if room >= 0:

@@ -148,12 +148,14 @@ class Filter:
     @property
     def held(self) -> int:
         """Bytes of it and of what was made of it."""
-        forms: int = sum(form.nbytes for form in tuple(self._forms.values()))
+        forms: int = sum(form.nbytes for form in [*self._forms.values()])
         return self.nbytes + forms + OVERHEAD * (1 + len(self.plans))
 
 
 # --- those of the latest calls -------------------------------------------------------------------
 
+# Threads add to these dictionaries at any time.  Who goes through one takes a list of it first,
+# which is made at one stroke in free-threaded builds too; a tuple is not.
 _known: dict[Any, tuple[Filter, ...]] = {}
 # Calls with them, which refer to all that was made of them: for `planner.looking` alone.
 calls: dict[Any, tuple[Any, ...]] = {}
@@ -223,7 +225,7 @@ def keep(g: Filter) -> None:
 
 def trim() -> None:
     """Forget the filters that came first where all are too much or too many."""
-    filters = [(key, each) for key, several in tuple(_known.items()) for each in several]
+    filters = [(key, each) for key, several in [*_known.items()] for each in several]
     held, count = sum(each.held for _, each in filters), len(filters)
     for key, each in filters:
         if held <= MOST_BYTES and count <= MOST_FILTERS:
@@ -250,7 +252,7 @@ def recalled(key: Hashable, make: Callable[[], Made]) -> Made:
 
 def forget_all() -> None:
     """Know no filter any more."""
-    for several in tuple(_known.values()):
+    for several in [*_known.values()]:
         for each in several:
             each.forget()
     _known.clear()

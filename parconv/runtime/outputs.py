@@ -26,7 +26,7 @@ _ADDRESSES = 1 << 62
 # cache, and of the next result that is made from them.  Nanoseconds a pixel of 600 x 1024 and 600 x
 # 2048 float32 at 3x3 with results 0 and 2048 bytes further on: 0.85 and 0.56, 0.79 and 0.39; with
 # 1088 columns 0.57 and 0.44 (Zen 3 VM, 2026-11).
-_COLOURS = itertools.cycle((1024, 2048, 3072))
+_COLOURS, _turns = (1024, 2048, 3072), itertools.count()
 
 
 def new_output(shape: tuple[int, ...], dtype: DType) -> Array:
@@ -62,6 +62,11 @@ def on_page(nbytes: int, after: int = 0) -> Array:
 def _from_page(raw: Array, after: int) -> Array:
     start = (after - raw.ctypes.data) % _PAGE
     return raw[start : start + raw.size - _PAGE]
+
+
+def _colour() -> int:
+    """The next one; of iterators that threads share a count alone is safe without a lock."""
+    return _COLOURS[next(_turns) % len(_COLOURS)]
 
 
 class _Lease:
@@ -100,11 +105,11 @@ class _Kept:
         """Bytes: those of a result of this size that is gone, or new ones."""
         size = nbytes + _PAGE
         if size > self.limit:
-            return on_page(nbytes, next(_COLOURS))
+            return on_page(nbytes, _colour())
         known = self._free(size)
         if known is None:
             memory = np.empty(size, np.uint8)
-            pixels = _from_page(memory, next(_COLOURS)).__array_interface__
+            pixels = _from_page(memory, _colour()).__array_interface__
         else:
             memory, pixels, _ = known
         lease = _Lease(memory, pixels)
@@ -125,7 +130,7 @@ class _Kept:
 
     def drop(self) -> None:
         """Forget the oldest beyond the limit; what a result still uses lives on with it."""
-        while sum(known.memory.size for known in tuple(self._known)) > self.limit:
+        while sum(known.memory.size for known in self._known.copy()) > self.limit:
             with suppress(IndexError):
                 self._known.popleft()
 

@@ -29,6 +29,7 @@ NODATA = "_FillValue", "missing_value", "nodata"  # attributes
 MANY = 16  # files
 SIDE = 1 << 10  # of a chunk where nothing else tells
 AT_ONCE = 1 << 22  # bytes of chunks that are decoded together, or half of what is read
+PICKLE = "pickle"  # a codec of version 2
 
 
 class ZarrArray(Opened):
@@ -37,6 +38,7 @@ class ZarrArray(Opened):
     kind = KIND
 
     def __init__(self, array: Any) -> None:
+        _refuse_pickles(array)
         super().__init__(array.shape, array.dtype)
         self.array = self.handle = array
         self.unit = unit_of(array)
@@ -74,6 +76,17 @@ class ZarrArray(Opened):
         if folder := folder_of(self.array):
             return stamp_of_folder(folder)
         return stamp_of_objects(self.array.store, self.array.path)
+
+
+def _refuse_pickles(array: Any) -> None:
+    """Chunks that are pickles run what they say when they are read; Zarr 3.0 reads them."""
+    told = array.metadata
+    codecs = (*(getattr(told, "filters", None) or ()), getattr(told, "compressor", None))
+    if PICKLE in {getattr(codec, "codec_id", None) for codec in codecs}:
+        raise ValueError(
+            f"source {array.store}{array.name} has chunks that are pickles, which run code as they "
+            "are read: write it anew as numbers"
+        )
 
 
 def nodata_of(attributes: dict[str, Any]) -> float | None:
