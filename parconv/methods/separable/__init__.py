@@ -50,8 +50,8 @@ from .turn import pixels_of_word
 
 BAND_STRIPS = 4  # least height of a band
 # Bytes in and out from which on lines of the next strip are asked for early.  Milliseconds with
-# none before the caches are full, and so: 1024 x 1024 float32 at 17 x 17 1.33, 1.07, 2048 x 2048
-# 6.3, 5.0, of float64 12.7, 10.0; 512 x 512 alike (Sapphire Rapids VM, AVX-512, 2026-11).
+# none before the caches are full, and so: 1024 x 1024 float32 at 17 x 17 1.09, 0.94, of float64
+# 2.49, 2.24 (Sapphire Rapids VM, AVX-512, 2026-11).
 FETCHED_BYTES = machine.ISA.choose({"AVX-512": machine.L2_BYTES, 16: 2 * machine.STREAM_BYTES})
 
 
