@@ -224,6 +224,58 @@ def test_tiles_that_leave_holes_out_agree_whoever_tells_of_them(taps: Any, dtype
     agree(ours, expected, g)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("method", ["separable", "windows"])
+def test_both_sums_by_a_methods_own_kernel(method: Any, dtype: str) -> None:
+    """Wider than a tile of columns; strips without holes, with some, and with nothing else."""
+    f = RNG.random((150, 2300)).astype(dtype)
+    f[:40][RNG.random((40, 2300)) < 0.05] = np.nan
+    f[100:120, 1010:1040] = f[149, 0] = f[70, 2299] = np.nan
+    g = np.full((7, 7), 0.25) if method == "windows" else np.outer([1, 3, 4, 2], RNG.random(7))
+    there, pixels = ~np.isnan(f), np.nan_to_num(f, nan=7)
+    asked: Any = {"mode": "same", "boundary": "symmetric", "method": method}
+    ours = parconv.conv2d(f, g, nan_policy="omit", threads=1, **asked)
+    sums, weights = (
+        expect(each, g.astype(np.longdouble), mode="same", boundary="symmetric").values
+        for each in (np.where(there, f, 0), there.astype("f8"))
+    )
+    with np.errstate(all="ignore"):
+        agree(ours, np.where(weights < 1e-9, np.nan, sums / weights * g.sum()), g)
+    for spoilt in (f, pixels, np.asfortranarray(f), np.repeat(pixels, 2, 1)[:, ::2]):
+        out = np.full(f.shape, np.inf, dtype)
+        parconv.conv2d(spoilt, g, where=there, threads=2, out=out, **asked)
+        agree(out, ours, g)  # windows leaves booleans to blocks, whose sums begin elsewhere
+        assert method == "windows" or np.array_equal(out, ours, equal_nan=True)
+    for layout in (np.asfortranarray(f), np.repeat(f, 2, 1)[:, ::2]):
+        out = np.full(f.shape, np.inf, dtype)
+        parconv.conv2d(layout, g, nan_policy="omit", threads=2, out=out, **asked)
+        assert np.array_equal(out, ours, equal_nan=True)
+    plain = parconv.conv2d(f, g, threads=1, **asked)
+    whole = ~np.isnan(plain)
+    assert whole[50:90].mean() > 0.9
+    assert np.array_equal(plain[whole], ours[whole])
+
+
+@pytest.mark.parametrize("asked", [
+    {"dilation": (1, 3)}, {"dilation": (2, 1)}, {"axes": (0, 1)}, {"dtype": "u1"}, {"mode": "full"},
+])  # fmt: skip
+def test_several_products_and_weights_of_any_size(asked: Any) -> None:
+    """Two products of `separable`, whose weights are numbers far from 1."""
+    f = image((37, 50, 3) if "axes" in asked else (3, 37, 50)) * np.float32(100)
+    g = np.outer(*RNG.random((2, 9))) + np.outer(*RNG.random((2, 9)))
+    w = RNG.random(f.shape) * np.where(RNG.random(f.shape) < 0.5, 1e-3, 1e3)
+    asked = {"mode": "same", "threads": 1, **asked}
+    first, second = (
+        parconv.conv2d(f, g / 40, nan_policy="omit", weights=w, method=method, **asked)
+        for method in ("separable", "direct")
+    )
+    if first.dtype == np.uint8:
+        assert np.abs(first.astype(int) - second).max() <= 1  # halves, by other roundings
+        return
+    assert np.array_equal(np.isnan(first), np.isnan(second))
+    assert np.nanmax(np.abs(first - second)) <= 32 * np.finfo("f4").eps * 100 * g.sum() / 40
+
+
 def test_nan_that_is_used_spreads_under_a_mask() -> None:
     """From the block that has it and no further; what lies beside is as precise as ever."""
     f = RNG.random((150, 4400), np.float32)

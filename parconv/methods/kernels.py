@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, partial
+from types import FunctionType
 from typing import Any
 
 import numba
@@ -146,6 +147,17 @@ def kernels_of(
         return Kernels(kernel, signature(None, element, rule or known, axes), asked)
 
     return kernels
+
+
+def with_parts(kernel: Callable[..., None], name: str, **parts: Any) -> Callable[..., None]:
+    """The same kernel, of other functions under the names that it calls them by.
+
+    No closure: of those no compiled code is kept on disk.
+    """
+    assert isinstance(kernel, FunctionType)
+    made = FunctionType(kernel.__code__, {**kernel.__globals__, **parts}, name)
+    made.__qualname__ = name
+    return made
 
 
 def signature(

@@ -8,6 +8,7 @@ from typing import Any
 from ..methods import obstacle
 from ..methods.kernels import Taps
 from ..methods.missing import Around
+from ..methods.missing.beside import Beside
 from ..problem.dtypes import Array, kernel_dtype, quietly, real
 from ..problem.filter import Filter
 from ..problem.lazily import lazily
@@ -24,7 +25,7 @@ class Stage:
     """A method and the problem as it is: nothing before it, and nothing after."""
 
     problem: Problem
-    method: ModuleType | Around
+    method: ModuleType | Around | Beside
     tells = False  # whether a run tells by the layout what went wrong
     errors = 1  # so many times that of the method's result may an output be off
 

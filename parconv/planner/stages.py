@@ -16,7 +16,7 @@ import numpy as np
 from ..codegen import machine
 from ..methods import direct, finishes, knows_complex, methods_for, obstacle
 from ..methods.kernels import Taps
-from ..methods.missing import around, within
+from ..methods.missing import within
 from ..methods.usual import bank_of, unasked
 from ..problem import maps
 from ..problem.dtypes import Array, quietly, real
@@ -246,7 +246,7 @@ def _stage(problem: Problem, method: ModuleType) -> Stage:
     """Around sums as they are, or by a rule."""
     if problem.missing and problem.missing.any:
         alone = method is direct and not obstacle(within, problem)
-        return Stage(problem, within) if alone else Weighted(problem, around(method))
+        return Stage(problem, within) if alone else Weighted.of(problem, method)
     if problem.is_plain:
         return _plainly(problem, method)
     if problem.dtype.kind == "c":

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ..methods import methods_for
 from ..methods.kernels import Taps
 from ..methods.missing import around
+from ..methods.missing.beside import beside
 from ..problem import maps
 from ..problem.dtypes import FLOAT64, Array, kernel_dtype
 from ..problem.lazily import lazily
@@ -27,7 +29,12 @@ class _Image(np.ndarray[Any, np.dtype[Any]]):
 
 
 class Weighted(Stage):
-    """A method of blocks, each summed twice."""
+    """A method that sums weights beside pixels: its own kernel does, or blocks are summed twice."""
+
+    @classmethod
+    def of(cls, problem: Problem, method: ModuleType) -> "Weighted":
+        """Around that method."""
+        return cls(problem, beside(method, problem) or around(method))
 
     @lazily
     def inner(self) -> Problem:
@@ -60,7 +67,7 @@ def _run_blocks(
     name: str, problem: Problem, given: Sent, taps: Array, start: int, stop: int, mode: int
 ) -> list[tuple[Any, Array]]:
     """The pieces ``(index, values)`` of a result that blocks are, in whatever process this is."""
-    (image, weights), method = given, around(methods_for(problem)[name])
+    (image, weights), method = given, Weighted.of(problem, methods_for(problem)[name]).method
     kernels = method.kernels(image.dtype, problem.compute, kernel_dtype(problem.dtype))
     layout = kernels.told(method.layout(problem))
     if weights is not None:

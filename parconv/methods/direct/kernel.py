@@ -8,8 +8,6 @@ the copy.
 `layout` describes the problem as numbers, whose names are below.
 """
 
-from types import FunctionType
-
 import numpy as np
 
 from ...codegen import jit, machine
@@ -18,6 +16,7 @@ from ...codegen.layout import ENDS, OWN, Layout
 from ...codegen.packing import aligned_after, fetch, rows_alike, store
 from ...codegen.runs import has_runs, lies_flat
 from ...codegen.simd import store_fence
+from ..kernels import with_parts
 from .rows import mean_rows, tile_rows
 from .tile import CONVERT, FILLS_LINES, PREFETCH, ROWS, STREAM
 
@@ -222,11 +221,4 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     store_fence()
 
 
-def _with(name, rows):
-    """The same kernel of other tiles.  No closure: of those no compiled code is kept on disk."""
-    made = FunctionType(kernel.__code__, {**globals(), "tile_rows": rows}, name)
-    made.__qualname__ = name
-    return made
-
-
-omitting = _with("omitting", mean_rows)
+omitting = with_parts(kernel, "omitting", tile_rows=mean_rows)

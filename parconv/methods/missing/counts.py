@@ -32,7 +32,7 @@ def _vector(builder: Any, pointer: Value) -> Value:
 
 
 @emitted()
-def _add_row(
+def add_row(
     builder: Any, scratch: Items, bits: Value, target: Value, columns: Value, less: Value
 ) -> None:
     """Add a row's holes to the numbers of their columns; ``less``: or take them away."""
@@ -75,7 +75,7 @@ def _add_ahead(
 
 
 @jit.jit()
-def _along(layout, scratch, source, columns):
+def along(layout, scratch, source, columns):
     """Sums of a row's neighbours, by sums of 1, 2, 4 and so on; they lie two rows behind it."""
     step, apart, taps = layout[L.counts_step], layout[L.dilation_x], layout[L.taps_x]
     doubled, target, done, span = source + step, source + 2 * step, 0, 1
@@ -103,11 +103,11 @@ def count(out, layout, scratch, numbers, corner, size):
     flat, streams, skip = ends_of(out, layout, corner, columns)
     clear(scratch, numbers_at, layout[L.counts_step])
     for n in range(halo):
-        _add_row(scratch, bits + n * bits_step, numbers_at, columns_in, 0)
+        add_row(scratch, bits + n * bits_step, numbers_at, columns_in, 0)
     for row in range(rows):
-        _add_row(scratch, bits + (row + halo) * bits_step, numbers_at, columns_in, 0)
-        holes = _along(layout, scratch, numbers_at, columns_in)
-        _add_row(scratch, bits + row * bits_step, numbers_at, columns_in, 1)
+        add_row(scratch, bits + (row + halo) * bits_step, numbers_at, columns_in, 0)
+        holes = along(layout, scratch, numbers_at, columns_in)
+        add_row(scratch, bits + row * bits_step, numbers_at, columns_in, 1)
         sums, how = layout[L.sums_at] + row * layout[L.sums_step], (layout[L.exact], streams)
         if flat:
             end = place_of(out, plane, y + row, x)

@@ -1,6 +1,11 @@
 """The numbers by which the kernels here know a problem, and what else they share with Python."""
 
+from typing import Any
+
+from ...codegen import foreign
 from ...codegen.layout import ENDS, Layout
+from ...problem.dtypes import Array, kernel_dtype
+from ...problem.problem import Problem
 
 # An array of weights: its address, bytes from plane to plane, row to row and column to column, and
 # what reads it.
@@ -19,7 +24,17 @@ L = Layout(
 # to, the sign of that, how much of it must be there, below what a pixel is weak, and by what
 # columns are scaled, so that they sum to 1 or more, below 2; 0 where holes are not added up.
 TAIL = 5
+
 # Rows whose holes are dealt with together: few enough for all that they need to lie in the
 # first-level cache.  8, 16, 32: 4096 x 4096 float32 at 7 x 7, 5 % missing, 2.60, 2.40, 2.53 of the
 # plain call (Sapphire Rapids VM, AVX-512, 2026-11).
 BATCH = 16
+
+
+def given(names: Any, problem: Problem, layout: Array, weights: Array) -> Array:
+    """A layout of such names with an array of weights, which must live as long as it is used."""
+    layout = layout.copy()
+    reads = foreign.ends(kernel_dtype(weights.dtype), problem.sums, problem.sums)[0]
+    layout[[getattr(names, name) for name in GIVEN]] = weights.ctypes.data, *weights.strides, reads
+    layout[names.bits] = weights.dtype == bool
+    return layout

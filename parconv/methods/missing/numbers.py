@@ -39,6 +39,17 @@ def block_of(problem: Problem, rows: int, columns: int) -> Problem:
     )  # fmt: skip
 
 
+def sum_of_ones(method: Any, problem: Problem, taps: Array) -> float:
+    """What a method makes of ones, in whatever order it adds."""
+    one, kind = block_of(problem, 1, problem.channels), problem.sums
+    kernels = method.kernels(kind, kind, kind)
+    image, out = np.ones((1, *one.plane_in), kind), np.empty((1, *one.plane), kind)
+    scratch = np.zeros(method.workspace(one), kind)
+    layout = kernels.told(method.layout(one))
+    kernels.serial(image, taps, method.fill(one), out, layout, scratch, 0, method.units(one))
+    return float(out.flat[0])
+
+
 def numbers(frame: Any, problem: Problem) -> Array:
     """Everything the kernel knows of a problem, by the method that ``frame`` is around."""
     missing = problem.missing
@@ -69,7 +80,7 @@ def numbers(frame: Any, problem: Problem) -> Array:
         exact=not problem.rounded,
         bits=not missing.weighted,
         few=problem.stride == (1, 1),
-        counts=_counts(problem),
+        counts=counts(problem),
         lanes=lanes_of(problem),
         **_places(problem, ends[0].plane_in, (height, width)),
         alone=means.kernels(*(problem.sums,) * 3).address if alone else 0,
@@ -85,7 +96,7 @@ def inwards(problem: Problem) -> bool:
     return problem.planes > 1 and not (problem.missing and problem.missing.omits)
 
 
-def _counts(problem: Problem) -> int:
+def counts(problem: Problem) -> int:
     """Taps where they are equal and 16 bits count them; 0: holes are not counted."""
     number = math.prod(problem.filter)
     dense = problem.stride == (1, 1) and problem.dilation[0] == 1

@@ -27,6 +27,44 @@ QUICKLY = machine.ISA.choose({"AVX-512": ("arcp", "ninf"), 16: ()})
 BYTE = ir.IntType(8).as_pointer()
 
 
+def factor(code: Code, taken: Value, left: Value) -> Value:
+    """1 and what is taken by what is left, a number about 1 where no pixel is weak.
+
+    In float64 by an inverse of float32, which its rest and the square of that make precise: a
+    division takes 16 cycles, that 6 (Sapphire Rapids, AVX-512, by its tables).
+    """
+    builder, one = code.builder, code.constant(1.0)
+    if code.itemsize == 4:
+        return builder.fadd(builder.fdiv(taken, left, flags=QUICKLY), one)
+    kind = ir.VectorType(ir.FloatType(), code.lanes)
+    single = ir.Constant(kind, [1.0] * code.lanes)
+    inverse = builder.fdiv(single, builder.fptrunc(left, kind), flags=QUICKLY)
+    inverse = builder.fpext(inverse, code.vector)
+    rest = code.fma(builder.fneg(left), inverse, one)
+    rest = code.fma(rest, rest, rest)
+    return code.fma(taken, code.fma(inverse, rest, inverse), one)
+
+
+def any_of(code: Code, lanes: Value) -> Value:
+    """Whether any lane has its bit."""
+    bits = code.builder.bitcast(lanes, ir.IntType(lanes.type.count))
+    return code.builder.icmp_signed("!=", bits, bits.type(0))
+
+
+def shared(code: Code, value: Value, left: Value, numbers: Sequence[Value], quickly: bool) -> Value:
+    """A sum over that of its weights, where these are added up.
+
+    ``numbers`` = what the filter sums to, its sign, how much of that there must be, what stands
+    where there is less, or nothing; ``quickly``: where no weight is above 1.
+    """
+    builder, (total, sign, least, nothing) = code.builder, numbers
+    taken = builder.fsub(total, left)
+    part = factor(code, taken, left) if quickly else builder.fdiv(total, left)
+    few = builder.fcmp_ordered("<", builder.fmul(left, sign), least)
+    none = builder.fcmp_ordered("==", left, code.zero)
+    return builder.select(builder.or_(few, none), nothing, builder.fmul(value, part))
+
+
 class _Results:
     """Emits results of one row; the attributes are IR values of the function's arguments.
 
@@ -94,15 +132,10 @@ class _Results:
         values = [code.load(code.at(self.sums, at, n * code.lanes)) for n in range(sides)]
         means = [self.finished(*each) for each in zip(values, lost, left, strict=True)]
         weak = [self.is_weak(each) for each in left]
-        some = self.any(reduce(builder.or_, weak))
+        some = any_of(code, reduce(builder.or_, weak))
         body = partial(self.mended, at, means, weak, found)
         *means, found = code.when(some, [*means, found], body)
         return means, found
-
-    def any(self, lanes: Value) -> Value:
-        """Whether any lane has its bit."""
-        bits = self.builder.bitcast(lanes, ir.IntType(self.code.lanes))
-        return self.builder.icmp_signed("!=", bits, bits.type(0))
 
     def is_weak(self, left: Value) -> Value:
         return self.builder.fcmp_ordered("<", left, self.bound)
@@ -112,24 +145,7 @@ class _Results:
         builder = self.builder
         if self.exact:
             return builder.fdiv(builder.fmul(value, self.total), left)
-        return builder.fmul(value, self.factor(taken, left))
-
-    def factor(self, taken: Value, left: Value) -> Value:
-        """1 and what is taken by what is left, a number about 1 where no pixel is weak.
-
-        In float64 by an inverse of float32, which its rest and the square of that make precise:
-        a division takes 16 cycles, that 6 (Sapphire Rapids, AVX-512, by its tables).
-        """
-        code, builder, one = self.code, self.builder, self.code.constant(1.0)
-        if code.itemsize == 4:
-            return builder.fadd(builder.fdiv(taken, left, flags=QUICKLY), one)
-        kind = ir.VectorType(ir.FloatType(), code.lanes)
-        single = ir.Constant(kind, [1.0] * code.lanes)
-        inverse = builder.fdiv(single, builder.fptrunc(left, kind), flags=QUICKLY)
-        inverse = builder.fpext(inverse, code.vector)
-        rest = code.fma(builder.fneg(left), inverse, one)
-        rest = code.fma(rest, rest, rest)
-        return code.fma(taken, code.fma(inverse, rest, inverse), one)
+        return builder.fmul(value, factor(self.code, taken, left))
 
 
 class _Row(_Results):
@@ -164,7 +180,7 @@ class _Row(_Results):
         code, builder, results = self.code, self.builder, []
         for n, (mean, lanes) in enumerate(zip(means, weak, strict=True)):
             code.store(mean, self.slot)
-            some, place = self.any(lanes), builder.add(at, I64(n * code.lanes))
+            some, place = any_of(code, lanes), builder.add(at, I64(n * code.lanes))
             with builder.if_then(some, likely=False):
                 body = partial(_mend, self.exact)
                 call_once(builder, "missing.mend", body, [*self.arguments, place], [self.exact])

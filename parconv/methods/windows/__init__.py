@@ -134,17 +134,19 @@ def _tile(problem: Problem) -> int:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
+    return L.pack(every(problem))
+
+
+def every(problem: Problem) -> dict[str, int]:
+    """The same by name."""
     tile, above = _tile(problem), problem.filter[0] + OTHER_ROWS
     row = tile + problem.span[1] - 1 + 3 * lanes_of(problem)
     few = BATCH_BYTES // (row * problem.sums.itemsize) < FEW_ROWS
     known = numbers(problem, row, least=MANY_ROWS if few else 1, above=above)
-    return L.pack(
-        known,
-        tile=tile,
-        beside=_beside(problem, tile),
-        begin=problem.begin,
-        turns=machine.FILLS_LINES and known["large"] and known["batch"] > 1,
-    )
+    return known | {
+        "tile": tile, "beside": _beside(problem, tile), "begin": problem.begin,
+        "turns": machine.FILLS_LINES and known["large"] and known["batch"] > 1,
+    }  # fmt: skip
 
 
 def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[str, int]:

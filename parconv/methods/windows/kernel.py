@@ -21,11 +21,15 @@ from .results import L, deliver, number
 
 
 @jit.jit()
-def _pack(f, fill, layout, scratch, plane, row, left, columns, target):
-    """That row of the extended image, border applied."""
+def pack(f, fill, layout, scratch, base, plane, row, left, columns, target, turn):
+    """That row of the extended image, border applied; where it is then.
+
+    ``turn``: its number among those of a phase, and the last one's.
+    """
     border = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
     down = row, 1, 1, layout[L.rows_in], 1, layout[L.border_y]
     fetch(f, layout[L.reads], (plane,), down, border, fill, scratch, (target, 0, 0), True, True)
+    return target
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
@@ -73,7 +77,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         pixels, vectors = line, columns
                         pixels_at = plane * plane_step + source * image_row + first
                     else:
-                        _pack(f, fill, layout, scratch, plane, row, first, columns, slot)
+                        pixels_at = pack(
+                            f, fill, layout, scratch, base, plane, row, first, columns, slot,
+                            (n, last),
+                        )  # fmt: skip
                     places = slot + entered, before + entered, after + entered
                     if n < count - 1:
                         enter(pixels, pixels_at, taps[PIXELS], scratch, places, vectors)

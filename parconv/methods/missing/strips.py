@@ -1,0 +1,229 @@
+"""The kernel of `separable` over pixels and their weights, side by side in every row of its ring.
+
+Rows are weighted as they are packed; the factors go over both halves of a strip, and a chunk of
+sums is divided before it is turned back.  A strip in which no pixel is missing is summed once: what
+its weights sum to is what the filter does, exactly.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from ...codegen import foreign, jit
+from ...codegen.emitted import Items, Value, emitted
+from ...codegen.flow import call_one_of
+from ...codegen.layout import OWN, Layout
+from ...codegen.packing import fetch, within
+from ...codegen.runs import has_runs
+from ...codegen.simd import I64, Code
+from ...problem.dtypes import Array
+from ...problem.problem import Problem
+from .. import separable
+from ..kernels import kernels_of, with_parts
+from ..separable import kernel as alone
+from ..separable.turn import pixels_of_word
+from .names import GIVEN
+from .quotients import any_of, shared
+from .weighing import truths_at, weights_at
+
+# Behind the names of the method's own layout: elements from what is of pixels to what is of weights
+# in `turned` and `sums`, and the place of the numbers behind the taps.
+L = Layout(
+    *alone.L.names, *GIVEN, "turned_beside", "sums_beside", "weighted", "omits", "bits",
+    "numbers_at",
+)  # fmt: skip
+
+
+BYTE = ir.IntType(8)
+
+
+@emitted(types.int64)
+def _weigh(
+    builder: Any, scratch: Items, at: Value, beside: Value, columns: Value, how: Sequence[Value],
+    pixels: Items, source: Value, truths: Items, there: Value,
+) -> Value:  # fmt: skip
+    """A run of a row's pixels, weighted, and their weights so far beside: whether all are 1.
+
+    A pixel without weight becomes 0, whatever it is.  ``how``: whether there are weights, else all
+    are 1; whether NaN has none; and whether the pixels lie elsewhere, a vector of them at least,
+    from ``source`` on, and bytes that tell of holes from ``there`` on.  Else they are there
+    already, and so are weights.
+    """
+    found = cgutils.alloca_once(builder, I64)
+    bytes_at = builder.bitcast(truths.at(there), BYTE.as_pointer())
+    places = scratch.at(at), scratch.at(builder.add(at, beside)), pixels.at(source), bytes_at
+    yes = [builder.zext(builder.icmp_signed("!=", flag, I64(0)), I64) for flag in how]
+    key = builder.add(yes[0], builder.add(yes[1], yes[1]))
+    key = builder.add(key, builder.mul(yes[2], I64(3)))
+    kinds = (True, False), (False, True), (True, True)
+    every = [(*kind, apart) for apart in (False, True) for kind in kinds]
+    variants = {kind: partial(_weigh_row, *kind) for kind in every}
+    arguments = [*places, columns, found]
+    call_one_of(builder, builder.sub(key, I64(1)), "missing.weigh", variants, arguments)
+    return builder.load(found)
+
+
+def _weigh_row(
+    weighted: bool, omits: bool, apart: bool, builder: Any, target: Value, weights: Value,
+    pixels: Value, truths: Value, columns: Value, found: Value,
+) -> None:  # fmt: skip
+    code = Code(builder, target.type.pointee)
+    unit, lanes = code.constant(1.0), I64(code.lanes)
+    source = pixels if apart else target
+
+    def some(at: Value) -> tuple[Value, Value]:
+        """A vector of pixels, weighted, and of weights."""
+        value, weight = code.load(code.at(source, at)), unit
+        lost = builder.fcmp_unordered("uno", value, value) if omits else None
+        if weighted and apart:
+            place = builder.bitcast(builder.gep(truths, [at]), kind.as_pointer())
+            none = builder.icmp_signed("==", builder.load(place, align=1), ir.Constant(kind, None))
+        elif weighted:
+            weight = code.load(code.at(weights, at))
+            none = builder.fcmp_ordered("==", weight, code.zero)
+            value = builder.fmul(value, weight)
+        if weighted:
+            lost = builder.or_(lost, none) if omits else none
+        return tuple(builder.select(lost, code.zero, each) for each in (value, weight))
+
+    kind = ir.VectorType(BYTE, code.lanes)
+
+    def one(at: Value, odd: Value) -> Sequence[Value]:
+        value, weight = some(at)
+        code.store(value, code.at(target, at))
+        code.store(weight, code.at(weights, at))
+        return [builder.add(at, lanes), builder.or_(odd, differ(weight))]
+
+    def differ(weight: Value) -> Value:
+        return builder.fcmp_unordered("!=", weight, unit)
+
+    at, odd = code.repeat(builder.udiv(columns, lanes), [I64(0), differ(unit)], one)
+    rest = builder.sub(columns, at)
+
+    def last() -> Sequence[Value]:
+        if apart:
+            return one(builder.sub(columns, lanes), odd)[1:]
+        value, weight = some(at)
+        code.store_first(value, code.at(target, at), rest)
+        code.store_first(weight, code.at(weights, at), rest)
+        return [builder.or_(odd, builder.and_(differ(weight), code.first_lanes(rest)))]
+
+    [odd] = code.when(builder.icmp_signed(">", rest, I64(0)), [odd], last)
+    builder.store(builder.zext(builder.not_(any_of(code, odd)), I64), found)
+
+
+@emitted()
+def _divide(
+    builder: Any, scratch: Items, sums: Value, weights: Value, vectors: Value,
+    numbers: Sequence[Value], bits: Value,
+) -> None:  # fmt: skip
+    """So many vectors of sums over those of their weights; ``bits``: whether these are 0 or 1."""
+    arguments = [scratch.at(sums), scratch.at(weights), vectors, *numbers]
+    key = builder.zext(builder.icmp_signed("!=", bits, I64(0)), I64)
+    variants = {(quickly,): partial(_divide_row, quickly) for quickly in (False, True)}
+    call_one_of(builder, key, "missing.strips", variants, arguments)
+
+
+def _divide_row(
+    quickly: bool, builder: Any, sums: Value, weights: Value, vectors: Value, *numbers: Value
+) -> None:
+    code = Code(builder, sums.type.pointee)
+    every = [code.splat(number) for number in numbers]
+
+    def one(at: Value) -> Sequence[Value]:
+        value, left = (code.load(code.at(start, at)) for start in (sums, weights))
+        code.store(shared(code, value, left, every, quickly), code.at(sums, at))
+        return [builder.add(at, I64(code.lanes))]
+
+    code.repeat(vectors, [I64(0)], one)
+
+
+@jit.jit()
+def _pack(f, fill, layout, scratch, plane, down, across, at, whole):
+    """Weighted where they are copied, but for what lies beyond the border."""
+    step, beside, omits = layout[L.ring_step], layout[L.beside], layout[L.omits]
+    weighted, truths = layout[L.weighted], truths_at(layout, L.weights, scratch)
+    (above, below), (begin, end), columns = within(down), within(across), across[2]
+    runs = not weighted or (layout[L.bits] and truths.strides[2] == 1)
+    lies = layout[L.reads] == OWN and has_runs(f) and runs and end - begin >= layout[L.lanes]
+    fetch(
+        f, layout[L.reads], (plane,), down, across, fill, scratch, (at, step, 0), not lies, True
+    )  # fmt: skip
+    if weighted:
+        fetch(
+            weights_at(layout, L.weights, scratch), layout[L.weights_reads], (plane,), down, across,
+            fill[1:], scratch, (at + beside, step, 0), not lies, True,
+        )  # fmt: skip
+    pixel = plane * (f.strides[0] // f.itemsize) + across[0] + begin
+    byte = plane * truths.strides[0] + across[0] + begin
+    for n in range(down[2]):
+        first, last = 0, 0  # columns that were copied
+        row, known, so_far = down[0] + n * down[1], 1, at + n * step
+        if lies and above <= n < below:
+            source = pixel + row * (f.strides[1] // f.itemsize)
+            there = byte + row * truths.strides[1]
+            known = _weigh(
+                scratch, so_far + begin, beside, end - begin, (weighted, omits, 1), f, source,
+                truths, there,
+            )  # fmt: skip
+            first, last = begin, end
+        for start, stop in ((0, first), (last, columns)):
+            if start < stop:
+                known &= _weigh(
+                    scratch, so_far + start, beside, stop - start, (weighted, omits, 0), scratch,
+                    so_far, truths, 0,
+                )  # fmt: skip
+        whole = whole + 1 if known else 0
+    return whole
+
+
+@jit.jit()
+def _sum_columns(taps, layout, scratch, under, block, target, whole):
+    alone.sum_columns(taps, layout, scratch, under, block, target, whole)
+    if not whole:
+        beside, target = under + layout[L.beside], target + layout[L.turned_beside]
+        alone.sum_columns(taps, layout, scratch, beside, block, target, whole)
+
+
+@jit.jit()
+def _sum_rows(taps, fill, layout, scratch, at, sums, whole):
+    alone.sum_rows(taps, fill, layout, scratch, at, sums, whole)
+    if not whole:
+        beside, weights = at + layout[L.turned_beside], sums + layout[L.sums_beside]
+        alone.sum_rows(taps, fill, layout, scratch, beside, weights, whole)
+        n = layout[L.numbers_at]
+        numbers = taps[n], taps[n + 1], taps[n + 2], taps[n + 3]
+        _divide(scratch, sums, weights, layout[L.chunk], numbers, layout[L.bits])
+
+
+_kernel = with_parts(
+    alone.kernel, "strips", pack=_pack, sum_columns=_sum_columns, sum_rows=_sum_rows
+)
+kernels = kernels_of(_kernel, foreign.ends, pixels_of_word)
+
+
+def obstacle(problem: Problem) -> str | None:
+    """Why the kernel cannot answer the problem; None where it can."""
+    return None if problem.rounded else "quotients of integers are rounded once"
+
+
+@lru_cache(maxsize=256)
+def layout(problem: Problem) -> Array:
+    """Everything the kernel knows of the problem, as one read-only int64 array."""
+    missing = problem.missing
+    assert missing
+    known = separable.numbers(problem, images=2)
+    return L.pack(
+        known,
+        **dict.fromkeys(GIVEN, 0),
+        turned_beside=known["products"] * known["turned_step"],
+        sums_beside=known["chunk"] * known["lanes"],
+        weighted=missing.weighted,
+        omits=missing.omits,
+        bits=True,
+        numbers_at=known["products"] * (known["kept_y"] + known["kept_x"]) + 2 * known["scaled"],
+    )
