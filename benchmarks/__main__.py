@@ -19,6 +19,7 @@ def _history(chosen: argparse.Namespace) -> int:
 
 
 def _publish(chosen: argparse.Namespace) -> int:
+    pages.check(chosen.results)  # before scripts are fetched for it
     scripts = None if chosen.online else pages.local_scripts()
     print(pages.publish(chosen.results, chosen.html, scripts))
     return 0

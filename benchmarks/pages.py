@@ -20,6 +20,14 @@ _REMOTE = re.compile(r'(src|href)="https://[^"]*/([^"/]+)"[^>]*?(></script>|>)')
 _LAST_LINK = '<li id="nav-li-regressions"><a href="#/regressions">Regressions</a></li>'
 
 
+def check(results: Path) -> None:
+    """ValueError where nothing was recorded."""
+    if not (results / "benchmarks.json").is_file():
+        raise ValueError(
+            f"results is {results}: nothing was recorded there (see the command history)"
+        )
+
+
 def publish(results: Path = runner.HISTORY, html: Path = HTML, scripts: Path | None = None) -> Path:
     """Make the pages of all results in ``results``; returns the one to open.
 
@@ -36,10 +44,7 @@ def publish(results: Path = runner.HISTORY, html: Path = HTML, scripts: Path | N
     >>> publish()  # doctest: +SKIP
     PosixPath('.asv/html/summary.html')
     """
-    if not (results / "benchmarks.json").is_file():
-        raise ValueError(
-            f"results is {results}: nothing was recorded there (see the command history)"
-        )
+    check(results)
     with tempfile.TemporaryDirectory(prefix="parconv-history-") as folder:
         shown = listing.prepared(results, Path(folder) / "results")
         with runner.configuration(shown, html) as path:
