@@ -1,5 +1,8 @@
 """Distrusts the numbers by which kernels know their problem: each is where its name says."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from numba import njit
@@ -7,6 +10,8 @@ from numpy.testing import assert_array_equal
 
 import parconv
 from parconv.codegen.layout import OWN, Layout, geometry
+from parconv.methods import methods_for
+from parconv.methods.usual import obstacle
 
 L = Layout("rows", "columns", "channels", tables=("steps", "masks"))
 KNOWN = {"rows": 2, "columns": 3, "dilation": 4}
@@ -72,3 +77,36 @@ def test_geometry_is_that_of_the_problem() -> None:
         "span_x": 5, "taps_y": 3, "taps_x": 5, "border_y": 1, "border_x": 3, "large": 0,
         "reads": OWN, "writes": OWN,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("image", "taps", "asked"),
+    [
+        ((40, 50), (5, 5), {}),
+        ((3, 23, 31, 6), (12, 1, 3, 3), {"groups": 6, "axes": (1, 2), "padding": 1}),
+        ((3, 24, 30, 30), (24, 1, 3, 3), {"groups": 24, "stride": 2, "dilation": 2}),
+        ((2, 16, 20, 20), (8, 16, 3, 3), {"padding": 1}),
+        ((2, 20, 20, 16), (24, 16, 1, 1), {"axes": (1, 2)}),
+    ],
+)
+def test_equal_problems_are_one_to_every_method(
+    image: tuple[int, ...], taps: tuple[int, ...], asked: dict[str, Any]
+) -> None:
+    """What is remembered of the one tells nothing of the other: numbers, units, costs.
+
+    A method that told objects apart gave a kernel the units of another one, beyond the result.
+    """
+    problem = parconv.plan2d((image, "float32"), (taps, "float32"), correlate=True, **asked).problem
+    answered = 0
+    for method in methods_for(problem).values():
+        if obstacle(method, problem) is not None:
+            continue
+        answered += 1
+        first, twin = (_told(method, one) for one in (problem, replace(problem)))
+        assert first == twin, method.__name__
+    assert answered > 1
+
+
+def _told(method: Any, problem: Any) -> list[object]:
+    facts = (method.cost, method.units, method.workspace, method.layout)
+    return [np.asarray(fact(problem)).tolist() for fact in facts]

@@ -5,7 +5,7 @@ import math
 from ...codegen import machine
 from ...problem.problem import Problem
 from ..usual import bank_of, cycle, inputs_apart, lanes_of, outputs_apart
-from .able import across_of, has_pairs, kind_of, pixels_can, sifted, strips_cannot
+from .able import across_of, has_pairs, kind_of, pixels_can, sift_of, sifted, strips_cannot
 from .strip import outputs
 
 # Of the time that the peak allows for the products of a vector and an input row, and the work of
@@ -101,7 +101,7 @@ def _strips_cost(problem: Problem) -> float:
     """Plane by plane."""
     seen = sifted(problem)
     each = _plane_work(seen) + PLANE_WORK
-    if seen is not problem:
+    if sift_of(problem) > 1:
         each += cycle(problem) * SIFT_CYCLES * math.prod(seen.plane_in)
     if inputs_apart(problem):
         each += cycle(problem) * GATHER_CYCLES * math.prod(problem.plane_in)
