@@ -195,9 +195,9 @@ def test_the_user_s_convolution_is_read_by_the_method_that_it_goes_by(
     ("arguments", "fragment"),
     [
         (("--shape", "9x9", "--kernel", "3x3", "--threads", "2"), "threads is 2: pass none"),
-        (("--kernel", "3x3", "--mode", "full"), "--mode is of a convolution of yours"),
-        (("--check", "--kernel", "3x3"), "--kernel is none of --check's"),
-        (("--isa", "avx2", "--groups", "2"), "--groups is none of --isa's"),
+        (("--kernel", "3x3", "--mode", "full"), "mode is full: pass --shape and --kernel"),
+        (("--check", "--kernel", "3x3"), "kernel is 3x3: pass none: --check"),
+        (("--isa", "avx2", "--groups", "2"), "groups is 2: pass none: --isa"),
         (("--shape", "9x9", "--kernel", "3x3", "--mode", "all"), "mode='all' is unknown"),
         (("--implementation", "fast"), "implementation is 'fast': choose from naive,"),
         (("mine19:nothing",), "has no attribute 'nothing'"),

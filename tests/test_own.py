@@ -117,7 +117,7 @@ def test_every_command_takes_the_same_options(
     [
         (("--shape", "9x9"), "--shape and --kernel are one convolution"),
         (("--kernel", "3x3"), "--shape and --kernel are one convolution"),
-        (("--axes", "0,1"), "--axes is of a convolution of yours: pass --shape and --kernel"),
+        (("--axes", "0,1"), "axes is 0,1: pass --shape and --kernel"),
         (("--shape", "9x9", "--kernel", "3x3", "--stride", "2,1,1"), "pass one or two integers"),
         (("--shape", "9x9", "--kernel", "3x3", "--stride", "0"), "stride is '0': pass positive"),
         (("--shape", "9x9", "--kernel", "3x3", "--axes", "0"), "axes is '0': pass two integers"),

@@ -771,7 +771,7 @@ def test_cli_command(capsys: pytest.CaptureFixture[str], hidden: Path) -> None:
         (["gather", "--repeats", "0"], "repeats is 0"),
         (["gather", "--cache", "1M"], "--cache is of the machine that --simulate simulates"),
         (["gather", "--cache", "big"], "cache is 'big': pass a size such as 512K or 1M"),
-        (["gather", "--dtype", "uint8"], "--dtype is of a convolution of yours: pass --shape"),
+        (["gather", "--dtype", "uint8"], "dtype is uint8: pass --shape"),
         (["gather", "--shape", "9x9"], "--shape and --kernel are one convolution: pass both"),
         (["naive", "--threads", "1,2"], "threads is 1,2: pass one number"),
         (["naive", "--shape", "9x9x3", "--kernel", "3x3"], "naive cannot run own 9x9x3"),

@@ -78,12 +78,12 @@ def asm(
     names = [*(functions or ()), *_implementations(implementation, bool(functions))]
     if check:
         refuse("isa", isa, "none: NUMBA_CPU_NAME names a processor to compile for and to run")
-        asked.refuse_but((), "is none of --check's, which has three loops of its own")
+        asked.refuse_but((), "none: --check has three loops of its own")
         _checked(force, json_file)
         return
     if isa is not None:
         refuse("kernel", asked.kernel, "--only instead: --isa shows the loops of all methods")
-        asked.refuse_but((), "is none of --isa's, which shows float32")
+        asked.refuse_but((), "none: --isa shows float32, each loop by itself")
         refuse("implementation", names[0] if names else None, "none: --isa shows ours")
         _compiled(isa, cpu, only, source, json_file)
         return
@@ -105,7 +105,7 @@ def _own(asked: Asked, names: list[str]) -> "Own | None":
         return asked.own()
     asked.refuse_but(
         ("shape", "kernel", "dtype"),
-        "is of a convolution of yours: pass --shape and --kernel, and no other implementation",
+        "--shape and --kernel beside it, and no other implementation",
     )
     return None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from .app import axes, numbers, sizes
+from .app import axes, numbers, refuse, sizes
 
 if TYPE_CHECKING:
     from parconv.experiments.own import Own
@@ -49,9 +49,7 @@ class Asked:
         if (self.shape is None) != (self.kernel is None):
             raise ValueError("--shape and --kernel are one convolution: pass both")
         if self.shape is None or self.kernel is None:
-            self.refuse_but(
-                ("threads",), "is of a convolution of yours: pass --shape and --kernel beside it"
-            )
+            self.refuse_but(("threads",), "--shape and --kernel beside it")
             return None
         from parconv.experiments.own import Own
 
@@ -64,8 +62,9 @@ class Asked:
     def refuse_but(self, known: Collection[str], mend: str) -> None:
         """Options that would be forgotten silently."""
         for field in fields(self):
-            if field.name not in known and getattr(self, field.name) != field.default:
-                raise ValueError(f"--{field.name} {mend}")
+            value = getattr(self, field.name)
+            if field.name not in known and value != field.default:
+                refuse(field.name, value, mend)
 
     @property
     def _kernel(self) -> str:
