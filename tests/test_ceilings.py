@@ -418,6 +418,22 @@ def test_the_rate_of_a_core(rate: float, target: str, bits: int, doubtful: bool)
     assert (pipes.doubt(rate, target, bits) is not None) == doubtful
 
 
+@pytest.mark.parametrize("shown", ["rocketlake", "emeraldrapids"])
+def test_a_virtual_machine_with_another_model_s_number(
+    shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rate was refused as none of that model's, which has half of the pipes."""
+    monkeypatch.setattr(pipes.llvm, "get_host_cpu_name", lambda: shown)
+    for tiles, name in ((True, "sapphirerapids"), (False, shown)):
+        monkeypatch.setattr(pipes.llvm, "get_host_cpu_features", lambda t=tiles: {"amx-tile": t})
+        assert pipes.host() == name
+    monkeypatch.setattr(pipes.llvm, "get_host_cpu_features", lambda: {"amx-tile": True})
+    facts = {"target": shown, "vector_bits": "512"}
+    monkeypatch.setattr(survey.records, "fingerprint", lambda: facts)
+    look = {"threads": 1, "fmas_per_cycle": 1.9, "gigahertz": 3.0}
+    assert list(_doubts([look], [look])) == []
+
+
 def test_the_table_of_rates_knows_the_ports_table() -> None:
     """Whoever is in one of the two tables of cores is in the other."""
     from parconv.experiments.asm.cpus import CORES

@@ -161,4 +161,4 @@ def test_asm_beside_busy_loops_is_right_or_refuses(busy: int) -> None:
     facts = records.fingerprint()
     with contextlib.suppress(steadiness.UnsteadyError):
         found = study("float32", (5, 5))
-        assert pipes.doubt(found.rate, facts["target"], int(facts["vector_bits"])) is None
+        assert pipes.doubt(found.rate, pipes.host(), int(facts["vector_bits"])) is None

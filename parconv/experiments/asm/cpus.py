@@ -7,7 +7,7 @@ uops.info and chipsandcheese.com.  A row stands for every LLVM name that begins 
 
 from dataclasses import dataclass
 
-import llvmlite.binding as llvm
+from ..ceilings import pipes
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,5 @@ def core_of(target: str) -> Core:
 
 
 def host_core() -> Core:
-    """The row of the core that this runs on.
-
-    Virtual machines may show the model number of another one: an Intel processor with matrix tiles
-    is no older than Sapphire Rapids, whatever its number says.
-    """
-    tiles = llvm.get_host_cpu_features().get("amx-tile", False)
-    return core_of("sapphirerapids" if tiles else llvm.get_host_cpu_name())
+    """The row of the core that this runs on."""
+    return core_of(pipes.host())

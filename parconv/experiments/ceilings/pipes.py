@@ -7,6 +7,8 @@ reference manual, uops.info, chipsandcheese.com.
 
 from collections.abc import Mapping
 
+import llvmlite.binding as llvm
+
 # By the beginning of LLVM's name: what cores of that name do with vectors of so many bits.
 PIPES: Mapping[tuple[str, ...], Mapping[int, tuple[int, ...]]] = {
     ("znver5",): {512: (1, 2), 256: (2,)},  # of laptops: 512 bits in two halves
@@ -25,6 +27,16 @@ PIPES: Mapping[tuple[str, ...], Mapping[int, tuple[int, ...]]] = {
 }
 # Of what the table says: the clock is that of other instructions, which wide vectors may lower.
 LEAST, MOST = 0.75, 1.15
+
+
+def host() -> str:
+    """LLVM's name of this core.
+
+    Virtual machines may show the model number of another one: an Intel processor with matrix tiles
+    is no older than Sapphire Rapids, whatever its number says.
+    """
+    tiles = llvm.get_host_cpu_features().get("amx-tile", False)
+    return "sapphirerapids" if tiles else str(llvm.get_host_cpu_name())
 
 
 def known(target: str, vector_bits: int) -> tuple[int, ...]:

@@ -124,7 +124,7 @@ def _doubts(rows: Sequence[Record], looks: Sequence[Record]) -> Iterator[str]:
     """
     facts = records.fingerprint()
     if rows[0]["threads"] == 1:
-        told = pipes.doubt(rows[0]["fmas_per_cycle"], facts["target"], int(facts["vector_bits"]))
+        told = pipes.doubt(rows[0]["fmas_per_cycle"], pipes.host(), int(facts["vector_bits"]))
         yield from filter(None, [told])
     clocks = [look["gigahertz"] for look in looks]
     if max(clocks) > (1 + records.STEADY) * min(clocks):
