@@ -106,6 +106,7 @@ def test_asv_runs_it(directory: Path) -> None:
     list(scaffold.write(directory, [scaffold.Own((40, 37), (3, 3))]))
     asv = [sys.executable, "-m", "asv"]
     environment = processes.environment()
+    environment["ASV_PYTHONPATH"] = environment["PYTHONPATH"]  # else asv takes it from the path
     subprocess.run([*asv, "machine", "--yes"], cwd=directory, check=True, env=environment)
     done = subprocess.run(
         [*asv, "run", "--quick", "--python=same", "--dry-run", "--show-stderr"],
