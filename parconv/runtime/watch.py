@@ -5,7 +5,8 @@ Pages are protected from writes in a way that the kernel itself lifts at the fir
 pointer, a view or a system call, from any thread.  Asking takes 20 ns for each page, the first
 write to a page after that 4 microseconds (Sapphire Rapids VM, 2026-11).
 
-Other processes' writes to memory that they share are not seen, so such memory is refused.
+Other processes' writes to memory that they share are not seen, so such memory is refused.  Nor is
+what a device writes into pages that were pinned for it before: weights are watched that CPUs use.
 """
 
 import ctypes
