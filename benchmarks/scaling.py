@@ -64,19 +64,8 @@ def told(record: Row) -> str:
 
 
 def _told(row: Row, curve: Any) -> str:
-    from parconv.experiments.tune import models
-
     times = (f"{n}: {1e3 * t:.3g} ms x {curve.speedups[n]:.2f}" for n, t in curve.seconds.items())
     best, ratio = row["best"]["reused"], row["ratio"]["reused"]
     peers = f"{best} / ours {ratio:.2f}" if ratio else "no peer"
-    laws = (_law(law, curve.inside) for law in (models.usl, models.knee))
+    laws = (law.text for law in curve.fits())
     return "\n  ".join([curve.label, "  ".join(times), peers, *laws])
-
-
-def _law(law: Any, speedups: dict[int, float]) -> str:
-    from parconv.experiments.tune.models import UnderdeterminedError
-
-    try:
-        return f"{law.__name__}: {law(list(speedups), list(speedups.values()))}"
-    except UnderdeterminedError as error:
-        return f"{law.__name__}: {error}"

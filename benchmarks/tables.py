@@ -153,16 +153,14 @@ def _layers(record: Row) -> Iterator[Sequence[str]]:
 
 
 def _threads(record: Row) -> Iterator[Sequence[str]]:
-    from parconv.experiments.tune import models
-
     for rows, curve in scaling.curves(record):
         last, named = rows[-1], next(row for row in rows if row["threads"] == NAMED)
-        fit = models.usl(list(curve.inside), list(curve.inside.values()))
+        fit = next(law.numbers for law in curve.fits() if law.name == "USL")
         yield (
             name_of(last["workload"]),
             *(_milliseconds(curve.seconds[n]) for n in SHOWN),
             " / ".join(f"{curve.speedups[row['threads']]:.1f}" for row in (named, last)),
-            f"{fit.a:.3f}, {fit.b:.4f}",
+            f"{fit['a']:.3f}, {fit['b']:.4f}",
             f"{_ratio([named, last], 'reused')} {_library(last['best']['reused'])}",
         )
 

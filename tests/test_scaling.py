@@ -19,7 +19,7 @@ def test_rows_are_measured_with_all_threads_and_kept(
     record = scaling.measure([1, 2], 1, kept)
     assert json.loads(kept.read_text()) == json.loads(json.dumps(record))
     assert [row["threads"] for row in record["rows"]] == [1, 2]
-    assert "usl: 3 thread counts above one are needed" in scaling.told(record)
+    assert "USL: 3 thread counts above one are needed, there is 1" in scaling.told(record)
 
 
 def test_curves_are_the_records() -> None:
@@ -32,4 +32,4 @@ def test_curves_are_the_records() -> None:
         for row in rows[1:]:  # the race's own arithmetic, of the same times
             assert curve.speedups[row["threads"]] == pytest.approx(row["speedup"])
     text = scaling.told(record)
-    assert text.count("usl: Fit(a=") == text.count("knee: Knee(") == len(found)
+    assert text.count("USL: a ") == text.count("bandwidth knee: at ") == len(found)

@@ -69,15 +69,18 @@ class Curve:
             for n, seconds in self.seconds.items()
         ]
 
-    def laws(self, problem: Problem) -> list[Law]:
-        """What each model says of the curve, or why it cannot."""
+    def fits(self) -> list[Law]:
+        """What each model says of the curve alone, or why it cannot."""
         points = list(self.inside), list(self.inside.values())
         return [
             _law("Amdahl", lambda: _fitted(models.amdahl(*points))),
             _law("USL", lambda: _fitted(models.usl(*points))),
             _law("bandwidth knee", lambda: _bent(models.knee(*points))),
-            _law("measured bandwidth", lambda: self._under_ceiling(problem)),
         ]
+
+    def laws(self, problem: Problem) -> list[Law]:
+        """The same, and what the machine's bandwidth says of this problem."""
+        return [*self.fits(), _law("measured bandwidth", lambda: self._under_ceiling(problem))]
 
     def _under_ceiling(self, problem: Problem) -> Law:
         """The knee that the machine's recorded stream bandwidth would make of one thread's rate."""
