@@ -113,7 +113,7 @@ def emulated(root: Path, cpu: str, *arguments: str) -> tuple[int, list[str]]:
     env = {
         "PATH": "/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "QEMU_CPU": cpu,
         "ROOT": str(root), "CHECKOUT": str(CHECKOUT), "PARCONV_COMPILER": f"/{SOCKET}",
-        "NUMBA_CACHE_DIR": "/root/kernels", "PYTHONDONTWRITEBYTECODE": "1",
+        "NUMBA_CACHE_DIR": "/kernels", "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp",
         "PYTHONPATH": "/parconv/tests/platforms", **_named(CORES[cpu]),
     }  # fmt: skip
@@ -139,7 +139,7 @@ def main() -> int:
     parser.add_argument("root", type=Path, help="folder of the emulated system")
     parser.add_argument("--cpu", choices=CORES, default="cortex-a72")
     parser.add_argument("tests", nargs="*", default=["tests/test_methods.py"])
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()  # tests may stand behind --cpu
     make(asked.root.resolve())
     return tested(asked.root.resolve(), asked.cpu, asked.tests)[0]
 
