@@ -303,7 +303,7 @@ def test_arrays_that_are_held(tmp_path, monkeypatch, unit, workers):
     chunks, of which those around it are decoded for a few rows; and workers had two blocks of each
     kind.
     """
-    monkeypatch.setattr(zarrs, "AT_ONCE", 1)  # half of a chunk, as with large ones
+    monkeypatch.setattr(zarrs.source, "AT_ONCE", 1)  # half of a chunk, as with large ones
     f, g = image((2560, 2560)), np.ones((15, 15), "f4")
     source = zarr.create_array(tmp_path / "f.zarr", shape=f.shape, dtype="f4", **UNITS[unit])
     source[...] = f

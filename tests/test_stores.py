@@ -102,7 +102,7 @@ def test_random_shards(tmp_path, writes, monkeypatch, seed):
 
     Read at once, as all that is small, or a few chunks at a time.
     """
-    monkeypatch.setattr(zarrs, "AT_ONCE", (1, zarrs.AT_ONCE)[seed % 2])
+    monkeypatch.setattr(zarrs.source, "AT_ONCE", (1, zarrs.source.AT_ONCE)[seed % 2])
     f, g, question, layout = _case(seed)
     source = array(tmp_path / "a.zarr", f, **layout(f.shape))
     expected = parconv.conv2d(f, g, **question)
@@ -271,7 +271,7 @@ def test_no_pickle_is_read(tmp_path, where, monkeypatch):
     codecs = (get_codec(codec),)
     metadata = SimpleNamespace(**{where: codecs if where == "filters" else codecs[0]})
     made = SimpleNamespace(metadata=metadata, store="memory", name="/a", shape=(8, 8), dtype="u1")
-    monkeypatch.setattr(zarrs, "_node", lambda name, mode: made)
+    monkeypatch.setattr(zarrs.source, "_node", lambda name, mode: made)
     with pytest.raises(ValueError, match="memory/a has chunks that are pickles"):
         zarrs.opened("a.zarr")
     assert not place.exists()
@@ -642,7 +642,7 @@ def test_urls(bucket, tmp_path):
     array(f"{bucket}/a.zarr", f, chunks=(1, 16, 16))
     made = parconv.stream(f"{bucket}/a.zarr", G, f"{bucket}/b.zarr", memory=SMALL, **SAME)
     same_bits(made[...], parconv.conv2d(f, G, **SAME))
-    assert zarrs.UNFINISHED not in made.attrs
+    assert zarrs.told.UNFINISHED not in made.attrs
     import fsspec
 
     with fsspec.open(f"{bucket}/f.npy", "wb") as file:
@@ -714,7 +714,7 @@ def test_several_reads_are_under_way(bucket, tmp_path, monkeypatch):
             now[0] -= 1
         return part(self, index)
 
-    monkeypatch.setattr(zarrs, "is_far", lambda array: True)
+    monkeypatch.setattr(zarrs.source, "is_far", lambda array: True)
     monkeypatch.setattr(zarrs.ZarrArray, "part", slowly)
     limit = 16 * f[0].nbytes
     out = parconv.stream(f"{bucket}/a.zarr", G, tmp_path / "o.npy", memory=limit, **SAME)

@@ -13,7 +13,8 @@ from ...problem.dtypes import Array
 from ..newfile import check_space
 from .base import Index, Opened, Shape, is_url, module, only_one, split_inside, stamp_of_file
 from .encoded import Result
-from .zarrs import nodata_of, unit_within
+from .zarrs.layout import unit_within
+from .zarrs.told import nodata_of
 
 KIND, EXTRA = "hdf5", "stores"
 KEPT = ("compression", "compression_opts", "shuffle", "fletcher32")
