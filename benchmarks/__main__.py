@@ -45,7 +45,8 @@ def _chunked(chosen: argparse.Namespace) -> int:
 
 
 def _mutants(chosen: argparse.Namespace) -> int:
-    print(mutants.told(mutants.measure(chosen.number, chosen.seed, jobs=chosen.jobs)))
+    given = chosen.number, chosen.seed
+    print(mutants.told(mutants.measure(*given, jobs=chosen.jobs, keep=chosen.keep)))
     return 0
 
 
@@ -146,6 +147,7 @@ def _add_mutants(commands: Commands) -> None:
     option("--number", type=int, default=200, help="how many faults (%(default)s)")
     option("--seed", type=int, default=1, help="other faults (%(default)s)")
     option("--jobs", type=int, default=1, help="processes beside each other (%(default)s)")
+    option("--keep", type=Path, metavar="FOLDER", help="go on there with what an ended run found")
 
 
 def _add_scaling(commands: Commands) -> None:

@@ -1,6 +1,7 @@
 """Distrusts the faults put into the source: that they are made, found by tests, and taken out."""
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from conftest import RunPython
 
 from benchmarks import mutants
 from benchmarks.mutants import faults
+from benchmarks.mutants.kept import Kept
+from benchmarks.mutants.recording import Record
 
 SOURCE = '''"""As others."""
 
@@ -88,10 +91,18 @@ def test_those_that_no_test_notices_are_told(tmp_path: Path, run_python: RunPyth
     from pathlib import Path
     from benchmarks import mutants
 
-    found = mutants.measure(100, 1, Path(sys.argv[1]))
+    root, keep, number = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    found = mutants.measure(number, 1, root, keep=keep)
     print(mutants.told(sorted(found)))
     """
-    lines = run_python(source, root).stdout.splitlines()
+    run_python(source, root, tmp_path / "kept", 2)
+    kept = (tmp_path / "kept/found.jsonl").read_text().splitlines(keepends=True)
+    assert len(kept) == 2
+    (tmp_path / "kept/found.jsonl").write_text("".join(kept) + kept[0][:9])  # ended amid a line
+    lines = run_python(source, root, tmp_path / "kept", 100).stdout.splitlines()
+    found = (tmp_path / "kept/found.jsonl").read_text().splitlines(keepends=True)
+    assert found[:2] == kept
+    assert len({json.loads(line)[0] for line in found}) == len(found) == 6
     assert lines[-3:] == [
         "4 of 6 faults were noticed; these were not:",
         "  parconv/problem/sums.py:7: n + 1 -> (n - 1)",
@@ -99,6 +110,22 @@ def test_those_that_no_test_notices_are_told(tmp_path: Path, run_python: RunPyth
     ]
     assert sum("tests/test_sums.py::test_larger" in line for line in lines) == 3
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_was_kept_of_another_tree_is_refused(tmp_path: Path) -> None:
+    root = package(tmp_path / "a", SOURCE)
+    for source, refused in ((SOURCE, False), (TINY, True)):
+        package(tmp_path / "a", source)
+        if refused:
+            with pytest.raises(ValueError, match="another tree"):
+                Kept.of(tmp_path / "kept", root)
+        else:
+            assert Kept.of(tmp_path / "kept", root).found() == {}
+
+
+def test_a_record_is_read_as_it_was_written() -> None:
+    record = Record({"a": 0.5, "b": 2.0}, {"a": 1, "b": 3}, {"x.py": {3: {"b", "a"}, 4: set()}})
+    assert Record.of_json(json.loads(json.dumps(record.to_json()))) == record
 
 
 def test_parconv_must_not_be_imported_before() -> None:

@@ -4,6 +4,7 @@ Of all faults that could be made in `PACKAGES` some are drawn at random.  For ea
 run its line are run, cheapest first; which tests those are is recorded once before by ``coverage``,
 which needs ``pip install coverage``.  Every run is a fork of a process that has imported all but
 parconv, in a copy of the tree; as many such processes work beside each other as are asked for.
+With a folder to keep it in, what was found before a run was ended is not asked again.
 
 Kernels come from the cache.  Faults in sources that kernels are hashed by would compile all of them
 anew, so the copies keep the hash as it was.  They may, since no fault is put into compiled code:
@@ -19,14 +20,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from . import children, copies, recording
 from .faults import Fault, possible
+from .kept import Kept
 
 ROOT = Path(__file__).parent.parent.parent
-SHARES = 3  # of the tests, for each process: not all take equally long
+SHARES = 12  # of the tests, for all processes: not all take equally long
 
 
 class Task(NamedTuple):
@@ -37,18 +40,22 @@ class Task(NamedTuple):
     others: list[str]
 
 
-def measure(number: int, seed: int, root: Path = ROOT, jobs: int = 1) -> list[tuple[Fault, str]]:
+def measure(
+    number: int, seed: int, root: Path = ROOT, jobs: int = 1, keep: Path | None = None
+) -> list[tuple[Fault, str]]:
     """So many faults drawn, and the test that noticed each, "" where none did; tells them."""
     if "parconv" in sys.modules:
         raise ValueError("parconv is imported: its forks would not import the faulty one")
     children.preload()
+    kept, faults, files = Kept.of(keep, root), possible(root), recording.files(root)
     with tempfile.TemporaryDirectory() as name, _workers(root, Path(name), jobs) as pool:
-        files, shares = recording.files(root), SHARES * jobs
-        record = recording.merged(pool.map(_recorded, (files[n::shares] for n in range(shares))))
-        every = [fault for fault in possible(root) if record.interpreted(fault)]
+        shares = [files[n::SHARES] for n in range(SHARES)]
+        record = recording.merged(kept.records(shares, partial(pool.map, _recorded)))
+        every = [fault for fault in faults if record.interpreted(fault)]
         drawn = random.Random(seed).sample(every, min(number, len(every)))
         print(f"{len(record.seconds)} tests; {len(drawn)} of {len(every)} faults", flush=True)
-        return list(_each([Task(fault, *record.chosen(fault)) for fault in drawn], pool))
+        tasks = [Task(fault, *record.chosen(fault)) for fault in drawn]
+        return list(_each(tasks, pool, kept))
 
 
 @contextmanager
@@ -59,8 +66,13 @@ def _workers(root: Path, folder: Path, jobs: int) -> Iterator[ProcessPoolExecuto
         yield pool
 
 
-def _each(tasks: list[Task], pool: ProcessPoolExecutor) -> Iterator[tuple[Fault, str]]:
-    for task, (by, seconds) in zip(tasks, pool.map(_judged, tasks), strict=True):
+def _each(tasks: list[Task], pool: ProcessPoolExecutor, kept: Kept) -> Iterator[tuple[Fault, str]]:
+    found = kept.found()
+    judged = pool.map(_judged, [task for task in tasks if task.fault.key not in found])
+    for task in tasks:
+        by, seconds = found.get(task.fault.key) or next(judged)
+        if task.fault.key not in found:
+            kept.add(task.fault, by, seconds)
         failed = f"SURVIVED {len(task.few)} tests, {len(task.others)} functions"
         print(f"{seconds:5.1f} s  {task.fault}  {f'killed   {by}' if by else failed}", flush=True)
         yield task.fault, by

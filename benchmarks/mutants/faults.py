@@ -46,6 +46,11 @@ class Fault(NamedTuple):
     def __str__(self) -> str:
         return f"{self.path}:{self.last}: {' '.join(self.old.split())} -> {self.new}"
 
+    @property
+    def key(self) -> str:
+        """What no other fault has."""
+        return f"{self.path}:{self.start}:{self.stop}:{self.new}"
+
     def put_into(self, text: bytes) -> bytes:
         """The file's text with it."""
         return text[: self.start] + self.new.encode() + text[self.stop :]

@@ -61,6 +61,27 @@ class Record(NamedTuple):
     counts: dict[str, int]
     lines: dict[str, dict[int, set[str]]]
 
+    def to_json(self) -> list[Any]:
+        """Plain values; tests are told by their place in one list."""
+        names = [*self.seconds]
+        places = {name: n for n, name in enumerate(names)}
+        lines = {
+            path: [[line, sorted(places[test] for test in tests)] for line, tests in each.items()]
+            for path, each in self.lines.items()
+        }
+        return [self.seconds, self.counts, lines]
+
+    @classmethod
+    def of_json(cls, told: list[Any]) -> "Record":
+        """The same again."""
+        seconds, counts, lines = told
+        names = [*seconds]
+        by_file = {
+            path: {line: {names[n] for n in tests} for line, tests in each}
+            for path, each in lines.items()
+        }
+        return cls(seconds, counts, by_file)
+
     def interpreted(self, fault: Fault) -> bool:
         """Whether no compiled code can have it: methods are kernels, but for what tests ran."""
         lines = self.lines.get(fault.path, {}) if fault.path.startswith(METHODS) else None
