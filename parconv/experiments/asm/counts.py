@@ -195,7 +195,7 @@ def _heading(one: Counts) -> str:
         f"counts of one call, {one.tool}",
         *(f"each instruction: {told}" for told in alike),
         f"share: of {one.busiest} in the loop; *: half of the most or more",
-        f"    {names} share instruction",
+        f"{'':{len(str(len(one.texts) - 1))}} {names} share instruction",
     ]
     return "\n".join(lines)
 
@@ -206,13 +206,13 @@ def _differing(one: Counts) -> dict[str, tuple[float, ...]]:
 
 
 def _lines(one: Counts) -> Iterator[str]:
-    columns = _differing(one)
+    columns, digits = _differing(one), len(str(len(one.texts) - 1))
     for number, text in enumerate(one.texts):
         values = "".join(
             f" {short(column[number]):>{max(WIDTH, len(name))}}" for name, column in columns.items()
         )
         mark = "*" if number in one.marked else " "
-        yield f"{number:3}{mark}{values} {100 * one.shares[number]:5.1f} {text}"
+        yield f"{number:{digits}}{mark}{values} {100 * one.shares[number]:5.1f} {text}"
 
 
 def _parts(one: Counts) -> Iterator[str]:
