@@ -8,7 +8,7 @@ import pytest
 import typer.main
 
 from parconv.cli.app import app
-from parconv.experiments.varied import EXPERIMENTS, maximum, tiles
+from parconv.experiments.varied import EXPERIMENTS, maximum, memory, tiles
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "studies.md"
 
@@ -72,6 +72,41 @@ def test_the_maximum_is_the_study_s_beside_what_was_measured(page: str) -> None:
         study = maximum.study_seconds(*batch)
         assert [two, one] == pytest.approx([1e3 * study["2 FMA"], 1e3 * study["1 FMA"]], rel=0.01)
         assert 0 < share < 100
+
+
+def _instructions(page: str, name: str) -> tuple[int, dict[str, list[float]]]:
+    """(times that each runs, the numbers of each shown instruction) of the counts of that loop."""
+    (block,) = re.findall(rf"^{name}: 5x5 float32 on 130x244.*?(?:\n\n|```)", page, re.M | re.S)
+    rows = re.findall(r"^ *(\d+)[* ] +([\d. k]+ \d+\.\d) ([a-z].*)$", block, re.MULTILINE)
+    numbers = {f"{n} {text}": [float(x.replace("k", "e3")) for x in values.split()]
+               for n, values, text in rows}  # fmt: skip
+    (executed,) = re.findall(r"each instruction: executed (\d+)", block)
+    return int(executed), numbers
+
+
+def test_new_rows_miss_and_weights_do_not(page: str) -> None:
+    """Every instruction runs as often as the loop goes round; the rest is as its operands say."""
+    height, width = 130 - 4, 244 - 4
+    for name, trips, lines in (("ours", height // 6 * (width // 16) * 5, 0.5),
+                               ("naive", height * width // 8, 0.9)):  # fmt: skip
+        executed, rows = _instructions(page, name)
+        assert executed == trips
+        assert len(rows) > 15
+        for text, (reads, *_, first, last, share) in rows.items():
+            from_memory = re.search(r"\(\S+\),%", text) is not None and " lea " not in text
+            assert (reads > 0) == from_memory, text
+            assert first >= last
+            if not from_memory or "broadcast" in text or "%rsp" in text:
+                assert (first, last, share) == (0, 0, 0), text
+        image = 4 * 130 * 244 / 64
+        assert sum(one[-3] for one in rows.values()) > lines * image
+
+
+def test_the_study_s_look_ups_stand_beside_ours(page: str) -> None:
+    for way in ("in place", "packed"):
+        *_, ours, study = (n for n in _line(page, f"{way}, 64 x 516x516") if n > 5)
+        assert study == memory.study_walks(way) > 10 * ours
+        assert f"{study:,.0f}" in page
 
 
 def test_every_experiment_is_named(page: str) -> None:

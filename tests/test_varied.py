@@ -131,6 +131,17 @@ def test_the_maximum_of_a_convolution_of_the_user_s(
     assert "of what arithmetic allows" in capsys.readouterr().out
 
 
+def test_the_study_s_look_ups_stand_beside_ours() -> None:
+    """Ours: each page of image and result once, for a strip of calls stays in the buffer."""
+    place, packed = memory._study_settings()
+    assert [one.told["study's walks"] for one in (place, packed)] == [920_588, 377_796]
+    side, result = memory.SMALL_SIDE, memory.SMALL_SIDE - 4
+    pages = -(-4 * side**2 // 4096) + 4 * result**2 // 4096
+    assert place.told["walks, model"] == place.told["simulated"] == memory.STACK * pages
+    assert 3 <= place.told["pages a call"] <= 6
+    assert place.told["walks, model"] < packed.told["walks, model"]  # which copies once more
+
+
 def test_all_experiments_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["experiment"]) == 0
     out = capsys.readouterr().out

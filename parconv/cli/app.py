@@ -78,7 +78,7 @@ def numbers(text: str, option: str, separator: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(separator)))
 
 
-def refuse(option: str, value: int | str | None, mend: str) -> None:
+def refuse(option: str, value: object, mend: str) -> None:
     """An option that another one rules out."""
     if value is not None:
         raise ValueError(f"{option} is {value}: pass {mend}")

@@ -52,6 +52,12 @@ def asm(
     blocks: Annotated[
         Path | None, typer.Option(help="Where the first loop's function jumps: .dot.")
     ] = None,
+    counts: Annotated[
+        str | None,
+        typer.Option(
+            help="Cycles and misses of each instruction: perf samples, valgrind simulates, auto."
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Predicted against measured cycles of three loops.")
     ] = False,
@@ -69,6 +75,8 @@ def asm(
     Example: parconv asm --shape 3000x2000 --kernel gaussian:2 --dtype uint8
 
     Example: parconv asm --implementation naive,ours --kernel 5x5 --graph naive.svg
+
+    Example: parconv asm --implementation naive --counts valgrind
     """
     from parconv import images
 
@@ -89,6 +97,13 @@ def asm(
         return
     refuse("only", only, "--isa beside it")
     own = _own(asked, names)
+    if counts is not None:
+        others = {"cpu": cpu, "graph": graph, "blocks": blocks, "source": source or None,
+                  "timeline": timeline or None, "force": force or None}  # fmt: skip
+        for option, value in others.items():
+            refuse(option, value, "none: --counts shows instructions as they run, and times none")
+        _counted(own or asked, names or ["ours"], counts, json_file)
+        return
     if not (own or names or timeline or graph or blocks or asked.shape):
         _measured(asked.dtype, _taps(asked.kernel), cpu, source, force, json_file)
         return
@@ -117,8 +132,8 @@ def _compared(
 
     if not isinstance(what, Asked):
         return compared.read([implementations.of_plan(what)], force, announce)
-    shape = sizes(what.shape, "shape") if what.shape else implementations.PIXELS
-    return compared.compare(names, shape, _taps(what.kernel) or (5, 5), what.dtype, force, announce)
+    taps = _taps(what.kernel) or (5, 5)
+    return compared.compare(names, _image(what), taps, what.dtype, force, announce)
 
 
 def _show(
@@ -131,6 +146,27 @@ def _show(
     for line in compared.pictures(found, *pictures):
         typer.echo(line)
     write_json(json_file, found.to_json())
+
+
+def _counted(what: "Own | Asked", names: list[str], tool: str, json_file: Path | None) -> None:
+    from parconv.experiments.asm import counts
+
+    if isinstance(what, Asked):
+        image = _image(what)
+        each = [counts.named(name, image, _taps(what.kernel) or (5, 5), what.dtype)
+                for name in names]  # fmt: skip
+    else:
+        each = [counts.own(what)]
+    with progress() as announce:
+        found = counts.found(each, tool, announce)
+    counts.show(found, console())
+    write_json(json_file, [one.to_json() for one in found])
+
+
+def _image(asked: Asked) -> tuple[int, ...]:
+    from parconv.experiments.asm.implementations import PIXELS
+
+    return sizes(asked.shape, "shape") if asked.shape else PIXELS
 
 
 def _checked(force: bool, json_file: Path | None) -> None:

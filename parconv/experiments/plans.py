@@ -8,7 +8,7 @@ import pickle
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from .timing import SETTLE_SECONDS, Timing, calls_of, sample_seconds, seconds_pe
 
 if TYPE_CHECKING:
     from .asm.listing import Loop
+    from .asm.readable import Library
 
 LEAST_ROUNDS = 9
 TRIES, PAUSE = 2, 0.5  # nothing is recorded: whoever asks sees whether to ask again
@@ -180,6 +181,7 @@ class Code:
     method: str
     listing: str
     loop: "Loop"
+    library: "Library" = field(repr=False)
 
     def __str__(self) -> str:
         counts = ", ".join(f"{n} {kind}" for kind, n in self.loop.counts.most_common())
@@ -194,10 +196,13 @@ def asm(plan: Plan) -> Code:
     """As `Plan.asm` tells."""
     if not plan.bands or type(plan.kernels) is not Kernels:
         raise ValueError(f"{plan.method} on this problem has no code of its own to be read")
-    dispatcher = jit.jit(called=True)(plan.kernels.kernel)
+    from .asm import readable
+
+    dispatcher = jit.jit(called=True, **readable.RULES)(plan.kernels.kernel)
     dispatcher.compile(plan.kernels.signature)
-    (code,) = dispatcher.inspect_asm().values()
-    return Code(plan.method, code, _hot(plan, code))
+    library = readable.library_of(dispatcher)
+    code = library.get_asm_str()
+    return Code(plan.method, code, _hot(plan, code), library)
 
 
 def _hot(plan: Plan, code: str) -> "Loop":

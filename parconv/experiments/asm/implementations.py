@@ -22,8 +22,9 @@ from parconv.runtime.outputs import new_output
 from .. import plans
 from ..baselines import foreign, loops
 from ..own import Own
-from . import kernels
+from . import kernels, readable
 from .listing import Loop, hottest, innermost_loops
+from .readable import Library
 
 Taps = tuple[int, int]
 Run = Callable[[], object]
@@ -33,7 +34,7 @@ TAPS3 = (3, 3)
 WHOLE = ("direct", "layer", "channels", "depthwise", "gemm")
 
 
-Code = tuple[str, Run, int]  # a listing, a call in the caches, and its multiply-adds
+Code = tuple[Library, Run, int]  # machine code, a call in the caches, and its multiply-adds
 # The image that is timed: it and its result stay in the caches, and tiles of every width are whole.
 PIXELS = (130, 244)
 
@@ -65,7 +66,8 @@ class Asked:
 class Listed:
     """An implementation's code for what it was asked, its hot loop, and a call of it.
 
-    ``whole``: the loop makes all of the multiply-adds, which are the definition's.
+    ``library``: the machine code.  ``whole``: the loop makes all of the multiply-adds, which are
+    the definition's.
     """
 
     name: str
@@ -74,24 +76,32 @@ class Listed:
     loop: Loop
     run: Run
     multiply_adds: int
+    library: Library
     whole: bool = True
 
 
 @dataclass(frozen=True)
 class Implementation:
-    """One that can be read: what compiles it, and what finds the hot loop in its listing."""
+    """One that can be read: what compiles it, and what finds the hot loop in its listing.
+
+    ``run``: what makes a call of it without its listing, where that is sooner ready.
+    """
 
     summary: str
     compiled: Callable[[Asked], Code]
     hot: Callable[[str, Asked], Loop] | None = None
+    run: Callable[[Asked], Run] | None = None
     only3: bool = False  # one image of bytes and one 3x3 filter
 
+    def call(self, asked: Asked) -> Run:
+        """A call of it, nothing read."""
+        return self.run(asked) if self.run else self.compiled(asked)[1]
 
-def _read(dispatcher: Any, *arguments: Any) -> tuple[str, Run]:
-    """The listing for those arguments, and the call."""
+
+def _read(dispatcher: Any, *arguments: Any) -> tuple[Library, Run]:
+    """The machine code for those arguments, and the call."""
     dispatcher.compile(tuple(map(numba.typeof, arguments)))
-    code = str(dispatcher.inspect_asm(dispatcher.signatures[-1]))
-    return code, lambda: dispatcher(*arguments)
+    return readable.library_of(dispatcher), lambda: dispatcher(*arguments)
 
 
 def _batch(asked: Asked) -> tuple[Array, Array, Array]:
@@ -118,20 +128,17 @@ def naive_conv2d(taps: tuple[int, ...]) -> Callable[[Any, Any, Any], None]:
 
 
 def _naive(asked: Asked) -> Code:
-    looped = numba.njit(fastmath=True)(naive_conv2d(asked.taps))
+    looped = numba.njit(fastmath=True, **readable.RULES)(naive_conv2d(asked.taps))
     return *_read(looped, *_batch(asked)), asked.multiply_adds
 
 
-def _plain(function: Any, *arguments: Any) -> tuple[str, Run]:
+def _plain(function: Any, *arguments: Any) -> tuple[Library, Run]:
     """Of `baselines.loops`, under its own rules."""
-    return _read(jit.jit(called=True, _nrt=True)(function.py_func), *arguments)
+    return _read(jit.jit(called=True, _nrt=True, **readable.RULES)(function.py_func), *arguments)
 
 
 def _autovectorised(asked: Asked) -> Code:
-    planes, weights, out = _batch(asked)
-    row = np.zeros(out.shape[-1], asked.sums)
-    code, _ = _plain(loops._row, planes, weights, row, out, 0)
-    return code, lambda: loops.autovectorised(planes, weights, out), asked.multiply_adds
+    return *_plain(loops.autovectorised, *_batch(asked)), asked.multiply_adds
 
 
 def _gather(asked: Asked) -> Code:
@@ -145,10 +152,14 @@ def _scatter(asked: Asked) -> Code:
 
 
 def _ours(asked: Asked) -> Code:
+    library = kernels.library(kernels.kernel_dtype_of(asked.image))
+    return library, _call_of_ours(asked), asked.multiply_adds
+
+
+def _call_of_ours(asked: Asked) -> Run:
     f, w, out = asked.arrays()
     plan = plan2d(f, w, threads=1, strategy="serial", method="direct")
-    code = kernels.listing(kernels.kernel_dtype_of(asked.image))
-    return code, lambda: plan(f, out=out), asked.multiply_adds
+    return lambda: plan(f, out=out)
 
 
 def _tile(code: str, asked: Asked) -> Loop:
@@ -161,7 +172,7 @@ IMPLEMENTATIONS: Mapping[str, Implementation] = {
     "autovectorised": Implementation("taps outside, pixels inside", _autovectorised),
     "gather": Implementation("the first study's, float64 sums", _gather, only3=True),
     "scatter": Implementation("the first study's, through a buffer", _scatter, only3=True),
-    "ours": Implementation("this library's direct tile", _ours, _tile),
+    "ours": Implementation("this library's direct tile", _ours, _tile, _call_of_ours),
 }
 
 
@@ -174,13 +185,26 @@ def listed(name: str, shape: tuple[int, ...], taps: Taps, dtype: str) -> Listed:
     >>> listed("naive", PIXELS, (5, 5), "float32").loop.stores
     25
     """
-    asked = Asked(shape, taps, dtype, dtype)
+    one, asked = _asked(name, shape, taps, dtype)
+    library, run, multiply_adds = one.compiled(asked)
+    code = library.get_asm_str()
+    loop = one.hot(code, asked) if one.hot else _hottest(name, code)
+    return Listed(name, asked, code, loop, run, multiply_adds, library)
+
+
+def call_of(name: str, shape: tuple[int, ...], taps: Taps, dtype: str) -> Run:
+    """A call of the same, sooner ready where no listing is wanted."""
+    one, asked = _asked(name, shape, taps, dtype)
+    return one.call(asked)
+
+
+def _asked(
+    name: str, shape: tuple[int, ...], taps: Taps, dtype: str
+) -> tuple[Implementation, Asked]:
     one = Implementation(name, partial(_of_user, name)) if foreign.MARK in name else _known(name)
     if one.only3:
-        asked = Asked(PIXELS, TAPS3, BYTES, "float64")
-    code, run, multiply_adds = one.compiled(asked)
-    loop = one.hot(code, asked) if one.hot else _hottest(name, code)
-    return Listed(name, asked, code, loop, run, multiply_adds)
+        return one, Asked(PIXELS, TAPS3, BYTES, "float64")
+    return one, Asked(shape, taps, dtype, dtype)
 
 
 def of_plan(own: Own) -> Listed:
@@ -191,14 +215,23 @@ def of_plan(own: Own) -> Listed:
     >>> of_plan(Own.of((256, 256), "5x5")).name
     'ours, direct'
     """
+    plan, run = _bound(own)
+    read, products = plans.asm(plan), round(plan.problem.flops / 2)
+    asked, name = Asked(own.image, own.taps, own.dtype, plan.sums.name), f"ours, {plan.method}"
+    whole = plan.method in WHOLE
+    return Listed(name, asked, read.listing, read.loop, run, products, read.library, whole)
+
+
+def call_of_plan(own: Own) -> Run:
+    """A call of the same, sooner ready where no listing is wanted."""
+    return _bound(own)[1]
+
+
+def _bound(own: Own) -> tuple[Any, Run]:
     f, g = own.arrays()
     words = {"threads": 1, "strategy": "serial", **own.question}
     plan = plan2d(f, g, correlate=own.correlation, **words)
-    read, problem = plans.asm(plan), plan.problem
-    asked = Asked(own.image, own.taps, own.dtype, plan.sums.name)
-    run = plan.bind(f, new_output(problem.shape, problem.dtype))
-    name, products = f"ours, {plan.method}", round(problem.flops / 2)
-    return Listed(name, asked, read.listing, read.loop, run, products, plan.method in WHOLE)
+    return plan, plan.bind(f, new_output(plan.problem.shape, plan.problem.dtype))
 
 
 def _known(name: str) -> Implementation:
@@ -233,7 +266,8 @@ def _of_user(name: str, asked: Asked) -> Code:
     options = dict(found.targetoptions) if is_jitted(found) else {}
     arrays = asked.arrays()[: max(2, len(inspect.signature(function).parameters))]
     try:
-        return *_read(numba.njit(**_known_options(options))(function), *arrays), asked.multiply_adds
+        njit = numba.njit(**{**_known_options(options), **readable.RULES})
+        return *_read(njit(function), *arrays), asked.multiply_adds
     except numba.core.errors.NumbaError as error:
         raise ValueError(
             f"implementation {name!r} does not compile for arrays of {asked.image}: "

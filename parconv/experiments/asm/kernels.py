@@ -16,6 +16,7 @@ from parconv.methods.direct import kernel
 from parconv.methods.direct.tile import FLAT, GROUP, ROWS, VECTORS, row_groups
 from parconv.problem.dtypes import check_dtype, compute_and_result, real
 
+from . import readable
 from .listing import Loop, hottest, innermost_loops, straight_runs
 
 WHOLE = ROWS * VECTORS  # multiply-adds of a whole tile with one tap
@@ -25,16 +26,20 @@ WHOLE = ROWS * VECTORS  # multiply-adds of a whole tile with one tap
 def compiled(dtype: str) -> Any:
     """``serial(f, taps, fill, out, layout, scratch, start, stop)`` for one dtype."""
     kind = np.dtype(dtype)
-    dispatcher = jit.jit(called=True)(kernel.kernel)
+    dispatcher = jit.jit(called=True, **readable.RULES)(kernel.kernel)
     dispatcher.compile(direct.kernels(kind, kind, kind).signature)
     return dispatcher
+
+
+def library(dtype: str) -> readable.Library:
+    """Its machine code."""
+    return readable.library_of(compiled(dtype))
 
 
 @cache
 def listing(dtype: str) -> str:
     """The kernel in assembly language."""
-    (code,) = compiled(dtype).inspect_asm().values()
-    return str(code)
+    return library(dtype).get_asm_str()
 
 
 def kernel_dtype_of(dtype: str) -> str:

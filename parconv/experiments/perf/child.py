@@ -22,6 +22,7 @@ from . import usage
 MODULE = "parconv.experiments.perf.child"  # not __name__, which is __main__ when it runs
 MEASURED_SECONDS = 0.25  # of calls, where nobody says how many
 MOST_CALLS = 100_000
+Control = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Order:
     threads: int
     answer: str
     calls: int | None = None
-    control: tuple[int, int, int, int] | None = None
+    control: Control | None = None
     simulated: bool = False
     result: str | None = None
 
@@ -64,7 +65,7 @@ def main(order: Order) -> None:
         return
     calls = order.calls or _enough(run)
     before = usage.read()
-    with _counting(order, run):
+    with counting(order.control, order.simulated, run):
         start = time.perf_counter()
         for _ in range(calls):
             run()
@@ -90,9 +91,9 @@ def _enough(run: Callable[[], Any]) -> int:
 
 
 @contextlib.contextmanager
-def _counting(order: Order, run: Callable[[], Any]) -> Iterator[None]:
+def counting(control: Control | None, simulated: bool, run: Callable[[], Any]) -> Iterator[None]:
     """Whatever counts, counts inside."""
-    if order.simulated:
+    if simulated:
         from . import requests
 
         requests.request(requests.START)
@@ -100,8 +101,8 @@ def _counting(order: Order, run: Callable[[], Any]) -> Iterator[None]:
         requests.request(requests.ZERO)
         yield
         requests.request(requests.STOP)
-    elif order.control:
-        switch = _Switch(*order.control)
+    elif control:
+        switch = _Switch(*control)
         switch("enable")
         yield
         switch("disable")

@@ -75,36 +75,39 @@ def implementations(
     once = [replace(order, calls=1, threads=1, control=None, simulated=True) for order in orders]
     variables = environment()
     commands = [order.command() for order in once]
-    _run(commands, variables)
-    return _callgrind(commands, directory, variables, last, from_start=False)
+    run(commands, variables)
+    texts = callgrind(commands, directory, variables, last)
+    return [parse(text) for text in texts]
 
 
 def command(arguments: Sequence[str], directory: Path, last: int | None) -> dict[str, float]:
     """Counts of a whole command, from its start to its end."""
-    return _callgrind([arguments], directory, environment(), last, from_start=True)[0]
+    whole = "--instr-atstart=yes"
+    return parse(callgrind([arguments], directory, environment(), last, whole)[0])
 
 
-def _callgrind(
+def callgrind(
     commands: Sequence[Sequence[str]],
     directory: Path,
     variables: Mapping[str, str],
     last: int | None,
-    from_start: bool,
-) -> list[dict[str, float]]:
+    *more: str,
+) -> list[str]:
+    """What callgrind writes of each, from the first request on; ``more``: options of its own."""
     files = [directory / f"callgrind.{n}" for n in range(len(commands))]
     options = [
         "--tool=callgrind", "--cache-sim=yes", "--branch-sim=yes",
-        f"--instr-atstart={'yes' if from_start else 'no'}", *caches(last),
+        "--instr-atstart=no", *caches(last), *more,
     ]  # fmt: skip
     valgrind = [
         ["valgrind", *options, f"--callgrind-out-file={file}", *command]
         for file, command in zip(files, commands, strict=True)
     ]
-    _run(valgrind, variables)
-    return [parse(file.read_text(encoding="utf-8")) for file in files]
+    run(valgrind, variables)
+    return [file.read_text(encoding="utf-8") for file in files]
 
 
-def _run(commands: Sequence[Sequence[str]], variables: Mapping[str, str]) -> None:
+def run(commands: Sequence[Sequence[str]], variables: Mapping[str, str]) -> None:
     """Run them, as many at the same time as there are cores."""
 
     def finish(command: Sequence[str]) -> None:

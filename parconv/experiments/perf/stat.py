@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .. import processes
 from . import events
+from .child import Control
 from .events import EVENTS, Event, Reading
 
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
@@ -21,7 +22,6 @@ DEVICES = Path("/sys/bus/event_source/devices")
 HIDDEN = "this machine shows no hardware counters: most virtual machines hide them"
 # Numbers with a decimal point, in every language.
 _LOCALE = {"LC_ALL": "C"}
-Control = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,14 @@ def obstacle() -> str | None:
     if shutil.which("perf") is None:
         return "perf is not installed: the package linux-perf or linux-tools brings it"
     return None
+
+
+def printed(arguments: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    """What one of perf's own commands prints of a file."""
+    return subprocess.run(
+        arguments, capture_output=True, text=True, errors="replace", check=False,
+        env={**os.environ, **_LOCALE}, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
 def _first_counted(event: Event, modifier: str) -> tuple[str | None, str]:
@@ -170,33 +178,40 @@ def _counted(
 def _run(
     what: Sequence[str], command: Sequence[str], control: Control | None = None
 ) -> tuple["subprocess.CompletedProcess[str]", str]:
-    """Run a command under ``perf stat``, which writes to a file of its own; what it wrote.
+    """Run a command under ``perf stat``, which writes to a file of its own; what it wrote."""
+    with tempfile.TemporaryDirectory(prefix="parconv-") as directory:
+        output = Path(directory) / "perf.json"
+        done = under(["perf", "stat", "-j", "-o", str(output), *what], command, control)
+        return done, _text(output)
+
+
+def under(
+    perf: Sequence[str], command: Sequence[str], control: Control | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command under one of perf's own, which waits for what comes through the pipes.
 
     The pipes are closed here once both have them: then each sees that the other died.
     """
     ends = control or ()
     options = ["-D", "-1", "--control", f"fd:{ends[0]},{ends[3]}"] if ends else []
-    with tempfile.TemporaryDirectory(prefix="parconv-") as directory:
-        output = Path(directory) / "perf.json"
-        perf = ["perf", "stat", "-j", "-o", str(output), *options, *what, "--"]
+    arguments = [*perf, *options, "--", *command]
+    try:
+        process = subprocess.Popen(
+            arguments,
+            env={**processes.environment(), **_LOCALE},
+            pass_fds=ends,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+    finally:
+        for end in ends:
+            os.close(end)
+    with process:
         try:
-            process = subprocess.Popen(
-                [*perf, *command],
-                env={**processes.environment(), **_LOCALE},
-                pass_fds=ends,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-            )
-        finally:
-            for end in ends:
-                os.close(end)
-        with process:
-            try:
-                errors = process.communicate()[1]
-            except BaseException:
-                process.terminate()  # perf then ends the command too
-                raise
-        done = subprocess.CompletedProcess(perf, process.returncode, "", errors)
-        return done, _text(output)
+            errors = process.communicate()[1]
+        except BaseException:
+            process.terminate()  # perf then ends the command too
+            raise
+    return subprocess.CompletedProcess(arguments, process.returncode, "", errors)

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from .. import processes
 from . import stat, usage
-from .child import Order
+from .child import Control, Order
 from .events import Reading
 from .report import TIME
-from .stat import Control, Counters
+from .stat import Counters
 
 
 class Subject(Protocol):
