@@ -5,6 +5,7 @@ Thin over what the commands ``race``, ``tune`` and ``asm`` use.
 
 import contextlib
 import pickle
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,8 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from parconv.codegen import jit
-from parconv.methods import direct
+from parconv.methods import direct, separable
 from parconv.methods.kernels import Kernels
+from parconv.methods.separable import line
+from parconv.methods.separable.shape import halves_of
 from parconv.planner.choice import arrange
 from parconv.planner.plan import Plan
 from parconv.planner.wisdom import Wisdom
@@ -214,6 +217,9 @@ def _hot(plan: Plan, code: str) -> "Loop":
     if module is direct and plan.sums.kind == "f":
         one = loops.pass_of(*plan.problem.filter)
         return loops.loop_of(code, max(one.groups), one.flat)
+    if module is separable:
+        halves, taps = halves_of(plan.problem)[1], plan.problem.filter[1]
+        return within(rf"parconv\.line\.\w+\.{re.escape(line.variant(halves, taps))}")(code)
     rows = {name: row for name, row in HOT.items() if row.method is module and row.exists}
     size = by(plan.problem.given[-2:])
     for _, row in sorted(rows.items(), key=lambda item: not item[0].endswith(size)):

@@ -173,6 +173,12 @@ LINES = (
 )  # fmt: skip
 
 
+def variant(halves: int, count: int) -> str:
+    """What the name of the function ends with that sums so many taps."""
+    name, opposite = LINES[2 * halves + count % 2]
+    return ".".join([name, *["opposite"] * opposite])
+
+
 @emitted()
 def line(
     builder: Any, scratch: Items, at: Value, step: Value, taps: Items, factor: Sequence[Value],
@@ -194,8 +200,8 @@ def line(
         line.emit(getattr(line, name))
 
     def call(name: str, opposite: bool) -> list[Value]:
-        variant = name, *["opposite"] * opposite
-        call_once(builder, "line", partial(emit, name, opposite), arguments, variant)
+        kind = name, *["opposite"] * opposite
+        call_once(builder, "line", partial(emit, name, opposite), arguments, kind)
         return []
 
     which = builder.add(builder.shl(halves, I64(1)), builder.and_(count, I64(1)))
