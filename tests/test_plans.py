@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunPython
+from conftest import RunPython, soak
 
 import parconv
 from parconv.experiments import plans, steadiness
@@ -183,6 +183,22 @@ def test_the_code_of_a_plan() -> None:
     assert all(each.text in code.listing for each in code.loop.instructions)
     assert str(code).startswith(f"direct: a loop of {len(code.loop.instructions)} instructions (")
     assert "no vectors go to the stack" in str(code)
+
+
+RISING = [1, 2, 4, 8, 16, 32]
+
+
+@pytest.mark.parametrize(
+    ("line", "ends"),
+    [([*RISING, 9, *RISING[::-1]], "odd"),
+     *soak((RISING, "plain"), (RISING + RISING[::-1], "even"),
+           ([*RISING, 0, *(-tap for tap in RISING[::-1])], "odd.opposite"))],
+)  # fmt: skip
+def test_the_loop_is_that_of_the_filter_s_taps(line: list[int], ends: str) -> None:
+    """Of pairs of equal or opposite ones another function's than of others."""
+    g = np.outer(line, line).astype("f4")
+    plan = parconv.plan2d(np.zeros((40, 50), "f4"), g, method="separable", threads=1)
+    assert plan.asm().loop.function == f"parconv.line.float.{ends}"
 
 
 def test_nothing_to_read() -> None:
