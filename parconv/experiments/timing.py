@@ -100,11 +100,13 @@ def calls_of(estimate: float) -> int:
 def sample_seconds(run: Run, out: Array) -> float:
     """Seconds per call, from as many calls as fill a sample.
 
-    A first one may load what all others find: it counts only where it takes long in any case.
+    First ones may load what all others find, as our own second call does: they count only where
+    they take long in any case.
     """
     calls, seconds = 1, seconds_per_call(run, out, 1)
-    if seconds < WARM_SECONDS:
-        seconds = seconds_per_call(run, out, 1)
+    for _ in range(UNTIMED_CALLS):
+        if seconds < WARM_SECONDS:
+            seconds = seconds_per_call(run, out, 1)
     while seconds * calls < SAMPLE_SECONDS:
         calls *= 2
         seconds = seconds_per_call(run, out, calls)
