@@ -103,13 +103,14 @@ def sample_seconds(run: Run, out: Array) -> float:
     First ones may load what all others find, as our own second call does: they count only where
     they take long in any case.
     """
-    calls, seconds = 1, seconds_per_call(run, out, 1)
-    for _ in range(UNTIMED_CALLS):
-        if seconds < WARM_SECONDS:
-            seconds = seconds_per_call(run, out, 1)
-    while seconds * calls < SAMPLE_SECONDS:
-        calls *= 2
-        seconds = seconds_per_call(run, out, calls)
+    with _without_collector():
+        calls, seconds = 1, seconds_per_call(run, out, 1)
+        for _ in range(UNTIMED_CALLS):
+            if seconds < WARM_SECONDS:
+                seconds = min(seconds, seconds_per_call(run, out, 1))
+        while seconds * calls < SAMPLE_SECONDS:
+            calls *= 2
+            seconds = seconds_per_call(run, out, calls)
     return seconds
 
 

@@ -24,7 +24,7 @@ LEAST_STRIPS = 8
 # same taps take a share of the time of those of `separable`, whose tiles compute some columns
 # twice.  Milliseconds for 2048 x 2048 float32, separable and so: 9 taps 5.8 12.5, 33 13.9 17.1,
 # 129 42.7 36.5, 193 69.4 48.6; fft there 29.9, 16.3, 25.4, 42.6, and for 321 taps 77.1 where this
-# takes 70.2.  AVX-512, with the works of a row and of taps: least squares of the times of 600 random
+# takes 70.2.  AVX-512, with works of a row and of taps: least squares of the times of 600 random
 # images (Sapphire Rapids VM, 2026-11), see `fft.EMPTY_SHARE`.  Strips of up to 128 KiB cost little
 # there: 41 x 113 int16 at 15x15 take 5.7 microseconds so, 7.2 by `separable`, which went before.
 PACK_WORK, COPY_WORK, ROW_WORK = machine.ISA.choose({"AVX-512": (24, 46, 580), 16: (12, 8, 0)})
