@@ -100,13 +100,13 @@ def calls_of(estimate: float) -> int:
 def sample_seconds(run: Run, out: Array) -> float:
     """Seconds per call, from as many calls as fill a sample.
 
-    First ones may load what all others find, as our own second call does: they count only where
-    they take long in any case.
+    First ones may compile or load what all others find, as our own second call does: the least of
+    some counts, or of two that take long.
     """
     with _without_collector():
         calls, seconds = 1, seconds_per_call(run, out, 1)
-        for _ in range(UNTIMED_CALLS):
-            if seconds < WARM_SECONDS:
+        for turn in range(UNTIMED_CALLS):
+            if turn == 0 or seconds < WARM_SECONDS:
                 seconds = min(seconds, seconds_per_call(run, out, 1))
         while seconds * calls < SAMPLE_SECONDS:
             calls *= 2

@@ -32,9 +32,8 @@ NEAR_BYTES, NEAR_WORK, STRIP_WORK = machine.ISA.choose(
     {"AVX-512": (1 << 17, 6, 120), 16: (machine.L2_BYTES // 2, 12, 60)}
 )
 TAP_SHARE = 0.85
-WORKS: TapWorks = machine.ISA.choose(
-    {"AVX-512": (12, 2.5, 1.35), 16: tuple(TAP_SHARE * work for work in TAP_WORKS)}
-)
+SHARED: TapWorks = (TAP_SHARE * TAP_WORKS[0], TAP_SHARE * TAP_WORKS[1], TAP_SHARE * TAP_WORKS[2])
+WORKS: TapWorks = machine.ISA.choose({"AVX-512": (12, 2.5, 1.35), 16: SHARED})
 ALL_WORK = machine.ISA.choose({"AVX-512": {4: 1.0, 8: 1.35}, 16: {4: 1.0, 8: 1.0}})
 
 
