@@ -25,7 +25,7 @@ EIGHT = """
     import os, sys, threading
     from parconv.runtime import budget
     from parconv.runtime.budget import affinity
-    affinity.count = lambda: 8
+    affinity.FIRST_COUNT = 8
 """
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 BINDS = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity")
@@ -35,7 +35,7 @@ PARALLEL = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores
 @pytest.fixture
 def eight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight cores and an environment that says nothing."""
-    monkeypatch.setattr(affinity, "count", lambda: 8)
+    monkeypatch.setattr(affinity, "FIRST_COUNT", 8)
     monkeypatch.setattr(table, "quota", lambda: None)
     monkeypatch.setattr(table, "_NUMBA_IS_TOLD", False)
     for name in ("PARCONV_NUM_THREADS", "LOKY_MAX_CPU_COUNT", "OMP_NUM_THREADS"):
@@ -115,6 +115,27 @@ def test_looking_costs_little() -> None:
         for call in (budget.thread_budget, lambda: os.sched_getaffinity(0))
     )
     assert asked < 60 * system
+
+
+def test_what_most_calls_find_is_what_the_rules_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which need not be asked one by one on the main thread of a process of its own."""
+    assert table._is_usual()
+    with ThreadPoolExecutor(1) as pool:
+        assert not pool.submit(table._is_usual).result()
+    for rule in table._USUAL:
+        assert rule.find(8) is None, rule.name
+    monkeypatch.setattr(table, "_USUAL", ())  # whoever asks them finds no limit
+    monkeypatch.setattr(affinity, "FIRST_COUNT", 8)
+    monkeypatch.setattr(table, "quota", lambda: quota.Quota(5, Path("cpu.max")))
+    assert (budget.cores(), budget.thread_budget(), budget.usable_threads(3)) == (5, 5, 3)
+    assert table._least(table._GIVEN, affinity.count()) == 5
+
+
+@pytest.mark.parametrize("name", sorted(table._MODULES))
+def test_a_module_that_runs_tasks_is_asked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    assert not table._is_usual()
+    assert name in "".join(Path(each.__file__).read_text() for each in (nesting, clusters))
 
 
 # --- the cores -----------------------------------------------------------------------------------
@@ -530,7 +551,7 @@ CLUSTER = (
         from concurrent.futures import ThreadPoolExecutor
         from parconv.runtime import budget
         from parconv.runtime.budget import affinity
-        affinity.count = lambda: 8
+        affinity.FIRST_COUNT = 8
         with ThreadPoolExecutor(1) as pool:
             beside = pool.submit(budget.thread_budget).result()
         return budget.thread_budget(), beside
@@ -594,7 +615,7 @@ def test_ray_itself(run_python: RunPython) -> None:
     def ask():
         from parconv.runtime import budget
         from parconv.runtime.budget import affinity
-        affinity.count = lambda: 8
+        affinity.FIRST_COUNT = 8
         return budget.thread_budget()
 
     assert ray.get([ask.remote(), ask.options(num_cpus=2).remote()]) == [1, 2]

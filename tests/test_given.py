@@ -466,6 +466,32 @@ def test_a_known_call_keeps_what_its_words_lead_to() -> None:
     assert_same_bits(parconv.conv2d(F, G, threads=1), right)
 
 
+def test_a_call_that_compiled_code_leaves_to_others_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its plan, as of arrays that lie otherwise; beside the one that it takes."""
+    forget_all()
+    f = RNG.integers(0, 60000, (66, 55), np.uint16)
+    turned, g = np.asfortranarray(f), RNG.random((1, 7), np.float32) / 7
+    asked: dict[str, Any] = {"mode": "same", "dtype": "uint16", "threads": 1}
+    for _ in range(4):
+        right = parconv.conv2d(f, g, **asked)
+        assert_same_bits(parconv.conv2d(turned, g, **asked), right)
+    (several,) = calls.values()
+    assert [each.words is None for each in several] == [False, True]
+
+    def refuse(g: Any) -> Any:
+        raise LookupError
+
+    monkeypatch.setattr("parconv.api.filter_of", refuse)
+    for image in (turned, f, turned):
+        out = np.zeros_like(right)
+        assert parconv.conv2d(image, g, out=out, **asked) is out
+        assert_same_bits(out, right)
+    with pytest.raises(LookupError):
+        parconv.conv2d(turned[1:], g, **asked)
+
+
 # --- calls of several threads: their plan is known, and runs as it would -------------------------
 
 MAPS, FILTERS = RNG.random((4, 32, 24, 25), np.float32), RNG.random((32, 32, 3, 3), np.float32)

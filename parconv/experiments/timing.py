@@ -100,14 +100,17 @@ def calls_of(estimate: float) -> int:
 def sample_seconds(run: Run, out: Array) -> float:
     """Seconds per call, from as many calls as fill a sample.
 
-    A first one may load what all others find: it counts only where it takes long in any case.
+    First ones may compile or load what all others find, as our own second call does: the least of
+    some counts, or of two that take long.
     """
-    calls, seconds = 1, seconds_per_call(run, out, 1)
-    if seconds < WARM_SECONDS:
-        seconds = seconds_per_call(run, out, 1)
-    while seconds * calls < SAMPLE_SECONDS:
-        calls *= 2
-        seconds = seconds_per_call(run, out, calls)
+    with _without_collector():
+        calls, seconds = 1, seconds_per_call(run, out, 1)
+        for turn in range(UNTIMED_CALLS):
+            if turn == 0 or seconds < WARM_SECONDS:
+                seconds = min(seconds, seconds_per_call(run, out, 1))
+        while seconds * calls < SAMPLE_SECONDS:
+            calls *= 2
+            seconds = seconds_per_call(run, out, calls)
     return seconds
 
 

@@ -22,8 +22,8 @@ def thread_limit(image: Shape, taps: Shape, threads: Any) -> int:
     """Threads to plan for; cores are counted only where there is work for several."""
     if threads is None:
         return 1 if is_small(image, taps) else budget.thread_budget()
-    if type(threads) is int and threads == 1:
-        return 1
+    if type(threads) is int and threads > 0:
+        return 1 if threads == 1 else budget.usable_threads(threads)
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
         raise TypeError(f"threads={shown(threads)}: pass an integer of at least 1, or None")
     if threads < 1:

@@ -4,8 +4,7 @@
 """
 
 import operator
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,9 +82,12 @@ _others = count(1)
 class Call(NamedTuple):
     """A plan's words, if compiled code runs it, and a question's; else the plans that answer.
 
-    ``kept`` must live as long as they.
+    ``look``: `given.answer` of the former, else `given.asks`, found once: beside a kernel that
+    fills the caches what `words.entry` does costs 3 microseconds (Sapphire Rapids VM, 2026-11).
+    ``kept`` must live as long as all these.
     """
 
+    look: Callable[..., Any]
     words: Array | None
     asked: Array
     plans: "Plans"
@@ -112,10 +114,10 @@ def again(key: Any, f: Any, g: Any, out: Any, options: Mapping[str, Any]) -> Arr
     ``key``: of operation and filter, where the latter may be another by now; ``g`` is it, or words
     that name it.
     """
-    for plan, asked, plans, _ in calls.get(key, ()):
+    for look, plan, asked, plans, _ in calls.get(key, ()):
         if plan is not None:
-            result: Array | None = words.entry(given.answer, 6)(plan, asked, f, g, out, options)
-        elif words.entry(given.asks, 3)(asked, g, options):
+            result: Array | None = look(plan, asked, f, g, out, options)
+        elif look(asked, g, options):
             result = _run(plans, f, out)
         else:
             result = None
@@ -130,9 +132,10 @@ def _run(plans: Plans, f: Any, out: Any) -> Array | None:
     if type(f) is not np.ndarray or f.shape != shape or f.dtype is not kind:
         return None
     pair = lasting or known.get(thread_limit(shape, taps, threads))
-    with suppress(TypeError):  # of an output of another type, for which there may be a plan
+    try:
         return pair and pair[0].run(f, pair[1], out)
-    return None
+    except TypeError:  # of an output of another type, for which there may be a plan
+        return None
 
 
 def learn(
@@ -160,17 +163,32 @@ def learn(
     if named is None:
         return
     itself = g if named[0] or named[1] else None
-    looks = lasting is pair and plan._looks
+    looks = lasting is pair and plan._looks and not _was_refused(before, shape, kind, g, options)
     look = taps.look if looks else None
     if looks and look is None:  # that is made by its second run
         return
     # The look too: another thread may have made one as well, which then takes this one's place.
     kept = tuple(options.items()), known, pair, look, itself, getattr(g, "dtype", None)
     plans = Plans(shape, kind, known.shape, asked.get("threads"), answers, lasting)
-    call = Call(look.words if look else None, words.asked_of(options, named), plans, kept)
+    taker = words.entry(given.answer, 6) if look else words.entry(given.asks, 3)
+    call = Call(taker, look.words if look else None, words.asked_of(options, named), plans, kept)
     if len(calls) >= MOST_KEYS:
         calls.clear()
     calls[key] = *before[: MOST_CALLS - 1], call
+
+
+def _was_refused(
+    known: Sequence[Call], shape: Any, kind: Any, g: Any, options: Mapping[str, Any]
+) -> bool:
+    """Whether compiled code knows the call, but left its arrays to others, as those in Fortran's
+    order: it will do so again.
+    """
+    return any(
+        each.words is not None
+        and (each.plans.image, each.plans.kind) == (shape, kind)
+        and words.entry(given.asks, 3)(each.asked, g, options)
+        for each in known
+    )
 
 
 def asks_so(latest: Any, options: Mapping[str, Any]) -> bool:

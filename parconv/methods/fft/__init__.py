@@ -50,8 +50,8 @@ from ..usual import (
     sums as sums,
     units as units,
 )
-from . import kernel as k
-from .grid import DIRECT_EFFICIENCY, LARGEST, LEAST_STEP, grid_of
+from . import grid as tiling, kernel as k
+from .grid import DIRECT_EFFICIENCY, LARGEST, LEAST_STEP, PIXEL_WORK, grid_of
 from .kernel import L
 from .spectrum import factors, spectrum, twiddles
 
@@ -59,9 +59,23 @@ from .spectrum import factors, spectrum, twiddles
 # 512 x 512 float32 is 4 % faster and 320 x 320 9 %, 256 x 256 (32 KiB each) 3 % slower (Zen 5,
 # 2026-11).
 PART_BYTES = 1 << 15
+# Operations of the direct method that take as long as those of transforms, whose rows are empty or
+# not, and to move a pixel of a window, to read one that there is, to write a result; and of a
+# frequency of the spectrum.  AVX-512: least squares of the times of 600 random images, whose half
+# lies within -20 and +6 %, where -14 and +40 %, for one or two tiles some four times too much, were
+# said before; the spectrum of a filter that is used for a hundred images, for even a plan of a new
+# filter takes as long.  Regret of 401 others, with `passes.shape` and `direct.CALL_WORK`: 98th and
+# 99th percentile 1.28 and 1.43, 1.19 and 1.25 so (Sapphire Rapids VM, 2026-11).
+EMPTY_SHARE, FULL_SHARE, WINDOW_WORK, READ_WORK, WRITE_WORK, SPECTRUM_WORK = machine.ISA.choose({
+    "AVX-512": (0.5, 0.74, 0, 13, 70, 50),
+    16: (
+        DIRECT_EFFICIENCY, 0, DIRECT_EFFICIENCY * PIXEL_WORK, 0, 0,
+        DIRECT_EFFICIENCY * tiling.SPECTRUM_WORK,
+    ),
+})  # fmt: skip
 # How much more of the direct method's operations those of doubles take, and operations of as many
 # bytes as a number has that no cache holds: see `direct.PIXEL_WORK`.
-DOUBLES, FAR_WORK = machine.ISA.choose({"AVX-512": (1.3, 25), 16: (1.0, 0)})
+DOUBLES, FAR_WORK = machine.ISA.choose({"AVX-512": (1.05, 25), 16: (1.0, 0)})
 
 
 def applicable(problem: Problem) -> str | None:
@@ -103,8 +117,17 @@ def selects(problem: Problem) -> bool:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    share = DIRECT_EFFICIENCY * DOUBLES if problem.sums.itemsize == 8 else DIRECT_EFFICIENCY
-    return share * grid_of(problem).work + FAR_WORK * far(problem)
+    grid = grid_of(problem)
+    high, wide = (
+        min(grid.size, min(step, outputs) + span - 1)  # of a window, as far as there are pixels
+        for step, outputs, span in zip(grid.step, problem.plane, problem.span, strict=True)
+    )
+    transforms = grid.transforms * (EMPTY_SHARE + FULL_SHARE * high / grid.size)
+    moved = grid.pixels * (2 * WINDOW_WORK * grid.pairs + SPECTRUM_WORK)
+    read = grid.planes * math.prod(grid.tiles) * high * wide
+    ends = READ_WORK * read + WRITE_WORK * grid.planes * math.prod(problem.plane)
+    share = DOUBLES if problem.sums.itemsize == 8 else 1
+    return share * (transforms + moved + ends) + FAR_WORK * far(problem)
 
 
 # --- the filter ----------------------------------------------------------------------------------

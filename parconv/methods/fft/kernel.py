@@ -12,6 +12,7 @@ from ...codegen.layout import ENDS, OWN, Layout
 from ...codegen.packing import copy, store, within
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
+from ...problem.borders import WRAP
 from .empty import clear_empty, count_zeros
 from .passes import FIRST, FORWARD, INVERSE, LAST, MULTIPLY, TURN, TURN_BACK, run_pass
 from .rows import all_finite, correlate_window, fetch_row, stream_row
@@ -55,6 +56,7 @@ def _pack(f, fill, layout, scratch, base, tiles):
     rows, columns, flat = layout[L.needed_y], layout[L.needed_x], has_runs(f)
     image_plane, image_row = f.strides[0] // f.itemsize, f.strides[1] // f.itemsize
     places = _place(layout, tiles[0]), _place(layout, tiles[1])
+    wraps = _wraps(layout, places[0]), _wraps(layout, places[1])
     for y in range(rows):
         for side in range(2):
             at = base + side * layout[L.window] + y * layout[L.row_step]
@@ -69,12 +71,37 @@ def _pack(f, fill, layout, scratch, base, tiles):
                 if flat and layout[L.large]:
                     source = plane * image_plane + row * image_row + left + first
                     fetch_row(f, source + AHEAD * image_row, last - first)
-                columns_in = left + first, 1, last - first
-                target = at + first, 0, 0
-                copy(f, layout[L.reads], (plane,), (row, 1, 1), columns_in, scratch, target)
+                for part in range(3 if wraps[side] else 1):
+                    x, column, count = _run(layout, part, left, first, last)
+                    columns_in, target = (column, 1, count), (at + x, 0, 0)
+                    copy(f, layout[L.reads], (plane,), (row, 1, 1), columns_in, scratch, target)
     for side in range(2):
-        if tiles[side] < layout[L.tiles]:
+        if tiles[side] < layout[L.tiles] and not wraps[side]:
             _pack_sides(f, fill, layout, scratch, base + side * layout[L.window], places[side])
+
+
+@jit.jit()
+def _wraps(layout, place):
+    """Whether what lies left and right of the image is another piece of its row each.
+
+    Copied pixel by pixel, 83 x 57 uint8 at 15x15 took 42 microseconds, and 18 so, as with other
+    borders; 300 x 244 at 31x31 495 and 221 (Sapphire Rapids VM, AVX-512, 2026-11).
+    """
+    _, _, _, first, last = place
+    beside = max(first, layout[L.needed_x] - last)
+    return layout[L.border_x] == WRAP and first < last and beside <= layout[L.columns_in]
+
+
+@jit.jit()
+def _run(layout, part, left, first, last):
+    """Of a row of a window what lies in the image, left and right of it: from where on there, from
+    where on in the image, and how many.
+    """
+    if part == 0:
+        return first, left + first, last - first
+    if part == 1:
+        return 0, layout[L.columns_in] - first, first
+    return last, 0, layout[L.needed_x] - last
 
 
 @jit.jit()

@@ -9,7 +9,7 @@ from functools import lru_cache
 from ...codegen import machine
 from ...codegen.layout import up
 from ...problem.problem import Problem
-from ..separable.shape import STORE_WORK, TURN_WORK, tap_works
+from ..separable.shape import STORE_WORK, TAP_WORKS, TURN_WORK, TapWorks, tap_works
 from .fold import shortened
 
 # Milliseconds for 2048 x 2048 float32 and 1201, 2001 taps, for 1024 x 1024 float64 and 481 with
@@ -20,15 +20,21 @@ TURNED_BYTES = 1 << 22
 LEAST_STRIPS = 8
 # Operations of the direct method that take as long (one core, Zen 3 VM, 2026-11): to pack a
 # pixel for one of the blocks whose rows meet it, to copy a column beside the image; and of each
-# pixel beyond what `separable` does, of the strips in memory, or in the second-level cache.  The
+# pixel beyond what `separable` does, of the strips in memory, or in a nearer cache.  The
 # same taps take a share of the time of those of `separable`, whose tiles compute some columns
 # twice.  Milliseconds for 2048 x 2048 float32, separable and so: 9 taps 5.8 12.5, 33 13.9 17.1,
 # 129 42.7 36.5, 193 69.4 48.6; fft there 29.9, 16.3, 25.4, 42.6, and for 321 taps 77.1 where this
-# takes 70.2.
-PACK_WORK, COPY_WORK, STRIP_WORK, TAP_SHARE = 12, 8, 60, 0.85
-# The latter two, all of it by the size of sums: see `direct.PIXEL_WORK`.
-NEAR_WORK = machine.ISA.choose({"AVX-512": 35, 16: 12})
-ALL_WORK = machine.ISA.choose({"AVX-512": {4: 1.4, 8: 1.7}, 16: {4: 1.0, 8: 1.0}})
+# takes 70.2.  AVX-512, with works of a row and of taps: least squares of the times of 600 random
+# images (Sapphire Rapids VM, 2026-11), see `fft.EMPTY_SHARE`.  Strips of up to 128 KiB cost little
+# there: 41 x 113 int16 at 15x15 take 5.7 microseconds so, 7.2 by `separable`, which went before.
+PACK_WORK, COPY_WORK, ROW_WORK = machine.ISA.choose({"AVX-512": (24, 46, 580), 16: (12, 8, 0)})
+NEAR_BYTES, NEAR_WORK, STRIP_WORK = machine.ISA.choose(
+    {"AVX-512": (1 << 17, 6, 120), 16: (machine.L2_BYTES // 2, 12, 60)}
+)
+TAP_SHARE = 0.85
+SHARED: TapWorks = (TAP_SHARE * TAP_WORKS[0], TAP_SHARE * TAP_WORKS[1], TAP_SHARE * TAP_WORKS[2])
+WORKS: TapWorks = machine.ISA.choose({"AVX-512": (12, 2.5, 1.35), 16: SHARED})
+ALL_WORK = machine.ISA.choose({"AVX-512": {4: 1.0, 8: 1.35}, 16: {4: 1.0, 8: 1.0}})
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,11 @@ def work_of(problem: Problem) -> float:
     shape, short, products = shape_of(problem), shortened(problem), problem.traits.rank
     (rows, columns), (_, width), (step, _) = problem.plane, problem.plane_in, problem.dilation
     height = step * up(-(-rows // step), shape.lanes) * problem.planes
-    tap_y, tap_x = (TAP_SHARE * work for work in tap_works(problem, short.filter))
+    tap_y, tap_x = tap_works(problem, short.filter, WORKS)
     packed = PACK_WORK * (shape.block + short.filter[0] - 1) / shape.block
     down = up(width, shape.lanes) * (packed + products * (TURN_WORK + tap_y))
     around = COPY_WORK * products * (shape.before + shape.after)
     strips = products * shape.block * shape.room * problem.sums.itemsize
-    strip = NEAR_WORK if strips <= machine.L2_BYTES // 2 else STRIP_WORK
+    strip = NEAR_WORK if strips <= NEAR_BYTES else STRIP_WORK
     across = up(columns, shape.chunk) * (products * (tap_x + strip) + STORE_WORK)
-    return ALL_WORK[problem.sums.itemsize] * height * (down + around + across)
+    return ALL_WORK[problem.sums.itemsize] * height * (down + around + across + ROW_WORK)

@@ -43,6 +43,9 @@ ALL_WORK = machine.ISA.choose(
 FAR_WORK = machine.ISA.choose({"AVX-512": 15, 16: 0})
 
 
+TapWorks = tuple[float, float, float]
+
+
 @dataclass(frozen=True)
 class Shape:
     """Sizes in elements of the type of the sums.
@@ -110,10 +113,17 @@ def numbers_of(problem: Problem, size: Pair) -> dict[str, int]:
     }  # fmt: skip
 
 
-def tap_works(problem: Problem, size: Pair) -> list[float]:
-    """Operations of a column's and of a row's taps, of so many, for each sum."""
+TAP_WORKS: TapWorks = PAIRS_WORK, PAIR_WORK, TAP_WORK
+
+
+def tap_works(problem: Problem, size: Pair, works: TapWorks = TAP_WORKS) -> list[float]:
+    """Operations of a column's and of a row's taps, of so many, for each sum.
+
+    ``works``: to begin pairs of equal taps, of each pair, and of a tap alone.
+    """
+    pairs, pair, alone = works
     return [
-        PAIRS_WORK + taps // 2 * PAIR_WORK if halves else taps * TAP_WORK
+        pairs + taps // 2 * pair if halves else taps * alone
         for taps, halves in zip(size, halves_of(problem), strict=True)
     ]
 

@@ -22,7 +22,7 @@ Cores = frozenset[int]
 
 BINDING = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 _RUNTIMES = ("libgomp", "libomp", "libiomp5")
-_CAN_ASK = hasattr(os, "sched_getaffinity")
+CAN_ASK = hasattr(os, "sched_getaffinity")
 
 
 def binders() -> list[str]:
@@ -32,20 +32,20 @@ def binders() -> list[str]:
 
 def count() -> int:
     """Cores of the calling thread; its affinity may change at any time."""
-    if not _CAN_ASK:
+    if not CAN_ASK:
         return os.cpu_count() or 1
     mask = os.sched_getaffinity(0)
-    return _FIRST_COUNT if mask == _FIRST else len(_unbound(frozenset(mask)))
+    return FIRST_COUNT if mask == FIRST else len(_unbound(frozenset(mask)))
 
 
 def cores_here() -> Cores | None:
     """The cores that `count` counts; None where the system does not tell."""
-    return _unbound(frozenset(os.sched_getaffinity(0))) if _CAN_ASK else None
+    return _unbound(frozenset(os.sched_getaffinity(0))) if CAN_ASK else None
 
 
 def source() -> str:
     """Where `count` comes from, in words."""
-    if not _CAN_ASK:
+    if not CAN_ASK:
         return "os.cpu_count"
     if len(os.sched_getaffinity(0)) == count():
         return "the calling thread's affinity"
@@ -98,5 +98,5 @@ def _main_threads() -> Cores:
 
 
 # Equal masks need no second look: most calls find the process's own.
-_FIRST = _main_threads() if _CAN_ASK else Cores()
-_FIRST_COUNT = len(_unbound(_FIRST))
+FIRST = _main_threads() if CAN_ASK else Cores()
+FIRST_COUNT = len(_unbound(FIRST))
