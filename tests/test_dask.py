@@ -121,12 +121,15 @@ EXPRESSIONS = """
     from chunked_cases import KINDS, drawn, grid
     from test_dask import check
     each = int(sys.argv[2])
-    done = [check(case, scheduler="sync") for n, case in enumerate(grid()) if n % each == 3]
+    done = [check(case, scheduler="sync") for n, case in enumerate(grid()) if n % each == 3 % each]
     done += [check(drawn(seed), scheduler="sync") for seed in range(0, 2400 // each)]
     assert sum(done) > 0.9 * len(done)
     holes = np.ma.masked_less(np.random.default_rng(5).random((30, 30)), 0.2)
     found = parconv.conv2d(da.from_array(holes, chunks=8), np.ones((3, 3)))
     np.testing.assert_allclose(found.compute(), parconv.conv2d(holes, np.ones((3, 3))))
+    used = {"where": holes.data < 0.7, "weights": np.sqrt(holes.data)}
+    found = parconv.conv2d(da.from_array(holes, chunks=8), np.ones((3, 3)), **used)
+    np.testing.assert_allclose(found.compute(), parconv.conv2d(holes, np.ones((3, 3)), **used))
     print(len(done))
 """
 

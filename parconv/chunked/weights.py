@@ -31,7 +31,10 @@ def with_weights(
     if where is None and weights is None:
         return f, rest, None
     if where is not None and weights is not None:
-        weights = da.where(where, weights, weights.dtype.type(0))
+        # block by block: da.where is not there yet for arrays that are expressions
+        kind = np.empty((0,) * f.ndim, weights.dtype)
+        none = weights.dtype.type(0)
+        weights = da.map_blocks(np.where, where, weights, none, dtype=kind.dtype, meta=kind)
     return f, {**rest, "weights": GIVEN}, where if weights is None else weights
 
 
