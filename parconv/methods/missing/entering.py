@@ -78,7 +78,8 @@ def enter_counted(
     All places are those of column 0; ``counted``: of the row's marks, and of the numbers of holes.
     """
     arguments = _arguments(weight, scratch, counted, pixels, at, places)
-    call_once(builder, "missing.enter", _enter, [*arguments, *columns], [len(places)])
+    variant = scratch.element, len(places)  # the first pointer is to bytes, whatever the sums are
+    call_once(builder, "missing.enter", _enter, [*arguments, *columns], variant)
 
 
 class _Both(Counted):
