@@ -114,7 +114,7 @@ def test_methods_know_only_the_direct_one() -> None:
         for name in imports(path):
             where = name.split(".")
             if where[:2] == ["parconv", "methods"] and len(where) > 2:
-                known = {own, "direct", "given", "kernels", "remembering", "usual"}
+                known = {own, "direct", "finishing", "given", "kernels", "remembering", "usual"}
                 both = own, where[2]
                 assert where[2] in known or both in PARTS, f"{path.name} imports {name}"
 

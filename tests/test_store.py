@@ -1,5 +1,6 @@
 """Distrusts what becomes of a sum: scale, bias, rounding, overflow, by every method and band."""
 
+import itertools
 import math
 import pickle
 from typing import Any
@@ -323,6 +324,41 @@ def test_rows_that_lie_apart_have_the_bits_of_those_beside_each_other() -> None:
         np.testing.assert_array_equal(found[:, n], parconv.correlate2d(f[:, n], taps, **asked))
     exact = oracle.expect(f[:, 0, :50], np.array(taps)[:, None], mode="same", correlate=True)
     np.testing.assert_allclose(found[:, 0, :50], np.trunc(exact.values.astype(float)), atol=1)
+
+
+# Images, filters: of the types in which box sums, and scales, in float32 and in float64.
+FINISHED: dict[str, list[tuple[Any, Any]]] = {
+    "box": [(IMAGE, np.full((3, 5), 1 / 15, "f4")), (IMAGE, np.ones((3, 3), np.int8)),
+            (IMAGE.astype("u2") * 257, np.ones((3, 3), "f4"))],
+    "windows": [(REAL, np.full((3, 5), 1 / 15, "f4")), (REAL.astype("f8"), np.ones((3, 3)))],
+    "rows": [(IMAGE, np.outer([1, 2, 1], [1, 3, 5]).astype("f4")),
+             (REAL, np.outer([1, 2], [1, 3]))],
+    "separable": [(IMAGE, np.outer([1, 2, 1], [1, 3, 5]).astype("f4"))],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [5, 41, 300])  # less than a vector, some, and several tiles
+@pytest.mark.parametrize("method", FINISHED)
+def test_kernels_that_finish_narrow_results_themselves(method: str, columns: int) -> None:
+    """They have the bits of sums that NumPy finishes, and no sums wait anywhere."""
+    rules: list[Any] = [{}, {"rounding": "trunc"}, {"overflow": "wrap"}]
+    asked: Any = {"mode": "same", "boundary": "wrap", "method": method, "scale": 0.25, "bias": -3.5}
+    for (f, g), rule, dtype in itertools.product(FINISHED[method], rules, ("uint8", "int16")):
+        f = np.tile(f, 8)[:, :columns]
+        sums = parconv.conv2d(f, g, **asked | {"scale": None, "bias": None}, dtype="f8")
+        right = stored(sums * 0.25 - 3.5, dtype, rule.get("rounding", "even"),
+                       rule.get("overflow", "saturate"))  # fmt: skip
+        plan = parconv.plan2d(f, g, threads=1, dtype=dtype, **asked, **rule)
+        assert type(plan.stage).__name__ == "Ruled"
+        found = plan(f)
+        beside = found.astype(int) != right  # but where float32 sums are about halves
+        assert beside.mean() <= 0.01, rule
+        two = parconv.conv2d(f, g, threads=2, strategy="threads", dtype=dtype, **asked, **rule)
+        oracle.assert_same_bits(two, found, f"{rule}")
+        apart = np.full((*f.shape, 2), 77, dtype)
+        plan(f, apart[..., 0])
+        oracle.assert_same_bits(np.ascontiguousarray(apart[..., 0]), found, f"{rule}")
+        assert (apart[..., 1] == 77).all()
 
 
 @pytest.mark.parametrize("method", ["direct", "separable"])

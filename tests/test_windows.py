@@ -12,6 +12,7 @@ from oracle import BORDERS, MODES, assert_same_bits
 import parconv
 from parconv.codegen import machine
 from parconv.methods import windows
+from parconv.methods.missing import windowed
 from parconv.methods.windows.steps import steps_of
 from parconv.planner.choice import make_plan
 from parconv.planner.plan import Plan
@@ -175,10 +176,12 @@ def test_rows_of_a_part_have_the_bits_of_the_whole(taps: int, holes: int, border
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("parconv.codegen.machine.STREAM_BYTES", 0)
-    windows.layout.cache_clear()
+    for known in (windows.layout, windowed.layout):
+        known.cache_clear()
     yield
     monkeypatch.undo()
-    windows.layout.cache_clear()
+    for known in (windows.layout, windowed.layout):
+        known.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
@@ -188,6 +191,37 @@ def test_streamed(dtype: str, request: pytest.FixtureRequest) -> None:
     plain = plan_of(f, g, dtype=dtype, **SAME)(f)
     request.getfixturevalue("everything_is_large")
     check_places(plan_of(f, g, dtype=dtype, **SAME), f, plain)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("cval", [0.0, np.nan])  # NaN: what lies beyond is missing, too
+def test_holes_are_counted_as_rows_enter(
+    dtype: str, cval: float, request: pytest.FixtureRequest
+) -> None:
+    """Some rows together, and one while the next enters; sums of ones tell what is there."""
+    for large in (False, True):
+        if large:
+            request.getfixturevalue("everything_is_large")
+        for columns, taps in itertools.product(
+            (3 * LANES, 9 * LANES + 5), ((1, 3), (5, 4), (15, 9))
+        ):
+            f, g = image((41, columns), dtype), mean(*taps)
+            lost = np.random.default_rng(columns).random(f.shape) < 0.2
+            lost[20:38, : 2 * LANES] = True
+            there, options = np.where(lost, 0, 1.0), {"mode": "same", "boundary": "constant"}
+            sums = parconv.conv2d(np.where(lost, 0, f).astype("f8"), g, threads=1, **options)
+            beyond = 0.0 if np.isnan(cval) else 1.0
+            weights = parconv.conv2d(there, g, cval=beyond, threads=1, **options)
+            none = np.round(weights * g.size) == 0
+            right = np.where(none, np.nan, sums / np.where(none, 1, weights))
+            spoilt, options = np.where(lost, np.nan, f).astype(dtype), {**options, "cval": cval}
+            ask: Any = {**options, "nan_policy": "omit", "method": "windows"}
+            plan = parconv.plan2d(spoilt, g, threads=1, **ask)
+            found = plan(spoilt)
+            bound = 4 * np.finfo(dtype).eps * np.abs(f).max() * 1 / np.where(none, 1, weights)
+            assert np.array_equal(np.isnan(found), none)
+            assert (np.abs(found - right)[~none] <= bound[~none]).all()
+            check_places(plan, spoilt, found)
 
 
 @pytest.mark.parametrize("holes", [1, 3])

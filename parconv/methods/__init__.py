@@ -74,12 +74,12 @@ class Row(NamedTuple):
 
 
 METHODS = (
-    Row("box", PLANES, box),
-    Row("windows", PLANES, windows),
+    Row("box", PLANES, box, finishes=box.finishes),
+    Row("windows", PLANES, windows, finishes=windows.finishes),
     Row("dot", PLANES, dot),
-    Row("rows", PLANES, rows),
+    Row("rows", PLANES, rows, finishes=rows.finishes),
     Row("strided", PLANES, strided),
-    Row("separable", PLANES, separable),
+    Row("separable", PLANES, separable, finishes=separable.finishes),
     Row("passes", PLANES, passes),
     Row("cosines", PLANES, cosines),
     Row("fft", PLANES, fft),

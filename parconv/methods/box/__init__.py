@@ -13,6 +13,7 @@ Start reading at `kernel.py` (rows of output), then `slide.py` (sums of columns)
 
 import math
 from functools import cache, lru_cache
+from typing import Any
 
 import numba
 import numpy as np
@@ -25,6 +26,7 @@ from ...problem.filter import Filter
 from ...problem.means import scale
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
+from ..finishing import finishes as finishes, with_numbers
 from ..kernels import Kernels, Taps, signature
 from ..usual import (
     UNIT as UNIT,
@@ -115,9 +117,9 @@ def _stores(element: DType, result: DType) -> bool:
 
 
 @cache
-def kernels(image: DType, compute: DType, result: DType) -> Kernels:
-    """The compiled kernel of such an image, sums and result."""
-    f, _, *others = signature(image, compute, result)
+def kernels(image: DType, compute: DType, result: DType, rule: Any = None) -> Kernels:
+    """The compiled kernel of such an image, sums and result, which a rule may store."""
+    f, _, *others = signature(image, compute, rule or result)
     taps = types.Array(numba.from_dtype(scaling(compute)), 1, "C", readonly=True)
     return Kernels(k.kernel, (f, taps, *others))
 
@@ -132,7 +134,7 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Filter) -> Taps:
     """What sums are multiplied by, in two parts; read-only."""
-    return Taps(scale(np.asarray(g[:1, :1]), scaling(sums(problem))))
+    return Taps(with_numbers(problem, scale(np.asarray(g[:1, :1]), scaling(sums(problem)))))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:

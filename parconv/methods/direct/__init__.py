@@ -22,8 +22,8 @@ from ...problem.bands import split_rows
 from ...problem.dtypes import FLOAT32, Array, real
 from ...problem.filter import Filter
 from ...problem.problem import Problem
-from ...problem.store import numbers_of
 from ...problem.traits import total
+from ..finishing import finishes as stores_narrow, with_numbers
 from ..kernels import Taps, kernels_of
 from ..remembering import TABLE_BYTES, remembered
 from ..usual import (
@@ -161,19 +161,12 @@ def prepare(problem: Problem, g: Filter | Array) -> Taps:
     """The filter in the order in which the tile reads it, read-only."""
     taps = np.asarray(g)
     limit = largest_pixel(problem, taps) if problem.compute.kind == "i" else None
-    values = taps_of(problem, taps)
-    if finishes(problem):
-        values = np.append(values, numbers_of(problem.store)).astype(values.dtype)
-    return Taps(values, limit)
+    return Taps(with_numbers(problem, taps_of(problem, taps)), limit)
 
 
 def finishes(problem: Problem) -> bool:
     """Whether tiles store results by the problem's rule: narrow integers, and nothing to tell."""
-    store, kind = problem.store, problem.dtype
-    plain = problem.is_plain or store.overflow == "raise" or kind.kind not in "iu"
-    if plain or (problem.sums != FLOAT32 and (problem.compute.kind == "i" or _apart(problem))):
-        return False  # integers beyond int32 wrap otherwise
-    return stores(problem.sums, kind)
+    return stores_narrow(problem) and (problem.sums == FLOAT32 or not _apart(problem))
 
 
 def _apart(problem: Problem) -> bool:

@@ -7,8 +7,9 @@
 from typing import Any
 
 from ...codegen.emitted import Value
-from ...codegen.rules import Stored, finished
+from ...codegen.rules import Stored
 from ...codegen.simd import I64
+from ..finishing import NUMBERS, Finishing
 from .difference import DifferenceTile
 from .tile import TABLE, Tile
 
@@ -31,8 +32,8 @@ class FinishedDifferences(DifferenceTile):
 
 def _by_numbers(tile: Tile, sums: list[Value], numbers: Value) -> list[Value]:
     code = tile.code
-    scale, bias = (code.splat(code.read(numbers, n)) for n in range(2))
-    return [finished(code, value, scale, bias) for value in sums]
+    finish = Finishing(code, None, [code.read(numbers, n) for n in range(NUMBERS)])
+    return [finish.shifted(value) for value in sums]
 
 
 def tile_for(tile: Any, result: Any) -> Any:

@@ -100,7 +100,9 @@ def count(out, layout, scratch, numbers, corner, size):
     (rows, columns), (plane, y, x), numbers_at = size, corner, layout[L.weights_at]
     halo, columns_in = layout[L.span_y] - 1, columns + layout[L.span_x] - 1
     bits, bits_step = layout[L.bits_at], layout[L.bits_step]
-    flat, streams, skip = ends_of(out, layout, corner, columns)
+    flat, streams, skip = ends_of(
+        out, (layout[L.writes], layout[L.large], layout[L.lanes]), corner, columns
+    )  # fmt: skip
     clear(scratch, numbers_at, layout[L.counts_step])
     for n in range(halo):
         add_row(scratch, bits + n * bits_step, numbers_at, columns_in, 0)

@@ -72,7 +72,9 @@ def subtract(taps, out, layout, scratch, table, numbers, corner, size):
     (rows, columns), (plane, y, x), step = size, corner, layout[L.taken_step]
     halo, weak, tile = layout[L.span_y] - 1, 0, layout[L.tile]
     most = rows * (columns // layout[L.lanes] + 1) * MEND // (layout[L.span_y] * layout[L.span_x])
-    flat, streams, skip = ends_of(out, layout, corner, columns)
+    flat, streams, skip = ends_of(
+        out, (layout[L.writes], layout[L.large], layout[L.lanes]), corner, columns
+    )  # fmt: skip
     # whole vectors of results begin where what is taken from them is aligned
     at = layout[L.taken_at] + (-skip) % layout[L.lanes]
     clear(scratch, layout[L.weights_at], layout[L.above] * step)

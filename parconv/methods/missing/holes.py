@@ -13,8 +13,8 @@ from numba import types
 from numba.core import cgutils
 
 from ...codegen.emitted import Items, Value, call_once, emitted, instruction
-from ...codegen.flow import call_one_of
 from ...codegen.simd import I1, I32, I64, Code
+from .flags import call_by_flags
 
 BYTE = ir.IntType(8).as_pointer()
 # Columns of holes that are written at a time, of a word of bits, which mostly has no more: nothing
@@ -51,11 +51,7 @@ def mark(
     arguments = [pixels.at(source), builder.bitcast(truths.at(there), element)]
     spoilt = cgutils.alloca_once_value(builder, I64(0))
     arguments += [scratch.at(target), builder.bitcast(byte, element), columns, hole, spoilt]
-    yes = [builder.zext(builder.icmp_signed("!=", flag, I64(0)), I64) for flag in how]
-    key = builder.sub(builder.add(yes[0], builder.shl(yes[1], I64(1))), I64(1))
-    kinds = (True, False), (False, True), (True, True)
-    variants = {kind: partial(_mark, *kind) for kind in kinds}
-    call_one_of(builder, key, "missing.mark", variants, arguments)
+    call_by_flags(builder, "missing.mark", how, _mark, arguments, [(False, False)])
     return builder.load(spoilt)
 
 

@@ -15,8 +15,8 @@ from numba.core import cgutils
 
 from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.flow import call_one_of
 from ...codegen.simd import I64, Code
+from .flags import call_by_flags
 
 GIVEN = 18  # arguments that weak pixels' function takes, too
 SIDES = (8, 4, 2, 1)  # vectors of results side by side: their sums hide an addition's latency
@@ -99,7 +99,7 @@ class _Results:
         What comes back is the number of those with weak pixels.  No line is both streamed and
         stored through the caches: that takes as long as 20 streamed ones.
         """
-        code, builder, self.end = self.code, self.builder, end
+        code, builder, self.end, self.skip = self.code, self.builder, end, skip
         found = self.edge(I64(0), skip, I64(0))
         for sides in SIDES:
             turns = builder.sdiv(builder.sub(columns, skip), I64(sides * code.lanes))
@@ -242,7 +242,7 @@ class _Row(_Results):
         return code.loop(self.height, begin, row)[3]
 
 
-class _Counted(_Results):
+class Counted(_Results):
     """Of sums of equal taps, from which holes took numbers of 16 bits each."""
 
     def __init__(self, exact: bool, streams: bool, builder: Any, *arguments: Value) -> None:
@@ -302,7 +302,7 @@ def divide_row(
         *row, end, columns, skip, result = values
         inner.store(_Row(exact, streams, inner, *row).emit(end, columns, skip), result)
 
-    _one_of(builder, "missing.divide", how, body, arguments)
+    call_by_flags(builder, "missing.divide", how, body, arguments)
     return builder.load(result)
 
 
@@ -316,23 +316,21 @@ def share_row(
     ``source`` = its sums and numbers of holes; ``numbers`` = taps, how many of them must see a
     pixel, what stands where fewer do, and one below which that is so.
     """
+
+    def body(exact: bool, streams: bool, inner: Any, *values: Value) -> None:
+        Counted(exact, streams, inner, *values[:6]).emit(*values[6:])
+
+    call_shared(builder, "missing.share", how, body, scratch, source, numbers, out, target, size)
+
+
+def call_shared(
+    builder: Any, name: str, how: Sequence[Value], body: Callable[..., None], scratch: Items,
+    source: Sequence[Value], numbers: Sequence[Value], out: Items, target: Value,
+    size: Sequence[Value], others: Sequence[Value] = (),
+) -> None:  # fmt: skip
+    """Call the variant that flags tell, of `share_row`'s arguments and others."""
     if out.dtype != scratch.dtype:  # never reached
         return
     holes = builder.bitcast(scratch.at(source[1]), ir.IntType(16).as_pointer())
-    arguments = [scratch.at(source[0]), holes, *numbers, out.at(target), *size]
-
-    def body(exact: bool, streams: bool, inner: Any, *values: Value) -> None:
-        _Counted(exact, streams, inner, *values[:6]).emit(*values[6:])
-
-    _one_of(builder, "missing.share", how, body, arguments)
-
-
-def _one_of(
-    builder: Any, name: str, how: Sequence[Value], body: Callable[..., None],
-    arguments: Sequence[Value],
-) -> None:  # fmt: skip
-    """Call the variant that two flags tell."""
-    yes = [builder.zext(builder.icmp_signed("!=", flag, I64(0)), I64) for flag in how]
-    key = builder.add(yes[0], builder.shl(yes[1], I64(1)))
-    kinds = (False, False), (True, False), (False, True), (True, True)
-    call_one_of(builder, key, name, {kind: partial(body, *kind) for kind in kinds}, arguments)
+    arguments = [scratch.at(source[0]), holes, *numbers, out.at(target), *size, *others]
+    call_by_flags(builder, name, how, body, arguments)

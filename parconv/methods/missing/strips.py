@@ -6,7 +6,7 @@ its weights sum to is what the filter does, exactly.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
@@ -15,7 +15,6 @@ from numba.core import cgutils
 
 from ...codegen import foreign, jit
 from ...codegen.emitted import Items, Value, emitted
-from ...codegen.flow import call_one_of
 from ...codegen.layout import OWN, Layout
 from ...codegen.packing import fetch, within
 from ...codegen.runs import has_runs
@@ -26,6 +25,7 @@ from .. import separable
 from ..kernels import kernels_of, with_parts
 from ..separable import kernel as alone
 from ..separable.turn import pixels_of_word
+from .flags import call_by_flags
 from .names import GIVEN
 from .quotients import any_of, shared
 from .weighing import truths_at, weights_at
@@ -56,14 +56,9 @@ def _weigh(
     found = cgutils.alloca_once(builder, I64)
     bytes_at = builder.bitcast(truths.at(there), BYTE.as_pointer())
     places = scratch.at(at), scratch.at(builder.add(at, beside)), pixels.at(source), bytes_at
-    yes = [builder.zext(builder.icmp_signed("!=", flag, I64(0)), I64) for flag in how]
-    key = builder.add(yes[0], builder.add(yes[1], yes[1]))
-    key = builder.add(key, builder.mul(yes[2], I64(3)))
-    kinds = (True, False), (False, True), (True, True)
-    every = [(*kind, apart) for apart in (False, True) for kind in kinds]
-    variants = {kind: partial(_weigh_row, *kind) for kind in every}
+    neither = [(False, False, apart) for apart in (False, True)]
     arguments = [*places, columns, found]
-    call_one_of(builder, builder.sub(key, I64(1)), "missing.weigh", variants, arguments)
+    call_by_flags(builder, "missing.weigh", how, _weigh_row, arguments, neither)
     return builder.load(found)
 
 
@@ -123,9 +118,7 @@ def _divide(
 ) -> None:  # fmt: skip
     """So many vectors of sums over those of their weights; ``bits``: whether these are 0 or 1."""
     arguments = [scratch.at(sums), scratch.at(weights), vectors, *numbers]
-    key = builder.zext(builder.icmp_signed("!=", bits, I64(0)), I64)
-    variants = {(quickly,): partial(_divide_row, quickly) for quickly in (False, True)}
-    call_one_of(builder, key, "missing.strips", variants, arguments)
+    call_by_flags(builder, "missing.strips", [bits], _divide_row, arguments)
 
 
 def _divide_row(

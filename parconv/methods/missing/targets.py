@@ -4,7 +4,6 @@ from ...codegen import jit, machine
 from ...codegen.layout import OWN
 from ...codegen.packing import aligned_after, rows_alike
 from ...codegen.runs import has_runs
-from .names import L
 
 
 @jit.jit(inline="always")
@@ -14,11 +13,15 @@ def place_of(out, plane, y, x):
 
 
 @jit.jit()
-def ends_of(out, layout, corner, columns):
-    """Whether to store straight, and past the caches; how many come before vectors are aligned."""
-    (plane, y, x), flat = corner, layout[L.writes] == OWN and has_runs(out)
+def ends_of(out, how, corner, columns):
+    """Whether to store straight, and past the caches; how many come before vectors are aligned.
+
+    ``how`` = what writes results, whether they are large, lanes of a vector.
+    """
+    (writes, large, lanes), (plane, y, x) = how, corner
+    flat = writes == OWN and has_runs(out)
     skip = aligned_after(out, place_of(out, plane, y, x), machine.VECTOR_BYTES)
-    streams = flat and layout[L.large] > 0 and machine.FILLS_LINES
-    streams = streams and columns >= layout[L.lanes] + skip
+    streams = flat and large > 0 and machine.FILLS_LINES
+    streams = streams and columns >= lanes + skip
     streams = streams and rows_alike(out, machine.VECTOR_BYTES)
     return int(flat), int(streams), skip if streams else 0

@@ -1,64 +1,115 @@
 """The kernel of `windows` over images of which NaN is missing: holes under each sum are counted.
 
-Some rows at a time are copied to scratch, their holes as 0 and as bits, from where each enters its
-block as any row does.  How many holes a window's rows have is known for each column, and their sums
-along the row tell what is missing of each result, which is divided on its way out.  Such numbers
-are exact, so no pixel is weak.
+Pixels enter their block as 0 where they are NaN, and a number of each column tells how many of its
+last rows are holes.  The sums of these along the row, in the steps in which the columns' sums are
+added up, tell what is missing of each result, which is divided on its way out.  Such numbers are
+exact, so no pixel is weak, and take the same time however many holes there are.
 """
 
 import math
 from functools import lru_cache
+from typing import Any
 
-import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.np.arrayobj import populate_array
 
-from ...codegen import foreign, jit
-from ...codegen.layout import OWN, Layout, odd_lines, up
+from ...codegen import foreign, jit, machine
+from ...codegen.emitted import Items, Value, emitted
+from ...codegen.layout import Layout, odd_lines, up
 from ...codegen.packing import store
 from ...codegen.runs import convert_run
+from ...codegen.simd import I64
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
 from .. import windows
 from ..direct.tile import stores
 from ..kernels import kernels_of, with_parts
-from ..usual import lanes_of
 from ..windows import kernel as alone
-from ..windows.across import across, seen_as
-from ..windows.results import L as ALONE
-from .counts import add_row, along
-from .holes import clear, group_of
-from .marking import marked
-from .names import L as H
+from ..windows.across import PIXELS, across, by_steps, seen_as
+from ..windows.adding import add_up
+from ..windows.results import L as ALONE, fill_beside
+from .entering import enter_counted, share_and_enter
+from .holes import clear
 from .quotients import share_row
 from .targets import ends_of, place_of
-from .weighing import truths_at
 
-# Behind the names of the method's own layout: where the layout of holes begins, by whose names the
-# functions of blocks know theirs, and where in scratch what it tells of.
-L = Layout(*ALONE.names, "own_at", tables=("holes",))
-READ_APART = 1  # who reads the image: no row is read in place
-ROWS_BYTES = 1 << 16  # of rows that are copied at a time
+NUMBERS = types.Array(types.uint16, 1, "C")
+NUMBER_BYTES = 2
+# Behind the names of the method's own layout: how many taps there are; elements of scratch from a
+# block's first row to its marks, from one row of these to the next; to the numbers of a row's first
+# column, and between rows of numbers.
+L = Layout(*ALONE.names, "counts", "marks_at", "marks_step", "numbers_at", "before", "numbers_step")
+# Kinds of rows of numbers behind those of columns, of which there is one: as many as are delivered
+# together of the same as it was, of sums of neighbours, of these, and of what results lack.
+KINDS = 4
+
+
+@emitted(NUMBERS)
+def _as_numbers(builder: Any, scratch: Items) -> Value:
+    """All of scratch as numbers of 16 bits."""
+    found = scratch.context.make_array(NUMBERS)(scratch.context, builder)
+    data = builder.bitcast(scratch.at(), ir.IntType(16).as_pointer())
+    size = I64(NUMBER_BYTES)
+    count = builder.mul(scratch.each("shape")[0], I64(scratch.itemsize // NUMBER_BYTES))
+    populate_array(found, data, [count], [size], size, None)
+    return found._getvalue()
+
+
+@jit.jit(inline="always")
+def _counted(layout, base, slot):
+    """Where the marks of a block's row lie, and the numbers of holes."""
+    row = (slot - base) // layout[L.step]
+    return base + layout[L.marks_at] + row * layout[L.marks_step], base + layout[L.numbers_at]
+
+
+@jit.jit(inline="always")
+def _begin(layout, scratch, base, columns):
+    """No row was seen yet."""
+    alone.begin(layout, scratch, base, columns)
+    clear(scratch, base + layout[L.marks_at], layout[L.taps_y] * layout[L.marks_step])
+    clear(scratch, base + layout[L.numbers_at] - layout[L.before], layout[L.numbers_step])
+
+
+@jit.jit(inline="always")
+def _take(layout, pixels, at, taps, scratch, base, places, columns, window):
+    """As pixels enter of which none is missing."""
+    weight, counted = taps[PIXELS], _counted(layout, base, places[0])
+    if window[0] < 0:
+        enter_counted(pixels, at, weight, scratch, places, columns, counted)
+        return
+    enter_counted(pixels, at, weight, scratch, (*places, *window), columns, counted)
+    if not layout[L.turns]:
+        _keep(layout, scratch, base, (window[1] - base - layout[L.down_at]) // layout[L.step])
+
+
+@jit.jit(inline="always")
+def _keep(layout, scratch, base, row):
+    """Numbers of columns as they are, for the ``row``-th of those that are delivered together."""
+    step = layout[L.numbers_step]
+    at = base + layout[L.numbers_at] - layout[L.before]
+    convert_run(scratch, at, scratch, at + (1 + row) * step, step)
 
 
 @jit.jit()
-def _pack(f, fill, layout, scratch, base, plane, row, left, columns, target, turn):
-    """Some rows at a time, and how many of the last ``taps_y`` are missing in each column."""
-    (n, last), own, zero = turn, layout[layout[L.holes] :], scratch.dtype.type(0)
-    at, step = base + layout[L.own_at], own[H.bits_step]
-    group, counts, known = own[H.height], at + own[H.weights_at], at + own[H.list_at]
-    if n == 0:
-        clear(scratch, counts, own[H.counts_step])
-        clear(scratch, known, layout[L.taps_y] * step)
-    if n % group == 0:
-        down = row, 1, min(group, last + 1 - n), layout[L.rows_in], 1, layout[L.border_y]
-        right = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
-        truths = truths_at(own, H.weights, scratch)
-        marked(f, truths, fill, own, scratch[at:], plane, down, right, 0, zero)
-    bits = at + own[H.bits_at] + n % group * step
-    old = known + n % layout[L.taps_y] * step
-    add_row(scratch, bits, counts, columns, 0)
-    add_row(scratch, old, counts, columns, 1)
-    convert_run(scratch, bits, scratch, old, step)
-    return at + n % group * own[H.step]
+def _holes(layout, scratch, base, left, first, size, constant):
+    """Numbers of holes under rows of results, from those of columns; where they lie."""
+    numbers, each = _as_numbers(scratch), scratch.itemsize // NUMBER_BYTES
+    (rows, width), step = size, layout[L.numbers_step]
+    row, kind = base + layout[L.numbers_at] + step, layout[L.batch] * step
+    columns, parts = row * each - first, ((row + kind) * each, (row + 2 * kind) * each)
+    if layout[L.beside]:
+        table, across = (base + layout[L.sources_at]) * each, width + layout[L.span_x] - 1
+        fill_beside(numbers, layout, table, (columns, step * each), rows, left, across, constant)
+    steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
+    how, source = (layout[L.dilation_x], *steps), (columns + left, step * each)
+    here, hop, count, more = by_steps(numbers, source, parts, how, rows, width)
+    lanes, target = machine.VECTOR_BYTES // NUMBER_BYTES, row + 3 * kind
+    add_up(
+        numbers, (here, step * each, hop, count), (more, how[0], how[4]),
+        (target * each, step * each), (rows, (width + lanes - 1) // lanes),
+    )  # fmt: skip
+    return target
 
 
 @jit.jit()
@@ -66,30 +117,49 @@ def _deliver(
     out, constant, taps, scale, layout, scratch, base, row_at, size, plane, row, x, flags, line,
     entering,
 ):  # fmt: skip
-    """One row of results."""
-    width, own, left = size[1], layout[layout[L.holes] :], x - layout[L.lead_x]
-    at, step, number = base + layout[L.own_at], layout[L.step], scratch.dtype.type(own[H.counts])
+    """As sums of which none is missing, then divided."""
+    (rows, width), left, step = size, x - layout[L.lead_x], layout[L.step]
+    first, beyond, lacks = left, constant, 0
+    if layout[L.turns]:
+        _keep(layout, scratch, base, 0)
+    if constant != constant:  # what lies beyond the border is missing
+        beyond, lacks = scratch.dtype.type(0), layout[L.taps_y]
+    if layout[L.beside]:
+        first, table = max(left, 0), base + layout[L.sources_at]
+        columns = width + layout[L.span_x] - 1
+        fill_beside(scratch, layout, table, (row_at, step), rows, left, columns, beyond)
     steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
     parts, sums = (base + layout[L.part_at], base + layout[L.again_at]), base + layout[L.across_at]
     across(
         taps, scale, scratch, (row_at + left, step), parts, (layout[L.dilation_x], *steps), out,
-        (-1, 0), (seen_as(scratch, sums, taps), step), size, flags, line, entering,
+        (-1, 0), (seen_as(scratch, sums, taps), step), size, flags, line, (-1, 0, 0, 0, 0, 0),
     )  # fmt: skip
-    holes = along(own, scratch, at + own[H.weights_at], width + layout[L.span_x] - 1)
+    holes = _holes(layout, scratch, base, left, first, size, lacks)
+    number = scratch.dtype.type(layout[L.counts])
     total, least, nothing = taps[scale + 2], taps[scale + 4], taps[scale + 5]
     needed = max(least / abs(total) * number, scratch.dtype.type(0.5))
-    numbers = number, needed, nothing, needed
-    flat, streams, skip = ends_of(out, own, (plane, row, x), width)
-    if flat:
-        end = place_of(out, plane, row, x)
-        share_row(scratch, (sums, holes), numbers, out, end, (width, skip), (0, streams))
-    else:
-        share_row(scratch, (sums, holes), numbers, scratch, at, (width, 0), (0, 0))
-        store(scratch, (at, 0, 0), out, layout[L.writes], (plane,), (row, 1, 1), (x, 1, width))
+    numbers, how = (number, needed, nothing, needed), (layout[L.writes], layout[L.large])
+    flat, streams, skip = ends_of(out, (*how, layout[L.lanes]), (plane, row, x), width)
+    if flat and entering[0] >= 0:  # then there is one row
+        share_and_enter(
+            scratch, (sums, holes), numbers, out, place_of(out, plane, row, x), (width, skip),
+            streams, line, entering, taps[PIXELS], _counted(layout, base, entering[1]),
+        )  # fmt: skip
+        return (width - skip) // layout[L.lanes] * layout[L.lanes]
+    for n in range(rows):
+        source = sums + n * step, holes + n * layout[L.numbers_step]
+        if flat:
+            end = place_of(out, plane, row + n, x)
+            share_row(scratch, source, numbers, out, end, (width, skip), (0, streams))
+        else:
+            share_row(scratch, source, numbers, scratch, source[0], (width, 0), (0, 0))
+    if not flat:
+        down, right = (row, 1, rows), (x, 1, width)
+        store(scratch, (sums, step, 0), out, layout[L.writes], (plane,), down, right)
     return 0
 
 
-_kernel = with_parts(alone.kernel, "windowed", pack=_pack, deliver=_deliver)
+_kernel = with_parts(alone.kernel, "windowed", begin=_begin, take=_take, deliver=_deliver)
 kernels = kernels_of(_kernel, foreign.ends, stores)
 
 
@@ -99,7 +169,7 @@ def obstacle(problem: Problem) -> str | None:
     if missing is None or missing.weighted:
         return "weights come with each image"
     if problem.dilation[0] > 1 or any(kind != problem.sums for kind in kinds):
-        return "it copies rows that follow one another, of the type of its sums"
+        return "it counts rows that follow one another, of the type of its sums"
     if math.prod(problem.filter) >= 1 << 16:
         return "16 bits do not count so many taps"
     return None
@@ -108,34 +178,18 @@ def obstacle(problem: Problem) -> str | None:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    known, missing = windows.every(problem), problem.missing
-    assert missing
-    known |= {"beside": False, "turns": False, "batch": 1, "reads": READ_APART}
-    places, end = _places(problem, known["tile"] + problem.span[1] - 1)
-    own = {
-        **dict.fromkeys(H.names, 0), "large": known["large"], "lanes": lanes_of(problem),
-        "omits": True, "reads": OWN, "counts": math.prod(problem.filter),
-        "taps_x": problem.filter[1], "dilation_x": problem.dilation[1], **places,
-    }  # fmt: skip
-    known |= {"own_at": known["end"], "end": known["end"] + end}
-    return L.pack(known, holes=H.pack(own, units=[], layouts=[]))
-
-
-def _places(problem: Problem, columns: int) -> tuple[dict[str, int], int]:
-    """Where what is of so many columns of holes begins, behind rows of pixels; where it ends."""
-    item, vector = problem.sums.itemsize, group_of(lanes_of(problem))
-    step = odd_lines(columns + 2 * vector, item)
-    height = max(1, ROWS_BYTES // (step * item))
-    bits_step = (up(columns + vector, 64) // 64 + 1) * 8 // item
-    counts_step = odd_lines((columns + problem.span[1]) * 2 // item + 4 * vector, item)
-    sizes = {
-        "lines_at": height * step, "bits_at": 2 * height * step, "list_at": height * bits_step,
-        "weights_at": problem.filter[0] * bits_step, "end": 3 * counts_step,
-    }  # fmt: skip
-    places = np.cumsum([up(size, 64) for size in sizes.values()]).tolist()
-    found = dict(zip(sizes, places, strict=True))
-    end = found.pop("end")
-    return found | {
-        "step": step, "height": height, "group": height, "bits_step": bits_step,
-        "counts_step": counts_step,
-    }, end  # fmt: skip
+    known, item = windows.every(problem), problem.sums.itemsize
+    row, before = known["step"] + machine.VECTOR_BYTES, up(problem.span[1], machine.CACHE_LINE)
+    marks_step = odd_lines(up(row, item) // item, item)
+    numbers_step = odd_lines((2 * before + row) * NUMBER_BYTES // item, item)
+    marks_at, rows = up(known["end"], machine.CACHE_LINE), 1 if known["turns"] else known["batch"]
+    numbers_at = marks_at + problem.filter[0] * marks_step
+    return L.pack(
+        known | {"batch": rows, "end": numbers_at + (1 + KINDS * rows) * numbers_step},
+        counts=math.prod(problem.filter),
+        marks_at=marks_at,
+        marks_step=marks_step,
+        numbers_at=numbers_at + before * NUMBER_BYTES // item,
+        before=before * NUMBER_BYTES // item,
+        numbers_step=numbers_step,
+    )

@@ -24,6 +24,7 @@ from ...problem.filter import Filter
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
 from ..direct.tile import stores
+from ..finishing import finishes as finishes, with_numbers
 from ..kernels import Taps, kernels_of
 from ..separable import error as error, lines_of
 from ..usual import (
@@ -132,7 +133,8 @@ def work_of(problem: Problem, more: float) -> float:
 
 def prepare(problem: Problem, g: Filter) -> Taps:
     """The column, then the row, in the order in which they meet the image; read-only."""
-    return Taps(np.concatenate(lines_of(problem, g)).astype(problem.sums))
+    taps = np.concatenate(lines_of(problem, g)).astype(problem.sums)
+    return Taps(with_numbers(problem, taps))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:

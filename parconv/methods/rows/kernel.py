@@ -13,6 +13,7 @@ from ...codegen.layout import ENDS, Layout
 from ...codegen.packing import aligned_after, fetch, rows_alike, store
 from ...codegen.runs import convert_run, has_runs
 from ...codegen.simd import store_fence
+from ..finishing import finish_rows
 from .weighing import STREAM, weigh
 
 L = Layout(
@@ -32,6 +33,7 @@ def _along(taps, layout, scratch, base, out, target, size, flags):
         left, vectors = base + layout[L.rows_at], (width + lanes - 1) // lanes
         source = sums, step, layout[L.dilation_x]
         weigh(scratch, source, taps, line, scratch, (left, step), (rows, vectors), 0)
+        finish_rows(scratch, (left, step), (rows, vectors), taps, out)
         return
     # both ends are stored once more with others, the same bits again
     for column, vectors, flag in (

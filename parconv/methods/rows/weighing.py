@@ -11,9 +11,9 @@ from typing import Any
 from numba import types
 
 from ...codegen import machine
-from ...codegen.elements import converted
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
+from ..finishing import Finishing, is_narrow, numbers_behind
 
 # Vectors of columns that are added up side by side: as many sums hide the latency of an addition.
 SIDES = (12, 4, 1)
@@ -23,14 +23,15 @@ STREAM = 1  # as a flag: store whole lines past the caches
 class Weighing:
     """Emits sums of some vectors' columns; the attributes are IR values of the arguments.
 
-    ``kinds``: of sums and of results.
+    ``kinds``: of sums and of results, which ``numbers`` may shift.
     """
 
     def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
         (self.source, self.down, self.step, self.taps, self.count, self.target, self.target_down,
-         self.rows, self.vectors, self.flags) = arguments  # fmt: skip
+         self.rows, self.vectors, self.flags, *numbers) = arguments  # fmt: skip
         self.builder, self.kinds = builder, kinds
         self.code = Code(builder, self.source.type.pointee)
+        self.finish = Finishing(self.code, kinds, numbers)
 
     def emit(self) -> None:
         """As many vectors side by side as there are, then fewer.
@@ -77,8 +78,7 @@ class Weighing:
         """As results; past the caches only what fills lines."""
         code, (summed, result) = self.code, self.kinds
         if summed != result:
-            results = [converted(self.builder, value, *self.kinds) for value in sums]
-            self.put(results, target, code.store)
+            self.put([*map(self.finish, sums)], target, code.store)
         elif len(sums) * machine.VECTOR_BYTES % machine.CACHE_LINE:
             self.put(sums, target, code.store)
         else:
@@ -101,8 +101,7 @@ def weigh(
     elements from row to row; ``size``: rows and vectors.
     """
     kinds = scratch.dtype, out.dtype
-    narrow = isinstance(out.dtype, types.Integer) and out.dtype.bitwidth < 32
-    if kinds[0] != kinds[1] and not (narrow and isinstance(kinds[0], types.Float)):
+    if kinds[0] != kinds[1] and not (is_narrow(out.dtype) and isinstance(kinds[0], types.Float)):
         return
     (at, *steps), (taps_at, count), (to, down) = source, line, target
 
@@ -111,5 +110,6 @@ def weigh(
 
     arguments = [
         scratch.at(at), *steps, taps.at(taps_at), count, out.at(to), down, *size, flags,
+        *numbers_behind(taps, out.dtype),
     ]  # fmt: skip
     call_once(builder, "rows", body, arguments, kinds)

@@ -30,6 +30,7 @@ from ...problem.filter import Filter
 from ...problem.means import scale, unit
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
+from ..finishing import finishes as stores_narrow, with_numbers
 from ..kernels import Taps, kernels_of
 from ..usual import (
     UNIT as UNIT,
@@ -85,7 +86,13 @@ def cost(problem: Problem) -> float:
 
 def prepare(problem: Problem, g: Filter) -> Taps:
     """For each product the column, then the row, in order of addition; read-only."""
-    return taps_of(problem, g, lines_of(problem, g))
+    return Taps(with_numbers(problem, taps_of(problem, g, lines_of(problem, g)).values))
+
+
+def finishes(problem: Problem) -> bool:
+    """Whether blocks are stored by the problem's rule as they are turned."""
+    turned = pixels_of_word(problem.sums, problem.dtype) > 0
+    return turned and stores_narrow(problem)
 
 
 def lines_of(problem: Problem, g: Filter) -> list[Array]:

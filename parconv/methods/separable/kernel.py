@@ -16,6 +16,7 @@ from ...codegen.layout import Layout
 from ...codegen.packing import aligned_after, fetch, rows_alike, store
 from ...codegen.runs import convert_run, fetch_lines, has_runs
 from ...codegen.simd import store_fence
+from ..finishing import finish_rows
 from .along import NAMES, along_columns, along_rows
 from .turn import STREAM, deliver, turn
 
@@ -129,7 +130,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             for part in range(0, chunk, group):
                                 deliver(
                                     scratch, sums + part * lanes, out, target + part,
-                                    step * out_row, flags,
+                                    step * out_row, flags, taps,
                                 )  # fmt: skip
                         else:
                             for part in range(0, chunk, lanes):
@@ -137,5 +138,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                                 turn(scratch, sums + part * lanes, target, layout[L.rows_step])
                     if not fills:
                         left_here, below = (rows, layout[L.rows_step], 0), (row, step, height)
+                        vectors = (width + lanes - 1) // lanes
+                        finish_rows(scratch, left_here[:2], (height, vectors), taps, out)
                         store(scratch, left_here, out, writes, (plane,), below, (x, 1, width))
     store_fence()

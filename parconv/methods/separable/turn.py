@@ -11,11 +11,11 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from ...codegen.elements import converted
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
 from ...codegen.transposition import columns, transposed
 from ...problem.dtypes import DType
+from ..finishing import Finishing, is_narrow, numbers_behind
 
 STREAM = 1  # as a flag: store past the caches
 
@@ -32,9 +32,10 @@ class _Turn:
     """Emits the turn of one block; the attributes are IR values of the function's arguments."""
 
     def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
-        self.source, self.target, self.step, self.flags = arguments
+        self.source, self.target, self.step, self.flags, *numbers = arguments
         self.builder, self.kinds = builder, kinds
         self.code = Code(builder, self.source.type.pointee)
+        self.finish = Finishing(self.code, kinds, numbers)
 
     def emit(self) -> None:
         code = self.code
@@ -59,7 +60,7 @@ class _Turn:
         joined = None
         for n in range(pixels):
             sums = code.load(code.at(self.source, (index * pixels + n) * code.lanes))
-            pixel = builder.zext(converted(builder, sums, *self.kinds), words)
+            pixel = builder.zext(self.finish(sums), words)
             shift = ir.Constant(words, [n * bits] * code.lanes)
             pixel = builder.shl(pixel, shift) if n else pixel
             joined = builder.or_(joined, pixel) if joined else pixel
@@ -88,9 +89,10 @@ def deliver(
     target: Value,
     step: Value,
     flags: Value,
+    taps: Items,
 ) -> None:
     """Turn the block at ``at`` to rows of results; emits nothing where it cannot store them."""
     kinds = scratch.dtype, out.dtype
-    narrow = isinstance(out.dtype, types.Integer) and out.dtype.bitwidth < 32
-    if kinds[0] == kinds[1] or (narrow and kinds[0] == types.float32):
-        _call_turn(builder, kinds, scratch.at(at), out.at(target), step, flags)
+    if kinds[0] == kinds[1] or (is_narrow(out.dtype) and kinds[0] == types.float32):
+        numbers = numbers_behind(taps, out.dtype)
+        _call_turn(builder, kinds, scratch.at(at), out.at(target), step, flags, *numbers)

@@ -29,6 +29,7 @@ from ...problem.means import scale, unit
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
 from ..direct.tile import stores
+from ..finishing import finishes as finishes, with_numbers
 from ..kernels import Taps, kernels_of
 from ..usual import (
     UNIT as UNIT,
@@ -105,7 +106,8 @@ def prepare(problem: Problem, g: Filter) -> Taps:
     """A power of two that pixels are multiplied by, and what scales the sums; read-only."""
     tap = np.asarray(g[:1, :1])
     power = unit(tap) if tap.item() else 1.0  # of no tap but 0, which scales
-    return Taps(np.array([power, *scale(tap, problem.sums, power)]).astype(problem.sums))
+    taps = np.array([power, *scale(tap, problem.sums, power)]).astype(problem.sums)
+    return Taps(with_numbers(problem, taps))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:

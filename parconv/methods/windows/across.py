@@ -41,6 +41,27 @@ def _moved(places, columns):
     return places[0] + columns, *places[1:]
 
 
+@jit.jit(inline="always")
+def by_steps(scratch, source, parts, how, rows, width):
+    """Sums of all steps but the last one, which ends with what comes back.
+
+    Where the numbers begin that it adds up, elements from one to the next, and how many these are;
+    and where those begin that come after.
+    """
+    (at, down), (apart, first, second, third, _) = source, how
+    lanes, here, step, count = machine.VECTOR_BYTES // scratch.itemsize, at, apart, first
+    more = at + first * second * third * apart
+    for so_many, place in (second, parts[0]), (third, parts[1]):
+        if so_many > 1:  # sums of ``count`` first, then so many of them
+            columns = width + more - at - step * count + lanes - 1
+            add_up(
+                scratch, (here, down, step, count), (at, 0, 0), (place, down),
+                (rows, columns // lanes),
+            )  # fmt: skip
+            here, step, count = place, step * count, so_many
+    return here, step, count, more
+
+
 @jit.jit()
 def across(
     taps, scale, scratch, source, parts, how, out, target, left, size, flags, line, entering
@@ -54,19 +75,10 @@ def across(
     are streamed, and the flag.  ``entering``: places of the row that enters its block meanwhile, in
     ``line`` and in scratch, or -1; what is returned is of how many columns it did.
     """
-    (at, down), (apart, first, second, third, rest_x), (rows, width) = source, how, size
-    (to, out_down), (skip, streamed), here = target, flags, at
-    step, count, lanes = apart, first, machine.VECTOR_BYTES // scratch.itemsize
-    more = at + first * second * third * apart
-    for so_many, place in (second, parts[0]), (third, parts[1]):
-        if so_many > 1:  # sums of ``count`` first, then so many of them
-            columns = width + more - at - step * count + lanes - 1
-            add_up(
-                scratch, (here, down, step, count), (at, 0, 0), (place, down),
-                (rows, columns // lanes),
-            )  # fmt: skip
-            here, step, count = place, step * count, so_many
-    pixels, beyond = (here, down, step, count), (more, apart, rest_x)
+    (rows, width), lanes, down = size, machine.VECTOR_BYTES // scratch.itemsize, source[1]
+    (to, out_down), (skip, streamed) = target, flags
+    here, step, count, more = by_steps(scratch, source, parts, how, rows, width)
+    pixels, beyond = (here, down, step, count), (more, how[0], how[4])
     if to < 0:
         vectors = (width + lanes - 1) // lanes
         add_to(scratch, pixels, beyond, taps, scale, left[0], (0, left[1]), (rows, vectors), 0)

@@ -10,9 +10,9 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from ...codegen.elements import converted
 from ...codegen.emitted import Items, Value, call_once, emitted, instruction
 from ...codegen.simd import I32, I64, Code
+from ..finishing import Finishing, is_narrow, nearest, numbers_behind, shifts
 from .blocks import growing
 
 # Vectors of columns that are added up side by side: as many sums hide the latency of an addition.
@@ -32,8 +32,8 @@ class _Adding:
     """Emits sums of some vectors' columns; the attributes are IR values of the arguments.
 
     ``kinds``: of the numbers that scale sums, and of results, where those are what is stored: then
-    these numbers, two, and flags follow; then, where pixels of another row enter their block
-    meanwhile, what `blocks.growing` takes.
+    these numbers, two, those that shift results, if any, and flags follow; then, where pixels of
+    another row enter their block meanwhile, what `blocks.growing` takes.
     """
 
     def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
@@ -42,10 +42,13 @@ class _Adding:
         self.builder, self.kinds = builder, kinds
         self.code = Code(builder, self.source.type.pointee)
         if kinds:
-            self.scaling, self.flags = Code(builder, rest[0].type), rest[2]
-            self.scale = [self.scaling.splat(part) for part in rest[:2]]
-            self.only = rest[3] if len(rest) == 4 else None
-            self.enter = growing(self.code, rest[3], rest[4:]) if rest[4:] else None
+            count = 2 + shifts(kinds[1])
+            numbers, (self.flags, *rest) = rest[:count], rest[count:]
+            self.scaling = Code(builder, numbers[0].type)
+            self.scale = [self.scaling.splat(part) for part in numbers[:2]]
+            self.finish = Finishing(self.scaling, kinds, numbers[2:])
+            self.only = rest[0] if len(rest) == 1 else None
+            self.enter = growing(self.code, rest[0], rest[1:]) if rest[1:] else None
 
     def emit(self) -> None:
         """Row after row."""
@@ -125,9 +128,10 @@ class _Adding:
 
     def converted(self, value: Value) -> Value:
         """Scaled sums as results of another type: of integers none is NaN, which saves much."""
-        source, target = self.kinds
-        if self.code.kind == self.scaling.kind or not isinstance(target, types.Integer):
-            return converted(self.builder, value, source, target)
+        source, target = self.kinds[0], nearest(self.kinds[1])
+        if self.code.kind == self.scaling.kind or target is None:
+            return self.finish(value)
+        value = self.finish.shifted(value)
         most = ir.Constant(value.type, [target.maxval] * value.type.count)
         below = self.builder.fcmp_ordered("<", value, most)
         value = self.builder.select(below, value, most)
@@ -240,8 +244,8 @@ def add_and_enter(
 
 def _stores(scaled: Any, result: Any) -> bool:
     """Whether results of one type are stored by what scales sums in the other."""
-    narrow = isinstance(result, types.Integer) and result.bitwidth < 32
-    return scaled == result or narrow or (scaled, result) == (types.float64, types.float32)
+    same = scaled == result or (scaled, result) == (types.float64, types.float32)
+    return same or is_narrow(result)
 
 
 def _places(
@@ -253,4 +257,4 @@ def _places(
     (at, *numbers), (more_at, *others), (to, down) = source, more, target
     places = scratch.at(at), *numbers, scratch.at(more_at), *others, out.at(to), down
     scales = (builder.load(builder.gep(taps.at(scale), [I64(n)])) for n in range(2))
-    return [*places, *size, *scales]
+    return [*places, *size, *scales, *numbers_behind(taps, out.dtype)]

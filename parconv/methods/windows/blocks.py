@@ -46,13 +46,19 @@ def stores(code: Code, values: Sequence[Value], start: Value, at: Value) -> None
         code.store(value, code.at(place, n * code.lanes))
 
 
-def growing(code: Code, weight: Value, places: Sequence[Value]) -> Callable[..., None]:
+def growing(
+    code: Code,
+    weight: Value,
+    places: Sequence[Value],
+    sift: Callable[..., list[Value]] | None = None,
+) -> Callable[..., None]:
     """``body(column, vectors)`` of columns in which a pixel enters the block.
 
     It may be told how many elements ahead of the pixels to prefetch.
 
     ``places``: of the pixels, of their row in the block, of the prefix before it and with it; and,
     where windows end there, of the suffix before it and of where to leave the sum of both.
+    ``sift(column, pixels)``: what enters of the pixels that are there.
     """
     pixels, slot, before, after, *window = places
     scale, builder = code.splat(weight), code.builder
@@ -60,7 +66,8 @@ def growing(code: Code, weight: Value, places: Sequence[Value]) -> Callable[...,
     def body(at: Value, vectors: int, ahead: int = 0) -> None:
         for n in range(vectors if ahead else 0):
             code.prefetch(code.at(pixels, at, ahead + n * code.lanes))
-        found = [builder.fmul(value, scale) for value in loads(code, pixels, at, vectors)]
+        found = loads(code, pixels, at, vectors)
+        found = [builder.fmul(value, scale) for value in (sift(at, found) if sift else found)]
         sums = loads(code, before, at, vectors)
         sums = [builder.fadd(total, value) for total, value in zip(sums, found, strict=True)]
         if window:

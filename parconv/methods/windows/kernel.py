@@ -32,10 +32,33 @@ def pack(f, fill, layout, scratch, base, plane, row, left, columns, target, turn
     return target
 
 
+@jit.jit(inline="always")
+def begin(layout, scratch, base, columns):
+    """Before the first row of a tile: the row of zeros, behind those of a block."""
+    zeros = base + layout[L.taps_y] * layout[L.step]
+    put(scratch, zeros, 1, columns, scratch.dtype.type(0))
+
+
+@jit.jit(inline="always")
+def take(layout, pixels, at, taps, scratch, base, places, columns, window):
+    """So many ``columns``, (first, count), of a row enter its block.
+
+    ``places``: see `enter`, of the rows; ``window``: where the suffix begins, or -1, and the sums.
+    """
+    (first, count), (slot, before, after), (suffix, target) = columns, places, window
+    here = slot + first, before + first, after + first
+    if suffix < 0:
+        enter(pixels, at + first, taps[PIXELS], scratch, here, count)
+        return
+    enter_and_sum(
+        pixels, at + first, taps[PIXELS], scratch, here, count, suffix + first, target + first
+    )
+
+
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
     f, out = as_sums(f, scratch), as_sums(out, scratch)
-    base, zero = aligned_after(scratch, 0, machine.CACHE_LINE), scratch.dtype.type(0)
+    base = aligned_after(scratch, 0, machine.CACHE_LINE)
     apart, count, step = layout[L.dilation_y], layout[L.taps_y], layout[L.step]
     plane_step, image_row = f.strides[0] // f.itemsize, f.strides[1] // f.itemsize
     size, line, lanes = layout[L.columns_in], as_line(f, scratch), layout[L.lanes]
@@ -64,7 +87,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             lies = lies and first >= 0 and first + columns <= size
             turns = layout[L.turns] and lies and width <= columns
             padded = (columns + lanes - 1) // lanes * lanes
-            put(scratch, none, 1, padded, zero)
+            begin(layout, scratch, base, padded)
             for y in range(top, min(top + apart, bottom)):
                 last = (bottom - y + apart - 1) // apart + count - 2
                 at = lowest = (layout[L.begin] + y) // apart % count  # in its block
@@ -81,14 +104,11 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             f, fill, layout, scratch, base, plane, row, first, columns, slot,
                             (n, last),
                         )  # fmt: skip
-                    places = slot + entered, before + entered, after + entered
-                    if n < count - 1:
-                        enter(pixels, pixels_at, taps[PIXELS], scratch, places, vectors)
-                    elif entered < vectors:
-                        enter_and_sum(
-                            pixels, pixels_at + entered, taps[PIXELS], scratch, places,
-                            vectors - entered, slot + step + entered,
-                            here + ready * step + entered,
+                    suffix = slot + step if n >= count - 1 else -1
+                    if entered < vectors:
+                        take(
+                            layout, pixels, pixels_at, taps, scratch, base, (slot, before, after),
+                            (entered, vectors - entered), (suffix, here + ready * step),
                         )  # fmt: skip
                     ready += n >= count - 1
                     before, after, at, entered = after, prefixes - after, at + 1, 0

@@ -3,10 +3,11 @@
 `layout` describes a problem as numbers, whose names are below, for all kernels of equal taps.
 """
 
-from ...codegen import jit
+from ...codegen import jit, machine
 from ...codegen.layout import ENDS, Layout
 from ...codegen.packing import store
 from ...codegen.runs import has_runs
+from ..finishing import finish_rows
 from .across import across, seen_as
 from .beside import copy_beside, number_columns
 
@@ -33,9 +34,13 @@ def number(layout, scratch, base):
 
 
 @jit.jit()
-def _beside(layout, scratch, base, row, rows, left, columns, constant):
-    """Sums of those columns, from those of the image in the rows, whose column 0 is at ``row``."""
-    size, table, step = layout[L.columns_in], base + layout[L.sources_at], layout[L.step]
+def fill_beside(scratch, layout, table, place, rows, left, columns, constant):
+    """Numbers of those columns, from those of the image in the rows.
+
+    ``place`` = where column 0 is, elements from row to row; ``table``: that of what tells which
+    columns these are.
+    """
+    size, (row, step) = layout[L.columns_in], place
     before, end, first = outside(layout)[0], left + columns, max(layout[L.columns_in], left)
     copy_beside(scratch, table, before + left, row, (left, min(0, end)), rows, step, constant)
     n = before + first - size
@@ -57,7 +62,8 @@ def deliver(
     left, step = x - layout[L.lead_x], layout[L.step]
     if layout[L.beside]:
         columns = width + layout[L.span_x] - 1
-        _beside(layout, scratch, base, row_at, rows, left, columns, constant)
+        table = base + layout[L.sources_at]
+        fill_beside(scratch, layout, table, (row_at, step), rows, left, columns, constant)
     steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
     parts = base + layout[L.part_at], base + layout[L.again_at]
     results = seen_as(scratch, base + layout[L.across_at], taps)
@@ -71,5 +77,7 @@ def deliver(
     )  # fmt: skip
     if target < 0:
         left_here, down = (0, step, 0), (row, apart, rows)
+        lanes = machine.VECTOR_BYTES // results.itemsize
+        finish_rows(results, (0, step), (rows, (width + lanes - 1) // lanes), taps, out)
         store(results, left_here, out, layout[L.writes], (plane,), down, (x, 1, width))
     return entered
