@@ -392,6 +392,18 @@ def test_curves_leave_oversubscribed_points_to_themselves(
     assert curve.laws(MEDIUM.problem)[3].text == "measured bandwidth: at 3.0 threads"
 
 
+def test_curves_tell_the_slow_calls_of_the_best_bands() -> None:
+    samples = {(1, 1): [4.0] * 20, (2, 2): [2.0] * 15 + [9.0] * 5, (2, 8): [3.0] * 20}
+    tallies = {
+        setting: Tally(setting, each)
+        for (threads, bands), each in samples.items()
+        for setting in [Setting("threads", threads, bands)]
+    }
+    (curve,) = scaling.curves(tallies, 2)
+    assert (curve.seconds, curve.slow) == ({1: 4.0, 2: 2.0}, {1: 4.0, 2: 9.0})
+    assert [row["p95"] for row in curve.points()] == [4.0, 9.0]
+
+
 def test_without_scipy_the_law_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     monkeypatch.setitem(sys.modules, "scipy", None)
@@ -561,7 +573,8 @@ def test_a_sweep_from_the_command_line(tiny: Path, capsys: pytest.CaptureFixture
     with open(tiny / "out/results.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(found["settings"])
-    assert {"median", "quartile1", "quartile3", "mad", "status"} <= set(rows[0])
+    assert {"median", "quartile1", "quartile3", "p95", "mad", "status"} <= set(rows[0])
+    assert "  95th percentile: 1: " in told
     assert (tiny / "out/tiny-150x90-3x3-float32.png").read_bytes().startswith(b"\x89PNG")
     assert "wisdom for conv2d 150x90" in told
     saved = wisdom.recall(TINY.problem, budget.thread_budget())

@@ -17,7 +17,7 @@ from parconv.runtime.records import STEADY
 from .. import steadiness
 from ..timing import Timing
 from .duel import Verdict
-from .scaling import Curve, curves
+from .scaling import Curve, curves, slow
 from .search import Tally
 from .settings import Setting
 from .subjects import Subject
@@ -135,12 +135,12 @@ class Outcome:
 def summary(tally: Tally) -> dict[str, Any]:
     """A setting, its robust statistics in seconds, and what became of it."""
     row: dict[str, Any] = {**asdict(tally.setting), "samples": len(tally.samples)}
-    row |= dict.fromkeys(("median", "quartile1", "quartile3", "mad"))
+    row |= dict.fromkeys(("median", "quartile1", "quartile3", "p95", "mad"))
     if tally.samples:
         found = Timing.of(tally.samples, 1)
         mad = statistics.median(abs(value - found.median) for value in tally.samples)
         quartiles = {"quartile1": found.quartile1, "quartile3": found.quartile3}
-        row |= {"median": found.median, **quartiles, "mad": mad}
+        row |= {"median": found.median, **quartiles, "p95": slow(tally.samples), "mad": mad}
     status = "failed" if tally.failed else "measured" if tally.samples else "not run"
     return {**row, "status": status, "note": tally.note}
 

@@ -1,7 +1,7 @@
 """The sweep on the screen and in files.  Measures nothing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,9 +111,14 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         yield f"failed: {count} of {len(outcome.tallies)} settings: {reason}"
     best = fullest(outcome.curves)
     if best is not None:
-        curve = ", ".join(f"{n}: {milliseconds(t)}" for n, t in best.seconds.items())
+        curve, slow = map(_over_threads, (best.seconds, best.slow))
         yield f"{best.label}, ms for threads {curve}; up to {counted(best.cores, 'core')}:"
+        yield f"  95th percentile: {slow}"
         yield from (f"  {law.text}" for law in best.laws(outcome.subject.problem))
+
+
+def _over_threads(seconds: Mapping[int, float]) -> str:
+    return ", ".join(f"{n}: {milliseconds(t)}" for n, t in seconds.items())
 
 
 def _verdict(outcome: Outcome) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from parconv.problem.problem import Problem
 from parconv.runtime import ceilings
 
@@ -32,12 +34,14 @@ class Law:
 class Curve:
     """Seconds per call over thread counts, each with the best number of bands.
 
-    Fits take the points up to ``cores``: beyond them threads share cores.
+    Fits take the points up to ``cores``: beyond them threads share cores.  ``slow``: their 95th
+    percentiles, for users wait for the slow calls, too.
     """
 
     label: str
     cores: int
     seconds: Mapping[int, float]
+    slow: Mapping[int, float] = field(default_factory=dict)
 
     @lazily
     def speedups(self) -> dict[int, float]:
@@ -61,6 +65,7 @@ class Curve:
             {
                 "threads": n,
                 "seconds": seconds,
+                "p95": self.slow.get(n),
                 "speedup": (speedup := self.speedups.get(n)),
                 "efficiency": speedup and speedup / n,
                 "karp_flatt": self.serial_shares.get(n),
@@ -123,13 +128,30 @@ def _bent(knee: models.Knee) -> Law:
 
 def curves(tallies: Mapping[Setting, Tally], cores: int) -> tuple[Curve, ...]:
     """A curve for each strategy, layer and backend that was measured, best first."""
-    found: dict[str, dict[int, float]] = {}
+    found: dict[str, dict[int, tuple[float, float]]] = {}
     for setting, tally in tallies.items():
         if tally.samples and not tally.failed:
-            seconds, best = median(tally.samples), found.setdefault(setting.label, {})
-            best[setting.threads] = min(seconds, best.get(setting.threads, math.inf))
+            best = found.setdefault(setting.label, {})
+            times = median(tally.samples), slow(tally.samples)
+            best[setting.threads] = min(times, best.get(setting.threads, times))
     ordered = sorted(found.items(), key=lambda item: min(item[1].values()))
-    return tuple(Curve(label, cores, dict(sorted(best.items()))) for label, best in ordered)
+    return tuple(_curve(label, cores, best) for label, best in ordered)
+
+
+def _curve(label: str, cores: int, best: Mapping[int, tuple[float, float]]) -> Curve:
+    usual, slow = ({n: best[n][which] for n in sorted(best)} for which in range(2))
+    return Curve(label, cores, usual, slow)
+
+
+def slow(samples: Sequence[float]) -> float:
+    """Their 95th percentile.
+
+    Examples
+    --------
+    >>> slow([1.0, 2.0, 3.0])
+    2.9
+    """
+    return float(np.percentile(samples, 95))
 
 
 def fullest(found: Sequence[Curve]) -> Curve | None:
