@@ -119,6 +119,8 @@ def test_looking_costs_little() -> None:
 
 def test_what_most_calls_find_is_what_the_rules_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which need not be asked one by one on the main thread of a process of its own."""
+    for name in table._MODULES:  # which other tests have imported
+        monkeypatch.delitem(sys.modules, name, raising=False)
     assert table._is_usual()
     with ThreadPoolExecutor(1) as pool:
         assert not pool.submit(table._is_usual).result()

@@ -335,3 +335,14 @@ def test_every_vector_unit(dtype: str, taps: int) -> None:
         g = np.outer(even(5), row)
         for shape in ((37, 83), (5, 3)):
             check(image(shape, dtype), g, dtype=dtype, mode="same", boundary="mirror")
+
+
+@pytest.mark.parametrize("method", ["separable", "passes", "rows"])
+@pytest.mark.parametrize("taps", [(1, 7), (7, 1)])
+def test_a_single_line_of_taps_is_not_rounded(method: str, taps: tuple[int, int]) -> None:
+    """An impulse gives the filter's own numbers, whichever method a call takes."""
+    f, g = np.zeros((9, 20), np.float32), image(taps)
+    f[4, 7] = 1
+    right = np.zeros((8 + taps[0], 19 + taps[1]), np.float32)
+    right[4 : 4 + taps[0], 7 : 7 + taps[1]] = g
+    assert_same_bits(parconv.conv2d(f, g, mode="full", method=method), right)

@@ -125,9 +125,13 @@ def _integer_product(g: Array) -> tuple[Array, Array] | None:
 def _eliminated(g: Array, most: int) -> Iterator[tuple[Array, Array, Array]]:
     """Columns, rows and what their products leave of ``g``: one product more each time.
 
-    Each comes from the largest number left.
+    Each comes from the largest number left.  A filter of one row stays as it is: what its taps
+    are to an impulse, or to integers, is exact by all methods.
     """
     rest = g.astype(np.float64)
+    if len(rest) == 1 and rest.any() and np.isfinite(rest).all():
+        yield np.ones((1, 1)), rest, np.zeros_like(rest)
+        return
     columns, rows = [], []
     for _ in range(most):
         y, x = divmod(int(np.abs(rest).argmax()), rest.shape[1])
