@@ -125,11 +125,10 @@ def _integer_product(g: Array) -> tuple[Array, Array] | None:
 def _eliminated(g: Array, most: int) -> Iterator[tuple[Array, Array, Array]]:
     """Columns, rows and what their products leave of ``g``: one product more each time.
 
-    Each comes from the largest number left.  A filter of one row stays as it is: what its taps
-    are to an impulse, or to integers, is exact by all methods.
+    Each comes from the largest number left.
     """
     rest = g.astype(np.float64)
-    if len(rest) == 1 and rest.any() and np.isfinite(rest).all():
+    if len(rest) == 1 and rest.any() and np.isfinite(rest).all() and not _divides(rest):
         yield np.ones((1, 1)), rest, np.zeros_like(rest)
         return
     columns, rows = [], []
@@ -141,6 +140,16 @@ def _eliminated(g: Array, most: int) -> Iterator[tuple[Array, Array, Array]]:
         rows.append(rest[y] / rest[y, x])
         rest -= np.outer(columns[-1], rows[-1])
         yield np.array(columns), np.array(rows), rest
+
+
+def _divides(row: Array) -> bool:
+    """Whether a filter of one row over its largest tap is exact, as of differences, which cancel.
+
+    Another stays as it is: an impulse gives its numbers, and integers are summed without rounding.
+    """
+    largest = row[0, np.abs(row).argmax()]
+    short = row / largest
+    return bool((short.astype(np.float32) == short).all() and (short * largest == row).all())
 
 
 def _judged(g: Array, columns: Array, rows: Array, rest: Array, kind: DType) -> Products | None:
