@@ -20,6 +20,7 @@ from parconv.experiments.asm import (
     graph,
     implementations,
     mca,
+    renaming,
     timeline,
     tools,
 )
@@ -301,3 +302,61 @@ def test_naive_s_critical_path_goes_through_all_its_multiply_adds() -> None:
     )  # fmt: skip
     assert row.critical == found.numbers
     assert row.times == mca.MISSING
+
+
+def test_renaming_is_read_from_what_llvm_mca_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    (loop,) = innermost_loops(SUMS)
+    monkeypatch.setattr(renaming, "statistics", lambda *_: TOLD)
+    told = renaming.found(tools.Model("llvm-mca", "znver3", "a test's"), loop)
+    assert isinstance(told, renaming.Renaming)
+    assert told.names == 4  # ymm9, ymm1, ymm2, rax
+    every, vectors = told.files
+    assert (every.size, every.renamed, every.most) == (None, 4, 205)
+    assert (vectors.name, vectors.size, vectors.renamed, vectors.most) == ("Zn3FpPRF", 160, 1, 52)
+    assert vectors.eliminated == 0.5
+    assert {name: share for name, share in told.waits.items() if share} == {"the scheduler": 90.2}
+    lines = list(renaming.lines(told))
+    assert lines[2] == "  Zn3FpPRF: 52 of 160 at most; 0.5 moves a pass cost nothing"
+    assert lines[-1].endswith("the scheduler 90.2 % of the cycles")
+    assert max(map(len, lines)) <= 80
+
+
+def test_no_renaming_where_no_model_fits() -> None:
+    (loop,) = innermost_loops(SUMS)
+    assert renaming.found("no model", loop) == "no model"
+    assert timeline.told("no model", loop) == ["no model"]
+    assert renaming.to_json("no model", loop) == "no model"
+
+
+@pytest.mark.skipif(tools.newest("llvm-mca") is None, reason="llvm-mca is not installed")
+def test_the_real_llvm_mca_tells_of_renaming() -> None:
+    """A chain of additions lets registers run out, or the scheduler; moves cost nothing."""
+    tool, (loop,) = tools.newest("llvm-mca"), innermost_loops(SUMS)
+    assert tool is not None
+    model = tools.Model(tool, "znver3", "a test's")
+    told = renaming.found(model, loop)
+    assert isinstance(told, renaming.Renaming)
+    every, *files = told.files
+    assert every.renamed >= told.names == 4
+    assert all(one.size is not None and one.most <= one.size for one in files)
+    assert any(told.waits.values())
+    assert set(renaming.lines(told)) < set(timeline.told(model, loop))
+
+
+TOLD = """
+Dynamic Dispatch Stall Cycles:
+RAT     - Register unavailable:                      0
+RCU     - Retire tokens unavailable:                 0
+SCHEDQ  - Scheduler full:                            1453  (90.2%)
+LQ      - Load queue full:                           0
+
+Register File statistics:
+Total number of mappings created:    1600
+Max number of mappings used:         205
+
+*  Register File #1 -- Zn3FpPRF:
+   Number of physical registers:     160
+   Total number of mappings created: 400
+   Max number of mappings used:      52
+   Number of moves eliminated:       200  (50.0%)
+"""

@@ -14,7 +14,7 @@ from parconv import images
 
 from .. import steadiness
 from ..screen import Announce, by, counted, say, silent, table
-from . import clock, dataflow, graph as flow, implementations, ports, study, timeline
+from . import clock, dataflow, graph as flow, implementations, ports, renaming, study, timeline
 from .cpus import Core, host_core
 from .dataflow import Path
 from .implementations import Listed
@@ -92,6 +92,7 @@ def _json(row: Read) -> dict[str, Any]:
         "path": dataclasses.asdict(row.path),
         "critical": row.critical,
         "times": timeline.to_json(row.times),
+        "renaming": renaming.to_json(row.models["llvm-mca"], row.listed.loop),
         "multiply_adds_per_cycle": row.measured, "cycles": row.cycles,
     }  # fmt: skip
 
@@ -166,9 +167,8 @@ def show(found: Comparison, console: "Console", source: bool = False, timed: boo
         if source:
             say(console, [_source(row)])
         if timed:
-            told = row.times
-            say(console, [f"{row.listed.name}: {row.models['llvm-mca']}"])
-            say(console, [told] if isinstance(told, str) else timeline.lines(row.listed.loop, told))
+            told = timeline.told(row.models["llvm-mca"], row.listed.loop)
+            say(console, [f"{row.listed.name}: {told[0]}", *told[1:]])
     names = [row.listed.name for row in found.rows]
     result = table(("hot loop", *names), ("hot loop",), title="one pass through each hot loop")
     for name, cells in _lines(found).items():

@@ -35,11 +35,17 @@ BUSY = 50  # % of the cycles: a port that holds the loop up
 
 
 @cache
-def _simulate(tool: str, processor: str, dialect: str, text: str) -> str | None:
+def _simulate(tool: str, processor: str, dialect: str, text: str, *views: str) -> str | None:
     command = [tool, f"-mtriple={TRIPLES[dialect]}", f"-mcpu={processor}"]
-    command += [f"-iterations={ITERATIONS}", "-bottleneck-analysis", "-resource-pressure=0"]
+    command += [f"-iterations={ITERATIONS}", "-resource-pressure=0", *views]
     told = run(command, text)
     return told if told and "Total Cycles" in told else None
+
+
+def statistics(tool: str, processor: str, loop: Loop) -> str | None:
+    """What it tells of register files and of what is waited for; None where it cannot."""
+    views = "-instruction-info=0", "-register-file-stats", "-dispatch-stats"
+    return _simulate(tool, processor, loop.dialect.name, loop.text(), *views)
 
 
 def _number(name: str, told: str) -> float:
@@ -65,7 +71,7 @@ def _throughput(tool: str, processor: str, loop: Loop, text: str) -> float | Non
 
 def forecast(tool: str, processor: str, loop: Loop) -> Forecast | None:
     """One pass through the loop, simulated; None where the tool cannot."""
-    told = _simulate(tool, processor, loop.dialect.name, loop.text())
+    told = _simulate(tool, processor, loop.dialect.name, loop.text(), "-bottleneck-analysis")
     if told is None:
         return None
     cycles, waits = _number("Total Cycles", told) / ITERATIONS, dict(_WAITS.findall(told))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from . import mca
+from . import mca, renaming
 from .listing import Loop
 from .mca import Timed
 from .tools import Model
@@ -21,6 +21,18 @@ def found(model: Model | str, loop: Loop) -> tuple[Timed, ...] | str:
     return mca.timeline(model.tool, model.processor, loop) or (
         f"{model} tells no instruction's times: llvm-mca 13 or newer can"
     )
+
+
+def told(model: Model | str, loop: Loop) -> list[str]:
+    """The model, each instruction by it, and how it renames registers; or why there is none."""
+    if isinstance(model, str):
+        return [model]
+    times, registers = found(model, loop), renaming.found(model, loop)
+    return [
+        str(model),
+        *([times] if isinstance(times, str) else lines(loop, times)),
+        *([registers] if isinstance(registers, str) else renaming.lines(registers)),
+    ]
 
 
 def lines(loop: Loop, told: Sequence[Timed]) -> Iterator[str]:
