@@ -12,7 +12,7 @@ from parconv.codegen import machine
 from parconv.methods.layer.words import INT32
 
 RNG = np.random.default_rng(6)
-pytestmark = pytest.mark.skipif(not machine.HAS_DOT, reason="the machine multiplies no words")
+pytestmark = pytest.mark.skipif(not machine.HAS_WORD_DOT, reason="the machine multiplies no words")
 
 
 def extremes(size: tuple[int, ...], dtype: str) -> Any:

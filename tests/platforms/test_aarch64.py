@@ -16,7 +16,7 @@ REST = tuple(name for name in SELECTION if not name.startswith(WHOLE))
 # What every method promises in all types, what each instruction does, and questions drawn; on the
 # processor that multiplies bytes all of those, and of other methods what needs few kernels.
 FEW = (
-    "test_methods.py::test_filters_of_every_shape", "test_words.py::test_couples_of_channels",
+    "test_methods.py::test_filters_of_every_shape",
     *(name for name in REST if name.endswith(("vector_unit", "test_widths", "edges_of_tiles"))),
 )  # fmt: skip
 ROWS = {"cortex-a72": "aarch64", "max": "aarch64 bytes"}
