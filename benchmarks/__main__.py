@@ -46,7 +46,8 @@ def _chunked(chosen: argparse.Namespace) -> int:
 
 def _mutants(chosen: argparse.Namespace) -> int:
     given = chosen.number, chosen.seed
-    print(mutants.told(mutants.measure(*given, jobs=chosen.jobs, keep=chosen.keep)))
+    words = {"jobs": chosen.jobs, "keep": chosen.keep, "patience": chosen.patience}
+    print(mutants.told(mutants.measure(*given, **words)))
     return 0
 
 
@@ -148,6 +149,9 @@ def _add_mutants(commands: Commands) -> None:
     option("--seed", type=int, default=1, help="other faults (%(default)s)")
     option("--jobs", type=int, default=1, help="processes beside each other (%(default)s)")
     option("--keep", type=Path, metavar="FOLDER", help="go on there with what an ended run found")
+    option("--patience", type=float, default=mutants.PATIENCE, metavar="SECONDS",
+           help="tests for each fault, beside a few; with more, kept ones that no test noticed "
+           "are asked again (%(default)g)")  # fmt: skip
 
 
 def _add_scaling(commands: Commands) -> None:

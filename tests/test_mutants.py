@@ -120,7 +120,60 @@ def test_what_was_kept_of_another_tree_is_refused(tmp_path: Path) -> None:
             with pytest.raises(ValueError, match="another tree"):
                 Kept.of(tmp_path / "kept", root)
         else:
-            assert Kept.of(tmp_path / "kept", root).found() == {}
+            assert Kept.of(tmp_path / "kept", root).found(1) == {}
+
+
+def test_what_no_test_noticed_is_asked_again_with_more_patience(tmp_path: Path) -> None:
+    kept = Kept.of(tmp_path / "kept", package(tmp_path / "a", SOURCE))
+    first, second = faults.possible(tmp_path / "a")[:2]
+    kept.add(first, "a test", 0.5, 20)
+    kept.add(second, "", 1.5, 20)
+    assert kept.found(20) == {first.key: ("a test", 0.5), second.key: ("", 1.5)}
+    assert kept.found(60) == {first.key: ("a test", 0.5)}
+
+
+def test_longer_tests_are_chosen_with_more_patience(tmp_path: Path) -> None:
+    fault = next(f for f in faults.possible(package(tmp_path, TINY)) if f.first == 7)
+    tests = {"t.py::a": 1.0, "t.py::b[1]": 9.0, "t.py::c": 50.0, "t.py::d": 0.5}
+    lines = {fault.path: {7: {"t.py::a", "t.py::b[1]", "t.py::c"}, 3: {"t.py::d"}}}
+    counts = {"t.py::a": 1, "t.py::b": 2, "t.py::c": 1, "t.py::d": 1}
+    record = Record(tests, counts, lines)
+    few = ["t.py::a", "t.py::b[1]", "t.py::c"]
+    assert record.chosen(fault, 10) == (few, ["t.py::a", "t.py::d"])
+    assert record.chosen(fault, 100) == (few, ["t.py::a", "t.py::b", "t.py::c", "t.py::d"])
+
+
+FORKS = """
+    import sys, time
+    from pathlib import Path
+    from benchmarks.mutants import children
+
+    def busy(seconds=3600.0):
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            pass
+        return 3
+
+    def started():
+        import subprocess
+        words = "import time\\nwhile time.process_time() < 1.5: pass"
+        return subprocess.run([sys.executable, "-c", words]).returncode
+
+    copy = Path(sys.argv[1])
+    print(children.forked(lambda: busy(0.2), copy, 60, 60))
+    print(children.forked(busy, copy, 1.5, 3600))
+    print(children.forked(lambda: time.sleep(3600), copy, 60, 2.5))
+    print(children.forked(lambda: time.sleep(2) or 4, copy, 1, 60))
+    print(children.forked(started, copy, 0.8, 3600))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="nobody tells of others' time")
+def test_time_is_that_of_processors(tmp_path: Path, run_python: RunPython) -> None:
+    """Of what tests start as well; and who waits for ever is ended."""
+    (tmp_path / "copy").mkdir()
+    told = run_python(FORKS, tmp_path / "copy").stdout.split()
+    assert told == ["3", "None", "None", "4", "None"]
 
 
 def test_a_record_is_read_as_it_was_written() -> None:

@@ -27,6 +27,7 @@ from typing import NamedTuple
 from . import children, copies, recording
 from .faults import Fault, possible
 from .kept import Kept
+from .recording import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
 SHARES = 12  # of the tests, for all processes: not all take equally long
@@ -41,7 +42,12 @@ class Task(NamedTuple):
 
 
 def measure(
-    number: int, seed: int, root: Path = ROOT, jobs: int = 1, keep: Path | None = None
+    number: int,
+    seed: int,
+    root: Path = ROOT,
+    jobs: int = 1,
+    keep: Path | None = None,
+    patience: float = PATIENCE,
 ) -> list[tuple[Fault, str]]:
     """So many faults drawn, and the test that noticed each, "" where none did; tells them."""
     if "parconv" in sys.modules:
@@ -54,8 +60,8 @@ def measure(
         every = [fault for fault in faults if record.interpreted(fault)]
         drawn = random.Random(seed).sample(every, min(number, len(every)))
         print(f"{len(record.seconds)} tests; {len(drawn)} of {len(every)} faults", flush=True)
-        tasks = [Task(fault, *record.chosen(fault)) for fault in drawn]
-        return list(_each(tasks, pool, kept))
+        tasks = [Task(fault, *record.chosen(fault, patience)) for fault in drawn]
+        return list(_each(tasks, pool, kept, patience))
 
 
 @contextmanager
@@ -66,13 +72,15 @@ def _workers(root: Path, folder: Path, jobs: int) -> Iterator[ProcessPoolExecuto
         yield pool
 
 
-def _each(tasks: list[Task], pool: ProcessPoolExecutor, kept: Kept) -> Iterator[tuple[Fault, str]]:
-    found = kept.found()
+def _each(
+    tasks: list[Task], pool: ProcessPoolExecutor, kept: Kept, patience: float
+) -> Iterator[tuple[Fault, str]]:
+    found = kept.found(patience)
     judged = pool.map(_judged, [task for task in tasks if task.fault.key not in found])
     for task in tasks:
         by, seconds = found.get(task.fault.key) or next(judged)
         if task.fault.key not in found:
-            kept.add(task.fault, by, seconds)
+            kept.add(task.fault, by, seconds, patience)
         failed = f"SURVIVED {len(task.few)} tests, {len(task.others)} functions"
         print(f"{seconds:5.1f} s  {task.fault}  {f'killed   {by}' if by else failed}", flush=True)
         yield task.fault, by

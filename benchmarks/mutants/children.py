@@ -16,8 +16,9 @@ PRELOADED = (
     "coverage hypothesis joblib numba numpy pytest pytest_timeout scipy.signal threadpoolctl"
 )
 MEMORY = 12 << 30  # bytes of addresses
-SECONDS = 120  # for the tests of one fault
-STEP = 0.02  # seconds between two looks at a fork
+SECONDS = 120.0  # of processors, for the tests of one fault
+IDLE = 120.0  # seconds without any of them: it waits for what does not come
+STEP, EACH = 0.02, 50  # seconds between two looks at a fork, and looks between two at its time
 OPTIONS = (
     "-q", "-x", "--tb=no", "-p", "no:cacheprovider", "-p", "pytest_timeout", "-m", "not slow",
     "--doctest-modules", "-o", "addopts=", "-o", "timeout=0",
@@ -76,29 +77,50 @@ def failing(copy: Path, tests: Sequence[str]) -> str:
 
         return int(pytest.main([*OPTIONS, *files], [Chosen(tests, failed)]))
 
-    status = forked(run, copy, SECONDS) if tests else 0
+    status = forked(run, copy) if tests else 0
     if failed.exists():
         return failed.read_text(encoding="utf-8")
     return "" if status in (0, 5) else f"status {status}"  # 5: nothing to run
 
 
-def forked(run: Callable[[], int], copy: Path, seconds: float) -> int | None:
-    """The exit status of a fork that runs a function in the copy; None where it did not end."""
+def forked(
+    run: Callable[[], int], copy: Path, seconds: float = SECONDS, idle: float = IDLE
+) -> int | None:
+    """The exit status of a fork that runs a function in the copy; None where it did not end.
+
+    Time is that of processors, for beside other work a second may take a minute; and looks are
+    counted, for what stops this process stops the fork.
+    """
     child = os.fork()
     if not child:
         _begin(run, copy)
+    spent, still = 0.0, 0
     try:
-        for _ in range(round(seconds / STEP)):  # no clock: what stops both stops the count too
+        while spent < seconds and still * STEP < idle:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 return os.waitstatus_to_exitcode(status)
+            still += 1
             time.sleep(STEP)
+            if still % EACH == 0 and (now := _spent(child)) > spent:
+                spent, still = now, 0
         return None
     finally:
         with suppress(ProcessLookupError):  # it, and what it has left behind
             os.killpg(child, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(child, 0)
+
+
+def _spent(session: int) -> float:
+    """Seconds of processors that a session had, and what ended in it; 0 where nobody tells."""
+    ticks = 0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            numbers = file.read_text(encoding="utf-8").rpartition(")")[2].split()
+            if int(numbers[3]) == session:
+                ticks += sum(map(int, numbers[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _begin(run: Callable[[], int], copy: Path) -> None:

@@ -41,19 +41,22 @@ class Kept:
             _written(places[n], json.dumps(record.to_json()))
         return [Record.of_json(json.loads(place.read_bytes())) for place in places]
 
-    def found(self) -> dict[str, tuple[str, float]]:
-        """By a fault's `key`: which test noticed it, and after how many seconds."""
+    def found(self, patience: float) -> dict[str, tuple[str, float]]:
+        """By a fault's `key`: which test noticed it, and after how many seconds.
+
+        Without those that no test noticed with less patience.
+        """
         file = self.folder / "found.jsonl" if self.folder else None
         if file is None or not file.exists():
             return {}
         each = (json.loads(line) for line in _whole(file))
-        return {key: (by, seconds) for key, by, seconds in each}
+        return {key: (by, seconds) for key, by, seconds, waited in each if by or waited >= patience}
 
-    def add(self, fault: Fault, by: str, seconds: float) -> None:
+    def add(self, fault: Fault, by: str, seconds: float, patience: float) -> None:
         """What became of one more."""
         if self.folder:
             with open(self.folder / "found.jsonl", "a", encoding="utf-8") as file:
-                print(json.dumps([fault.key, by, seconds]), file=file)
+                print(json.dumps([fault.key, by, seconds, patience]), file=file)
 
 
 def _whole(file: Path) -> list[str]:

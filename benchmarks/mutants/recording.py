@@ -26,7 +26,8 @@ APART = (
 EACH = 4  # parameters of a test function, at most
 HOUR = 3600
 LONG = 15.0  # seconds of a test that is left out
-FEW, SECONDS = 12, 20.0  # tests for one fault; of whole functions, without what starting takes
+FEW = 12  # tests for one fault
+PATIENCE = 20.0  # seconds of whole functions, without what starting takes
 # Processes that tests start are traced too; what pytest tells them is the test's name.
 CONFIG = """[run]
 parallel = true
@@ -87,7 +88,7 @@ class Record(NamedTuple):
         lines = self.lines.get(fault.path, {}) if fault.path.startswith(METHODS) else None
         return lines is None or any(lines.get(n) for n in range(fault.first, fault.last + 1))
 
-    def chosen(self, fault: Fault) -> tuple[list[str], list[str]]:
+    def chosen(self, fault: Fault, patience: float = PATIENCE) -> tuple[list[str], list[str]]:
         """Tests that may notice a fault: a few cheap ones, then whole functions.
 
         Those that run it, then those that run its file: what is remembered is computed in the first
@@ -97,7 +98,7 @@ class Record(NamedTuple):
         own = set().union(*(lines.get(n, ()) for n in range(fault.first, fault.last + 1)))
         others = set().union(*lines.values()) - own
         functions = [*self._functions(own), *self._functions(others)]
-        return list(islice(self._spread(own), FEW)), [*self._within(functions)]
+        return list(islice(self._spread(own), FEW)), [*_within(functions, patience)]
 
     def _spread(self, tests: set[str]) -> Iterator[str]:
         """The cheapest of each function, cheapest first."""
@@ -116,12 +117,14 @@ class Record(NamedTuple):
             (sum(some) / len(some) * self.counts[name], name) for name, some in took.items()
         )
 
-    def _within(self, functions: Iterable[tuple[float, str]]) -> Iterator[str]:
-        spent = 0.0
-        for seconds, name in functions:
-            if spent + seconds <= SECONDS:
-                spent += seconds
-                yield name
+
+def _within(functions: Iterable[tuple[float, str]], seconds: float) -> Iterator[str]:
+    """The first that take no longer in all; each comes with its seconds."""
+    spent = 0.0
+    for took, name in functions:
+        if spent + took <= seconds:
+            spent += took
+            yield name
 
 
 class Recorder:
