@@ -1,12 +1,15 @@
 """Distrusts counts of single instructions: where they lie, whose they are, what is refused.
 
-Outputs of the tools are recorded, for most machines have no counters, and valgrind takes a minute;
-one test runs each tool that is here.
+Outputs of the tools are recorded, for most machines have no counters, and valgrind takes half a
+minute; one test runs each tool that is here.
 """
 
+import dataclasses
 import io
 import json
 import re
+import threading
+import types
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +18,15 @@ import numpy as np
 import pytest
 from conftest import soak
 from rich.console import Console
+from scipy import signal
 
 from parconv import cli
+from parconv.experiments import processes
 from parconv.experiments.asm import (
     counts,
     implementations,
     placed,
+    readable,
     sampled,
     simulated,
     subject,
@@ -164,6 +170,98 @@ def test_what_is_listed_is_what_runs(name: str) -> None:
     assert any(start <= each[0] < start + coded[-1].end for each in copies)
 
 
+# --- what another process need not compile -------------------------------------------------------
+
+MINE = """
+import numba
+import numpy as np
+
+@numba.njit
+def weighted(pixel, tap):
+    return pixel * tap
+
+@numba.njit(fastmath=True)
+def conv(f, g):
+    out = np.zeros((f.shape[0] - g.shape[0] + 1, f.shape[1] - g.shape[1] + 1), f.dtype)
+    for y in range(out.shape[0]):
+        for v in range(g.shape[0]):
+            for u in range(g.shape[1]):
+                for x in range(out.shape[1]):
+                    out[y, x] += weighted(f[y + v, x + u], g[v, u])
+    return out
+"""
+
+
+def test_code_that_was_kept_is_run_and_not_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It allocates, and calls another function: both need Numba's own symbols."""
+    (tmp_path / "mine_kept.py").write_text(MINE)
+    kept = str(tmp_path / "code")
+    asked = f"{tmp_path}/mine_kept.py:conv", (20, 40), (3, 5), "float32"
+    listed = implementations.listed(*asked, kept)
+    f, g, _ = listed.asked.arrays()
+    expected = signal.correlate2d(f, g, "valid")
+
+    def compiled(*_: Any) -> None:
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(readable._Read, "compile_extra", compiled)
+    found = implementations.call_of(*asked, kept)()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    with pytest.raises(AssertionError, match="compiled"):
+        implementations.call_of(*asked, str(tmp_path / "none"))
+
+
+def test_code_with_addresses_of_this_process_is_not_kept(tmp_path: Path) -> None:
+    library = types.SimpleNamespace(has_dynamic_globals=True)
+    kept = readable.Kept(str(tmp_path / "code"))
+    kept.save_overload((), types.SimpleNamespace(library=library))
+    assert kept.load_overload((), None) is None
+    assert not [*tmp_path.iterdir()]
+
+
+@soak
+@needs_objdump
+def test_what_is_counted_compiles_nothing(tmp_path: Path) -> None:
+    """A plan's second call makes what looks at later arrays: no call that is counted may be it."""
+    cache = tmp_path / "cache"
+    variables = {**simulate.environment(), "NUMBA_CACHE_DIR": str(cache)}
+    what = counts.named("ours", (40, 64), (5, 5), "float32")
+    read = subject.Order(what, str(tmp_path / "read"), kept=str(tmp_path / "code"))
+    read = dataclasses.replace(read, simulated=not simulate.obstacle())
+    processes.finish("reads", read.command(), variables)
+    made = sorted(cache.rglob("*.kernel"))
+    assert len(made) >= 2  # the kernel, and what looks
+    again = dataclasses.replace(read, answer=str(tmp_path / "again"), loop=read.answer)
+    processes.finish("runs", again.command(), variables)
+    assert sorted(cache.rglob("*.kernel")) == made
+    first, second = (json.loads(Path(it.answer).read_bytes()) for it in (read, again))
+    assert first["texts"] == second["texts"]
+    assert first["addresses"]
+    assert second["addresses"]
+
+
+def test_subjects_side_by_side_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in a folder of its own: the second must end before the first may."""
+    ended, folders = threading.Event(), list[Path]()
+
+    def watched(order: subject.Order, folder: Path, image: int) -> Any:
+        folders.append(folder)
+        name = order.what["name"]
+        assert name == "ours" or ended.wait(60)
+        ended.set()
+        told = {**_told([0x1000, 0x1005, 0x100C, 0x1010]), "name": name}
+        return told, simulated.by_address(CALLGRIND), "recorded", simulated.BUSIEST
+
+    monkeypatch.setattr(counts, "chosen", lambda _: tool)
+    tool = types.SimpleNamespace(watched=watched, at_once=lambda: 2)
+    each = [counts.named(name, PIXELS, (5, 5), "float32") for name in ("naive", "ours")]
+    assert [one.name for one in counts.found(each)] == ["naive", "ours"]
+    assert len({*folders}) == 2
+    assert sampled.at_once() == 1
+
+
 # --- what the tools write ------------------------------------------------------------------------
 
 
@@ -219,7 +317,6 @@ def test_sampling_tells_what_the_processor_hides(
     def under(perf: Sequence[str], command: Sequence[str], control: Any) -> Any:
         seen.append(perf)
         order = json.loads(command[-1])
-        assert order["counted"]
         assert order["control"] == list(control)
         Path(order["answer"]).write_text(json.dumps(_told([0x7F0000001000], calls=2)))
         return stat.subprocess.CompletedProcess(perf, 0, "", "")

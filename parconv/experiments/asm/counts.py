@@ -8,7 +8,9 @@ import dataclasses
 import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +107,7 @@ def chosen(tool: str) -> Any:
 def found(
     subjects: Sequence[Mapping[str, Any]], tool: str = AUTO, announce: Announce = silent
 ) -> list[Counts]:
-    """Count each of them in processes of its own.
+    """Count each of them in processes of its own, as many side by side as the tool allows.
 
     Parameters
     ----------
@@ -122,12 +124,20 @@ def found(
     """
     watch = chosen(tool)
     results = []
-    with tempfile.TemporaryDirectory(prefix="parconv-asm-") as folder:
-        for done, what in enumerate(subjects):
-            announce(str(what.get("name", "yours")), done, len(subjects))
-            order = Order(what, str(Path(folder, f"{done}.json")))
-            results.append(_counts(*watch.watched(order, Path(folder), image_bytes(what))))
+    with tempfile.TemporaryDirectory(prefix="parconv-asm-") as name:
+        folders = [Path(name, str(n)) for n in range(len(subjects))]
+        with ThreadPoolExecutor(watch.at_once()) as pool:
+            each = pool.map(partial(_found, watch), subjects, folders)
+            for done, what in enumerate(subjects):
+                announce(str(what.get("name", "yours")), done, len(subjects))
+                results.append(next(each))
     return results
+
+
+def _found(watch: Any, what: Mapping[str, Any], folder: Path) -> Counts:
+    folder.mkdir()
+    order = Order(what, str(folder / "answer"))
+    return _counts(*watch.watched(order, folder, image_bytes(what)))
 
 
 def own(asked: Own) -> dict[str, Any]:

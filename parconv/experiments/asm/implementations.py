@@ -41,12 +41,16 @@ PIXELS = (130, 244)
 
 @dataclass(frozen=True)
 class Asked:
-    """The convolution whose code is read: its image, its taps, the types of image and sums."""
+    """The convolution whose code is read: its image, its taps, the types of image and sums.
+
+    ``kept``: a file for the machine code of what is compiled anew, as of `readable.Kept`.
+    """
 
     shape: tuple[int, ...]
     taps: tuple[int, ...]
     image: str
     sums: str
+    kept: str = ""
 
     def arrays(self) -> tuple[Array, Array, Array]:
         """Image, weights and result, of 2 axes or more."""
@@ -98,8 +102,10 @@ class Implementation:
         return self.run(asked) if self.run else self.compiled(asked)[1]
 
 
-def _read(dispatcher: Any, *arguments: Any) -> tuple[Library, Run]:
+def _read(asked: Asked, dispatcher: Any, *arguments: Any) -> tuple[Library, Run]:
     """The machine code for those arguments, and the call."""
+    if asked.kept:
+        dispatcher._cache = readable.Kept(asked.kept)
     dispatcher.compile(tuple(map(numba.typeof, arguments)))
     return readable.library_of(dispatcher), lambda: dispatcher(*arguments)
 
@@ -129,26 +135,27 @@ def naive_conv2d(taps: tuple[int, ...]) -> Callable[[Any, Any, Any], None]:
 
 def _naive(asked: Asked) -> Code:
     looped = numba.njit(fastmath=True, **readable.RULES)(naive_conv2d(asked.taps))
-    return *_read(looped, *_batch(asked)), asked.multiply_adds
+    return *_read(asked, looped, *_batch(asked)), asked.multiply_adds
 
 
-def _plain(function: Any, *arguments: Any) -> tuple[Library, Run]:
+def _plain(asked: Asked, function: Any, *arguments: Any) -> tuple[Library, Run]:
     """Of `baselines.loops`, under its own rules."""
-    return _read(jit.jit(called=True, _nrt=True, **readable.RULES)(function.py_func), *arguments)
+    dispatcher = jit.jit(called=True, _nrt=True, **readable.RULES)(function.py_func)
+    return _read(asked, dispatcher, *arguments)
 
 
 def _autovectorised(asked: Asked) -> Code:
-    return *_plain(loops.autovectorised, *_batch(asked)), asked.multiply_adds
+    return *_plain(asked, loops.autovectorised, *_batch(asked)), asked.multiply_adds
 
 
 def _gather(asked: Asked) -> Code:
-    return *_plain(loops.gather3, *asked.arrays()), asked.multiply_adds
+    return *_plain(asked, loops.gather3, *asked.arrays()), asked.multiply_adds
 
 
 def _scatter(asked: Asked) -> Code:
     f, w, out = asked.arrays()
     buffer = np.zeros([n + 2 for n in f.shape], asked.sums)
-    return *_plain(loops.scatter3, f, w, buffer, out), f.size * w.size
+    return *_plain(asked, loops.scatter3, f, w, buffer, out), f.size * w.size
 
 
 def _ours(asked: Asked) -> Code:
@@ -177,7 +184,7 @@ IMPLEMENTATIONS: Mapping[str, Implementation] = {
 
 
 @cache
-def listed(name: str, shape: tuple[int, ...], taps: Taps, dtype: str) -> Listed:
+def listed(name: str, shape: tuple[int, ...], taps: Taps, dtype: str, kept: str = "") -> Listed:
     """The code of an implementation, or of ``module:function``, and its hot loop.
 
     Examples
@@ -185,26 +192,26 @@ def listed(name: str, shape: tuple[int, ...], taps: Taps, dtype: str) -> Listed:
     >>> listed("naive", PIXELS, (5, 5), "float32").loop.stores
     25
     """
-    one, asked = _asked(name, shape, taps, dtype)
+    one, asked = _asked(name, shape, taps, dtype, kept)
     library, run, multiply_adds = one.compiled(asked)
     code = library.get_asm_str()
     loop = one.hot(code, asked) if one.hot else _hottest(name, code)
     return Listed(name, asked, code, loop, run, multiply_adds, library)
 
 
-def call_of(name: str, shape: tuple[int, ...], taps: Taps, dtype: str) -> Run:
-    """A call of the same, sooner ready where no listing is wanted."""
-    one, asked = _asked(name, shape, taps, dtype)
+def call_of(name: str, shape: tuple[int, ...], taps: Taps, dtype: str, kept: str) -> Run:
+    """A call of the same, sooner ready: of code that `listed` left in the file ``kept``."""
+    one, asked = _asked(name, shape, taps, dtype, kept)
     return one.call(asked)
 
 
 def _asked(
-    name: str, shape: tuple[int, ...], taps: Taps, dtype: str
+    name: str, shape: tuple[int, ...], taps: Taps, dtype: str, kept: str
 ) -> tuple[Implementation, Asked]:
     one = Implementation(name, partial(_of_user, name)) if foreign.MARK in name else _known(name)
     if one.only3:
-        return one, Asked(PIXELS, TAPS3, BYTES, "float64")
-    return one, Asked(shape, taps, dtype, dtype)
+        return one, Asked(PIXELS, TAPS3, BYTES, "float64", kept)
+    return one, Asked(shape, taps, dtype, dtype, kept)
 
 
 def of_plan(own: Own) -> Listed:
@@ -267,7 +274,7 @@ def _of_user(name: str, asked: Asked) -> Code:
     arrays = asked.arrays()[: max(2, len(inspect.signature(function).parameters))]
     try:
         njit = numba.njit(**{**_known_options(options), **readable.RULES})
-        return *_read(njit(function), *arrays), asked.multiply_adds
+        return *_read(asked, njit(function), *arrays), asked.multiply_adds
     except numba.core.errors.NumbaError as error:
         raise ValueError(
             f"implementation {name!r} does not compile for arrays of {asked.image}: "

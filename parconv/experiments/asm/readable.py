@@ -7,12 +7,16 @@ the listing may be of other instructions: gather3 had 219 and 221, other registe
 bytes.
 """
 
+import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
+from numba.core import serialize
+from numba.core.caching import NullCache
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.compiler import Compiler, CompileResult
 
 
 class Library(JITCodeLibrary):  # type: ignore[misc]
@@ -43,6 +47,25 @@ class _Read(Compiler):  # type: ignore[misc]
         self.state.library = library = Library(codegen, function.__qualname__)
         library.enable_object_caching()
         return super().compile_extra(function)
+
+
+class Kept(NullCache):  # type: ignore[misc]
+    """One function's machine code in a file: who runs it under valgrind need not compile there."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """What another process kept, or None: it will be compiled."""
+        if not self._path.exists():
+            return None
+        target.refresh()
+        return CompileResult._rebuild(target, *pickle.loads(self._path.read_bytes()))
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """For another process, unless addresses of this one are in it."""
+        if not result.library.has_dynamic_globals:
+            self._path.write_bytes(serialize.dumps(result._reduce()))
 
 
 RULES: dict[str, Any] = {"pipeline_class": _Read}

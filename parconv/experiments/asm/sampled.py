@@ -27,6 +27,11 @@ LINE = re.compile(r"\s*(\d+)\s+(\S+?)(?::[a-zA-Z]*)?:\s+([0-9a-f]+)\b")
 obstacle = stat.obstacle
 
 
+def at_once() -> int:
+    """Processes that may run side by side: times of several would be of each other, too."""
+    return 1
+
+
 def hidden() -> bool:
     """Whether nothing of the processor's can be sampled here."""
     return stat.obstacle() is not None or not _probed()
@@ -48,7 +53,7 @@ def watched(
     asked = names or {TIME: f"{CLOCK}:u"}
     data = folder / "perf.data"
     control = (*os.pipe(), *os.pipe())
-    run = replace(order, counted=True, control=control)
+    run = replace(order, control=control)
     record = ["perf", "record", "-q", "-o", str(data), "-e", ",".join(asked.values())]
     done = stat.under(record, run.command(), control)
     processes.check_status("the process under perf record", done.returncode, done.stderr)

@@ -1,7 +1,8 @@
 """What is read and run in a process of its own: an implementation, or a convolution of the user's.
 
 ``python -m parconv.experiments.asm.subject ORDER`` with an `Order` as JSON finds the hot loop, or
-is told of it, and runs calls that are counted; its answer goes to the file that it names.
+is told of it, and runs calls that are counted; its answer goes to the file that it names.  Once
+the same calls were run where nothing counts, another process has nothing to compile.
 """
 
 import json
@@ -28,16 +29,16 @@ SECONDS = 2.0  # of calls that are sampled: 8,000 samples
 
 @dataclass(frozen=True)
 class Order:
-    """What to read or run, as plain values: ``own``, or arguments of `implementations.listed`.
+    """What to run, as plain values: ``own``, or arguments of `implementations.listed`.
 
-    ``loop``: the file of the answer of a process that read it before.  ``counted``: run it, and
-    answer with addresses.  ``control``: as of `perf.child.Order`.
+    ``loop``: the file of the answer of a process that read it before.  ``kept``: of the machine
+    code that it left.  ``control``: as of `perf.child.Order`.
     """
 
     what: Mapping[str, Any]
     answer: str
     loop: str = ""
-    counted: bool = False
+    kept: str = ""
     simulated: bool = False
     control: Control | None = None
 
@@ -51,31 +52,31 @@ def main(order: Order) -> None:
     from . import placed
 
     if order.loop:
-        found, run = json.loads(Path(order.loop).read_bytes()), _call(order.what)
+        found, run = json.loads(Path(order.loop).read_bytes()), _call(order)
     else:
-        listed = _listed(order.what)
+        listed = _listed(order)
         found, run = _told(listed, placed.placed(listed.library, listed.loop)), listed.run
     run()
-    if order.counted:
-        found["addresses"] = placed.Placed.of_json(found).found()
-        with counting(order.control, order.simulated, run):
-            found["calls"] = _repeated(run, 0.0 if order.simulated else SECONDS)
+    run()  # the second call of a plan makes, or loads, the code that looks at arrays of later ones
+    found["addresses"] = placed.Placed.of_json(found).found()
+    with counting(order.control, order.simulated, run):
+        found["calls"] = _repeated(run, 0.0 if order.simulated else SECONDS)
     Path(order.answer).write_text(json.dumps(found), encoding="utf-8")
 
 
-def _listed(what: Mapping[str, Any]) -> "Listed":
+def _listed(order: Order) -> "Listed":
     from . import implementations
 
-    own = _own(what)
-    return implementations.of_plan(own) if own else implementations.listed(*_asked(what))
+    own = _own(order.what)
+    return implementations.of_plan(own) if own else implementations.listed(*_asked(order))
 
 
-def _call(what: Mapping[str, Any]) -> "Run":
+def _call(order: Order) -> "Run":
     """The same without its listing."""
     from . import implementations
 
-    own = _own(what)
-    return implementations.call_of_plan(own) if own else implementations.call_of(*_asked(what))
+    own = _own(order.what)
+    return implementations.call_of_plan(own) if own else implementations.call_of(*_asked(order))
 
 
 def _own(what: Mapping[str, Any]) -> Own | None:
@@ -83,9 +84,10 @@ def _own(what: Mapping[str, Any]) -> Own | None:
     return row if isinstance(row, Own) else None
 
 
-def _asked(what: Mapping[str, Any]) -> tuple[str, tuple[int, ...], tuple[int, int], str]:
+def _asked(order: Order) -> tuple[str, tuple[int, ...], tuple[int, int], str, str]:
+    what = order.what
     rows, columns = what["taps"]
-    return what["name"], tuple(what["shape"]), (rows, columns), what["dtype"]
+    return what["name"], tuple(what["shape"]), (rows, columns), what["dtype"], order.kept
 
 
 def _repeated(run: "Run", seconds: float) -> int:
