@@ -21,7 +21,6 @@ from .. import separable, windows
 from ..kernels import Kernels, Taps
 from ..usual import from_line, grain, obstacle as why_not, regions, sums, units
 from . import means, strips, windowed
-from .names import given
 from .numbers import sum_of_ones
 
 # Operations of the direct method on a pixel whose weight comes in an array, beside others; more
@@ -109,7 +108,8 @@ class Beside:
 
     def given(self, problem: Problem, layout: Array, weights: Array) -> Array:
         """The layout with an array of weights, which must live as long as it is used."""
-        return given(self.code.L, problem, layout, weights)
+        found: Array = self.code.given(problem, layout, weights)
+        return found
 
 
 # Milliseconds of 2048 x 2048 float32, 5 % missing, at 9, 17 and 31 taps of Gaussians, and what that

@@ -11,7 +11,7 @@ from .weighing import bytes_at
 
 
 @jit.jit()
-def _fetch_truths(truths, plane, down, right, found, pitch):
+def fetch_truths(truths, plane, down, right, found, pitch):
     """Single bytes of a block, as `fetch` has numbers: 1 beyond the border."""
     (top, _, rows, height, _, border_y) = down
     (left, _, columns, width, channels, border_x) = right
@@ -62,7 +62,7 @@ def _by_lines(f, truths, fill, layout, scratch, plane, down, right, target, hole
         place = lines, pitch, 0
         fetch(f, layout[L.reads], (plane,), part, right, fill, scratch, place, True, True)
         if layout[L.weighted]:
-            _fetch_truths(truths, plane, part, right, found, pitch)
+            fetch_truths(truths, plane, part, right, found, pitch)
         for n in range(part[2]):
             at = row + first + n
             spoilt |= mark(

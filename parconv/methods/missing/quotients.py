@@ -326,11 +326,11 @@ def share_row(
 def call_shared(
     builder: Any, name: str, how: Sequence[Value], body: Callable[..., None], scratch: Items,
     source: Sequence[Value], numbers: Sequence[Value], out: Items, target: Value,
-    size: Sequence[Value], others: Sequence[Value] = (),
+    size: Sequence[Value], others: Sequence[Value] = (), never: Sequence[tuple[bool, ...]] = (),
 ) -> None:  # fmt: skip
     """Call the variant that flags tell, of `share_row`'s arguments and others."""
     if out.dtype != scratch.dtype:  # never reached
         return
     holes = builder.bitcast(scratch.at(source[1]), ir.IntType(16).as_pointer())
     arguments = [scratch.at(source[0]), holes, *numbers, out.at(target), *size, *others]
-    call_by_flags(builder, name, how, body, arguments)
+    call_by_flags(builder, name, how, body, arguments, never)
