@@ -26,7 +26,7 @@ NEITHER = (False, False)  # that holes are told of neither by bytes nor by NaN n
 def _sift(
     code: Code, how: Sequence[bool], truths: Value, marks: Value, numbers: Value
 ) -> Callable[[Value, list[Value]], list[Value]]:
-    """What `growing` asks: pixels as they enter; ``truths``, ``marks``, ``numbers``: of column 0."""
+    """What `growing` asks: pixels as they enter; all places: of column 0."""
     builder, lanes, (weighted, omits) = code.builder, code.lanes, how
     bytes_of, wide = (ir.VectorType(kind, lanes) for kind in (BYTE, NUMBER))
 
@@ -55,9 +55,7 @@ def _sift(
     return sift
 
 
-def _entering(
-    code: Code, how: Sequence[bool], arguments: Sequence[Value]
-) -> Callable[..., None]:
+def _entering(code: Code, how: Sequence[bool], arguments: Sequence[Value]) -> Callable[..., None]:
     """``body(column, vectors)``, of the weight, what `_sift` takes, and the places of `growing`."""
     weight, truths, marks, numbers, *places = arguments
     return growing(code, weight, places, _sift(code, how, truths, marks, numbers))
@@ -111,9 +109,7 @@ def address_of(builder: Any, scratch: Items, at: Value) -> Value:
 class _Both(Counted):
     """Of one row, while columns of another enter their block, from the first one on."""
 
-    def __init__(
-        self, how: Sequence[bool], streams: bool, builder: Any, *arguments: Value
-    ) -> None:
+    def __init__(self, how: Sequence[bool], streams: bool, builder: Any, *arguments: Value) -> None:
         super().__init__(False, streams, builder, *arguments[:6])
         self.enter = _entering(self.code, how, arguments[6:])
 
@@ -135,8 +131,8 @@ def share_and_enter(
     """A row of results, as `share_row` tells, while another one's pixels enter their block.
 
     Both wait for the memory, and neither long, where the processor finds work of either kind.
-    ``entering``: places of the pixels, then in scratch of what `enter_counted` takes, which tells of
-    ``how`` and ``counted``.
+    ``entering``: places of the pixels, then in scratch of what `enter_counted` takes, which tells
+    of ``how`` and ``counted``.
     """
     at, *places = entering
     entered = _arguments(weight, scratch, counted, pixels, at, places)
