@@ -2,8 +2,8 @@
 
 Pixels enter their block as 0 where they are holes, and a number of each column tells how many of
 its last rows are holes.  The sums of these along the row, in the steps in which the columns' sums
-are added up, tell what is missing of each result, which is divided on its way out.  Such numbers are
-exact, so no pixel is weak, and take the same time however many holes there are.
+are added up, tell what is missing of each result, which is divided on its way out.  Such numbers
+are exact, so no pixel is weak, and take the same time however many holes there are.
 """
 
 import math
