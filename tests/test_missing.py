@@ -245,7 +245,7 @@ def test_both_sums_by_a_methods_own_kernel(method: Any, dtype: str) -> None:
         out = np.full(f.shape, np.inf, dtype)
         parconv.conv2d(spoilt, g, where=there, threads=2, out=out, **asked)
         agree(out, ours, g)  # windows leaves booleans to blocks, whose sums begin elsewhere
-        assert method == "windows" or np.array_equal(out, ours, equal_nan=True)
+        assert np.array_equal(out, ours, equal_nan=True)
     for layout in (np.asfortranarray(f), np.repeat(f, 2, 1)[:, ::2]):
         out = np.full(f.shape, np.inf, dtype)
         parconv.conv2d(layout, g, nan_policy="omit", threads=2, out=out, **asked)
@@ -254,6 +254,59 @@ def test_both_sums_by_a_methods_own_kernel(method: Any, dtype: str) -> None:
     whole = ~np.isnan(plain)
     assert whole[50:90].mean() > 0.9
     assert np.array_equal(plain[whole], ours[whole])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [1, 6, 7, 15])  # about those of a block, and of two
+def test_booleans_tell_windows_of_holes(rows: int, dtype: str) -> None:
+    """In corners, all of an image, whole rows; whatever lies beneath, wherever booleans lie."""
+    f, g = RNG.random((rows, 90)).astype(dtype), np.full((7, 5), 0.25)
+    corners, none = np.ones(f.shape, bool), np.zeros(f.shape, bool)
+    corners[0, 0] = corners[0, -1] = corners[-1, :3] = corners[-1, -2:] = False
+    striped = np.repeat(np.arange(rows)[:, None] % 3 > 0, 90, 1)
+    asked: Any = {"mode": "same", "method": "windows", "threads": 1}
+    for there in (corners, none, striped, RNG.random(f.shape) < 0.5):
+        for boundary in ("constant", "wrap"):
+            asked["boundary"] = boundary
+            spoilt = np.where(there, f, np.nan).astype(dtype)
+            ours = parconv.conv2d(spoilt, g, nan_policy="omit", **asked)
+            agree(ours, mean(f, g, there.astype(dtype), boundary=boundary)[0], g)
+            backwards = np.ascontiguousarray(there[:, ::-1])[:, ::-1]
+            of_255 = np.where(there, 255, 0).astype(np.uint8).view(bool)
+            for where in (there, backwards, of_255, np.asfortranarray(there)):
+                for pixels in (f, spoilt, np.where(there, f, np.inf).astype(dtype)):
+                    out = np.full(f.shape, np.inf, dtype)
+                    parconv.conv2d(pixels, g, where=where, out=out, **asked)
+                    assert np.array_equal(out, ours, equal_nan=True)
+
+
+def test_nan_that_is_used_spreads_through_windows() -> None:
+    """Exactly as far as the filter, unless it is to be left out, too; planes share the booleans."""
+    f, g = RNG.random((2, 60, 150), np.float32), np.full((5, 7), 0.5, np.float32)
+    there = RNG.random(f.shape[1:]) > 0.1
+    there[30, 70], f[1, 30, 70] = True, np.nan
+    asked: Any = {"mode": "same", "method": "windows", "where": there, "boundary": "edge"}
+    ours = parconv.conv2d(f, g, threads=1, **asked)
+    reached = np.zeros(f.shape, bool)
+    reached[1, 28:33, 67:74] = True
+    assert np.array_equal(np.isnan(ours), reached)
+    assert np.array_equal(parconv.conv2d(f, g, threads=2, **asked), ours, equal_nan=True)
+    clean = parconv.conv2d(np.nan_to_num(f), g, threads=1, **asked)
+    assert np.array_equal(ours[~reached], clean[~reached])
+    both = parconv.conv2d(f, g, threads=1, nan_policy="omit", **asked)
+    for plane, image in zip(both, f, strict=True):
+        used = there & ~np.isnan(image)
+        agree(plane, mean(np.nan_to_num(image), g, used.astype("f4"), boundary="edge")[0], g)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int16", "uint32", "int64", "float16", "float64"]
+)
+def test_masks_of_every_type_of_image(dtype: str) -> None:
+    f, there = RNG.integers(0, 2, (40, 90)).astype(dtype), RNG.random((40, 90)) < 0.7
+    for g in (np.full((5, 5), 0.04), np.outer([1.0, 2, 1], [1, 3, 3, 1])):
+        ours = parconv.conv2d(f, g, mode="same", where=there)
+        agree(ours, mean(f.astype(float), g, there.astype("f8"))[0], g)
 
 
 @pytest.mark.parametrize("asked", [

@@ -106,5 +106,4 @@ def whole_of(plan: Any, question: Question) -> Whole:
 
 def _lasting(question: Question) -> Question:
     """The question, of which nobody changes a word before blocks are computed."""
-    weighted = None if question.weights is None else True  # dask names it, as no bare object
-    return deepcopy(replace(question, weights=weighted))
+    return deepcopy(question)

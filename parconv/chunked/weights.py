@@ -8,7 +8,7 @@ import numpy as np
 
 from ..problem.door import as_array
 from ..problem.dtypes import check_dtype
-from ..problem.missing import ARRAYS, GIVEN, check_weights, plane_of
+from ..problem.missing import ARRAYS, Given, check_weights, plane_of
 
 Keywords = dict[str, Any]
 
@@ -35,7 +35,9 @@ def with_weights(
         kind = np.empty((0,) * f.ndim, weights.dtype)
         none = weights.dtype.type(0)
         weights = da.map_blocks(np.where, where, weights, none, dtype=kind.dtype, meta=kind)
-    return f, {**rest, "weights": GIVEN}, where if weights is None else weights
+    if weights is None:
+        return f, {**rest, "weights": Given.TRUTHS}, where
+    return f, {**rest, "weights": Given.NUMBERS}, weights
 
 
 def _there(block: Any) -> Any:

@@ -14,7 +14,7 @@ from ..planner.keepers import keeper_of
 from ..problem.brief import is_brief
 from ..problem.dtypes import Array
 from ..problem.filter import filter_of
-from ..problem.missing import ARRAYS, GIVEN
+from ..problem.missing import ARRAYS, Given
 from ..problem.question import Question
 from ..problem.shown import shown
 from .labels import pixels_of
@@ -55,7 +55,7 @@ def _answer(f: xr.DataArray, g: Any, out: Any, options: Any, correlate: bool) ->
     beside = {name: _beside(f, name, options[name]) for name in ARRAYS if name in options}
     asked, g = {**options, **beside}, filter_of(g)
     result = api.run(f.data, g, out, asked, correlate)
-    told = {name: GIVEN if beside.get(name) is not None else None for name in ARRAYS}
+    told = {name: Given.NUMBERS if beside.get(name) is not None else None for name in ARRAYS}
     told = {**told, "weights": told["where"] or told["weights"], "where": None}
     question = Question.of({**asked, **told}, correlate)
     whole = whole_of(planned((f.shape, f.dtype), g, question), question)

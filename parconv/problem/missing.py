@@ -5,6 +5,7 @@ A mean over what is there: Σ g w f / Σ g w · Σ g, of the pixels f with their
 
 import math
 from collections.abc import Mapping
+from enum import Enum
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -22,7 +23,13 @@ from .volumes import count_of
 POLICIES = ("propagate", "omit", "raise")
 ARRAYS = frozenset(("where", "weights"))  # keywords that are as large as the image
 WORDS = (*sorted(ARRAYS), "nan_policy", "min_weight")
-GIVEN = object()  # in their place where a question must be known again
+
+
+class Given(Enum):
+    """What stands in their place where a question must be known again."""
+
+    NUMBERS = "numbers"
+    TRUTHS = "truths"  # an array of booleans
 
 
 class Missing(NamedTuple):
@@ -32,6 +39,8 @@ class Missing(NamedTuple):
     ----------
     weighted : bool
         Whether an array of weights comes with each image.
+    truths : bool
+        Whether it is known that these are booleans.
     omits, raises : bool
         Whether NaN is missing, or refused.
     outside : bool
@@ -43,6 +52,7 @@ class Missing(NamedTuple):
     """
 
     weighted: bool
+    truths: bool
     omits: bool
     raises: bool
     outside: bool
@@ -79,7 +89,8 @@ def missing_of(question: Question, image: DType, cval: complex) -> Missing | Non
     raises = inexact and question.nan_policy == "raise"
     if not (weighted or omits or raises):
         return None
-    return Missing(weighted, omits, raises, lost, least, math.nan)
+    truths = question.weights is Given.TRUTHS
+    return Missing(weighted, truths, omits, raises, lost, least, math.nan)
 
 
 def check_alone(missing: Missing, given: tuple[int, ...], *kinds: DType) -> None:
@@ -157,7 +168,7 @@ def dividing_total(g: Any, kind: DType) -> tuple[float, float]:
 def brings(options: Mapping[str, Any]) -> bool:
     """Whether weights are among the keywords."""
     given = map(options.get, ARRAYS)
-    return any(value is not None and value is not GIVEN for value in given)
+    return any(value is not None and not isinstance(value, Given) for value in given)
 
 
 def without_arrays(
@@ -182,7 +193,9 @@ def without_arrays(
         check_weights(weights)
     if where is not None and weights is not None:
         weights = np.where(where, weights, weights.dtype.type(0))
-    return {**rest, "weights": GIVEN}, where if weights is None else weights
+    if weights is None:
+        return {**rest, "weights": Given.TRUTHS}, where
+    return {**rest, "weights": Given.NUMBERS}, weights
 
 
 def plane_of(options: Mapping[str, Any], shape: tuple[int, ...]) -> Pair | None:

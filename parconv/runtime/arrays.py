@@ -149,7 +149,8 @@ def planes(array: Array, axes: tuple[int, ...], channels: int = 1) -> Array:
 
 
 def _planes_first(array: Array, axes: tuple[int, ...], channels: int) -> Array:
-    return array if channels > 1 else np.moveaxis(array, axes, range(-len(axes), 0))
+    last = axes == tuple(range(array.ndim - len(axes), array.ndim))  # as they mostly are
+    return array if channels > 1 or last else np.moveaxis(array, axes, range(-len(axes), 0))
 
 
 def writable(out: Array, axes: tuple[int, ...], channels: int = 1) -> Array:

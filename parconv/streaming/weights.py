@@ -8,7 +8,7 @@ import numpy as np
 
 from ..problem.door import as_array
 from ..problem.dtypes import Array
-from ..problem.missing import ARRAYS, GIVEN, check_weights
+from ..problem.missing import ARRAYS, Given, check_weights
 from ..problem.question import DEFAULTS
 from . import foreign
 from .cut import Chunk
@@ -73,7 +73,8 @@ def weighing_of(
     plane = tuple(shape[axis] for axis in axes) if isinstance(axes, tuple) else shape
     arrays = {name: _sliced(name, value, shape, plane) for name, value in given.items()}
     rest = {name: value for name, value in keywords.items() if name not in ARRAYS}
-    return {**rest, "weights": GIVEN}, Weighing(arrays, store)
+    told = Given.NUMBERS if "weights" in arrays else Given.TRUTHS
+    return {**rest, "weights": told}, Weighing(arrays, store)
 
 
 def _told_by(source: Any, where: str) -> Opened:

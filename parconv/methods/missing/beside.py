@@ -21,12 +21,7 @@ from .. import separable, windows
 from ..kernels import Kernels, Taps
 from ..usual import from_line, grain, obstacle as why_not, regions, sums, units
 from . import means, strips, windowed
-from .names import given
 from .numbers import sum_of_ones
-
-# Operations of the direct method on a pixel whose weight comes in an array, beside others; more
-# than reading that takes: where few pixels are missing blocks do less than is foreseen of them.
-WEIGHTED_WORK = 55
 
 
 @lru_cache(maxsize=256)
@@ -39,12 +34,13 @@ def _alone(problem: Problem) -> Problem:
 class Beside:
     """A method like others, whose kernel has a variant that sums weights, too.
 
-    ``work``: of the method, and of a pixel beside, in operations of the direct method.
+    ``work``: of the method, of a pixel beside, and of one whose weight comes in an array, in
+    operations of the direct method.
     """
 
     method: ModuleType
     code: ModuleType
-    work: tuple[float, float]
+    work: tuple[float, float, float]
     UNIT = "rows"
     grain, regions = staticmethod(grain), staticmethod(regions)
     sums, units = staticmethod(sums), staticmethod(units)
@@ -62,8 +58,8 @@ class Beside:
         return float(self.method.error(_alone(problem)))
 
     def cost(self, problem: Problem) -> float:
-        share, pixel = self.work
-        pixel += WEIGHTED_WORK if problem.missing and problem.missing.weighted else 0
+        share, pixel, weighted = self.work
+        pixel += weighted if problem.missing and problem.missing.weighted else 0
         pixels = math.prod(problem.plane) * problem.planes
         return share * float(self.method.cost(_alone(problem))) + pixel * pixels
 
@@ -109,15 +105,21 @@ class Beside:
 
     def given(self, problem: Problem, layout: Array, weights: Array) -> Array:
         """The layout with an array of weights, which must live as long as it is used."""
-        return given(self.code.L, problem, layout, weights)
+        found: Array = self.code.given(problem, layout, weights)
+        return found
 
 
 # Milliseconds of 2048 x 2048 float32, 5 % missing, at 9, 17 and 31 taps of Gaussians, and what that
-# predicts by the time of direct tiles at 9 x 9: 9.2 9.5, 11.0 11.2, 13.7 13.7; of boxes 8.0 7.9,
-# 8.2 8.8, 9.4 9.8 (Sapphire Rapids VM, AVX-512, 2026-11).
+# predicts by the time of direct tiles at 9 x 9: 9.2 9.5, 11.0 11.2, 13.7 13.7 (Sapphire Rapids VM,
+# AVX-512, 2026-11).  Of weights it foresees more than reading them takes: where few pixels are
+# missing blocks do less than is foreseen of them.  Of `windows` what chooses best between it and
+# direct tiles.  Its time over theirs, measured, predicted, of 1024 x 1024 at boxes of 3, 5, 7, 9:
+# float32 1.67 1.15, 1.12 0.92, 0.64 0.71, 0.56 0.54, by booleans 1.17 0.78, 0.81 0.68, 0.65 0.57,
+# 0.43 0.46; float64 1.53 1.25, 0.92 1.15, 0.61 0.90, 0.41 0.69, by booleans 1.00 0.87, 0.88 0.86,
+# 0.55 0.73, 0.40 0.59 (likewise).
 _BESIDE = {
-    separable: Beside(separable, strips, (1.25, 30)),
-    windows: Beside(windows, windowed, (1.2, 20)),
+    separable: Beside(separable, strips, (1.25, 30, 55)),
+    windows: Beside(windows, windowed, (0.7, 70, 10)),
 }
 
 

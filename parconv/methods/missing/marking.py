@@ -11,7 +11,7 @@ from .weighing import bytes_at
 
 
 @jit.jit()
-def _fetch_truths(truths, plane, down, right, found, pitch):
+def fetch_truths(truths, plane, down, right, found, pitch):
     """Single bytes of a block, as `fetch` has numbers: 1 beyond the border."""
     (top, _, rows, height, _, border_y) = down
     (left, _, columns, width, channels, border_x) = right
@@ -19,15 +19,16 @@ def _fetch_truths(truths, plane, down, right, found, pitch):
     end = max(begin, min(columns, width - left))
     for n in range(rows):
         row, at = source_index(top + n, height, border_y), n * pitch
-        if row >= 0 and begin < end:
+        if row < 0:
+            found[at : at + columns] = 1
+            continue
+        if begin < end:
             run = left + begin, 1, end - begin
             copy(truths, OWN, (plane,), (row, 1, 1), run, found, (at + begin, pitch, 0))
-        inside = end - begin if row >= 0 else 0
-        for m in range(columns - inside):
-            column = m if m < begin or row < 0 else m + inside
+        for m in range(columns - (end - begin)):
+            column = m if m < begin else m + end - begin
             pixel = source_column(left + column, width, channels, border_x)
-            there = row >= 0 and pixel >= 0
-            found[at + column] = truths[plane, row, pixel] if there else 1
+            found[at + column] = truths[plane, row, pixel] if pixel >= 0 else 1
 
 
 @jit.jit()
@@ -62,7 +63,7 @@ def _by_lines(f, truths, fill, layout, scratch, plane, down, right, target, hole
         place = lines, pitch, 0
         fetch(f, layout[L.reads], (plane,), part, right, fill, scratch, place, True, True)
         if layout[L.weighted]:
-            _fetch_truths(truths, plane, part, right, found, pitch)
+            fetch_truths(truths, plane, part, right, found, pitch)
         for n in range(part[2]):
             at = row + first + n
             spoilt |= mark(

@@ -22,8 +22,9 @@ GIVEN = 18  # arguments that weak pixels' function takes, too
 SIDES = (8, 4, 2, 1)  # vectors of results side by side: their sums hide an addition's latency
 # How float32 is divided: by an estimate of 14 bits and a step of Newton's method, which leave the
 # last bit open, in 4 cycles instead of 10 (Sapphire Rapids, by its tables).  LLVM wants to be told
-# that no quotient is infinite: lanes that divide by 0 are never used.
-QUICKLY = machine.ISA.choose({"AVX-512": ("arcp", "ninf"), 16: ()})
+# that no quotient is infinite: lanes that divide by 0 are never used.  Where it may contract that
+# step, it takes three operations of five.
+QUICKLY = machine.ISA.choose({"AVX-512": ("arcp", "ninf", "contract"), 16: ()})
 BYTE = ir.IntType(8).as_pointer()
 
 
@@ -65,6 +66,10 @@ def shared(code: Code, value: Value, left: Value, numbers: Sequence[Value], quic
     return builder.select(builder.or_(few, none), nothing, builder.fmul(value, part))
 
 
+def _least(builder: Any, one: Value, other: Value) -> Value:
+    return builder.select(builder.fcmp_ordered("<", one, other), one, other)
+
+
 class _Results:
     """Emits results of one row; the attributes are IR values of the function's arguments.
 
@@ -86,9 +91,12 @@ class _Results:
         raise NotImplementedError
 
     def mended(
-        self, at: Value, means: Sequence[Value], weak: Sequence[Value], found: Value
+        self, at: Value, means: Sequence[Value], left: Sequence[Value], found: Value
     ) -> Sequence[Value]:
-        """The same vectors with weak pixels made right, and ``found`` with their number."""
+        """The same vectors with weak pixels made right, and ``found`` with their number.
+
+        ``left``: what is left of the filter's sum.
+        """
         raise NotImplementedError
 
     # --- all vectors ---
@@ -131,9 +139,8 @@ class _Results:
         left = [builder.fsub(self.total, taken) for taken in lost]
         values = [code.load(code.at(self.sums, at, n * code.lanes)) for n in range(sides)]
         means = [self.finished(*each) for each in zip(values, lost, left, strict=True)]
-        weak = [self.is_weak(each) for each in left]
-        some = any_of(code, reduce(builder.or_, weak))
-        body = partial(self.mended, at, means, weak, found)
+        some = any_of(code, self.is_weak(reduce(partial(_least, builder), left)))
+        body = partial(self.mended, at, means, left, found)
         *means, found = code.when(some, [*means, found], body)
         return means, found
 
@@ -175,12 +182,12 @@ class _Row(_Results):
         return code.loop(self.count, begin, one)[2:]
 
     def mended(
-        self, at: Value, means: Sequence[Value], weak: Sequence[Value], found: Value
+        self, at: Value, means: Sequence[Value], left: Sequence[Value], found: Value
     ) -> Sequence[Value]:
         code, builder, results = self.code, self.builder, []
-        for n, (mean, lanes) in enumerate(zip(means, weak, strict=True)):
+        for n, (mean, each) in enumerate(zip(means, left, strict=True)):
             code.store(mean, self.slot)
-            some, place = any_of(code, lanes), builder.add(at, I64(n * code.lanes))
+            some, place = any_of(code, self.is_weak(each)), builder.add(at, I64(n * code.lanes))
             with builder.if_then(some, likely=False):
                 body = partial(_mend, self.exact)
                 call_once(builder, "missing.mend", body, [*self.arguments, place], [self.exact])
@@ -260,11 +267,11 @@ class Counted(_Results):
         return found
 
     def mended(
-        self, at: Value, means: Sequence[Value], weak: Sequence[Value], found: Value
+        self, at: Value, means: Sequence[Value], left: Sequence[Value], found: Value
     ) -> Sequence[Value]:
         """What is left is exact: where it is too little, nothing stands."""
-        pairs = zip(means, weak, strict=True)
-        return [*(self.builder.select(few, self.nothing, mean) for mean, few in pairs), found]
+        pairs = zip(map(self.is_weak, left), means, strict=True)
+        return [*(self.builder.select(few, self.nothing, mean) for few, mean in pairs), found]
 
 
 def _mend(exact: bool, builder: Any, *arguments: Value) -> None:
@@ -326,11 +333,11 @@ def share_row(
 def call_shared(
     builder: Any, name: str, how: Sequence[Value], body: Callable[..., None], scratch: Items,
     source: Sequence[Value], numbers: Sequence[Value], out: Items, target: Value,
-    size: Sequence[Value], others: Sequence[Value] = (),
+    size: Sequence[Value], others: Sequence[Value] = (), never: Sequence[tuple[bool, ...]] = (),
 ) -> None:  # fmt: skip
     """Call the variant that flags tell, of `share_row`'s arguments and others."""
     if out.dtype != scratch.dtype:  # never reached
         return
     holes = builder.bitcast(scratch.at(source[1]), ir.IntType(16).as_pointer())
     arguments = [scratch.at(source[0]), holes, *numbers, out.at(target), *size, *others]
-    call_by_flags(builder, name, how, body, arguments)
+    call_by_flags(builder, name, how, body, arguments, never)

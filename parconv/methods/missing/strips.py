@@ -6,7 +6,7 @@ its weights sum to is what the filter does, exactly.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from llvmlite import ir
@@ -26,7 +26,7 @@ from ..kernels import kernels_of, with_parts
 from ..separable import kernel as alone
 from ..separable.turn import pixels_of_word
 from .flags import call_by_flags
-from .names import GIVEN
+from .names import GIVEN, given as with_weights
 from .quotients import any_of, shared
 from .weighing import truths_at, weights_at
 
@@ -220,3 +220,6 @@ def layout(problem: Problem) -> Array:
         bits=True,
         numbers_at=known["products"] * (known["kept_y"] + known["kept_x"]) + 2 * known["scaled"],
     )
+
+
+given = partial(with_weights, L)

@@ -1,9 +1,9 @@
-"""The kernel of `windows` over images of which NaN is missing: holes under each sum are counted.
+"""The kernel of `windows` over images of which pixels are missing: holes under sums are counted.
 
-Pixels enter their block as 0 where they are NaN, and a number of each column tells how many of its
-last rows are holes.  The sums of these along the row, in the steps in which the columns' sums are
-added up, tell what is missing of each result, which is divided on its way out.  Such numbers are
-exact, so no pixel is weak, and take the same time however many holes there are.
+Pixels enter their block as 0 where they are holes, and a number of each column tells how many of
+its last rows are holes.  The sums of these along the row, in the steps in which the columns' sums
+are added up, tell what is missing of each result, which is divided on its way out.  Such numbers
+are exact, so no pixel is weak, and take the same time however many holes there are.
 """
 
 import math
@@ -29,17 +29,23 @@ from ..windows import kernel as alone
 from ..windows.across import PIXELS, across, by_steps, seen_as
 from ..windows.adding import add_up
 from ..windows.results import L as ALONE, fill_beside
-from .entering import enter_counted, share_and_enter
+from .entering import address_of, enter_counted, share_and_enter
 from .holes import clear
+from .marking import fetch_truths
+from .names import GIVEN, given as with_weights
 from .quotients import share_row
 from .targets import ends_of, place_of
+from .weighing import bytes_at, truths_at
 
 NUMBERS = types.Array(types.uint16, 1, "C")
 NUMBER_BYTES = 2
 # Behind the names of the method's own layout: how many taps there are; elements of scratch from a
 # block's first row to its marks, from one row of these to the next; to the numbers of a row's first
-# column, and between rows of numbers.
-L = Layout(*ALONE.names, "counts", "marks_at", "marks_step", "numbers_at", "before", "numbers_step")
+# column, and between rows of numbers; to the bytes of a row that is packed.
+L = Layout(
+    *ALONE.names, *GIVEN, "weighted", "omits", "bits", "counts", "marks_at", "marks_step",
+    "numbers_at", "before", "numbers_step", "truths_at",
+)  # fmt: skip
 # Kinds of rows of numbers behind those of columns, of which there is one: as many as are delivered
 # together of the same as it was, of sums of neighbours, of these, and of what results lack.
 KINDS = 4
@@ -57,10 +63,33 @@ def _as_numbers(builder: Any, scratch: Items) -> Value:
 
 
 @jit.jit(inline="always")
-def _counted(layout, base, slot):
-    """Where the marks of a block's row lie, and the numbers of holes."""
-    row = (slot - base) // layout[L.step]
-    return base + layout[L.marks_at] + row * layout[L.marks_step], base + layout[L.numbers_at]
+def _counted(layout, scratch, base, slot, seen):
+    """Addresses of what tells of a row's holes; places of its block's marks, and of the numbers."""
+    row, (plane, source, first) = (slot - base) // layout[L.step], seen
+    there = address_of(scratch, base + layout[L.truths_at])
+    if source >= 0 and layout[L.weights_column] == 1:
+        there = layout[L.weights] + plane * layout[L.weights_plane] + first
+        there += source * layout[L.weights_row]
+    marks = base + layout[L.marks_at] + row * layout[L.marks_step]
+    return there, marks, base + layout[L.numbers_at]
+
+
+@jit.jit()
+def _pack_truths(layout, scratch, base, plane, row, left, columns):
+    """Bytes that tell of a row's holes, border applied."""
+    found = bytes_at(scratch, base + layout[L.truths_at], columns)
+    border = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
+    down = row, 1, 1, layout[L.rows_in], 1, layout[L.border_y]
+    truths = truths_at(layout, L.weights, scratch)
+    fetch_truths(truths, plane, down, border, found, 0)
+
+
+@jit.jit()
+def _pack(f, fill, layout, scratch, base, plane, row, left, columns, target, turn):
+    """What tells of its holes, too."""
+    if layout[L.weighted]:
+        _pack_truths(layout, scratch, base, plane, row, left, columns)
+    return alone.pack(f, fill, layout, scratch, base, plane, row, left, columns, target, turn)
 
 
 @jit.jit(inline="always")
@@ -72,13 +101,16 @@ def _begin(layout, scratch, base, columns):
 
 
 @jit.jit(inline="always")
-def _take(layout, pixels, at, taps, scratch, base, places, columns, window):
+def _take(layout, pixels, at, taps, scratch, base, places, columns, window, seen):
     """As pixels enter of which none is missing."""
-    weight, counted = taps[PIXELS], _counted(layout, base, places[0])
+    weight, how = taps[PIXELS], (layout[L.weighted], layout[L.omits])
+    if layout[L.weighted] and seen[1] >= 0 and layout[L.weights_column] != 1:
+        _pack_truths(layout, scratch, base, *seen, columns[1])
+    counted = _counted(layout, scratch, base, places[0], seen)
     if window[0] < 0:
-        enter_counted(pixels, at, weight, scratch, places, columns, counted)
+        enter_counted(pixels, at, weight, scratch, places, columns, how, counted)
         return
-    enter_counted(pixels, at, weight, scratch, (*places, *window), columns, counted)
+    enter_counted(pixels, at, weight, scratch, (*places, *window), columns, how, counted)
     if not layout[L.turns]:
         _keep(layout, scratch, base, (window[1] - base - layout[L.down_at]) // layout[L.step])
 
@@ -143,7 +175,8 @@ def _deliver(
     if flat and entering[0] >= 0:  # then there is one row
         share_and_enter(
             scratch, (sums, holes), numbers, out, place_of(out, plane, row, x), (width, skip),
-            streams, line, entering, taps[PIXELS], _counted(layout, base, entering[1]),
+            streams, line, entering[:6], taps[PIXELS], (layout[L.weighted], layout[L.omits]),
+            _counted(layout, scratch, base, entering[1], (plane, entering[6], first)),
         )  # fmt: skip
         return (width - skip) // layout[L.lanes] * layout[L.lanes]
     for n in range(rows):
@@ -159,14 +192,16 @@ def _deliver(
     return 0
 
 
-_kernel = with_parts(alone.kernel, "windowed", begin=_begin, take=_take, deliver=_deliver)
+_kernel = with_parts(
+    alone.kernel, "windowed", begin=_begin, pack=_pack, take=_take, deliver=_deliver
+)
 kernels = kernels_of(_kernel, foreign.ends, stores)
 
 
 def obstacle(problem: Problem) -> str | None:
     """Why the kernel cannot answer the problem; None where it can."""
     missing, kinds = problem.missing, (problem.image_dtype, problem.dtype)
-    if missing is None or missing.weighted:
+    if missing is None or (missing.weighted and not missing.truths):
         return "weights come with each image"
     if problem.dilation[0] > 1 or any(kind != problem.sums for kind in kinds):
         return "it counts rows that follow one another, of the type of its sums"
@@ -178,18 +213,32 @@ def obstacle(problem: Problem) -> str | None:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    known, item = windows.every(problem), problem.sums.itemsize
+    missing, known, item = problem.missing, windows.every(problem), problem.sums.itemsize
+    assert missing
     row, before = known["step"] + machine.VECTOR_BYTES, up(problem.span[1], machine.CACHE_LINE)
     marks_step = odd_lines(up(row, item) // item, item)
     numbers_step = odd_lines((2 * before + row) * NUMBER_BYTES // item, item)
     marks_at, rows = up(known["end"], machine.CACHE_LINE), 1 if known["turns"] else known["batch"]
     numbers_at = marks_at + problem.filter[0] * marks_step
+    truths_at = numbers_at + (1 + KINDS * rows) * numbers_step
     return L.pack(
-        known | {"batch": rows, "end": numbers_at + (1 + KINDS * rows) * numbers_step},
+        known | {"batch": rows, "end": truths_at + up(row, machine.CACHE_LINE)},
+        **dict.fromkeys(GIVEN, 0),
+        weighted=missing.weighted,
+        omits=missing.omits,
+        bits=missing.truths,
         counts=math.prod(problem.filter),
         marks_at=marks_at,
         marks_step=marks_step,
         numbers_at=numbers_at + before * NUMBER_BYTES // item,
         before=before * NUMBER_BYTES // item,
         numbers_step=numbers_step,
+        truths_at=truths_at,
     )
+
+
+def given(problem: Problem, layout: Array, weights: Array) -> Array:
+    """The layout with an array of booleans: rows of which lie in one piece, or are packed first."""
+    layout = with_weights(L, problem, layout, weights)
+    layout[L.turns] &= weights.strides[2] == 1
+    return layout

@@ -73,7 +73,8 @@ def across(
     the next, and the steps.  ``parts``: room for the first two steps' sums.  ``scale``:
     place in ``taps`` of the two numbers that scale results.  ``flags``: columns before those that
     are streamed, and the flag.  ``entering``: places of the row that enters its block meanwhile, in
-    ``line`` and in scratch, or -1; what is returned is of how many columns it did.
+    ``line`` and in scratch, or -1, and which row that is; what is returned is of how many columns
+    it did.
     """
     (rows, width), lanes, down = size, machine.VECTOR_BYTES // scratch.itemsize, source[1]
     (to, out_down), (skip, streamed) = target, flags

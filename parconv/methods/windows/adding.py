@@ -233,12 +233,13 @@ def add_and_enter(
     """One row of results, while pixels of as many columns of another row enter their block.
 
     Both wait for the memory, and neither long, where the processor finds work of either kind.
-    ``entering``: places of the pixels, then in scratch of what `blocks.enter_and_sum` takes.
+    ``entering``: places of the pixels, then in scratch of what `blocks.enter_and_sum` takes, and
+    perhaps more that is not for us.
     """
     floating = isinstance(scratch.dtype, types.Float) and pixels.dtype == scratch.dtype
     if floating and _stores(taps.dtype, out.dtype):
         places = _places(scratch, source, more, taps, scale, out, target, (I64(1), vectors))
-        entered = pixels.at(entering[0]), *map(scratch.at, entering[1:])
+        entered = pixels.at(entering[0]), *map(scratch.at, entering[1:6])
         _call(builder, "both", (taps.dtype, out.dtype), *places, flags, weight, *entered)
 
 

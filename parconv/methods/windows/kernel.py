@@ -40,10 +40,11 @@ def begin(layout, scratch, base, columns):
 
 
 @jit.jit(inline="always")
-def take(layout, pixels, at, taps, scratch, base, places, columns, window):
+def take(layout, pixels, at, taps, scratch, base, places, columns, window, seen):
     """So many ``columns``, (first, count), of a row enter its block.
 
-    ``places``: see `enter`, of the rows; ``window``: where the suffix begins, or -1, and the sums.
+    ``places``: see `enter`, of the rows; ``window``: where the suffix begins, or -1, and the sums;
+    ``seen`` = plane, row of the image or -1 where it is packed, and column of the first pixel.
     """
     (first, count), (slot, before, after), (suffix, target) = columns, places, window
     here = slot + first, before + first, after + first
@@ -96,6 +97,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     row, slot = y + n * apart - layout[L.lead_y], base + at * step
                     source = source_index(row, layout[L.rows_in], layout[L.border_y])
                     pixels, pixels_at, vectors = scratch, slot, padded
+                    seen = plane, source if lies else -1, first
                     if lies and source >= 0:
                         pixels, vectors = line, columns
                         pixels_at = plane * plane_step + source * image_row + first
@@ -108,7 +110,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     if entered < vectors:
                         take(
                             layout, pixels, pixels_at, taps, scratch, base, (slot, before, after),
-                            (entered, vectors - entered), (suffix, here + ready * step),
+                            (entered, vectors - entered), (suffix, here + ready * step), seen,
                         )  # fmt: skip
                     ready += n >= count - 1
                     before, after, at, entered = after, prefixes - after, at + 1, 0
@@ -118,7 +120,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         )  # fmt: skip
                         before, at, lowest = none, 0, 0
                     if ready == layout[L.batch] or n == last or (ready and turns):
-                        entering, other, slot = (-1, 0, 0, 0, 0, 0), here, base + at * step
+                        entering, other, slot = (-1, 0, 0, 0, 0, 0, 0), here, base + at * step
                         if turns and n < last:
                             other, following = 2 * sums + step - here, row + apart
                             source = source_index(
@@ -126,7 +128,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             )  # fmt: skip
                             if source >= 0:
                                 pixels_at = plane * plane_step + source * image_row + first
-                                entering = pixels_at, slot, before, after, slot + step, other
+                                entering = (
+                                    pixels_at, slot, before, after, slot + step, other, source
+                                )  # fmt: skip
                         entered = deliver(
                             out, constant, taps, SCALE, layout, scratch, base, here - first,
                             (ready, width), plane, y + (n - count + 2 - ready) * apart, x, flags,
