@@ -15,14 +15,15 @@ from conftest import LANES, Poisoned
 import parconv
 from parconv.codegen import machine
 from parconv.methods import channels
-from parconv.methods.channels import apiece, blocks, copies, few as few_tile, pointwise, shape, work
+from parconv.methods.channels import blocks, copies, few as few_tile, pointwise, shape, work
 from parconv.methods.channels.numbers import FEW as SEVERAL, MANY, SINGLE, WIDE
 from parconv.methods.channels.table import PIXELS, VECTORS
 from parconv.problem.problem import Problem
 from parconv.runtime.strategies import Arrays
 
-TILE = PIXELS
-WIDTHS = sorted({1, 2, 5, 6, 7, 8, 13, 14, 15, 17, 19, 29, TILE - 1, TILE, TILE + 1, 2 * TILE + 1})
+TILE = max(PIXELS)
+EDGES = {n + more for n in PIXELS for more in (-1, 0, 1, n + 1)}
+WIDTHS = sorted({1, 2, 5, 6, 7, 8, 13, 14, 15, 17, 19, 29} | EDGES)
 
 
 def numbers(shape: Any, dtype: Any = "float32", seed: int = 0) -> Any:
@@ -232,6 +233,7 @@ COPIED = {
     "few rows of many": ((1, 2, 25, 5), (3, 2, 2, 2), {"stride": (9, 7)}),
     "mostly beyond": ((1, 3, 2, 3), (4, 3, 7, 9), {"mode": "full"}),
     "several units": ((2, 12, 70, 30), (20, 12, 3, 3), {"padding": 1}),
+    "three vectors": ((2, 7, 9, 31), (3 * LANES - 1, 7, 3, 3), {"padding": 1}),
 }
 
 
@@ -286,17 +288,17 @@ def test_three_orders_of_units(copied: Copied) -> None:
 def test_a_window_of_rows_is_copied_as_the_whole_is() -> None:
     """As is a batch of another size."""
     for width, (stride, taps) in itertools.product((7, 20, 57), ((1, 3), (2, 3), (1, 1), (2, 1))):
-        for last in (False, True):
+        for last, inputs in itertools.product((False, True), (24, 300)):
             found = set()
             for images, rows in ((1, 8), (5, 9), (1, 300)):
-                sizes = (images, rows, width, 24) if last else (images, 24, rows, width)
+                sizes = (images, rows, width, inputs) if last else (images, inputs, rows, width)
                 axes = (1, 2) if last else (2, 3)
                 plan = parconv.plan2d(
-                    (sizes, "f4"), ((48, 24, taps, taps), "f4"), axes=axes, stride=stride,
+                    (sizes, "f4"), ((48, inputs, taps, taps), "f4"), axes=axes, stride=stride,
                     padding=taps // 2, method="channels",
                 )  # fmt: skip
                 found.add(work.copy_of(plan.stage.inner))
-            assert len(found) == 1, (width, stride, taps, last)
+            assert len(found) == 1, (width, stride, taps, last, inputs)
 
 
 def test_copies_pay_where_a_stride_leaves_rows_short() -> None:
@@ -449,11 +451,12 @@ def test_few_outputs_do_not_spread_what_is_not_finite() -> None:
 @pytest.mark.parametrize(
     ("f", "g", "few"),
     [
-        ((1, 8, 8, LANES), (6, LANES, 3, 3), True),
-        ((1, 8, 8, LANES), (7, LANES, 3, 3), False),
+        ((1, 8, 8, LANES), (few_tile.SOME, LANES, 3, 3), True),
+        ((1, 8, 8, LANES), (few_tile.SOME + 1, LANES, 3, 3), False),
         ((1, 8, 8, LANES - 1), (1, LANES - 1, 3, 3), False),
-        ((1, 8, 8, 100), (10, 100, 3, 3), True),
-        ((1, 8, 8, 100), (11, 100, 3, 3), False),
+        ((1, 8, 8, 100), (few_tile.MANY, 100, 3, 3), True),
+        ((1, 8, 8, 100), (few_tile.MANY + 1, 100, 3, 3), False),
+        ((1, 8, 8, 100), (LANES, 100, 3, 3), LANES <= few_tile.MANY and len(set(PIXELS)) == 1),
     ],
 )
 def test_lanes_are_filled_by_channels_where_outputs_are_few(
@@ -573,7 +576,7 @@ def test_runs_of_many_outputs(outputs: int, inputs: int, offset: int, large: boo
     check_last(f, g, MANY, offset)
 
 
-TILES = apiece.PIXELS  # of a vector a pixel, and of two
+TILES = PIXELS  # of a vector a pixel, and of two
 SHORT = [(1, 1), (3, 5), (1, TILES[0] - 1), (1, TILES[0]), (1, TILES[1] + 1), (2, 3 * TILES[0] + 1)]
 
 

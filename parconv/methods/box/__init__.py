@@ -64,6 +64,10 @@ PIXEL_WORK, LOAD_WORK = machine.ISA.choose({
         {UINT16: 19.0, FLOAT32: 19.0, UINT32: 50.0, FLOAT64: 26.0},
         {UINT16: 2.9, FLOAT32: 4.1, UINT32: 2.7, FLOAT64: 3.4},
     ),
+    "AVX2": (
+        {UINT16: 3.6, FLOAT32: 2.7, UINT32: 6, FLOAT64: 7},
+        {UINT16: 0.67, FLOAT32: 1.5, UINT32: 2.6, FLOAT64: 2.1},
+    ),
     16: (
         {UINT16: 8.4, FLOAT32: 3.7, UINT32: 7, FLOAT64: 8},
         {UINT16: 1.3, FLOAT32: 2.9, UINT32: 2.9, FLOAT64: 3.1},

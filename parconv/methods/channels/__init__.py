@@ -55,7 +55,7 @@ from .cost import cost as cost
 from .inside import bordered_by_zeros, is_inside, met
 from .numbers import FEW, MANY, L
 from .shape import height_of, order_of, region, sizes_of
-from .table import BITS_AT, PIXELS, SEGMENT, VECTORS
+from .table import BITS_AT, MOST, SEGMENT, VECTORS
 from .work import copy_of
 
 UNIT = "blocks of filters over rows of an image"
@@ -204,7 +204,7 @@ def _inner(problem: Problem) -> dict[str, int]:
 
 def _sums_at(problem: Problem) -> int:
     """Where in scratch the sums of a tile lie that cannot be stored at once."""
-    table = BITS_AT + problem.filter[0] + sum(problem.filter) + SEGMENT * PIXELS
+    table = BITS_AT + problem.filter[0] + sum(problem.filter) + SEGMENT * MOST
     return up(table * np.int64().itemsize, machine.CACHE_LINE) // problem.sums.itemsize
 
 
@@ -217,7 +217,7 @@ def workspace(problem: Problem) -> int:
         return _copy_at(problem)
     rows = copy.starts(height_of(problem))[-1]
     # the last tile may reach beyond the last row
-    beyond = PIXELS * copy.pixel + (problem.filter[1] - 1) * copy.tap
+    beyond = MOST * copy.pixel + (problem.filter[1] - 1) * copy.tap
     line = machine.CACHE_LINE // problem.sums.itemsize
     return _copy_at(problem) + up((rows * copy.cells + beyond) * inputs, line)
 
@@ -231,7 +231,7 @@ def _room_at(problem: Problem) -> int:
 def _copy_at(problem: Problem) -> int:
     """Where in scratch the copied pixels lie."""
     line = machine.CACHE_LINE // problem.sums.itemsize
-    return up(_sums_at(problem) + PIXELS * VECTORS * lanes_of(problem), line)
+    return up(_sums_at(problem) + MOST * VECTORS * lanes_of(problem), line)
 
 
 kernels = kernels_of(k.kernel, axes=MAPS)

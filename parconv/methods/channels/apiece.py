@@ -18,9 +18,7 @@ from ...codegen.runs import pulled_back
 from ...codegen.simd import I64
 from .pointwise import Run
 from .steps import Steps
-
-# Of a tile of pixels of one vector, and of two: with weights and a pixel they fill the registers.
-PIXELS = machine.ISA.choose({32: (14, 14), 16: (12, 6)})
+from .table import PIXELS
 
 # Where a tile begins in the image and in the result, and how many outputs there are from there on.
 Place = tuple[Value, Value, Value]

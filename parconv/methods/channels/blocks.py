@@ -8,12 +8,11 @@ from ...codegen import machine
 from ...codegen.layout import geometry, up
 from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
-from .apiece import PIXELS
 from .copies import fitting
 from .few import FILTERS, pays
 from .numbers import FEW, MANY, SINGLE, WIDE
 from .pointwise import POSSIBLE
-from .table import VECTORS
+from .table import MOST as MOST_PIXELS, PIXELS, VECTORS
 
 
 class Most(NamedTuple):
@@ -150,6 +149,12 @@ def tile_blocks(problem: Problem) -> tuple[int, ...]:
     return (VECTORS * lanes,) * whole + last
 
 
+def pixels_of(problem: Problem, weights: int) -> int:
+    """Of a tile of a block of so many weights for a tap and channel."""
+    size = weights if is_few(problem) else min(-(-weights // lanes_of(problem)), VECTORS)
+    return PIXELS[size - 1]
+
+
 def period_of(problem: Problem) -> int:
     """Of `pointwise`: pixels whose outputs a vector has, or weights of a channel where these go on.
 
@@ -164,4 +169,4 @@ def period_of(problem: Problem) -> int:
 def run_room(problem: Problem) -> int:
     """Elements of scratch for outputs that go as a run: those of a row, or of a tile and lines."""
     outputs, line = bank_of(problem).outputs, machine.CACHE_LINE // problem.sums.itemsize
-    return max(problem.plane[1] * outputs, max(PIXELS) * outputs + 4 * line)
+    return max(problem.plane[1] * outputs, MOST_PIXELS * outputs + 4 * line)

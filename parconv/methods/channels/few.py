@@ -16,19 +16,17 @@ from ...codegen.emitted import Value
 from ...codegen.simd import I32, I64
 from ...codegen.transposition import columns, transposed
 from . import table as t
-from .table import PIXELS
 from .tile import Tile
 
-# Filters of a block: their sums of `PIXELS` pixels, weights and pixels fill 16 registers.  More
-# filters go block by block, up to `MOST`: time of this over that of outputs in lanes, for 3 to 7 of
-# them, 1x1 of 34 and of 200 channels and 3x3 of 16 and of 64: 0.77 0.40 0.42 0.25, 0.64 0.69 0.35
-# 0.33, 0.57 0.86 0.33 0.34, 0.61 0.89 0.37 0.43, 0.82 1.40 0.32 0.17 (Zen 3 VM, 2026-11).
-FILTERS, MOST = 2, 6
-# Or up to `MANY` where an output has so many products that summing its lanes is little.  For 7, 8,
-# 10 and 12 filters, channels first: 3x3 of 16 1.30 1.39 1.24 1.44, of 40 0.95 1.00 0.84 1.00, of
-# 126 0.79 0.90 0.97 0.94, 5x5 of 64 0.78 0.82 0.74 0.83, 7x7 of 355 0.68 0.66 0.71 0.90; channels
-# last: of 126 1.20 0.87 0.87 1.00, of 64 0.79 0.88 0.80 1.08, of 355 0.76 0.81 0.77 0.94.
-MANY, PRODUCTS = 10, 600
+# Filters of a block: their sums, weights and pixels fill 16 registers.  More filters go block by
+# block, up to `SOME`, or `MANY` where an output has so many products that summing its lanes is
+# little; but for those that fill more than a share of a vector, of which tiles have more pixels.
+# Time of this over that of outputs in lanes, 3x3 for 3 to 8 and 10 filters: of 16 channels, which
+# come first, 0.68 0.84 1.04 1.18 1.35 1.57 1.29, of 64 0.50 0.70 0.73 0.82 0.96 1.05 0.93, of 266
+# 0.57 0.57 0.80 0.92 1.09 1.10 0.88; which come last 0.69 0.84 1.13 1.26 1.57 1.73 1.50, 0.48 0.55
+# 0.81 0.86 1.12 1.14 0.91, 0.51 0.54 0.79 0.84 1.19 1.13 0.85 (Sapphire Rapids VM, AVX2, 2026-11).
+FILTERS, FULL = 2, 0.75
+SOME, MANY, PRODUCTS = machine.ISA.choose({32: (6, 10, 600), 16: (4, 10, 500)})
 
 
 class Cycles(NamedTuple):
@@ -56,7 +54,8 @@ BY_CYCLES = machine.ISA.choose({32: True, 16: False, "NEON": False})
 def pays(filters: int, channels: int, taps: int, lanes: int, near: bool) -> bool:
     """Whether it is faster than outputs in lanes; ``near``: channels come last."""
     if not BY_CYCLES:
-        return filters <= (MANY if channels * taps >= PRODUCTS else MOST)
+        full = t.PIXELS[0] > t.PIXELS[1] and FULL * lanes < filters <= lanes
+        return not full and filters <= (MANY if channels * taps >= PRODUCTS else SOME)
     if filters > lanes:
         return False
     cycles, (tile, tap, channel) = LAST if near else FIRST, LANES
@@ -95,10 +94,10 @@ class FewTile(Tile):
         key = self.builder.select(self.same(bits, 0), I64(0), near)
         for case, how in ((1, self.apart), (2, self.neighbours)):
             cases[case] = partial(self.parts_of_channels, None, bits, how, source, taps, sums)
-        every = self.builder.and_(self.near, self.same(bits, t.EVERY))
+        every = self.builder.and_(self.near, self.same(bits, self.every))
         key = self.builder.select(every, I64(3), key)
         cases[3] = partial(
-            self.parts_of_channels, t.EVERY, bits, self.neighbours, source, taps, sums
+            self.parts_of_channels, self.every, bits, self.neighbours, source, taps, sums
         )
         return self.code.choose(key, cases)
 
@@ -157,7 +156,7 @@ class FewTile(Tile):
     def deliver(self, sums: dict[tuple[int, int], Value]) -> None:
         code = self.code
         segments = code.at(self.table, self.number(t.SEGMENTS_AT))
-        firsts = range(0, PIXELS, code.lanes)
+        firsts = range(0, self.pixels, code.lanes)
         found = {
             (v, first): self.totals(sums, v, first) for v in self.members() for first in firsts
         }
@@ -186,7 +185,7 @@ class FewTile(Tile):
 
     def store_pixels(self, value: Value, out: Value, bits: Value, first: int) -> None:
         code, builder = self.code, self.builder
-        for lane in range(min(code.lanes, PIXELS - first)):
+        for lane in range(min(code.lanes, self.pixels - first)):
             with builder.if_then(code.has(bits, 1 << (first + lane))):
                 place = code.at(out, builder.mul(self.number(t.OUT_PIXEL), I64(first + lane)))
                 number = builder.extract_element(value, I32(lane))

@@ -35,9 +35,9 @@ def _pitch(f, layout):
     """
     across, down = layout[L.stride_x] * f.strides[3], layout[L.stride_y] * f.strides[2]
     width = layout[L.columns_out]
-    if across > 0 and down % across == 0 and width <= down // across < width + t.PIXELS // 2:
+    if across > 0 and down % across == 0 and width <= down // across < width + t.LEAST // 2:
         return down // across
-    return width + t.PIXELS
+    return width + t.MOST
 
 
 @jit.jit()
@@ -50,7 +50,7 @@ def _describe(table, f, out, layout):
     table[t.STEP_X] = layout[L.dilation_x] * f.strides[3]
     table[t.STEP_PIXEL] = layout[L.stride_x] * f.strides[3]
     # for each channel the lines of a tile, which follow one another where channels are neighbours
-    lines = (t.PIXELS * size + line - 1) // line * line
+    lines = (t.LEAST * size + line - 1) // line * line
     fetches = t.ALWAYS_FETCHES or taps_y * taps_x == 1
     table[t.AHEAD] = ROWS_AHEAD * f.strides[2] if fetches else 0
     table[t.AHEAD_STEP] = lines if f.strides[1] == size else f.strides[1]
@@ -62,7 +62,7 @@ def _describe(table, f, out, layout):
         cell = layout[L.channels] * size
         table[t.STEP_CHANNEL], table[t.STEP_X] = size, layout[L.tap] * cell
         table[t.STEP_PIXEL] = layout[L.pixel] * cell
-        ahead = t.PIXELS * table[t.STEP_PIXEL] if t.ALWAYS_FETCHES else 0
+        ahead = t.LEAST * table[t.STEP_PIXEL] if t.ALWAYS_FETCHES else 0
         table[t.AHEAD], table[t.AHEAD_STEP] = ahead, lines
         for row in range(taps_y):
             table[table[t.ROWS_AT] + row] = layout[layout[L.rows_at] + row] * size
@@ -197,10 +197,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         return
     table, width, wide = scratch.view(np.int64), layout[L.columns_out], layout[L.block_filters]
     stored, pitch = _describe(table, f, out, layout), _pitch(f, layout)
-    pixels, latest, copied = np.int64(t.PIXELS), np.int64(-1), layout[L.copied]
-    if not copied and pitch == width + pixels:  # rows apart are cut into equal tiles
-        tiles = (width + pixels - 1) // pixels
-        pixels = (width + tiles - 1) // tiles
+    latest, copied = np.int64(-1), layout[L.copied]
+    apart = not copied and pitch == width + t.MOST
     row_step = layout[L.stride_y] * f.strides[2]
     if copied:
         pitch, row_step = layout[L.pitch], layout[L.pitch] * table[t.STEP_PIXEL]
@@ -213,6 +211,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         group, inside = block // layout[L.group_blocks], block % layout[L.group_blocks]
         filters = min(layout[L.filters] - inside * wide, wide)
         table[t.OUTPUTS] = filters
+        pixels = t.PIXELS[(filters if layout[L.few] else 1 + (filters > layout[L.lanes])) - 1]
+        if apart:  # rows are cut into equal tiles
+            tiles = (width + pixels - 1) // pixels
+            pixels = (width + tiles - 1) // tiles
         channel = group * layout[L.filters] + inside * wide
         taps_at = group * layout[L.group_taps] + inside * layout[L.block_taps]
         f_at = image * f.strides[0] + group * layout[L.channels] * f.strides[1]

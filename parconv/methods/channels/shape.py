@@ -11,10 +11,9 @@ import numpy as np
 from ...codegen import machine
 from ...problem.problem import Problem
 from ..usual import bank_of
-from .blocks import block_filters, blocks_of
+from .blocks import block_filters, blocks_of, pixels_of
 from .copies import COPY_BYTES, Copy, row_bytes
 from .numbers import BLOCK, IMAGE, PART
-from .table import PIXELS
 from .work import copy_of
 
 LEAST_UNITS = 64  # so that sixteen threads end together
@@ -33,8 +32,9 @@ def height_of(problem: Problem) -> int:
     copy = copy_of(problem)
     if copy:
         return _copied_height(problem, copy, shared)
-    height = min(shared, -(-UNIT_TILES * PIXELS // width))
-    period = PIXELS // math.gcd(PIXELS, width)
+    pixels = pixels_of(problem, blocks_of(problem)[0])
+    height = min(shared, -(-UNIT_TILES * pixels // width))
+    period = pixels // math.gcd(pixels, width)
     return height // period * period or height
 
 
@@ -42,7 +42,8 @@ def _copied_height(problem: Problem, copy: Copy, shared: int) -> int:
     """So many that what two units both copy is little, as far as the cache holds them."""
     rows, most = problem.plane[0], COPY_BYTES // row_bytes(problem, copy)
     most = (most - sum(copy.depths)) // len(copy.phases)
-    least = max(2 * (max(copy.depths) + 1), -(-UNIT_TILES * PIXELS // copy.pitch))
+    tiles = UNIT_TILES * pixels_of(problem, blocks_of(problem)[0])
+    least = max(2 * (max(copy.depths) + 1), -(-tiles // copy.pitch))
     height = max(1, min(rows, max(shared, least), most))
     return -(-rows // -(-rows // height))
 

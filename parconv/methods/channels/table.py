@@ -4,11 +4,14 @@ from llvmlite import ir
 
 from ...codegen import machine
 
-# Pixels x `VECTORS` sums, the weights of as many vectors and one pixel fill the registers; LLVM
-# spills none of them in the loop.
-PIXELS = machine.ISA.choose({32: 14, 16: 6})
+# Pixels of tiles of one vector and of two: their sums, as many weights and one pixel fill the
+# registers; LLVM spills none of them in the loop.  8 images of 266 channels of 35 x 36, which come
+# last, to 8 at 3x3 take 4.9 ms by channels in lanes, 4.2 by 12 pixels (Sapphire Rapids VM, AVX2,
+# 2026-11).
+PIXELS = machine.ISA.choose({32: (14, 14), 16: (12, 6)})
 VECTORS = 2
-EVERY = (1 << PIXELS) - 1  # all pixels of a tile, as bits
+LEAST, MOST = min(PIXELS), max(PIXELS)
+EVERY = (1 << MOST) - 1  # all pixels of a tile, as bits
 # Channels by which weights are fetched early: the steps between pixels of few rows and columns
 # confuse the hardware.  512 channels at 7 x 7, one image: 85 to 105 % of the peak (Zen 5, 2026-11).
 WEIGHTS_AHEAD = 16

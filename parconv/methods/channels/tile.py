@@ -13,6 +13,7 @@ Per output the order of additions is: filter rows, then filter columns, then cha
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 from typing import Any
 
 from ...codegen import machine
@@ -26,7 +27,7 @@ from .table import (
     ALWAYS_FETCHES,
     BITS_AT,
     CHANNELS,
-    EVERY,
+    MOST,
     OUT_CHANNEL,
     OUT_PIXEL,
     OUTPUTS,
@@ -54,7 +55,9 @@ class Tile:
         self.code = Code(builder, taps.type.pointee)
         self.vectors = vectors
         self.source, self.taps, self.table, self.out = source, taps, table, out
-        self.cells = [(pixel, vector) for pixel in range(PIXELS) for vector in range(vectors)]
+        self.pixels = PIXELS[vectors - 1]
+        self.every = (1 << self.pixels) - 1
+        self.cells = list(product(range(self.pixels), range(vectors)))
         self.wide = vectors * self.code.lanes  # weights of a tap and channel
         self.steps = Steps(self.code, self.number(STEP_PIXEL))
 
@@ -87,6 +90,8 @@ class Tile:
 
         def one_column(column: Value, pixel: Value, taps: Value, *sums: Value) -> list[Value]:
             bits = builder.and_(row_bits, self.code.read(self.bits, rows, column))
+            if self.pixels < MOST:
+                bits = builder.and_(bits, I64(self.every))
             new = builder.and_(last, builder.icmp_signed("==", column, I64(0)))
             ahead = builder.select(new, self.number(AHEAD), I64(0))
             added = self.one_tap(bits, ahead, pixel, taps, sums)
@@ -103,14 +108,14 @@ class Tile:
         cases: dict[int, Any] = {0: lambda: list(sums)}
         key = self.builder.select(self.same(bits, 0), I64(0), I64(1))
         cases[1] = partial(self.all_channels, None, bits, ahead, source, taps, sums, True)
-        for case, known in enumerate((EVERY, EVERY - 1, EVERY >> 1), start=2):
+        for case, known in enumerate((self.every, self.every - 1, self.every >> 1), start=2):
             key = self.builder.select(self.same(bits, known), I64(case), key)
             cases[case] = partial(self.all_channels, known, bits, ahead, source, taps, sums)
         if not ALWAYS_FETCHES:
             fetches = self.builder.icmp_signed("!=", ahead, I64(0))
-            fetches = self.builder.and_(fetches, self.same(bits, EVERY))
+            fetches = self.builder.and_(fetches, self.same(bits, self.every))
             key = self.builder.select(fetches, I64(5), key)
-            cases[5] = partial(self.all_channels, EVERY, bits, ahead, source, taps, sums, True)
+            cases[5] = partial(self.all_channels, self.every, bits, ahead, source, taps, sums, True)
         return self.code.choose(key, cases)
 
     def same(self, bits: Value, known: int) -> Value:
@@ -135,7 +140,7 @@ class Tile:
 
     def fetch(self, ahead: Value, taps: Value) -> None:
         """The lines of later pixels and weights."""
-        for line in range(0, PIXELS * self.code.itemsize, machine.CACHE_LINE):
+        for line in range(0, self.pixels * self.code.itemsize, machine.CACHE_LINE):
             self.code.prefetch(self.code.at(ahead, line))
         for vector in range(self.vectors):
             later = self.code.at(taps, WEIGHTS_AHEAD * self.wide + vector * self.code.lanes)
@@ -165,7 +170,7 @@ class Tile:
             pairs = zip(values(pixel), weights, strict=True)
             return [code.fma(value, w, total[pixel, v]) for v, (value, w) in enumerate(pairs)]
 
-        for pixel in range(PIXELS):
+        for pixel in range(self.pixels):
             if known is None:
                 old = [total[pixel, v] for v in self.members()]
                 found = code.when(code.has(bits, 1 << pixel), old, partial(added, pixel))
@@ -190,7 +195,7 @@ class Tile:
 
         def by_channels() -> list[Value]:
             for vector in range(self.vectors):
-                for first in range(0, PIXELS, code.lanes):
+                for first in range(0, self.pixels, code.lanes):
                     self.store_transposed(sums, vector, first, segments)
             return []
 
@@ -225,9 +230,9 @@ class Tile:
 
         def one(index: Value) -> list[Value]:
             bits, out = self.segment(segments, index)
-            with builder.if_else(self.same(bits, EVERY)) as (all_pixels, some_pixels):
+            with builder.if_else(self.same(bits, self.every)) as (all_pixels, some_pixels):
                 with all_pixels:
-                    each(bits, out, partial(self.store_known, min(code.lanes, PIXELS - first)))
+                    each(bits, out, partial(self.store_known, min(code.lanes, self.pixels - first)))
                 with some_pixels:
                     chosen = code.lanes_of(builder.lshr(bits, I64(first)))
                     each(bits, out, lambda value, at: code.store_some(value, at, chosen))
@@ -254,7 +259,7 @@ class Tile:
         code, builder = self.code, self.builder
 
         def some(bits: Value, out: Value) -> None:
-            for pixel in range(PIXELS):
+            for pixel in range(self.pixels):
                 with builder.if_then(code.has(bits, 1 << pixel)):
                     place = code.at(out, builder.mul(self.number(OUT_PIXEL), I64(pixel)))
                     for vector in range(self.vectors):
@@ -270,7 +275,7 @@ class Tile:
         def one(index: Value) -> list[Value]:
             bits, out = self.segment(segments, index)
             full = builder.icmp_signed("==", self.number(OUTPUTS), I64(self.wide))
-            full = builder.and_(full, self.same(bits, EVERY))
+            full = builder.and_(full, self.same(bits, self.every))
             with builder.if_else(full) as (all_pixels, some_pixels):
                 with all_pixels:
                     every(out)

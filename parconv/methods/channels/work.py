@@ -10,11 +10,19 @@ from typing import NamedTuple
 from ...codegen import machine
 from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
-from .blocks import blocks_of, channel_lanes, is_few, is_pointwise, period_of, run_of
+from .blocks import (
+    blocks_of,
+    channel_lanes,
+    is_few,
+    is_pointwise,
+    period_of,
+    pixels_of,
+    run_of,
+)
 from .copies import Copy, fitting
 from .inside import is_inside, share
 from .numbers import FEW as FEW_RUN, MANY, SINGLE, WIDE
-from .table import PIXELS, VECTORS
+from .table import LEAST, VECTORS
 
 LATENCY = 4  # cycles between two additions to the same sum, as if a tile had so many pixels
 
@@ -28,6 +36,8 @@ class Work(NamedTuple):
         Of as many products as two vectors have lanes, of pixels in place and copied ones.
     first : float
         How long a product in place takes where channels come first, where it takes 1 else.
+    paged : float
+        How much longer at most where these lie in more than `PAGES` pages.
     single : float
         How long a block of one vector takes, where half of a block of two takes 1.
     tile, tap : float
@@ -47,6 +57,7 @@ class Work(NamedTuple):
     product: float
     copied: float
     first: float
+    paged: float
     single: float
     tile: float
     tap: float
@@ -67,9 +78,15 @@ class Work(NamedTuple):
 # as 220 layers drawn at random have it, the middle 90 % within 0.75 and 1.2, each in place and
 # copied both ways (Zen 3 VM, AVX2, 2026-11); what copies take with 32 registers is a guess.
 WORK = machine.ISA.choose({
-    32: Work(1.04, 0.95, 1.1, 1.3, 56, 7, 0, 0.3, 0, 0.3, 0.4, 1.73, 3.5, 8),
-    16: Work(0.95, 0.85, 1.24, 1.2, 49, 8.7, 5.1, 0.54, 11, 0.45, 0.8, 1.73, 3.5, 8),
+    32: Work(1.04, 0.95, 1.1, 0, 1.3, 56, 7, 0, 0.3, 0, 0.3, 0.4, 1.73, 3.5, 8),
+    16: Work(0.95, 0.85, 1.15, 0.6, 1.2, 49, 8.7, 5.1, 0.54, 11, 0.45, 0.8, 1.73, 3.5, 8),
 })  # fmt: skip
+
+
+# That a processor finds at once, of 64 (Zen 3) or 96.  Picoseconds of products in place of 3x3 to
+# 32 filters, by pages: 24 and 30 7.9 7.5, 40 8.4, 57 9.5, 98 10.4, 128 10.2, 230 11.9, 300 12.6,
+# and of copied ones everywhere 9 to 11 (Sapphire Rapids VM, AVX2, 2026-11).
+PAGES = 40
 
 
 class Few(NamedTuple):
@@ -105,7 +122,7 @@ class Few(NamedTuple):
 # better one's time so, at most 1.28 but for one, 1.025 and 1.34 by the numbers for 16 (Sapphire
 # Rapids VM, AVX-512, 2026-11).
 FEW = machine.ISA.choose({
-    32: Few(80, 5, (6, 12), 1260, 1.5, 10), 16: Few(18, 3, (4.1, 4.7), 1260, 1.5, 10),
+    32: Few(80, 5, (6, 12), 1260, 1.5, 10), 16: Few(24, 4, (8.5, 6.3), 1260, 0.9, 10),
 })  # fmt: skip
 # A vector of outputs that go as a run, and each of its channels.
 RUN = machine.ISA.choose({
@@ -144,21 +161,32 @@ def in_place(problem: Problem, inside: float) -> float:
         return _pointwise(problem)
     width, taps = problem.plane[1], math.prod(problem.filter)
     if is_few(problem):
-        return bank_of(problem).groups * width / PIXELS * _few(problem, taps * inside)
+        return bank_of(problem).groups * width * _few(problem, taps * inside)
     pitch = problem.plane_in[1] * problem.stride[0] / problem.stride[1]
-    if pitch.is_integer() and width <= pitch < width + PIXELS // 2:  # tiles go across rows' ends
-        tiles, pixels = pitch / PIXELS, PIXELS
-    else:
-        tiles = -(-width // PIXELS)
-        pixels = max(LATENCY, -(-width // tiles))
+    across = pitch.is_integer() and width <= pitch < width + LEAST // 2  # tiles go on to next rows
     flat = pitch == width and is_inside(problem, 0) and is_inside(problem, 1)
-    product = WORK.product * (1 if inputs_apart(problem) else WORK.first)
+    product = WORK.product * (1 if inputs_apart(problem) else _first(problem))
     if flat and inputs_apart(problem):  # pixels lie as copied ones do
         product = WORK.copied
     placed = 0 if flat else WORK.placed * sum(problem.filter)
-    products = product * taps * bank_of(problem).inputs * pixels * inside
-    each = products + WORK.tile + WORK.tap * taps + placed
-    return bank_of(problem).groups * tiles * _blocks(problem) * each + _turned(problem)
+    product *= taps * bank_of(problem).inputs * inside
+    beside, total = WORK.tile + WORK.tap * taps + placed, 0.0
+    for weights in blocks_of(problem):
+        most = pixels_of(problem, weights)
+        tiles = pitch / most if across else -(-width // most)
+        pixels = most if across else max(LATENCY, -(-width // tiles))
+        total += tiles * _share(problem, weights) * (product * pixels + beside)
+    return bank_of(problem).groups * total + _turned(problem)
+
+
+def _first(problem: Problem) -> float:
+    """How long a product takes where channels' pixels lie in pages of their own.
+
+    As if images were square: see `copy_of`.
+    """
+    plane = problem.plane_in[1] ** 2 * problem.sums.itemsize
+    pages = bank_of(problem).inputs * min(1, plane / machine.PAGE_BYTES)
+    return WORK.first + WORK.paged * max(0, 1 - PAGES / max(1, pages))
 
 
 def _pointwise(problem: Problem) -> float:
@@ -173,32 +201,34 @@ def _pointwise(problem: Problem) -> float:
 def copied(problem: Problem, copy: Copy, halo: float) -> float:
     """Where as many rows are copied as that, times those of the image that it needs."""
     bank, (rows, columns) = bank_of(problem), problem.filter
-    loops = rows if copy.tap == 1 else rows * columns
+    loops, blocks = rows if copy.tap == 1 else rows * columns, blocks_of(problem)
     weights = rows * columns * bank.inputs * VECTORS * machine.VECTOR_BYTES
     crowded = copy.runs > 1 and weights > machine.L2_BYTES // 4
     product = WORK.copied * (CROWDED if crowded else 1)
-    each = product * rows * columns * bank.inputs * PIXELS + WORK.tile + WORK.tap * loops
-    every = _few(problem, rows * columns) if is_few(problem) else _blocks(problem) * each
+    each, beside = product * rows * columns * bank.inputs, WORK.tile + WORK.tap * loops
+    shares = {n: _share(problem, n) * (each + beside / pixels_of(problem, n)) for n in set(blocks)}
+    every = _few(problem, rows * columns) if is_few(problem) else sum(shares[n] for n in blocks)
     runs = len(copy.phases) * halo * copy.runs * (FEW.moved if is_few(problem) else 1)
     moved = runs * (WORK.run * _vectors(problem) + copy.run * _cell(problem, copy))
-    return bank.groups * (copy.pitch / PIXELS * every + moved) + _turned(problem)
+    return bank.groups * (copy.pitch * every + moved) + _turned(problem)
 
 
 def _few(problem: Problem, taps: float) -> float:
-    """Of the tiles of as many pixels, where outputs are few, of so many taps inside the image."""
+    """Of a pixel of tiles, where outputs are few, of so many taps inside the image."""
     parts, rest = channel_lanes(problem) // lanes_of(problem), 0.0
     if not inputs_apart(problem) and bank_of(problem).inputs % lanes_of(problem):
         rest = FEW.rest
     tap = FEW.tap + rest
-    return sum(FEW.tile + taps * (tap + parts * FEW.part[n - 1]) for n in blocks_of(problem))
-
-
-def _blocks(problem: Problem) -> float:
-    """Of two vectors of a group's filters."""
-    lanes = lanes_of(problem)
     return sum(
-        n * (WORK.single if n == lanes else 1) / (VECTORS * lanes) for n in blocks_of(problem)
+        (FEW.tile + taps * (tap + parts * FEW.part[n - 1])) / pixels_of(problem, n)
+        for n in blocks_of(problem)
     )
+
+
+def _share(problem: Problem, weights: int) -> float:
+    """What a block of so many weights takes of one of two vectors."""
+    lanes = lanes_of(problem)
+    return weights * (WORK.single if weights == lanes else 1) / (VECTORS * lanes)
 
 
 def _turned(problem: Problem) -> float:

@@ -55,15 +55,17 @@ from .passes import (
 from .tile import ROWS, stores
 
 # Filter rows that share no input with others load a vector for every product or two: 1 x 31 reaches
-# half of the peak, 15 x 15 nine tenths (4096 x 4096, one core, Zen 5, 2026-11).
-SINGLE_ROW_COST = machine.ISA.choose({"AVX-512": 1.65, 16: 2})
+# half of the peak, 15 x 15 nine tenths (4096 x 4096, one core, Zen 5, 2026-11).  Of 256 bits some
+# processors load three at once: 821 x 982 int16 at 1x9 take 0.45 ms so, 0.59 by `rows` (Sapphire
+# Rapids VM under AVX2, 2026-11, as all that is for AVX2 here; see `fft.EMPTY_SHARE`).
+SINGLE_ROW_COST = machine.ISA.choose({"AVX-512": 1.65, "AVX2": 1.0, 16: 2})
 # A difference loads two vectors, which as long as it is alone no other uses.
 DIFFERENCE_COST = 2
 # Operations that take as long as packing a pixel, real or complex, and reading it from there.
 # Milliseconds for 4096 x 4096 uint8 to uint8 at 3x3, 5x5, 7x7, one core: 2.9, 5.1, 8.5, of which
 # products take 1.1, 3.1, 6.1; complex64 at 7x7: 45, 24 (Zen 5, 2026-11).
 # 300 x 400 uint8 at 5x5 take 114 microseconds so, and 115 by `separable` (Zen 3 VM, AVX2, 2026-11).
-PACK_WORK, PACK_COMPLEX_WORK = machine.ISA.choose({32: 22, 16: 16}), 220
+PACK_WORK, PACK_COMPLEX_WORK = machine.ISA.choose({32: 22, "AVX2": 8, 16: 16}), 220
 # The same of a pixel of rows that are packed one by one, as those of every third column and so on
 # are: 128 x 128 float32 at 3x3 take 3 and 7 microseconds for every second and third pixel
 # (Sapphire Rapids VM, AVX-512, 2026-11).
@@ -83,11 +85,11 @@ ROW_WORK, EDGE_WORK = 600, 25
 # images and of 339 on a grid of sizes, types and filters: 99th percentile 1.58 and 1.81, 1.35 and
 # 1.33 so, share above 1.25 0.04 and 0.13, 0.02 and 0.03 (Sapphire Rapids VM, 2026-11).
 PIXEL_WORK = machine.ISA.choose({"AVX-512": {4: 30, 8: 40}, 16: {4: 0, 8: 0}})
-BESIDE_WORK = machine.ISA.choose({"AVX-512": 160, 16: 0})
+BESIDE_WORK = machine.ISA.choose({"AVX-512": 160, "AVX2": 30, 16: 0})
 # What a call does beyond what calls of other methods do, 0.2 microseconds: without it 19 x 21 x 3
 # float32 at 7x7 go by this method in 3.7 microseconds, by `passes` in 2.3 (likewise).  `strided`
 # takes as long for one.
-CALL_WORK = machine.ISA.choose({"AVX-512": 30_000, 16: 0})
+CALL_WORK = machine.ISA.choose({"AVX-512": 30_000, "AVX2": 10_000, 16: 0})
 # More of a pixel that is packed under a stride: see `strided` for times.
 STRIDED_WORK = machine.ISA.choose({"AVX-512": 20, 16: 0})
 BAND_TILES = 10  # least height of a band, in rows of tiles

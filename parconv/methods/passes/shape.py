@@ -27,14 +27,19 @@ LEAST_STRIPS = 8
 # takes 70.2.  AVX-512, with works of a row and of taps: least squares of the times of 600 random
 # images (Sapphire Rapids VM, 2026-11), see `fft.EMPTY_SHARE`.  Strips of up to 128 KiB cost little
 # there: 41 x 113 int16 at 15x15 take 5.7 microseconds so, 7.2 by `separable`, which went before.
-PACK_WORK, COPY_WORK, ROW_WORK = machine.ISA.choose({"AVX-512": (24, 46, 580), 16: (12, 8, 0)})
+PACK_WORK, COPY_WORK, ROW_WORK = machine.ISA.choose(
+    {"AVX-512": (24, 46, 580), "AVX2": (12, 5, 0), 16: (12, 8, 0)}
+)
+L2_HALF = machine.L2_BYTES // 2
 NEAR_BYTES, NEAR_WORK, STRIP_WORK = machine.ISA.choose(
-    {"AVX-512": (1 << 17, 6, 120), 16: (machine.L2_BYTES // 2, 12, 60)}
+    {"AVX-512": (1 << 17, 6, 120), "AVX2": (L2_HALF, 17, 100), 16: (L2_HALF, 12, 60)}
 )
 TAP_SHARE = 0.85
 SHARED: TapWorks = (TAP_SHARE * TAP_WORKS[0], TAP_SHARE * TAP_WORKS[1], TAP_SHARE * TAP_WORKS[2])
 WORKS: TapWorks = machine.ISA.choose({"AVX-512": (12, 2.5, 1.35), 16: SHARED})
-ALL_WORK = machine.ISA.choose({"AVX-512": {4: 1.0, 8: 1.35}, 16: {4: 1.0, 8: 1.0}})
+ALL_WORK = machine.ISA.choose(
+    {"AVX-512": {4: 1.0, 8: 1.35}, "AVX2": {4: 1.0, 8: 1.5}, 16: {4: 1.0, 8: 1.0}}
+)
 
 
 @dataclass(frozen=True)

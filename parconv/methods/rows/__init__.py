@@ -78,11 +78,12 @@ BAND_HALOS = 4  # least height of a band, in heights of the filter
 # under AVX2 there, of 420, 1.45 and 1.42.
 PACK_WORK, STORE_WORK, BESIDE_WORK = 10, 11, 45
 TAP_WORKS = machine.ISA.choose({
-    "AVX-512": {4: (1.7, 2.4), 8: (1.5, 2.1)}, 16: {4: (1.9, 2.7), 8: (1.5, 2.1)},
+    "AVX-512": {4: (1.7, 2.4), 8: (1.5, 2.1)}, "AVX2": {4: (1.4, 2.7), 8: (1.5, 2.1)},
+    16: {4: (1.9, 2.7), 8: (1.5, 2.1)},
 })  # fmt: skip
 ALL_WORK = machine.ISA.choose({"AVX-512": {4: 1.8, 8: 2.35}, 16: {4: 1.0, 8: 1.0}})
 CONVERT_WORK, ROW_WORK, COLUMN_WORK, FAR_WORK = machine.ISA.choose(
-    {"AVX-512": (1, 450, 2200, 30), 16: (0, 800, 4000, 0)}
+    {"AVX-512": (1, 450, 2200, 30), "AVX2": (0, 350, 3000, 2), 16: (0, 800, 4000, 0)}
 )
 
 

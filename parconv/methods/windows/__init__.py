@@ -77,10 +77,11 @@ BAND_HALOS = 8  # least height of a band, in heights of the filter
 NEAR_BYTES = 3 << 14
 WORKS: dict[str | int, tuple[dict[int, float], ...]] = {
     "AVX-512": ({4: 22, 8: 25}, {4: 34, 8: 50}, {4: 6, 8: 6.7}, {4: 2500, 8: 2500}),
+    "AVX2": ({4: 11, 8: 16}, {4: 21, 8: 16}, {4: 5.1, 8: 3.9}, {4: 1050, 8: 600}),
     16: ({4: 9.5, 8: 12.3}, {4: 9.5, 8: 12.3}, {4: 3.4, 8: 3.1}, {4: 1400, 8: 600}),
 }
 NEAR_WORK, FAR_WORK, LOAD_WORK, ROW_WORK = machine.ISA.choose(WORKS)
-CONVERT_WORK, MEMORY_WORK = machine.ISA.choose({"AVX-512": (2750, 25), 16: (0, 0)})
+CONVERT_WORK, MEMORY_WORK = machine.ISA.choose({"AVX-512": (2750, 25), "AVX2": (0, 7), 16: (0, 0)})
 
 
 def applicable(problem: Problem) -> str | None:
