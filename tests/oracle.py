@@ -241,7 +241,7 @@ def compute_type(f: Any, g: Any, dtype: Any = None, accumulate: Any = None) -> A
     narrow = single.get(f.kind, f.itemsize == 8)
     if dtype is not None:
         result = np.dtype(dtype)
-        narrow = narrow and result.itemsize <= {"i": 2, "u": 2, "f": 4, "c": 8}[result.kind]
+        narrow = narrow and result.itemsize <= {"b": 1, "i": 2, "u": 2, "f": 4, "c": 8}[result.kind]
     if accumulate is not None:
         narrow = narrow and np.dtype(accumulate) in (np.float32, np.complex64)
     return np.float32 if narrow else np.float64

@@ -194,9 +194,11 @@ def defined(question: Question, *, correlate: bool) -> tuple[Expected, Any]:
     scale, bias = words.get("scale"), words.get("bias")
     whole = scale is None and (bias is None or np.all(np.asarray(bias) % 1 == 0))
     kind = compute_type(f, g if whole else g.astype(float), words.get("dtype"))
+    found = (expect if g.ndim == 2 else expect_several)(f, g, **said)
     if kind is int:
         bias = None if bias is None else np.asarray(bias).astype(int)
-    found = (expect if g.ndim == 2 else expect_several)(f, g, **said)
+    elif found.values.dtype == object:
+        found = replace(found, values=found.values.astype(np.longdouble))
     last = words.get("axes") == (0, 1)  # channels are
     return finished(found, scale, bias, -1 if last else -3), kind
 
