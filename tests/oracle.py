@@ -155,6 +155,80 @@ def literal(
     return out
 
 
+# --- several filters, missing pixels, rules of results --------------------------------------------
+
+
+def _joined(parts: list[Expected], add: bool) -> Expected:
+    """Of sums over the same outputs their sum, or all of them side by side before the plane."""
+    values, moduli = ([getattr(part, name) for part in parts] for name in ("values", "moduli"))
+    terms = sum(part.terms for part in parts)
+    if add:
+        return Expected(sum(values), sum(moduli), terms)
+    return Expected(np.stack(values, -3), np.stack(moduli, -3), terms // len(parts))
+
+
+def expect_several(
+    f: Array, g: Array, *, groups: Any = None, axes: tuple[int, int] = (-2, -1), **words: Any
+) -> Expected:
+    """Of a bank (3 axes of ``g``), a layer (4), or with ``groups="planes"`` a filter for each."""
+    found = _several(np.moveaxis(f, axes, (-2, -1)), g, groups, words)
+    sums, moduli = (np.moveaxis(each, (-2, -1), axes) for each in (found.values, found.moduli))
+    return Expected(sums, moduli, found.terms)
+
+
+def _several(f: Array, g: Array, groups: Any, words: Any) -> Expected:
+    if groups == "planes":
+        pairs = zip(np.moveaxis(f, -3, 0), g, strict=True)
+        return _joined([expect(plane, taps, **words) for plane, taps in pairs], add=False)
+    if g.ndim == 3:
+        return _joined([expect(f, taps, **words) for taps in g], add=False)
+    filters, channels = g.shape[:2]
+    each = filters // (f.shape[-3] // channels)  # of a group, which sees as many channels
+
+    def one(number: int) -> Expected:
+        seen = range(number // each * channels, (number // each + 1) * channels)
+        pairs = zip(seen, g[number], strict=True)
+        return _joined([expect(f[..., c, :, :], taps, **words) for c, taps in pairs], add=True)
+
+    return _joined([one(number) for number in range(filters)], add=False)
+
+
+def mean_of(
+    f: Array, g: Array, weights: Array, *, cval: float = 0, least: float = 0, **words: Any
+) -> Expected:
+    """Means over what is there, by a filter of positive taps; NaN where too little is.
+
+    The border's pixels are there, unless the constant is NaN.
+    """
+    taps, there = g.astype(np.longdouble), weights.astype(np.longdouble)
+    used = np.where(there > 0, f, 0).astype(np.longdouble) * there
+    beyond = not np.isnan(cval)
+    sums = expect(used, taps, cval=cval if beyond else 0, **words)
+    counts = expect(there, taps, cval=float(beyond), **words)
+    total = taps.sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = sums.values / counts.values * total
+        moduli = 2 * sums.moduli / counts.values.astype(float) * float(total)
+    few = (counts.values == 0) | (counts.values < least * total)
+    return Expected(np.where(few, np.nan, values), moduli, 2 * sums.terms)
+
+
+def finished(expected: Expected, scale: Any, bias: Any, axis: int = -3) -> Expected:
+    """Sums scaled and shifted: by one number, or by one for each filter along an axis."""
+    values, moduli = expected.values, expected.moduli
+
+    def placed(numbers: Any) -> Any:
+        return (
+            np.moveaxis(np.reshape(numbers, (-1, 1, 1)), 0, axis) if np.ndim(numbers) else numbers
+        )
+
+    if scale is not None:
+        values, moduli = values * np.longdouble(placed(scale)), moduli * np.abs(placed(scale))
+    if bias is not None:
+        values, moduli = values + placed(bias), moduli + np.abs(placed(bias))
+    return Expected(values, np.asarray(moduli, float), expected.terms + 2)
+
+
 # --- comparison ----------------------------------------------------------------------------------
 
 
@@ -167,7 +241,7 @@ def compute_type(f: Any, g: Any, dtype: Any = None, accumulate: Any = None) -> A
     narrow = single.get(f.kind, f.itemsize == 8)
     if dtype is not None:
         result = np.dtype(dtype)
-        narrow = narrow and result.itemsize <= {"i": 2, "u": 2, "f": 4, "c": 8}[result.kind]
+        narrow = narrow and result.itemsize <= {"b": 1, "i": 2, "u": 2, "f": 4, "c": 8}[result.kind]
     if accumulate is not None:
         narrow = narrow and np.dtype(accumulate) in (np.float32, np.complex64)
     return np.float32 if narrow else np.float64
@@ -203,6 +277,30 @@ def saturated(values: Array, dtype: Any) -> Array:
         right[inside] = whole[inside].astype(dtype)
         right[whole >= high], right[whole <= low] = high, low
     return right
+
+
+def assert_stored(
+    result: Array, expected: Expected, compute: Any, rounding: str, overflow: str, what: str
+) -> None:
+    """An integer or a truth by a rule: one that a sum within the error bound becomes."""
+    assert result.shape == expected.values.shape, f"{what}: shape {result.shape}"
+    kind, exact = result.dtype, compute is int
+    right = expected.values.astype(np.longdouble)
+    error = 0 * right if exact else 1.5 * bound(expected, compute, np.float64)
+    if kind.kind == "b":
+        near = (result == (right != 0)) | (~np.isfinite(right) & result)
+        _fail_unless(near | (~(abs(right) > error) & (expected.moduli != 0)), result, right, what)
+        return
+    shape = {"even": np.rint, "trunc": np.trunc}[rounding]
+    least, most, found = shape(right - error), shape(right + error), result.astype(np.longdouble)
+    if overflow == "wrap":  # what int32 does not hold has no such answer
+        beyond = ~(abs(right) < 2.0**30) if not exact else np.zeros(right.shape, bool)
+        above = np.mod(found - least, np.longdouble(2) ** (8 * kind.itemsize))
+        _fail_unless((above <= most - least) | beyond, result, right, what)
+        return
+    low, high = (np.longdouble(end) for end in (np.iinfo(kind).min, np.iinfo(kind).max))
+    near = (np.clip(least, low, high) <= found) & (found <= np.clip(most, low, high))
+    _fail_unless(np.where(np.isnan(right), found == 0, near), result, right, what)
 
 
 def assert_same_bits(result: Array, expected: Array, what: str = "") -> None:

@@ -18,6 +18,7 @@ ROWS = {
     "bits": ("threads, strategies and bands of one method", ">= 10,000 questions, 0 bits differ"),
     "definition": ("any question against the definition", ">= 10,000 questions, 0 wrong"),
     "special": ("NaN, Inf, -0 and denormals anywhere", ">= 5,000 questions, 0 wrong"),
+    "words": ("every word of a call, into outputs of any layout", ">= 4,000 questions, 0 wrong"),
     "integers": ("integers at the ends of their types", ">= 2,000 questions, 0 wrong"),
     "overlap": ("an output that overlaps image, filter or itself", ">= 5,000 calls, 0 wrong"),
     "guards": ("arrays that end at memory that may not be touched", ">= 2,000 shapes, 0 deaths"),

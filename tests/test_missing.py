@@ -437,6 +437,21 @@ def test_where_all_is_there_results_are_those_of_the_plain_call() -> None:
     assert plan.plain.method == "fft" != plan.method  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "uint8"])
+def test_the_method_of_wide_integers_can_be_named(dtype: str) -> None:
+    """Though no floating type holds the sums that the plain call forms where all is there."""
+    f, there = RNG.integers(0, 99, (30, 50)).astype(dtype), RNG.random((30, 50)) < 0.7
+    g = np.outer([1, 2, 3, 4, 3, 2, 1], [1, 2, 1])
+    asked: Any = {"mode": "same", "boundary": "wrap"}
+    for where in (there, np.ones_like(there)):
+        plan = parconv.plan2d(f, g, where=where, method="separable", **asked)
+        assert plan.method == "separable"
+        right = mean(f, g, where.astype(float), **asked)[0]
+        found = parconv.conv2d(f, g, where=where, method="separable", **asked)
+        assert np.abs(found - right).max() <= 0.5 + 1e-9
+    assert np.array_equal(found, parconv.conv2d(f, g, **asked))
+
+
 def test_nothing_there_is_nan_or_the_constant() -> None:
     f, nothing = np.full((5, 6), np.nan, "f4"), np.zeros((5, 6), bool)
     assert np.isnan(parconv.conv2d(f, G, nan_policy="omit")).all()

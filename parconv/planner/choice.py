@@ -63,8 +63,17 @@ def _plan(image: Any, taps: Any, found: Found, question: Question, most: int) ->
     plan, missing = make_plan(problem, *asked), problem.missing
     if missing is None:
         return plan
-    plain = None if missing.outside else make_plan(replace(problem, missing=None), *asked)
+    plain = None if missing.outside else _with_all(replace(problem, missing=None), *asked)
     return MissingPlan.of(plan, plain)
+
+
+def _with_all(problem: Problem, threads: int | None, most: int, strategy: str, method: str) -> Plan:
+    """The plan where no pixel is missing, by the method that is named for the others if that can.
+
+    Means of wide integers are quotients of floating-point sums; their own sums are exact.
+    """
+    able = method == "auto" or 0 in problem.shape or not stages(problem)[method].refusal
+    return make_plan(problem, threads, most, strategy, method if able else "auto")
 
 
 # A filter remembers its plans, too.  With these alone, a call with one that is known has to make a

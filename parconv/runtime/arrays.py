@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..problem.door import other_dtype
 from ..problem.dtypes import Array, DType, kernel_dtype, quietly
 
 
@@ -65,7 +66,7 @@ def check_output(out: Any, f: Array, shape: tuple[int, ...], dtype: DType) -> tu
 
 
 def _mend(out: Array, dtype: DType) -> str:
-    if dtype.kind == "c" and out.dtype.kind != "c":
+    if other_dtype(out, dtype) is None:  # no result is of that type
         return "pass an array of that type"
     return f"pass dtype={str(out.dtype)!r} to get it in that type"
 

@@ -102,3 +102,122 @@ def questions(draw: Any, types: Any = USUAL, work: int = 400_000, slow: int = 40
     g = KINDS[draw(st.sampled_from([*KINDS]))](rng, taps, filter_)
     layout = LAYOUTS[draw(st.sampled_from([*LAYOUTS]))]
     return Question(layout(f), g, words(draw, f.shape[-2:], taps))
+
+
+# --- every other word ----------------------------------------------------------------------------
+
+RESULTS = ("uint8", "float32", "float64")
+MORE = (*RESULTS, "int16", "uint16", "int8", "bool", "int32", "int64")
+FORMS = ("one", "one", "bank", "layer", "planes")
+ROUNDINGS = st.sampled_from(["even", "trunc"])
+
+
+def _layered(draw: Any, rng: np.random.Generator, asked: Question, form: str) -> Question:
+    """Several filters over the question's planes; few, for their sums are made one by one."""
+    f, g, said = asked
+    plane, taps = f.shape[-2:], g.shape
+    filters = draw(st.integers(1, 5))
+    if form == "bank":
+        g = np.stack([g, *(numbers(rng, taps, g.dtype) for _ in range(filters - 1))])
+        return asked._replace(g=g)
+    groups, channels = draw(st.tuples(st.integers(1, 2), st.integers(1, 4)))
+    seen = numbers(rng, (groups * channels, *plane), f.dtype)
+    if form == "planes":
+        g, groups = numbers(rng, (len(seen), *taps), g.dtype), "planes"
+    else:
+        g = numbers(rng, (groups * filters, channels, *taps), g.dtype)
+    return Question(seen, g, {**said, "groups": groups})
+
+
+AXES = (1, 2), (0, 1), (0, 2), (2, 1), (-1, 0)
+
+
+def _placed(draw: Any, asked: Question, several: bool) -> Question:
+    """The plane along other axes, sides padded or outputs shifted."""
+    f, g, said = asked.f, asked.g, dict(asked.words)
+    holes = said.get("dilation", 1)
+    holes = holes if isinstance(holes, tuple) else (holes, holes)
+    spans = [h * (k - 1) + 1 for h, k in zip(holes, g.shape[-2:], strict=True)]
+    if draw(st.integers(0, 3)) == 0:
+        del said["mode"]
+        said["padding"] = tuple(
+            draw(st.tuples(st.integers(max(0, span - n), 2 * span), st.integers(0, span)))
+            for n, span in zip(f.shape[-2:], spans, strict=True)
+        )
+    elif said["mode"] == "same" and draw(st.booleans()):
+        said["origin"] = tuple(draw(st.integers(-((n - 1) // 2), (n - 1) // 2)) for n in spans)
+    if f.ndim == 3 and draw(st.booleans()):
+        said["axes"] = draw(st.sampled_from(AXES[:2] if several else AXES))
+        f = np.moveaxis(f, (-2, -1), said["axes"])
+    return Question(f, g, said)
+
+
+def _missing(draw: Any, rng: np.random.Generator, asked: Question) -> Question:
+    """Some pixels of one filter's image are not used; its taps do not cancel."""
+    f, g, said = asked
+    g = (np.abs(g) + (1 if g.dtype.kind in "iu" else 0.1)).astype(g.dtype)
+    part = draw(st.sampled_from([0, 0.02, 0.3, 0.9, 1]))
+    there, said = rng.random(f.shape) >= part, dict(said)
+    how = draw(st.sampled_from(["omit", "where", "weights", "both"]))
+    if how == "omit" and f.dtype.kind == "f":
+        f, said["nan_policy"] = np.where(there, f, np.nan).astype(f.dtype), "omit"
+        if "cval" in said and draw(st.integers(0, 3)) == 0:
+            said["cval"] = np.nan
+    if how in ("where", "both"):
+        said["where"] = there
+    if how in ("weights", "both"):
+        weights = rng.random(f.shape) * (rng.random(f.shape) >= part)
+        said["weights"] = weights.astype(draw(st.sampled_from(["float32", "float64"])))
+    if draw(st.integers(0, 3)) == 0:
+        said["min_weight"] = 0.3731  # of which no sum of equal taps is near
+    return Question(f, g, said)
+
+
+def _stored(draw: Any, asked: Question, results: Any) -> dict[str, Any]:
+    """How sums become results."""
+    said, many = {}, asked.g.shape[0] if asked.g.ndim > 2 else None
+    sizes = st.sampled_from([None, many])
+    for name, numbers_ in (("scale", st.integers(-16, 16)), ("bias", st.integers(-99, 99))):
+        if draw(st.booleans()):
+            count, whole = draw(sizes), name == "bias" and draw(st.booleans())
+            unit = 1 if whole else 8
+            found = draw(st.lists(numbers_, min_size=count or 1, max_size=count or 1))
+            values = [n if whole else n / unit for n in found]
+            said[name] = values[0] if count is None else np.array(values)
+    if draw(st.booleans()):
+        kind = np.dtype(draw(st.sampled_from(results)))
+        said["dtype"] = kind
+        if kind.kind in "iu":  # few rules, for each has compiled code of its own
+            said["overflow"] = draw(st.sampled_from(["saturate", "wrap"]))
+            said["rounding"] = "even" if results is RESULTS else draw(ROUNDINGS)
+    return said
+
+
+@st.composite
+def worded(draw: Any, types: Any = USUAL, results: Any = RESULTS) -> Question:
+    """Every word of a call, with those it goes with."""
+    asked = draw(questions(types, 100_000, 20_000))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    form = draw(st.sampled_from(FORMS))
+    if asked.f.dtype.kind == "c" or asked.g.dtype.kind == "c":
+        return asked
+    if form != "one":
+        asked = _layered(draw, rng, asked, form)
+    if form != "bank":
+        asked = _placed(draw, asked, form != "one")
+    if form == "one" and draw(st.booleans()):
+        return _missing(draw, rng, asked)
+    return asked._replace(words={**asked.words, **_stored(draw, asked, results)})
+
+
+def laid(rng: np.random.Generator, shape: tuple[int, ...], kind: Any) -> tuple[Array, Array]:
+    """An output as it may lie in memory, filled with no result, and that memory."""
+    order, margin = rng.permutation(len(shape)), int(rng.integers(0, 3))
+    steps = rng.integers(1, 3, len(shape)) if margin else np.ones(len(shape), int)
+    memory = np.full([shape[axis] * steps[axis] + 2 * margin for axis in order], 1, kind)
+    if memory.dtype.kind == "f":
+        memory[...] = np.nan
+    seen = memory.transpose(np.argsort(order))
+    cuts = (slice(margin, margin + n * step, step) for n, step in zip(shape, steps, strict=True))
+    out = seen[tuple(cuts)]
+    return out[tuple(slice(None, None, -1 if rng.integers(4) == 0 else 1) for _ in shape)], memory

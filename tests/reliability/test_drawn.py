@@ -7,12 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import soak
-from drawn import ALL, USUAL, Question, numbers, questions
+from drawn import ALL, MORE, RESULTS, USUAL, Question, laid, numbers, questions, worded
 from hypothesis import given, settings, strategies as st
-from oracle import assert_right, assert_same_bits, compute_type, expect
+from oracle import (
+    Expected,
+    assert_right,
+    assert_same_bits,
+    assert_stored,
+    compute_type,
+    expect,
+    expect_several,
+    finished,
+    mean_of,
+)
 
 import parconv
 from parconv.methods import methods_for
+from parconv.planner.plan import Plan
 
 pytestmark = pytest.mark.timeout(3000)
 AMOUNTS = pytest.mark.parametrize(("amount", "types"), [(50, USUAL), *soak((10_500, ALL))])
@@ -159,3 +170,80 @@ def test_integers_at_the_ends_of_their_types(amount: int, types: Any, ledger: An
 
     seen = searched(check, amount, questions(types, slow=10_000), st.integers(0, 2**32 - 1))
     ledger("integers", f"{seen:,} questions, {refused:,} refused, 0 wrong")
+
+
+# --- every word of a call ------------------------------------------------------------------------
+
+STORE = "scale", "bias", "dtype", "rounding", "overflow"
+MISSING = "where", "weights", "nan_policy", "min_weight"
+
+
+def defined(question: Question, *, correlate: bool) -> tuple[Expected, Any]:
+    """What a question means, and the type of its sums."""
+    f, g, words = question
+    said = {name: words[name] for name in words if name not in (*STORE, *MISSING)}
+    said["correlate"] = correlate
+    if any(name in words for name in MISSING):
+        weights = np.asarray(words.get("weights", np.ones(f.shape)), np.longdouble)
+        weights = weights * words.get("where", True)
+        if words.get("nan_policy") == "omit":
+            weights = weights * ~np.isnan(f)
+        right = mean_of(f, g, weights, least=words.get("min_weight", 0), **said)
+        kind = compute_type(f, g)
+        return right, np.float64 if kind is int else kind
+    scale, bias = words.get("scale"), words.get("bias")
+    whole = scale is None and (bias is None or np.all(np.asarray(bias) % 1 == 0))
+    kind = compute_type(f, g if whole else g.astype(float), words.get("dtype"))
+    found = (expect if g.ndim == 2 else expect_several)(f, g, **said)
+    if kind is int:
+        bias = None if bias is None else np.asarray(bias).astype(int)
+    elif found.values.dtype == object:
+        found = replace(found, values=found.values.astype(np.longdouble))
+    last = words.get("axes") == (0, 1)  # channels are
+    return finished(found, scale, bias, -1 if last else -3), kind
+
+
+def answers(question: Question, seed: int, *, correlate: bool) -> None:
+    """By ``auto``, twice, into an output of any layout, and by a method however it is run."""
+    rng = np.random.default_rng(seed)
+    f, g, words = question
+    right, sums = defined(question, correlate=correlate)
+    plan = parconv.plan2d(f, g, correlate=correlate, **words)
+    shape, kind = plan.problem.shape, plan.problem.dtype
+    call = parconv.correlate2d if correlate else parconv.conv2d
+
+    def filled(run: Any) -> Any:
+        out, memory = laid(rng, shape, kind)
+        untouched = memory.copy()
+        run(out)
+        result = out.copy()
+        out[...] = laid(rng, shape, kind)[0]
+        np.testing.assert_array_equal(memory, untouched, f"beside the output of {question!r}")
+        return np.ascontiguousarray(result).reshape(shape)
+
+    found = filled(lambda out: call(f, g, out=out, **words))
+    what = repr(question)
+    if kind.kind in "iub" and not any(name in words for name in MISSING):
+        rule = words.get("rounding", "even"), words.get("overflow", "saturate")
+        assert_stored(found, right, sums, *rule, what)
+    elif kind.kind == "f":
+        assert_right(found, right, kind, sums, what)
+    for _ in range(2):  # compiled code knows the call by then
+        assert_same_bits(np.asarray(call(f, g, **words)), found, what)
+    if isinstance(plan, Plan):
+        one = replace(plan, strategy="serial", bands=((0, plan.bands[-1][-1]),), threads=1)
+        several = parconv.plan2d(
+            f, g, correlate=correlate, method=plan.method, threads=2, strategy="threads", **words
+        )
+        for each in (one, several):
+            assert_same_bits(filled(lambda out, each=each: each(f, out)), found, f"{each}: {what}")
+
+
+@pytest.mark.parametrize(
+    ("amount", "types", "results"), [(40, USUAL[:3], RESULTS), *soak((4_000, ALL, MORE))]
+)
+def test_every_word(amount: int, types: Any, results: Any, ledger: Any) -> None:
+    check = lambda asked, seed, flip: answers(asked, seed, correlate=flip)  # noqa: E731
+    seeds = st.integers(0, 2**32 - 1)
+    seen = searched(check, amount, worded(types, results), seeds, st.booleans())
+    ledger("words", f"{seen:,} questions, 0 wrong")
