@@ -1,8 +1,10 @@
 """A convolution of the user's own: its arrays, what peers are asked, one set of options for all."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,10 +85,34 @@ def test_filters_from_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("own", CASES.values(), ids=CASES)
 def test_the_first_part_of_it(own: Own) -> None:
     short = own.shortened(1)
-    assert short.image[1:] == own.image[1:]
-    assert 0 < short.image[0] <= own.image[0]
+    rows = own.axes[0] % len(own.image)
+    for axis, (some, every) in enumerate(zip(short.image, own.image, strict=True)):
+        assert 0 < some <= every
+        assert some == every or axis in (0, rows)
     assert short.problem.shape[0] > 0
     assert own.shortened(math.inf) == own
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel", "axes", "short"),
+    [
+        ((4, 64, 224, 224), "64x64x3x3", None, (1, 64, 12, 224)),
+        ((4, 224, 224, 64), "64x64x3x3", (1, 2), (1, 12, 224, 64)),
+        ((1, 512, 28, 28), "512x512x3x3", None, (1, 512, 12, 28)),
+        ((2, 64, 28, 28), "64x64x1x1", None, (2, 64, 28, 28)),
+        ((9, 3000, 200), "5x5", None, (1, 3000, 200)),
+        ((9, 9, 20), "5x5", None, (9, 9, 20)),
+    ],
+)
+def test_what_is_simulated_is_a_few_planes_or_rows_of_one(
+    image: tuple[int, ...], kernel: str, axes: Any, short: tuple[int, ...]
+) -> None:
+    """Of so many flops at most, but for the rows of a few tiles; by the same method."""
+    own = Own.of(image, kernel, axes)
+    found = own.shortened(5e7)
+    assert found.image == short
+    assert found.problem.flops <= 5e7 or found.image[own.axes[0]] <= own.taps[-2] + 9
+    assert dataclasses.replace(found, image=image) == own
 
 
 # --- the options ---------------------------------------------------------------------------------

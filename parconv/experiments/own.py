@@ -27,6 +27,7 @@ from .studies import STUDIES, Study
 Shape = tuple[int, ...]
 SIZES = re.compile(r"[1-9]\d{0,17}(x[1-9]\d{0,17})+", re.ASCII)
 COLOURS = (3, 4)  # of a last axis that nobody spoke of
+FEW_ROWS = 9  # beside those that the filter spans
 
 
 @dataclass(frozen=True)
@@ -166,12 +167,18 @@ class Own:
         return None if plain else "it knows real planes, filters of all of them, and no stride"
 
     def shortened(self, flops: float) -> "Own":
-        """The convolution of the first planes or rows that need at most so many flops."""
-        ndim = len(self.image)
-        rows = 0 in (axis % ndim for axis in self.axes)
-        least = min(self.image[0], self.taps[-2] + 9) if rows else 1
-        first = max(least, int(self.image[0] * min(1.0, flops / max(1, self.problem.flops))))
-        return dataclasses.replace(self, image=(first, *self.image[1:]))
+        """The convolution of so few first planes, and of their rows, that it needs no more flops.
+
+        But for the rows of a few tiles, of which one plane is left.
+        """
+        found, rows = self, self.axes[0] % len(self.image)
+        for axis in dict.fromkeys((0, rows)):
+            size = found.image[axis]
+            least = min(size, self.taps[-2] + FEW_ROWS) if axis == rows else 1
+            share = min(1.0, flops / max(1, found.problem.flops))
+            shape = (*found.image[:axis], max(least, int(size * share)), *found.image[axis + 1 :])
+            found = dataclasses.replace(found, image=shape)
+        return found
 
 
 def _named(kernel: str) -> Array | Outer:
