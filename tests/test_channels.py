@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
-from conftest import LANES, Poisoned
+from conftest import LANES, Poisoned, soak
 
 import parconv
 from parconv.codegen import machine
@@ -594,7 +594,7 @@ def test_runs_of_a_vector_a_pixel(outputs: int, inputs: int, dtype: str, go: Go)
 
 
 @pytest.mark.parametrize("large", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", *soak("float64")])
 @pytest.mark.parametrize("inputs", [1, 33])
 @pytest.mark.parametrize("outputs", [n * LANES + more for n in (1, 2, 5) for more in (1, LANES)])
 def test_runs_of_vectors_of_a_pixel(

@@ -607,7 +607,7 @@ def test_what_is_no_size_of_a_cache(size: str) -> None:
 
 
 @pytest.mark.skipif(bool(simulate.obstacle()), reason=str(simulate.obstacle()))
-@pytest.mark.parametrize("loops", [BOTH[:1], *soak((BOTH,))], ids=len)
+@pytest.mark.parametrize("loops", soak((BOTH[:1],), (BOTH,)), ids=len)
 def test_real_simulation(loops: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Python's own instructions, some hundred millions to start, must not be among the counts."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import oracle
 import pytest
-from conftest import EXAMPLES, METHODS, ORDINARY
+from conftest import EXAMPLES, METHODS, ORDINARY, soak
 
 import parconv
 
@@ -41,7 +41,9 @@ def extended(f, rules, margins, cval):
     return framed[np.ix_(*picks)]
 
 
-@pytest.mark.parametrize("columns", [("edge", "wrap"), ("mirror", "constant"), ("edge", "edge")])
+@pytest.mark.parametrize(
+    "columns", [("edge", "wrap"), ("mirror", "constant"), *soak((("edge", "edge"),))]
+)
 @pytest.mark.parametrize("shapes", SHAPES.values(), ids=SHAPES)
 def test_each_side_has_its_rule(shapes, columns, poisoned):
     shape, taps = shapes
