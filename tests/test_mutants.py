@@ -143,6 +143,18 @@ def test_longer_tests_are_chosen_with_more_patience(tmp_path: Path) -> None:
     assert record.chosen(fault, 100) == (few, ["t.py::a", "t.py::b", "t.py::c", "t.py::d"])
 
 
+def test_tests_of_the_file_come_before_those_that_pass_through_it(tmp_path: Path) -> None:
+    fault = next(f for f in faults.possible(package(tmp_path, TINY)) if f.first == 7)
+    seconds = {"t.py::passing": 0.1, "t.py::own[1]": 0.2, "t.py::own[2]": 0.4}
+    lines = {fault.path: {7: set(seconds)}, "x.py": {n: {"t.py::passing"} for n in range(9)}}
+    record = Record(seconds, {"t.py::passing": 1, "t.py::own": 30}, lines)
+    assert record.chosen(fault, 10) == (
+        ["t.py::passing", "t.py::own[1]"],
+        ["t.py::own", "t.py::passing"],
+    )
+    assert record.chosen(fault, 8)[1] == ["t.py::passing"]
+
+
 FORKS = """
     import sys, time
     from pathlib import Path

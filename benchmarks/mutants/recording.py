@@ -5,11 +5,13 @@ import os
 import random
 import re
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from .children import OPTIONS, forked, function_of
 from .faults import METHODS, PACKAGES, Fault
@@ -45,7 +47,8 @@ if "COVERAGE_PROCESS_START" in os.environ:
 """
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True)
+class Record:
     """What was recorded.
 
     Attributes
@@ -92,12 +95,14 @@ class Record(NamedTuple):
         """Tests that may notice a fault: a few cheap ones, then whole functions.
 
         Those that run it, then those that run its file: what is remembered is computed in the first
-        of many tests only, and what is run by import in none.
+        of many tests only, and what is run by import in none.  Of whole functions first those that
+        take little for what they run of the file: thousands run it in passing.
         """
         lines = self.lines.get(fault.path, {})
         own = set().union(*(lines.get(n, ()) for n in range(fault.first, fault.last + 1)))
         others = set().union(*lines.values()) - own
-        functions = [*self._functions(own), *self._functions(others)]
+        here = Counter(chain.from_iterable(lines.values()))
+        functions = [*self._functions(own, here), *self._functions(others, here)]
         return list(islice(self._spread(own), FEW)), [*_within(functions, patience)]
 
     def _spread(self, tests: set[str]) -> Iterator[str]:
@@ -108,14 +113,26 @@ class Record(NamedTuple):
                 seen.add(function_of(name))
                 yield name
 
-    def _functions(self, tests: set[str]) -> list[tuple[float, str]]:
-        """Those of the tests, cheapest first, each with the seconds that all of it takes."""
-        took = defaultdict(list)
+    def _functions(self, tests: set[str], here: Mapping[str, int]) -> list[tuple[float, str]]:
+        """Those of the tests, each with the seconds that all of it takes.
+
+        ``here``: how many lines of the fault's file each test runs; of all that it runs they should
+        be many, and the seconds of each of its parameters few.
+        """
+        took, shares = defaultdict[str, list[float]](list), defaultdict[str, float](float)
         for name in tests:
-            took[function_of(name)].append(self.seconds[name])
-        return sorted(
-            (sum(some) / len(some) * self.counts[name], name) for name, some in took.items()
-        )
+            function = function_of(name)
+            took[function].append(self.seconds[name])
+            shares[function] = max(shares[function], here[name] / self.run[name])
+        mean = {name: sum(some) / len(some) for name, some in took.items()}
+        order = sorted(mean, key=lambda name: (mean[name] / shares[name], name))
+        return [(mean[name] * self.counts[name], name) for name in order]
+
+    @cached_property
+    def run(self) -> Mapping[str, int]:
+        """How many lines each test runs."""
+        every = (tests for lines in self.lines.values() for tests in lines.values())
+        return Counter(chain.from_iterable(every))
 
 
 def _within(functions: Iterable[tuple[float, str]], seconds: float) -> Iterator[str]:
