@@ -28,7 +28,12 @@ BORDERS = {"fill": "constant", "extend": "edge", "wrap": "wrap", None: "constant
 # --- their own tests -----------------------------------------------------------------------------
 
 TESTS = "astropy.convolution.tests.test_"
-SUITES = (Suite("astropy.convolution", TESTS + "convolve", "", 600, {}),)
+SUITES = (
+    Suite("astropy.convolution", TESTS + "convolve", "TestConvolve3D", 45, {}),
+    pytest.param(
+        Suite("astropy.convolution", TESTS + "convolve", "", 600, {}), marks=pytest.mark.soak
+    ),
+)
 WHOLE = Suite("astropy.convolution", "astropy.convolution", "", 1700, {})
 # What is left to astropy there, by the test that asks for it: 0.3 % of the calls.
 OF_WHOLE = {"return_fft": 4, "complex kernel": 1}  # test_padding, test_big_fail (an error)

@@ -334,9 +334,10 @@ ROOT = Path(parconv.__file__).parent
 )
 def test_no_lock_of_functools(path: Path) -> None:
     """`functools.cached_property` of Python 3.11 has one for the whole class: see `lazily`."""
+    text = path.read_text(encoding="utf-8")
     names = {
         alias.name
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(ast.parse(text if "cached_property" in text else ""))
         if isinstance(node, ast.ImportFrom) and node.module == "functools"
         for alias in node.names
     }

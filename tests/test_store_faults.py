@@ -295,7 +295,7 @@ UNITS = {"shards": {"chunks": (128, 128), "shards": (512, 512)}, "chunks": {"chu
 
 
 @pytest.mark.parametrize(
-    ("unit", "workers"), [("shards", 2), ("chunks", 0), *soak(("shards", 0), ("chunks", 2))]
+    ("unit", "workers"), [("shards", 2), *soak(("chunks", 0), ("shards", 0), ("chunks", 2))]
 )
 def test_arrays_that_are_held(tmp_path, monkeypatch, unit, workers):
     """Ours and Zarr's together: four units a thread, and 3 MB of objects.
