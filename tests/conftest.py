@@ -45,6 +45,8 @@ def soak(*values: Any) -> list[Any]:
     More of what the values beside them ask already, above all other types, whose kernels take
     seconds to compile.
     """
+    if any(getattr(value, "__name__", "").startswith("test_") for value in values):
+        raise TypeError("as a decorator it would leave no test: pytest.mark.soak marks one")
     each = (value if isinstance(value, tuple) else (value,) for value in values)
     return [pytest.param(*value, marks=pytest.mark.soak) for value in each]
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import soak
 from rich.console import Console
 from scipy import signal
 
@@ -221,7 +220,7 @@ def test_code_with_addresses_of_this_process_is_not_kept(tmp_path: Path) -> None
     assert not [*tmp_path.iterdir()]
 
 
-@soak
+@pytest.mark.soak
 @needs_objdump
 def test_what_is_counted_compiles_nothing(tmp_path: Path) -> None:
     """A plan's second call makes what looks at later arrays: no call that is counted may be it."""
@@ -395,7 +394,7 @@ def test_large_images_are_shortened() -> None:
     assert counts.image_bytes(own) == own["own"]["image"][0] * 4000
 
 
-@soak
+@pytest.mark.soak
 @needs_objdump
 @pytest.mark.skipif(bool(simulate.obstacle()), reason=str(simulate.obstacle()))
 def test_a_real_simulation() -> None:
@@ -416,7 +415,7 @@ def test_a_real_simulation() -> None:
     assert naive.sums()["D1 miss"] >= 0.9 * image / lines  # each line of the image at least
 
 
-@soak
+@pytest.mark.soak
 @needs_objdump
 @pytest.mark.skipif(bool(stat.obstacle()), reason=str(stat.obstacle()))
 def test_real_samples() -> None:
