@@ -22,12 +22,11 @@ from parconv.problem.shown import shown
 
 from .inputs import uniform
 from .screen import by
-from .studies import STUDIES, Study
+from .studies import FEW_ROWS, STUDIES, Study
 
 Shape = tuple[int, ...]
 SIZES = re.compile(r"[1-9]\d{0,17}(x[1-9]\d{0,17})+", re.ASCII)
 COLOURS = (3, 4)  # of a last axis that nobody spoke of
-FEW_ROWS = 9  # beside those that the filter spans
 
 
 @dataclass(frozen=True)

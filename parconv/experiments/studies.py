@@ -18,6 +18,7 @@ from parconv.problem.problem import Problem
 from .inputs import mnist_bytes, photograph, study_weights
 
 Shape = tuple[int, ...]
+FEW_ROWS = 9  # of a study that is shortened, beside those that the filter spans
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Study:
 
         At least one plane, or as many rows as give ten rows of output.
         """
-        least = 1 if len(self.image) > 2 else self.taps[-2] + 9
+        least = 1 if len(self.image) > 2 else self.taps[-2] + FEW_ROWS
         first = max(least, int(self.image[0] * min(1.0, flops / self.problem.flops)))
         return replace(self, image=(min(first, self.image[0]), *self.image[1:]))
 

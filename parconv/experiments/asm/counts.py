@@ -20,6 +20,7 @@ from ...problem.shown import shown
 from ..own import Own, record_of
 from ..perf import SIMULATED_FLOPS
 from ..screen import Announce, by, say, silent
+from ..studies import FEW_ROWS
 from . import placed, sampled, simulated
 from .subject import Order
 
@@ -148,7 +149,7 @@ def own(asked: Own) -> dict[str, Any]:
 def named(name: str, shape: Shape, taps: Taps, dtype: str) -> dict[str, Any]:
     """Arguments of `implementations.listed`, of a large image the first rows."""
     flops = 2 * math.prod(shape) * math.prod(taps)
-    rows = max(taps[0] + 9, int(shape[-2] * min(1.0, SIMULATED_FLOPS / flops)))
+    rows = max(taps[0] + FEW_ROWS, int(shape[-2] * min(1.0, SIMULATED_FLOPS / flops)))
     short = (*shape[:-2], min(rows, shape[-2]), shape[-1])
     return {"name": name, "shape": short, "taps": taps, "dtype": dtype}
 

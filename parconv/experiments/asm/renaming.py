@@ -65,15 +65,15 @@ def found(model: Model | str, loop: Loop) -> Renaming | str:
     waits = {_WAITS[name]: float(share or 0) for name, _, share in _WAITED.findall(told)}
     written = {name for one in loop.instructions for name in access(one).writes}
     names = {name for name in written if name != FLAGS and not name.startswith("at ")}
-    of_all = _registers("all registers\n" + every.partition("Register File statistics")[2])
+    of_all = _registers("all registers" + every.partition("Register File statistics")[2])
     return Renaming(len(names), (of_all, *map(_registers, files)), waits)
 
 
 def _registers(told: str) -> Registers:
-    name, _, text = told.partition(":\n") if ":\n" in told else told.partition("\n")
+    name, _, text = told.partition(":\n")
     number = {key: re.search(pattern, text) for key, pattern in _NUMBERS.items()}
     size, renamed, most, eliminated = (int(m[1]) if m else None for m in number.values())
-    return Registers(name.strip(), size, (renamed or 0) / ITERATIONS, most or 0,
+    return Registers(name, size, (renamed or 0) / ITERATIONS, most or 0,
                      (eliminated or 0) / ITERATIONS)  # fmt: skip
 
 
