@@ -299,6 +299,8 @@ def test_a_survey_is_read_back_and_predicts() -> None:
     assert plan.predict() is not None
     assert "limited by" in plan.explain()
     assert "measures this machine" not in plan.explain()
+    ceilings.path().write_text(json.dumps(record | {"threads": record["threads"][1:]}))
+    assert ceilings.load(1) == Ceilings(2, *rates)  # fewer than any that were measured
 
 
 @pytest.mark.usefixtures("_no_launches")

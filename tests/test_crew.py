@@ -171,6 +171,11 @@ def test_a_short_call_wakes_nobody_and_a_long_one_does(fresh: crew.Crew) -> None
     assert fresh.board[b.FIRST_MEMBER + b.CALLED] != called
 
 
+def test_as_many_workers_start_as_are_asked_for(fresh: crew.Crew) -> None:
+    fresh.grow(3)
+    assert sorted(fresh._members) == [0, 1, 2][: int(fresh.board[b.MEMBERS])]
+
+
 @several
 def test_calls_back_to_back_are_worth_together_what_one_is_not(
     fresh: crew.Crew, monkeypatch: pytest.MonkeyPatch

@@ -369,3 +369,16 @@ def test_enough_rows_are_looked_at(kind: str, rows: int) -> None:
     seen = np.concatenate([part[:, 0] for part in skipping._samples(plan.problem, numbers)])
     for first in range(400 - rows + 1):
         assert len(set(seen) & set(range(first, first + rows))) >= 1 + odd
+
+
+@pytest.mark.parametrize("overflow", ["saturate", "wrap"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "int64", "uint64"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_mended_is_stored_as_kernels_store_it(
+    value: float, dtype: str, overflow: str
+) -> None:
+    f = np.full((5, 6), value)
+    plan = parconv.plan2d(f, np.ones((1, 1)), dtype=dtype, overflow=overflow, method="direct")
+    mended = skipping._as_stored(plan.problem, value, np.dtype(dtype))
+    assert mended.dtype == dtype
+    assert (plan(f) == mended).all()

@@ -684,6 +684,52 @@ def test_bytes_that_are_asked_for(bucket):
             np.testing.assert_array_equal(found.part(index), f[index])
 
 
+@pytest.mark.parametrize(
+    ("index", "requests"),
+    [
+        ((slice(None),) * 4, 1), ((slice(1, 3), *(slice(None),) * 3), 1),
+        ((slice(1, 3), slice(1, 4), slice(None), slice(None)), 2),
+        ((slice(1, 3), slice(0, 5), slice(2, 4), slice(None)), 2 * 5),
+        ((slice(1, 3), slice(0, 5), slice(None), slice(2, 4)), 1),
+    ],
+)  # fmt: skip
+def test_runs_of_whole_rows_are_one_request(bucket, index, requests, monkeypatch):
+    import fsspec
+
+    with fsspec.open(f"{bucket}/f.npy", "wb") as file:
+        np.save(file, image((4, 5, 6, 7)))
+    found, asked = urls.NpyUrl(f"{bucket}/f.npy"), []
+    usual = found._bytes
+    monkeypatch.setattr(found, "_bytes", lambda *span: asked.append(span) or usual(*span))
+    found.part(index)
+    assert len(asked) == requests
+
+
+def test_what_lies_behind_a_url_is_told_apart(bucket):
+    """Nothing, and files of which one changes."""
+    fs, path = urls.file_system(f"{bucket}/told")
+    assert urls.listed(fs, path) is None
+    told = []
+    for content in (b"one", b"three"):
+        fs.pipe_file(f"{path}/a", content)
+        told.append(urls.listed(fs, path))
+    assert told[0] != told[1] == urls.listed(fs, path)
+
+
+@pytest.mark.parametrize("name", ["_FillValue", "missing_value"])
+@pytest.mark.parametrize("value", [-9999, 0, [7], 0.5, -1e30, np.nan, np.float32(2.5)])
+def test_the_number_of_missing_pixels(name, value):
+    found = zarrs.told.nodata_of({"units": "K", name: value})
+    wanted = np.asarray(value).ravel()[0]
+    assert found == wanted or (np.isnan(found) and np.isnan(wanted))
+    assert isinstance(found, int) == isinstance(wanted.item(), int)
+
+
+@pytest.mark.parametrize("value", ["-9999", [1, 2], [], None])
+def test_what_is_no_number_of_missing_pixels(value):
+    assert zarrs.told.nodata_of({"_FillValue": value}) is None
+
+
 def test_an_unfinished_result_behind_a_url_says_so(bucket, tmp_path):
     f = image((6, 70, 60))
     array(f"{bucket}/a.zarr", f, chunks=(1, 70, 60))
