@@ -329,16 +329,14 @@ def test_calls_import_nothing_that_a_fork_would_not_wait_for(run_python: RunPyth
 ROOT = Path(parconv.__file__).parent
 
 
-@pytest.mark.parametrize(
-    "path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_no_lock_of_functools(path: Path) -> None:
+def test_no_lock_of_functools() -> None:
     """`functools.cached_property` of Python 3.11 has one for the whole class: see `lazily`."""
-    text = path.read_text(encoding="utf-8")
-    names = {
-        alias.name
-        for node in ast.walk(ast.parse(text if "cached_property" in text else ""))
-        if isinstance(node, ast.ImportFrom) and node.module == "functools"
-        for alias in node.names
-    }
-    assert "cached_property" not in names
+    for path in ROOT.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        names = {
+            alias.name
+            for node in ast.walk(ast.parse(text if "cached_property" in text else ""))
+            if isinstance(node, ast.ImportFrom) and node.module == "functools"
+            for alias in node.names
+        }
+        assert "cached_property" not in names, path

@@ -173,9 +173,9 @@ FORKS = """
 
     copy = Path(sys.argv[1])
     print(children.forked(lambda: busy(0.2), copy, 60, 60))
-    print(children.forked(busy, copy, 1.5, 3600))
-    print(children.forked(lambda: time.sleep(3600), copy, 60, 2.5))
-    print(children.forked(lambda: time.sleep(2) or 4, copy, 1, 60))
+    print(children.forked(busy, copy, 0.7, 3600))
+    print(children.forked(lambda: time.sleep(3600), copy, 60, 1))
+    print(children.forked(lambda: time.sleep(1) or 4, copy, 0.5, 60))
     print(children.forked(started, copy, 0.8, 3600))
 """
 

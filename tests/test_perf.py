@@ -56,7 +56,7 @@ perf: warning: something else
 """
 
 FAKE_PERF = """\
-#!{python}
+#!{python} -IS
 # perf stat, as far as it is used: counts nothing, answers as FAKE_PERF says
 import json, os, subprocess, sys, threading
 
@@ -117,7 +117,14 @@ Install = Callable[..., Path]
 FEW = {"cycles", "instructions", "LLC-load-misses", "L2-misses", "dTLB-loads", "iTLB-loads"} | {
     "task-clock", "page-faults",
 }  # fmt: skip
-ONE_GROUP = {"user-only": {"cycles"}, "deaf": {"cycles"}}
+# Fewer where less is looked at.
+FEWER = {
+    "software": {"cycles", "instructions", "L2-misses", "page-faults", "task-clock"},
+    "denied": {"cycles", "page-faults"},
+    "old": {"cycles", "page-faults"},
+    "user-only": {"cycles"},
+    "deaf": {"cycles"},
+}
 
 
 @pytest.fixture
@@ -145,7 +152,7 @@ def install(hidden: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> In
         path.chmod(path.stat().st_mode | modes.S_IXUSR)
         monkeypatch.setenv(f"FAKE_{name.upper()}", kind)
         monkeypatch.setenv("FAKE_PERF_LOG", str(tmp_path / "log"))
-        few = [event for event in events.EVENTS if event.name in ONE_GROUP.get(kind, FEW)]
+        few = [event for event in events.EVENTS if event.name in FEWER.get(kind, FEW)]
         monkeypatch.setattr(stat, "EVENTS", few)
         monkeypatch.setattr(page, "EVENTS", few)
         return tmp_path / "log"
@@ -494,7 +501,7 @@ def test_a_failing_command() -> None:
 # --- simulation ----------------------------------------------------------------------------------
 
 FAKE_VALGRIND = """\
-#!{python}
+#!{python} -IS
 import os, sys
 if os.environ["FAKE_VALGRIND"] == "fails":
     sys.exit("valgrind: unknown instruction")

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from parconv import cli
 from parconv.codegen import machine
-from parconv.experiments.race import Report, Workload, drawn, shares, units
+from parconv.experiments import ceilings
+from parconv.experiments.race import Report, Workload, drawn, duel, shares, units
 from parconv.experiments.race.layers import Layer
 from parconv.experiments.race.peers import OURS
 from parconv.experiments.race.report import PLAIN, PLANNED, Result, Row
@@ -112,6 +113,8 @@ def test_command(
 ) -> None:
     tiny = tuple(Workload("random", (12, 14), (n, n), method="auto") for n in (3, 5))
     monkeypatch.setattr(drawn, "drawn", lambda kinds, seed, number: tiny[:number])
+    monkeypatch.setattr(duel, "REGIME_SECONDS", 0.0)
+    monkeypatch.setattr(ceilings, "measure", lambda threads: Ceilings(threads, 100, 50, 10))
     target = tmp_path / "race.json"
     options = ["--random", "2", "--seed", "4", "--peers", "scipy", "--threads", "1"]
     assert cli.main(["race", *options, "--json", str(target)]) == 0

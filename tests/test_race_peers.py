@@ -103,6 +103,7 @@ def prepare(peer: Peer, workload: Workload | Layer, f: Any, g: Any, threads: int
 
 def check_answers(run: Any, peer: Peer, arrays: tuple[Any, Any], right: Any) -> None:
     """In a given array, which another result was in, and in a new one."""
+    assert callable(run), run
     out = np.full(right.shape, 77, right.dtype)
     found = np.asarray(run(out if peer.reuses else None))
     apart = Difference.of(found, right)
@@ -112,14 +113,37 @@ def check_answers(run: Any, peer: Peer, arrays: tuple[Any, Any], right: Any) -> 
         assert found is out or np.shares_memory(found, out)
 
 
-@pytest.mark.parametrize("peer", [OURS, *PEERS], ids=lambda peer: peer.name)
-@pytest.mark.parametrize(("workload", "able"), QUESTIONS, ids=lambda x: getattr(x, "name", ""))
-def test_answers_are_right_or_refused(workload: Workload, able: set[str], peer: Peer) -> None:
+def asked(questions: Sequence[tuple[Any, set[str]]]) -> list[Any]:
+    """Each question of each who can answer it, and of us."""
+    return [
+        pytest.param(question, peer, id=f"{question.name}-{peer.name}")
+        for question, able in questions
+        for peer in (OURS, *PEERS)
+        if peer is OURS or peer.name in able
+    ]
+
+
+@pytest.mark.parametrize(("workload", "peer"), asked(QUESTIONS))
+def test_answers_are_right(workload: Workload, peer: Peer) -> None:
     f, g = workload.arrays()
-    run = prepare(peer, workload, f, g)
-    assert isinstance(run, str) == (peer is not OURS and peer.name not in able), run
-    if not isinstance(run, str):
-        check_answers(run, peer, (f, g), answer(workload, f, g))
+    check_answers(prepare(peer, workload, f, g), peer, (f, g), answer(workload, f, g))
+
+
+def check_refusals(question: Workload | Layer, able: set[str]) -> None:
+    """Of all others, with a reason; of who is not installed none is needed."""
+    f, g = question.arrays()
+    for peer in PEERS:
+        if peer.name not in able:
+            refused = peer.refusal(question) or (
+                peer.prepare(question, f, g, 1) if peer.installed else ""
+            )
+            assert isinstance(refused, str), peer.name
+            assert refused or not peer.installed, peer.name
+
+
+@pytest.mark.parametrize(("workload", "able"), QUESTIONS, ids=lambda x: getattr(x, "name", ""))
+def test_others_refuse(workload: Workload, able: set[str]) -> None:
+    check_refusals(workload, able)
 
 
 @pytest.mark.parametrize(
@@ -155,16 +179,17 @@ LAYERS: Sequence[tuple[Layer, set[str]]] = (
 )
 
 
-@pytest.mark.parametrize("peer", [OURS, *PEERS], ids=lambda peer: peer.name)
-@pytest.mark.parametrize(("layer", "able"), LAYERS, ids=lambda x: getattr(x, "name", ""))
-def test_layers_are_right_or_refused(layer: Layer, able: set[str], peer: Peer) -> None:
+@pytest.mark.parametrize(("layer", "peer"), asked(LAYERS))
+def test_layers_are_right(layer: Layer, peer: Peer) -> None:
     f, g = layer.arrays()
     question = {**layer.question, "dtype": "float64"}
     right = parconv.correlate2d(f.astype("f8"), g.astype("f8"), **question).astype(layer.dtype)
-    run = prepare(peer, layer, f, g)
-    assert isinstance(run, str) == (peer is not OURS and peer.name not in able), run
-    if not isinstance(run, str):
-        check_answers(run, peer, (f, g), right)
+    check_answers(prepare(peer, layer, f, g), peer, (f, g), right)
+
+
+@pytest.mark.parametrize(("layer", "able"), LAYERS, ids=lambda x: getattr(x, "name", ""))
+def test_others_refuse_layers(layer: Layer, able: set[str]) -> None:
+    check_refusals(layer, able)
 
 
 def test_channels_last_is_seen_as_such() -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import scaling, tables
+from parconv.experiments import ceilings
+from parconv.experiments.race import duel
+from parconv.runtime.ceilings import Ceilings
 
 RECORD = tables.TABLES["threads"]
 
@@ -15,6 +18,8 @@ def test_rows_are_measured_with_all_threads_and_kept(
 ) -> None:
     monkeypatch.setattr(scaling, "ROWS", ("small 256x256 5x5 float32",))
     monkeypatch.setattr(scaling, "IMAGES", "scipy")
+    monkeypatch.setattr(duel, "REGIME_SECONDS", 0.0)
+    monkeypatch.setattr(ceilings, "measure", lambda threads: Ceilings(threads, 100, 50, 10))
     kept = tmp_path / "scaling.json"
     record = scaling.measure([1, 2], 1, kept)
     assert json.loads(kept.read_text()) == json.loads(json.dumps(record))

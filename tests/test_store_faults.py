@@ -305,12 +305,17 @@ def test_arrays_that_are_held(tmp_path, monkeypatch, unit, workers):
     kind.
     """
     monkeypatch.setattr(zarrs.source, "AT_ONCE", 1)  # half of a chunk, as with large ones
-    f, g = image((2560, 2560)), np.ones((15, 15), "f4")
-    source = zarr.create_array(tmp_path / "f.zarr", shape=f.shape, dtype="f4", **UNITS[unit])
-    source[...] = f
+    f, g = image((2048, 2048)), np.ones((15, 15), "f4")
+
+    def stored(name, pixels):
+        made = zarr.create_array(tmp_path / name, shape=pixels.shape, dtype="f4", **UNITS[unit])
+        made[...] = pixels
+        return made
+
+    source, few = stored("f.zarr", f), stored("few.zarr", f[:1536, :1536])
     chunk = 4 * (512 + 14) ** 2
     asked = {**SAME, "memory": 5 * chunk, "threads": 1}
-    parconv.stream(source, g, tmp_path / "first.zarr", **asked)  # imports, kernels, plans
+    parconv.stream(few, g, tmp_path / "first.zarr", **asked)  # imports, kernels, plans
     tracemalloc.start()
     try:
         if workers:

@@ -94,8 +94,12 @@ RUN = """
     sys.exit(pytest.main([*options, *sys.argv[3:]]))
 """
 # What a run for each change leaves to the longer ones: kernels of more types, which take as long to
-# compile as those of float32 (128 s of processor time in all, 65 without; Zen 3 VM, 2026-11).
-MORE = "float64 test_threads test_footprint round_half_to_even test_layouts[1] test_winograd"
+# compile as those of float32 (128 s of processor time in all, 65 without; Zen 3 VM, 2026-11), and
+# what answers where bytes are not multiplied, other sizes of transforms and full results of layers.
+MORE = (
+    "float64 test_threads test_footprint round_half_to_even test_layouts[1] test_winograd test_dot "
+    "shape1- shape2- shape3- shape4- test_borders[full"
+)
 
 
 def host_has(feature: str) -> bool:

@@ -128,10 +128,10 @@ def _own(asked: Asked, names: list[str]) -> "Own | None":
 def _compared(
     what: "Own | Asked", names: list[str], force: bool, announce: "Announce"
 ) -> "Comparison":
-    from parconv.experiments.asm import compared, implementations
+    from parconv.experiments.asm import compared, planned
 
     if not isinstance(what, Asked):
-        return compared.read([implementations.of_plan(what)], force, announce)
+        return compared.read([planned.of_plan(what)], force, announce)
     taps = _taps(what.kernel) or (5, 5)
     return compared.compare(names, _image(what), taps, what.dtype, force, announce)
 

@@ -106,8 +106,8 @@ def questions(draw: Any, types: Any = USUAL, work: int = 400_000, slow: int = 40
 
 # --- every other word ----------------------------------------------------------------------------
 
-RESULTS = ("uint8", "float32", "float64")
-MORE = (*RESULTS, "int16", "uint16", "int8", "bool", "int32", "int64")
+RESULTS = ("uint8", "float32")
+MORE = (*RESULTS, "float64", "int16", "uint16", "int8", "bool", "int32", "int64")
 FORMS = ("one", "one", "bank", "layer", "planes")
 ROUNDINGS = st.sampled_from(["even", "trunc"])
 

@@ -30,68 +30,53 @@ class Functions(NamedTuple):
 @cache
 def functions() -> Functions:
     """All of them, made when torch is there."""
+    return Functions(
+        _function("Convolution", forward, _slopes_of_layer, _together("convolution")),
+        _function("Transposed", transposed, _slopes_of_transpose, _together("transposed")),
+        _function("Weights", _of_weights, _slopes_of_weights, _alone("weights")),
+    )
+
+
+def _function(name: str, result: Any, slopes: Any, vmap: Any) -> Any:
+    """A class of torch's, for a ``result`` that is linear in each of its first two inputs.
+
+    ``slopes``: of the first three inputs, None where one is not needed; from the result's slope,
+    the two inputs, which are needed, and what follows the third input.
+    """
     import torch
 
-    class Convolution(torch.autograd.Function):  # type: ignore[misc]
-        forward = staticmethod(forward)
-        vmap = _together("convolution")
+    def keep(context: Any, inputs: Any, output: Any) -> None:
+        context.save_for_backward(*inputs[:2])
+        context.others = inputs[3:]
 
-        @staticmethod
-        def setup_context(context: Any, inputs: Any, output: Any) -> None:
-            _keep(context, inputs)
+    def backward(context: Any, slope: Any) -> Any:
+        needed, others = context.needs_input_grad, context.others
+        return *slopes(slope, *context.saved_tensors, needed, *others), *(None for _ in others)
 
-        @staticmethod
-        def backward(context: Any, slope: Any) -> Any:
-            x, w = context.saved_tensors
-            asked, needed = context.asked, context.needs_input_grad
-            if context.border != "zeros":
-                raise RuntimeError("no gradient through a border: pad the input with torch")
-            dx = _by_input(slope, w, x, asked) if needed[0] else None
-            dw = Weights.apply(x, slope, tuple(w.shape), asked) if needed[1] else None
-            return dx, dw, _by_bias(slope) if needed[2] else None, None, None
-
-    class Transposed(torch.autograd.Function):  # type: ignore[misc]
-        forward = staticmethod(transposed)
-        vmap = _together("transposed")
-
-        @staticmethod
-        def setup_context(context: Any, inputs: Any, output: Any) -> None:
-            _keep(context, inputs)
-
-        @staticmethod
-        def backward(context: Any, slope: Any) -> Any:
-            x, w = context.saved_tensors
-            asked, needed = context.asked, context.needs_input_grad
-            dx = None
-            if needed[0]:  # output padding may reach as far as another input would
-                dx = Convolution.apply(slope, w, None, asked, "zeros")
-                dx = dx[(..., *(slice(n) for n in x.shape[2:]))]
-            dw = Weights.apply(slope, x, tuple(w.shape), asked) if needed[1] else None
-            return dx, dw, _by_bias(slope) if needed[2] else None, None, None
-
-    class Weights(torch.autograd.Function):  # type: ignore[misc]
-        forward = staticmethod(_of_weights)
-        vmap = _alone("weights")
-
-        @staticmethod
-        def setup_context(context: Any, inputs: Any, output: Any) -> None:
-            context.save_for_backward(*inputs[:2])
-            context.asked = inputs[3]
-
-        @staticmethod
-        def backward(context: Any, taps: Any) -> Any:
-            x, slope = context.saved_tensors
-            asked, needed = context.asked, context.needs_input_grad
-            dx = _by_input(slope, taps, x, asked) if needed[0] else None
-            again = Convolution.apply(x, taps, None, asked, "zeros") if needed[1] else None
-            return dx, again, None, None
-
-    return Functions(Convolution, Transposed, Weights)
+    members = {"forward": result, "setup_context": keep, "backward": backward, "vmap": vmap}
+    base = torch.autograd.Function
+    return type(base)(name, (base,), {key: staticmethod(one) for key, one in members.items()})
 
 
-def _keep(context: Any, inputs: Any) -> None:
-    context.save_for_backward(*inputs[:2])
-    context.asked, context.border = inputs[3:]
+def _slopes_of_layer(slope: Any, x: Any, w: Any, needed: Any, asked: Layer, border: str) -> Any:
+    if border != "zeros":
+        raise RuntimeError("no gradient through a border: pad the input with torch")
+    dx = _by_input(slope, w, x, asked) if needed[0] else None
+    return dx, *_by_others(x, slope, slope, w, needed, asked)
+
+
+def _slopes_of_transpose(slope: Any, x: Any, w: Any, needed: Any, asked: Layer, _: Any) -> Any:
+    dx = None
+    if needed[0]:  # output padding may reach as far as another input would
+        dx = functions().convolution.apply(slope, w, None, asked, "zeros")
+        dx = dx[(..., *(slice(n) for n in x.shape[2:]))]
+    return dx, *_by_others(slope, x, slope, w, needed, asked)
+
+
+def _slopes_of_weights(taps: Any, x: Any, slope: Any, needed: Any, asked: Layer) -> Any:
+    dx = _by_input(slope, taps, x, asked) if needed[0] else None
+    again = functions().convolution.apply(x, taps, None, asked, "zeros") if needed[1] else None
+    return dx, again, None
 
 
 def _alone(function: str) -> Any:
@@ -110,7 +95,7 @@ def _alone(function: str) -> Any:
         ]  # fmt: skip
         return torch.stack(items), 0
 
-    return staticmethod(rule)
+    return rule
 
 
 def _together(function: str) -> Any:
@@ -119,12 +104,12 @@ def _together(function: str) -> Any:
 
     def rule(info: Any, axes: tuple[Any, ...], x: Any, w: Any, *rest: Any) -> Any:
         if axes[0] is None or any(isinstance(axis, int) for axis in axes[1:3]):
-            return others.__func__(info, axes, x, w, *rest)
+            return others(info, axes, x, w, *rest)
         batch = x.movedim(axes[0], 0)
         found = getattr(functions(), function).apply(batch.flatten(0, 1), w, *rest)
         return found.unflatten(0, batch.shape[:2]), 0
 
-    return staticmethod(rule)
+    return rule
 
 
 def forward(x: Any, w: Any, b: Any, asked: Layer, border: str) -> Any:
@@ -152,8 +137,10 @@ def _of_weights(x: Any, slope: Any, shape: tuple[int, ...], asked: Layer) -> Any
     return tensor_of(np.ascontiguousarray(found), x)
 
 
-def _by_bias(slope: Any) -> Any:
-    return slope.sum((0, *range(2, slope.dim())))
+def _by_others(x: Any, y: Any, slope: Any, w: Any, needed: Any, asked: Layer) -> tuple[Any, Any]:
+    """Slopes by filters, of a layer's maps and results, and by bias."""
+    dw = functions().weights.apply(x, y, tuple(w.shape), asked) if needed[1] else None
+    return dw, slope.sum((0, *range(2, slope.dim()))) if needed[2] else None
 
 
 def _by_input(slope: Any, w: Any, x: Any, asked: Layer) -> Any:

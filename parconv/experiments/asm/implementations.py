@@ -17,11 +17,8 @@ from numba.extending import is_jitted
 from parconv import plan2d
 from parconv.codegen import jit
 from parconv.problem.dtypes import Array
-from parconv.runtime.outputs import new_output
 
-from .. import plans
 from ..baselines import foreign, loops
-from ..own import Own
 from . import kernels, readable
 from .listing import Loop, hottest, innermost_loops
 from .readable import Library
@@ -30,9 +27,6 @@ Taps = tuple[int, int]
 Run = Callable[[], object]
 BYTES = "uint8"  # of the first study's photograph
 TAPS3 = (3, 3)
-# Methods whose hot loop makes each of the definition's products.
-WHOLE = ("direct", "layer", "channels", "depthwise", "gemm")
-
 
 Code = tuple[Library, Run, int]  # machine code, a call in the caches, and its multiply-adds
 # The image that is timed: it and its result stay in the caches, and tiles of every width are whole.
@@ -212,33 +206,6 @@ def _asked(
     if one.only3:
         return one, Asked(PIXELS, TAPS3, BYTES, "float64", kept)
     return one, Asked(shape, taps, dtype, dtype, kept)
-
-
-def of_plan(own: Own) -> Listed:
-    """The code of the method that a plan of the user's convolution takes.
-
-    Examples
-    --------
-    >>> of_plan(Own.of((256, 256), "5x5")).name
-    'ours, direct'
-    """
-    plan, run = _bound(own)
-    read, products = plans.asm(plan), round(plan.problem.flops / 2)
-    asked, name = Asked(own.image, own.taps, own.dtype, plan.sums.name), f"ours, {plan.method}"
-    whole = plan.method in WHOLE
-    return Listed(name, asked, read.listing, read.loop, run, products, read.library, whole)
-
-
-def call_of_plan(own: Own) -> Run:
-    """A call of the same, sooner ready where no listing is wanted."""
-    return _bound(own)[1]
-
-
-def _bound(own: Own) -> tuple[Any, Run]:
-    f, g = own.arrays()
-    words = {"threads": 1, "strategy": "serial", **own.question}
-    plan = plan2d(f, g, correlate=own.correlation, **words)
-    return plan, plan.bind(f, new_output(plan.problem.shape, plan.problem.dtype))
 
 
 def _known(name: str) -> Implementation:

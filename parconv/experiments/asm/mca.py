@@ -43,8 +43,12 @@ def _simulate(tool: str, processor: str, dialect: str, text: str, *views: str) -
 
 
 def statistics(tool: str, processor: str, loop: Loop) -> str | None:
-    """What it tells of register files and of what is waited for; None where it cannot."""
-    views = "-instruction-info=0", "-register-file-stats", "-dispatch-stats"
+    """All that it tells in text, of which several ask; None where it cannot.
+
+    What holds the loop up, register files, and what instructions wait for before they are
+    dispatched.  `timeline` asks again: its JSON tells nothing of register files.
+    """
+    views = "-bottleneck-analysis", "-register-file-stats", "-dispatch-stats"
     return _simulate(tool, processor, loop.dialect.name, loop.text(), *views)
 
 
@@ -71,7 +75,7 @@ def _throughput(tool: str, processor: str, loop: Loop, text: str) -> float | Non
 
 def forecast(tool: str, processor: str, loop: Loop) -> Forecast | None:
     """One pass through the loop, simulated; None where the tool cannot."""
-    told = _simulate(tool, processor, loop.dialect.name, loop.text(), "-bottleneck-analysis")
+    told = statistics(tool, processor, loop)
     if told is None:
         return None
     cycles, waits = _number("Total Cycles", told) / ITERATIONS, dict(_WAITS.findall(told))

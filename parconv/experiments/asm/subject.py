@@ -65,18 +65,18 @@ def main(order: Order) -> None:
 
 
 def _listed(order: Order) -> "Listed":
-    from . import implementations
+    from . import implementations, planned
 
     own = _own(order.what)
-    return implementations.of_plan(own) if own else implementations.listed(*_asked(order))
+    return planned.of_plan(own) if own else implementations.listed(*_asked(order))
 
 
 def _call(order: Order) -> "Run":
     """The same without its listing."""
-    from . import implementations
+    from . import implementations, planned
 
     own = _own(order.what)
-    return implementations.call_of_plan(own) if own else implementations.call_of(*_asked(order))
+    return planned.call_of_plan(own) if own else implementations.call_of(*_asked(order))
 
 
 def _own(what: Mapping[str, Any]) -> Own | None:
