@@ -1,15 +1,17 @@
 """Everything that is decided before a kernel runs, for questions of every kind, as lines of text.
 
-What methods are thought to cost, which one ``auto`` takes, how the work is cut among threads and
-how much memory that takes depend on the vector unit alone.  `test_decisions.py` runs this once for
+What methods are thought to cost, which one ``auto`` takes, how the work is cut among threads, how
+much memory that takes and what a kernel is told of tiles and of places in its scratch (a checksum
+of it) depend on the vector unit alone.  `test_decisions.py` runs this once for
 each kind of unit and compares the lines with those that were kept; after a change of a constant,
 ``python tests/decisions/questions.py`` keeps the new ones, and the difference shows what it moved.
-Nothing is compiled, so it takes seconds.
+Hardly anything is compiled, so it takes seconds.
 """
 
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import numpy as np
 HERE = Path(__file__).parent
 PROCESSORS = {"AVX-512": "icelake-server", "AVX2": "haswell", "SSE": "nehalem"}
 THREADS = 1, 8
+ADDRESSES = 1 << 40  # at least, of what a layout names: a library's products
 Question = tuple[str, tuple[int, ...], str, Any, dict[str, Any]]
 
 
@@ -146,7 +149,17 @@ def lines(question: Question) -> Iterator[str]:
     for method, stage in stages(plan.problem).items():
         if stage.refusal is None:
             asked = ", if asked" if stage.unasked else ""
-            yield f"    {method} costs {stage.cost:.3g}{asked}"
+            scratch, numbers = stage.workspace(plan.bands), stage.layout(plan.bands)
+            numbers = np.where(abs(numbers) < ADDRESSES, numbers, 0)
+            yield (
+                f"    {method} costs {stage.cost:.3g}{asked}, scratch of {scratch}, "
+                f"layout {zlib.crc32(numbers.tobytes()):x}"
+            )
+
+
+def _as_it_is(kernels: Any, layout: Any) -> Any:
+    """Without the addresses of what reads the image and writes the result."""
+    return layout
 
 
 def text() -> str:
@@ -156,6 +169,7 @@ def text() -> str:
 
     budget.usable_threads = int  # wherever it runs, as many cores as are asked for
     Kernels.address = 0  # of compiled code, which no decision depends on
+    Kernels.told = _as_it_is
     every = [*images(), *holes(), *layers()]
     return "".join(f"{line}\n" for question in every for line in lines(question))
 
