@@ -20,8 +20,7 @@ from ...problem.problem import Problem
 from .. import separable, windows
 from ..kernels import Kernels, Taps
 from ..usual import from_line, grain, obstacle as why_not, regions, sums, units
-from . import means, strips, windowed
-from .numbers import sum_of_ones
+from . import columns, means, strips, windowed
 
 
 @lru_cache(maxsize=256)
@@ -81,11 +80,11 @@ class Beside:
         """As the method reads it, then what divides; ValueError where its taps cancel."""
         dividing_total(g, problem.sums)
         taps = self.method.prepare(_alone(problem), g).values
-        own = sum_of_ones(self.method, problem, taps)
+        own, more = self.code.told(problem, taps)
         missing = problem.missing
         assert missing
         tail = [*means.divisors(problem, own), missing.nothing]
-        return Taps(np.concatenate([taps, tail]).astype(taps.dtype))
+        return Taps(np.concatenate([taps, tail, more]).astype(taps.dtype))
 
     def kernels(self, image: DType, compute: DType, result: DType) -> Kernels:
         found: Kernels = self.code.kernels(image, compute, result)
@@ -118,12 +117,15 @@ class Beside:
 # 0.43 0.46; float64 1.53 1.25, 0.92 1.15, 0.61 0.90, 0.41 0.69, by booleans 1.00 0.87, 0.88 0.86,
 # 0.55 0.73, 0.40 0.59 (likewise).
 _BESIDE = {
-    separable: Beside(separable, strips, (1.25, 30, 55)),
-    windows: Beside(windows, windowed, (0.7, 70, 10)),
+    separable: (
+        Beside(separable, columns, (1.25, 30, 0)),
+        Beside(separable, strips, (1.25, 30, 55)),
+    ),
+    windows: (Beside(windows, windowed, (0.7, 70, 10)),),
 }
 
 
 def beside(method: ModuleType, problem: Problem) -> Beside | None:
-    """The method so, where it can answer the problem."""
-    found = _BESIDE.get(method)
-    return found if found and why_not(found, problem) is None else None
+    """The method so, the first way that can answer the problem."""
+    ways = (way for way in _BESIDE.get(method, ()) if why_not(way, problem) is None)
+    return next(ways, None)

@@ -27,6 +27,7 @@ from ..separable import kernel as alone
 from ..separable.turn import pixels_of_word
 from .flags import call_by_flags
 from .names import GIVEN, given as with_weights
+from .numbers import sum_of_ones
 from .quotients import any_of, shared
 from .weighing import truths_at, weights_at
 
@@ -39,6 +40,7 @@ L = Layout(
 
 
 BYTE = ir.IntType(8)
+SIDES = 8  # vectors of results side by side, at most
 
 
 @emitted(types.int64)
@@ -127,12 +129,18 @@ def _divide_row(
     code = Code(builder, sums.type.pointee)
     every = [code.splat(number) for number in numbers]
 
-    def one(at: Value) -> Sequence[Value]:
-        value, left = (code.load(code.at(start, at)) for start in (sums, weights))
-        code.store(shared(code, value, left, every, quickly), code.at(sums, at))
-        return [builder.add(at, I64(code.lanes))]
+    sides = min(SIDES, code.lanes)  # of which chunks have a multiple
 
-    code.repeat(vectors, [I64(0)], one)
+    def some(at: Value) -> Sequence[Value]:
+        found = [
+            [code.load(code.at(start, at, n * code.lanes)) for n in range(sides)]
+            for start in (sums, weights)
+        ]
+        for n, mean in enumerate(shared(code, *found, every, quickly)):
+            code.store(mean, code.at(sums, at, n * code.lanes))
+        return [builder.add(at, I64(sides * code.lanes))]
+
+    code.repeat(builder.udiv(vectors, I64(sides)), [I64(0)], some)
 
 
 @jit.jit()
@@ -183,7 +191,7 @@ def _sum_columns(taps, layout, scratch, under, block, target, whole):
 
 
 @jit.jit()
-def _sum_rows(taps, fill, layout, scratch, at, sums, whole):
+def sum_rows(taps, fill, layout, scratch, at, sums, whole):
     alone.sum_rows(taps, fill, layout, scratch, at, sums, whole)
     if not whole:
         beside, weights = at + layout[L.turned_beside], sums + layout[L.sums_beside]
@@ -194,9 +202,14 @@ def _sum_rows(taps, fill, layout, scratch, at, sums, whole):
 
 
 _kernel = with_parts(
-    alone.kernel, "strips", pack=_pack, sum_columns=_sum_columns, sum_rows=_sum_rows
+    alone.kernel, "strips", pack=_pack, sum_columns=_sum_columns, sum_rows=sum_rows
 )
 kernels = kernels_of(_kernel, foreign.ends, pixels_of_word)
+
+
+def told(problem: Problem, taps: Array) -> tuple[float, Array]:
+    """What weights sum to where all are 1; no numbers more."""
+    return sum_of_ones(separable, problem, taps), taps[:0]
 
 
 def obstacle(problem: Problem) -> str | None:
@@ -209,7 +222,7 @@ def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     missing = problem.missing
     assert missing
-    known = separable.numbers(problem, images=2)
+    known = separable.numbers(problem, images=2, ringed=2)
     return L.pack(
         known,
         **dict.fromkeys(GIVEN, 0),
