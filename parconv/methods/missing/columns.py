@@ -1,15 +1,15 @@
 """The kernel of `separable` where pixels are missing: what columns of weights sum to is looked up.
 
-A bit tells of each pixel whether it is a hole.  A word of each column holds those of the rows under
-a strip, the last row's highest, and is shifted as a row is packed.  What the column factor makes of
-the weights is a sum of numbers from tables, of some bits each; the row factors go over these sums
-as over those of the pixels.  Holes take the same time however many there are, and none where a
+A bit tells of each pixel whether it is a hole; those of a vector of columns lie together, row after
+row of the ring.  Under a strip a column's bits make a word, or two.  What the column factor makes
+of the weights is a sum of numbers from tables, of some bits each; the row factors go over these
+sums as over those of the pixels.  Holes take the same time however many there are, and none where a
 strip has none.
 """
 
 import itertools
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,9 @@ from numba import types
 from numba.core import cgutils
 
 from ...codegen import foreign, jit, machine
-from ...codegen.emitted import Items, Value, emitted, instruction
-from ...codegen.layout import OWN, Layout, up
+from ...codegen.borders import CONSTANT
+from ...codegen.emitted import Items, Value, call_once, emitted, instruction
+from ...codegen.layout import OWN, Layout, odd_lines, up
 from ...codegen.packing import aligned_after, fetch, within
 from ...codegen.runs import has_runs
 from ...codegen.simd import I1, I32, I64, Code
@@ -40,15 +41,196 @@ from .numbers import sum_of_ones
 from .quotients import any_of
 from .weighing import bytes_at, truths_at
 
-# Behind the names of `strips`: where words are, elements to those of older rows, and whether there
-# are such; the lowest bit that tells of a strip; tables of a product, and the first one's place.
+# Behind the names of `strips`: where bits are, and how many rows' there are from those of a vector
+# of columns to the next one's; room for words, and whether there are two; tables of a product, and
+# the first one's place; room for bytes of a row.
 L = Layout(
-    *strips.L.names, "words_at", "words_step", "two", "lowest", "groups", "tables_at", "truths_at",
+    *strips.L.names, "bits_at", "bits_step", "words_at", "two", "groups", "tables_at", "truths_at",
 )  # fmt: skip
 BYTE = ir.IntType(8)
-SIDES = (4, 1)  # vectors of pixels side by side
+SIDES = 4  # vectors of pixels side by side
 COLUMNS = 8  # whose sums are looked up side by side
 WORDS = 2  # at most, of a column
+
+
+def unit_of(lanes: int) -> int:
+    """Bits that are kept of a vector's pixels."""
+    return max(lanes, 8)
+
+
+# --- pixels as they are packed -------------------------------------------------------------------
+
+
+def _bits_at(scratch: Items, start: Value, row: Value) -> Value:
+    """Where those of a row and of the first vector are."""
+    builder, lanes = scratch.builder, Code(scratch.builder, scratch.element).lanes
+    whole = ir.IntType(unit_of(lanes)).as_pointer()
+    return builder.gep(builder.bitcast(scratch.at(start), whole), [row])
+
+
+@emitted(types.int64)
+def _mark(
+    builder: Any, scratch: Items, row: Value, bits: Sequence[Value], columns: Sequence[Value],
+    how: Sequence[Value], pixels: Items, source: Value, truths: Items, there: Value, ahead: Value,
+) -> Value:  # fmt: skip
+    """Pixels of a row of the ring, holes as 0, and their bits: whether there is no hole.
+
+    All places are those of the row's first column; ``columns`` = (first, end); ``bits`` = where all
+    begin, which row's these are, and how many rows' there are of a vector.  ``how``: whether
+    bytes tell of holes, and whether NaN does.  ``ahead``: bytes to those that are soon asked for.
+    """
+    found = cgutils.alloca_once(builder, I64)
+    places = [scratch.at(row), _bits_at(scratch, *bits[:2]), bits[2], pixels.at(source)]
+    places.append(builder.bitcast(truths.at(there), BYTE.as_pointer()))
+    arguments = [*places, ahead, *columns, found]
+    call_by_flags(builder, "missing.bits", how, _mark_row, arguments, [(False, False)])
+    return builder.load(found)
+
+
+def _mark_row(
+    weighted: bool, omits: bool, builder: Any, row: Value, bits: Value, step: Value,
+    pixels: Value, truths: Value, ahead: Value, first: Value, end: Value, found: Value,
+) -> None:  # fmt: skip
+    code = Code(builder, row.type.pointee)
+    lanes, bytes_of = I64(code.lanes), ir.VectorType(BYTE, code.lanes)
+    none, whole = ir.Constant(bytes_of, None), bits.type.pointee
+
+    def is_lost(pixel: Value, truth: Value) -> Value:
+        nan = builder.fcmp_unordered("uno", pixel, pixel)
+        if not weighted:
+            return nan
+        gone = builder.icmp_signed("==", truth, none)
+        return builder.or_(gone, nan) if omits else gone
+
+    def bits_of_lanes(lost: Value) -> Value:
+        return builder.zext(builder.bitcast(lost, ir.IntType(code.lanes)), whole)
+
+    def place_of(pointer: Value, at: Value) -> Value:
+        return builder.bitcast(builder.gep(pointer, [at]), bytes_of.as_pointer())
+
+    def several(vectors: int, number: Value, odd: Value) -> Sequence[Value]:
+        """Vectors of the row from that one on."""
+        start = builder.mul(number, lanes)
+        if weighted:
+            code.prefetch(builder.gep(truths, [builder.add(start, ahead)]))
+        places = [builder.add(start, I64(n * code.lanes)) for n in range(vectors)]
+        every = [code.load(code.at(pixels, at)) for at in places]
+        told = [builder.load(place_of(truths, at), align=1) if weighted else none for at in places]
+        lost = [is_lost(*each) for each in zip(every, told, strict=True)]
+        for n, (at, pixel, each) in enumerate(zip(places, every, lost, strict=True)):
+            code.store(builder.select(each, code.zero, pixel), code.at(row, at))
+            place = builder.mul(builder.add(number, I64(n)), step)
+            builder.store(bits_of_lanes(each), code.at(bits, place))
+            odd = builder.or_(odd, each)
+        return [builder.add(number, I64(vectors)), odd]
+
+    def some(number: Value, odd: Value) -> Sequence[Value]:
+        """Those of a vector's columns that there are."""
+        at = builder.mul(number, lanes)
+        before = code.first_lanes(builder.sub(first, at))
+        chosen = builder.and_(code.first_lanes(builder.sub(end, at)), builder.not_(before))
+        pixel, truth = code.load_some(code.at(pixels, at), chosen), none
+        if weighted:
+            name, kind = f"llvm.masked.load.v{code.lanes}i8.p0", bytes_of
+            truth = instruction(builder, name, kind, place_of(truths, at), I32(1), chosen, none)
+        lost = builder.and_(is_lost(pixel, truth), chosen)
+        code.store_some(builder.select(lost, code.zero, pixel), code.at(row, at), chosen)
+        place = code.at(bits, builder.mul(number, step))
+        others = builder.not_(bits_of_lanes(chosen))
+        kept = builder.and_(builder.load(place), others)
+        builder.store(builder.or_(kept, bits_of_lanes(lost)), place)
+        return [builder.add(number, I64(1)), builder.or_(odd, lost)]
+
+    carried: Sequence[Value] = [builder.udiv(first, lanes), _no_lanes(code)]
+    broken = builder.icmp_signed("!=", builder.urem(first, lanes), I64(0))
+    carried = code.when(broken, carried, lambda: some(*carried))
+    last = builder.udiv(end, lanes)
+    for vectors in (SIDES, 1):
+        turns = builder.sdiv(builder.sub(last, carried[0]), I64(vectors))
+        carried = code.repeat(turns, carried, partial(several, vectors))
+    left = builder.icmp_signed("<", builder.mul(carried[0], lanes), end)
+    _, odd = code.when(left, carried, lambda: some(*carried))
+    builder.store(builder.zext(builder.not_(any_of(code, odd)), I64), found)
+
+
+def _no_lanes(code: Code) -> Value:
+    return ir.Constant(ir.VectorType(I1, code.lanes), [0] * code.lanes)
+
+
+@jit.jit()
+def _pack(f, fill, layout, scratch, plane, down, across, at, whole):
+    """Holes as 0 where they are copied, but for what lies beyond the border."""
+    step, weighted, omits = layout[L.ring_step], layout[L.weighted], layout[L.omits]
+    truths, base = (
+        truths_at(layout, L.weights, scratch),
+        aligned_after(scratch, 0, machine.CACHE_LINE),
+    )
+    (above, below), (begin, end), columns = within(down), within(across), across[2]
+    runs, border = not weighted or truths.strides[2] == 1, across[5]
+    lies = layout[L.reads] == OWN and has_runs(f) and runs and end - begin >= layout[L.lanes]
+    fetch(
+        f, layout[L.reads], (plane,), down, across, fill, scratch, (at, step, 0), not lies, True
+    )  # fmt: skip
+    found, how = bytes_at(scratch, base + layout[L.truths_at], columns), (weighted, omits)
+    pixel = plane * (f.strides[0] // f.itemsize) + across[0]
+    byte = plane * truths.strides[0] + across[0]
+    ahead = layout[L.lanes] * down[1] * truths.strides[1]
+    bits, bits_step = base + layout[L.bits_at], layout[L.bits_step]
+    packed, halo = (at - base - layout[L.ring_at]) // step, layout[L.taps_y] - 1
+    if packed == halo > 0:  # the ring begins anew
+        _move(scratch, bits, layout[L.ring], halo, bits_step, columns)
+    for n in range(down[2]):
+        first, last, inside = 0, 0, lies and above <= n < below
+        row, known, so_far = down[0] + n * down[1], 1, at + n * step
+        here = bits, packed + n, bits_step
+        if inside:
+            first, last = begin, end
+            known = _mark(
+                scratch, so_far, here, (begin, end), how, f,
+                pixel + row * (f.strides[1] // f.itemsize), truths,
+                byte + row * truths.strides[1], ahead,
+            )  # fmt: skip
+        for start, stop in ((0, first), (last, columns)):
+            if start >= stop:
+                continue
+            if weighted and inside and border == CONSTANT:
+                found[: stop - start] = 1
+            elif weighted:
+                some = across[0] + start, 1, stop - start, across[3], across[4], border
+                fetch_truths(truths, plane, (row, 1, 1, down[3], 1, down[5]), some, found, 0)
+            known &= _mark(
+                scratch, so_far, here, (start, stop), how, scratch, so_far, found, -start, 0
+            )
+        whole = whole + 1 if known else 0
+    return whole
+
+
+@emitted()
+def _move(
+    builder: Any, scratch: Items, bits: Value, source: Value, rows: Value, step: Value,
+    columns: Value,
+) -> None:  # fmt: skip
+    """Bits of so many rows become those of the first ones, whole vectors of them at a time."""
+    code = Code(builder, scratch.element)
+    start, unit = _bits_at(scratch, bits, I64(0)), unit_of(code.lanes)
+    whole = ir.VectorType(ir.IntType(unit), machine.VECTOR_BYTES * 8 // unit)
+
+    def vector(place: Value) -> Sequence[Value]:
+        def some(to: Value) -> Sequence[Value]:
+            found = code.at(to, source)
+            value = builder.load(builder.bitcast(found, whole.as_pointer()), align=1)
+            builder.store(value, builder.bitcast(to, whole.as_pointer()), align=1)
+            return [code.at(to, whole.count)]
+
+        count = builder.udiv(builder.add(rows, I64(whole.count - 1)), I64(whole.count))
+        code.repeat(count, [place], some)
+        return [code.at(place, step)]
+
+    vectors = builder.udiv(builder.add(columns, I64(code.lanes - 1)), I64(code.lanes))
+    code.repeat(vectors, [start], vector)
+
+
+# --- sums of columns -----------------------------------------------------------------------------
 
 
 def _numbers(code: Code) -> Code:
@@ -62,254 +244,93 @@ def _funnel(builder: Any, high: Value, low: Value, bits: Value) -> Value:
     return instruction(builder, name, low.type, high, low, bits)
 
 
-# --- pixels as they are packed -------------------------------------------------------------------
-
-
-@emitted(types.int64)
-def _mark(
-    builder: Any, scratch: Items, at: Value, words: Sequence[Value], columns: Value,
-    how: Sequence[Value], pixels: Items, source: Value, truths: Items, there: Value, ahead: Value,
-) -> Value:  # fmt: skip
-    """A run of a row's pixels, holes as 0, and their bits: whether there is no hole.
-
-    ``words`` = places of the first column's, and of that of older rows; ``how``: whether bytes tell
-    of holes, whether NaN does, and whether there are two words.  Fewer than a vector of columns lie
-    where more can be read.  ``ahead``: bytes to those that are soon asked for.
-    """
-    found = cgutils.alloca_once(builder, I64)
-    kind = _numbers(Code(builder, scratch.element)).kind.as_pointer()
-    newer, older = (builder.bitcast(scratch.at(place), kind) for place in words)
-    bytes_of = builder.bitcast(truths.at(there), BYTE.as_pointer())
-    arguments = [scratch.at(at), newer, older, pixels.at(source), bytes_of, ahead, columns, found]
-    never = [(False, False, two) for two in (False, True)]
-    call_by_flags(builder, "missing.bits", how, _mark_row, arguments, never)
-    return builder.load(found)
-
-
-def _mark_row(
-    weighted: bool, omits: bool, two: bool, builder: Any, target: Value, newer: Value,
-    older: Value, pixels: Value, truths: Value, ahead: Value, columns: Value, found: Value,
-) -> None:  # fmt: skip
-    code = Code(builder, target.type.pointee)
-    numbers, bytes_of = _numbers(code), ir.VectorType(BYTE, code.lanes)
-    one, none = (ir.Constant(numbers.vector, [n] * code.lanes) for n in (1, 0))
-    top = ir.Constant(numbers.vector, [1 << 8 * code.itemsize - 1] * code.lanes)
-
-    def lost_of(at: Value, pixel: Value) -> Value:
-        nan = builder.fcmp_unordered("uno", pixel, pixel)
-        if not weighted:
-            return nan
-        truth = builder.bitcast(builder.gep(truths, [at]), bytes_of.as_pointer())
-        gone = builder.icmp_signed("==", builder.load(truth, align=1), ir.Constant(bytes_of, None))
-        return builder.or_(gone, nan) if omits else gone
-
-    def some(at: Value) -> tuple[Value, list[tuple[Value, Value]]]:
-        """Which pixels are lost; what is stored, and where."""
-        pixel = code.load(code.at(pixels, at))
-        lost = lost_of(at, pixel)
-        word = numbers.load(numbers.at(newer, at))
-        following = builder.or_(builder.lshr(word, one), builder.select(lost, top, none))
-        stored = [(builder.select(lost, code.zero, pixel), code.at(target, at))]
-        stored.append((following, numbers.at(newer, at)))
-        if two:
-            place = numbers.at(older, at)
-            stored.append((_funnel(builder, word, numbers.load(place), one), place))
-        return lost, stored
-
-    def several(vectors: int, at: Value, odd: Value) -> Sequence[Value]:
-        if weighted:
-            code.prefetch(builder.gep(truths, [builder.add(at, ahead)]))
-        every = [some(builder.add(at, I64(n * code.lanes))) for n in range(vectors)]
-        for lost, stored in every:
-            odd = builder.or_(odd, lost)
-            for value, place in stored:
-                code.store(value, place)
-        return [builder.add(at, I64(vectors * code.lanes)), odd]
-
-    lanes_of = ir.VectorType(I1, code.lanes)
-    carried: Sequence[Value] = [I64(0), ir.Constant(lanes_of, [0] * code.lanes)]
-    for vectors in SIDES:
-        turns = builder.sdiv(builder.sub(columns, carried[0]), I64(vectors * code.lanes))
-        carried = code.repeat(turns, carried, lambda *each, n=vectors: several(n, *each))
-    done, odd = carried
-
-    def rest() -> Sequence[Value]:
-        """Columns that fill no vector, by one that ends with them where there are as many."""
-        at = builder.sub(columns, I64(code.lanes))
-        at = builder.select(builder.icmp_signed("<", at, I64(0)), I64(0), at)
-        lost, stored = some(at)
-        before = code.first_lanes(builder.sub(done, at))
-        chosen = builder.and_(builder.not_(before), code.first_lanes(builder.sub(columns, at)))
-        (pixel, place), *words = stored
-        code.store_some(pixel, place, chosen)
-        for word, place in words:
-            numbers.store_some(word, place, chosen)
-        return [builder.or_(odd, builder.and_(lost, chosen))]
-
-    [odd] = code.when(builder.icmp_signed("<", done, columns), [odd], rest)
-    builder.store(builder.zext(builder.not_(any_of(code, odd)), I64), found)
-
-
 @emitted()
-def _skip(
-    builder: Any, scratch: Items, words: Sequence[Value], columns: Value, bits: Value, two: Value
-) -> None:  # fmt: skip
-    """Shift words of columns as so many rows without holes would, fewer than a word has bits."""
-    code = Code(builder, scratch.element)
-    numbers = _numbers(code)
-    newer, older = (builder.bitcast(scratch.at(at), numbers.kind.as_pointer()) for at in words)
-    if code.itemsize == 4:
-        bits = builder.trunc(bits, I32)
-    bits = numbers.splat(bits)
+def _collect(
+    builder: Any, scratch: Items, bits: Value, place: Value, words: Value, two: Value
+) -> None:
+    """Words of a vector of columns, of each the first rows' lowest, then perhaps those of others.
 
-    def one(newer: Value, older: Value) -> Sequence[Value]:
-        word = numbers.load(newer)
-        numbers.store(builder.lshr(word, bits), newer)
-        with builder.if_then(builder.icmp_signed("!=", two, I64(0))):
-            numbers.store(_funnel(builder, word, numbers.load(older), bits), older)
-        return [numbers.at(newer, code.lanes), numbers.at(older, code.lanes)]
-
-    vectors = builder.sdiv(builder.add(columns, I64(code.lanes - 1)), I64(code.lanes))
-    code.repeat(vectors, [newer, older], one)
+    ``place``: which bits are those of the first row.
+    """
+    numbers = _numbers(Code(builder, scratch.element)).kind.as_pointer()
+    target = builder.bitcast(scratch.at(words), numbers)
+    arguments = [target, _bits_at(scratch, bits, place), two]
+    call_once(builder, "missing.words", _collect_words, arguments)
 
 
-@jit.jit(inline="always")
-def _words(layout, scratch, at):
-    """Places of the words of a tile's column."""
-    newer = aligned_after(scratch, 0, machine.CACHE_LINE) + layout[L.words_at] + at
-    return newer, newer + layout[L.words_step]
+def _collect_words(builder: Any, words: Value, bits: Value, two: Value) -> None:
+    numbers = Code(builder, words.type.pointee)
+    rows = ir.VectorType(bits.type.pointee, 8 * numbers.itemsize)
 
+    def word(bits: Value, target: Value) -> Sequence[Value]:
+        every = builder.load(builder.bitcast(bits, rows.as_pointer()), align=1)
+        for column in range(numbers.lanes):
+            bit = ir.Constant(rows, [1 << column] * rows.count)
+            lost = builder.icmp_signed("!=", builder.and_(every, bit), ir.Constant(rows, None))
+            builder.store(builder.bitcast(lost, numbers.kind), numbers.at(target, column))
+        return [numbers.at(bits, rows.count), numbers.at(target, numbers.lanes)]
 
-@jit.jit()
-def _pack(f, fill, layout, scratch, plane, down, across, at, whole):
-    """Holes as 0 where they are copied, but for what lies beyond the border."""
-    step, weighted, omits = layout[L.ring_step], layout[L.weighted], layout[L.omits]
-    truths, base = (
-        truths_at(layout, L.weights, scratch),
-        aligned_after(scratch, 0, machine.CACHE_LINE),
-    )
-    (above, below), (begin, end), columns = within(down), within(across), across[2]
-    runs = not weighted or truths.strides[2] == 1
-    lies = layout[L.reads] == OWN and has_runs(f) and runs and end - begin >= layout[L.lanes]
-    fetch(
-        f, layout[L.reads], (plane,), down, across, fill, scratch, (at, step, 0), not lies, True
-    )  # fmt: skip
-    found, how = (
-        bytes_at(scratch, base + layout[L.truths_at], columns),
-        (weighted, omits, layout[L.two]),
-    )
-    pixel = plane * (f.strides[0] // f.itemsize) + across[0] + begin
-    byte, ahead = (
-        plane * truths.strides[0] + across[0] + begin,
-        layout[L.lanes] * down[1] * truths.strides[1],
-    )
-    for n in range(down[2]):
-        first, last = 0, 0  # columns that were copied
-        row, known, so_far = down[0] + n * down[1], 1, at + n * step
-        if lies and above <= n < below:
-            known = _mark(
-                scratch, so_far + begin, _words(layout, scratch, begin), end - begin, how, f,
-                pixel + row * (f.strides[1] // f.itemsize), truths,
-                byte + row * truths.strides[1], ahead,
-            )  # fmt: skip
-            first, last = begin, end
-        for start, stop in ((0, first), (last, columns)):
-            if start < stop:
-                if weighted:
-                    border = across[0] + start, 1, stop - start, across[3], across[4], across[5]
-                    fetch_truths(truths, plane, (row, 1, 1, down[3], 1, down[5]), border, found, 0)
-                known &= _mark(
-                    scratch, so_far + start, _words(layout, scratch, start), stop - start, how,
-                    scratch, so_far + start, found, 0, 0,
-                )  # fmt: skip
-        whole = whole + 1 if known else 0
-    # rows of the last strip that no result has
-    begun = at == base + layout[L.ring_at]
-    height = down[2] - (layout[L.taps_y] - 1 if begun else 0)
-    if height < layout[L.lanes]:
-        _skip(
-            scratch, _words(layout, scratch, 0), columns, layout[L.lanes] - height, layout[L.two]
-        )  # fmt: skip
-    return whole
-
-
-# --- sums of columns -----------------------------------------------------------------------------
+    numbers.repeat(builder.add(two, I64(1)), [bits, words], word)
 
 
 @emitted()
 def _look_up(
-    builder: Any, scratch: Items, words: Sequence[Value], lowest: Value, taps: Items,
-    tables: Sequence[Value], target: Value, two: Value,
+    builder: Any, scratch: Items, words: Value, taps: Items, tables: Sequence[Value],
+    target: Value, two: Value,
 ) -> None:  # fmt: skip
     """Sums of weights under a vector of columns, a row of scratch for each.
 
     ``tables`` = place of the first, and their number.
     """
-    code = Code(builder, scratch.element)
-    kind = _numbers(code).kind.as_pointer()
-    newer, older = (builder.bitcast(scratch.at(place), kind) for place in words)
-    arguments = [scratch.at(target), newer, older, lowest, taps.at(tables[0]), tables[1]]
+    numbers = _numbers(Code(builder, scratch.element)).kind.as_pointer()
+    arguments = [scratch.at(target), builder.bitcast(scratch.at(words), numbers)]
+    arguments += [taps.at(tables[0]), tables[1]]
     call_by_flags(builder, "missing.looked", [two], _look, arguments)
 
 
 def _look(
-    two: bool, builder: Any, target: Value, newer: Value, older: Value, lowest: Value,
-    tables: Value, count: Value,
-) -> None:  # fmt: skip
+    two: bool, builder: Any, target: Value, words: Value, tables: Value, count: Value
+) -> None:
     code = Code(builder, target.type.pointee)
-    numbers, width = _numbers(code), 8 * code.itemsize
+    numbers, sides = _numbers(code), min(COLUMNS, code.lanes)
 
     def every(number: int) -> Value:
         return ir.Constant(numbers.vector, [number] * code.lanes)
 
     rows = ir.Constant(numbers.vector, [*range(code.lanes)])
-    shifts = builder.add(
-        numbers.splat(builder.trunc(lowest, numbers.kind) if width < 64 else lowest), rows
-    )
     group = every(bits_of(code.lanes))
 
-    def begun(column: Value) -> list[Value]:
-        """A column's words, each row's lowest bit its first; the lower one first."""
-        high = numbers.splat(numbers.read(newer, column))
-        if not two:
-            return [builder.lshr(high, shifts)]
-        low, inside = (
-            numbers.splat(numbers.read(older, column)),
-            builder.and_(shifts, every(width - 1)),
-        )
-        near = builder.icmp_unsigned("<", shifts, every(width))
-        both, rest = _funnel(builder, high, low, inside), builder.lshr(high, inside)
-        return [builder.select(near, both, rest), builder.select(near, rest, every(0))]
-
-    def shifted(words: Sequence[Value]) -> list[Value]:
+    def shifted(words: Sequence[Value], by: Value) -> list[Value]:
         low, *high = words
         if not high:
-            return [builder.lshr(low, group)]
-        return [_funnel(builder, high[0], low, group), builder.lshr(high[0], group)]
+            return [builder.lshr(low, by)]
+        return [_funnel(builder, high[0], low, by), builder.lshr(high[0], by)]
 
-    def some(at: Value) -> Sequence[Value]:
-        sides = min(COLUMNS, code.lanes)
-        words = [begun(builder.add(at, I64(n))) for n in range(sides)]
+    def begun(column: Value) -> list[Value]:
+        """A column's words, the lower one first, with each row's first bit lowest."""
+        places = [builder.add(column, I64(n * code.lanes)) for n in range(1 + two)]
+        return shifted([numbers.splat(numbers.read(words, at)) for at in places], rows)
 
-        def looked(table: Value, words: Sequence[list[Value]]) -> list[Value]:
-            pair = code.load(table), code.load(code.at(table, code.lanes))
-            return [code.lookup(pair[0], word[0], pair[1]) for word in words]
+    def looked(table: Value, words: Sequence[Sequence[Value]]) -> list[Value]:
+        pair = code.load(table), code.load(code.at(table, code.lanes))
+        return [code.lookup(pair[0], word[0], pair[1]) for word in words]
+
+    def some(_: Value, at: Value) -> Sequence[Value]:
+        begin = [begun(builder.add(at, I64(n))) for n in range(sides)]
 
         def one(table: Value, *carried: Value) -> Sequence[Value]:
-            sums, size, table = carried[:sides], 1 + two, code.at(table, 2 * code.lanes)
-            flat = carried[sides:]
-            words = [shifted(flat[n : n + size]) for n in range(0, len(flat), size)]
+            sums, flat, table = carried[:sides], carried[sides:], code.at(table, 2 * code.lanes)
+            words = [shifted(flat[n : n + 1 + two], group) for n in range(0, len(flat), 1 + two)]
             pairs = zip(sums, looked(table, words), strict=True)
             return [table, *(builder.fadd(*pair) for pair in pairs), *itertools.chain(*words)]
 
-        others = builder.sub(count, I64(1))
-        carried = [tables, *looked(tables, words), *itertools.chain(*words)]
-        found = code.repeat(others, carried, one)[1 : 1 + sides]
+        carried = [tables, *looked(tables, begin), *itertools.chain(*begin)]
+        found = code.repeat(builder.sub(count, I64(1)), carried, one)[1 : 1 + sides]
         for n, value in enumerate(found):
             code.store(value, code.at(target, builder.mul(at, I64(code.lanes)), n * code.lanes))
         return [builder.add(at, I64(sides))]
 
-    code.loop(I64(code.lanes // min(COLUMNS, code.lanes)), [I64(0)], lambda _, at: some(at))
+    code.loop(I64(code.lanes // sides), [I64(0)], some)
 
 
 @jit.jit()
@@ -317,13 +338,15 @@ def _sum_columns(taps, layout, scratch, under, block, target, whole):
     alone.sum_columns(taps, layout, scratch, under, block, target, whole)
     if whole:
         return
-    turned = block - layout[L.block_at] + layout[L.turned_at]
-    words = _words(layout, scratch, (target - turned) // layout[L.lanes])
+    base, lanes = block - layout[L.block_at], layout[L.lanes]
+    column, words = (target - base - layout[L.turned_at]) // lanes, base + layout[L.words_at]
+    row = (under - column - base - layout[L.ring_at]) // layout[L.ring_step]
+    place = column // lanes * layout[L.bits_step] + row
+    _collect(scratch, base + layout[L.bits_at], place, words, layout[L.two])
     for product in range(layout[L.products]):
-        tables = product * layout[L.groups], layout[L.groups]
-        first = layout[L.tables_at] + tables[0] * 2 * layout[L.lanes]
+        groups = layout[L.groups]
         _look_up(
-            scratch, words, layout[L.lowest], taps, (first, tables[1]),
+            scratch, words, taps, (layout[L.tables_at] + product * groups * 2 * lanes, groups),
             target + layout[L.turned_beside] + product * layout[L.turned_step], layout[L.two],
         )  # fmt: skip
 
@@ -364,7 +387,8 @@ def _tables(column: Array, bits: int) -> Array:
     """Sums of so many taps each, the first ones first, but of those whose bits are set."""
     taps = np.pad(column.astype(np.float64), (0, -len(column) % bits)).reshape(-1, 1, bits)
     there = ~np.arange(1 << bits)[:, None] >> np.arange(bits) & 1
-    return (taps * there).sum(-1).astype(column.dtype)
+    found: Array = (taps * there).sum(-1).astype(column.dtype)
+    return found
 
 
 # --- the problem as numbers ----------------------------------------------------------------------
@@ -393,14 +417,17 @@ def layout(problem: Problem) -> Array:
         problem.sums.itemsize,
     )
     assert missing
-    known = separable.numbers(problem, images=2)
-    rows, bits = problem.filter[0] - 1 + lanes, 8 * size
-    words_at, step = up(known["end"], machine.CACHE_LINE // size), known["ring_step"] + lanes
-    step = up(step, machine.CACHE_LINE // size)
-    truths_at, words = words_at + WORDS * step, -(-rows // bits)
+    line, unit = machine.CACHE_LINE // size, unit_of(lanes) // 8
+    known, rows = separable.numbers(problem, images=2), problem.filter[0] - 1 + lanes
+    # a vector of bits more, and words of them, are read or written than rows tell
+    high = known["ring"] + problem.filter[0] - 1
+    bits_step = odd_lines(high + (machine.VECTOR_BYTES + WORDS * 8 * size * unit) // unit, unit)
+    bits_at, vectors = up(known["end"], line), up(known["ring_step"], lanes) // lanes
+    words_at = bits_at + up(vectors * bits_step * unit // size, line)
+    truths_at = words_at + up(WORDS * lanes, line)
     numbers_at = known["products"] * (known["kept_y"] + known["kept_x"]) + 2 * known["scaled"]
     return L.pack(
-        known | {"end": truths_at + step},
+        known | {"end": truths_at + known["ring_step"]},
         **dict.fromkeys(GIVEN, 0),
         turned_beside=known["products"] * known["turned_step"],
         sums_beside=known["chunk"] * known["lanes"],
@@ -408,16 +435,14 @@ def layout(problem: Problem) -> Array:
         omits=missing.omits,
         bits=True,
         numbers_at=numbers_at,
+        bits_at=bits_at,
+        bits_step=bits_step,
         words_at=words_at,
-        words_step=step,
-        two=words > 1,
-        lowest=words * bits - rows,
+        two=rows > 8 * size,
         groups=-(-problem.filter[0] // bits_of(lanes)),
         tables_at=numbers_at + TAIL,
         truths_at=truths_at,
     )
 
 
-def given(problem: Problem, layout: Array, weights: Array) -> Array:
-    """The layout with an array of booleans."""
-    return with_weights(L, problem, layout, weights)
+given = partial(with_weights, L)

@@ -132,11 +132,11 @@ def _divide_row(
     sides = min(SIDES, code.lanes)  # of which chunks have a multiple
 
     def some(at: Value) -> Sequence[Value]:
-        found = [
+        values, left = (
             [code.load(code.at(start, at, n * code.lanes)) for n in range(sides)]
             for start in (sums, weights)
-        ]
-        for n, mean in enumerate(shared(code, *found, every, quickly)):
+        )
+        for n, mean in enumerate(shared(code, values, left, every, quickly)):
             code.store(mean, code.at(sums, at, n * code.lanes))
         return [builder.add(at, I64(sides * code.lanes))]
 
