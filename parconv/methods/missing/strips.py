@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -46,30 +47,30 @@ SIDES = 8  # vectors of results side by side, at most
 @emitted(types.int64)
 def _weigh(
     builder: Any, scratch: Items, at: Value, beside: Value, columns: Value, how: Sequence[Value],
-    pixels: Items, source: Value, truths: Items, there: Value,
+    pixels: Items, source: Value, truths: Items, there: Value, most: Value,
 ) -> Value:  # fmt: skip
     """A run of a row's pixels, weighted, and their weights so far beside: whether all are 1.
 
     A pixel without weight becomes 0, whatever it is.  ``how``: whether there are weights, else all
     are 1; whether NaN has none; and whether the pixels lie elsewhere, a vector of them at least,
     from ``source`` on, and bytes that tell of holes from ``there`` on.  Else they are there
-    already, and so are weights.
+    already, and so are weights, of which none counts above ``most``: a boolean's byte may be 255.
     """
     found = cgutils.alloca_once(builder, I64)
     bytes_at = builder.bitcast(truths.at(there), BYTE.as_pointer())
     places = scratch.at(at), scratch.at(builder.add(at, beside)), pixels.at(source), bytes_at
     neither = [(False, False, apart) for apart in (False, True)]
-    arguments = [*places, columns, found]
+    arguments = [*places, columns, most, found]
     call_by_flags(builder, "missing.weigh", how, _weigh_row, arguments, neither)
     return builder.load(found)
 
 
 def _weigh_row(
     weighted: bool, omits: bool, apart: bool, builder: Any, target: Value, weights: Value,
-    pixels: Value, truths: Value, columns: Value, found: Value,
+    pixels: Value, truths: Value, columns: Value, most: Value, found: Value,
 ) -> None:  # fmt: skip
     code = Code(builder, target.type.pointee)
-    unit, lanes = code.constant(1.0), I64(code.lanes)
+    unit, lanes, limit = code.constant(1.0), I64(code.lanes), code.splat(most)
     source = pixels if apart else target
 
     def some(at: Value) -> tuple[Value, Value]:
@@ -81,6 +82,7 @@ def _weigh_row(
             none = builder.icmp_signed("==", builder.load(place, align=1), ir.Constant(kind, None))
         elif weighted:
             weight = code.load(code.at(weights, at))
+            weight = builder.select(builder.fcmp_ordered("<", weight, limit), weight, limit)
             none = builder.fcmp_ordered("==", weight, code.zero)
             value = builder.fmul(value, weight)
         if weighted:
@@ -161,6 +163,7 @@ def _pack(f, fill, layout, scratch, plane, down, across, at, whole):
         )  # fmt: skip
     pixel = plane * (f.strides[0] // f.itemsize) + across[0] + begin
     byte = plane * truths.strides[0] + across[0] + begin
+    most = scratch.dtype.type(1 if layout[L.bits] else np.inf)
     for n in range(down[2]):
         first, last = 0, 0  # columns that were copied
         row, known, so_far = down[0] + n * down[1], 1, at + n * step
@@ -169,14 +172,14 @@ def _pack(f, fill, layout, scratch, plane, down, across, at, whole):
             there = byte + row * truths.strides[1]
             known = _weigh(
                 scratch, so_far + begin, beside, end - begin, (weighted, omits, 1), f, source,
-                truths, there,
+                truths, there, most,
             )  # fmt: skip
             first, last = begin, end
         for start, stop in ((0, first), (last, columns)):
             if start < stop:
                 known &= _weigh(
                     scratch, so_far + start, beside, stop - start, (weighted, omits, 0), scratch,
-                    so_far, truths, 0,
+                    so_far, truths, 0, most,
                 )  # fmt: skip
         whole = whole + 1 if known else 0
     return whole
