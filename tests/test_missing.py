@@ -256,6 +256,41 @@ def test_both_sums_by_a_methods_own_kernel(method: Any, dtype: str) -> None:
     assert np.array_equal(plain[whole], ours[whole])
 
 
+@pytest.mark.parametrize(("dtype", "taps"), [
+    ("float32", 9), ("float32", 17), ("float32", 18), ("float64", 17), ("float64", 57),
+    *soak(("float32", 49), ("float32", 50), ("float64", 58)),
+])  # fmt: skip
+def test_columns_of_holes_are_looked_up(dtype: str, taps: int) -> None:
+    """In words of as many bits as a sum has, one or two; beyond these weights are numbers.
+
+    Whole columns of holes, blots, and places without; the last strip is not full.
+    """
+    f, column = RNG.random((101, 1100)).astype(dtype), RNG.random(taps) + 0.1
+    if taps % 3:
+        column += column[::-1]  # pairs, of an odd number and an even one
+    g = np.outer(column, [1, 2, 0.5])
+    there = RNG.random(f.shape) > 0.3
+    there[:, 500:510] = there[40:, 1030:1060] = False
+    there[:, :300] = True
+    spoilt = np.where(there, f, np.nan).astype(dtype)
+    asked: Any = {"mode": "same", "method": "separable", "boundary": "wrap"}
+    ours = parconv.conv2d(spoilt, g, nan_policy="omit", threads=1, **asked)
+    sums, weights = (
+        expect(each, g.astype(np.longdouble), mode="same", boundary="wrap").values
+        for each in (np.where(there, f, 0), there.astype("f8"))
+    )
+    with np.errstate(all="ignore"):
+        agree(ours, np.where(weights < 1e-9, np.nan, sums / weights * g.sum()), g)
+    of_255 = np.where(there, 255, 0).astype(np.uint8).view(bool)
+    for where in (there, of_255, np.asfortranarray(there)):
+        for pixels in (f, spoilt, np.where(there, f, np.inf).astype(dtype)):
+            out = np.full(f.shape, np.inf, dtype)
+            parconv.conv2d(pixels, g, where=where, threads=2, out=out, **asked)
+            assert np.array_equal(out, ours, equal_nan=True)
+    plain = parconv.conv2d(f, g, threads=1, **asked)
+    assert np.array_equal(ours[:, 4:290], plain[:, 4:290])
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rows", [1, 6, 7, 15])  # about those of a block, and of two
 def test_booleans_tell_windows_of_holes(rows: int, dtype: str) -> None:

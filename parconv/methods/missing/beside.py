@@ -20,8 +20,7 @@ from ...problem.problem import Problem
 from .. import separable, windows
 from ..kernels import Kernels, Taps
 from ..usual import from_line, grain, obstacle as why_not, regions, sums, units
-from . import means, strips, windowed
-from .numbers import sum_of_ones
+from . import columns, means, strips, windowed
 
 
 @lru_cache(maxsize=256)
@@ -81,11 +80,11 @@ class Beside:
         """As the method reads it, then what divides; ValueError where its taps cancel."""
         dividing_total(g, problem.sums)
         taps = self.method.prepare(_alone(problem), g).values
-        own = sum_of_ones(self.method, problem, taps)
+        own, more = self.code.told(problem, taps)
         missing = problem.missing
         assert missing
         tail = [*means.divisors(problem, own), missing.nothing]
-        return Taps(np.concatenate([taps, tail]).astype(taps.dtype))
+        return Taps(np.concatenate([taps, tail, more]).astype(taps.dtype))
 
     def kernels(self, image: DType, compute: DType, result: DType) -> Kernels:
         found: Kernels = self.code.kernels(image, compute, result)
@@ -112,18 +111,23 @@ class Beside:
 # Milliseconds of 2048 x 2048 float32, 5 % missing, at 9, 17 and 31 taps of Gaussians, and what that
 # predicts by the time of direct tiles at 9 x 9: 9.2 9.5, 11.0 11.2, 13.7 13.7 (Sapphire Rapids VM,
 # AVX-512, 2026-11).  Of weights it foresees more than reading them takes: where few pixels are
-# missing blocks do less than is foreseen of them.  Of `windows` what chooses best between it and
-# direct tiles.  Its time over theirs, measured, predicted, of 1024 x 1024 at boxes of 3, 5, 7, 9:
-# float32 1.67 1.15, 1.12 0.92, 0.64 0.71, 0.56 0.54, by booleans 1.17 0.78, 0.81 0.68, 0.65 0.57,
-# 0.43 0.46; float64 1.53 1.25, 0.92 1.15, 0.61 0.90, 0.41 0.69, by booleans 1.00 0.87, 0.88 0.86,
-# 0.55 0.73, 0.40 0.59 (likewise).
+# missing blocks do less than is foreseen of them.  Of `columns` what chooses between it and tiles
+# that leave NaN out: its time over theirs, measured, of 1024 x 1024 at Gaussians of 5, 7, 9 taps
+# float32 1.44 0.88 0.61, float64 1.39 0.92 0.63 (likewise).  Of `windows` what chooses best between
+# it and direct tiles.  Its time over theirs, measured, predicted, of 1024 x 1024 at boxes of 3, 5,
+# 7, 9: float32 1.67 1.15, 1.12 0.92, 0.64 0.71, 0.56 0.54, by booleans 1.17 0.78, 0.81 0.68, 0.65
+# 0.57, 0.43 0.46; float64 1.53 1.25, 0.92 1.15, 0.61 0.90, 0.41 0.69, by booleans 1.00 0.87, 0.88
+# 0.86, 0.55 0.73, 0.40 0.59 (likewise).
 _BESIDE = {
-    separable: Beside(separable, strips, (1.25, 30, 55)),
-    windows: Beside(windows, windowed, (0.7, 70, 10)),
+    separable: (
+        Beside(separable, columns, (1.25, 15, 45)),
+        Beside(separable, strips, (1.25, 30, 55)),
+    ),
+    windows: (Beside(windows, windowed, (0.7, 70, 10)),),
 }
 
 
 def beside(method: ModuleType, problem: Problem) -> Beside | None:
-    """The method so, where it can answer the problem."""
-    found = _BESIDE.get(method)
-    return found if found and why_not(found, problem) is None else None
+    """The method so, the first way that can answer the problem."""
+    ways = (way for way in _BESIDE.get(method, ()) if why_not(way, problem) is None)
+    return next(ways, None)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -26,6 +27,8 @@ SIDES = (8, 4, 2, 1)  # vectors of results side by side: their sums hide an addi
 # step, it takes three operations of five.
 QUICKLY = machine.ISA.choose({"AVX-512": ("arcp", "ninf", "contract"), 16: ()})
 BYTE = ir.IntType(8).as_pointer()
+# Above nothing, whether or not smaller numbers are taken for that.
+TINY = {size: float(np.finfo(f"f{size}").tiny) for size in (4, 8)}
 
 
 def factor(code: Code, taken: Value, left: Value) -> Value:
@@ -52,18 +55,35 @@ def any_of(code: Code, lanes: Value) -> Value:
     return code.builder.icmp_signed("!=", bits, bits.type(0))
 
 
-def shared(code: Code, value: Value, left: Value, numbers: Sequence[Value], quickly: bool) -> Value:
-    """A sum over that of its weights, where these are added up.
+def shared(
+    code: Code, values: Sequence[Value], left: Sequence[Value], numbers: Sequence[Value],
+    quickly: bool,
+) -> list[Value]:  # fmt: skip
+    """Vectors of sums over those of their weights, where these are added up.
 
     ``numbers`` = what the filter sums to, its sign, how much of that there must be, what stands
     where there is less, or nothing; ``quickly``: where no weight is above 1.
     """
     builder, (total, sign, least, nothing) = code.builder, numbers
-    taken = builder.fsub(total, left)
-    part = factor(code, taken, left) if quickly else builder.fdiv(total, left)
-    few = builder.fcmp_ordered("<", builder.fmul(left, sign), least)
-    none = builder.fcmp_ordered("==", left, code.zero)
-    return builder.select(builder.or_(few, none), nothing, builder.fmul(value, part))
+
+    def mean(value: Value, left: Value) -> Value:
+        taken = builder.fsub(total, left)
+        part = factor(code, taken, left) if quickly else builder.fdiv(total, left)
+        return builder.fmul(value, part)
+
+    def enough(mean: Value, there: Value) -> Value:
+        few = builder.fcmp_ordered("<", there, least)
+        none = builder.fcmp_ordered("==", there, code.zero)
+        return builder.select(builder.or_(few, none), nothing, mean)
+
+    means = [mean(*each) for each in zip(values, left, strict=True)]
+    there = [builder.fmul(each, sign) for each in left]
+    # one comparison, mostly, tells that there is enough of all
+    tiny = code.constant(TINY[code.itemsize])
+    bound = builder.select(builder.fcmp_ordered("<", least, tiny), tiny, least)
+    some = builder.fcmp_ordered("<", reduce(partial(_least, builder), there), bound)
+    pairs = zip(means, there, strict=True)
+    return code.when(any_of(code, some), means, lambda: [enough(*pair) for pair in pairs])
 
 
 def _least(builder: Any, one: Value, other: Value) -> Value:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -27,6 +28,7 @@ from ..separable import kernel as alone
 from ..separable.turn import pixels_of_word
 from .flags import call_by_flags
 from .names import GIVEN, given as with_weights
+from .numbers import sum_of_ones
 from .quotients import any_of, shared
 from .weighing import truths_at, weights_at
 
@@ -39,35 +41,36 @@ L = Layout(
 
 
 BYTE = ir.IntType(8)
+SIDES = 8  # vectors of results side by side, at most
 
 
 @emitted(types.int64)
 def _weigh(
     builder: Any, scratch: Items, at: Value, beside: Value, columns: Value, how: Sequence[Value],
-    pixels: Items, source: Value, truths: Items, there: Value,
+    pixels: Items, source: Value, truths: Items, there: Value, most: Value,
 ) -> Value:  # fmt: skip
     """A run of a row's pixels, weighted, and their weights so far beside: whether all are 1.
 
     A pixel without weight becomes 0, whatever it is.  ``how``: whether there are weights, else all
     are 1; whether NaN has none; and whether the pixels lie elsewhere, a vector of them at least,
     from ``source`` on, and bytes that tell of holes from ``there`` on.  Else they are there
-    already, and so are weights.
+    already, and so are weights, of which none counts above ``most``: a boolean's byte may be 255.
     """
     found = cgutils.alloca_once(builder, I64)
     bytes_at = builder.bitcast(truths.at(there), BYTE.as_pointer())
     places = scratch.at(at), scratch.at(builder.add(at, beside)), pixels.at(source), bytes_at
     neither = [(False, False, apart) for apart in (False, True)]
-    arguments = [*places, columns, found]
+    arguments = [*places, columns, most, found]
     call_by_flags(builder, "missing.weigh", how, _weigh_row, arguments, neither)
     return builder.load(found)
 
 
 def _weigh_row(
     weighted: bool, omits: bool, apart: bool, builder: Any, target: Value, weights: Value,
-    pixels: Value, truths: Value, columns: Value, found: Value,
+    pixels: Value, truths: Value, columns: Value, most: Value, found: Value,
 ) -> None:  # fmt: skip
     code = Code(builder, target.type.pointee)
-    unit, lanes = code.constant(1.0), I64(code.lanes)
+    unit, lanes, limit = code.constant(1.0), I64(code.lanes), code.splat(most)
     source = pixels if apart else target
 
     def some(at: Value) -> tuple[Value, Value]:
@@ -79,6 +82,7 @@ def _weigh_row(
             none = builder.icmp_signed("==", builder.load(place, align=1), ir.Constant(kind, None))
         elif weighted:
             weight = code.load(code.at(weights, at))
+            weight = builder.select(builder.fcmp_ordered("<", weight, limit), weight, limit)
             none = builder.fcmp_ordered("==", weight, code.zero)
             value = builder.fmul(value, weight)
         if weighted:
@@ -127,12 +131,18 @@ def _divide_row(
     code = Code(builder, sums.type.pointee)
     every = [code.splat(number) for number in numbers]
 
-    def one(at: Value) -> Sequence[Value]:
-        value, left = (code.load(code.at(start, at)) for start in (sums, weights))
-        code.store(shared(code, value, left, every, quickly), code.at(sums, at))
-        return [builder.add(at, I64(code.lanes))]
+    sides = min(SIDES, code.lanes)  # of which chunks have a multiple
 
-    code.repeat(vectors, [I64(0)], one)
+    def some(at: Value) -> Sequence[Value]:
+        values, left = (
+            [code.load(code.at(start, at, n * code.lanes)) for n in range(sides)]
+            for start in (sums, weights)
+        )
+        for n, mean in enumerate(shared(code, values, left, every, quickly)):
+            code.store(mean, code.at(sums, at, n * code.lanes))
+        return [builder.add(at, I64(sides * code.lanes))]
+
+    code.repeat(builder.udiv(vectors, I64(sides)), [I64(0)], some)
 
 
 @jit.jit()
@@ -153,6 +163,7 @@ def _pack(f, fill, layout, scratch, plane, down, across, at, whole):
         )  # fmt: skip
     pixel = plane * (f.strides[0] // f.itemsize) + across[0] + begin
     byte = plane * truths.strides[0] + across[0] + begin
+    most = scratch.dtype.type(1 if layout[L.bits] else np.inf)
     for n in range(down[2]):
         first, last = 0, 0  # columns that were copied
         row, known, so_far = down[0] + n * down[1], 1, at + n * step
@@ -161,14 +172,14 @@ def _pack(f, fill, layout, scratch, plane, down, across, at, whole):
             there = byte + row * truths.strides[1]
             known = _weigh(
                 scratch, so_far + begin, beside, end - begin, (weighted, omits, 1), f, source,
-                truths, there,
+                truths, there, most,
             )  # fmt: skip
             first, last = begin, end
         for start, stop in ((0, first), (last, columns)):
             if start < stop:
                 known &= _weigh(
                     scratch, so_far + start, beside, stop - start, (weighted, omits, 0), scratch,
-                    so_far, truths, 0,
+                    so_far, truths, 0, most,
                 )  # fmt: skip
         whole = whole + 1 if known else 0
     return whole
@@ -183,7 +194,7 @@ def _sum_columns(taps, layout, scratch, under, block, target, whole):
 
 
 @jit.jit()
-def _sum_rows(taps, fill, layout, scratch, at, sums, whole):
+def sum_rows(taps, fill, layout, scratch, at, sums, whole):
     alone.sum_rows(taps, fill, layout, scratch, at, sums, whole)
     if not whole:
         beside, weights = at + layout[L.turned_beside], sums + layout[L.sums_beside]
@@ -194,9 +205,14 @@ def _sum_rows(taps, fill, layout, scratch, at, sums, whole):
 
 
 _kernel = with_parts(
-    alone.kernel, "strips", pack=_pack, sum_columns=_sum_columns, sum_rows=_sum_rows
+    alone.kernel, "strips", pack=_pack, sum_columns=_sum_columns, sum_rows=sum_rows
 )
 kernels = kernels_of(_kernel, foreign.ends, pixels_of_word)
+
+
+def told(problem: Problem, taps: Array) -> tuple[float, Array]:
+    """What weights sum to where all are 1; no numbers more."""
+    return sum_of_ones(separable, problem, taps), taps[:0]
 
 
 def obstacle(problem: Problem) -> str | None:
@@ -209,7 +225,7 @@ def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     missing = problem.missing
     assert missing
-    known = separable.numbers(problem, images=2)
+    known = separable.numbers(problem, images=2, ringed=2)
     return L.pack(
         known,
         **dict.fromkeys(GIVEN, 0),

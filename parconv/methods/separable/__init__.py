@@ -154,22 +154,22 @@ def layout(problem: Problem) -> Array:
     return L.pack(numbers(problem))
 
 
-def numbers(problem: Problem, images: int = 1) -> dict[str, int]:
-    """The same by name; ``images``: of which the sums are made at a time."""
+def numbers(problem: Problem, images: int = 1, ringed: int = 1) -> dict[str, int]:
+    """The same by name; ``images``: of which the sums are made at a time, and rows are kept."""
     shape = shape_of(problem)
     return {
         **geometry(problem), **numbers_of(problem, problem.filter),
         "pixels": shape.pixels, "group": shape.group, "chunk": shape.chunk, "tile": shape.tile,
         "ring": shape.strips * shape.lanes, "fetched": shape.fetched,
         "fetches": problem.passing > FETCHED_BYTES,
-        **_places(problem, shape, images),
+        **_places(problem, shape, images, ringed),
     }  # fmt: skip
 
 
-def _places(problem: Problem, shape: Shape, images: int) -> dict[str, int]:
+def _places(problem: Problem, shape: Shape, images: int, ringed: int) -> dict[str, int]:
     """Where the parts of scratch begin and how long their rows are; where they end."""
     size, lanes, halo = problem.sums.itemsize, shape.lanes, problem.span[1] - 1
-    beside = (images - 1) * up(shape.tile + halo + lanes, lanes)
+    beside = (ringed - 1) * up(shape.tile + halo + lanes, lanes)
     ring_step = odd_lines(beside + shape.tile + halo + lanes, size)
     rows_step = odd_lines(shape.padded, size)
     turned_step = (shape.padded + halo + lanes) * lanes
