@@ -39,10 +39,10 @@ from ..usual import (
     unasked as unasked,
 )
 from . import kernel as k
-from .able import kind_of, pixels_can, strips_cannot
+from .able import kind_of, pixels_can, strips_cannot, turned_of
 from .channels import rows_of_tile
 from .numbers import layout as layout, workspace as workspace
-from .work import by_pixels, by_rows, cost as cost
+from .work import by_pixels, by_rows, by_turns, cost as cost
 
 UNIT = "planes, or rows of all channels"
 FEW = 4  # of the bands that are asked for one is enough
@@ -58,7 +58,7 @@ def applicable(problem: Problem) -> str | None:
         return "it computes in the type of the image and of the result, float32 or float64"
     if problem.boundary != ("constant", "constant") or problem.cval != 0:
         return "it has a border of zeros"
-    return None if pixels_can(problem) else strips_cannot(problem)
+    return None if pixels_can(problem) or turned_of(problem) else strips_cannot(problem)
 
 
 def prepare(problem: Problem, g: Array) -> Taps:
@@ -98,7 +98,8 @@ def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
     if by_rows(problem):
         high = 1 if by_pixels(problem) else rows_of_tile(kind_of(problem))
         return split_rows(units(problem), parts, high if problem.plane[0] % high == 0 else 1)
-    planes, each = units(problem), bank_of(problem).filters if by_pixels(problem) else 1
+    in_lanes = by_pixels(problem) or by_turns(problem)
+    planes, each = units(problem), bank_of(problem).filters if in_lanes else 1
     vector = each * lanes_of(problem)
     return split_rows(planes, parts, vector if FEW * planes >= parts * vector else each)
 
