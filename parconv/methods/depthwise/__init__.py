@@ -4,10 +4,10 @@ Every output plane is swept once, row by row, with its sums in registers (`sweep
 plane is a few vectors wide, so that a border is a large part of it: rows are read in place, under
 masks at their ends (`strip`).  Images whose channels lie side by side have tiles of their own
 (`channels`), and where there are as many as a vector holds, any filter, stride and dilation have
-(`pixels`); so have planes of few pixels, whose channels are turned into lanes (`turned`), where that
-takes less time.  Relies else on square filters of 3, 5 or 7 taps a side, on strides of 1 or 2, or those
-that a dilation is a multiple of (then the pixels that are met are copied beside each other), and
-on a border of zeros.
+(`pixels`); so have planes of few pixels, whose channels are turned into lanes (`turned`), where
+that takes less time.  Relies else on square filters of 3, 5 or 7 taps a side, on strides of 1 or 2,
+or those that a dilation is a multiple of (then the pixels that are met are copied beside each
+other), and on a border of zeros.
 
 Its bound is memory.  32 x 144 x 56 x 56 float32 take 2.0 / 1.75 ms with one / two threads, where a
 loop of loads and non-temporal stores takes 1.8 / 1.7; every second output of them 1.1 / 0.87, the
