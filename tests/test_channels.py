@@ -630,6 +630,20 @@ def test_runs_of_pixels_that_lie_apart(way: int, outputs: int, go: Go) -> None:
         oracle.assert_same_bits(check_last(image, g, way), expected)
 
 
+@pytest.mark.parametrize(("way", "outputs"), [*LYING, (MANY, 3 * LANES)])
+@pytest.mark.parametrize("stride", [(2, 1), (1, 3), (2, 2)])
+def test_runs_of_some_pixels(stride: tuple[int, int], way: int, outputs: int, go: Go) -> None:
+    """Those that a stride keeps are copied, and have the bits of an image of nothing else."""
+    go(way)
+    f, g = last(numbers((2, 3, 6, 11))), numbers((outputs, 3, 1, 1))
+    kept = np.ascontiguousarray(f[:, :: stride[0], :: stride[1]])
+    plan = plan_of(f, g, axes=(1, 2), stride=stride)
+    assert blocks.run_of(plan.problem) == way
+    given = Poisoned(plan.problem.shape, f.dtype)
+    oracle.assert_same_bits(plan(f, given.out), check_last(kept, g, way))
+    given.check()
+
+
 @pytest.mark.parametrize("way", [SEVERAL, SINGLE])
 def test_runs_read_nothing_beyond_the_image_and_keep_a_bad_pixel_to_itself(
     way: int, go: Go

@@ -188,7 +188,7 @@ def test_footprint_is_that_of_the_filter(value: float) -> None:
 
 @pytest.mark.skipif(MASKED, reason="masks are cheap here")
 def test_few_channels_have_no_tiles_of_pixels() -> None:
-    f, g = image((1, LANES - 1, 20, 21)), image((LANES - 1, 1, 3, 3))
+    f, g = image((1, LANES - 1, 20, LANES - 1)), image((LANES - 1, 1, 3, 3))
     with pytest.raises(ValueError, match="dilation"):
         plan_of(f, g, padding=2, dilation=2)
 

@@ -10,6 +10,7 @@ from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
 from .copies import fitting
 from .few import FILTERS, pays
+from .inside import is_inside
 from .numbers import FEW, MANY, SINGLE, WIDE
 from .pointwise import POSSIBLE
 from .table import MOST as MOST_PIXELS, PIXELS, VECTORS
@@ -52,13 +53,17 @@ MOST = machine.ISA.choose({
     32: Most(15, 4, 64, 15, 3, 8, 32), 16: Most(0, 0, 128, 15, 0, 4, 1 << 16),
 })  # fmt: skip
 MANY_VECTORS = 3
+# And where a stride has pixels copied first.  Microseconds of tiles and so, every second pixel: 2
+# -> 349 channels of 16 images of 108 x 109 15300, 2900; 20 -> 60 of 8 of 40 x 41 130, 113; 64 ->
+# 128 of 4 of 56 x 57 688, 615; 200 -> 150 of 40 x 41 253, 271 (Sapphire Rapids VM, AVX2, 2026-11).
+STRIDED = 128
 
 
 @lru_cache(maxsize=256)
 def run_of(problem: Problem) -> int:
     """How outputs of neighbouring pixels go as a run, if few channels of one tap allow that."""
     bank = bank_of(problem)
-    plain = problem.filter == problem.stride == (1, 1) and problem.plane == problem.plane_in
+    plain = problem.filter == (1, 1) and is_inside(problem, 0) and is_inside(problem, 1)
     near = all(
         count == 1 or apart
         for count, apart in (
@@ -90,7 +95,8 @@ def _wide_run(problem: Problem) -> int:
     if many and bank.inputs <= (MOST.large if large else MOST.many):
         return MANY
     weights = bank.inputs * bank.outputs * problem.sums.itemsize
-    return WIDE * (weights <= machine.L2_BYTES // 2 and (large or bank.inputs <= MOST.wide))
+    most = MOST.wide if problem.stride == (1, 1) else min(MOST.wide, STRIDED)
+    return WIDE * (weights <= machine.L2_BYTES // 2 and (large or bank.inputs <= most))
 
 
 def is_pointwise(problem: Problem) -> bool:

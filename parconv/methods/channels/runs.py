@@ -22,8 +22,9 @@ def all_runs(f, taps, out, layout, scratch, start, stop):
     """Units of outputs that go as a run: row by row, or all rows at once."""
     size, width = out.itemsize, layout[L.columns_out]
     inputs, outputs = layout[L.channels], layout[L.filters]
-    ways = _dense(f, inputs), _dense(out, outputs)
+    ways = layout[L.stride_x] == 1 and _dense(f, inputs), _dense(out, outputs)
     flat = ways[0] and ways[1] and f.strides[2] == width * f.strides[3]
+    flat = flat and layout[L.stride_y] == 1
     flat = flat and out.strides[2] == width * out.strides[3]
     streams = ways[1] and layout[L.large]
     for unit in range(start, stop):
@@ -32,12 +33,13 @@ def all_runs(f, taps, out, layout, scratch, start, stop):
         y_stop = min(y + layout[L.height], layout[L.rows_out])
         pixels = width * (y_stop - y) if flat else width
         while y < y_stop:
-            source = image * f.strides[0] + y * f.strides[2]
+            source = image * f.strides[0] - layout[L.lead_x] * f.strides[3]
+            source += (y * layout[L.stride_y] - layout[L.lead_y]) * f.strides[2]
             target = image * out.strides[0] + y * out.strides[2]
             if not ways[0]:
                 copy_cells(
-                    f, source, f.strides[1], f.strides[3], scratch, layout[L.copy_at], inputs,
-                    inputs, width,
+                    f, source, f.strides[1], layout[L.stride_x] * f.strides[3], scratch,
+                    layout[L.copy_at], inputs, inputs, width,
                 )  # fmt: skip
                 source = layout[L.copy_at] * size
             if not ways[1]:

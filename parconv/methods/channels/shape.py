@@ -10,7 +10,7 @@ import numpy as np
 
 from ...codegen import machine
 from ...problem.problem import Problem
-from ..usual import bank_of
+from ..usual import bank_of, outputs_apart
 from .blocks import block_filters, blocks_of, pixels_of
 from .copies import COPY_BYTES, Copy, row_bytes
 from .numbers import BLOCK, IMAGE, PART
@@ -21,6 +21,9 @@ LEAST_UNITS = 64  # so that sixteen threads end together
 # peak with 4, 8, 16, 32, 64, one core (Zen 5, 2026-11): 1 x 1 256 -> 64 @ 56 88 89 90 90 90, with
 # channels last 83 84 84 82 80.
 UNIT_TILES = 16
+# Of results of copied pixels: where channels come last each block of filters writes a part of every
+# pixel, and these leave the cache as whole lines.
+RESULT_BYTES = machine.L2_BYTES // 4
 
 
 @lru_cache(maxsize=256)
@@ -44,8 +47,17 @@ def _copied_height(problem: Problem, copy: Copy, shared: int) -> int:
     most = (most - sum(copy.depths)) // len(copy.phases)
     tiles = UNIT_TILES * pixels_of(problem, blocks_of(problem)[0])
     least = max(2 * (max(copy.depths) + 1), -(-tiles // copy.pitch))
-    height = max(1, min(rows, max(shared, least), most))
+    height = max(1, min(rows, max(shared, least), most, _results_height(problem)))
     return -(-rows // -(-rows // height))
+
+
+def _results_height(problem: Problem) -> int:
+    """Rows of output whose results the cache holds beside the weights, if these are few."""
+    blocks, row = len(blocks_of(problem)), math.prod(problem.maps[1::2]) * problem.sums.itemsize
+    weights = blocks * problem.taps * block_filters(problem) * problem.sums.itemsize
+    if not outputs_apart(problem) or blocks == 1 or weights > machine.L2_BYTES // 2:
+        return problem.plane[0]
+    return max(1, RESULT_BYTES // max(1, row))
 
 
 @lru_cache(maxsize=256)

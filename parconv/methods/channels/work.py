@@ -195,7 +195,8 @@ def _pointwise(problem: Problem) -> float:
     vectors = bank.outputs / lanes if how == MANY else -(-bank.outputs // lanes)
     vector, channel = RUN[how]
     each = vectors / (period_of(problem) if how == FEW_RUN else 1)
-    return problem.plane[1] * each * (vector + channel * bank.inputs)
+    copied = WORK.cell + WORK.near * bank.inputs if problem.stride[1] > 1 else 0
+    return problem.plane[1] * (each * (vector + channel * bank.inputs) + copied)
 
 
 def copied(problem: Problem, copy: Copy, halo: float) -> float:

@@ -1,5 +1,6 @@
 """Which tiles can answer a problem."""
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from .strip import KINDS, MASKED, outputs
 from .sweep import SIZES, STRIDES, Kind
 
 WIDEST = 16  # vectors in a row of output of strips
+NARROW = 4  # outputs of a row of planes that are turned, at least: a tile of one waits for its sums
+TURNED_BYTES = 1 << 15  # of pixels and results of planes that are turned at a time
 
 
 def kind_of(problem: Problem, vectors: int = 1, planes: int = 1) -> Kind:
@@ -90,6 +93,52 @@ def pixels_can(problem: Problem) -> bool:
     apart, bank = inputs_apart(problem) and outputs_apart(problem), bank_of(problem)
     least = 2 if MASKED else lanes_of(problem)
     return bank.filters in PIXEL_WIDTHS and apart and bank.channels >= least
+
+
+class Turned(NamedTuple):
+    """How planes of channels that do not lie side by side are copied so that they do.
+
+    ``wide`` channels, in rows of ``pitch`` columns, of which a row of output meets every tap of
+    ``columns`` outputs.
+    """
+
+    wide: int
+    pitch: int
+    columns: int
+
+
+@lru_cache(maxsize=256)
+def turned_of(problem: Problem) -> Turned | None:
+    """For tiles of pixels of planes that are turned, if those can."""
+    problem = sifted(problem)
+    bank, lanes = bank_of(problem), lanes_of(problem)
+    apart = inputs_apart(problem) or outputs_apart(problem)
+    if apart or bank.filters not in PIXEL_WIDTHS or bank.channels < lanes or problem.lead[1] < 0:
+        return None
+    columns = max(problem.plane[1], NARROW)
+    pitch = (columns - 1) * problem.stride[1] + problem.span[1]
+    pixels = problem.plane_in[0] * pitch + math.prod(problem.plane) * bank.filters
+    fitting = TURNED_BYTES // (max(pixels, 1) * problem.sums.itemsize)
+    wide = min(max(fitting // lanes, 1), -(-bank.channels // lanes)) * lanes
+    return Turned(wide, pitch, columns)
+
+
+def turned_numbers(problem: Problem) -> dict[str, int]:
+    """The numbers of planes that are turned, whose rows hold all columns that outputs meet."""
+    found = turned_of(problem)
+    assert found
+    return {
+        "columns_in": found.pitch, "columns_out": found.columns, "lead_x": 0,
+        "copy_row": found.pitch, "copy_lead": sifted(problem).lead[1],
+    }  # fmt: skip
+
+
+def turned_room(problem: Problem) -> int:
+    """Elements of scratch for planes that are turned, and what a last tile reads and leaves."""
+    found, filters, problem = turned_of(problem), bank_of(problem).filters, sifted(problem)
+    assert found
+    pixels = problem.plane_in[0] * found.pitch + filters * (math.prod(problem.plane) + NARROW)
+    return lanes_of(problem) + (pixels + problem.span[1]) * found.wide + lanes_of(problem)
 
 
 class Across(NamedTuple):

@@ -18,6 +18,7 @@ from .last import all_channels, all_pixels, side_by_side
 from .lines import leave
 from .numbers import STRIP, L
 from .strip import MASKED, NEVER, sweep_strip
+from .turned import turned_planes
 
 
 @jit.jit()
@@ -160,6 +161,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     if layout[L.pixels] and ((near[0] and near[1]) or layout[L.strip_count] == 0):
         all_pixels(f, taps, out, layout, scratch, start, stop, near)
         store_fence()
+        return
+    if layout[L.turned]:
+        turned_planes(f, taps, out, layout, scratch, start, stop)
         return
     if layout[L.by_rows]:
         if near[0] and near[1]:

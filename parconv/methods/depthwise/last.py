@@ -48,13 +48,15 @@ def all_channels(f, taps, out, layout, scratch, start, stop):
         start += end - y
         for top in range(y, end, layout[L.high]):
             height = min(layout[L.high], end - top)
-            _rows(f, taps, out, layout, scratch, b, top, height, vectors)
+            for first in range(0, layout[L.columns_out], layout[L.together]):
+                _rows(f, taps, out, layout, scratch, b, (top, first), height, vectors)
 
 
 @jit.jit()
-def _rows(f, taps, out, layout, scratch, b, y, height, vectors):
-    """So many rows of a tile, from ``y`` on, of some channels."""
-    element, stride, columns = out.itemsize, layout[L.stride], layout[L.columns_out]
+def _rows(f, taps, out, layout, scratch, b, place, height, vectors):
+    """So many rows of a tile, from ``place`` on as far as pixels go together, of some channels."""
+    element, stride, (y, first) = out.itemsize, layout[L.stride], place
+    last = min(first + layout[L.together], layout[L.columns_out])
     row, pixel = f.strides[2] // element, f.strides[3] // element
     steps = out.strides[2] // element, out.strides[3] // element
     top = y * stride - layout[L.lead_y]
@@ -62,7 +64,8 @@ def _rows(f, taps, out, layout, scratch, b, y, height, vectors):
     target = b * out.strides[0] // element + y * steps[0]
     left, right = _whole(layout)
     border, inner = layout[L.border_tile], layout[L.tile]
-    for start, stop, tile in ((0, left, border), (left, right, inner), (right, columns, border)):
+    for begin, end, tile in ((0, left, border), (left, right, inner), (right, last, border)):
+        start, stop = max(begin, first), min(end, last)
         column = start * stride - layout[L.lead_x]
         image = row, pixel, top, layout[L.rows_in], column, layout[L.columns_in]
         for at, count, how, mask in vectors:
@@ -88,14 +91,14 @@ def all_pixels(f, taps, out, layout, scratch, start, stop, near):
     outputs, lanes = layout[L.outputs], machine.VECTOR_BYTES // out.itemsize
     for lane in range(lanes):
         scratch[lane] = 0
-    maps = np.int64(0), outputs, *_channels(layout, np.int64(0), outputs)
+    maps = np.int64(0), outputs, *channels_of(layout, np.int64(0), outputs)
     for unit in range(start, stop):
         where = unit // layout[L.rows_out], unit % layout[L.rows_out]
         _pixel_row(f, taps, out, layout, scratch, where, maps, near)
 
 
 @jit.jit()
-def _channels(layout, first, last):
+def channels_of(layout, first, last):
     """The channels [begin, end) that maps ``[first, last)`` of output see, and how many vectors.
 
     Whole ones, whose results are all stored, or, where masks are cheap, all; and others: one that
@@ -138,14 +141,20 @@ def _pixel_row(f, taps, out, layout, scratch, where, maps, near):
         result, step, target = scratch, layout[L.outputs], lanes
     ways = STREAM if near[1] and first % lanes == 0 and _streamed(out, layout) else STORE
     steps, rows, place = (down, pixel), (end - begin, begin), (target, step, ways)
-    if layout[L.phases]:
-        _across(image, at, steps, rows, scratch, taps, layout, maps, result, place)
-    else:
-        _tiles(image, at, steps, rows, scratch, taps, layout, maps, result, place)
+    row_of_tiles(image, at, steps, rows, scratch, taps, layout, maps, result, place)
     if not near[1]:
         for x in range(layout[L.columns_out]):
             for c in range(first, last):
                 out[b, c, y, x] = scratch[target + x * step + c]
+
+
+@jit.jit()
+def row_of_tiles(image, at, steps, rows, scratch, taps, layout, maps, out, result):
+    """All tiles of a row of output, whose pixels may be shared along it."""
+    if layout[L.phases]:
+        _across(image, at, steps, rows, scratch, taps, layout, maps, out, result)
+    else:
+        _tiles(image, at, steps, rows, scratch, taps, layout, maps, out, result)
 
 
 @jit.jit()
@@ -208,7 +217,7 @@ def _inner(layout):
 
 @jit.jit()
 def _tile(key, x, image, at, steps, rows, scratch, taps, layout, maps, out, result):
-    """A tile of pixels from ``x`` on; ``maps``: of output, and what `_channels` tells of them."""
+    """A tile of pixels from ``x`` on; ``maps``: of output, and what `channels_of` tells of them."""
     (down, pixel), (target, step, how) = steps, result
     first, last, begin, end, full, rest, channels = maps
     stride, dilation, size = layout[L.stride_x], layout[L.dilation_x], layout[L.size_x]

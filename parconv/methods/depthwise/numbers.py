@@ -10,11 +10,22 @@ from ...codegen.layout import Layout, geometry, up
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
 from ..usual import bank_of, lanes_of
-from .able import across_numbers, first_of, has_pairs, kind_of, sift_of, sifted, strips_cannot
+from .able import (
+    across_numbers,
+    first_of,
+    has_pairs,
+    kind_of,
+    sift_of,
+    sifted,
+    strips_cannot,
+    turned_numbers,
+    turned_of,
+    turned_room,
+)
 from .channels import TILES
 from .pixels import TILES as PIXEL_TILES, WIDTHS
 from .strip import KINDS, MASKED, loads, outputs
-from .work import by_pixels, by_rows
+from .work import by_pixels, by_rows, by_turns
 
 L = Layout(
     "outputs", "multiplier", "rows_out", "columns_out", "rows_in", "columns_in", "lead_y",
@@ -22,7 +33,7 @@ L = Layout(
     "pixels", "near", "stride", "block", "past_caches", "ahead", "limit", "copy_at",
     "copy_row", "copy_lead", "strip_count", "pair", "taps_at", "tile", "border_tile", "high",
     "last_ahead", "by_rows", "sift", "first_y", "first_x", "widest", "pixel_tile", "last_tile",
-    "phases", "unit", "across_tile",
+    "phases", "unit", "across_tile", "turned", "together",
     tables=("strips", "masks"),
 )  # fmt: skip
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
@@ -45,6 +56,12 @@ LIMIT_BYTES = {1: 256, 2: machine.CACHE_LINE}  # a line or more: `drain` takes w
 # Vectors of channels.  32 x 96 x 112 x 112, every second output, two cores: with 1, 2, 3 ahead 4.1
 # 4.2 4.1 ms, without prefetching 4.6.
 LAST_AHEAD_VECTORS = 2
+# Pixels of a row whose channels all pass before the next ones: so many bytes, at least so many, or
+# each vector of channels would touch the pages of whole rows.  Milliseconds by rows and by 128, 64,
+# 32, 16 KiB, 3x3: 4 images of 83 x 84 of 364 channels 12.5 10.4 9.7 7.2 5.7; 20 of 27 x 28 of 362
+# 3.0 2.6 2.6 2.4 2.2; 8 of 28 x 29 of 256 0.75 0.76 0.77 0.76 0.74 (Sapphire Rapids VM, AVX2,
+# 2026-11).
+TOGETHER_BYTES, LEAST_TOGETHER = 1 << 14, 16
 # Images and results of more than so many `machine.STREAM_BYTES` go past the caches.  Milliseconds
 # on one / two cores through them, and past them: 32 x 384 x 14 x 14 (19 MB) 0.29 / 0.16, 0.33 /
 # 0.23; 32 x 192 x 28 x 28 with every second output (24 MB) 0.28 / 0.19, 0.42 / 0.23; 32 x 576 x 14
@@ -174,8 +191,11 @@ def layout(problem: Problem) -> Array:
     large = problem.passing > RESIDENT * machine.STREAM_BYTES
     swept, (first_y, first_x) = sifted(problem), first_of(problem)
     strips = _none() if strips_cannot(problem) else _of_strips(swept, large)
+    numbers = geometry(swept) | strips
+    if by_turns(problem):
+        numbers |= _none() | turned_numbers(problem)
     return L.pack(
-        geometry(swept) | strips,
+        numbers,
         sift=sift_of(problem),
         first_y=first_y,
         first_x=first_x,
@@ -185,21 +205,29 @@ def layout(problem: Problem) -> Array:
         size_x=problem.filter[1],
         lanes=lanes_of(problem),
         pixels=by_pixels(problem),
+        turned=_wide(problem),
         by_rows=by_rows(problem),
-        near=problem.bytes <= 2 * machine.L2_BYTES,
+        near=by_turns(problem) or problem.bytes <= 2 * machine.L2_BYTES,
         stride=swept.stride[0],
         past_caches=large,
         limit=LIMIT_BYTES[min(swept.stride[0], 2)] // itemsize,
         taps_at=bank.outputs * math.prod(problem.filter),
         last_ahead=LAST_AHEAD_VECTORS,
         **_of_pixels(bank.filters),
-        **across_numbers(problem),
+        **across_numbers(swept),
     )
+
+
+def _wide(problem: Problem) -> int:
+    """Channels of planes that are turned, if they are."""
+    found = turned_of(problem)
+    return found.wide if found and by_turns(problem) else 0
 
 
 def _none() -> dict[str, Any]:
     """The numbers of strips where there are none."""
     numbers = "block ahead copy_at copy_row copy_lead strip_count pair tile border_tile high"
+    numbers += " together"
     return {**dict.fromkeys(numbers.split(), 0), "strips": (), "masks": ()}
 
 
@@ -230,6 +258,7 @@ def _of_strips(problem: Problem, large: bool) -> dict[str, Any]:
         "tile": TILES.index(tiles[0]),
         "border_tile": TILES.index(tiles[-1]),
         "high": tiles[0].high,
+        "together": max(LEAST_TOGETHER, TOGETHER_BYTES // (problem.maps[1] * itemsize)),
         "strips": tuple(itertools.chain(*table)),
         "masks": tuple(itertools.chain(*masks)),
     }
@@ -241,6 +270,8 @@ def workspace(problem: Problem) -> int:
     if by_pixels(problem):  # rows that are copied where channels do not lie so after all
         rows = problem.plane[1] + problem.filter[0] * problem.plane_in[1]
         copied = 2 * lanes_of(problem) + bank_of(problem).outputs * rows + line
+    if by_turns(problem):
+        return turned_room(problem)
     if strips_cannot(problem):
         return copied
     problem = sifted(problem)

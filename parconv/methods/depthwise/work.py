@@ -5,19 +5,32 @@ import math
 from ...codegen import machine
 from ...problem.problem import Problem
 from ..usual import bank_of, cycle, inputs_apart, lanes_of, outputs_apart
-from .able import across_of, has_pairs, kind_of, pixels_can, sift_of, sifted, strips_cannot
+from .able import (
+    NARROW,
+    across_of,
+    has_pairs,
+    kind_of,
+    pixels_can,
+    sift_of,
+    sifted,
+    strips_cannot,
+    turned_of,
+)
 from .strip import outputs
 
 # Of the time that the peak allows for the products of a vector and an input row, and the work of
 # a plane beside.  What memory takes comes on top; most of the sweep hides behind it.  Milliseconds
 # for 32 images on one core, of which memory: 144 x 56 x 56 2.2, 1.9; 240 x 14 x 14 at 5x5 0.51,
-# 0.20; 96 x 28 x 28 at 7x7 1.34, 0.33 (Zen 5, 2026-11).  For 16 registers as 73 layers drawn at
-# random have it, the middle 90 % within 0.6 and 1.3 (Zen 3, AVX2, 2026-11): many taps and sums do
-# not fit there.
+# 0.20; 96 x 28 x 28 at 7x7 1.34, 0.33 (Zen 5, 2026-11).  For 16 registers, where many taps and sums
+# do not fit, as planes of 5 x 6 to 36 x 37 have it, within 0.85 and 1.2 (Sapphire Rapids VM, AVX2,
+# 2026-11).
 VECTOR_SHARE = machine.ISA.choose({
-    32: {3: 0.4, 5: 0.7, 7: 0.8}, 16: {3: 2.3, 5: 1.25, 7: 1.1},
+    32: {3: 0.4, 5: 0.7, 7: 0.8}, 16: {3: 2.0, 5: 1.37, 7: 1.16},
 })  # fmt: skip
-PLANE_WORK = machine.ISA.choose({32: 300, 16: 3900})
+PLANE_WORK = machine.ISA.choose({32: 300, 16: 7000})
+# And of one that does not go together with the next ones, where others do: one of two filters, or
+# copied, 3x3 on 5 x 6 pixels, 60 and 75 ns, else 16 (Sapphire Rapids VM, AVX-512, 2026-11).
+ALONE_WORK = machine.ISA.choose({32: 12500, 16: 0, "NEON": 0})
 # Cycles of a vector of channels of one output, where channels lie side by side; with AVX-512 on a
 # Sapphire Rapids VM (2026-11; on Zen 5 5, 18 and 40).
 SIDE_CYCLES = machine.ISA.choose({
@@ -43,7 +56,20 @@ GATHER_CYCLES, SCATTER_CYCLES = 2.5, 1.9
 # Of a pixel that is read between others of its row.  Time over that of `direct`, the next best, for
 # 3x3 of every second output dilated by 2: 382 channels of 19 x 20 0.44, 181 of 14 x 15 0.42, 315 of
 # 118 x 119 0.65 (Sapphire Rapids VM, AVX-512, 2026-11); under AVX2 there 0.56, 0.46, 0.49.
-SIFT_CYCLES = 1.0
+SIFT_CYCLES = machine.ISA.choose({32: 1.6, 16: 0.4})
+# Of a pixel of planes that are turned, a result that is turned back, and a row of results of all
+# channels as are turned at a time; then of a tap and beside them for one and for several filters.
+# Within 0.75 and 1.25 of the time of planes of 5 x 6 to 36 x 37.  Nanoseconds a plane by strips and
+# so: 3x3 on 5 x 6 88, 35, 8 x 9 106, 77, 11 x 12 124, 139; of every second output 81 13, 79 31, 101
+# 58, of 24 x 25 221, 297; 5x5 on 5 x 6 110, 52, every second output 106, 19; 7x7 of 24 x 25 of
+# every second 661, 468 (Sapphire Rapids VM, AVX2, 2026-11).  With AVX-512 16, 30 for 3x3 on 5 x 6,
+# but 136, 47 for two filters each and 78, 18 for every second output dilated by 2.
+TURN_CYCLES, BACK_CYCLES, TURNED_ROW_CYCLES = machine.ISA.choose({
+    32: (0.5, 0.8, 150.0), 16: (0.57, 1.1, 150.0),
+})  # fmt: skip
+TURNED_CYCLES = machine.ISA.choose({
+    32: ((0.9, 6.0), (1.1, 12.0)), 16: ((0.65, 3.0), (0.65, 3.0)),
+})  # fmt: skip
 # The same where several filters share an image: little is read that the sweep could hide behind.
 # Milliseconds for 512 images of 28 x 28 under 32 filters, and predicted without / so: 5x5 3.5,
 # 2.3 / 3.6; 7x7 6.6, 4.0 / 6.5 (Zen 5, 2026-11).
@@ -54,6 +80,8 @@ def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     if by_pixels(problem):
         return _pixels_cost(problem)
+    if by_turns(problem):
+        return _turned_cost(problem)
     if outputs_apart(problem) and _side_by_side(problem):
         channels = -(-problem.maps[1] // lanes_of(problem))
         vectors = math.prod(problem.plane) * problem.maps[0] * channels
@@ -97,10 +125,32 @@ def _pixels_cost(problem: Problem) -> float:
     return cycle(problem) * (tap * taps + store) * tiles
 
 
+def by_turns(problem: Problem) -> bool:
+    """Whether tiles of pixels do it, of planes whose channels are turned into lanes."""
+    if not turned_of(problem):
+        return False
+    return bool(strips_cannot(problem)) or _turned_cost(problem) < _strips_cost(problem)
+
+
+def _turned_cost(problem: Problem) -> float:
+    """By planes that are turned."""
+    turned, problem = turned_of(problem), sifted(problem)
+    bank, lanes, (rows, columns) = bank_of(problem), lanes_of(problem), problem.plane
+    assert turned
+    moved = TURN_CYCLES * math.prod(problem.plane_in) + BACK_CYCLES * bank.filters * rows * columns
+    tap, store = TURNED_CYCLES[bank.filters > 1]
+    outputs = rows * -(-columns // NARROW) * NARROW * bank.filters
+    tile = (tap * math.prod(problem.filter) + store) / lanes
+    each = moved + outputs * tile + TURNED_ROW_CYCLES * rows / turned.wide
+    return cycle(problem) * problem.maps[0] * bank.channels * each
+
+
 def _strips_cost(problem: Problem) -> float:
     """Plane by plane."""
     seen = sifted(problem)
     each = _plane_work(seen) + PLANE_WORK
+    if sift_of(problem) > 1 or bank_of(problem).filters > 1:
+        each += ALONE_WORK
     if sift_of(problem) > 1:
         each += cycle(problem) * SIFT_CYCLES * math.prod(seen.plane_in)
     if inputs_apart(problem):
