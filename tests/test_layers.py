@@ -105,6 +105,7 @@ def test_the_core_needs_few_packages(here: str) -> None:
 BESIDE = {
     ("planes", "fft"), ("passes", "separable"), ("rows", "separable"), ("strided", "rows"),
     ("box", "windows"), ("phases", "channels"), ("missing", "separable"), ("missing", "windows"),
+    ("depthwise", "channels"),
 }  # fmt: skip
 
 
@@ -114,8 +115,8 @@ def test_methods_know_only_the_direct_one() -> None:
     And what all their kernels share; a bank's planes are answered by whichever is faster, and two
     passes one after the other are those of two that are fused; rows are summed alike where a stride
     leaves out results; sums of neighbours are of one kind;
-    maps of transposed layers are turned by the copy that puts channels side by side; weights are
-    summed beside pixels by the kernels that sum pixels.
+    maps of transposed layers, and small planes, are turned by the copy that puts channels side by
+    side; weights are summed beside pixels by the kernels that sum pixels.
     """
     for path in (ROOT / "methods").rglob("*.py"):
         inside = path.relative_to(ROOT / "methods").parts
