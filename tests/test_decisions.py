@@ -6,13 +6,9 @@ times are measured by the benchmarks.  A number that was changed by mistake woul
 
 import difflib
 import platform
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "decisions"))
-import questions
+from decisions import questions
 
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 
