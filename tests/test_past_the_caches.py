@@ -59,10 +59,10 @@ def test_same_bits_at_every_offset(dtype, mode, columns, width, always_stream):
 
 # pages and a little more or less, at which lines of many rows share a set of the first-level cache
 @pytest.mark.parametrize("width", [1023, 1024, 1028, 1032])
-@pytest.mark.parametrize("rows", [1, 3, 9])
+@pytest.mark.parametrize("rows", [1, 3, 5, 9])
 @pytest.mark.parametrize("streamed", [False, True])
 def test_crowded_rows_have_the_same_bits(rows, width, streamed, request):
-    """Rows that would evict each other are packed first, unless outputs lie elsewhere."""
+    """Rows that would evict each other go by low tiles or are packed, if outputs lie alike."""
     if streamed:
         request.getfixturevalue("always_stream")
     rng = np.random.default_rng(rows)

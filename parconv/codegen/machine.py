@@ -57,6 +57,11 @@ declare i32 @llvm.vector.reduce.add.v64i32(<64 x i32>)
 """
 
 
+def target() -> str:
+    """The CPU Numba compiles for, as LLVM calls it."""
+    return str(config.CPU_NAME or llvm.get_host_cpu_name())
+
+
 def assembly(source: str) -> str:
     """What LLVM makes of a module of IR on the CPU Numba compiles for.
 
@@ -65,14 +70,14 @@ def assembly(source: str) -> str:
     """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    name, features = config.CPU_NAME, config.CPU_FEATURES
+    features = config.CPU_FEATURES
     if features is None:
-        named = name and config.ENABLE_AVX
+        named = config.CPU_NAME and config.ENABLE_AVX
         features = "" if named else codegen.get_host_cpu_features()
-    target = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-        cpu=name or llvm.get_host_cpu_name(), features=features
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        cpu=target(), features=features
     )
-    return str(target.emit_assembly(llvm.parse_assembly(source)))
+    return str(machine.emit_assembly(llvm.parse_assembly(source)))
 
 
 def row() -> isa.ISA:
@@ -105,7 +110,9 @@ CACHE_LINE = 128 if IS_ARM64 and sys.platform == "darwin" else 64
 FILLS_LINES = VECTOR_BYTES % CACHE_LINE == 0
 L2_BYTES = 1 << 19  # likewise: 512 KiB (Zen 2) to 2 MiB (Sapphire Rapids)
 # Lines a page apart share a set of the first-level cache, of as many ways: x86 has 64 sets, 8 ways
-# (Zen to Zen 4, Intel to 2018) or 12.  With AVX-512, as on ARM, rows were never seen to be crowded.
-PAGE_BYTES, WAYS = 1 << 12, ISA.choose({32: 1 << 16, 16: 8})
+# (Zen to Zen 4, Intel to 2019) or 12.  Of 12, as on ARM, rows were never seen to be crowded.
+_EIGHT_WAYS = "znver4", "skylake-avx512", "cascadelake", "cooperlake"  # those with AVX-512
+PAGE_BYTES = 1 << 12
+WAYS = 8 if target() in _EIGHT_WAYS else ISA.choose({32: 1 << 16, 16: 8})
 # A result larger than this is gone from the last-level cache before anyone reads it.
 STREAM_BYTES = 1 << 23

@@ -19,7 +19,6 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
-from numba.core import config
 
 from ..codegen import kernel_cache, machine
 from .replacing import replacing
@@ -38,7 +37,7 @@ def fingerprint() -> dict[str, str]:
     """What a measurement depends on: processor, cores, vectors, compiler."""
     return {
         "cpu": _cpu_name(),
-        "target": config.CPU_NAME or llvm.get_host_cpu_name(),
+        "target": machine.target(),
         "vector_bits": str(8 * machine.VECTOR_BYTES),
         "cores": str(os.cpu_count()),
         "numba": numba.__version__,

@@ -52,7 +52,7 @@ from .passes import (
     tables,
     taps_of,
 )
-from .tile import ROWS, stores
+from .tile import LOW_GROUP, LOW_ROWS, ROWS, stores
 
 # Filter rows that share no input with others load a vector for every product or two: 1 x 31 reaches
 # half of the peak, 15 x 15 nine tenths (4096 x 4096, one core, Zen 5, 2026-11).  Of 256 bits some
@@ -237,6 +237,32 @@ def in_place(problem: Problem) -> tuple[int, int, int, int]:
     return top, max(bottom, top), left, right
 
 
+def crowd(problem: Problem) -> int:
+    """Rows of the image, read in place, that a tile wants to find where it left them.
+
+    Of a processor with low tiles only those of products read by several rows and columns gain by a
+    copy: 1024 x 1024 float32 at 1x9, 9x1 and a derivative of 3x3 in place, and packed: 1.28, 0.90,
+    0.91 and 1.54, 1.07, 0.95 cycles a pixel; 1024 x 2048 1.22, 0.95, 0.88 and 1.82, 2.43, 1.40
+    (Zen 4 VM, AVX-512, 2026-11).  Under AVX2 the first two take 1.89, 1.41 and 1.38, 1.11.
+    """
+    if LOW_ROWS and (1 in problem.filter or not _multiplies(problem)):
+        return 0
+    return min((ROWS - 1) * problem.stride[0] + problem.span[0], ROWS * problem.filter[0])
+
+
+def _multiplies(problem: Problem) -> bool:
+    """Whether tiles that read the image in place sum products, not differences."""
+    return not (problem.mean or cancels(problem, passes(problem)[0]))
+
+
+def goes_low(problem: Problem) -> bool:
+    """Whether low tiles can read the image in place, by rows that do not evict each other."""
+    groups = [len(rows) for _, rows in groups_of(problem)]
+    rows = (LOW_ROWS - 1) * problem.stride[0] + problem.span[0]
+    fits = rows <= machine.WAYS and min(groups) > 1 and max(groups) <= LOW_GROUP
+    return fits and _multiplies(problem)
+
+
 @remembered(TABLE_BYTES)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
@@ -270,7 +296,8 @@ def layout(problem: Problem) -> Array:
         ahead=problem.span[0] - 1 + 2 * ROWS * sy,
         taps_at=0,
         second_taps_at=length(problem, passes(problem)[0]) if two else 0,
-        crowd=min((ROWS - 1) * sy + problem.span[0], ROWS * problem.filter[0]),
+        crowd=crowd(problem),
+        low=goes_low(problem),
         deep=problem.deep,
         steps=packed[0],
         second_steps=packed[1] if two else (),

@@ -25,6 +25,7 @@ class DifferenceTile(Tile):
 
     name = "differences"
     size = HIGH, VECTORS
+    low = False
 
     def finished(self, sums: list[Value], taps: Value) -> list[Value]:
         """Scaled, where the pass asks, by the number that two after the taps make together."""

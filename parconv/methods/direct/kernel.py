@@ -18,7 +18,7 @@ from ...codegen.runs import has_runs, lies_flat
 from ...codegen.simd import store_fence
 from ..kernels import with_parts
 from .rows import mean_rows, tile_rows
-from .tile import CONVERT, FILLS_LINES, PREFETCH, ROWS, STREAM
+from .tile import CONVERT, FILLS_LINES, LOW, PREFETCH, ROWS, STREAM
 
 L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "stride_y",
@@ -26,7 +26,7 @@ L = Layout(
     "border_x", "top", "bottom", "left", "right", "large", "parts", "block", "panel",
     "gather_rows", "gather_columns", "lanes", "phase_step", "part_step", "row_step",
     "results_at", "ahead", "passes", "channels", "strip_block", "strip_step", "taps_at",
-    "second_taps_at", "crowd", "deep",
+    "second_taps_at", "crowd", "low", "deep",
     tables=("steps", "second_steps", "in_place_steps"),
 )  # fmt: skip
 
@@ -119,7 +119,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     streams = alike and whole_lines
     flags = into_caches + STREAM if streams else into_caches
     begin, vectors = left + skip, (right - left - skip) // lanes
-    if vectors < 1 or (both_flat and _crowded(f, out, layout[L.crowd])):
+    crowded = both_flat and _crowded(f, out, layout[L.crowd])
+    if crowded and layout[L.low]:
+        flags += LOW
+    elif crowded or vectors < 1:
         both_flat = False
     # the strips left of `from_left` and from `to_right` on are packed: vectors at least, so that
     # tiles store into the output.  Where no border is, an unaligned vector takes the strip's place.

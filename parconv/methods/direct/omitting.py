@@ -21,6 +21,7 @@ class OmittingTile(Tile):
 
     name = "omitting"
     size = ROWS, WIDE
+    low = False
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

@@ -11,7 +11,7 @@ from ...codegen.simd import I64, Code
 from .difference import DifferenceTile
 from .finishing import tile_for
 from .omitting import OmittingTile
-from .tile import COLUMNS, STREAM, Conversion, Tile
+from .tile import COLUMNS, LOW, LOW_ROWS, STREAM, Conversion, Tile
 
 
 def _emit_rows(
@@ -33,7 +33,7 @@ def _emit_rows(
 
     def tiles(rows: int, columns: int, start: Value, count: Value) -> None:
         last = builder.sub(height, I64(rows))
-        whole = columns == wide or machine.FILLS_LINES
+        whole = columns >= wide or machine.FILLS_LINES
         how = flags if whole else builder.and_(flags, I64(~STREAM))
 
         def one(index: Value) -> list[Value]:
@@ -51,10 +51,15 @@ def _emit_rows(
         code.loop(builder.sdiv(builder.add(height, I64(rows - 1)), I64(rows)), [], one)
 
     rest = builder.sub(vectors, done)
+    pairs = I64(0)
+    if tile.low:
+        pairs = builder.select(code.has(flags, LOW), builder.sdiv(whole, I64(2)), pairs)
+        tiles(LOW_ROWS, 2 * wide, I64(0), pairs)
+    twice = builder.mul(pairs, I64(2))
+    tiles(high, wide, builder.mul(twice, I64(wide)), builder.sub(whole, twice))
     # Tiles of one vector have as many sums, to hide the latency.  Microseconds at 3x3, with lower
     # ones alone and so: 256 x 256 12.0 -> 11.5, 258 x 290 9.8 -> 9.3 (Zen 5, 2026-11).
     long = high * wide
-    tiles(high, wide, I64(0), whole)
     with builder.if_else(builder.icmp_signed(">=", height, I64(long))) as (tall, low):
         with tall:
             tiles(long, 1, done, rest)

@@ -42,6 +42,11 @@ SHAPES: dict[int | str, tuple[int, int, int, int]] = {
     "SSE": _LOW,
 }
 ROWS, VECTORS, GROUP, FLAT = machine.ISA.choose(SHAPES)
+# Rows of a low tile, of as many sums, for images whose rows evict each other (`kernel._crowded`),
+# and the most filter rows that it takes together; 0 where no processor was seen to want it.  Cycles
+# of Zen 4 for 16 pixels of float32 at 3x3 / 5x5 / 7x7, 1024 x 1024 pixels: by other tiles in place
+# 23 39 89, packed 17 33 57, by low tiles 15 31 63; with 1104 columns 12 28 52 (2026-11).
+LOW_ROWS, LOW_GROUP = (ROWS // 2, 5) if machine.WAYS == 8 and VECTORS == 3 else (0, 0)
 TALL = ROWS * VECTORS  # rows of a tile that is one vector wide
 # Whether what a tile stores of a row fills lines.  Past the caches so, and through them, ns a pixel
 # of float32 at 3x3: 3000 x 4000 0.34 / 0.46, 4096 x 4112 0.34 / 0.52 (Zen 3 VM, AVX2, 2026-11).
@@ -123,8 +128,8 @@ def _neighbours(columns: Sequence[int]) -> list[tuple[int, int]]:
 
 
 # What to do with memory, as flags: store past the caches, fetch the rows of a later tile, store
-# sums as elements of the result.
-STREAM, PREFETCH, CONVERT = 1, 2, 4
+# sums as elements of the result, go by low tiles.
+STREAM, PREFETCH, CONVERT, LOW = 1, 2, 4, 8
 
 
 class Conversion(NamedTuple):
@@ -152,6 +157,7 @@ class Tile:
 
     name = "tile"
     size = ROWS, VECTORS
+    low = LOW_ROWS > 0  # whether there are low tiles of its kind
 
     def __init__(
         self, builder: Any, convert: Any, rows: int, vectors: int, *arguments: Value
@@ -199,9 +205,11 @@ class Tile:
         self, source: Value, taps: Value, group: Value, sums: Sequence[Value]
     ) -> list[Value]:
         source = self.code.at(source, self.builder.mul(self.code.read(group), self.row))
-        kinds = {size: self.sized_group(size, source, taps, sums) for size in range(1, GROUP + 1)}
+        is_low = self.rows == LOW_ROWS
+        sizes = range(2, LOW_GROUP + 1) if is_low else range(1, GROUP + 1)
+        kinds = {size: self.sized_group(size, source, taps, sums) for size in sizes}
         pixel = self.code.at(source, self.code.read(group, 2))
-        for count in range(1, FLAT + 1):
+        for count in range(1, 1 if is_low else FLAT + 1):
             kinds[GROUP + count] = partial(self.flat_group, count, pixel, taps, sums)
         taps, *sums = self.code.choose(self.code.read(group, 1), kinds)
         return [taps, self.code.at(group, 3), *sums]
