@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import parconv
+from parconv.codegen import machine
 from parconv.experiments.steadiness import UnsteadyError
 from parconv.experiments.tune import methods
 from parconv.experiments.tune.methods import Calibration, Row
@@ -28,8 +29,8 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     choice.forget()
 
 
-def chosen() -> str:
-    return parconv.plan2d(F, G, threads=1).method
+def chosen(dtype: str = "f4") -> str:
+    return parconv.plan2d(F.astype(dtype), G, threads=1).method
 
 
 def save(factors: dict[str, float], **more: object) -> Path:
@@ -81,7 +82,7 @@ def test_what_is_far_from_the_best_does_not_count() -> None:
 
 
 def test_factors_decide_what_is_chosen() -> None:
-    usual = chosen()
+    usual, of_doubles = chosen(), chosen("f8")
     assert "by times of" not in parconv.plan2d(F, G, threads=1).explain()
     path = save({f"planes float32 {usual}": 16.0})
     assert path.name == "methods.json"
@@ -89,7 +90,19 @@ def test_factors_decide_what_is_chosen() -> None:
     assert other != usual
     assert "rule, by times of 2026-11-28" in parconv.plan2d(F, G, threads=1).explain()
     assert parconv.plan2d(F, G, threads=1, method=usual).method == usual
-    assert parconv.plan2d(F.astype("f8"), G, threads=1).method == usual  # of other sums
+    assert chosen("f8") == of_doubles  # of other sums
+
+
+def test_what_is_known_of_a_processor_decides_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = chosen()
+    monkeypatch.setattr(calibration, "SHIPPED", {machine.target(): {usual: 16.0}})
+    choice.forget()
+    assert chosen() != usual
+    save({f"planes float32 {usual}": 1 / 16})  # what is measured comes on top
+    assert chosen() == usual
+    monkeypatch.setattr(calibration, "SHIPPED", {"another": {usual: 16.0}})
+    save({})
+    assert chosen() == usual
 
 
 @pytest.mark.parametrize(

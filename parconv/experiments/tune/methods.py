@@ -100,7 +100,7 @@ def rows(
         auto, plan = next(iter(plans.items()))
         yield Row(
             entry.name, auto, seconds(plans, entry.arrays()[0]),
-            {name: each.cost for name, each in plans.items()},
+            {name: each.cost * calibration.shipped(name) for name, each in plans.items()},
             {name: calibration.key(plan.problem, name) for name in plans},
         )  # fmt: skip
 
