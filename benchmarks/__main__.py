@@ -1,11 +1,12 @@
 """``python -m benchmarks``: the history of this repository's speed, its pages, and comparisons."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from . import chunked, comparison, mutants, pages, regret, runner, scaling, tables
+from . import chunked, comparison, mutants, pages, quotients, regret, runner, scaling, tables
 
 Commands = Any  # argparse does not name the class
 
@@ -48,6 +49,16 @@ def _mutants(chosen: argparse.Namespace) -> int:
     given = chosen.number, chosen.seed
     words = {"jobs": chosen.jobs, "keep": chosen.keep, "patience": chosen.patience}
     print(mutants.told(mutants.measure(*given, **words)))
+    return 0
+
+
+def _quotients(chosen: argparse.Namespace) -> int:
+    os.environ["PARCONV_NUM_THREADS"] = str(
+        chosen.threads
+    )  # where other libraries' words have none
+    parts = chosen.only.split(",")
+    for line in quotients.measure(parts, chosen.match, chosen.threads, chosen.seconds, chosen.json):
+        print(quotients.told(line), flush=True)
     return 0
 
 
@@ -154,6 +165,22 @@ def _add_mutants(commands: Commands) -> None:
            "are asked again (%(default)g)")  # fmt: skip
 
 
+def _add_quotients(commands: Commands) -> None:
+    command = commands.add_parser(
+        "quotients",
+        help="what masks, stores, volumes and other libraries' names cost: which promises hold?",
+        description=quotients.__doc__,
+        epilog="Example: python -m benchmarks quotients --only masks,stores --match 1024",
+    )
+    command.set_defaults(run=_quotients)
+    option, every = command.add_argument, ",".join(quotients.PARTS)
+    option("--only", default=every, metavar="PARTS", help="some of %(default)s")
+    option("--match", default="", metavar="REGEX", help="only rows of such a name")
+    option("--threads", type=int, default=1, help="of ours, and of torch's (%(default)s)")
+    option("--seconds", type=float, default=quotients.ROW, help="of a row (%(default)g)")
+    option("--json", type=Path, metavar="FILE", help="keep every figure")
+
+
 def _add_scaling(commands: Commands) -> None:
     command = commands.add_parser(
         "scaling",
@@ -190,6 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         _add_regret,
         _add_chunked,
         _add_mutants,
+        _add_quotients,
         _add_scaling,
         _add_tables,
     ):

@@ -37,14 +37,14 @@ def taps(shape, dtype="float32"):
 
 
 @cache
-def smoothing(kind):
+def smoothing(kind, dtype="float32"):
     """The filter that a text such as ``gaussian:2`` (sigma) or ``box:15`` (taps) names."""
     name, size = kind.split(":")
     if name == "box":
-        return np.full((int(size), int(size)), 1 / int(size) ** 2, "float32")
+        return np.full((int(size), int(size)), 1 / int(size) ** 2, dtype)
     reach = 4 * int(size)
     profile = np.exp(-0.5 * (np.arange(-reach, reach + 1) / int(size)) ** 2)
-    return np.outer(profile, profile / profile.sum() ** 2).astype("float32")
+    return np.outer(profile, profile / profile.sum() ** 2).astype(dtype)
 
 
 def require_threads(threads):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import parconv
-from benchmarks import __main__ as cli, chunked, regret
+from benchmarks import __main__ as cli, chunked, quotients, regret
 from parconv.experiments import ceilings
 from parconv.experiments.race import drawn
 from parconv.experiments.tune import methods
@@ -198,3 +198,65 @@ def test_regret_is_against_the_best_method(monkeypatch, capsys, tmp_path):
     assert "p50 4.00" in regret.told([row])
     assert cli.main(["regret", "--number", "0"]) == 2
     assert "number 0" in capsys.readouterr().err
+
+
+# --- quotients that are promised -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", quotients.PARTS)
+def test_rows_of_quotients_have_names_of_their_own(part):
+    """They are listed without the libraries that they ask."""
+    names = [row.name for _, row in quotients.rows([part])]
+    assert len(names) == len({*names}) > 1
+
+
+def test_quotients_are_of_the_least_times(monkeypatch, capsys, tmp_path):
+    """In turns; a row that comes to rest does so before each turn."""
+    clock, asked, rests = [0.0], [], []
+
+    def call(name, *seconds):
+        left = iter(seconds)
+
+        def run():
+            asked.append(name)
+            clock[0] += next(left, seconds[-1])
+
+        return run
+
+    made = call("base", 9, 9, 0.02, 0.03), {"other": call("other", 9, 9, 0.05, 0.04)}
+    row = quotients.Row("a mask", 2.2, True, lambda threads: made, rests=True)
+    monkeypatch.setenv("PARCONV_NUM_THREADS", "1")
+    monkeypatch.setattr(quotients.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(quotients.time, "sleep", rests.append)
+    monkeypatch.setattr(
+        importlib.import_module("benchmarks.quotients.masks"), "rows", lambda: [row]
+    )
+    path = tmp_path / "quotients.json"
+    arguments = ["quotients", "--only", "masks", "--seconds", "0", "--json", str(path)]
+    assert cli.main(arguments) == 0
+    assert asked == ["base", "other"] * 2 + ["base", "other"] * 2
+    assert rests == [quotients.REST] * 4
+    (kept,) = json.loads(path.read_text(encoding="utf-8"))
+    assert kept["quotient"] == pytest.approx(2)
+    assert kept["holds"]
+    told = capsys.readouterr().out
+    assert "2.00 <= 2.2" in told
+    assert "SHORT" not in told
+    assert "SHORT" in quotients.told({**kept, "holds": False})
+    assert not row.holds(2.3)
+    assert cli.main(["quotients", "--only", "mask"]) == 2
+    assert "'mask'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("part", "name"), [("masks", "box:15 512² float32"), ("missing", "7x7")])
+def test_calls_of_a_row_answer_alike(part, name, monkeypatch):
+    """The smallest of those that compute on images alone, and a peer's."""
+    if part == "missing":
+        pytest.importorskip("astropy")
+        monkeypatch.setattr(importlib.import_module("benchmarks.quotients.missing"), "SIDE", 64)
+    _, row = next(quotients.rows([part], name))
+    base, others = row.make(1)
+    right = np.array(base())
+    for other in others.values():
+        # a twentieth of the pixels is missing in one alone
+        np.testing.assert_allclose(other(), right, rtol=0, atol=0.1 if part == "masks" else 1e-12)
