@@ -366,6 +366,16 @@ def test_kernels_that_finish_narrow_results_themselves(
         assert (apart[..., 1] == 77).all()
 
 
+@pytest.mark.parametrize("method", ["box", "windows"])
+def test_sums_of_integers_stay_such_whatever_the_bias_takes_away(method: str) -> None:
+    """One number is all of an integer tap: its rest, a half behind the bias, would round to one."""
+    f, g = np.full((5, 70), 192, np.uint8), np.full((4, 4), 4097, np.float32)
+    asked: Any = {"dtype": "uint8", "method": method, "overflow": "wrap"}
+    for left in (1, 2, 254):
+        found = parconv.conv2d(f, g, bias=left - 16 * 192 * 4097, **asked)
+        assert (found == left).all()
+
+
 @pytest.mark.parametrize("method", ["direct", "separable"])
 def test_large_results_have_the_bits_of_small_ones_wherever_they_lie(method: Any) -> None:
     """Past the caches where more than 16 MiB go in and out, in whole lines; else through them."""

@@ -235,9 +235,11 @@ class Code(Flow):
         name = f"llvm.fma.v{a.type.count}f{8 * self.itemsize}"
         return instruction(self.builder, name, a.type, a, b, c)
 
-    def scaled(self, value: Value, most: Value, rest: Value) -> Value:
-        """``value * (most + rest)``, nearly as if rounded once."""
-        return self.fma(value, most, self.builder.fmul(value, rest))
+    def scaled(self, value: Value, most: Value, rest: Value, more: Value = None) -> Value:
+        """``value * (most + rest) + more``, nearly as if rounded once."""
+        if more is None:
+            return self.fma(value, most, self.builder.fmul(value, rest))
+        return self.fma(value, most, self.fma(value, rest, more))
 
     def opaque(self, value: Value) -> Value:
         """The same value, of which the optimiser knows nothing."""

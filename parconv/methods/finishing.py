@@ -16,11 +16,13 @@ from numba import types
 from ..codegen.emitted import Items, Value, call_once, emitted
 from ..codegen.rules import Stored, by_rule, finished
 from ..codegen.simd import I64, Code
-from ..problem.dtypes import FLOAT32, Array
+from ..problem.dtypes import FLOAT32, Array, DType
+from ..problem.means import scale
 from ..problem.problem import Problem
 from ..problem.store import numbers_of
 
 NUMBERS = 2  # behind the taps
+SCALED = 2  # numbers that scale sums of equal taps
 
 
 def finishes(problem: Problem) -> bool:
@@ -38,6 +40,26 @@ def with_numbers(problem: Problem, taps: Array) -> Array:
     if not finishes(problem):
         return taps
     return np.append(taps, numbers_of(problem.store)).astype(taps.dtype)
+
+
+def scaling(problem: Problem, tap: Array, kind: DType, of: float = 1) -> Array:
+    """What sums of equal taps are multiplied by, `means.scale` tells, and what is added then.
+
+    A rule's scale is part of the first two: it costs nothing, and is not rounded.  Of integers
+    sums stay such where nothing else is asked, however much of them the bias takes away.
+    """
+    if not finishes(problem):
+        return scale(tap, kind, of)
+    times, bias = numbers_of(problem.store)
+    finite = problem.image_dtype.kind in "biu"
+    return np.append(scale(tap, kind, of, times, finite), kind.type(bias))
+
+
+def scaled_by(taps: Items, at: Value, kind: Any) -> list[Value]:
+    """These numbers, from there on: two, and one more where such results are stored by a rule."""
+    count = SCALED + isinstance(kind, Stored)
+    place = taps.at(at)
+    return [taps.builder.load(taps.builder.gep(place, [I64(n)])) for n in range(count)]
 
 
 def is_narrow(kind: Any) -> bool:

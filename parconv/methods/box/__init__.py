@@ -23,10 +23,9 @@ from ...codegen import machine
 from ...problem.bands import split_rows
 from ...problem.dtypes import FLOAT32, FLOAT64, Array, DType
 from ...problem.filter import Filter
-from ...problem.means import scale
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
-from ..finishing import finishes as finishes, with_numbers
+from ..finishing import finishes as finishes, scaling
 from ..kernels import Kernels, Taps, signature
 from ..usual import (
     UNIT as UNIT,
@@ -109,7 +108,7 @@ def sums(problem: Problem) -> DType:
     return UINT32 if greatest < 1 << 31 else FLOAT64
 
 
-def scaling(kind: DType) -> DType:
+def scaled(kind: DType) -> DType:
     """The type in which sums are scaled."""
     return {UINT16: FLOAT32, UINT32: FLOAT64}.get(kind, kind)
 
@@ -124,7 +123,7 @@ def _stores(element: DType, result: DType) -> bool:
 def kernels(image: DType, compute: DType, result: DType, rule: Any = None) -> Kernels:
     """The compiled kernel of such an image, sums and result, which a rule may store."""
     f, _, *others = signature(image, compute, rule or result)
-    taps = types.Array(numba.from_dtype(scaling(compute)), 1, "C", readonly=True)
+    taps = types.Array(numba.from_dtype(scaled(compute)), 1, "C", readonly=True)
     return Kernels(k.kernel, (f, taps, *others))
 
 
@@ -137,8 +136,8 @@ def cost(problem: Problem) -> float:
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
-    """What sums are multiplied by, in two parts; read-only."""
-    return Taps(with_numbers(problem, scale(np.asarray(g[:1, :1]), scaling(sums(problem)))))
+    """What sums are multiplied by, in two parts, and what is added then, if any; read-only."""
+    return Taps(scaling(problem, np.asarray(g[:1, :1]), scaled(sums(problem))))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
@@ -157,7 +156,7 @@ def layout(problem: Problem) -> Array:
     first, end = -problem.lead[1], problem.plane[1] + problem.span[1] - 1 - problem.lead[1]
     row = max(end, problem.plane_in[1]) - min(first, 0) + 4 * lanes_of(problem)
     return L.pack(
-        numbers(problem, row, least=3) | {"stored": _stores(scaling(problem.sums), problem.dtype)},
+        numbers(problem, row, least=3) | {"stored": _stores(scaled(problem.sums), problem.dtype)},
         tile=problem.plane[1],
         beside=True,
         begin=0,

@@ -6,7 +6,7 @@ rows of the tile share are loaded once.  `pairs` has the order.  A tile of its o
 of ordinary filters stays as fast as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ...codegen.emitted import Value
@@ -35,8 +35,15 @@ class DifferenceTile(Tile):
             most, rest = (code.splat(code.read(taps, n)) for n in range(2))
             return [code.scaled(value, most, rest) for value in sums]
 
-        asked = self.builder.icmp_signed("!=", code.read(self.steps, TABLE), I64(0))
-        return code.when(asked, sums, scaled)
+        return self.either(scaled, lambda: sums)
+
+    def either(
+        self, scaled: Callable[[], list[Value]], others: Callable[[], list[Value]]
+    ) -> list[Value]:
+        """What stands in place of means' sums, or of differences'."""
+        asked = self.builder.icmp_signed("!=", self.code.read(self.steps, TABLE), I64(0))
+        found = self.code.choose(self.builder.zext(asked, I64), {0: others, 1: scaled})
+        return list(found)
 
     def one_group(
         self, source: Value, taps: Value, group: Value, sums: Sequence[Value]

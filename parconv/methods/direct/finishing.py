@@ -8,26 +8,29 @@ from typing import Any
 
 from ...codegen.emitted import Value
 from ...codegen.rules import Stored
-from ...codegen.simd import I64
-from ..finishing import NUMBERS, Finishing
+from ..finishing import NUMBERS, SCALED, Finishing
 from .difference import DifferenceTile
-from .tile import TABLE, Tile
+from .tile import Tile
 
 
 class FinishedTile(Tile):
     """Behind the taps lie a scale and a bias."""
 
     def finished(self, sums: list[Value], taps: Value) -> list[Value]:
-        return _by_numbers(self, super().finished(sums, taps), taps)
+        return _by_numbers(self, sums, taps)
 
 
 class FinishedDifferences(DifferenceTile):
-    """The same, behind what scales means."""
+    """The same, behind what scales means, which has the scale and adds the bias at once."""
 
     def finished(self, sums: list[Value], taps: Value) -> list[Value]:
-        means = self.builder.icmp_signed("!=", self.code.read(self.steps, TABLE), I64(0))
-        after = self.code.at(taps, self.builder.select(means, I64(2), I64(0)))
-        return _by_numbers(self, super().finished(sums, taps), after)
+        code = self.code
+
+        def scaled() -> list[Value]:
+            most, rest, _, bias = (code.splat(code.read(taps, n)) for n in range(SCALED + NUMBERS))
+            return [code.scaled(value, most, rest, bias) for value in sums]
+
+        return self.either(scaled, lambda: _by_numbers(self, sums, taps))
 
 
 def _by_numbers(tile: Tile, sums: list[Value], numbers: Value) -> list[Value]:

@@ -25,11 +25,11 @@ from ...codegen.layout import geometry, odd_lines, up
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
-from ...problem.means import scale, unit
+from ...problem.means import unit
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
 from ..direct.tile import stores
-from ..finishing import finishes as finishes, with_numbers
+from ..finishing import finishes as finishes, scaling
 from ..kernels import Taps, kernels_of
 from ..usual import (
     UNIT as UNIT,
@@ -107,8 +107,7 @@ def prepare(problem: Problem, g: Filter) -> Taps:
     """A power of two that pixels are multiplied by, and what scales the sums; read-only."""
     tap = np.asarray(g[:1, :1])
     power = unit(tap) if tap.item() else 1.0  # of no tap but 0, which scales
-    taps = np.array([power, *scale(tap, problem.sums, power)]).astype(problem.sums)
-    return Taps(with_numbers(problem, taps))
+    return Taps(np.array([power, *scaling(problem, tap, problem.sums, power)], problem.sums))
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:

@@ -10,7 +10,7 @@ from ...codegen.packing import aligned_after
 from ...codegen.simd import I64
 from .adding import STREAM, add_and_enter, add_some, add_to, add_up
 
-# Places among the taps: of the power of two that pixels are multiplied by, of the two numbers that
+# Places among the taps: of the power of two that pixels are multiplied by, of the numbers that
 # scale results.
 PIXELS, SCALE = 0, 1
 
@@ -71,7 +71,7 @@ def across(
     ``source`` and the first are places and elements from row to row; that in ``out`` is -1 where
     results are left: in an array, so many elements from row to row.  ``how``: from one neighbour to
     the next, and the steps.  ``parts``: room for the first two steps' sums.  ``scale``:
-    place in ``taps`` of the two numbers that scale results.  ``flags``: columns before those that
+    place in ``taps`` of the numbers that scale results.  ``flags``: columns before those that
     are streamed, and the flag.  ``entering``: places of the row that enters its block meanwhile, in
     ``line`` and in scratch, or -1, and which row that is; what is returned is of how many columns
     it did.
@@ -82,7 +82,7 @@ def across(
     pixels, beyond = (here, down, step, count), (more, how[0], how[4])
     if to < 0:
         vectors = (width + lanes - 1) // lanes
-        add_to(scratch, pixels, beyond, taps, scale, left[0], (0, left[1]), (rows, vectors), 0)
+        add_to(scratch, pixels, beyond, taps, scale, left[0], (0, left[1]), (rows, vectors), 0, out)
         return 0
     vectors, rest = (width - skip) // lanes, (width - skip) % lanes
     if streamed:
@@ -96,11 +96,11 @@ def across(
         column = width - lanes
         add_to(
             scratch, _moved(pixels, column), _moved(beyond, column), taps, scale, out,
-            (to + column, out_down), (rows, 1), 0,
+            (to + column, out_down), (rows, 1), 0, out,
         )  # fmt: skip
     pixels, beyond, place = _moved(pixels, skip), _moved(beyond, skip), (to + skip, out_down)
     if entering[0] < 0:
-        add_to(scratch, pixels, beyond, taps, scale, out, place, (rows, vectors), streamed)
+        add_to(scratch, pixels, beyond, taps, scale, out, place, (rows, vectors), streamed, out)
         return 0
     add_and_enter(
         scratch, pixels, beyond, taps, scale, out, place, vectors, streamed, line, entering,

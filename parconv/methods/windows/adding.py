@@ -11,8 +11,9 @@ from llvmlite import ir
 from numba import types
 
 from ...codegen.emitted import Items, Value, call_once, emitted, instruction
+from ...codegen.rules import by_rule
 from ...codegen.simd import I32, I64, Code
-from ..finishing import Finishing, is_narrow, nearest, numbers_behind, shifts
+from ..finishing import SCALED, is_narrow, nearest, scaled_by
 from .blocks import growing
 
 # Vectors of columns that are added up side by side: as many sums hide the latency of an addition.
@@ -28,39 +29,76 @@ def plus(builder: Any, first: Value, second: Value) -> Value:
     return (builder.add if whole else builder.fadd)(first, second)
 
 
+class Neighbours:
+    """Emits sums of vectors that lie a step apart, then of others.
+
+    ``places``: where the first one lies, the step and their number, and the same of the others,
+    which may be none.  Vectors have so many ``lanes``, or the machine's.
+    """
+
+    def __init__(self, code: Code, places: Sequence[Value], lanes: int = 0) -> None:
+        self.code, self.lanes = code, lanes or code.lanes
+        (self.start, self.step, self.count, self.more, self.more_step, self.more_count) = places
+
+    def sums(self, at: Value, vectors: int) -> Sequence[Value]:
+        """Of so many vectors of columns from ``at`` on."""
+        code = self.code
+        start, others = code.at(self.start, at), code.builder.sub(self.count, I64(1))
+        begun = self._loaded(start, vectors)
+        found = self._added(others, code.at(start, self.step), self.step, begun)
+        return self._added(self.more_count, code.at(self.more, at), self.more_step, found)
+
+    def _loaded(self, place: Value, vectors: int) -> list[Value]:
+        code, lanes = self.code, self.lanes
+        return [code.load(code.at(place, n * lanes), lanes) for n in range(vectors)]
+
+    def _added(
+        self, count: Value, place: Value, step: Value, sums: Sequence[Value]
+    ) -> Sequence[Value]:
+        """``count`` further vectors of each column, ``step`` apart."""
+        code = self.code
+
+        def one(place: Value, *sums: Value) -> Sequence[Value]:
+            pixels = self._loaded(place, len(sums))
+            added = [plus(code.builder, *pair) for pair in zip(sums, pixels, strict=True)]
+            return [code.at(place, step), *added]
+
+        return code.repeat(count, [place, *sums], one)[1:]
+
+
 class _Adding:
     """Emits sums of some vectors' columns; the attributes are IR values of the arguments.
 
-    ``kinds``: of the numbers that scale sums, and of results, where those are what is stored: then
-    these numbers, two, those that shift results, if any, and flags follow; then, where pixels of
-    another row enter their block meanwhile, what `blocks.growing` takes.
+    ``kinds``: of the numbers that scale sums, of results, where those are what is stored, and how
+    many the numbers are: these and flags follow; then, where pixels of another row enter their
+    block meanwhile, what `blocks.growing` takes.
     """
 
     def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
-        (self.source, self.down, self.step, self.count, self.more, self.more_step, self.more_count,
-         self.target, self.target_down, self.rows, self.vectors, *rest) = arguments  # fmt: skip
+        source, self.down, *others = arguments[:7]
+        self.target, self.target_down, self.rows, self.vectors, *rest = arguments[7:]
         self.builder, self.kinds = builder, kinds
-        self.code = Code(builder, self.source.type.pointee)
+        self.code = Code(builder, source.type.pointee)
+        self.neighbours = Neighbours(self.code, [source, *others])
         if kinds:
-            count = 2 + shifts(kinds[1])
+            *self.kinds, count = kinds
             numbers, (self.flags, *rest) = rest[:count], rest[count:]
             self.scaling = Code(builder, numbers[0].type)
-            self.scale = [self.scaling.splat(part) for part in numbers[:2]]
-            self.finish = Finishing(self.scaling, kinds, numbers[2:])
+            self.scale = [self.scaling.splat(part) for part in numbers]
             self.only = rest[0] if len(rest) == 1 else None
             self.enter = growing(self.code, rest[0], rest[1:]) if rest[1:] else None
 
     def emit(self) -> None:
         """Row after row."""
-        code = self.code
+        code, near = self.code, self.neighbours
 
         def one(*places: Value) -> Sequence[Value]:
-            self.source, self.more, self.target = places
+            near.start, near.more, self.target = places
             self.row()
             steps = self.down, self.down, self.target_down
             return [code.at(place, step) for place, step in zip(places, steps, strict=True)]
 
-        code.repeat(self.rows, [self.source, self.more, self.target], one)
+        code.repeat(self.rows, [near.start, near.more, self.target], one)
 
     def row(self) -> None:
         code, builder = self.code, self.builder
@@ -74,36 +112,12 @@ class _Adding:
 
     def block(self, vectors: int, at: Value) -> Sequence[Value]:
         """So many vectors of columns; where the next ones begin."""
-        self.store(self.sums(at, vectors), at)
+        self.store(self.neighbours.sums(at, vectors), at)
         if self.kinds and self.enter:
             for n in range(0, vectors, ENTERING):
                 place = self.builder.add(at, I64(n * self.code.lanes))
                 self.enter(place, min(ENTERING, vectors), AHEAD // self.code.itemsize)
         return [self.builder.add(at, I64(vectors * self.code.lanes))]
-
-    def sums(self, at: Value, vectors: int) -> Sequence[Value]:
-        """Of so many vectors of columns from ``at`` on."""
-        code = self.code
-        start, others = code.at(self.source, at), self.builder.sub(self.count, I64(1))
-        begun = self.loaded(start, vectors)
-        found = self.added(others, code.at(start, self.step), self.step, begun)
-        return self.added(self.more_count, code.at(self.more, at), self.more_step, found)
-
-    def loaded(self, place: Value, vectors: int) -> list[Value]:
-        return [self.code.load(self.code.at(place, n * self.code.lanes)) for n in range(vectors)]
-
-    def added(
-        self, count: Value, place: Value, step: Value, sums: Sequence[Value]
-    ) -> Sequence[Value]:
-        """``count`` further vectors of each column, ``step`` apart."""
-        code = self.code
-
-        def one(place: Value, *sums: Value) -> Sequence[Value]:
-            pixels = self.loaded(place, len(sums))
-            added = [plus(self.builder, *pair) for pair in zip(sums, pixels, strict=True)]
-            return [code.at(place, step), *added]
-
-        return code.repeat(count, [place, *sums], one)[1:]
 
     def store(self, sums: Sequence[Value], at: Value) -> None:
         code, target = self.code, self.code.at(self.target, at)
@@ -130,8 +144,7 @@ class _Adding:
         """Scaled sums as results of another type: of integers none is NaN, which saves much."""
         source, target = self.kinds[0], nearest(self.kinds[1])
         if self.code.kind == self.scaling.kind or target is None:
-            return self.finish(value)
-        value = self.finish.shifted(value)
+            return by_rule(self.builder, value, *self.kinds)
         most = ir.Constant(value.type, [target.maxval] * value.type.count)
         below = self.builder.fcmp_ordered("<", value, most)
         value = self.builder.select(below, value, most)
@@ -199,14 +212,17 @@ def add_up(
 def add_to(
     builder: Any, scratch: Items, source: Sequence[Value], more: Sequence[Value], taps: Items,
     scale: Value, out: Items, target: Sequence[Value], size: Sequence[Value], flags: Value,
+    asked: Items,
 ) -> None:  # fmt: skip
     """The same of results in ``out``, scaled; emits nothing where it cannot store them.
 
-    ``scale``: place in ``taps`` of the two numbers that do.
+    ``scale``: place in ``taps`` of the numbers that do, as many as results that are ``asked`` need.
     """
     if _stores(taps.dtype, out.dtype):
-        places = _places(scratch, source, more, taps, scale, out, target, size)
-        _call(builder, "results", (taps.dtype, out.dtype), *places, flags)
+        numbers = scaled_by(taps, scale, asked.dtype)
+        kinds = taps.dtype, out.dtype, len(numbers)
+        places = _places(scratch, source, more, out, target, size)
+        _call(builder, "results", kinds, *places, *numbers, flags)
 
 
 @emitted()
@@ -220,8 +236,9 @@ def add_some(
     for the memory between the two.
     """
     if taps.dtype == out.dtype:
-        places = _places(scratch, source, more, taps, scale, out, target, (rows, I64(1)))
-        _call(builder, "some", (taps.dtype, out.dtype), *places, I64(0), count)
+        places = _places(scratch, source, more, out, target, (rows, I64(1)))
+        numbers = scaled_by(taps, scale, out.dtype)
+        _call(builder, "some", (taps.dtype, out.dtype, SCALED), *places, *numbers, I64(0), count)
 
 
 @emitted()
@@ -238,9 +255,11 @@ def add_and_enter(
     """
     floating = isinstance(scratch.dtype, types.Float) and pixels.dtype == scratch.dtype
     if floating and _stores(taps.dtype, out.dtype):
-        places = _places(scratch, source, more, taps, scale, out, target, (I64(1), vectors))
+        places = _places(scratch, source, more, out, target, (I64(1), vectors))
         entered = pixels.at(entering[0]), *map(scratch.at, entering[1:6])
-        _call(builder, "both", (taps.dtype, out.dtype), *places, flags, weight, *entered)
+        numbers = scaled_by(taps, scale, out.dtype)
+        kinds = taps.dtype, out.dtype, len(numbers)
+        _call(builder, "both", kinds, *places, *numbers, flags, weight, *entered)
 
 
 def _stores(scaled: Any, result: Any) -> bool:
@@ -250,12 +269,10 @@ def _stores(scaled: Any, result: Any) -> bool:
 
 
 def _places(
-    scratch: Items, source: Sequence[Value], more: Sequence[Value], taps: Items, scale: Value,
-    out: Items, target: Sequence[Value], size: Sequence[Value],
+    scratch: Items, source: Sequence[Value], more: Sequence[Value], out: Items,
+    target: Sequence[Value], size: Sequence[Value],
 ) -> list[Value]:  # fmt: skip
-    """Arguments that tell where sums come from, where results go to and what scales them."""
-    builder = scratch.builder
+    """Arguments that tell where sums come from and where results go to."""
     (at, *numbers), (more_at, *others), (to, down) = source, more, target
     places = scratch.at(at), *numbers, scratch.at(more_at), *others, out.at(to), down
-    scales = (builder.load(builder.gep(taps.at(scale), [I64(n)])) for n in range(2))
-    return [*places, *size, *scales, *numbers_behind(taps, out.dtype)]
+    return [*places, *size]

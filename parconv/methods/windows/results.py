@@ -3,11 +3,10 @@
 `layout` describes a problem as numbers, whose names are below, for all kernels of equal taps.
 """
 
-from ...codegen import jit, machine
+from ...codegen import jit
 from ...codegen.layout import ENDS, Layout
 from ...codegen.packing import store
 from ...codegen.runs import has_runs
-from ..finishing import finish_rows
 from .across import across, seen_as
 from .beside import copy_beside, number_columns
 
@@ -77,7 +76,5 @@ def deliver(
     )  # fmt: skip
     if target < 0:
         left_here, down = (0, step, 0), (row, apart, rows)
-        lanes = machine.VECTOR_BYTES // results.itemsize
-        finish_rows(results, (0, step), (rows, (width + lanes - 1) // lanes), taps, out)
         store(results, left_here, out, layout[L.writes], (plane,), down, (x, 1, width))
     return entered
