@@ -291,6 +291,47 @@ def test_columns_of_holes_are_looked_up(dtype: str, taps: int) -> None:
     assert np.array_equal(ours[:, 4:290], plain[:, 4:290])
 
 
+@pytest.mark.parametrize("asked", [
+    {"mode": "full"}, {"mode": "full", "boundary": "wrap"}, {"dilation": (2, 3)},
+    {"padding": ((5, 1), (70, 3)), "boundary": "symmetric"}, {"axes": (0, 1)},
+])  # fmt: skip
+def test_booleans_left_and_right_of_the_image_are_those_that_it_goes_on_with(asked: Any) -> None:
+    """They are fetched for a strip's rows together, as many as there are on both sides."""
+    asked = {"mode": "same", "boundary": "mirror", "method": "separable", **asked}
+    if "padding" in asked:
+        del asked["mode"]
+    g = np.outer(np.hanning(9)[1:-1], [1, 3, 2, 0.5])
+    for columns in (23, 90):
+        f = RNG.random((75, columns, *[3] * ("axes" in asked)), np.float32)
+        there = RNG.random(f.shape) > 0.2
+        ours = parconv.conv2d(f, g, where=there, threads=1, **asked)
+        weights = {name: value for name, value in asked.items() if name != "method"}
+        pixels = there.astype("f4")
+        if "axes" in asked:
+            for n in range(3):
+                agree(ours[..., n], mean(f[..., n] * pixels[..., n], g, pixels[..., n],
+                      mode="same", boundary="mirror")[0], g)  # fmt: skip
+        else:
+            agree(ours, mean(f * pixels, g, pixels, **weights)[0], g)
+        spoilt = np.where(there, f, np.nan)
+        for who in ({"threads": 1}, {"threads": 2}):
+            out = np.full(ours.shape, np.inf, np.float32)
+            parconv.conv2d(spoilt, g, nan_policy="omit", out=out, **asked, **who)
+            assert np.array_equal(out, ours, equal_nan=True)
+
+
+@pytest.mark.parametrize("taps", [(255, 1), (256, 1)])
+def test_windows_count_as_many_holes_as_a_byte_holds_of_a_column(taps: Any) -> None:
+    """Where it does not, blocks are summed."""
+    f = np.ones((40, 35), np.float32)
+    f[:, 20:25] = f[5:39] = np.nan
+    asked: Any = {"mode": "same", "boundary": "wrap"}
+    ours = parconv.conv2d(f, np.ones(taps), nan_policy="omit", method="windows", **asked)
+    there = expect((~np.isnan(f)).astype("f8"), np.ones(taps), **asked).values
+    assert np.array_equal(np.isnan(ours), there == 0)
+    assert np.allclose(ours[there > 0], taps[0], rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rows", [1, 6, 7, 15])  # about those of a block, and of two
 def test_booleans_tell_windows_of_holes(rows: int, dtype: str) -> None:

@@ -5,7 +5,7 @@ the weights that are there are added up for each of them.  Vectors are counted f
 first column: results do not depend on where they are stored.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial, reduce
 from typing import Any
 
@@ -27,6 +27,7 @@ SIDES = (8, 4, 2, 1)  # vectors of results side by side: their sums hide an addi
 # step, it takes three operations of five.
 QUICKLY = machine.ISA.choose({"AVX-512": ("arcp", "ninf", "contract"), 16: ()})
 BYTE = ir.IntType(8).as_pointer()
+NUMBER = ir.IntType(16)  # of holes
 # Above nothing, whether or not smaller numbers are taken for that.
 TINY = {size: float(np.finfo(f"f{size}").tiny) for size in (4, 8)}
 
@@ -110,6 +111,12 @@ class _Results:
         """What holes take from so many vectors."""
         raise NotImplementedError
 
+    def values(self, at: Value, sides: int) -> Sequence[Value]:
+        """Sums of so many vectors."""
+        return [
+            self.code.load(self.code.at(self.sums, at, n * self.code.lanes)) for n in range(sides)
+        ]
+
     def mended(
         self, at: Value, means: Sequence[Value], left: Sequence[Value], found: Value
     ) -> Sequence[Value]:
@@ -157,8 +164,9 @@ class _Results:
         code, builder = self.code, self.builder
         lost = self.taken(at, sides)
         left = [builder.fsub(self.total, taken) for taken in lost]
-        values = [code.load(code.at(self.sums, at, n * code.lanes)) for n in range(sides)]
-        means = [self.finished(*each) for each in zip(values, lost, left, strict=True)]
+        means = [
+            self.finished(*each) for each in zip(self.values(at, sides), lost, left, strict=True)
+        ]
         some = any_of(code, self.is_weak(reduce(partial(_least, builder), left)))
         body = partial(self.mended, at, means, left, found)
         *means, found = code.when(some, [*means, found], body)
@@ -278,7 +286,7 @@ class Counted(_Results):
 
     def taken(self, at: Value, sides: int) -> Sequence[Value]:
         code, builder = self.code, self.builder
-        kind = ir.VectorType(ir.IntType(16), code.lanes)
+        kind = ir.VectorType(NUMBER, code.lanes)
         found = []
         for n in range(sides):
             place = builder.gep(self.holes, [builder.add(at, I64(n * code.lanes))])
@@ -347,17 +355,8 @@ def share_row(
     def body(exact: bool, streams: bool, inner: Any, *values: Value) -> None:
         Counted(exact, streams, inner, *values[:6]).emit(*values[6:])
 
-    call_shared(builder, "missing.share", how, body, scratch, source, numbers, out, target, size)
-
-
-def call_shared(
-    builder: Any, name: str, how: Sequence[Value], body: Callable[..., None], scratch: Items,
-    source: Sequence[Value], numbers: Sequence[Value], out: Items, target: Value,
-    size: Sequence[Value], others: Sequence[Value] = (), never: Sequence[tuple[bool, ...]] = (),
-) -> None:  # fmt: skip
-    """Call the variant that flags tell, of `share_row`'s arguments and others."""
     if out.dtype != scratch.dtype:  # never reached
         return
-    holes = builder.bitcast(scratch.at(source[1]), ir.IntType(16).as_pointer())
-    arguments = [scratch.at(source[0]), holes, *numbers, out.at(target), *size, *others]
-    call_by_flags(builder, name, how, body, arguments, never)
+    holes = builder.bitcast(scratch.at(source[1]), NUMBER.as_pointer())
+    arguments = [scratch.at(source[0]), holes, *numbers, out.at(target), *size]
+    call_by_flags(builder, "missing.share", how, body, arguments)

@@ -2,8 +2,8 @@
 
 Pixels enter their block as 0 where they are holes, and a number of each column tells how many of
 its last rows are holes.  The sums of these along the row, in the steps in which the columns' sums
-are added up, tell what is missing of each result, which is divided on its way out.  Such numbers
-are exact, so no pixel is weak, and take the same time however many holes there are.
+are added up, tell what is missing of each result, which the last step of both makes and divides.
+Such numbers are exact, so no pixel is weak, and take the same time however many holes there are.
 """
 
 import math
@@ -18,7 +18,6 @@ from ...codegen import foreign, jit, machine
 from ...codegen.emitted import Items, Value, emitted
 from ...codegen.layout import Layout, odd_lines, up
 from ...codegen.packing import store
-from ...codegen.runs import convert_run
 from ...codegen.simd import I64
 from ...problem.dtypes import Array
 from ...problem.problem import Problem
@@ -26,15 +25,14 @@ from .. import windows
 from ..direct.tile import stores
 from ..kernels import kernels_of, with_parts
 from ..windows import kernel as alone
-from ..windows.across import PIXELS, across, by_steps, seen_as
-from ..windows.adding import add_up
+from ..windows.across import PIXELS, by_steps
 from ..windows.results import L as ALONE, fill_beside
-from .entering import address_of, enter_counted, share_and_enter
+from .entering import MOST, address_of, enter_counted, widen
 from .holes import clear
 from .marking import fetch_truths
 from .names import GIVEN, given as with_weights
 from .numbers import sum_of_ones
-from .quotients import share_row
+from .summing import share_and_enter, share_sums
 from .targets import ends_of, place_of
 from .weighing import bytes_at, truths_at
 
@@ -48,8 +46,8 @@ L = Layout(
     "numbers_at", "before", "numbers_step", "truths_at",
 )  # fmt: skip
 # Kinds of rows of numbers behind those of columns, of which there is one: as many as are delivered
-# together of the same as it was, of sums of neighbours, of these, and of what results lack.
-KINDS = 4
+# together of the same as it was, of sums of neighbours, and of these.
+KINDS = 3
 
 
 @emitted(NUMBERS)
@@ -119,14 +117,14 @@ def _take(layout, pixels, at, taps, scratch, base, places, columns, window, seen
 @jit.jit(inline="always")
 def _keep(layout, scratch, base, row):
     """Numbers of columns as they are, for the ``row``-th of those that are delivered together."""
-    step = layout[L.numbers_step]
-    at = base + layout[L.numbers_at] - layout[L.before]
-    convert_run(scratch, at, scratch, at + (1 + row) * step, step)
+    step, each = layout[L.numbers_step], scratch.itemsize // NUMBER_BYTES
+    at, columns = base + layout[L.numbers_at], (step - 2 * layout[L.before]) * each
+    widen(scratch, at, at + (1 + row) * step, columns)
 
 
 @jit.jit()
 def _holes(layout, scratch, base, left, first, size, constant):
-    """Numbers of holes under rows of results, from those of columns; where they lie."""
+    """Numbers of holes in all steps along rows of results but the last; what that adds up."""
     numbers, each = _as_numbers(scratch), scratch.itemsize // NUMBER_BYTES
     (rows, width), step = size, layout[L.numbers_step]
     row, kind = base + layout[L.numbers_at] + step, layout[L.batch] * step
@@ -137,12 +135,13 @@ def _holes(layout, scratch, base, left, first, size, constant):
     steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
     how, source = (layout[L.dilation_x], *steps), (columns + left, step * each)
     here, hop, count, more = by_steps(numbers, source, parts, how, rows, width)
-    lanes, target = machine.VECTOR_BYTES // NUMBER_BYTES, row + 3 * kind
-    add_up(
-        numbers, (here, step * each, hop, count), (more, how[0], how[4]),
-        (target * each, step * each), (rows, (width + lanes - 1) // lanes),
-    )  # fmt: skip
-    return target
+    return here, hop, count, more, how[0], how[4]
+
+
+@jit.jit()
+def _below(places, step):
+    """What the last step adds up, a row further down."""
+    return places[0] + step, *places[1:3], places[3] + step, *places[4:]
 
 
 @jit.jit()
@@ -163,30 +162,36 @@ def _deliver(
         fill_beside(scratch, layout, table, (row_at, step), rows, left, columns, beyond)
     steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
     parts, sums = (base + layout[L.part_at], base + layout[L.again_at]), base + layout[L.across_at]
-    across(
-        taps, scale, scratch, (row_at + left, step), parts, (layout[L.dilation_x], *steps), out,
-        (-1, 0), (seen_as(scratch, sums, taps), step), size, flags, line, (-1, 0, 0, 0, 0, 0),
-    )  # fmt: skip
-    holes = _holes(layout, scratch, base, left, first, size, lacks)
+    how, scales = (layout[L.dilation_x], *steps), (taps[scale], taps[scale + 1])
+    here, hop, count, more = by_steps(scratch, (row_at + left, step), parts, how, rows, width)
+    pixels, holes = (
+        (here, hop, count, more, how[0], how[4]),
+        _holes(layout, scratch, base, left, first, size, lacks),
+    )
     number = scratch.dtype.type(layout[L.counts])
     total, least, nothing = taps[scale + 2], taps[scale + 4], taps[scale + 5]
     needed = max(least / abs(total) * number, scratch.dtype.type(0.5))
-    numbers, how = (number, needed, nothing, needed), (layout[L.writes], layout[L.large])
-    flat, streams, skip = ends_of(out, (*how, layout[L.lanes]), (plane, row, x), width)
+    numbers, ends = (number, needed, nothing, needed), (layout[L.writes], layout[L.large])
+    flat, streams, skip = ends_of(out, (*ends, layout[L.lanes]), (plane, row, x), width)
     if flat and entering[0] >= 0:  # then there is one row
+        end = place_of(out, plane, row, x)
         share_and_enter(
-            scratch, (sums, holes), numbers, out, place_of(out, plane, row, x), (width, skip),
-            streams, line, entering[:6], taps[PIXELS], (layout[L.weighted], layout[L.omits]),
+            scratch, pixels, holes, scales, numbers, out, end, (width, skip), streams, line,
+            entering[:6], taps[PIXELS], (layout[L.weighted], layout[L.omits]),
             _counted(layout, scratch, base, entering[1], (plane, entering[6], first)),
         )  # fmt: skip
         return (width - skip) // layout[L.lanes] * layout[L.lanes]
     for n in range(rows):
-        source = sums + n * step, holes + n * layout[L.numbers_step]
         if flat:
             end = place_of(out, plane, row + n, x)
-            share_row(scratch, source, numbers, out, end, (width, skip), (0, streams))
+            share_sums(
+                scratch, pixels, holes, scales, numbers, out, end, (width, skip), streams
+            )  # fmt: skip
         else:
-            share_row(scratch, source, numbers, scratch, source[0], (width, 0), (0, 0))
+            end = sums + n * step
+            share_sums(scratch, pixels, holes, scales, numbers, scratch, end, (width, 0), 0)
+        pixels = _below(pixels, step)
+        holes = _below(holes, layout[L.numbers_step] * (scratch.itemsize // NUMBER_BYTES))
     if not flat:
         down, right = (row, 1, rows), (x, 1, width)
         store(scratch, (sums, step, 0), out, layout[L.writes], (plane,), down, right)
@@ -211,8 +216,8 @@ def obstacle(problem: Problem) -> str | None:
         return "weights come with each image"
     if problem.dilation[0] > 1 or any(kind != problem.sums for kind in kinds):
         return "it counts rows that follow one another, of the type of its sums"
-    if math.prod(problem.filter) >= 1 << 16:
-        return "16 bits do not count so many taps"
+    if problem.filter[0] > MOST or math.prod(problem.filter) >= 1 << 16:
+        return "8 bits do not count a column's taps, or 16 not all"
     return None
 
 
