@@ -210,6 +210,8 @@ def placed(name: str, value: Any, shape: tuple[int, ...], axes: Pair | None) -> 
     """An array as large as the image: two axes are those of a plane."""
     array = as_array(name, value)
     given = array.shape
+    if given == shape:
+        return array
     if axes is not None and array.ndim == 2 and len(shape) > 2:
         array = array if axes[0] < axes[1] else array.T
         others = tuple(axis for axis in range(len(shape)) if axis not in axes)

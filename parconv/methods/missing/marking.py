@@ -12,23 +12,30 @@ from .weighing import bytes_at
 
 @jit.jit()
 def fetch_truths(truths, plane, down, right, found, pitch):
-    """Single bytes of a block, as `fetch` has numbers: 1 beyond the border."""
-    (top, _, rows, height, _, border_y) = down
+    """Single bytes of a block, as `fetch` has numbers: 1 beyond the border.
+
+    ``pitch``: bytes from row to row in ``found``.
+    """
+    (top, step, rows, height, _, border_y) = down
     (left, _, columns, width, channels, border_x) = right
     begin = min(max(-left, 0), columns)
     end = max(begin, min(columns, width - left))
-    for n in range(rows):
-        row, at = source_index(top + n, height, border_y), n * pitch
+    for n in range(rows if begin < end else 0):
+        row, at = source_index(top + n * step, height, border_y), n * pitch + begin
         if row < 0:
-            found[at : at + columns] = 1
+            found[at : at + end - begin] = 1
             continue
-        if begin < end:
-            run = left + begin, 1, end - begin
-            copy(truths, OWN, (plane,), (row, 1, 1), run, found, (at + begin, pitch, 0))
-        for m in range(columns - (end - begin)):
-            column = m if m < begin else m + end - begin
-            pixel = source_column(left + column, width, channels, border_x)
-            found[at + column] = truths[plane, row, pixel] if pixel >= 0 else 1
+        run = left + begin, 1, end - begin
+        copy(truths, OWN, (plane,), (row, 1, 1), run, found, (at, pitch, 0))
+    for m in range(columns - (end - begin)):  # one look at the border's rule serves a column
+        column = m if m < begin else m + end - begin
+        pixel = source_column(left + column, width, channels, border_x)
+        for n in range(rows):
+            row = top + n * step
+            if row < 0 or row >= height:
+                row = source_index(row, height, border_y)
+            there = row < 0 or pixel < 0 or truths[plane, row, pixel]
+            found[n * pitch + column] = there
 
 
 @jit.jit()

@@ -34,7 +34,8 @@ BATCH = 16
 def given(names: Any, problem: Problem, layout: Array, weights: Array) -> Array:
     """A layout of such names with an array of weights, which must live as long as it is used."""
     layout = layout.copy()
+    first = getattr(names, GIVEN[0])  # they follow one another
     reads = foreign.ends(kernel_dtype(weights.dtype), problem.sums, problem.sums)[0]
-    layout[[getattr(names, name) for name in GIVEN]] = weights.ctypes.data, *weights.strides, reads
+    layout[first : first + len(GIVEN)] = weights.ctypes.data, *weights.strides, reads
     layout[names.bits] = weights.dtype == bool
     return layout
