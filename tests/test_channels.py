@@ -372,6 +372,7 @@ FEW = [
     for count in (1, 2, 3, 6)
     for inputs, taps, question in (
         (LANES, (1, 1), {}),
+        (LANES // 2 + 1, (3, 3), {"padding": 1}),
         (LANES + 1, (3, 3), {"padding": 1}),
         (3 * LANES - 1, (2, 3), {"stride": (2, 1), "padding": 2}),
         (2 * LANES, (3, 1), {"dilation": (2, 3), "padding": (3, 1)}),
@@ -420,7 +421,8 @@ def test_few_outputs(count: int, inputs: int, taps: Any, question: Any, dtype: s
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("how", [BY_OUTPUTS, BY_COLUMNS])
 @pytest.mark.parametrize(
-    ("count", "inputs", "taps", "question"), [few for few in FEW if few[2] != (1, 1)]
+    ("count", "inputs", "taps", "question"),
+    [few for few in FEW if few[2] != (1, 1) and few[1] >= LANES],
 )
 def test_few_outputs_of_copied_pixels(
     copied: Copied, count: int, inputs: int, taps: Any, question: Any, how: int
@@ -435,6 +437,23 @@ def test_few_outputs_of_copied_pixels(
     last = np.ascontiguousarray(f.transpose(0, 2, 3, 1))
     right = plan_of(last, g, axes=(1, 2), **question)(last)
     oracle.assert_same_bits(result, np.ascontiguousarray(right.transpose(0, 3, 1, 2)))
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (2, 2)])
+def test_few_outputs_of_images_that_are_fetched_early(stride: int, dilation: int) -> None:
+    """The last rows of one that no near cache holds: what follows them is not there."""
+    inputs = LANES + 3
+    rows = machine.L2_BYTES // (4 * TILE * 4 * inputs) + 1
+    f = numbers((1, rows, 4 * TILE, inputs))
+    assert f.nbytes > machine.L2_BYTES
+    g, given = numbers((2, inputs, 3, 3)), {"stride": stride, "dilation": dilation, "padding": 1}
+    plan = plan_of(f, g, axes=(1, 2), **given)
+    assert blocks.is_few(plan.problem)
+    oracle.assert_same_bits(plan(f), plan(sparse(f)))  # whose channels are not neighbours
+    want = expect(f.transpose(0, 3, 1, 2), g, **given)
+    right = replace(want, values=last(want.values), moduli=last(want.moduli))
+    oracle.assert_right(plan(f), right, f.dtype, f.dtype)
 
 
 def test_few_outputs_do_not_spread_what_is_not_finite() -> None:
@@ -486,10 +505,12 @@ def test_how_many_outputs_are_few_by_cycles(
 ) -> None:
     """As measured with vectors of 16: no more of them, and all fewer ones."""
     monkeypatch.setattr(few_tile, "BY_CYCLES", True)
-    found = [few_tile.pays(count, channels_in, taps, 16, near) for count in range(1, 18)]
+    found = [few_tile.pays(count, channels_in, taps, 16, near, 1) for count in range(1, 18)]
     assert found == sorted(found, reverse=True)
     assert abs(sum(found) - most) <= 1
     assert not found[-1]
+    half = [few_tile.pays(count, channels_in, taps, 16, near, 0.5) for count in range(1, 18)]
+    assert half == found if near else sum(half) < sum(found)  # copies have zeros beyond the image
 
 
 # --- outputs that go as a run --------------------------------------------------------------------

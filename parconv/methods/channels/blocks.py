@@ -10,7 +10,7 @@ from ...problem.problem import Problem
 from ..usual import bank_of, inputs_apart, lanes_of, outputs_apart
 from .copies import fitting
 from .few import FILTERS, pays
-from .inside import is_inside
+from .inside import is_inside, square_share
 from .numbers import FEW, MANY, SINGLE, WIDE
 from .pointwise import POSSIBLE
 from .table import MOST as MOST_PIXELS, PIXELS, VECTORS
@@ -114,9 +114,11 @@ def is_few(problem: Problem) -> bool:
     if is_pointwise(problem):
         return False
     lanes, near = lanes_of(problem), inputs_apart(problem)
-    if bank.inputs < lanes or not (near or (problem.filter != (1, 1) and any(fitting(problem)))):
+    copies = bank.inputs >= lanes and problem.filter != (1, 1) and any(fitting(problem))
+    if not (near or copies):
         return False
-    return pays(bank.filters, bank.inputs, math.prod(problem.filter), lanes, near)
+    inside = square_share(problem)
+    return pays(bank.filters, bank.inputs, math.prod(problem.filter), lanes, near, inside)
 
 
 def block_filters(problem: Problem) -> int:

@@ -8,8 +8,9 @@ from ..usual import cycle
 from .blocks import is_few
 from .copies import Copy
 from .inside import share
+from .rates import FEW
 from .shape import height_of, sizes_of
-from .work import FEW, copied, copy_of, in_place
+from .work import copied, copy_of, in_place
 
 # Of what `work` says, beside what other methods' costs say: see `layer.work`.  For 16 registers the
 # regret of 27 dense layers drawn at random, channels first, was 1.050 by 1, 1.022 by 1.05 to 1.15
@@ -37,7 +38,8 @@ def _row(problem: Problem) -> float:
     copy = copy_of(problem)
     if copy is None:
         return in_place(problem, _share(problem))
-    return copied(problem, copy, _halo(problem, copy))
+    height = min(height_of(problem), problem.plane[0])
+    return copied(problem, copy, _halo(problem, copy), height)
 
 
 def _share(problem: Problem) -> float:

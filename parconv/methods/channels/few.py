@@ -51,18 +51,26 @@ ALONE = 0.75  # of a block's cycles one of a single filter takes
 BY_CYCLES = machine.ISA.choose({32: True, 16: False, "NEON": False})
 
 
-def pays(filters: int, channels: int, taps: int, lanes: int, near: bool) -> bool:
-    """Whether it is faster than outputs in lanes; ``near``: channels come last."""
+def pays(filters: int, channels: int, taps: int, lanes: int, near: bool, inside: float) -> bool:
+    """Whether it is faster than outputs in lanes.
+
+    ``near``: channels come last; ``inside``: the share of products whose taps are in the image,
+    which outputs in lanes leave out, and copies do not.
+    """
     if not BY_CYCLES:
+        if channels < lanes:
+            return False
         full = t.PIXELS[0] > t.PIXELS[1] and FULL * lanes < filters <= lanes
-        return not full and filters <= (MANY if channels * taps >= PRODUCTS else SOME)
+        most = MANY if channels * taps >= PRODUCTS else SOME
+        return not full and filters <= most * (1 if near else inside)
     if filters > lanes:
         return False
     cycles, (tile, tap, channel) = LAST if near else FIRST, LANES
     parts, rest = -(-channels // lanes), cycles.rest if channels % lanes else 0
     each = cycles.block + taps * (cycles.tap + rest + cycles.part * parts)
     blocks = filters // FILTERS + filters % FILTERS * ALONE
-    return blocks * each <= tile + taps * (tap + channel * channels)
+    met = taps * (1 if near else inside)
+    return blocks * each <= tile + met * (tap + channel * channels)
 
 
 Load = Callable[[Value], Value]  # of a vector of channels
@@ -96,27 +104,40 @@ class FewTile(Tile):
             cases[case] = partial(self.parts_of_channels, None, bits, how, source, taps, sums)
         every = self.builder.and_(self.near, self.same(bits, self.every))
         key = self.builder.select(every, I64(3), key)
-        cases[3] = partial(
-            self.parts_of_channels, self.every, bits, self.neighbours, source, taps, sums
-        )
+        arguments = self.every, bits, self.neighbours, source, taps, sums
+        cases[3] = partial(self.parts_of_channels, *arguments)
+        fetches = self.builder.and_(every, self.builder.icmp_signed("!=", ahead, I64(0)))
+        key = self.builder.select(fetches, I64(4), key)
+        cases[4] = partial(self.parts_of_channels, *arguments, ahead)
         return self.code.choose(key, cases)
+
+    def is_new(self, column: Value) -> Value:
+        """Of every pixel under the last filter row, which lie between those of outputs, too."""
+        moved = self.builder.mul(column, self.number(t.STEP_X))
+        return self.builder.icmp_signed("<", moved, self.number(t.STEP_PIXEL))
 
     def parts_of_channels(
         self, known: int | None, bits: Value, how: Any, source: Value, taps: Value,
-        sums: Sequence[Value],
+        sums: Sequence[Value], ahead: Value | None = None,
     ) -> list[Value]:  # fmt: skip
         code, builder = self.code, self.builder
         step = builder.mul(self.number(t.STEP_CHANNEL), I64(code.lanes))
 
         def part(count: Value | None, source: Value, taps: Value, sums: Any) -> list[Value]:
             source = code.opaque(source)
+            if ahead is not None:
+                self.fetch_pixels(code.opaque(code.at(source, ahead)))
             return self.one_part(known, bits, partial(how, count), source, taps, sums)
 
         def one(_: Value, source: Value, taps: Value, *sums: Value) -> list[Value]:
             added = part(None, source, taps, sums)
             return [code.at(source, step), code.at(taps, self.wide), *added]
 
-        source, taps, *sums = code.loop(self.whole, [source, taps, *sums], one, rolled=True)
+        carried = [source, taps, *sums]
+        any_whole = builder.icmp_signed(">", self.whole, I64(0))
+        source, taps, *sums = code.when(
+            any_whole, carried, lambda: code.loop(self.whole, carried, one, rolled=True)
+        )
         left = builder.icmp_signed(">", self.rest, I64(0))
         return code.when(left, list(sums), lambda: part(self.rest, source, taps, sums))
 
@@ -133,6 +154,12 @@ class FewTile(Tile):
             return [value] * len(weights)
 
         return self.multiplied(known, bits, values, weights, sums)
+
+    def fetch_pixels(self, source: Value) -> None:
+        """The lines of as many later pixels."""
+        far = self.steps.far(source)
+        for pixel in range(self.pixels):
+            self.code.prefetch(self.steps.place(source, far, pixel))
 
     def neighbours(self, count: Value | None, place: Value) -> Value:
         return self.code.load(place) if count is None else self.code.load_first(place, count)

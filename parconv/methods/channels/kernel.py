@@ -16,7 +16,9 @@ from .units import place_of
 
 # Rows of the image by which pixels are fetched early.  % of the peak with 0, 1, 2, 3 of them, one
 # core (Zen 5, 2026-11): 1 x 1 256 -> 64 @ 56 69 93 92 92, 1024 -> 256 @ 14 88 88 100 98, 3 x 3
-# 64 @ 56 97 101 102 101.
+# 64 @ 56 97 101 102 101.  Few outputs of images that no near cache holds, without and so, ms: 1x1 7
+# of 93 x 94 of 54 channels to 1 0.89, 0.39; 3x3 22 of 91 x 92 of 39 to 2 6.7, 5.3; those of others
+# 4 % longer so (Zen 4 VM, AVX-512, 2026-11).
 ROWS_AHEAD = 2
 
 
@@ -52,6 +54,8 @@ def _describe(table, f, out, layout):
     # for each channel the lines of a tile, which follow one another where channels are neighbours
     lines = (t.LEAST * size + line - 1) // line * line
     fetches = t.ALWAYS_FETCHES or taps_y * taps_x == 1
+    if layout[L.few]:
+        fetches = f.size * size > machine.L2_BYTES
     table[t.AHEAD] = ROWS_AHEAD * f.strides[2] if fetches else 0
     table[t.AHEAD_STEP] = lines if f.strides[1] == size else f.strides[1]
     table[t.ROWS_AT] = t.BITS_AT + taps_y + taps_x
@@ -62,7 +66,8 @@ def _describe(table, f, out, layout):
         cell = layout[L.channels] * size
         table[t.STEP_CHANNEL], table[t.STEP_X] = size, layout[L.tap] * cell
         table[t.STEP_PIXEL] = layout[L.pixel] * cell
-        ahead = t.LEAST * table[t.STEP_PIXEL] if t.ALWAYS_FETCHES else 0
+        fetches = t.ALWAYS_FETCHES and not layout[L.few]
+        ahead = t.LEAST * table[t.STEP_PIXEL] if fetches else 0
         table[t.AHEAD], table[t.AHEAD_STEP] = ahead, lines
         for row in range(taps_y):
             table[table[t.ROWS_AT] + row] = layout[layout[L.rows_at] + row] * size

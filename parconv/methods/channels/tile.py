@@ -92,7 +92,7 @@ class Tile:
             bits = builder.and_(row_bits, self.code.read(self.bits, rows, column))
             if self.pixels < MOST:
                 bits = builder.and_(bits, I64(self.every))
-            new = builder.and_(last, builder.icmp_signed("==", column, I64(0)))
+            new = builder.and_(last, self.is_new(column))
             ahead = builder.select(new, self.number(AHEAD), I64(0))
             added = self.one_tap(bits, ahead, pixel, taps, sums)
             pixel = self.code.at(pixel, self.number(STEP_X))
@@ -100,6 +100,10 @@ class Tile:
 
         source = self.code.at(self.source, self.code.read(self.rows, row))
         return self.code.loop(self.number(TAPS_X), [source, taps, *sums], one_column)[1:]
+
+    def is_new(self, column: Value) -> Value:
+        """Whether pixels under the last filter row are fetched early at that column."""
+        return self.builder.icmp_signed("==", column, I64(0))
 
     def one_tap(
         self, bits: Value, ahead: Value, source: Value, taps: Value, sums: Sequence[Value]

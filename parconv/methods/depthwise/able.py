@@ -156,7 +156,7 @@ class Across(NamedTuple):
 def across_of(problem: Problem) -> Across | None:
     """For tiles of pixels that are loaded once for all taps of a row, if those can."""
     (_, stride), (_, dilation), (_, size) = problem.stride, problem.dilation, problem.filter
-    if not across.POSSIBLE or bank_of(problem).filters > 1 or size not in SIZES:
+    if bank_of(problem).filters > 1 or size not in across.SIDES:
         return None
     if dilation % stride == 0:
         found = Across(dilation // stride, 1, dilation)

@@ -17,12 +17,12 @@ from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.flow import call_one_of
 from ...codegen.simd import I64
 from .pixels import PixelTile
-from .strip import MASKED
 from .sweep import SIZES, STRIDES
 
-# Pixels of a tile, whose sums fit the registers beside the taps of a row.
+# Pixels of a tile, whose sums fit the registers beside the taps of a row; and columns of filters.
 WIDTHS = (8, 4)
-POSSIBLE = machine.VECTOR_REGISTERS >= 32 and MASKED
+SIDES: tuple[int, ...] = machine.ISA.choose({32: SIZES, 16: (3, 5), "NEON": ()})
+POSSIBLE = bool(SIDES)
 
 
 class Tile(NamedTuple):
@@ -39,7 +39,7 @@ class Tile(NamedTuple):
         return self.stride * (self.width - 1) + self.size
 
 
-KINDS = [(size, stride) for size in SIZES for stride in STRIDES]
+KINDS = [(size, stride) for size in SIDES for stride in STRIDES]
 TILES = [Tile(*kind, width) for kind in KINDS for width in WIDTHS]
 
 

@@ -161,20 +161,42 @@ def row_of_tiles(image, at, steps, rows, scratch, taps, layout, maps, out, resul
 def _across(image, at, steps, rows, scratch, taps, layout, maps, out, result):
     """Tiles along a row whose outputs lie as far apart as taps do, from each such column on."""
     (down, pixel), (target, step, how) = steps, result
-    first, last, begin, end, vectors, _, _ = maps
     phases, unit, outputs = layout[L.phases], layout[L.unit], layout[L.outputs]
-    filters = layout[L.taps_at] + rows[1] * layout[L.size_x] * outputs + begin, outputs
-    for phase in range(phases):
+    filters = layout[L.taps_at] + rows[1] * layout[L.size_x] * outputs
+    for turn in range(phases * _parts(maps)):
+        phase, part = turn // _parts(maps), turn % _parts(maps)
+        place, vectors, way, skipped, shown = _part(layout, maps, part, how)
         count = (layout[L.columns_out] - phase + phases - 1) // phases
         narrow = count < ACROSS[0]
         width = ACROSS[1] if narrow else ACROSS[0]
         column = phase * layout[L.stride_x] - layout[L.lead_x]
         across_tiles(
-            layout[L.across_tile] + narrow, image, at + column * pixel + begin,
+            layout[L.across_tile] + narrow, image, at + column * pixel + place,
             (down, unit * pixel), rows, (column, unit, layout[L.columns_in]), scratch, 0, taps,
-            filters, out, (target + phase * step + begin, phases * step, how, first - begin,
-            last - begin), ((count + width - 1) // width, count - width), vectors, end - begin,
+            (filters + place, outputs), out, (target + phase * step + place, phases * step, way,
+            skipped, shown), ((count + width - 1) // width, count - width), vectors,
+            maps[3] - place,
         )  # fmt: skip
+
+
+@jit.jit(inline="always")
+def _parts(maps):
+    """How many calls serve all channels: of whole vectors, and of others."""
+    return min(maps[4], 1) + maps[5]
+
+
+@jit.jit(inline="always")
+def _part(layout, maps, number, how):
+    """The first channel of a call, vectors, how to store them, and which results are stored."""
+    first, last, begin, end, full, _, channels = maps
+    lanes, each = layout[L.lanes], layout[L.multiplier]
+    if full == 0:
+        place = min(begin + number * lanes, channels - lanes)
+        skipped, shown = max(first - place * each, 0), min(last - place * each, lanes * each)
+        return place, np.int64(1), np.int64(STORE), skipped, shown
+    if number == 0:
+        return begin, full, np.int64(how), first - begin * each, last - begin * each
+    return end - lanes, np.int64(1), np.int64(STORE), np.int64(0), lanes * each
 
 
 @jit.jit()
@@ -219,28 +241,21 @@ def _inner(layout):
 def _tile(key, x, image, at, steps, rows, scratch, taps, layout, maps, out, result):
     """A tile of pixels from ``x`` on; ``maps``: of output, and what `channels_of` tells of them."""
     (down, pixel), (target, step, how) = steps, result
-    first, last, begin, end, full, rest, channels = maps
     stride, dilation, size = layout[L.stride_x], layout[L.dilation_x], layout[L.size_x]
-    lanes, outputs, each = layout[L.lanes], layout[L.outputs], layout[L.multiplier]
+    outputs, each, channels = layout[L.outputs], layout[L.multiplier], maps[6]
     column = x * stride - layout[L.lead_x]
     if not layout[L.near] and key % 2 == 0:  # the columns of the next tile, of the last rows
         across = layout[L.widest] * stride * pixel
         line, following = machine.CACHE_LINE // image.itemsize, at + column * pixel + across
         for row in range(max(rows[0] - layout[L.stride_y], 0), rows[0]):
             fetch_lines(image, following + row * down, line, (across + line - 1) // line)
-    for n in range(min(full, 1) + rest):
-        place, vectors, way = begin, full, how
-        skipped, shown = first - begin * each, last - begin * each
-        if n >= min(full, 1):
-            place, vectors, way, skipped, shown = end - lanes, 1, STORE, 0, lanes * each
-        if full == 0:
-            place = min(begin + n * lanes, channels - lanes)
-            skipped, shown = max(first - place * each, 0), min(last - place * each, lanes * each)
+    for n in range(_parts(maps)):
+        place, vectors, way, skipped, shown = _part(layout, maps, n, how)
         pixel_tiles(
             key, image, at + column * pixel + place, (down, dilation * pixel, stride * pixel),
             rows, (size, column, dilation, stride, layout[L.columns_in]), scratch, 0, taps,
             (layout[L.taps_at] + rows[1] * size * outputs + place, outputs, channels), out,
-            (target + x * step + place * each, step, way, skipped, shown), vectors, end - place,
+            (target + x * step + place * each, step, way, skipped, shown), vectors, maps[3] - place,
         )  # fmt: skip
 
 

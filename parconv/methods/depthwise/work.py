@@ -39,7 +39,11 @@ SIDE_CYCLES = machine.ISA.choose({
 # The same by tiles of pixels, of a tap and beside them; and where outputs share pixels along rows.
 # Microseconds without that and so, 3x3 dilated: 24 images of 14 x 15 pixels of 22 channels 121, 55;
 # 7 of 8 x 9 of 423 172, 80 (Sapphire Rapids VM, AVX-512, 2026-11).
+# Under AVX2 there so, and without it: 4 images of 63 x 64 of 122, dilated, every second output 290,
+# 585; 4 of 40 x 41 of 100 446, 624; 5x5 4 of 28 x 29 of 96 267, 365 (Zen 4 VM, 2026-11).  The costs
+# of several filters are those of turned planes and these, the mean (there, AVX-512).
 TAP_CYCLES, STORE_CYCLES = machine.ISA.choose({32: (2.0, 12.0), 16: (0.65, 4.0)})
+SEVERAL_TAP_CYCLES, SEVERAL_STORE_CYCLES = machine.ISA.choose({32: (1.5, 9.0), 16: (0.65, 4.0)})
 ACROSS_TAP_CYCLES, ACROSS_STORE_CYCLES = 0.9, 6.0
 # Filters from this size on have tiles of pixels first, where those of rows could do it, too: these
 # want registers.  Microseconds so and by rows for 32 x 64 pixels of 96 channels: 3x3 113, 144, 5x5
@@ -49,10 +53,13 @@ PIXELS_FROM = machine.ISA.choose({32: 7, 16: 5, "NEON": 5})
 # And smaller ones, where outputs share pixels, of rows of so many outputs that no near cache holds.
 # Microseconds by rows and so: 4 images of 90 x 91 pixels of 187 channels 3060, 2410, 20 of 27 x 28
 # of 362 2800, 2430, 7 of 70 x 71 of 22 376, 288; but one of 52 x 53 of 22 21, 27, 27 of 9 x 10 of
-# 273 266, 340 (Sapphire Rapids VM, AVX-512, 2026-11).
-LONG_ROW, FAR_BYTES = 14, 2 * machine.L2_BYTES
-# Of a pixel that is read, and an output that is written, by itself (1.4 and 1.1 ns there).
-GATHER_CYCLES, SCATTER_CYCLES = 2.5, 1.9
+# 273 266, 340 (Sapphire Rapids VM, AVX-512, 2026-11).  With 16 registers never: 4 images of 90 x 91
+# of 187 5510, 8800; every second output of 64 x 65 of 326 295, 427 (Zen 4 VM, AVX2, 2026-11).
+LONG_ROW, FAR_BYTES = machine.ISA.choose({32: (14, 2 * machine.L2_BYTES), 16: (14, math.inf)})
+# Of a pixel that is read, and an output that is written, by itself (1.4 and 1.1 ns there); and what
+# is left of the first where a line has the pixels of many columns: of 2 and 5 channels this costs
+# 0.6 and 0.95 of what it would (Zen 4 VM, AVX2, 2026-11).
+GATHER_CYCLES, SCATTER_CYCLES, NEAR = 2.5, 1.9, 0.4
 # Of a pixel that is read between others of its row.  Time over that of `direct`, the next best, for
 # 3x3 of every second output dilated by 2: 382 channels of 19 x 20 0.44, 181 of 14 x 15 0.42, 315 of
 # 118 x 119 0.65 (Sapphire Rapids VM, AVX-512, 2026-11); under AVX2 there 0.56, 0.46, 0.49.
@@ -118,6 +125,8 @@ def _pixels_cost(problem: Problem) -> float:
     """By tiles of pixels."""
     bank, taps = bank_of(problem), math.prod(problem.filter)
     tap, store = TAP_CYCLES, STORE_CYCLES
+    if bank.filters > 1:
+        tap, store = SEVERAL_TAP_CYCLES, SEVERAL_STORE_CYCLES
     if across_of(problem):
         tap, store = ACROSS_TAP_CYCLES, ACROSS_STORE_CYCLES
     vectors = bank.filters * -(-bank.channels // lanes_of(problem))
@@ -154,10 +163,16 @@ def _strips_cost(problem: Problem) -> float:
     if sift_of(problem) > 1:
         each += cycle(problem) * SIFT_CYCLES * math.prod(seen.plane_in)
     if inputs_apart(problem):
-        each += cycle(problem) * GATHER_CYCLES * math.prod(problem.plane_in)
+        each += cycle(problem) * GATHER_CYCLES * _lines(problem) * math.prod(seen.plane_in)
     if outputs_apart(problem):
         each += cycle(problem) * SCATTER_CYCLES * math.prod(problem.plane)
     return problem.maps[0] * problem.maps[1] * each
+
+
+def _lines(problem: Problem) -> float:
+    """Of what a pixel between those of many channels takes, that between so few."""
+    size = bank_of(problem).channels * problem.sums.itemsize
+    return NEAR + (1 - NEAR) * min(1, 3 * size / machine.CACHE_LINE)
 
 
 def _plane_work(problem: Problem) -> float:
