@@ -550,6 +550,25 @@ def last(array: Any) -> Any:
     return np.ascontiguousarray(array.transpose(0, 2, 3, 1))
 
 
+@pytest.mark.parametrize(("inputs", "outputs"), [(3, 2), (LANES + 1, 4), (8, LANES + 3)])
+def test_runs_go_on_from_image_to_image(inputs: int, outputs: int) -> None:
+    """Where images follow one another, the bits are those of images that do not."""
+    f, g = numbers((6, 2, 5, inputs)), numbers((outputs, inputs, 1, 1))
+    plan = plan_of(f, g, axes=(1, 2))
+    given = Poisoned(plan.problem.shape, f.dtype)
+    result = plan(f, given.out)
+    given.check()
+    want = expect(f.transpose(0, 3, 1, 2), g)
+    right = replace(want, values=last(want.values), moduli=last(want.moduli))
+    oracle.assert_right(result, right, f.dtype, f.dtype)
+    apart, into = np.repeat(f, 2, axis=0)[::2], np.full((12, *result.shape[1:]), np.nan, f.dtype)
+    oracle.assert_same_bits(plan(apart, into[::2]).copy(), result)
+    assert np.isnan(into[1::2]).all()
+    for first in range(1, channels.units(plan.problem)):
+        bands = (0, first), (first, channels.units(plan.problem))
+        oracle.assert_same_bits(replace(plan, bands=bands)(f), result)
+
+
 def check_last(f: Any, g: Any, way: int, offset: int = 1) -> Any:
     """Of an image whose channels come last, wherever it lies.
 
