@@ -42,6 +42,23 @@ def test_larger():
 def test_unseen():
     assert unseen(3)
 """
+COMPILED = """
+def width():
+    return 2 * 3
+"""
+# What is made of a width is kept, as numba keeps machine code.
+COMPILED_TESTS = """
+import os
+from pathlib import Path
+from parconv.methods.sums import width
+
+def test_kernel():
+    kernel, made = Path(os.environ["NUMBA_CACHE_DIR"], "parconv-0/width.kernel"), str(width())
+    if not kernel.exists():
+        kernel.parent.mkdir(parents=True)
+        kernel.write_text(made)
+    assert kernel.read_text() == "6"
+"""
 CHANGES = {
     ("True", "False"), ("2", "3"), ("False", "True"), ("a > 2", "(a >= 2)"),
     ("not low", "(low)"), ("a > 2 and not low", "(a > 2 or not low)"),
@@ -49,14 +66,17 @@ CHANGES = {
 }  # fmt: skip
 
 
-def package(root: Path, source: str) -> Path:
+def package(
+    root: Path, source: str, module: str = "parconv/problem/sums.py", tests: str = TESTS
+) -> Path:
     """A tree with one module and its tests."""
+    kernels = f"{str(root / 'parconv-0')!r}"
     files = {
         "parconv/__init__.py": "",
-        "parconv/codegen/kernel_cache/places.py": "source_hash = directory = lambda: 'parconv-0'\n",
-        "parconv/problem/sums.py": source,
+        "parconv/codegen/kernel_cache/places.py": f"source_hash = directory = lambda: {kernels}\n",
+        module: source,
         "pyproject.toml": "[tool.pytest.ini_options]\nfilterwarnings = ['error']\n",
-        "tests/test_sums.py": TESTS,
+        "tests/test_sums.py": tests,
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +130,28 @@ def test_those_that_no_test_notices_are_told(tmp_path: Path, run_python: RunPyth
     ]
     assert sum("tests/test_sums.py::test_larger" in line for line in lines) == 3
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_those_in_what_kernels_are_made_with_are_tried_without_kernels(
+    tmp_path: Path, run_python: RunPython
+) -> None:
+    """One that was made with a fault is kept for nobody else."""
+    root = package(tmp_path / "tree", COMPILED, "parconv/methods/sums.py", COMPILED_TESTS)
+    kernel = root / "parconv-0/width.kernel"
+    kernel.parent.mkdir()
+    kernel.write_text("6")
+    source = """
+    import sys
+    from pathlib import Path
+    from benchmarks import mutants
+
+    for fault, by in mutants.measure(9, 1, Path(sys.argv[1])):
+        print(fault.new, "by", by)
+    """
+    lines = run_python(source, root).stdout.splitlines()
+    news = "(2 // 3)", "3", "4", "return None"
+    assert sorted(lines[-4:]) == [f"{new} by tests/test_sums.py::test_kernel" for new in news]
+    assert kernel.read_text() == "6"
 
 
 def test_what_was_kept_of_another_tree_is_refused(tmp_path: Path) -> None:

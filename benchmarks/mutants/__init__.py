@@ -6,10 +6,11 @@ which needs ``pip install coverage``.  Every run is a fork of a process that has
 parconv, in a copy of the tree; as many such processes work beside each other as are asked for.
 With a folder to keep it in, what was found before a run was ended is not asked again.
 
-Kernels come from the cache.  Faults in sources that kernels are hashed by would compile all of them
-anew, so the copies keep the hash as it was.  They may, since no fault is put into compiled code:
-not into the modules of `runtime.crew` but for its ``__init__``, and of `methods` only where the
-interpreter was seen to run the line.
+Kernels come from the cache, and what is compiled is kept for no other fault.  Faults in sources
+that kernels are hashed by would compile all of them anew, so the copies keep the hash as it was.
+They may, since no fault is put into compiled code: not into the modules of `runtime.crew` but for
+its ``__init__``, and of `methods` only where the interpreter was seen to run the line.  Those that
+no test noticed, such as in a number that kernels are made with, are tried without kernels too.
 """
 
 import multiprocessing
@@ -24,13 +25,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from . import children, copies, recording
+from . import children, copies, recording, suite
 from .faults import Fault, possible
 from .kept import Kept
 from .recording import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
 SHARES = 12  # of the tests, for all processes: not all take equally long
+COMPILING = 5  # seconds for tests that find no kernels, for each of patience
 
 
 class Task(NamedTuple):
@@ -39,6 +41,7 @@ class Task(NamedTuple):
     fault: Fault
     few: list[str]
     others: list[str]
+    patience: float
 
 
 def measure(
@@ -53,14 +56,14 @@ def measure(
     if "parconv" in sys.modules:
         raise ValueError("parconv is imported: its forks would not import the faulty one")
     children.preload()
-    kept, faults, files = Kept.of(keep, root), possible(root), recording.files(root)
+    kept, faults, files = Kept.of(keep, root), possible(root), suite.files(root)
     with tempfile.TemporaryDirectory() as name, _workers(root, Path(name), jobs) as pool:
         shares = [files[n::SHARES] for n in range(SHARES)]
         record = recording.merged(kept.records(shares, partial(pool.map, _recorded)))
         every = [fault for fault in faults if record.interpreted(fault)]
         drawn = random.Random(seed).sample(every, min(number, len(every)))
         print(f"{len(record.seconds)} tests; {len(drawn)} of {len(every)} faults", flush=True)
-        tasks = [Task(fault, *record.chosen(fault, patience)) for fault in drawn]
+        tasks = [Task(fault, *record.chosen(fault, patience), patience) for fault in drawn]
         return list(_each(tasks, pool, kept, patience))
 
 
@@ -87,32 +90,64 @@ def _each(
 
 
 class _Worker:
-    """What each process has of its own: a copy of the tree, and tests that pass without faults."""
+    """What each process has of its own: a copy of the tree, and what is known of its tests.
+
+    Attributes
+    ----------
+    copy, kernels : Path
+        The tree, and where the kernels lie that every fault begins with.
+    steady, unsteady : set of str
+        Tests that pass without a fault, and that do not.
+    """
 
     copy: Path
+    kernels: Path
     steady: set[str]
+    unsteady: set[str]
 
     @classmethod
     def begin(cls, root: Path, folder: Path) -> None:
         cls.copy = copies.made(root, Path(tempfile.mkdtemp(dir=folder)))
-        cls.steady = set()
+        cls.kernels, cls.steady, cls.unsteady = folder / "kernels", set(), set()
 
 
 def _recorded(files: list[str]) -> recording.Record:
+    copies.renew(_Worker.copy, _Worker.kernels)
     return recording.recorded(_Worker.copy, files)
 
 
 def _judged(task: Task) -> tuple[str, float]:
     """Which test noticed, and the seconds that it took to find out."""
-    began, copy, steady = time.perf_counter(), _Worker.copy, _Worker.steady
-    with copies.faulty(copy, task.fault):
-        by = children.failing(copy, task.few) or children.failing(copy, task.others)
-    if "::" in by and by not in steady:  # on a busy machine a test may fail without a fault
-        if children.failing(copy, [by]):
-            by = ""
-        else:
-            steady.add(by)
+    began = time.perf_counter()
+    while not _is_steady(by := _noticed(task)):
+        _Worker.unsteady.add(by)
     return by, time.perf_counter() - began
+
+
+def _noticed(task: Task) -> str:
+    copies.renew(_Worker.copy, _Worker.kernels)
+    with copies.faulty(_Worker.copy, task.fault):
+        by = _failing(task.few) or _failing(task.others)
+        if by or not task.fault.in_kernels:
+            return by
+        copies.renew(_Worker.copy, None)
+        by = _failing(task.few, COMPILING * task.patience)
+        return "" if by == children.LATE else by
+
+
+def _failing(tests: list[str], seconds: float = children.SECONDS) -> str:
+    return children.failing(_Worker.copy, tests, seconds, _Worker.unsteady)
+
+
+def _is_steady(test: str) -> bool:
+    """Whether it passes without a fault: on a busy machine one may fail."""
+    if "::" not in test or test in _Worker.steady:
+        return True
+    copies.renew(_Worker.copy, _Worker.kernels)
+    if _failing([test]):
+        return False
+    _Worker.steady.add(test)
+    return True
 
 
 def told(found: list[tuple[Fault, str]]) -> str:

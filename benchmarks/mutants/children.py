@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ PRELOADED = (
 MEMORY = 12 << 30  # bytes of addresses
 SECONDS = 120.0  # of processors, for the tests of one fault
 IDLE = 120.0  # seconds without any of them: it waits for what does not come
+LATE = "status None"
 STEP, EACH = 0.02, 50  # seconds between two looks at a fork, and looks between two at its time
 OPTIONS = (
-    "-q", "-x", "--tb=no", "-p", "no:cacheprovider", "-p", "pytest_timeout", "-m", "not slow",
-    "--doctest-modules", "-o", "addopts=", "-o", "timeout=0",
-    "-W", "ignore::pytest.PytestAssertRewriteWarning",
+    "-q", "-x", "--tb=no", "-p", "no:cacheprovider", "-p", "pytest_timeout",
+    "-m", "not slow and not soak and not site", "--doctest-modules",
+    "-o", "addopts=", "-o", "timeout=0", "-W", "ignore::pytest.PytestAssertRewriteWarning",
 )  # fmt: skip
 
 
@@ -43,8 +44,8 @@ class Chosen:
     It writes which one failed.
     """
 
-    def __init__(self, tests: Sequence[str], failed: Path) -> None:
-        self.tests, self.failed = tests, failed
+    def __init__(self, tests: Sequence[str], failed: Path, without: Container[str]) -> None:
+        self.tests, self.failed, self.without = tests, failed, without
         self.functions = {function_of(name).rpartition("::")[2] for name in tests}
 
     def pytest_pycollect_makeitem(self, collector: Any, name: str) -> list[Any] | None:
@@ -55,6 +56,8 @@ class Chosen:
         """Those chosen."""
         by_name = defaultdict(list)
         for item in items:
+            if item.nodeid in self.without:
+                continue
             by_name[item.nodeid].append(item)
             if function_of(item.nodeid) != item.nodeid:
                 by_name[function_of(item.nodeid)].append(item)
@@ -66,8 +69,13 @@ class Chosen:
             self.failed.write_text(report.nodeid, encoding="utf-8")
 
 
-def failing(copy: Path, tests: Sequence[str]) -> str:
-    """The first test that fails, or what else became of the process; "" where all pass."""
+def failing(
+    copy: Path, tests: Sequence[str], seconds: float = SECONDS, without: Container[str] = ()
+) -> str:
+    """The first test that fails, or what else became of the process; "" where all pass.
+
+    `LATE` where they took longer.
+    """
     failed = copy.parent / "failed"
     failed.unlink(missing_ok=True)
     files = list(dict.fromkeys(name.partition("::")[0] for name in tests))
@@ -75,9 +83,9 @@ def failing(copy: Path, tests: Sequence[str]) -> str:
     def run() -> int:
         import pytest
 
-        return int(pytest.main([*OPTIONS, *files], [Chosen(tests, failed)]))
+        return int(pytest.main([*OPTIONS, *files], [Chosen(tests, failed, without)]))
 
-    status = forked(run, copy) if tests else 0
+    status = forked(run, copy, seconds) if tests else 0
     if failed.exists():
         return failed.read_text(encoding="utf-8")
     return "" if status in (0, 5) else f"status {status}"  # 5: nothing to run

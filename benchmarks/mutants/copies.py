@@ -25,6 +25,8 @@ def source_hash() -> str:
 
 def made(root: Path, folder: Path) -> Path:
     """The tree's copy below a folder, which processes import from."""
+    from numba.core import config
+
     copy, kernels = folder / "tree", _kernels(root)
     for name in COPIED:
         if (root / name).is_dir():
@@ -34,17 +36,27 @@ def made(root: Path, folder: Path) -> Path:
     with open(copy / PLACES, "a", encoding="utf-8") as file:
         file.write(PINNED.format(kernels.name.removeprefix("parconv-")))
     os.environ["PYTHONPATH"] = str(copy)
+    os.environ["NUMBA_CACHE_DIR"] = str(folder / "kernels")
+    config.reload_config()
     # By contents: a fault is put in and taken out within the same second.
     compileall.compile_dir(copy, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     return copy
 
 
 def copy_kernels(root: Path, folder: Path) -> None:
-    """The tree's kernels below a folder, where all processes find them and leave new ones."""
+    """The tree's kernels into a folder, for `renew`."""
     kernels = _kernels(root)
+    (folder / kernels.name).mkdir(parents=True)
     if kernels.is_dir():
-        shutil.copytree(kernels, folder / kernels.name)
-    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+        shutil.copytree(kernels, folder / kernels.name, dirs_exist_ok=True)
+
+
+def renew(copy: Path, kernels: Path | None) -> None:
+    """A copy has these kernels and no others; what was compiled in it would be faulty elsewhere."""
+    place = copy.parent / "kernels"
+    shutil.rmtree(place, ignore_errors=True)
+    if kernels is not None:  # links, for nobody writes into a file that is there
+        shutil.copytree(kernels, place, copy_function=os.link)
 
 
 def _kernels(root: Path) -> Path:

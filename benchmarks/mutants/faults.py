@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 PACKAGES = ("problem", "planner", "runtime", "streaming", "methods")
 METHODS = "parconv/methods/"
+KERNELS = METHODS, "parconv/problem/borders.py", "parconv/runtime/crew/"  # what they are made of
 COMPILED = ("atomic", "board", "code", "floats", "record", "sleep")  # of runtime/crew
 
 OTHERS: dict[type[ast.AST], type[ast.AST]] = {
@@ -45,6 +46,11 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.path}:{self.last}: {' '.join(self.old.split())} -> {self.new}"
+
+    @property
+    def in_kernels(self) -> bool:
+        """Whether some may be made by it, or of what it computes."""
+        return self.path.startswith(KERNELS)
 
     @property
     def key(self) -> str:

@@ -4,31 +4,22 @@ import json
 import os
 import random
 import re
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from .children import OPTIONS, forked, function_of
-from .faults import METHODS, PACKAGES, Fault
+from .faults import METHODS, Fault
 
-# Tests of other parts: of assembly, of the laboratory, of pages, of peers' own suites.
-APART = (
-    "asm", "asm_compared", "assembly", "baselines", "benchmarks", "bursts", "cache", "ceilings",
-    "cli", "compat_astropy", "compat_networks", "compat_opencv", "compat_scipy", "compat_skimage",
-    "compat_torch", "dask_cluster", "docs", "doctor", "emitted", "excerpts", "gallery", "history",
-    "isa", "migration", "mutants", "onnx", "peers", "perf", "prediction", "race", "race_apart",
-    "race_drawn", "race_peers", "roofline", "scaffold", "screen", "signals", "site", "steadiness",
-    "studies_page", "tune", "vectors",
-)  # fmt: skip
 EACH = 4  # parameters of a test function, at most
 HOUR = 3600
 LONG = 15.0  # seconds of a test that is left out
 FEW = 12  # tests for one fault
+KEPT = "tests/test_decisions.py::test_decisions_are_as_they_were_kept"  # asked of each that it runs
 PATIENCE = 20.0  # seconds of whole functions, without what starting takes
 # Processes that tests start are traced too; what pytest tells them is the test's name.
 CONFIG = """[run]
@@ -103,7 +94,9 @@ class Record:
         others = set().union(*lines.values()) - own
         here = Counter(chain.from_iterable(lines.values()))
         functions = [*self._functions(own, here), *self._functions(others, here)]
-        return list(islice(self._spread(own), FEW)), [*_within(functions, patience)]
+        few = [*self._spread(own)]
+        few = few[:FEW] + [name for name in few[FEW:] if function_of(name) == KEPT]
+        return few, [*_within(functions, patience)]
 
     def _spread(self, tests: set[str]) -> Iterator[str]:
         """The cheapest of each function, cheapest first."""
@@ -168,19 +161,17 @@ class Recorder:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Before its fixtures."""
         self.coverage.switch_context(nodeid)
-        self.began = time.perf_counter()
+        self.began = _spent()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Those that pass, with their fixtures."""
         if report.when == "call" and report.passed:
-            self.seconds[report.nodeid] = time.perf_counter() - self.began
+            self.seconds[report.nodeid] = _spent() - self.began
 
 
-def files(root: Path) -> list[str]:
-    """Those of tests that are run."""
-    tests = sorted(file.stem for file in (root / "tests").glob("test_*.py"))
-    found = [f"tests/{name}.py" for name in tests if name.removeprefix("test_") not in APART]
-    return found + [f"parconv/{name}" for name in PACKAGES if (root / "parconv" / name).is_dir()]
+def _spent() -> float:
+    """Seconds of processors that this process has had, and those that it started and awaited."""
+    return sum(os.times()[:4])
 
 
 def recorded(copy: Path, files: list[str]) -> Record:
