@@ -37,6 +37,7 @@ ROWS = {
     "aarch64": ("methods on an emulated ARM processor, in all types", "0 failed"),
     "aarch64 bytes": ("on one that multiplies bytes, with kernels for that", "0 failed"),
     "spills": ("hot loops of ARM tiles, by the names of processors", "0 vectors on the stack"),
+    "faults": ("small faults put into the source", ">= 90 % of >= 400 noticed"),
     "errors": ("error against exact rationals, by method", "<= bound"),
 }
 

@@ -1,5 +1,6 @@
 """Forks of this process that run tests in the copy, within limits of time and memory."""
 
+import gc
 import importlib
 import os
 import signal
@@ -31,6 +32,7 @@ def preload() -> None:
     """Import what takes long once for all forks; threads of it are there anew in each."""
     for name in PRELOADED.split():
         importlib.import_module(name)
+    gc.freeze()  # or each fork's pytest looks through it three times: 0.3 of 0.7 s (Zen 4, 2026-11)
 
 
 def function_of(test: str) -> str:
