@@ -31,7 +31,6 @@ from .kept import Kept
 from .recording import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
-SHARES = 12  # of the tests, for all processes: not all take equally long
 COMPILING = 5  # seconds for tests that find no kernels, for each of patience
 
 
@@ -58,8 +57,7 @@ def measure(
     children.preload()
     kept, faults, files = Kept.of(keep, root), possible(root), suite.files(root)
     with tempfile.TemporaryDirectory() as name, _workers(root, Path(name), jobs) as pool:
-        shares = [files[n::SHARES] for n in range(SHARES)]
-        record = recording.merged(kept.records(shares, partial(pool.map, _recorded)))
+        record = recording.merged(kept.records(files, partial(pool.map, _recorded)))
         every = [fault for fault in faults if record.interpreted(fault)]
         drawn = random.Random(seed).sample(every, min(number, len(every)))
         print(f"{len(record.seconds)} tests; {len(drawn)} of {len(every)} faults", flush=True)
@@ -111,9 +109,9 @@ class _Worker:
         cls.kernels, cls.steady, cls.unsteady = folder / "kernels", set(), set()
 
 
-def _recorded(files: list[str]) -> recording.Record:
+def _recorded(file: str) -> recording.Record:
     copies.renew(_Worker.copy, _Worker.kernels)
-    return recording.recorded(_Worker.copy, files)
+    return recording.recorded(_Worker.copy, file)
 
 
 def _judged(task: Task) -> tuple[str, float]:

@@ -10,7 +10,7 @@ from .copies import COPIED
 from .faults import Fault
 from .recording import Record
 
-Recorded = Callable[[list[list[str]]], Iterable[Record]]
+Recorded = Callable[[list[str]], Iterable[Record]]
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Kept:
             told.write_text(tree, encoding="utf-8")
         return cls(folder)
 
-    def records(self, shares: list[list[str]], recorded: Recorded) -> list[Record]:
-        """Of shares of the tests: those that are there, others as they are made."""
+    def records(self, files: list[str], recorded: Recorded) -> list[Record]:
+        """Of each file of tests: those that are there, others as they are made."""
         if self.folder is None:
-            return list(recorded(shares))
-        places = [self.folder / f"record-{n}.json" for n in range(len(shares))]
+            return list(recorded(files))
+        places = [self.folder / f"record-{n}.json" for n in range(len(files))]
         wanted = [n for n, place in enumerate(places) if not place.exists()]
-        made = recorded([shares[n] for n in wanted])
+        made = recorded([files[n] for n in wanted])
         for n, record in zip(wanted, made, strict=True):
             _written(places[n], json.dumps(record.to_json()))
         return [Record.of_json(json.loads(place.read_bytes())) for place in places]
