@@ -6,6 +6,7 @@ the cores.  Two cores tell too little about shares, so most processes here belie
 
 import os
 import sys
+import threading
 import timeit
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,16 @@ from conftest import RunPython, soak
 from parconv.planner import answers
 from parconv.problem.filter import filter_of
 from parconv.runtime import budget
-from parconv.runtime.budget import affinity, clusters, environment, nesting, quota, table, waiting
+from parconv.runtime.budget import (
+    affinity,
+    clusters,
+    environment,
+    layer,
+    nesting,
+    quota,
+    table,
+    waiting,
+)
 
 EIGHT = """
     import os, sys, threading
@@ -690,6 +700,16 @@ def test_a_layer_that_cannot_load_is_a_reason(layer: str, run_python: RunPython)
         else:
             pytest.skip("TBB is here")
     run_python(NO_LAYER, env={"NUMBA_THREADING_LAYER": layer})
+
+
+def test_tbb_starts_on_the_thread_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On any other it would not end its threads before a fork."""
+    monkeypatch.setattr(layer.config, "THREADING_LAYER", "default")
+    monkeypatch.setattr(layer, "_start", threading.get_ident)
+    monkeypatch.setattr(layer.apart, "load", lambda name: None)
+    assert layer._started.__wrapped__() == threading.get_ident()
+    monkeypatch.setattr(layer.config, "THREADING_LAYER", "omp")
+    assert layer._started.__wrapped__() != threading.get_ident()
 
 
 WAITING = """

@@ -174,6 +174,17 @@ def test_a_short_call_wakes_nobody_and_a_long_one_does(fresh: crew.Crew) -> None
 def test_as_many_workers_start_as_are_asked_for(fresh: crew.Crew) -> None:
     fresh.grow(3)
     assert sorted(fresh._members) == [0, 1, 2][: int(fresh.board[b.MEMBERS])]
+    for number, member in fresh._members.items():
+        place = b.FIRST_MEMBER + number * b.MEMBER + b.THREAD
+        _until(lambda place=place, member=member: fresh.board[place] == member.native_id)
+
+
+def test_a_call_that_wakes_nobody_takes_those_that_are_up(fresh: crew.Crew) -> None:
+    terms = planned("auto").terms
+    fresh.board[b.LATE] = 10**12
+    for awake, who in ((0, crew.NOBODY), (1, crew.THOSE_UP), (2, crew.THOSE_UP)):
+        fresh.board[b.AWAKE] = awake
+        assert fresh.offers(terms) == who
 
 
 @several

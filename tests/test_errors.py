@@ -152,6 +152,9 @@ CALLS = {
     "cval beyond integers": ints(
         ValueError, "cval=36893488147419103232 does not fit in 64 bits: pass a s", cval=2**65
     ),
+    "cval below integers": ints(
+        ValueError, "cval=-18446744073709551616 does not fit in 64 bits", cval=-(2**64)
+    ),
     "cval ragged": same(TypeError, "cval=", cval=[1, [2]]),
     "cval nan for integers": ints(ValueError, "cval=nan", mode="same", cval=np.nan),
     "cval inf for integers": ints(ValueError, "cval=inf", mode="same", cval=np.inf),
@@ -315,6 +318,9 @@ CALLS = {
     "int64 minimum": ints(ValueError, "f holds values beyond", FI * -(2**63)),
     "g beyond int64": ints(
         ValueError, "too large for int64 sums", g=np.full((3, 3), 2**64 - 1, np.uint64)
+    ),
+    "g sum just beyond int64": ints(
+        ValueError, "too large for int64 sums", g=np.diag([2**62, 2**62 - 1, 1])
     ),
     "g sum beyond int64": ints(ValueError, "too large for int64 sums", g=GI * 2**60),
     "cval times g beyond int64": bad(

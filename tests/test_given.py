@@ -15,7 +15,8 @@ from oracle import assert_same_bits
 
 import parconv
 from parconv.filters import same
-from parconv.methods import given
+from parconv.methods import given, words as given_words
+from parconv.planner import looking, ready
 from parconv.problem import filter as filters
 from parconv.problem.filter import calls, filter_of, forget_all
 
@@ -432,6 +433,20 @@ def test_another_thread_with_the_same_words_teaches_nothing(
         assert parconv.sobel(each, 0).tobytes() == found.tobytes()
 
 
+def test_a_plan_of_another_call_is_not_learnt() -> None:
+    forget_all()
+    g = G.copy()
+    for _ in range(3):
+        parconv.conv2d(F, g, threads=1)
+    known = filter_of(g)
+    *_, names, values, _, pair = known.latest
+    asked = dict(zip(names, values, strict=True))
+    looking.learn("another", g, {}, known, (*pair,), asked)
+    looking.learn("its own", g, {}, known, pair, asked)
+    assert ["another" in calls, "its own" in calls] == [False, given_words.reads()]
+    forget_all()
+
+
 def test_scratch_of_looks_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or many sizes of images would hold far more than all filters may."""
     forget_all()
@@ -559,3 +574,38 @@ def test_a_plan_of_little_work_is_known_however_many_threads_there_are() -> None
             parconv.conv2d(f, g, threads=threads, **options)
         (several,) = calls.values()
         assert all(each.words is not None for each in several)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("POINTER", "TYPE"), ("SIZES", "STEPS"), ("REAL", "TYPE"), ("LENGTH", "TYPE")],
+)
+def test_nothing_is_read_that_lies_elsewhere(
+    name: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = given_words.reads.__wrapped__
+    assert look() == given_words.reads()
+    monkeypatch.setattr(given_words, name, getattr(given_words, other))
+    assert look() is False
+
+
+@pytest.mark.parametrize(
+    ("image", "taps", "axes"),
+    [
+        ((30, 40), (3, 3), (-2, -1)),
+        ((5, 30, 40), (3, 3), (-2, -1)),
+        ((30, 40, 3), (3, 3), (0, 1)),
+        ((2, 4, 30, 40), (5, 4, 3, 3), (2, 3)),
+        ((4, 30, 40), (5, 4, 3, 3), (1, 2)),
+        ((2, 30, 40, 4), (5, 4, 3, 3), (1, 2)),
+        ((30, 40, 4), (5, 4, 3, 3), (0, 1)),
+    ],
+)
+def test_kernels_see_arrays_in_order_as_they_are(image: Any, taps: Any, axes: Any) -> None:
+    """Or each run would arrange them first."""
+    plan = parconv.plan2d((image, "f4"), (taps, "f4"), axes=axes, threads=1)
+    lift = ready.lift(plan)
+    assert lift
+    f = np.empty(image, np.float32)
+    assert np.shares_memory(lift.seen(f), f)
+    assert lift.seen(f).ndim == (4 if len(taps) == 4 else 3)

@@ -115,6 +115,14 @@ def test_no_more_is_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(parconv.conv2d(MAPS, large), right)
 
 
+def test_the_first_are_forgotten_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [known.Filter(np.random.default_rng(n).random((40, 40))) for n in range(6)]
+    monkeypatch.setattr(known, "MOST_BYTES", 3 * made[0].held + made[0].held // 2)
+    for each in made:
+        known.keep(each)
+    assert [one for several in known._known.values() for one in several] == made[-3:]
+
+
 def test_no_more_filters_than_allowed() -> None:
     for number in range(known.MOST_FILTERS + 60):
         parconv.conv2d(F, np.full((2, 2), number + 1.0))

@@ -572,6 +572,25 @@ def test_masks_of_planes_and_colours() -> None:
     assert np.array_equal(turned.transpose(0, 2, 1), each, equal_nan=True)
 
 
+def test_no_weights_are_none() -> None:
+    f = image((30, 20), 0)
+    right = parconv.conv2d(f, G)
+    assert np.array_equal(parconv.conv2d(f, G, where=None, weights=None), right)
+
+
+@pytest.mark.parametrize("method", ["direct", "separable", "rows"])
+def test_planes_have_masks_of_their_own(method: str) -> None:
+    f, there = image((3, 30, 20), 0), RNG.random((3, 30, 20)) < 0.5
+    g = np.outer([1, 3, 2], RNG.random(5) + 0.1)
+    asked: Any = {"mode": "same", "boundary": "edge", "threads": 1, "method": method}
+    for weights in (there, RNG.random(f.shape) * there):
+        word = "where" if weights.dtype == bool else "weights"
+        found = parconv.conv2d(f, g, **{word: weights}, **asked)
+        for plane, own, part in zip(f, weights, found, strict=True):
+            each = parconv.conv2d(plane, g, **{word: own}, **asked)
+            assert np.array_equal(part, each, equal_nan=True)
+
+
 def test_named_filters_and_plans() -> None:
     f = image((40, 50))
     there = ~np.isnan(f)
@@ -608,6 +627,8 @@ def test_a_nan_is_refused_by_name_and_place() -> None:
     ({"g": [[1j]]}, TypeError, r"g\.real and g\.imag"),
     ({"nan_policy": "ignore"}, ValueError, "nan_policy='ignore'.*propagate, omit, raise"),
     ({"min_weight": 2}, ValueError, "min_weight=2: pass a number from 0 to 1"),
+    ({"min_weight": True}, TypeError, "min_weight=True: pass a number"),
+    ({"min_weight": "1"}, TypeError, "min_weight='1': pass a number"),
     ({"method": "fft"}, ValueError, "method='fft' cannot.*exactly 0"),
     ({"where": np.ones((9, 9), int)}, TypeError, "where has dtype int64.*weights="),
     ({"where": np.ones((4, 9), bool)}, ValueError, r"where has shape \(4, 9\), f has \(9, 9\)"),

@@ -46,6 +46,7 @@ def test_it_is_the_sum_of_its_products(g: Outer) -> None:
     assert np.asarray(g, "float32").dtype == np.float32
     assert (g.shape, g.ndim) == (right.shape, 2)
     assert g.dtype == (np.int64 if g.columns.dtype.kind == "i" else np.float64)
+    np.testing.assert_array_equal(np.asarray(g * 4), 4 * right)
 
 
 def test_its_traits_are_those_of_the_array(g: Outer) -> None:
@@ -57,6 +58,14 @@ def test_its_traits_are_those_of_the_array(g: Outer) -> None:
     if traits.support is None and traits.rank == len(g.columns):
         assert own.even == traits.even
         assert own.bits == traits.bits
+
+
+def test_a_zero_of_a_column_or_a_row_is_a_zero_tap() -> None:
+    some, none = [1.0, 0, 2], [1.0, 3, 2]
+    assert not Outer(none, none).has_zeros
+    assert Outer(some, none).has_zeros
+    assert Outer(none, some).has_zeros
+    assert Outer(some, none).digest() != Outer(none, some).digest() == Outer(none, some).digest()
 
 
 @pytest.mark.parametrize("method", ["auto", "direct", "separable", "passes"])

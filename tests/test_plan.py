@@ -12,6 +12,7 @@ from oracle import BORDERS, MODES
 
 import parconv
 from parconv.codegen import machine
+from parconv.problem.arguments import LARGEST
 from parconv.problem.filter import filter_of
 from parconv.runtime import budget
 from parconv.runtime.strategies import STRATEGIES
@@ -261,3 +262,10 @@ def test_slow_integers_look_at_the_signals_more_often() -> None:
         for kind in ("float64", "int64")
     )
     assert 4 * integers.launch * len(floats.bands) <= floats.launch * len(integers.bands)
+
+
+def test_the_largest_number_there_may_be() -> None:
+    asked = ((9, 9), "float32"), ((1, 1), "float32")
+    assert parconv.plan2d(*asked, dilation=LARGEST).problem.dilation == (LARGEST, LARGEST)
+    with pytest.raises(ValueError, match=f"is too large: pass at most {LARGEST}"):
+        parconv.plan2d(*asked, dilation=LARGEST + 1)

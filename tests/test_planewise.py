@@ -152,3 +152,13 @@ def test_a_bound_call_takes_what_numpy_makes_an_array_of() -> None:
     right, out = plan(f), np.full((3, 3, 4), np.nan)
     assert plan.bind(f.tolist(), out)() is out
     assert out.tobytes() == right.tobytes()
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_lines_of_several_filters_for_each_plane(axis: int) -> None:
+    rng = np.random.default_rng(8)
+    f, g = rng.random((3, 4, 40)), rng.random((2, 3, 4, 5))
+    found = parconv.conv2d(np.moveaxis(f, -1, axis), g, axes=axis, groups="planes")
+    right = [[[*map(np.convolve, f[n], own[n], ["valid"] * 4)] for n in range(3)] for own in g]
+    assert found.shape == ((2, 3, 4, 36) if axis == -1 else (2, 3, 36, 4))
+    np.testing.assert_allclose(np.moveaxis(found, axis if axis < 0 else 2, -1), right, rtol=1e-12)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,17 @@ def test_a_failed_write_leaves_the_old_record(tmp_path: Path):
         records.write(path, {"value": object()})
     assert records.read(path)["value"] == 1
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_streams_seconds_are_those_of_its_chunks():
+    """Of one chunk where nobody knows how many there are."""
+    asked = ((8, 100, 90), "float32"), ((5, 5), "float32")
+    found = parconv.plan_stream(*asked, mode="same", memory=1 << 20)
+    assert found.compute_seconds() is None
+    survey(SLOW)
+    found = parconv.plan_stream(*asked, mode="same", memory=1 << 20)
+    one = found.question.plan(next(iter(found.chunks()))).predict()
+    assert found.number > 1
+    assert one is not None
+    assert found.compute_seconds() == found.number * one.seconds
+    assert replace(found, items=None).compute_seconds() == one.seconds

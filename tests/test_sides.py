@@ -9,6 +9,8 @@ import pytest
 from conftest import EXAMPLES, METHODS, ORDINARY, soak
 
 import parconv
+from parconv.problem.sides import Axis
+from parconv.runtime import surroundings
 
 PAIRS = list(itertools.product(oracle.BORDERS, repeat=2))
 SHAPES = {
@@ -181,6 +183,14 @@ def test_windows_along_no_axis_of_their_owner():
         parconv.conv2d(f, g, real=((11, 10), (0, 0)), **words)
 
 
+def test_windows_of_an_owner_whose_axes_are_not_nested():
+    """Where they begin cannot be told."""
+    owner = np.lib.stride_tricks.as_strided(np.arange(20.0), (6, 7), (8, 8))
+    assert surroundings._place(owner[1:4, 1:5], owner) is None
+    nested = np.zeros((6, 7))
+    assert surroundings._place(nested[1:4, 2:5], nested) == [1, 2]
+
+
 def test_a_result_may_lie_in_what_is_around():
     whole, g = np.random.default_rng(5).random((60, 70)), np.ones((5, 5))
     words = {"mode": "same", "boundary": "mirror", "method": "direct"}
@@ -220,6 +230,21 @@ def test_plans_print_explain_and_travel():
     assert str(shaped).startswith("conv2d 30x30 float64 * 5x5")
     with pytest.raises(ValueError, match="pass the filter to plan2d"):
         shaped(f)
+
+
+def test_outputs_are_parted_by_what_they_meet():
+    runs = Axis(5, 3, 7, 2, 4, ("edge", "wrap")).runs()
+    assert [(run.outputs, run.rule) for run in runs] == [
+        ((0, 1), "edge"), ((1, 2), "constant"), ((2, 4), "wrap")
+    ]  # fmt: skip
+    runs = Axis(20, 2, 5, 1, 20, ("edge", "mirror")).runs()
+    assert [run.pixels for run in runs] == [range(20), range(16, 20)]
+
+
+def test_an_empty_result_takes_no_memory():
+    asked = {"mode": "same", "boundary": (("edge", "wrap"), "edge")}
+    plan = parconv.plan2d(((0, 9, 9), "f4"), ((3, 3), "f4"), **asked)
+    assert (plan.method, plan.threads, plan.workspace) == ("nothing to do", 1, 0)
 
 
 def test_named_filters_take_rules_of_sides():

@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -381,6 +382,7 @@ def test_ome_keeps_axes_and_resolution(tmp_path, axes):
         assert file.is_ome
         assert file.series[0].axes == axes
         assert len(file.series) == 1
+        assert tiffs.about(file, file.series[0])["description"] == "", "of the library's own"
         told = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
         assert (told["PhysicalSizeX"], told["PhysicalSizeY"]) == (0.25, 0.5)
         assert (told["SizeX"], told["SizeY"], told["Type"]) == (56, 48, "float")
@@ -1474,3 +1476,19 @@ def test_a_library_that_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ModuleNotFoundError, match=r"h5py .*pip install 'parconv\[stores\]'"):
         parconv.stream(tmp_path / "f.h5", G, tmp_path / "o.npy")
+
+
+def test_of_many_arrays_some_are_named() -> None:
+    with pytest.raises(ValueError, match=r"9 arrays.*\(('\d', ){7}'7'\).*'f.h5::0'"):
+        stores.base.only_one([*map(str, range(9))], "", "a/f.h5")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "far"),
+    [(("file", "local"), False), ("memory", False), (("s3", "s3a"), True), ("https", True)],
+)
+def test_file_systems_that_are_far(protocol: Any, far: bool) -> None:
+    fs = SimpleNamespace(protocol=protocol)
+    assert urls.is_far(fs) is far
+    assert zarrs.told.is_far(SimpleNamespace(store=SimpleNamespace(fs=fs))) is far
+    assert not zarrs.told.is_far(SimpleNamespace(store=object()))

@@ -840,3 +840,10 @@ def test_errors_without_a_thread(path):
         streamed(frames(), path)
     with pytest.raises(RuntimeError, match="no signal"):
         list(parconv.stream(frames(), G))
+
+
+def test_a_map_that_begins_pages_into_its_file(tmp_path):
+    f, g, offset = image((3, 30, 20)), taps(3, 3), 2 * mmap.ALLOCATIONGRANULARITY + 64
+    (tmp_path / "f.raw").write_bytes(bytes(offset) + f.tobytes())
+    part = np.memmap(tmp_path / "f.raw", f.dtype, "r", offset, f.shape)
+    same_bits(parconv.stream(part, g, tmp_path / "o.npy", **SAME), parconv.conv2d(f, g, **SAME))

@@ -563,8 +563,10 @@ def test_more_threads_than_cores(strategy: str) -> None:
     limit = budget.decisive(asked=True).name
     assert f"{plan.threads} used, 64 asked ({limit})" in plan.explain()
     assert f"{plan.threads} thread" in str(plan)
+    all_of_them = parconv.plan2d(F, G, threads=budget.decisive(asked=True).threads)
+    assert f"{all_of_them.asked} asked\n" in all_of_them.explain()
     right = parconv.conv2d(F, G, threads=1, strategy="serial")
-    for threads in (8, 10**9, np.int64(3)):
+    for threads in (8, 10**9, np.int64(3), np.int64(1)):
         assert_same_bits(parconv.conv2d(F, G, threads=threads, strategy=strategy), right)
 
 

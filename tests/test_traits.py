@@ -20,9 +20,10 @@ from parconv.problem.products import (
     MOST_PRODUCTS,
     PRODUCT_EPSILONS,
     fewest_products,
+    given as given_products,
     products,
 )  # fmt: skip
-from parconv.problem.traits import UNKNOWN, WHOLE, traits_of
+from parconv.problem.traits import UNKNOWN, WHOLE, total, traits_of
 
 RNG = np.random.default_rng(7)
 
@@ -106,6 +107,24 @@ def test_symmetric_factors() -> None:
     assert traits_of(np.outer(even, even).astype(np.float32))[1].even == (True, True)
     single = np.outer(even / 3, odd / 7).astype(np.float32)
     assert traits_of(single)[1].within(FLOAT32).even == (True, False)
+
+
+def test_totals_beyond_int64_are_exact() -> None:
+    for taps in ([2**62, 2**62], [-(2**62), 2**62 - 1], [-(2**63), 1], [3, -4]):
+        assert total(np.array(taps)) == sum(map(abs, taps))
+
+
+def test_given_products_err_where_there_are_several() -> None:
+    columns, rows = np.array([[1.0, 2, 3], [3, 1, 1]]), np.array([[1.0, 1], [1, -1]])
+    one, several = (given_products(columns[:n], rows[:n], FLOAT64) for n in (1, 2))
+    assert (one.rank, several.rank) == (1, 2)
+    assert one.error == 0
+    assert several.error > 0
+
+
+def test_sums_of_one_tap_need_no_wide_integers() -> None:
+    for taps in ([[1]], [[0, 1]], [[3]]):
+        assert parconv.plan2d(((9, 9), "u1"), np.array(taps, np.int8)).sums == FLOAT32
 
 
 def test_equal_taps_and_small_integers() -> None:

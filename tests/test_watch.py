@@ -89,6 +89,20 @@ def test_all_who_ask_share_one(numbers: np.ndarray) -> None:
     assert part.times() == before + 1
 
 
+def test_neighbours_have_watches_of_their_own(numbers: np.ndarray) -> None:
+    first, last = w.inside(numbers)
+    half = ((first + last) // 2 // PAGE * PAGE - numbers.ctypes.data) // 4
+    for parts in (numbers[:half], numbers[half:]), (numbers[half:], numbers[:half]):
+        one, other = map(w.watch, parts)
+        assert one
+        assert other
+        before = one.times(), other.times()
+        parts[0][half // 2] = 1
+        assert (one.times(), other.times()) == (before[0] + 1, before[1])
+        del one, other
+        gc.collect()
+
+
 def test_whole_pages_alone() -> None:
     raw = np.zeros(4 * PAGE, np.uint8)
     start = -raw.ctypes.data % PAGE
@@ -191,6 +205,14 @@ def test_what_never_began_ends_nothing(numbers: np.ndarray) -> None:
     before = found.times()
     numbers[4000] = 1
     assert found.times() == before + 1
+
+
+def test_what_a_system_tells_is_asked() -> None:
+    try:
+        w._Kernel()
+    except (OSError, KeyError, AttributeError, ImportError):
+        pytest.skip("this system keeps no track of writes")
+    assert w._kernel(os.getpid()) is not None
 
 
 def test_systems_that_keep_no_track(monkeypatch: pytest.MonkeyPatch) -> None:

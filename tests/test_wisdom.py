@@ -117,6 +117,10 @@ def rewrite(change: Callable[[dict[str, Any]], Any]) -> None:
     path.write_text(json.dumps(record if replaced is None else replaced), encoding="utf-8")
 
 
+def test_a_fingerprint_has_the_bits_of_a_vector() -> None:
+    assert records.fingerprint()["vector_bits"] in ("128", "256", "512")
+
+
 @pytest.mark.parametrize("name", sorted(records.fingerprint()))
 def test_another_machine_is_ignored(name: str) -> None:
     rewrite(lambda record: record["fingerprint"].update({name: "another"}))

@@ -279,6 +279,12 @@ def test_differences_are_the_filter(name: str) -> None:
     assert 2 * np.abs(counts).sum() == pytest.approx(np.abs(g).sum(), rel=1e-14)
 
 
+def test_spent_taps_meet_no_others() -> None:
+    places = differences(np.array([[3, 6, -1, -2, -2, -4]]))
+    assert places is not None
+    assert len(places) == 4
+
+
 @pytest.mark.parametrize("g", [np.ones((3, 3)), [[1.0, -1 + 2**-52]], [[np.inf, -np.inf]],
                                [[1e308, 1e308, -1e308]], [[2**53 + 1, -(2**53)]]])  # fmt: skip
 def test_filters_that_do_not_cancel(g: Any) -> None:

@@ -130,7 +130,7 @@ class Rolling:
             held = self._spare.pop()
         except IndexError:
             held = self._rooms()
-        begun = [0] * len(self.plans)  # the row that each room's first one holds
+        begun = [0] * len(self.plans)  # the row that each room's first one holds; 0 of the result
         for number, plan, reads, (start, stop), kept in self.steps:
             axes = rows_axes(self.plans[number].problem)
             base = begun[number - 1] if number else 0
@@ -139,8 +139,7 @@ class Rolling:
             if number < len(held) and kept > begun[number]:
                 _move(room, axes[1], kept - begun[number], start - begun[number])
                 begun[number] = kept
-            first = begun[number] if number < len(held) else 0
-            plan(image, room[rows_of(axes[1], start - first, stop - first)])
+            plan(image, room[rows_of(axes[1], start - begun[number], stop - begun[number])])
         self._spare.append(held)
 
     @property

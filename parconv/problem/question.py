@@ -206,7 +206,7 @@ def check_keywords(options: Mapping[str, Any], known: Iterable[str]) -> None:
 def _meant(name: str, known: Sequence[str]) -> str:
     """The keyword that another library, or a slip of the hand, calls so; empty where none is."""
     ours = _OURS.get(name, "")
-    return ours if ours in known else next(iter(get_close_matches(name, known, 1)), "")
+    return ours if ours in known else next(iter(get_close_matches(name, known)), "")
 
 
 def spelled(**defaults: Any) -> Callable[[Door], Door]:

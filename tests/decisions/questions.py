@@ -45,7 +45,7 @@ FILTERS: dict[str, Any] = {
     "gaussian 61": gaussian(61), "box 3": np.ones((3, 3), np.int8),
     "box 15": np.ones((15, 15), np.int8), "box 31": np.ones((31, 31), np.int8),
     "sobel": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.int8),
-    "bytes 5": np.arange(-12, 13, dtype=np.int8).reshape(5, 5),
+    "bytes 5": np.arange(-12, 13, dtype=np.int8).reshape(5, 5), "61x3": dense(61, 3),
 }  # fmt: skip
 SIZES = (28, 28), (150, 201), (517, 1023), (2048, 2048), (64, 5000)
 TYPES = "f4", "u1", "f8", "u2", "i2", "i4", "c8"
@@ -98,7 +98,11 @@ SHAPES = (  # images, channels, rows, columns, filters, taps, words
     (1, 1, 300, 300, 8, 5, {}), (3, 266, 30, 36, 8, 1, {}),
     (8, 96, 56, 56, 96, 3, {"groups": 96}), (1, 40, 9, 10, 80, 5, {"groups": 40, "stride": 2}),
     (2, 24, 60, 62, 24, 3, {"groups": 24, "dilation": 2}), (4, 64, 28, 28, 32, 3, {"groups": 4}),
-    (1, 2, 900, 700, 3, 15, {}), (64, 1, 28, 28, 32, 5, {}),
+    (1, 2, 900, 700, 3, 15, {}), (64, 1, 28, 28, 32, 5, {}), (1, 8, 20, 21, 100, 1, {}),
+    (8, 4, 60, 61, 100, 1, {}), (2, 64, 21, 33, 10, 3, {}), (8, 8, 90, 91, 100, 1, {}),
+    (1, 30, 9, 10, 20, 1, {}), (2, 1, 30, 31, 24, 1, {}),
+    (2, 24, 60, 62, 24, 3, {"groups": 24, "dilation": 2, "stride": 2}),
+    (256, 32, 5, 6, 48, 3, {}),
 )  # fmt: skip
 
 
@@ -113,6 +117,37 @@ def layers() -> Iterator[Question]:
             axes = {"axes": (1, 2)} if last else {}
             kinds = {"padding": taps // 2, "correlate": True, **axes, **words}
             yield f"{filters} of {taps}x{taps}", shape, dtype, g, kinds
+
+
+def complexes() -> Iterator[Question]:
+    """Layers of which images, filters or both are complex."""
+    for image, taps in ("c8", "f4"), ("f4", "c8"), ("c8", "c8"):
+        words = {"padding": 1, "correlate": True}
+        yield f"2 of 3x3 {taps}", (3, 6, 40, 41), image, dense(2, 6, 3, 3).astype(taps), words
+
+
+VOLUMES: dict[str, tuple[tuple[int, ...], str, Any, dict[str, Any]]] = {
+    "3x3x3": ((40, 50, 60), "f4", dense(3, 3, 3), {"mode": "same"}),
+    "box of 5x5x5": ((64, 70, 66), "u1", np.ones((5, 5, 5), np.int8), {"boundary": "edge"}),
+    "product": ((30, 200, 210), "f4", product(5) * dense(7, 1, 1), {"mode": "full"}),
+    "large product": (
+        (64, 900, 1000), "f4", np.outer(dense(5), dense(3)) * dense(9, 1, 1), {"mode": "same"}
+    ),
+    "every second": ((41, 52, 63), "f8", dense(4, 3, 5), {"stride": (2, 1, 2)}),
+    "without NaN": ((64, 80, 90), "f4", dense(3, 4, 5), {"nan_policy": "omit", "mode": "same"}),
+    "box without NaN": ((64, 80, 90), "f4", np.ones((3, 3, 3)), {"nan_policy": "omit"}),
+}  # fmt: skip
+
+
+def volumes() -> Iterator[str]:
+    """Lines of plans over three axes."""
+    import parconv
+
+    for name, (shape, dtype, g, words) in VOLUMES.items():
+        for threads in THREADS:
+            asked = {"axes": (0, 1, 2), "threads": threads, **words}
+            plan = parconv.plan2d((shape, dtype), g, **asked)
+            yield f"{name}: {threads} of {plan}, {plan.workspace} bytes"
 
 
 def decided(question: Question, threads: int) -> Any:
@@ -170,8 +205,9 @@ def text() -> str:
     budget.usable_threads = int  # wherever it runs, as many cores as are asked for
     Kernels.address = 0  # of compiled code, which no decision depends on
     Kernels.told = _as_it_is
-    every = [*images(), *holes(), *layers()]
-    return "".join(f"{line}\n" for question in every for line in lines(question))
+    every = [*images(), *holes(), *layers(), *complexes()]
+    planes = (line for question in every for line in lines(question))
+    return "".join(f"{line}\n" for line in (*planes, *volumes()))
 
 
 def told(processor: str) -> str:

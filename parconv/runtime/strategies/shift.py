@@ -20,8 +20,8 @@ class Shift:
         self._kernel = work.kernels.serial  # compiled here, once, before any worker asks
         self._arrays = arrays
         self._bands = deque(work.bands)
-        self._begun: list[int] = []
-        self._ended: list[int] = []
+        self._begun: list[None] = []
+        self._ended: list[None] = []
         self._errors: list[BaseException] = []
         self._wake: SimpleQueue[None] = SimpleQueue()
 
@@ -36,14 +36,14 @@ class Shift:
 
     def help(self, scratch: Array) -> None:
         """What another thread does: errors are kept for the caller, who waits for the end."""
-        self._begun.append(1)
+        self._begun.append(None)
         try:
             self.drain(scratch)
         except BaseException as error:
             self._errors.append(error)
             self._bands.clear()
         finally:
-            self._ended.append(1)
+            self._ended.append(None)
             self._wake.put(None)
 
     def run(self, labour: Callable[[], object]) -> None:

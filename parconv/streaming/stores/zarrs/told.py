@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import urls
 from ..base import Shape
 
 KIND, EXTRA = "zarr", "stores"
@@ -42,9 +43,8 @@ def url_of(array: Any) -> str | None:
 
 
 def is_far(array: Any) -> bool:
-    protocol = getattr(getattr(array.store, "fs", None), "protocol", None)
-    names = (protocol,) if isinstance(protocol, str) else tuple(protocol or ())
-    return bool(names) and not {"file", "local", "memory"} & set(names)
+    fs = getattr(array.store, "fs", None)
+    return fs is not None and urls.is_far(fs)
 
 
 def travels(array: Any) -> bool:
@@ -57,6 +57,4 @@ def stamp_of_objects(store: Any, path: str) -> Any:
     fs, root = getattr(store, "fs", None), getattr(store, "path", "")
     if fs is None:
         return None
-    from ..urls import listed
-
-    return listed(fs, f"{root}/{path}".rstrip("/"))
+    return urls.listed(fs, f"{root}/{path}".rstrip("/"))
