@@ -22,6 +22,7 @@ from parconv.codegen import machine
 from parconv.codegen.jit import source_hash
 from parconv.methods import methods_for
 from parconv.methods.direct import packing, tile
+from parconv.planner import calibration, choice
 from parconv.planner.plan import Plan
 
 os.environ["PARCONV_WISDOM"] = "off"  # what this machine's user recorded must not decide a test
@@ -244,6 +245,15 @@ class Outcome(NamedTuple):
 
 
 RunPython = Callable[..., Outcome]
+
+
+@pytest.fixture
+def costs_as_fitted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is chosen depends on the kind of vectors alone, not on what the processor is."""
+    monkeypatch.setattr(calibration, "SHIPPED", {})
+    choice.forget()
+    yield
+    choice.forget()
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ def test_of_another_filter() -> None:
         plan_of(F, **SAME).prepare(np.ones((33, 41)))
 
 
+@pytest.mark.usefixtures("costs_as_fitted")
 def test_chosen_where_it_is_faster() -> None:
     def chosen(side: int, sigma: float, dtype: str = "float32", **options: Any) -> str:
         g = gaussian_factors(sigma)

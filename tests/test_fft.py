@@ -512,6 +512,7 @@ def planned(side: int, taps: int, dtype: str = "float32", **options: Any) -> Any
     return parconv.plan2d(((side, side), dtype), ((taps, taps), dtype), mode="same", **options)
 
 
+@pytest.mark.usefixtures("costs_as_fitted")
 def test_chosen_where_it_wins() -> None:
     """By the problem alone; large filters on images of several tiles."""
     for dtype, side in itertools.product(("float32", "float64"), (1024, 4096)):

@@ -217,6 +217,7 @@ def test_chosen_where_it_wins() -> None:
 
 
 @pytest.mark.skipif(not machine.FILLS_LINES, reason="measured where vectors fill lines")
+@pytest.mark.usefixtures("costs_as_fitted")
 def test_chosen_with_long_vectors_for_few_taps() -> None:
     def chosen(sigma: float, *shape: int) -> str:
         f = np.empty(shape, np.float32)

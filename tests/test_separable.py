@@ -302,6 +302,7 @@ FEW_TAPS = machine.ISA.choose({32: ["separable", "rows"], 16: ["rows"]})
 FEW_TAPS_OF_BYTES = machine.ISA.choose({32: ["separable", "rows"], 16: ["rows"]})
 
 
+@pytest.mark.usefixtures("costs_as_fitted")
 def test_chosen_where_it_wins() -> None:
     for side, dtype in itertools.product((256, 1024, 4096), ("float32", "float64", "uint8")):
         methods = [planned(side, np.outer(even(n), even(n)), dtype) for n in (3, 9, 41)]
