@@ -366,6 +366,16 @@ def test_kernels_that_finish_narrow_results_themselves(
         assert (apart[..., 1] == 77).all()
 
 
+@pytest.mark.parametrize("f", [IMAGE[:9, :40], REAL[:9, :40]], ids=["uint8", "float32"])
+def test_means_of_equal_pixels_are_scaled_and_shifted_exactly(f: Any) -> None:
+    """A mean is its pixels before a scale and a bias: what is whole then is not cut off below."""
+    for taps, value in itertools.product((3, 5, 7), range(100, 256, 9)):
+        g, same = np.full((taps, taps), 1 / taps**2, np.float32), np.full_like(f, value)
+        asked: Any = {"mode": "same", "boundary": "edge", "dtype": "uint8", "rounding": "trunc"}
+        assert (parconv.conv2d(same, g, scale=1, bias=-100, **asked) == value - 100).all()
+        assert (parconv.conv2d(same, g, scale=0.25, bias=-3.5, **asked) == (value - 14) // 4).all()
+
+
 @pytest.mark.parametrize("method", ["box", "windows"])
 def test_sums_of_integers_stay_such_whatever_the_bias_takes_away(method: str) -> None:
     """One number is all of an integer tap: its rest, a half behind the bias, would round to one."""

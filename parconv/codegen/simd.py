@@ -235,11 +235,14 @@ class Code(Flow):
         name = f"llvm.fma.v{a.type.count}f{8 * self.itemsize}"
         return instruction(self.builder, name, a.type, a, b, c)
 
-    def scaled(self, value: Value, most: Value, rest: Value, more: Value = None) -> Value:
-        """``value * (most + rest) + more``, nearly as if rounded once."""
-        if more is None:
-            return self.fma(value, most, self.builder.fmul(value, rest))
-        return self.fma(value, most, self.fma(value, rest, more))
+    def scaled(self, value: Value, most: Value, rest: Value, *numbers: Value) -> Value:
+        """``value * (most + rest)``, nearly as if rounded once; by two numbers scaled and shifted.
+
+        In one step with these a mean of equal pixels would be a little off, and a whole result that
+        is truncated one less.
+        """
+        mean = self.fma(value, most, self.builder.fmul(value, rest))
+        return self.fma(mean, *numbers) if numbers else mean
 
     def opaque(self, value: Value) -> Value:
         """The same value, of which the optimiser knows nothing."""

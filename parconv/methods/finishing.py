@@ -43,21 +43,13 @@ def with_numbers(problem: Problem, taps: Array) -> Array:
 
 
 def scaling(problem: Problem, tap: Array, kind: DType, of: float = 1) -> Array:
-    """What sums of equal taps are multiplied by, `means.scale` tells, and what is added then.
-
-    A rule's scale is part of the first two: it costs nothing, and is not rounded.  Of integers
-    sums stay such where nothing else is asked, however much of them the bias takes away.
-    """
-    if not finishes(problem):
-        return scale(tap, kind, of)
-    times, bias = numbers_of(problem.store)
-    finite = problem.image_dtype.kind in "biu"
-    return np.append(scale(tap, kind, of, times, finite), kind.type(bias))
+    """What sums of equal taps are multiplied by, as `means.scale` tells, and a rule's numbers."""
+    return with_numbers(problem, scale(tap, kind, of))
 
 
 def scaled_by(taps: Items, at: Value, kind: Any) -> list[Value]:
-    """These numbers, from there on: two, and one more where such results are stored by a rule."""
-    count = SCALED + isinstance(kind, Stored)
+    """These numbers, from there on: two, and two more where such results are stored by a rule."""
+    count = SCALED + shifts(kind)
     place = taps.at(at)
     return [taps.builder.load(taps.builder.gep(place, [I64(n)])) for n in range(count)]
 

@@ -15,11 +15,10 @@ MOST = 1 << 31  # pixels of a mean
 
 
 @quietly
-def scale(g: Array, kind: DType, of: float = 1, times: float = 1, finite: bool = False) -> Array:
-    """The tap of all in units of ``of``, so many times, as two numbers: most of it, and the rest.
+def scale(g: Array, kind: DType, of: float = 1) -> Array:
+    """The tap of all in units of ``of``, as two numbers: nearly all of it, and the rest.
 
-    Both have the tap's sign, so that infinity stays what it is; where all is ``finite`` the first
-    is the nearest, and an integer has no rest.
+    Both have the tap's sign, so that infinity stays what it is.
 
     Examples
     --------
@@ -28,11 +27,11 @@ def scale(g: Array, kind: DType, of: float = 1, times: float = 1, finite: bool =
     >>> 49 * (1 / 49) == 1, bool(49 * most + 49 * rest == 1)
     (False, True)
     """
-    exact = meant(g, kind) * Fraction(times) / Fraction(of)
+    exact = meant(g, kind) / Fraction(of)
     most = kind.type(float(exact))
     if not np.isfinite(most):
         return np.array([most, most])
-    if not finite and abs(Fraction(float(most))) >= abs(exact):
+    if abs(Fraction(float(most))) >= abs(exact):
         most = np.nextafter(most, kind.type(0))
     return np.array([most, float(exact - Fraction(float(most)))], kind)
 

@@ -136,7 +136,7 @@ def cost(problem: Problem) -> float:
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
-    """What sums are multiplied by, in two parts, and what is added then, if any; read-only."""
+    """What sums are multiplied by, in two parts, and what scales and shifts means; read-only."""
     return Taps(scaling(problem, np.asarray(g[:1, :1]), scaled(sums(problem))))
 
 

@@ -21,14 +21,14 @@ class FinishedTile(Tile):
 
 
 class FinishedDifferences(DifferenceTile):
-    """The same, behind what scales means, which has the scale and adds the bias at once."""
+    """The same, behind what scales means."""
 
     def finished(self, sums: list[Value], taps: Value) -> list[Value]:
         code = self.code
 
         def scaled() -> list[Value]:
-            most, rest, _, bias = (code.splat(code.read(taps, n)) for n in range(SCALED + NUMBERS))
-            return [code.scaled(value, most, rest, bias) for value in sums]
+            numbers = [code.splat(code.read(taps, n)) for n in range(SCALED + NUMBERS)]
+            return [code.scaled(value, *numbers) for value in sums]
 
         return self.either(scaled, lambda: _by_numbers(self, sums, taps))
 
