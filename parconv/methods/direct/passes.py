@@ -12,9 +12,8 @@ import numpy as np
 
 from ...problem.differences import PLACE
 from ...problem.dtypes import Array
-from ...problem.means import unit
+from ...problem.means import scale, unit
 from ...problem.problem import Problem
-from ..finishing import SCALED, scaling
 from ..remembering import TABLE_BYTES, remembered
 from .packing import packing_of
 from .pairs import encode_differences, places_of, terms_of, weights_of
@@ -132,7 +131,7 @@ def _of_mean(problem: Problem, g: Array) -> Array:
     """Ones, but for a power of two that keeps sums below the largest number, and what scales."""
     kind, one = problem.sums, unit(g)
     sums = np.full(math.prod(problem.filter), one).astype(kind)
-    return np.concatenate([sums, scaling(problem, g, kind, one)[:SCALED]] * len(passes(problem)))
+    return np.concatenate([sums, scale(g, kind, one)] * len(passes(problem)))
 
 
 def length(problem: Problem, parts: Parts) -> int:
