@@ -12,7 +12,7 @@ apart.load(f"{__package__}.planner.answers")
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .planner.answers import answer, planned
+from .planner.answers import planned, result_of
 from .planner.choice import check_spec, is_spec
 from .planner.composed import Composed
 from .planner.keepers import keeper_of
@@ -21,7 +21,7 @@ from .planner.missing import with_weights
 from .planner.plan import Plan
 from .planner.volume import VolumePlan
 from .problem.brief import is_brief
-from .problem.door import as_array, image_of, other_dtype
+from .problem.door import as_array, image_of
 from .problem.filter import filter_of
 from .problem.missing import brings, unmasked, without_arrays
 from .problem.question import DEFAULTS, Options, Question, spelled
@@ -273,17 +273,9 @@ def run(f: Any, g: Any, out: Any, options: Mapping[str, Any], correlate: bool) -
         f, options = unmasked(f, options)
         image = image_of(f, options)
     known = filter_of(g)
-    plan, taps = pair = answer(image, known, options, correlate)
-    try:
-        result = plan.run(image, taps, out)
-        learn(key, g, options, known, pair, options)
-        return result
-    except TypeError:  # a look before each call would take 0.2 of 3 microseconds
-        kind = other_dtype(out, plan.problem.dtype) if options.get("dtype") is None else None
-        if kind is None:
-            raise
-    plan, taps = answer(image, filter_of(g), {**options, "dtype": kind}, correlate)
-    return plan.run(image, taps, out)
+    result, pair, asked = result_of(image, known, out, options, correlate)
+    learn(key, g, options, known, pair, asked)
+    return result
 
 
 Spec = tuple[tuple[int, ...], DTypeLike] | Plan | Composed  # shape and dtype, or what a plan leaves

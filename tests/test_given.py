@@ -412,18 +412,18 @@ def test_another_thread_with_the_same_words_teaches_nothing(
 ) -> None:
     """It correlates, or has another image, between a filter's call and what is learnt of it."""
     forget_all()
-    right, run = parconv.sobel(F, 0, threads=1), same.api.run
+    right, found_of = parconv.sobel(F, 0, threads=1), same.result_of
     others = F, RNG.random((9, 9), np.float32), F.astype("f8")
 
-    def beset(image: Any, g: Any, out: Any, asked: Any, correlate: bool) -> Any:
-        result = run(image, g, out, asked, correlate)
+    def beset(f: Any, g: Any, out: Any, asked: Any, correlate: bool) -> Any:
+        found = found_of(f, g, out, asked, correlate)
         for other, product in zip(others, (True, False, False), strict=True):
             for _ in range(4):
-                run(other, g, None, dict(asked), product)
-            same._learn((same.sobel, 0), (0,), {}, image, filter_of(g), asked)
-        return result
+                found_of(other, g, None, dict(asked), product)
+            looking.learn((same.sobel, 0), (0,), {}, g, found[1], found[2])
+        return found
 
-    monkeypatch.setattr(same.api, "run", beset)
+    monkeypatch.setattr(same, "result_of", beset)
     parconv.sobel(F, 0)
     monkeypatch.undo()
     forgotten = [parconv.sobel(each, 0) for each in others]
@@ -431,6 +431,38 @@ def test_another_thread_with_the_same_words_teaches_nothing(
     forget_all()
     for each, found in zip(others, forgotten, strict=True):
         assert parconv.sobel(each, 0).tobytes() == found.tobytes()
+
+
+TO_OTHERS: dict[str, Callable[..., Any]] = {
+    "conv2d": partial(parconv.conv2d, g=G, mode="same", threads=1),
+    "of many threads": partial(parconv.conv2d, g=G, mode="same"),
+    "box": partial(parconv.box, size=5, threads=1),
+    "colour": partial(parconv.gaussian, sigma=1, channel_axis=-1, threads=1),
+}
+
+
+@pytest.mark.parametrize("name", TO_OTHERS)
+def test_outputs_that_name_the_type_are_known(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has its plan, and that without an output its own."""
+    forget_all()
+    size = (900, 700) if name == "of many threads" else (12, 9)
+    f = RNG.random((*size, 3) if name == "colour" else size, np.float32) * 20
+    call = TO_OTHERS[name]
+    results = {kind: np.empty(f.shape, kind) for kind in ("u1", "i2", "f8")}
+    for _ in range(4):
+        natural = call(f).copy()
+        for out in results.values():
+            assert call(f, out=out) is out
+    if given_words.reads():
+        for module in (same, parconv.api):
+            monkeypatch.setattr(module, "result_of", None)  # nothing is answered anew
+    for kind, result in results.items():
+        again = np.empty_like(result)
+        assert call(f, out=again) is again
+        assert_same_bits(again, result)
+        assert call(f).dtype == natural.dtype == np.float32
+        np.testing.assert_allclose(result, natural, atol=0 if kind == "f8" else 1, rtol=1e-6)
+    assert_same_bits(call(f), natural)
 
 
 def test_a_plan_of_another_call_is_not_learnt() -> None:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import api
+from ..planner.answers import result_of
 from ..planner.keepers import keeper_of
 from ..planner.looking import again, learn
 from ..problem.door import image_of
 from ..problem.dtypes import Array
-from ..problem.filter import Filter, filter_of
+from ..problem.filter import filter_of
 from ..problem.lines import Lines
 from ..problem.missing import unmasked
 from ..problem.question import FILTERS, OF_FILTERS, FilterOptions, check_keywords
@@ -134,10 +135,13 @@ def run(
     g, origin = make(image, options, *words)
     if "axes" not in options:
         warn_of_colours(image)
-    asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **brought}
-    result = api.run(image, g, out, asked, False)
+    keywords = {"mode": "same", "boundary": "symmetric", "origin": origin, **brought}
+    known = filter_of(g)
+    result, pair, asked = result_of(image, known, out, keywords, False)
     if key and (image.ndim == 2 or "axes" in options):  # else the next one may be warned of colours
-        _learn(key, words, given, image, filter_of(g), asked)
+        with suppress(TypeError):  # what may change
+            check_fixed((*words, *given.values()))
+            learn(key, words, given, known, pair, asked)
     return result
 
 
@@ -151,18 +155,3 @@ def _kept(
         warn_of_colours(f)
     asked = {"mode": "same", "boundary": "symmetric", "origin": origin, **options}
     return api.run(f, g, out, asked, False)
-
-
-def _learn(
-    key: Any, words: Any, given: Any, image: Array, g: Filter, asked: dict[str, Any]
-) -> None:
-    """The call, if it is what the filter knows as its latest and no word of it can change."""
-    latest = g.latest
-    if latest is None:
-        return
-    shape, kind, correlate, *_, pair = latest
-    # of another thread the latest may be, with the same keywords
-    if pair and shape == image.shape and kind is image.dtype and not correlate:
-        with suppress(TypeError):  # what may change
-            check_fixed((*words, *given.values()))
-            learn(key, words, given, g, pair, asked)

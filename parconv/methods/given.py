@@ -59,7 +59,8 @@ ARGUMENTS = RESULT + SHAPED
 NONE = -1
 # A question's: what the filter is, and the keywords, name and value by turns, behind a cursor.
 ITEMS, SAME, CONTENT, LARGE, FLOAT, FILTER = range(6)
-CURSOR, NUMBER, OPTIONS = FILTER + SHAPED, FILTER + SHAPED + 3, FILTER + SHAPED + 4
+# INTO: whether it is one with an output, whose dtype is the result's.
+CURSOR, NUMBER, INTO, OPTIONS = (FILTER + SHAPED + n for n in (0, 3, 4, 5))
 
 
 def run(words, f, out):
@@ -69,9 +70,11 @@ def run(words, f, out):
 
 def answer(words, asked, f, g, out, options):
     """The same of a call, if filter and keywords are those of the question."""
-    if not _asks(at(fields(asked)[POINTER]), g, options):
-        return held(at(fields(words)[POINTER])[NOTHING])
-    return _run(at(fields(words)[POINTER]), f, out)
+    question, known = at(fields(asked)[POINTER]), at(fields(words)[POINTER])
+    nothing = known[NOTHING]
+    if not _asks(question, g, options) or (question[INTO] != 0 and number(out) == nothing):
+        return held(nothing)
+    return _run(known, f, out)
 
 
 def asks(asked, g, options):

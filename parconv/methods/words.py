@@ -141,12 +141,13 @@ def words_of(
     return np.array(words)
 
 
-def asked_of(options: Mapping[str, Any], named: Sequence[int]) -> Array:
+def asked_of(options: Mapping[str, Any], named: Sequence[int], into: bool) -> Array:
     """A question's words; all objects must live as long as they.
 
-    ``named``: the words of its filter, by `same`, `holding` or `naming`.
+    ``named``: the words of its filter, by `same`, `holding` or `naming`.  ``into``: whether it is
+    one with an output, whose dtype is the result's.
     """
-    words = [*named, *[0] * (CURSOR - len(named)), 0, 0, 0, len(options)]
+    words = [*named, *[0] * (CURSOR - len(named)), 0, 0, 0, len(options), into]
     return np.array([*words, *(id(each) for pair in options.items() for each in pair)])
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..problem.brief import is_brief
+from ..problem.door import other_dtype
 from ..problem.dtypes import Array
 from ..problem.filter import Filter, keep
 from ..problem.missing import ARRAYS, brings, without_arrays
@@ -29,6 +30,22 @@ from .volume import VolumePlan
 ANY = 0  # threads
 Made = Plan | Composed
 Pair = tuple[Made, Any]  # and the filter as its method reads it
+
+
+def result_of(
+    f: Array, g: Filter, out: Any, options: Mapping[str, Any], correlate: bool
+) -> tuple[Array, Any, Mapping[str, Any]]:
+    """The result, what `answer` found, and by which keywords: an output may name the dtype."""
+    plan, taps = pair = answer(f, g, options, correlate)
+    try:
+        return plan.run(f, taps, out), pair, options
+    except TypeError:  # a look before each call would take 0.2 of 3 microseconds
+        kind = other_dtype(out, plan.problem.dtype) if options.get("dtype") is None else None
+        if kind is None:
+            raise
+    asked = {**options, "dtype": kind}
+    plan, taps = pair = answer(f, g, asked, correlate)
+    return plan.run(f, taps, out), pair, asked
 
 
 def answer(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) -> Pair:

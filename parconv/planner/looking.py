@@ -98,6 +98,7 @@ class Plans(NamedTuple):
     """The answers to a question: the one that holds however many threads there are, or each.
 
     For images of that shape and dtype, and a filter of that shape; ``threads`` as asked for.
+    ``into``: whether the result's dtype is so by that of an output.
     """
 
     image: tuple[int, ...]
@@ -106,6 +107,8 @@ class Plans(NamedTuple):
     threads: Any
     known: Mapping[int, Any]
     lasting: Any
+    result: Any
+    into: bool
 
 
 def again(key: Any, f: Any, g: Any, out: Any, options: Mapping[str, Any]) -> Array | None:
@@ -128,14 +131,13 @@ def again(key: Any, f: Any, g: Any, out: Any, options: Mapping[str, Any]) -> Arr
 
 def _run(plans: Plans, f: Any, out: Any) -> Array | None:
     """A run of the plan for here and now; None where one cannot take the arrays as they are."""
-    shape, kind, taps, threads, known, lasting = plans
+    shape, kind, taps, threads, known, lasting, result, into = plans
     if type(f) is not np.ndarray or f.shape != shape or f.dtype is not kind:
         return None
-    pair = lasting or known.get(thread_limit(shape, taps, threads))
-    try:
-        return pair and pair[0].run(f, pair[1], out)
-    except TypeError:  # of an output of another type, for which there may be a plan
+    if into if out is None else getattr(out, "dtype", result) is not result:
         return None
+    pair = lasting or known.get(thread_limit(shape, taps, threads))
+    return pair and pair[0].run(f, pair[1], out)
 
 
 def learn(
@@ -143,8 +145,8 @@ def learn(
 ) -> None:
     """Know a call of which no word can change, from now on.
 
-    ``asked``: the keywords that the plan was asked for by; of others, as of an array, the filter
-    may have kept what they held.
+    ``asked``: the keywords that the plan was asked for by, and the dtype where the output named it;
+    of others, as of an array, the filter may have kept what they held.
     """
     latest, (plan, taps) = known.latest, pair
     if telling.WANTED:  # compiled code tells nothing
@@ -163,29 +165,33 @@ def learn(
     if named is None:
         return
     itself = g if named[0] or named[1] else None
-    looks = lasting is pair and plan._looks and not _was_refused(before, shape, kind, g, options)
+    into = "dtype" in asked and "dtype" not in options
+    result = plan.problem.dtype
+    refused = _was_refused(before, (shape, kind, result), g, options)
+    looks = lasting is pair and plan._looks and not refused
     look = taps.look if looks else None
     if looks and look is None:  # that is made by its second run
         return
     # The look too: another thread may have made one as well, which then takes this one's place.
     kept = tuple(options.items()), known, pair, look, itself, getattr(g, "dtype", None)
-    plans = Plans(shape, kind, known.shape, asked.get("threads"), answers, lasting)
+    plans = Plans(shape, kind, known.shape, asked.get("threads"), answers, lasting, result, into)
     taker = words.entry(given.answer, 6) if look else words.entry(given.asks, 3)
-    call = Call(taker, look.words if look else None, words.asked_of(options, named), plans, kept)
+    question = words.asked_of(options, named, into)
+    call = Call(taker, look.words if look else None, question, plans, kept)
     if len(calls) >= MOST_KEYS:
         calls.clear()
     calls[key] = *before[: MOST_CALLS - 1], call
 
 
 def _was_refused(
-    known: Sequence[Call], shape: Any, kind: Any, g: Any, options: Mapping[str, Any]
+    known: Sequence[Call], kinds: tuple[Any, ...], g: Any, options: Mapping[str, Any]
 ) -> bool:
     """Whether compiled code knows the call, but left its arrays to others, as those in Fortran's
     order: it will do so again.
     """
     return any(
         each.words is not None
-        and (each.plans.image, each.plans.kind) == (shape, kind)
+        and (each.plans.image, each.plans.kind, each.plans.result) == kinds
         and words.entry(given.asks, 3)(each.asked, g, options)
         for each in known
     )

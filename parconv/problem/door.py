@@ -50,7 +50,8 @@ def other_dtype(out: Any, result: DType) -> DType | None:
     known = kind.kind in "biufc" and kind.itemsize <= (16 if kind.kind == "c" else 8)
     known = known or is_brief(kind)
     lossy = result.kind == "c" and kind.kind != "c"
-    return None if kind == result or lossy or not known else kind
+    # That of all arrays, by which a call is known again: `newbyteorder` makes another.
+    return None if kind == result or lossy or not known else np.dtype(kind.type)
 
 
 def _is_masked(value: Any, depth: int = 64) -> bool:
