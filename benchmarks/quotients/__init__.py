@@ -14,7 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-PARTS = ("masks", "stores", "volumes", "transposed", "networks", "missing")
+PARTS = ("masks", "stores", "volumes", "transposed", "networks", "missing",
+         "boxes", "gaussians", "small", "chains")  # fmt: skip
 # Seconds: in which calls follow one another before the next side's turn, of rest before each turn
 # where a peer's threads spin after its calls, and of a row, beside which all have two turns.
 TURN, REST, ROW = 0.01, 0.02, 1.0
@@ -102,6 +103,14 @@ def told(line: Mapping[str, Any]) -> str:
     times = f"{_shown(line['base'])} {_shown(line['time'])}"
     name = f"{line['part']}: {line['name']}: {line['other']}"
     return f"{name:60} {times} {line['quotient']:6.2f} {sign} {line['wanted']:g}{word}"
+
+
+def opencv(threads: int) -> Any:
+    """The module, on so many threads."""
+    import cv2
+
+    cv2.setNumThreads(threads)
+    return cv2
 
 
 def _shown(seconds: float) -> str:

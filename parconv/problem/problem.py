@@ -124,7 +124,7 @@ class Problem:
     @lazily
     def sums(self) -> DType:
         """The real type that sums are formed in: of integers the fastest that is exact."""
-        if self.compute.kind != "i":
+        if self.compute != INT64:
             return real(self.compute)
         most = (self.widest << self.traits.bits) + math.ceil(self.store.largest)
         return exact(most) if self.traits.bits > 0 else INT64

@@ -50,7 +50,7 @@ from ..usual import (
 from . import kernel as k
 from .beside import ENTRY
 from .results import L
-from .steps import steps_of
+from .steps import as_numbers, steps_of
 
 # Of a row of sums, with its halo, and of those of a block: few enough for the caches.
 # Milliseconds of 4096 x 4096 float32 at 15x15 with rows of 12, 64 KiB: 12.2 10.6, at 5x5 10.1 8.5
@@ -166,11 +166,9 @@ def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[
     page = up((rows + 1) * step, 4096 // size)  # vectors reach beyond the last row
     part_at = above * step + page
     sources_at = part_at + 2 * page + page * WIDEST // size
-    return geometry(problem) | {
+    return geometry(problem) | as_numbers(across) | {
         "channels": problem.channels, "lanes": lanes_of(problem), "batch": rows,
         "stored": bool(stores(problem.sums, problem.dtype)),
-        "first_x": across.first, "second_x": across.second, "third_x": across.third,
-        "rest_x": across.rest,
         "step": step, "down_at": above * step, "part_at": part_at, "again_at": part_at + page,
         "across_at": part_at + 2 * page,
         "sources_at": sources_at, "end": sources_at + up(outside * ENTRY // size, 64),

@@ -9,6 +9,8 @@ from ...codegen.emitted import Items, Value, emitted
 from ...codegen.packing import aligned_after
 from ...codegen.simd import I64
 from .adding import STREAM, add_and_enter, add_some, add_to, add_up
+from .running import add_before
+from .steps import RUNNING
 
 # Places among the taps: of the power of two that pixels are multiplied by, of the numbers that
 # scale results.
@@ -49,6 +51,8 @@ def by_steps(scratch, source, parts, how, rows, width):
     and where those begin that come after.
     """
     (at, down), (apart, first, second, third, _) = source, how
+    if first == RUNNING:
+        return by_running_sums(scratch, source, parts, (apart, second), rows, width)
     lanes, here, step, count = machine.VECTOR_BYTES // scratch.itemsize, at, apart, first
     more = at + first * second * third * apart
     for so_many, place in (second, parts[0]), (third, parts[1]):
@@ -60,6 +64,15 @@ def by_steps(scratch, source, parts, how, rows, width):
             )  # fmt: skip
             here, step, count = place, step * count, so_many
     return here, step, count, more
+
+
+@jit.jit(inline="always")
+def by_running_sums(scratch, source, parts, how, rows, width):
+    """The same of integers, so many of them: sums up to the last, less those before the first."""
+    (at, down), (apart, taps), lanes = source, how, machine.VECTOR_BYTES // scratch.itemsize
+    reach = (taps - 1) * apart
+    add_before(scratch, apart, at, parts, down, (rows, (width + reach + lanes - 1) // lanes))
+    return parts[0] + reach, 0, 1, parts[1]
 
 
 @jit.jit()

@@ -12,6 +12,9 @@ LOAD, STORE = 1, 2
 MOST = 32  # in the first two steps: with more, there are more taps than anyone asks for
 
 
+RUNNING = 0  # as a first step: by differences of running sums; the second one tells how many
+
+
 class Steps(NamedTuple):
     """How the neighbours of a row are added up; a step of 1 is none."""
 
@@ -25,6 +28,16 @@ class Steps(NamedTuple):
         """Of a sum, in loads."""
         found = LOAD * (self.first + self.rest) + STORE
         return found + sum(LOAD * n + STORE for n in (self.second, self.third) if n > 1)
+
+
+def running_sums(taps: int) -> Steps:
+    """Those of so many as the difference of two running sums, of integers."""
+    return Steps(RUNNING, taps, rest=1)
+
+
+def as_numbers(steps: Steps) -> dict[str, int]:
+    """Steps along rows by their names in a layout."""
+    return {f"{name}_x": number for name, number in steps._asdict().items()}
 
 
 @lru_cache(maxsize=256)
