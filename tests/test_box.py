@@ -123,6 +123,30 @@ def test_integers_are_exact(dtype: str) -> None:
     assert (found == 64 * 64 * int(np.iinfo(dtype).max)).all()
 
 
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_means_of_bytes_are_the_nearest(kind: str) -> None:
+    """By 16 bits where the number of pixels is odd and its reciprocal the tap, else by floats."""
+    f, ones = image((40, 3 * LANES + 5)), np.ones((1, 1))
+    f[:20, :40] = 255
+    for height, width in ((3, 3), (1, 5), (5, 7), (15, 15), (15, 17), (255, 1), (4, 4), (2, 3)):
+        count, ones = height * width, np.ones((height, width), int)
+        for cval in (0, 255):
+            options: dict[str, Any] = {"mode": "same", "boundary": "constant", "cval": cval}
+            sums = parconv.conv2d(f, ones, **options)
+            plan = plan_of(f, (ones / count).astype(kind), dtype="uint8", **options)
+            assert plan.taps is not None
+            assert len(plan.taps.values) == (5 if count % 2 else 2)
+            halves = (2 * sums + count) // (2 * count)
+            down = (2 * sums) % (2 * count) == count  # of two equally near ones the even one
+            assert (plan(f) == halves - (down & (halves % 2 == 1))).all()
+        other = plan_of(f, (ones / (count + 2)).astype(kind), dtype="uint8", **options)
+        assert other.taps is not None
+        assert len(other.taps.values) == 2
+    bright = plan_of(f, mean(3, 3).astype(kind), dtype="uint8", **options | {"cval": 300})
+    expected = np.rint((f[:2, 7:10].sum() + 900) / 9)
+    assert bright(f)[0, 8] == min(expected, 255) == 255
+
+
 def reason(dtype: str, g: np.ndarray, **options: Any) -> str:
     found = box.applicable(parconv.plan2d(image((50, 70), dtype), g, **SAME | options).problem)
     return found or ""

@@ -4,8 +4,10 @@ The scale has the digits of two numbers, so that the mean of equal pixels whose 
 their value.  Knows no image and no problem.
 """
 
+import itertools
 import math
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,6 +46,31 @@ def meant(g: Array, kind: DType) -> Fraction:
         return exact
     count = round(1 / exact)
     return Fraction(1, count) if count and g.dtype.type(1 / count) == tap else exact
+
+
+@lru_cache(maxsize=256)
+def reciprocal(count: int) -> tuple[int, int, int] | None:
+    """Three numbers by which 16 bits hold means of so many bytes, nearest to them.
+
+    ``(sum + first) * second >> 16``, and that times the third, again without the lowest 16 bits.
+    None where there are none: of an even number some means lie halfway between two.
+
+    Examples
+    --------
+    >>> first, second, third = reciprocal(225)
+    >>> [((mean * 225 + first) * second >> 16) * third >> 16 for mean in (0, 1, 254, 255)]
+    [0, 1, 254, 255]
+    """
+    half = count // 2
+    if count % 2 == 0 or count < 3 or 255 * count + half + 1 > 0xFFFF:
+        return None
+    sums = np.arange(255 * count + 1)
+    for shift, more in itertools.product(range(1, 16), (0, 1)):  # one of these does (Robison, 2005)
+        factor = ((1 << 16 + shift) + (0 if more else count - 1)) // count
+        found = (((sums + half + more) * factor >> 16) << 16 - shift) >> 16
+        if factor >> 16 == 0 and np.array_equal(found, (sums + half) // count):
+            return half + more, factor, 1 << 16 - shift
+    return None
 
 
 def unit(g: Array) -> float:

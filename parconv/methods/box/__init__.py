@@ -14,6 +14,8 @@ Start reading at `kernel.py` (rows of output), then `slide.py` (sums of columns)
 """
 
 import math
+from collections.abc import Sequence
+from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
 
@@ -25,6 +27,7 @@ from ...codegen import machine
 from ...problem.bands import split_rows
 from ...problem.dtypes import FLOAT32, FLOAT64, Array, DType
 from ...problem.filter import Filter
+from ...problem.means import meant, reciprocal
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
 from ..finishing import finishes as finishes, scaling
@@ -150,8 +153,22 @@ def _along(problem: Problem, kind: DType) -> tuple[Steps, float]:
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
-    """What sums are multiplied by, in two parts, and what scales and shifts means; read-only."""
-    return Taps(scaling(problem, np.asarray(g[:1, :1]), scaled(sums(problem))))
+    """What sums are multiplied by, in two parts, and what scales and shifts means; read-only.
+
+    Or, behind the two, what 16 bits are divided by.
+    """
+    tap, kind = np.asarray(g[:1, :1]), sums(problem)
+    found, dividing = scaling(problem, tap, scaled(kind)), _dividing(problem, tap)
+    return Taps(np.append(found, dividing).astype(found.dtype) if dividing else found)
+
+
+def _dividing(problem: Problem, tap: Array) -> Sequence[int]:
+    """The numbers of `means.reciprocal` where results are nearest to means of bytes."""
+    of_bytes = problem.image_dtype == problem.dtype == np.uint8 and problem.cval.real <= 255
+    count = math.prod(problem.filter)
+    if not (of_bytes and problem.is_plain and sums(problem) == UINT16):
+        return ()
+    return (meant(tap, FLOAT32) == Fraction(1, count) and reciprocal(count)) or ()
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:

@@ -20,6 +20,7 @@ from .blocks import growing
 SIDES = (8, 2, 1)
 AHEAD = 1 << 12  # bytes from a pixel that enters to what is prefetched
 ENTERING = 4  # vectors of columns in which pixels enter side by side
+DIVIDING = 3  # numbers behind those that scale, where 16 bits are divided
 STREAM = 1  # as a flag: store past the caches
 
 
@@ -184,9 +185,36 @@ class _Adding:
             place = self.code.at(place, value.type.count)
 
 
-def _call(builder: Any, name: str, kinds: Any, *arguments: Value) -> None:
+class _Dividing(_Adding):
+    """Emits means of bytes from sums of 16 bits, by the numbers of `means.reciprocal`."""
+
+    def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
+        *places, first, second, third = arguments
+        super().__init__(builder, None, *places)
+        self.added, *self.factors = (self.code.splat(each) for each in (first, second, third))
+
+    def store(self, sums: Sequence[Value], at: Value) -> None:
+        code, target = self.code, self.code.at(self.target, at)
+        for n, value in enumerate(sums):
+            whole = self.builder.add(value, self.added)
+            for factor in self.factors:
+                whole = self.high(whole, factor)
+            narrow = ir.VectorType(ir.IntType(8), code.lanes)
+            code.store(self.builder.trunc(whole, narrow), code.at(target, n * code.lanes))
+
+    def high(self, value: Value, factor: Value) -> Value:
+        """The upper 16 bits of products, which processors multiply so."""
+        wide = ir.VectorType(I32, self.code.lanes)
+        product = self.builder.mul(*(self.builder.zext(each, wide) for each in (value, factor)))
+        upper = self.builder.lshr(product, ir.Constant(wide, [16] * self.code.lanes))
+        return self.builder.trunc(upper, value.type)
+
+
+def _call(
+    builder: Any, name: str, kinds: Any, *arguments: Value, emits: type[_Adding] = _Adding
+) -> None:
     def body(inner: Any, *values: Value) -> None:
-        _Adding(inner, kinds, *values).emit()
+        emits(inner, kinds, *values).emit()
 
     call_once(builder, f"windows.{name}", body, arguments, kinds or ())
 
@@ -218,11 +246,25 @@ def add_to(
 
     ``scale``: place in ``taps`` of the numbers that do, as many as results that are ``asked`` need.
     """
-    if _stores(taps.dtype, out.dtype):
+    if not _stores(taps.dtype, out.dtype):
+        return
+    places = _places(scratch, source, more, out, target, size)
+
+    def scaled() -> None:
         numbers = scaled_by(taps, scale, asked.dtype)
-        kinds = taps.dtype, out.dtype, len(numbers)
-        places = _places(scratch, source, more, out, target, size)
-        _call(builder, "results", kinds, *places, *numbers, flags)
+        _call(builder, "results", (taps.dtype, out.dtype, len(numbers)), *places, *numbers, flags)
+
+    if (scratch.dtype, out.dtype) != (types.uint16, types.uint8):
+        scaled()
+        return
+    [count] = taps.each("shape")
+    with builder.if_else(builder.icmp_signed(">", count, I64(SCALED))) as (divided, others):
+        with divided:
+            numbers = [builder.load(taps.at(SCALED + n)) for n in range(DIVIDING)]
+            whole = [builder.fptoui(number, scratch.element) for number in numbers]
+            _call(builder, "means", None, *places, *whole, emits=_Dividing)
+        with others:
+            scaled()
 
 
 @emitted()
