@@ -135,15 +135,19 @@ class Chain:
         ndarray
             The result: ``out`` where it was given.
         """
-        keeper = None if type(f) is np.ndarray else keeper_of(f)
-        if keeper is not None:
-            return cast(Array, keeper.applied(self, f, out))
         first, last = self.plans[0].problem, self.plans[-1].problem
-        image = as_array("f", f, first.axes)
+        if type(f) is np.ndarray:
+            image = f
+        elif (keeper := keeper_of(f)) is not None:
+            return cast(Array, keeper.applied(self, f, out))
+        else:
+            image = as_array("f", f, first.axes)
         if image.shape != first.image or image.dtype != first.image_dtype:
             image = arrays.check_image(image, first.image, first.image_dtype)
         result: Array = new_output(last.shape, last.dtype) if out is None else out
-        image, target = arrays.check_output(result, image, last.shape, last.dtype)
+        target = result
+        if not arrays.are_easy(image, result, last.shape, last.dtype):
+            image, target = arrays.check_output(result, image, last.shape, last.dtype)
         for link in self._links:
             problem = link.plans[-1].problem
             left = target if link is self._links[-1] else np.empty(problem.shape, problem.dtype)

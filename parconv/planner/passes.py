@@ -23,7 +23,7 @@ from ..problem.window import Range, narrowed, window_of
 from .choice import decide, is_spec, like, part_of
 from .missing import with_weights
 from .plan import Plan
-from .rolling import gathered
+from .rolling import gathered, rows_of
 from .stages import fastest
 
 # Elements of a row, at least, where taps lie along another axis.  Milliseconds of 17 taps along the
@@ -103,7 +103,7 @@ class Pass:
         """Fill some of the result's outputs along the axis."""
         problem, axis = self._problem(f.shape), self.axes[0]
         window = window_of(problem, 0, rows)
-        image = gathered(f, axis, window.runs, 0)
+        image = gathered(f, [rows_of(axis, *run) for run in window.runs])
         self._run(self._of(narrowed(problem, window)), image, out)
 
     def in_parts(self, rows: int) -> "Pass":

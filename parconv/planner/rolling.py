@@ -23,6 +23,9 @@ from .plan import Plan
 PAGE, APART = 1 << 12, 64
 
 
+Place = tuple[slice, ...]
+
+
 class Step(NamedTuple):
     """Rows that a step adds: those it reads, of the rows before, and those it must not forget."""
 
@@ -31,6 +34,19 @@ class Step(NamedTuple):
     reads: tuple[Range, ...]
     rows: Range
     kept: int  # the first row of what this step left before that somebody will still read
+
+
+class Turn(NamedTuple):
+    """A step as it runs: of what it reads the rows, or all; where it fills, or everywhere.
+
+    ``moved``: the rows of what it fills that come to its front before, where to and where from.
+    """
+
+    number: int
+    plan: Plan
+    reads: tuple[Place, ...]
+    moved: tuple[Place, Place] | None
+    place: Place
 
 
 def _whole(number: int, plan: Plan) -> Step:
@@ -66,6 +82,7 @@ class Rolling:
         self.plans, self.height = tuple(plans), height
         self._known: dict[tuple[int, Problem], Plan] = {}
         self.steps = tuple(self._planned())
+        self._turns = tuple(self._found())
         self._spare: deque[list[Array]] = deque()
 
     # --- what is done ---
@@ -130,17 +147,31 @@ class Rolling:
             held = self._spare.pop()
         except IndexError:
             held = self._rooms()
+        left = [f, *held, out]  # what each step reads, and behind it what it fills
+        for number, plan, reads, moved, place in self._turns:
+            image, room = left[number], left[number + 1]
+            if moved is not None:
+                room[moved[0]] = room[moved[1]]
+            plan(gathered(image, reads) if reads else image, room[place] if place else room)
+        self._spare.append(held)
+
+    def _found(self) -> Iterator[Turn]:
+        """All steps, as what they do to the rooms."""
+        axes = [rows_axes(plan.problem) for plan in self.plans]
         begun = [0] * len(self.plans)  # the row that each room's first one holds; 0 of the result
         for number, plan, reads, (start, stop), kept in self.steps:
-            axes = rows_axes(self.plans[number].problem)
-            base = begun[number - 1] if number else 0
-            image = gathered(held[number - 1] if number else f, axes[0], reads, base)
-            room = held[number] if number < len(held) else out
-            if number < len(held) and kept > begun[number]:
-                _move(room, axes[1], kept - begun[number], start - begun[number])
+            axis, base = axes[number][1], begun[number - 1] if number else 0
+            moved, first = None, begun[number]
+            if number < len(self.plans) - 1 and kept > first:
+                parts = ((0, start - kept), (kept - first, start - first))
+                moved = (rows_of(axis, *parts[0]), rows_of(axis, *parts[1]))
                 begun[number] = kept
-            plan(image, room[rows_of(axes[1], start - begun[number], stop - begun[number])])
-        self._spare.append(held)
+            if plan is self.plans[number]:
+                yield Turn(number, plan, (), None, ())
+                continue
+            runs = [rows_of(axes[number][0], *(row - base for row in run)) for run in reads]
+            place = rows_of(axis, start - begun[number], stop - begun[number])
+            yield Turn(number, plan, tuple(runs), moved, place)
 
     @property
     def room(self) -> int:
@@ -169,16 +200,13 @@ def _room(problem: Problem, rows: int) -> Array:
     return np.empty(shape, problem.dtype)[..., :columns]
 
 
-def rows_of(axis: int, start: int, stop: int) -> tuple[slice, ...]:
+def rows_of(axis: int, start: int, stop: int) -> Place:
+    """Rows, the ``axis`` of an array, and all of the axes before it."""
     return (*[slice(None)] * axis, slice(start, stop))
 
 
-def gathered(array: Array, axis: int, runs: tuple[Range, ...], base: int) -> Array:
-    """Those rows, counted from ``base``: a view where they follow one another."""
-    parts = [array[rows_of(axis, start - base, stop - base)] for start, stop in runs]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
-
-
-def _move(room: Array, axis: int, start: int, stop: int) -> None:
-    """Rows to the front."""
-    room[rows_of(axis, 0, stop - start)] = room[rows_of(axis, start, stop)]
+def gathered(array: Array, runs: Sequence[Place]) -> Array:
+    """Those rows: a view where they follow one another."""
+    if len(runs) == 1:
+        return array[runs[0]]
+    return np.concatenate([array[run] for run in runs], len(runs[0]) - 1)
