@@ -36,6 +36,12 @@ L = Layout(
 # 1.35 2.70; 1032 0.60 1.39 2.76, 0.78 1.38 2.68.  With an output that lies 2 KiB further on in its
 # pages 1024 columns take 0.56 and 1.62 in place (Zen 3 VM, 2026-11).
 NEAR = 16
+# Bytes of a row of results between borders below which all is packed, since the strips beside them
+# would be of as many vectors again as these.  Microseconds with and without, float32: 77 x 78 at
+# 3x3 2.8 3.2, at 7x7 7.3 8.2, 96 x 96 3.2 3.7 and 9.7 11.1, 80 x 112 3.5 3.3 and 10.2 10.8; with
+# AVX2 77 x 64 at 7x7 6.3 7.3, 96 x 96 10.5 10.4; float64 60 x 45 at 7x7 6.8 7.7, 77 x 78 13.0 13.6,
+# at 3x3 2.5 2.8 and 4.2 3.8 (Zen 4 VM, 2026-11).
+FEW_BYTES = 384
 
 
 @jit.jit(inline="always")
@@ -120,9 +126,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     flags = into_caches + STREAM if streams else into_caches
     begin, vectors = left + skip, (right - left - skip) // lanes
     crowded = both_flat and _crowded(f, out, layout[L.crowd])
+    few = (left > 0 or right < columns) and vectors * machine.VECTOR_BYTES < FEW_BYTES
     if crowded and layout[L.low]:
         flags += LOW
-    elif crowded or vectors < 1:
+    elif crowded or few or vectors < 1:
         both_flat = False
     # the strips left of `from_left` and from `to_right` on are packed: vectors at least, so that
     # tiles store into the output.  Where no border is, an unaligned vector takes the strip's place.
