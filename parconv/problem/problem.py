@@ -124,8 +124,11 @@ class Problem:
     @lazily
     def sums(self) -> DType:
         """The real type that sums are formed in: of integers the fastest that is exact."""
-        if self.compute != INT64:
-            return real(self.compute)
+        return self.exact_sums if self.compute == INT64 else real(self.compute)
+
+    @lazily
+    def exact_sums(self) -> DType:
+        """The fastest type in which sums of integers are exact."""
         most = (self.widest << self.traits.bits) + math.ceil(self.store.largest)
         return exact(most) if self.traits.bits > 0 else INT64
 

@@ -197,7 +197,8 @@ def inside(problem: Problem) -> bool:
         lead <= 0 and (outputs - 1) * stride - lead + span <= size
         for lead, outputs, stride, span, size in facts
     )
-    return covered and problem.stride[1] == 1 and kernel_dtype(problem.image_dtype) == problem.sums
+    whole = kernel_dtype(problem.image_dtype) == problem.sums and not words(problem)
+    return covered and whole and problem.stride[1] == 1
 
 
 def cycles(problem: Problem) -> float:

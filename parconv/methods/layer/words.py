@@ -52,7 +52,7 @@ def words(problem: Problem) -> int:
     whole = limits.min <= problem.cval.real <= limits.max
     short = bits < BITS or np.can_cast(problem.filter_dtype, np.int16)
     exact = whole and short and min(problem.widest, FLIP) << bits <= 1 << 31
-    alone = problem.taps * problem.sums.itemsize // INT32.itemsize
+    alone = problem.taps * problem.exact_sums.itemsize // INT32.itemsize
     pays = count * _couples(problem) * math.prod(problem.filter) + CUTTING < alone
     return count if exact and pays else 0
 
