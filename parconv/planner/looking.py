@@ -151,12 +151,12 @@ def learn(
     latest, (plan, taps) = known.latest, pair
     if telling.WANTED:  # compiled code tells nothing
         return
-    if latest is None or taps is None or not asks_so(latest, asked):
+    if latest is None or not asks_so(latest, asked):
         return
     shape, kind, _, _, _, answers, lasting = latest
     if not words.reads() or not any(pair is each for each in (lasting, *answers.values())):
         return
-    if plan.problem.missing is not None:  # pixels must be looked at; not ours
+    if getattr(plan.problem, "missing", None) is not None:  # pixels must be looked at; not ours
         return
     before = calls.get(key, ())
     if len(before) >= MOST_CALLS and next(_others) % PATIENCE:
@@ -168,7 +168,7 @@ def learn(
     into = "dtype" in asked and "dtype" not in options
     result = plan.problem.dtype
     refused = _was_refused(before, (shape, kind, result), g, options)
-    looks = lasting is pair and plan._looks and not refused
+    looks = taps is not None and lasting is pair and plan._looks and not refused
     look = taps.look if looks else None
     if looks and look is None:  # that is made by its second run
         return

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ... import filters
-from ...problem.dtypes import Array
+from ...problem.dtypes import Array, DType
 from ...problem.question import DEFAULTS
+from ..recalling import recalled
 from . import words
 from .turns import in_turn
 from .weights import correlate1d
@@ -66,9 +67,7 @@ def blurred(
     truncate: float = 4.0, radius: Any = None, axes: Any = None, scale: float = 1.0,
 ) -> Array:  # fmt: skip
     """The same of arrays; ``scale``: what all is multiplied with, if the target is of floats."""
-    over = words.axes_of(axes, f.ndim)
-    given = (words.sequence(each, len(over)) for each in (order, sigma, mode, radius))
-    steps = [step for step in zip(over, *given, strict=True) if step[2] > NONE]
+    steps = _steps(f.ndim, axes, order, sigma, mode, radius)
     if not steps:
         target[...] = f if scale == 1 else f * scale
         return target
@@ -78,12 +77,20 @@ def blurred(
     return target
 
 
+@recalled
+def _steps(ndim: int, axes: Any, *given: Any) -> tuple[Any, ...]:
+    """Of each axis that is filtered: which, order, sigma, border and radius."""
+    over = words.axes_of(axes, ndim)
+    every = (words.sequence(each, len(over)) for each in given)
+    return tuple(step for step in zip(over, *every, strict=True) if step[2] > NONE)
+
+
 def _blur(step: Any, cval: Any, truncate: float, f: Array, target: Array) -> None:
     axis, order, width, border, length = step
     gaussian_filter1d(f, width, axis, order, target, border, cval, truncate, radius=length)
 
 
-def _is_fused(f: Array, target: Array, steps: list[Any], cval: Any) -> bool:
+def _is_fused(f: Array, target: Array, steps: tuple[Any, ...], cval: Any) -> bool:
     """Whether all axes in one call leave what one after another does, to rounding."""
     constant = any(words.border(border) == "constant" for _, _, _, border, _ in steps)
     slopes = any(order for _, order, *_ in steps)
@@ -91,25 +98,29 @@ def _is_fused(f: Array, target: Array, steps: list[Any], cval: Any) -> bool:
 
 
 def _fused(
-    f: Array, target: Array, steps: list[Any], cval: Any, truncate: float, scale: float
+    f: Array, target: Array, steps: tuple[Any, ...], cval: Any, truncate: float, scale: float
 ) -> Array:
+    widths, asked = _words(f.dtype, target.dtype, steps, cval, truncate, scale)
+    return filters.gaussian(f, widths, out=target, **asked)
+
+
+@recalled
+def _words(
+    image: DType, result: DType, steps: tuple[Any, ...], cval: Any, truncate: float, scale: float
+) -> tuple[Any, dict[str, Any]]:
     axes, orders, widths, borders, lengths = zip(*steps, strict=True)
     radii = tuple(reach(w, truncate, n) for w, n in zip(widths, lengths, strict=True))
     if min(orders) < 0:
         raise ValueError("order must be non-negative")
-    asked: dict[str, Any] = {
-        "axes": axes, "boundary": tuple(map(words.border, borders)),
-        "cval": words.constant(cval, f), "accumulate": _sums(f, target),
-        "scale": None if scale == 1 else scale,
+    return tuple(map(float, widths)), {
+        "order": orders, "radius": radii, "dtype": result, "axes": axes,
+        "boundary": tuple(map(words.border, borders)), "cval": words.constant(cval, image),
+        "accumulate": _sums(image, result), "scale": None if scale == 1 else scale,
     }  # fmt: skip
-    return filters.gaussian(
-        f, tuple(map(float, widths)), order=orders, radius=radii, dtype=target.dtype, out=target,
-        **asked,
-    )  # fmt: skip
 
 
-def _sums(f: Array, target: Array) -> Any:
-    return np.float64 if np.float64 in (f.dtype, target.dtype) else DEFAULTS["accumulate"]
+def _sums(image: DType, result: DType) -> Any:
+    return np.float64 if np.float64 in (image, result) else DEFAULTS["accumulate"]
 
 
 def uniform_filter1d(
@@ -149,20 +160,32 @@ def uniform_filter(
     """
     f = words.image(input)
     target = words.target(output, f, f.dtype.kind == "c")
-    over = words.axes_of(axes, f.ndim)
-    given = (words.sequence(each, len(over)) for each in (size, origin, mode))
-    steps = [step for step in zip(over, *given, strict=True) if step[1] > 1]
+    steps = _means(f.ndim, axes, size, origin, mode)
     if not steps:
         target[...] = f
         return target
-    found, sizes, origins, modes = zip(*steps, strict=True)
     if target.dtype.kind in "fc" and f.size:
-        if any(words.is_bad(o, int(n)) for o, n in zip(origins, sizes, strict=True)):
-            raise ValueError("invalid origin")
-        borders = tuple(map(words.border, modes))
-        return _mean(f, found, tuple(map(int, sizes)), target, borders, cval, origins)
+        found, sizes, borders, origins = _together(steps)
+        return _mean(f, found, sizes, target, borders, cval, origins)
     in_turn(f, target, [(step[0], partial(_average, step, cval)) for step in steps])
     return target
+
+
+@recalled
+def _means(ndim: int, axes: Any, *given: Any) -> tuple[Any, ...]:
+    """Of each axis that is filtered: which, taps, origin and border."""
+    over = words.axes_of(axes, ndim)
+    every = (words.sequence(each, len(over)) for each in given)
+    return tuple(step for step in zip(over, *every, strict=True) if step[1] > 1)
+
+
+@recalled
+def _together(steps: tuple[Any, ...]) -> tuple[Any, Any, Any, Any]:
+    """Of all steps: axes, taps, borders and origins."""
+    axes, sizes, origins, modes = zip(*steps, strict=True)
+    if any(words.is_bad(o, int(n)) for o, n in zip(origins, sizes, strict=True)):
+        raise ValueError("invalid origin")
+    return axes, tuple(map(int, sizes)), tuple(map(words.border, modes)), origins
 
 
 def _average(step: Any, cval: Any, f: Array, target: Array) -> None:
@@ -176,26 +199,35 @@ def _mean(
     """Integers are summed, divided and truncated."""
     if not f.size:
         return target
-    asked: dict[str, Any] = {
-        "axes": axes, "boundary": borders, "cval": words.constant(cval, f), "origin": origins,
-    }  # fmt: skip
-    if target.dtype.kind in "fc":
-        return filters.box(
-            f, sizes, out=target, dtype=target.dtype, accumulate=_sums(f, target), **asked
-        )
-    if f.dtype.kind == target.dtype.kind == "u" and asked["cval"] >= 0:
-        # a quarter of a unit more than the quotient has the same whole part, whatever rounding does
-        share = 1 / int(np.prod(sizes))
-        return filters.box(
-            f, sizes, normalize=False, out=target, dtype=target.dtype, scale=share,
-            bias=share / 4, accumulate=np.float64, rounding="trunc", overflow="wrap", **asked,
-        )  # fmt: skip
+    sizes, asked = _words_of_mean(f.dtype, target.dtype, axes, sizes, borders, cval, origins)
+    if "dtype" in asked:
+        return filters.box(f, sizes, out=target, **asked)
     sums = filters.box(f, sizes, normalize=False, dtype=np.float64, **asked)
     means = np.trunc(sums / np.prod(sizes))
     if target.dtype == bool:
         target[...] = means != 0
         return target
     return wrapped(means, target)
+
+
+@recalled
+def _words_of_mean(
+    image: DType, result: DType, axes: Any, sizes: Any, borders: Any, cval: Any, origins: Any
+) -> tuple[Any, dict[str, Any]]:
+    """With the result's type where one step leaves it."""
+    asked: dict[str, Any] = {
+        "axes": axes, "boundary": borders, "cval": words.constant(cval, image), "origin": origins,
+    }  # fmt: skip
+    if result.kind in "fc":
+        return sizes, asked | {"dtype": result, "accumulate": _sums(image, result)}
+    if image.kind == result.kind == "u" and asked["cval"] >= 0:
+        # a quarter of a unit more than the quotient has the same whole part, whatever rounding does
+        share = 1 / int(np.prod(sizes))
+        return sizes, asked | {
+            "dtype": result, "normalize": False, "scale": share, "bias": share / 4,
+            "accumulate": np.float64, "rounding": "trunc", "overflow": "wrap",
+        }  # fmt: skip
+    return sizes, asked
 
 
 def wrapped(means: Array, target: Array) -> Array:

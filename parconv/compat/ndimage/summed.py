@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from ... import api
-from ...problem.dtypes import Array
+from ...problem.dtypes import Array, DType
+from ..recalling import array_of, content, recalled
 
 LARGEST = 1 << 31  # of whole weights that are summed as such
 STORE: dict[str, Any] = {"rounding": "trunc", "overflow": "wrap"}
@@ -21,26 +22,45 @@ def correlated(
     """
     if not f.size:
         return output
-    shifts = tuple(o + (1 - n % 2) for o, n in zip(origins, g.shape, strict=True))
-    asked: dict[str, Any] = {
-        "mode": "same", "axes": axes, "boundary": borders, "cval": cval, "origin": shifts,
-    } | options  # fmt: skip
-    return stored(f, g, output, asked)
+    given = content(np.asarray(g)), axes, borders, cval, origins, tuple(options.items())
+    return _filled(f, output, *_placed(*given, f.dtype, output.dtype))
+
+
+@recalled
+def _placed(
+    g: Any, axes: Any, borders: Any, cval: Any, origins: Any, options: Any, image: DType,
+    result: DType,
+) -> tuple[Array, dict[str, Any]]:  # fmt: skip
+    taps = array_of(g)
+    shifts = tuple(o + (1 - n % 2) for o, n in zip(origins, taps.shape, strict=True))
+    asked = {"mode": "same", "axes": axes, "boundary": borders, "cval": cval, "origin": shifts}
+    return _summed(taps, asked | dict(options), image, result)
 
 
 def stored(f: Array, g: Any, output: Array, asked: dict[str, Any]) -> Array:
     """The same with the engine's words: sums in double but of float32 images, one rounding."""
-    whole = f.dtype.kind in "biu" and float(asked["cval"]).is_integer() and is_whole(g)
-    taps = np.asarray(g).astype(np.int64) if whole else g
+    return _filled(f, output, *_summed(g, asked, f.dtype, output.dtype))
+
+
+def _summed(
+    g: Any, asked: dict[str, Any], image: DType, result: DType
+) -> tuple[Any, dict[str, Any]]:
+    """Taps and words by which sums are as precise as SciPy's, and stored like them."""
+    whole = image.kind in "biu" and float(asked["cval"]).is_integer() and is_whole(g)
     if whole:
-        asked["cval"] = int(asked["cval"])
-    elif output.dtype.kind in "biu" or np.float64 in (f.dtype, output.dtype):
-        asked["accumulate"] = np.float64
+        asked = asked | {"cval": int(asked["cval"])}
+    elif result.kind in "biu" or np.float64 in (image, result):
+        asked = asked | {"accumulate": np.float64}
+    store = STORE if result.kind in "biu" else {}
+    kind = np.dtype(np.uint8) if result.kind == "b" else result
+    return np.asarray(g).astype(np.int64) if whole else g, asked | store | {"dtype": kind}
+
+
+def _filled(f: Array, output: Array, taps: Any, asked: dict[str, Any]) -> Array:
     if output.dtype == bool:
-        output[...] = api.correlate2d(f, taps, dtype=np.uint8, **asked, **STORE) != 0
-        return output
-    store = STORE if output.dtype.kind in "iu" else {}
-    api.correlate2d(f, taps, dtype=output.dtype, out=output, **asked, **store)
+        output[...] = api.correlate2d(f, taps, **asked) != 0
+    else:
+        api.correlate2d(f, taps, out=output, **asked)
     return output
 
 

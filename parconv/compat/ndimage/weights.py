@@ -66,7 +66,7 @@ def _weighted(
     target = words.target(output, f, is_complex)
     if not isinstance(mode, str) and np.iterable(mode):
         raise RuntimeError("A sequence of modes is not supported")
-    border, outside = words.border(mode), words.constant(cval, f)
+    border, outside = words.border(mode), words.constant(cval, f.dtype)
     if not ordered or not g.size:  # SciPy drops an axis of no weights, and sums nothing
         target[...] = f * g if g.size else 0
         return target
@@ -116,7 +116,7 @@ def _along(
 ) -> Array:  # fmt: skip
     f, g = words.image(input), _taps(weights, conjugate)
     target = words.target(output, f, "c" in (f.dtype.kind, g.dtype.kind))
-    outside = words.constant(cval, f)
+    outside = words.constant(cval, f.dtype)
     if g.ndim != 1 or not g.size:
         raise RuntimeError("no filter weights given")
     place = normalize_axis_index(axis, f.ndim)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...problem.dtypes import Array
+from ...problem.dtypes import Array, DType
 from ...runtime.outputs import new_output
 
 BORDERS = {
@@ -36,7 +36,7 @@ def image(value: Any) -> Array:
 def target(output: Any, f: Array, is_complex: bool = False) -> Array:
     """The array to fill: the caller's, or a new one of the type asked for."""
     if output is None:
-        kind = np.promote_types(f.dtype, np.complex64) if is_complex else f.dtype.newbyteorder("=")
+        kind = np.promote_types(f.dtype, np.complex64) if is_complex else np.dtype(f.dtype.type)
     elif isinstance(output, type | np.dtype):
         kind = np.dtype(output)
         if is_complex and kind.kind != "c":
@@ -104,11 +104,11 @@ def axes_of(axes: Any, ndim: int) -> tuple[int, ...]:
     return found
 
 
-def constant(cval: Any, f: Array) -> Any:
+def constant(cval: Any, kind: DType) -> Any:
     """The constant outside, as Python has it."""
-    if np.iscomplexobj(cval) and f.dtype.kind != "c":
+    if np.iscomplexobj(cval) and kind.kind != "c":
         raise ValueError("Cannot provide a complex-valued cval when the input is real.")
-    return complex(cval) if f.dtype.kind == "c" else float(cval)
+    return complex(cval) if kind.kind == "c" else float(cval)
 
 
 def is_bad(origin: Any, taps: int) -> bool:

@@ -46,7 +46,7 @@ def _slope(name: str, image: Pixels, axis: int, mode: Any, cval: Any) -> Array:
     if not -f.ndim <= axis < f.ndim:
         raise IndexError(f"axis {axis} of an image of {f.ndim} axes")
     g = _filter(name, axis, f.ndim, share)
-    outside = words.constant(cval / share, f)
+    outside = words.constant(cval / share, f.dtype)
     result = new_output(f.shape, kind)
     return correlated(f, g, tuple(range(f.ndim)), result, words.border(mode), outside,
                       (0,) * f.ndim)  # fmt: skip

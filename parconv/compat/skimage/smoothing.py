@@ -92,7 +92,10 @@ def difference_of_gaussians(
     if (high < low).any():
         raise ValueError("high_sigma must be equal to or larger thanlow_sigma for all axes")
     if _is_one(found, count) and isinstance(mode, str):
-        words_of = {"boundary": words.border(mode), "cval": words.constant(cval, found.numbers)}
+        words_of = {
+            "boundary": words.border(mode),
+            "cval": words.constant(cval, found.numbers.dtype),
+        }
         return _fused(filters.difference_of_gaussians, found, channel_axis, _checked(low), high,
                       truncate=truncate, **words_of)  # fmt: skip
     given = mode, cval, truncate, channel_axis, None
