@@ -167,22 +167,24 @@ def test_outputs_of_every_kind() -> None:
 
 
 def outputs_like(right: np.ndarray, dtype: Any) -> list[np.ndarray | None]:
-    """None, NaN in one piece, at every other column, begun between the numbers of a line."""
-    raw = np.full(right.nbytes + 64, 255, np.uint8)
-    return [
-        None, np.full(right.shape, np.nan, dtype),
-        np.full((*right.shape[:-1], 2 * right.shape[-1]), np.nan, dtype)[..., ::2],
-        raw[12 : 12 + right.size * np.dtype(dtype).itemsize].view(dtype).reshape(right.shape),
-    ]  # fmt: skip
+    """None, NaN from a line on, at every other column, begun between the numbers of a line."""
+    nbytes = right.size * np.dtype(dtype).itemsize
+    line, amid = (np.full(nbytes + 128, 255, np.uint8) for _ in range(2))
+    starts = -line.ctypes.data % 64, -amid.ctypes.data % 64 + 12
+    pieces = [raw[at : at + nbytes].view(dtype).reshape(right.shape)
+              for raw, at in zip((line, amid), starts, strict=True)]  # fmt: skip
+    apart = np.full((*right.shape[:-1], 2 * right.shape[-1]), np.nan, dtype)[..., ::2]
+    return [None, pieces[0], apart, pieces[1]]
 
 
 # What decides, and how: maps of few channels are woven, others turned, if nothing is forced.
-WAYS: dict[str, tuple[int, bool, dict[str, float]]] = {
-    "woven": (WOVEN, False, {"TURN_WORK": 1e9}),
-    "turned": (TURNED, False, {"WEAVE_WORK": 1e9}),
-    "turned past the caches": (TURNED, False, {"WEAVE_WORK": 1e9, "LARGE_BYTES": 0}),
-    "as they lie": (STRIDED, True, {}),
-    "copied past the caches": (COPIED, True, {"LARGE_BYTES": 0}),
+WAYS: dict[str, tuple[set[int], bool, dict[str, Any]]] = {
+    "woven": ({WOVEN}, False, {"TURN_WORK": 1e9}),
+    "turned": ({TURNED}, False, {"WEAVE_WORK": 1e9}),
+    "turned past the caches": ({TURNED}, False, {"WEAVE_WORK": 1e9, "LARGE_BYTES": 0}),
+    "as they lie": ({STRIDED}, True, {}),
+    "past the caches": ({STRIDED, COPIED}, True, {"LARGE_BYTES": 0}),  # as vectors are full, or not
+    "copied past the caches": ({COPIED}, True, {"LARGE_BYTES": 0, "streams": lambda _: False}),
 }
 
 
@@ -197,7 +199,9 @@ def way(request: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     layer_of.cache_clear()
     yield last
     layer_of.cache_clear()
-    assert {found.way for found in seen if found} == {known}
+    ways = {found.way for found in seen if found}
+    assert ways
+    assert ways <= known
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -205,7 +209,7 @@ def way(request: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     "sizes",
     [  # images, channels, rows, columns; filters, taps; stride, groups
         (3, 33, 13, 17, 40, 3, 4, (2, 2), 1),  # blocks, tiles and vectors with a rest
-        (2, 32, 9, 8, 16, 1, 1, (2, 2), 1),  # phases without taps
+        (2, 72, 9, 14, 32, 1, 1, (2, 2), 1),  # phases without taps, whole tiles
         (2, 48, 31, 20, 72, 2, 5, (3, 2), 2),  # phases of other rows and columns, groups
         (1, 20, 40, 33, 20, 3, 3, (2, 3), 1),  # rows in several pieces
     ],
@@ -250,7 +254,6 @@ def test_weights_that_fill_the_caches(last: bool) -> None:
         (1, 1),
         (0, 0),
         1,
-        False,
         False,
         "skip",
     )

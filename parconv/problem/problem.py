@@ -31,7 +31,8 @@ from .shown import shown
 from .store import PLAINLY, WRAPPED, Store, check_kinds, check_store
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
 
-READ_SOON = -1  # the result, however large, so that it had better go through the caches
+# The result, however large or small, so that it had better go through the caches, or past them.
+READ_SOON, READ_LATE = -1, -2
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Problem:
     zero_taps: str = "skip"  # or "keep": 0 times NaN is NaN
     store: Store = PLAINLY  # how a sum becomes a result
     missing: Missing | None = None  # which pixels are not used
-    # bytes in and out of the problem that this is a part of, which no cache holds; or `READ_SOON`
+    # bytes in and out of the problem that this is a part of, which no cache holds; or `READ_SOON`,
+    # or `READ_LATE`
     within: int = 0
     begin: int = 0  # rows of the whole result before these, where they matter
     deep: int = 1  # planes of the image that each plane of the result is a sum over
@@ -187,7 +189,7 @@ class Problem:
     @property
     def passing(self) -> int:
         """Bytes in and out that may be more than caches hold."""
-        return 0 if self.within == READ_SOON else max(self.bytes, self.within)
+        return 0 if self.within < 0 else max(self.bytes, self.within)
 
     def __str__(self) -> str:
         image, taps = ("x".join(map(str, s)) for s in (self.image, self.given))

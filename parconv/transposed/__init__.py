@@ -26,6 +26,7 @@ from .layer import layer_of
 from .running import Launch, at_once, one_by_one
 
 Pair = tuple[int, int]
+INTEGERS = int, np.integer
 
 
 def conv_transpose2d(
@@ -108,26 +109,25 @@ def _shortened(found: Array, kind: DType, out: Array | None) -> Array:
 def computed(
     f: ArrayLike, g: ArrayLike, *, stride: Any, padding: Any, output_padding: Any, dilation: Any,
     groups: int, bias: Any, axes: Any, out: NDArray[Any] | None = None, threads: int | None = None,
-    soon: bool = False, zero_taps: str = "skip", launch: Launch | None = None,
+    zero_taps: str = "skip", launch: Launch | None = None,
 ) -> NDArray[Any]:  # fmt: skip
     """The same.
 
-    ``soon``: all of the result will be read at once; ``zero_taps``: as `parconv.conv2d` has it;
-    ``launch``: runs what several threads share.
+    ``zero_taps``: as `parconv.conv2d` has it; ``launch``: runs what several threads share.
     """
     if keeper_of(f) is not None:
         raise TypeError(
             f"f is a {type(f).__module__}.{type(f).__name__}: pass f.compute() or f.values, or map "
             "blocks of whole images"
         )
-    maps, filters = as_array("f", f), filter_of(g)
+    maps, filters = _maps(f), filter_of(g)
     last = _are_last(axes, maps.ndim)
     steps, cuts, spread = (_pair(name, value, least) for name, value, least in (
         ("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)))  # fmt: skip
     more = _pair("output_padding", output_padding, 0)
     _check(maps, filters, groups, steps, spread, more, last)
     sizes = (maps.shape, maps.dtype), (filters.shape, filters.dtype)
-    layer = layer_of(*sizes, steps, cuts, spread, more, groups, last, soon, zero_taps)
+    layer = layer_of(*sizes, steps, cuts, spread, more, groups, last, zero_taps)
     if layer is None:
         raise ValueError(f"padding={shown(padding)} leaves nothing of the output: pass less")
     added = _bias(bias, layer.maps[1])
@@ -143,6 +143,12 @@ def computed(
     return result if out is None else out
 
 
+def _maps(f: Any) -> Array:
+    """What is passed as an array; most are arrays of floats."""
+    known = type(f) is np.ndarray and f.dtype.char in "fd"
+    return f if known else as_array("f", f)
+
+
 def _are_last(axes: Any, ndim: int) -> bool:
     """Whether channels are."""
     found = tuple(int(n) % max(ndim, 1) for n in each(axes, 2))
@@ -152,8 +158,8 @@ def _are_last(axes: Any, ndim: int) -> bool:
 
 
 def _pair(name: str, value: Any, least: int) -> Pair:
-    pair = each(value, 2)
-    if len(pair) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in pair):
+    pair = value if type(value) is tuple else each(value, 2)
+    if len(pair) != 2 or not all(isinstance(n, INTEGERS) and n >= least for n in pair):
         raise ValueError(f"{name}={shown(value)}: pass an integer of at least {least}, or a pair")
     return int(pair[0]), int(pair[1])
 

@@ -35,8 +35,6 @@ class Layer:
         Whether these are all.
     stride, groups
         The caller's.
-    soon : bool
-        Whether all of the result will be read at once.
     zero_taps : str
         "skip" or "keep".
     key : tuple
@@ -53,7 +51,6 @@ class Layer:
     whole: bool
     stride: Pair
     groups: int
-    soon: bool
     zero_taps: str
     key: tuple[Any, ...]
 
@@ -61,7 +58,7 @@ class Layer:
 @lru_cache(maxsize=512)
 def layer_of(
     f: Spec, g: Spec, stride: Pair, padding: Pair, dilation: Pair, more: Pair, groups: int,
-    last: bool, soon: bool, zero_taps: str,
+    last: bool, zero_taps: str,
 ) -> Layer | None:  # fmt: skip
     """The one of such maps and filters (C, O // groups, KH, KW); None where nothing is left."""
     (shape, kind), ((_, each, *taps), filters) = f, g
@@ -85,7 +82,7 @@ def layer_of(
         (*outer, *((rows, columns, outputs) if last else (outputs, rows, columns))),
         api.plan2d(*spec, groups=groups, correlate=True).problem.dtype,
         (count, channels, high, wide), (count, outputs, rows, columns), filters, last,
-        tuple(itertools.product(down, across)), whole, stride, groups, soon, zero_taps,
+        tuple(itertools.product(down, across)), whole, stride, groups, zero_taps,
         ("transposed", stride, padding, dilation, more, groups, *(
             len(several) if whole else tuple(phase.first for phase in several)
             for several in (down, across))),

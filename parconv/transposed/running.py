@@ -47,10 +47,9 @@ def at_once(
 
 
 def _is_known(layer: Layer, f: Array) -> bool:
-    """Whether it is of types that the kernel knows, and of several phases."""
+    """Whether it is of types that the kernel knows, and all its phases are."""
     kinds = f.dtype, layer.kind, layer.filters
-    several = layer.whole and len(layer.places) > 1
-    if not several or not f.size or f.dtype != layer.kind:
+    if not layer.whole or not f.size or f.dtype != layer.kind:
         return False
     floats = all(kind.kind == "f" and kind.isnative for kind in kinds)
     return floats and kernel_dtype(f.dtype) == f.dtype and kinds[2].itemsize <= f.itemsize

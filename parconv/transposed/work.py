@@ -1,5 +1,6 @@
 """A transposed layer as work for a strategy, and all that its kernel reads."""
 
+import heapq
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from ..codegen.layout import up
 from ..methods.phases.kernel import kernel, kernels
 from ..methods.phases.numbers import STRIDED, TURNED, L
 from ..planner import ready
-from ..planner.choice import BANDS_PER_THREAD, LAUNCH_WORK
+from ..planner.choice import LAUNCH_WORK
 from ..planner.limits import SERIAL_WORK
 from ..planner.plan import Plan
 from ..planner.prediction import usual_seconds
@@ -30,6 +31,9 @@ from .pieces import Range
 
 Shared = tuple[Work, Array, Array]  # the borders' constants, and the layout
 BEYOND = 64  # pixels
+# Of 28 pieces eight bands of 3 and 4 keep two threads busy for the time of 16: 4 x 128 -> 64
+# channels of 56 x 56, 2 x 2, by two threads 4.6 ms so, 4.2 by 28 bands (Zen 4 VM, 2026-11).
+BANDS_PER_THREAD = 16, 8, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +89,7 @@ def shared(layer: Layer, bias: Bias, ends: tuple[Range, ...], threads: int) -> S
     fill, fills = _together([_fill(layer, bias, plan) for plan in cut.plans])
     cost, count = sum(plan.cost for plan in cut.plans if plan), len(cut.pieces)
     threads = min(threads, count) if cost >= SERIAL_WORK else 1
-    bands = split_rows(count, BANDS_PER_THREAD * threads if threads > 1 else 1)
+    bands = _shares(cut, threads) if threads > 1 else split_rows(count, 1)
     launches = math.ceil(cost / (threads * LAUNCH_WORK))
     launch = max(threads, math.ceil(len(bands) / max(1, launches)))
     seconds = sum(usual_seconds(plan.problem, plan.cost) for plan in cut.plans if plan)
@@ -96,6 +100,21 @@ def shared(layer: Layer, bias: Bias, ends: tuple[Range, ...], threads: int) -> S
         workspace=_workspace(layer, cut), element=layer.kind, spare=deque(maxlen=0),
     )  # fmt: skip
     return work, fill, _layout(layer, cut, ends, fills)
+
+
+def _shares(cut: Cut, threads: int) -> tuple[Range, ...]:
+    """Bands of pieces by which all threads end soonest, of many bands where few are no better."""
+    sizes = [math.prod(last - first for first, last in piece.box) for piece in cut.pieces]
+    choices = [split_rows(len(sizes), each * threads) for each in BANDS_PER_THREAD]
+    return min(choices, key=lambda bands: _end([sum(sizes[slice(*b)]) for b in bands], threads))
+
+
+def _end(sizes: Sequence[int], threads: int) -> int:
+    """When threads have done those, of which who is free takes the next one."""
+    ends = [0] * threads
+    for size in sizes:
+        heapq.heapreplace(ends, ends[0] + size)
+    return max(ends)
 
 
 def _fill(layer: Layer, bias: Bias, plan: Plan | None) -> Array:

@@ -11,9 +11,13 @@ WIDER = {"torch.bfloat16": "float", "torch.complex32": "cfloat"}  # types that N
 
 def array_of(tensor: Any) -> Array:
     """Its numbers, without a copy where NumPy knows the type."""
-    found = tensor.detach().resolve_conj().resolve_neg()
-    wider = WIDER.get(str(found.dtype))
-    result: Array = (getattr(found, wider)() if wider else found).numpy()
+    bare = tensor.detach()
+    try:
+        result: Array = bare.numpy()
+    except (RuntimeError, TypeError):  # lazily conjugated or negated, or of such a type
+        found = bare.resolve_conj().resolve_neg()
+        wider = WIDER.get(str(found.dtype))
+        result = (getattr(found, wider)() if wider else found).numpy()
     return result
 
 
@@ -22,7 +26,8 @@ def tensor_of(array: Array, like: Any) -> Any:
     import torch
 
     found = torch.from_numpy(array if array.flags.writeable else array.copy())
-    return found.to(like.dtype) if str(like.dtype) in WIDER else found
+    wider = found.dtype is not like.dtype and str(like.dtype) in WIDER
+    return found.to(like.dtype) if wider else found
 
 
 def is_last(tensor: Any) -> bool:

@@ -74,7 +74,7 @@ def transposed(
     return computed(
         f, g, bias=bias, stride=asked.stride, padding=padding, output_padding=more,
         dilation=asked.dilation, groups=asked.groups, threads=teamwork.threads(),
-        axes=(1, 2) if last else (2, 3), soon=True, zero_taps="keep", launch=teamwork.launch,
+        axes=(1, 2) if last else (2, 3), zero_taps="keep", launch=teamwork.launch,
     )  # fmt: skip
 
 

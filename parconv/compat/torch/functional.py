@@ -100,7 +100,10 @@ def transpose(
             f"input{list(batch.shape)} to have {weight.shape[0]} channels, but got "
             f"{batch.shape[1]} channels instead"
         )
-    found = derived.functions().transposed.apply(batch, weight, bias, asked, more)
+    # `apply` takes 0.3 to 0.5 ms (Zen 4 VM, 2026-11)
+    noted = is_differentiated(x, weight, bias)
+    apply = derived.functions().transposed.apply if noted else derived.transposed
+    found = apply(batch, weight, bias, asked, more)
     return found if batch is x else found[0]
 
 

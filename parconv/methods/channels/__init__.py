@@ -25,7 +25,7 @@ from ...codegen import machine
 from ...codegen.layout import geometry, up
 from ...problem.bands import split_rows
 from ...problem.dtypes import Array, kernel_dtype
-from ...problem.problem import Problem
+from ...problem.problem import READ_LATE, Problem
 from ...runtime.crew.record import MAPS
 from ..kernels import Taps, kernels_of
 from ..usual import (
@@ -35,6 +35,7 @@ from ..usual import (
     fill as fill,
     grain as grain,
     lanes_of,
+    outputs_apart,
     selects as selects,
     sums as sums,
     unasked as unasked,
@@ -69,6 +70,14 @@ def applicable(problem: Problem) -> str | None:
     if not (bordered_by_zeros(problem, 0) and bordered_by_zeros(problem, 1)):
         return "it leaves out taps beyond the image, as if zeros were there"
     return None
+
+
+def streams(problem: Problem) -> bool:
+    """Whether results go past the caches from tiles, of which each stores whole lines."""
+    lines = machine.VECTOR_BYTES == machine.CACHE_LINE and outputs_apart(problem)
+    tiles = not (is_few(problem) or is_pointwise(problem))
+    whole = bank_of(problem).filters % lanes_of(problem) == 0
+    return problem.within == READ_LATE and lines and tiles and whole
 
 
 # --- the filters ---------------------------------------------------------------------------------
@@ -155,6 +164,7 @@ def layout(problem: Problem) -> Array:
         group_taps=taps * sum(blocks),
         block_filters=block_filters(problem),
         few=is_few(problem),
+        streams=streams(problem),
         run_of=run_of(problem),
         room_at=_room_at(problem),
         period=period_of(problem) if is_pointwise(problem) else 0,

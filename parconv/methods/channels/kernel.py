@@ -53,9 +53,8 @@ def _describe(table, f, out, layout):
     table[t.STEP_PIXEL] = layout[L.stride_x] * f.strides[3]
     # for each channel the lines of a tile, which follow one another where channels are neighbours
     lines = (t.LEAST * size + line - 1) // line * line
-    fetches = t.ALWAYS_FETCHES or taps_y * taps_x == 1
-    if layout[L.few]:
-        fetches = f.size * size > machine.L2_BYTES
+    far = f.size * size > machine.L2_BYTES
+    fetches = far if layout[L.few] else far or t.ALWAYS_FETCHES or taps_y * taps_x == 1
     table[t.AHEAD] = ROWS_AHEAD * f.strides[2] if fetches else 0
     table[t.AHEAD_STEP] = lines if f.strides[1] == size else f.strides[1]
     table[t.ROWS_AT] = t.BITS_AT + taps_y + taps_x
@@ -78,6 +77,9 @@ def _describe(table, f, out, layout):
     stored = out.strides[1] == size or out.strides[3] == size
     table[t.OUT_CHANNEL] = out.strides[1] if stored else size
     table[t.OUT_PIXEL] = out.strides[3] if stored else t.VECTORS * layout[L.lanes] * size
+    steps = out.ctypes.data | out.strides[0] | out.strides[1] * layout[L.lanes] | out.strides[2]
+    whole = (steps | out.strides[3]) % line == 0 and out.strides[1] == size
+    table[t.STREAMS] = layout[L.streams] if whole else 0
     return stored
 
 
@@ -242,3 +244,5 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         at = f_at, taps_at, out_at, image, channel, filters
         rows = y, y_stop
         _tiles(f, taps, out, layout, scratch, stored, at, rows, across, line, pixels, row_step)
+    if layout[L.streams]:
+        store_fence()

@@ -7,7 +7,7 @@ L = Layout(
     "dilation_y", "dilation_x", "taps_y", "taps_x", "channels", "filters", "group_blocks",
     "block_taps", "group_taps", "lanes", "height", "sums_at", "block_filters", "few",
     "inner_top", "inner_bottom", "inner_left", "inner_right", "inside",
-    "run_of", "period", "room_at", "large",
+    "run_of", "period", "room_at", "large", "streams",
     "copied", "pixel", "tap", "pitch", "run", "step", "runs", "phases", "copy_at",
     tables=(
         "sizes", "order", "rows", "columns", "remainders", "depths", "starts", "rows_at", "lookup",

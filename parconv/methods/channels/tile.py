@@ -39,6 +39,7 @@ from .table import (
     STEP_CHANNEL,
     STEP_PIXEL,
     STEP_X,
+    STREAMS,
     TAPS_X,
     TAPS_Y,
     WEIGHTS_AHEAD,
@@ -261,20 +262,32 @@ class Tile:
     def store_vectors(self, sums: dict[tuple[int, int], Value], segments: Value) -> None:
         """The channels of each pixel, which are neighbours."""
         code, builder = self.code, self.builder
+        streams = builder.icmp_signed("!=", self.number(STREAMS), I64(0))
+
+        def first(value: Value, vector: int, place: Value) -> None:
+            left = builder.sub(self.number(OUTPUTS), I64(vector * code.lanes))
+            code.store_first(value, place, left)
 
         def some(bits: Value, out: Value) -> None:
             for pixel in range(self.pixels):
-                with builder.if_then(code.has(bits, 1 << pixel)):
-                    place = code.at(out, builder.mul(self.number(OUT_PIXEL), I64(pixel)))
-                    for vector in range(self.vectors):
-                        left = builder.sub(self.number(OUTPUTS), I64(vector * code.lanes))
-                        at = code.at(place, vector * machine.VECTOR_BYTES)
-                        code.store_first(sums[pixel, vector], at, left)
+                cells = [(sums[pixel, v], v, self.pixel_of(out, pixel, v)) for v in self.members()]
+                with (
+                    builder.if_then(code.has(bits, 1 << pixel)),
+                    builder.if_else(streams) as (past, through),
+                ):
+                    with past:
+                        for value, _, place in cells:
+                            code.stream(value, place)
+                    with through:
+                        for cell in cells:
+                            first(*cell)
 
         def every(out: Value) -> None:
-            for pixel, vector in self.cells:
-                place = self.pixel_of(out, pixel, vector)
-                code.store(sums[pixel, vector], place)
+            def put_all(put: Callable[..., None]) -> None:
+                for pixel, vector in self.cells:
+                    put(sums[pixel, vector], self.pixel_of(out, pixel, vector))
+
+            code.store_either(streams, put_all)
 
         def one(index: Value) -> list[Value]:
             bits, out = self.segment(segments, index)
