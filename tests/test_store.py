@@ -376,6 +376,51 @@ def test_means_of_equal_pixels_are_scaled_and_shifted_exactly(f: Any) -> None:
         assert (parconv.conv2d(same, g, scale=0.25, bias=-3.5, **asked) == (value - 14) // 4).all()
 
 
+WEIGHTS = RNG.random((5, 5)) - 0.25  # of which sums are rounded
+RULED: Any = {"mode": "same", "boundary": "mirror", "dtype": "uint8", "method": "direct"}
+
+
+@pytest.mark.parametrize("f", [TALL, TALL.astype(np.uint8)], ids=["float32", "uint8"])
+def test_rounded_sums_begin_with_the_bias(f: Any) -> None:
+    """Of taps that are scaled; in their own type such sums err by few of its digits."""
+    plan = parconv.plan2d(f, WEIGHTS, scale=0.125, bias=40.25, threads=1, **RULED)
+    assert plan.prepare(WEIGHTS).values[0] == 40.25
+    sums = oracle.expect(f, WEIGHTS, mode="same", boundary="mirror").values.astype(float)
+    right = sums * 0.125 + 40.25
+    found = plan(f)
+    near = np.abs(right % 1 - 0.5) < 1e-4  # by float32's digits of 255 and of all products
+    assert near.mean() < 0.01
+    np.testing.assert_array_equal(found[~near], stored(right[~near], "uint8", "even", "saturate"))
+    two = parconv.conv2d(f, WEIGHTS, scale=0.125, bias=40.25, threads=2, **RULED)
+    oracle.assert_same_bits(two, found, "two threads")
+
+
+@pytest.mark.parametrize(
+    ("scale", "bias", "begins"),
+    [(0.25, -3.5, True), (1 / 7, 11, False), (0.25, 1e-3, False), (1, 2.0**25, False)],
+)
+def test_exact_sums_begin_with_the_bias_where_they_stay_so(
+    scale: float, bias: float, begins: bool
+) -> None:
+    """Else what is whole would be cut off below: sums are scaled and shifted in one step."""
+    f, g = TALL.astype(np.uint8), np.abs(TAPS) + np.float32(1)
+    asked: Any = {"scale": scale, "bias": bias, "rounding": "trunc", "overflow": "wrap"}
+    plan = parconv.plan2d(f, g, **RULED, **asked)
+    assert (plan.prepare(g).values[0] == bias) == begins
+    sums = oracle.expect(f, g, mode="same", boundary="mirror").values.astype(float)
+    right = (sums * float(np.float32(scale)) + float(np.float32(bias))).astype(np.float32)
+    np.testing.assert_array_equal(plan(f), stored(right, "uint8", "trunc", "wrap"))
+
+
+def test_filters_of_a_bank_are_scaled_each_as_it_is_exact() -> None:
+    bank = np.stack([WEIGHTS, np.round(8 * WEIGHTS), np.eye(5)]).astype(np.float32)
+    asked: Any = {"scale": 1 / 7, "bias": 30, "dtype": "uint8"}
+    found = parconv.conv2d(TALL, bank, method="planes", mode="same", **asked)
+    for plane, g in zip(found, bank, strict=True):
+        right = parconv.conv2d(TALL, g, method="direct", mode="same", **asked)
+        oracle.assert_same_bits(plane, right, "")
+
+
 @pytest.mark.parametrize("method", ["box", "windows"])
 def test_sums_of_integers_stay_such_whatever_the_bias_takes_away(method: str) -> None:
     """One number is all of an integer tap: its rest, a half behind the bias, would round to one."""

@@ -23,7 +23,7 @@ from ...problem.dtypes import FLOAT32, Array, real
 from ...problem.filter import Filter
 from ...problem.problem import Problem
 from ...problem.traits import total
-from ..finishing import finishes as stores_narrow, with_numbers
+from ..finishing import finishes as stores_narrow
 from ..kernels import Taps, kernels_of
 from ..remembering import TABLE_BYTES, remembered
 from ..usual import (
@@ -39,6 +39,7 @@ from ..usual import (
     units as units,
 )
 from . import kernel as k
+from .beginning import BEGIN, ruled_taps
 from .kernel import L
 from .packing import packing_of
 from .passes import (
@@ -50,7 +51,6 @@ from .passes import (
     passes,
     plain as plain,
     tables,
-    taps_of,
 )
 from .tile import LOW_GROUP, LOW_ROWS, ROWS, stores
 
@@ -163,7 +163,7 @@ def prepare(problem: Problem, g: Filter | Array) -> Taps:
     """The filter in the order in which the tile reads it, read-only."""
     taps = np.asarray(g)
     limit = largest_pixel(problem, taps) if problem.compute.kind == "i" else None
-    return Taps(with_numbers(problem, taps_of(problem, taps)), limit)
+    return Taps(ruled_taps(problem, taps), limit)
 
 
 def finishes(problem: Problem) -> bool:
@@ -294,7 +294,7 @@ def layout(problem: Problem) -> Array:
         strip_step=strip_step,
         results_at=pack.rows * pack.row_step,
         ahead=problem.span[0] - 1 + 2 * ROWS * sy,
-        taps_at=0,
+        taps_at=BEGIN if stores_narrow(problem) else 0,
         second_taps_at=length(problem, passes(problem)[0]) if two else 0,
         crowd=crowd(problem),
         low=goes_low(problem),

@@ -6,18 +6,30 @@
 
 from typing import Any
 
+from llvmlite import ir
+
 from ...codegen.emitted import Value
 from ...codegen.rules import Stored
 from ..finishing import NUMBERS, SCALED, Finishing
+from .beginning import BEGIN, IDLE
 from .difference import DifferenceTile
 from .tile import Tile
 
 
 class FinishedTile(Tile):
-    """Behind the taps lie a scale and a bias."""
+    """Before the taps lies what sums begin with, behind them a scale and a bias."""
+
+    def begun(self) -> list[Value]:
+        return [self.code.splat(self.code.read(self.taps, -BEGIN))] * len(self.sums)
 
     def finished(self, sums: list[Value], taps: Value) -> list[Value]:
-        return _by_numbers(self, sums, taps)
+        """As they are where the numbers change nothing: see `beginning`."""
+        asked = self.builder.or_(*(self._differs(taps, *each) for each in enumerate(IDLE)))
+        return self.code.when(asked, sums, lambda: _by_numbers(self, sums, taps))
+
+    def _differs(self, taps: Value, at: int, idle: float) -> Value:
+        number = self.code.read(taps, at)
+        return self.builder.fcmp_unordered("!=", number, ir.Constant(number.type, idle))
 
 
 class FinishedDifferences(DifferenceTile):

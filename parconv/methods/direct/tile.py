@@ -187,15 +187,18 @@ class Tile:
 
     def one_tile(self, left: Value) -> None:
         source = self.code.at(self.source, left)
-        zeros = [self.code.zero] * len(self.sums)
         taps, _, *sums = self.code.loop(
             self.groups,
-            [self.taps, self.members, *zeros],
+            [self.taps, self.members, *self.begun()],
             lambda _, taps, group, *sums: self.one_group(source, taps, group, sums),
         )
         self.store(self.finished(sums, taps), left)
         with self.builder.if_then(self.code.has(self.flags, PREFETCH)):
             self.prefetch(left)
+
+    def begun(self) -> list[Value]:
+        """What the sums begin with."""
+        return [self.code.zero] * len(self.sums)
 
     def finished(self, sums: list[Value], taps: Value) -> list[Value]:
         """What the sums become before they are stored, given what follows the taps."""

@@ -155,54 +155,70 @@ def _mark_row(weighted: bool, omits: bool, builder: Any, *arguments: Value) -> N
     builder.store(builder.zext(whole, I64), found)
 
 
+@jit.jit(inline="always")
+def _truths_aside(layout, scratch, truths, plane, down, across):
+    """Bytes that tell of holes left and right of the image, of all rows in it at once."""
+    base = aligned_after(scratch, 0, machine.CACHE_LINE)
+    (above, below), (begin, end), columns = within(down), within(across), across[2]
+    aside = bytes_at(scratch, base + layout[L.aside_at], layout[L.aside] * down[2])
+    rows = down[0] + above * down[1], down[1], below - above, *down[3:]
+    for start, stop, at_byte in ((0, begin, 0), (end, columns, begin)):
+        some = across[0] + start, 1, stop - start, *across[3:]
+        fetch_truths(truths, plane, rows, some, aside[at_byte:], layout[L.aside])
+    return aside
+
+
+@jit.jit(inline="always")
+def _bits_of(layout, scratch, at, columns):
+    """Where bits are, of which row those for ``at`` in the ring are, and how many a vector has."""
+    base, step = aligned_after(scratch, 0, machine.CACHE_LINE), layout[L.bits_step]
+    packed = (at - base - layout[L.ring_at]) // layout[L.ring_step]
+    bits, halo = base + layout[L.bits_at], layout[L.taps_y] - 1
+    if packed == halo > 0:  # the ring begins anew
+        _move(scratch, bits, layout[L.ring], halo, step, columns)
+    return bits, packed, step
+
+
 @jit.jit()
 def pack(f, fill, layout, scratch, plane, down, across, at, whole):
     """Holes as 0 where they are copied, but for what lies beyond the border."""
-    step, weighted, omits = layout[L.ring_step], layout[L.weighted], layout[L.omits]
-    truths, base = (
-        truths_at(layout, L.weights, scratch),
-        aligned_after(scratch, 0, machine.CACHE_LINE),
-    )
+    step, how = layout[L.ring_step], (layout[L.weighted], layout[L.omits])
+    truths, weighted = truths_at(layout, L.weights, scratch), layout[L.weighted]
     (above, below), (begin, end), columns = within(down), within(across), across[2]
     runs = not weighted or truths.strides[2] == 1
     lies = layout[L.reads] == OWN and has_runs(f) and runs and end - begin >= layout[L.lanes]
     fetch(
         f, layout[L.reads], (plane,), down, across, fill, scratch, (at, step, 0), not lies, True
     )  # fmt: skip
-    found, how = bytes_at(scratch, base + layout[L.truths_at], columns), (weighted, omits)
-    aside = bytes_at(scratch, base + layout[L.aside_at], layout[L.aside] * down[2])
-    if lies and weighted:  # what tells of holes left and right of the image, of all rows at once
-        rows = down[0] + above * down[1], down[1], below - above, *down[3:]
-        for start, stop, at_byte in ((0, begin, 0), (end, columns, begin)):
-            some = across[0] + start, 1, stop - start, *across[3:]
-            fetch_truths(truths, plane, rows, some, aside[at_byte:], layout[L.aside])
+    base = aligned_after(scratch, 0, machine.CACHE_LINE)
+    found = bytes_at(scratch, base + layout[L.truths_at], columns)
+    aside = found
+    if lies and weighted:
+        aside = _truths_aside(layout, scratch, truths, plane, down, across)
     pixel = plane * (f.strides[0] // f.itemsize) + across[0]
     byte = plane * truths.strides[0] + across[0]
     ahead = layout[L.lanes] * down[1] * truths.strides[1]
-    bits, bits_step = base + layout[L.bits_at], layout[L.bits_step]
-    packed, halo = (at - base - layout[L.ring_at]) // step, layout[L.taps_y] - 1
-    if packed == halo > 0:  # the ring begins anew
-        _move(scratch, bits, layout[L.ring], halo, bits_step, columns)
+    bits, packed, bits_step = _bits_of(layout, scratch, at, columns)
     for n in range(down[2]):
-        first, last, inside = 0, 0, lies and above <= n < below
-        row, known, so_far = down[0] + n * down[1], 1, at + n * step
-        here = bits, packed + n, bits_step
-        if inside:
-            first, last = begin, end
+        row, so_far, here = down[0] + n * down[1], at + n * step, (bits, packed + n, bits_step)
+        if not (lies and above <= n < below):  # it was copied
+            if weighted:
+                fetch_truths(truths, plane, (row, 1, 1, *down[3:]), across, found, 0)
+            known = _mark(
+                scratch, so_far, here, (0, columns), how, scratch, so_far, found, 0, 0
+            )  # fmt: skip
+        else:
             known = _mark(
                 scratch, so_far, here, (begin, end), how, f,
                 pixel + row * (f.strides[1] // f.itemsize), truths,
                 byte + row * truths.strides[1], ahead,
             )  # fmt: skip
-        beside = (n - above) * layout[L.aside]
-        if weighted and not inside:
-            fetch_truths(truths, plane, (row, 1, 1, *down[3:]), across, found, 0)
-        for start, stop, there in ((0, first, beside), (last, columns, beside + first - last)):
-            if start < stop:
-                known &= _mark(
-                    scratch, so_far, here, (start, stop), how, scratch, so_far,
-                    aside if inside else found, there if inside else 0, 0,
-                )  # fmt: skip
+            there = (n - above) * layout[L.aside]
+            for start, stop, told in ((0, begin, there), (end, columns, there + begin - end)):
+                if start < stop:
+                    known &= _mark(
+                        scratch, so_far, here, (start, stop), how, scratch, so_far, aside, told, 0
+                    )  # fmt: skip
         whole = whole + 1 if known else 0
     return whole
 

@@ -124,7 +124,7 @@ def _look(
     code.loop(I64(code.lanes // sides), [I64(0)], some)
 
 
-@jit.jit()
+@jit.jit(inline="always")
 def sum_columns(taps, layout, scratch, under, block, target, whole):
     alone.sum_columns(taps, layout, scratch, under, block, target, whole)
     if whole:

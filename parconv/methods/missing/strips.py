@@ -185,7 +185,7 @@ def _pack(f, fill, layout, scratch, plane, down, across, at, whole):
     return whole
 
 
-@jit.jit()
+@jit.jit(inline="always")
 def _sum_columns(taps, layout, scratch, under, block, target, whole):
     alone.sum_columns(taps, layout, scratch, under, block, target, whole)
     if not whole:
@@ -193,7 +193,7 @@ def _sum_columns(taps, layout, scratch, under, block, target, whole):
         alone.sum_columns(taps, layout, scratch, beside, block, target, whole)
 
 
-@jit.jit()
+@jit.jit(inline="always")
 def sum_rows(taps, fill, layout, scratch, at, sums, whole):
     alone.sum_rows(taps, fill, layout, scratch, at, sums, whole)
     if not whole:
