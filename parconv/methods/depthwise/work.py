@@ -92,6 +92,10 @@ FLAT = machine.ISA.choose({
 # Milliseconds for 512 images of 28 x 28 under 32 filters, and predicted without / so: 5x5 3.5,
 # 2.3 / 3.6; 7x7 6.6, 4.0 / 6.5 (Zen 5, 2026-11).
 SHARED = machine.ISA.choose({32: 1.75, 16: 1.0})
+# And what an output of those takes at least that no near cache holds, of rows of several strips:
+# milliseconds of this and of `channels`, 15 filters of 3x3 over 4 images of 156 x 159 1.07, 0.58
+# (Zen 4 VM, AVX-512, 2026-11).
+FAR_OUTPUT, STRIPS = machine.ISA.choose({32: 60, 16: 0}), 4
 
 
 def cost(problem: Problem) -> float:
@@ -212,8 +216,10 @@ def _plane_work(problem: Problem) -> float:
     vectors = 0.5 if has_pairs(problem) else -(-columns // outputs(kind, lanes))
     swept = rows * (kind.stride + 1) / 2
     products = 2 * kind.size**2 * swept * vectors * lanes
-    share = VECTOR_SHARE[kind.size] * (SHARED if bank_of(problem).filters > 1 else 1)
-    return share * products
+    if bank_of(problem).filters == 1:
+        return VECTOR_SHARE[kind.size] * products
+    far = problem.passing > machine.STREAM_BYTES // 2 and columns > STRIPS * lanes
+    return max(VECTOR_SHARE[kind.size] * SHARED * products, far * FAR_OUTPUT * rows * columns)
 
 
 def _side_by_side(problem: Problem) -> bool:
