@@ -1,6 +1,7 @@
 """Distrusts depthwise layers whose channels lie last: tiles of pixels, of filters of any kind."""
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ import parconv.planner.choice
 from parconv.codegen import machine
 from parconv.methods import depthwise
 from parconv.methods.depthwise import able, across, work
-from parconv.methods.depthwise.strip import MASKED
 from parconv.planner.plan import Plan
 from parconv.runtime.strategies import STRATEGIES
 
@@ -185,26 +185,77 @@ def test_footprint_is_that_of_the_filter(value: float) -> None:
     np.testing.assert_array_equal(~np.isfinite(result), expected)
 
 
-@pytest.mark.skipif(MASKED, reason="masks are cheap here")
-def test_few_channels_have_no_tiles_of_pixels() -> None:
-    f, g = image((1, LANES - 1, 20, LANES - 1)), image((LANES - 1, 1, 3, 3))
-    with pytest.raises(ValueError, match="dilation"):
-        plan_of(f, g, padding=2, dilation=2)
+def _flat(monkeypatch: pytest.MonkeyPatch, flat: bool) -> None:
+    """Flat rows wherever those can, or never."""
+    monkeypatch.setattr(work, "_flat_cost", lambda _: 0.0 if flat else np.inf)
+    work.by_flat.cache_clear()
+    depthwise.layout.cache_clear()
+    parconv.planner.choice.forget()
 
 
-@pytest.mark.skipif(not MASKED, reason="a vector has channels in all lanes here")
-@pytest.mark.parametrize("filters", [1, 2])
-@pytest.mark.parametrize("channels", [2, 3, LANES - 1])
-def test_few_channels(channels: int, filters: int) -> None:
-    """Nothing is read or written beside them, wherever the maps begin and end."""
-    for (taps, stride, dilation, padding), columns in itertools.product(KINDS, (6, 19)):
-        f, g = image((2, channels, 11, columns)), image((filters * channels, 1, *taps))
-        options = {"stride": stride, "dilation": dilation, "padding": padding}
+@pytest.fixture
+def flat(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    _flat(monkeypatch, True)
+    yield
+    work.by_flat.cache_clear()
+    depthwise.layout.cache_clear()
+    parconv.planner.choice.forget()
+
+
+FEW = ((2, 1), (3, 1), (LANES - 1, 1), (LANES + 3, 1), (3, 2), (5, 3), (1 + LANES // 2, 4))
+
+
+@pytest.mark.parametrize("size", [3, 5, 7])
+@pytest.mark.parametrize("dtype", ["float32", *soak("float64")])
+@pytest.mark.parametrize("count", FEW, ids=str)
+def test_few_channels(count: Any, dtype: str, size: int, flat: None) -> None:
+    """As rows of numbers: the bits of planes, and nothing read or written beside the maps."""
+    channels, g = count[0], image((count[0] * count[1], 1, size, size), dtype)
+    steps = ((1, 1), (2, 1), (1, 2), (2, 2), (2, (1, 3)), ((1, 3), 3), ((2, 1), (4, 3)))
+    for n, (stride, dilation) in enumerate(steps):
+        f = np.maximum(image((2, channels, 9 + n % 2, (4, 23)[n % 2] + n), dtype), 0)
+        pad = ((2, 3 * size), (2 * size, size - 1))
+        options = {"stride": stride, "dilation": dilation, "padding": pad}
         plan = plan_of(f, g, **options)
+        assert work.by_flat(plan.problem) or size == 7  # whose taps are too many for some
         whole = {"groups": channels, "method": "direct", "correlate": True}
         right = parconv.plan2d(f, g, **options, **whole)(f)  # type: ignore[arg-type]
-        scale = np.abs(g).sum((1, 2, 3))[:, None, None] * np.abs(f).max()
-        assert (np.abs(found(plan, f) - right) <= scale * np.finfo(np.float32).eps * 8).all()
+        np.testing.assert_array_equal(found(plan, f), right)
+
+
+@pytest.mark.parametrize("filters", [1, 2])
+def test_few_channels_in_any_cut(filters: int, flat: None) -> None:
+    """Bands from any row to any other, and maps that do not lie as the axes let one think."""
+    f, g = image((2, 3, 40, 21)), image((3 * filters, 1, 3, 3))
+    for options in ({}, {"stride": 2}, {"dilation": 2}):
+        plan = plan_of(f, g, padding=2, **options)
+        assert work.by_flat(plan.problem)
+        whole = found(plan, f)
+        for source in layouts(f):
+            for out in layouts(np.zeros_like(whole)):
+                plan(source.transpose(0, 2, 3, 1), out.transpose(0, 2, 3, 1))
+                assert_same_bits(out, whole)
+        _, scratch, fill, layout = plan.shared
+        units, source = depthwise.units(plan.problem), np.ascontiguousarray(f.transpose(0, 2, 3, 1))
+        for start, stop in ((0, 1), (3, 5), (7, units - 2), (units - 1, units)):
+            out = np.full(whole.transpose(0, 2, 3, 1).shape, np.nan, np.float32)
+            scratch.kernels.serial(
+                source.transpose(0, 3, 1, 2), plan.taps.values, fill, out.transpose(0, 3, 1, 2),
+                layout, scratch.new_scratch(1)[0], start, stop,
+            )  # fmt: skip
+            rows = out.reshape(units, -1)
+            right = np.ascontiguousarray(whole.transpose(0, 2, 3, 1)).reshape(units, -1)
+            assert_same_bits(rows[start:stop], right[start:stop])
+            assert np.isnan(rows[:start]).all()
+            assert np.isnan(rows[stop:]).all()
+
+
+def test_few_channels_by_threads(flat: None) -> None:
+    f, g = image((1, 3, 90, 70)), image((3, 1, 3, 3))
+    plans = [plan_of(f, g, padding=1, threads=threads) for threads in (1, 2, 3)]
+    assert work.by_flat(plans[0].problem)
+    for plan in plans[1:]:
+        assert_same_bits(found(plan, f), found(plans[0], f))
 
 
 @pytest.mark.skipif(not across.POSSIBLE, reason="no tile of this machine's is known to be fast")

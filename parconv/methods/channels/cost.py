@@ -14,8 +14,9 @@ from .work import copied, copy_of, in_place
 
 # Of what `work` says, beside what other methods' costs say: see `layer.work`.  For 16 registers the
 # regret of 27 dense layers drawn at random, channels first, was 1.050 by 1, 1.022 by 1.05 to 1.15
-# (Sapphire Rapids VM under AVX2, 2026-11), of 33, channels last, 1.000 by all of these.
-SLOW = machine.ISA.choose({32: 1.1, 16: 1.07})
+# (Sapphire Rapids VM under AVX2, 2026-11), of 33, channels last, 1.000 by all of these;
+# of 90 banks and layers 1.029 by 1.07, 1.024 by 1.02 (Zen 4 VM, AVX2).
+SLOW = machine.ISA.choose({32: 1.1, 16: 1.02})
 # Cycles of a unit beside its tiles.  With this, `WORK.turned` and `layer.work.MAP_CYCLES` of 0, 0
 # and 80 regret among 270 layers drawn at random was 1.020 in the mean and 1.36 at the 99th
 # percentile, with 200, 0.3 and 20 1.011 and 1.28 (Sapphire Rapids VM, AVX-512, 2026-11).

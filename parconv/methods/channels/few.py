@@ -161,6 +161,9 @@ class FewTile(Tile):
         for pixel in range(self.pixels):
             self.code.prefetch(self.steps.place(source, far, pixel))
 
+    def fetch_results(self) -> None:
+        """None: a line holds those of many pixels."""
+
     def neighbours(self, count: Value | None, place: Value) -> Value:
         return self.code.load(place) if count is None else self.code.load_first(place, count)
 

@@ -72,6 +72,7 @@ class Tile:
         self.bits = self.code.at(self.table, BITS_AT)
         zeros = [self.code.zero] * len(self.cells)
         self.rows = self.code.at(self.table, self.number(ROWS_AT))
+        self.fetch_results()
         sums = self.code.loop(self.number(TAPS_Y), [self.taps, *zeros], self.one_row)[1:]
         self.deliver(dict(zip(self.cells, sums, strict=True)))
 
@@ -194,8 +195,33 @@ class Tile:
 
     # --- results ---
 
+    def fetch_results(self) -> None:
+        """The lines that the channels of each pixel go to, long before they are stored.
+
+        A store that parts two lines waits for both.  Milliseconds without and so, out of no cache,
+        5 images of 33 x 34 pixels of 4 channels to 145 at 3x3 1.24, 0.82, to 152 0.73, 0.74; with
+        AVX-512 0.80, 0.69 and 0.87, 0.67.  Runs of pixels of each channel gain nothing (Zen 4 VM,
+        AVX2, 2026-11).
+        """
+        code, size = self.code, self.vectors * machine.VECTOR_BYTES
+        out = self.segment(code.at(self.table, self.number(SEGMENTS_AT)), I64(0))[1]
+
+        def fetch() -> list[Value]:
+            for pixel in range(self.pixels):
+                place = code.at(out, self.builder.mul(self.number(OUT_PIXEL), I64(pixel)))
+                for at in (*range(0, size, machine.CACHE_LINE), size - 1):
+                    code.prefetch(code.at(place, at))
+            return []
+
+        code.choose(self.is_near(), {1: list, 0: fetch})
+
+    def is_near(self) -> Value:
+        """Whether outputs of a channel are neighbours."""
+        near = self.builder.icmp_signed("==", self.number(OUT_PIXEL), I64(self.code.itemsize))
+        return self.builder.zext(near, I64)
+
     def deliver(self, sums: dict[tuple[int, int], Value]) -> None:
-        code, builder = self.code, self.builder
+        code = self.code
         segments = code.at(self.table, self.number(SEGMENTS_AT))
 
         def by_channels() -> list[Value]:
@@ -208,8 +234,7 @@ class Tile:
             self.store_vectors(sums, segments)
             return []
 
-        near = builder.icmp_signed("==", self.number(OUT_PIXEL), I64(code.itemsize))
-        code.choose(builder.zext(near, I64), {1: by_channels, 0: by_pixels})
+        code.choose(self.is_near(), {1: by_channels, 0: by_pixels})
 
     def segment(self, segments: Value, index: Value) -> tuple[Value, Value]:
         """(bits, pointer) of one of the tile's rows of output."""

@@ -14,6 +14,7 @@ from ...codegen.layout import OWN
 from ...codegen.packing import aligned_after, copy
 from ...codegen.runs import convert_run
 from ...codegen.simd import store_fence
+from .flat import flat_rows
 from .last import all_channels, all_pixels, side_by_side
 from .lines import leave
 from .numbers import STRIP, L
@@ -157,6 +158,9 @@ def _all_rows(f, taps, out, layout, scratch, start, stop):
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Units ``[start, stop)``: planes, or rows of all channels, counted over all images."""
+    if layout[L.segment]:
+        flat_rows(f, taps, out, layout, scratch, start, stop)
+        return
     near = side_by_side(f), side_by_side(out)
     if layout[L.pixels] and ((near[0] and near[1]) or layout[L.strip_count] == 0):
         all_pixels(f, taps, out, layout, scratch, start, stop, near)

@@ -23,9 +23,10 @@ from .able import (
     turned_room,
 )
 from .channels import TILES
+from .level import flat_numbers, flat_room
 from .pixels import TILES as PIXEL_TILES, WIDTHS
 from .strip import KINDS, MASKED, loads, outputs
-from .work import by_pixels, by_rows, by_turns
+from .work import by_flat, by_pixels, by_rows, by_turns
 
 L = Layout(
     "outputs", "multiplier", "rows_out", "columns_out", "rows_in", "columns_in", "lead_y",
@@ -33,7 +34,8 @@ L = Layout(
     "pixels", "near", "stride", "block", "past_caches", "ahead", "limit", "copy_at",
     "copy_row", "copy_lead", "strip_count", "pair", "taps_at", "tile", "border_tile", "high",
     "last_ahead", "by_rows", "sift", "first_y", "first_x", "widest", "pixel_tile", "last_tile",
-    "phases", "unit", "across_tile", "turned", "together",
+    "phases", "unit", "across_tile", "turned", "together", "segment", "copies",
+    "columns", "cells", "second", "third", "pitch", "reach", "results_at",
     tables=("strips", "masks"),
 )  # fmt: skip
 # Of each strip: its kind, its first output, the column of the image that meets it, where its last
@@ -187,6 +189,9 @@ def _tables(problem: Problem) -> tuple[list[tuple[int, int, int, int]], list[lis
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
+    if by_flat(problem):
+        others = dict.fromkeys(L.names, 0) | dict.fromkeys(L.tables, ())
+        return L.pack(others | flat_numbers(problem))
     bank, itemsize = bank_of(problem), problem.sums.itemsize
     large = problem.passing > RESIDENT * machine.STREAM_BYTES
     swept, (first_y, first_x) = sifted(problem), first_of(problem)
@@ -213,6 +218,7 @@ def layout(problem: Problem) -> Array:
         limit=LIMIT_BYTES[min(swept.stride[0], 2)] // itemsize,
         taps_at=bank.outputs * math.prod(problem.filter),
         last_ahead=LAST_AHEAD_VECTORS,
+        **_no_flat(),
         **_of_pixels(bank.filters),
         **across_numbers(swept),
     )
@@ -229,6 +235,12 @@ def _none() -> dict[str, Any]:
     numbers = "block ahead copy_at copy_row copy_lead strip_count pair tile border_tile high"
     numbers += " together"
     return {**dict.fromkeys(numbers.split(), 0), "strips": (), "masks": ()}
+
+
+def _no_flat() -> dict[str, int]:
+    """The numbers of flat rows where there are none."""
+    numbers = "segment copies columns cells second third pitch reach results_at"
+    return dict.fromkeys(numbers.split(), 0)
 
 
 def _of_pixels(filters: int) -> dict[str, int]:
@@ -266,6 +278,8 @@ def _of_strips(problem: Problem, large: bool) -> dict[str, Any]:
 
 def workspace(problem: Problem) -> int:
     """Elements of scratch that one worker needs."""
+    if by_flat(problem):
+        return flat_room(problem)
     line, copied = machine.CACHE_LINE // problem.sums.itemsize, 0
     if by_pixels(problem):  # rows that are copied where channels do not lie so after all
         rows = problem.plane[1] + problem.filter[0] * problem.plane_in[1]

@@ -1,6 +1,7 @@
 """What the method costs, in floating-point operations of the direct one, and so its tiles."""
 
 import math
+from functools import lru_cache
 
 from ...codegen import machine
 from ...problem.problem import Problem
@@ -16,6 +17,7 @@ from .able import (
     strips_cannot,
     turned_of,
 )
+from .level import FlatWork, flat_of, flat_work
 from .strip import outputs
 
 # Of the time that the peak allows for the products of a vector and an input row, and the work of
@@ -77,14 +79,32 @@ TURN_CYCLES, BACK_CYCLES, TURNED_ROW_CYCLES = machine.ISA.choose({
 TURNED_CYCLES = machine.ISA.choose({
     32: ((0.9, 6.0), (1.1, 12.0)), 16: ((0.65, 3.0), (0.65, 3.0)),
 })  # fmt: skip
+# Of flat rows, so many cycles for each: the 10th and 90th percentile of what is predicted of 60
+# layers of 2 to 39 channels, by their time, are 0.71 and 1.12.  Microseconds by strips or pixels
+# and so, 3x3: 24 images of 41 x 42 of 4 channels 207, 82, 4 of 52 x 53 of 3, dilated, 44, 22, 2 of
+# 126 x 127 of 3 of every second output 63, 37; 7x7 15 of 51 x 52 of 4 380, 217; with AVX-512 220,
+# 80, 63, 19 (Zen 4 VM, AVX2, 2026-11).
+FLAT = machine.ISA.choose({
+    32: FlatWork(tap=1.1, move=3.0, run=3.6, row=65.0),
+    16: FlatWork(tap=0.88, move=3.9, run=3.4, row=106.0),
+})  # fmt: skip
 # The same where several filters share an image: little is read that the sweep could hide behind.
 # Milliseconds for 512 images of 28 x 28 under 32 filters, and predicted without / so: 5x5 3.5,
 # 2.3 / 3.6; 7x7 6.6, 4.0 / 6.5 (Zen 5, 2026-11).
 SHARED = machine.ISA.choose({32: 1.75, 16: 1.0})
+# And what an output of those takes at least that no near cache holds, of rows of several strips:
+# milliseconds of this and of `channels`, 15 filters of 3x3 over 4 images of 156 x 159 1.07, 0.58
+# (Zen 4 VM, AVX-512, 2026-11).
+FAR_OUTPUT, STRIPS = machine.ISA.choose({32: 60, 16: 0}), 4
 
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
+    return _flat_cost(problem) if by_flat(problem) else _other_cost(problem)
+
+
+def _other_cost(problem: Problem) -> float:
+    """By other ways than flat rows."""
     if by_pixels(problem):
         return _pixels_cost(problem)
     if by_turns(problem):
@@ -94,6 +114,15 @@ def cost(problem: Problem) -> float:
         vectors = math.prod(problem.plane) * problem.maps[0] * channels
         return cycle(problem) * SIDE_CYCLES[kind_of(problem).size] * vectors
     return _strips_cost(problem)
+
+
+@lru_cache(maxsize=256)
+def by_flat(problem: Problem) -> bool:
+    """Whether flat rows do it."""
+    if not flat_of(problem):
+        return False
+    others = pixels_can(problem) or not strips_cannot(problem)
+    return not others or _flat_cost(problem) < _other_cost(problem)
 
 
 def by_pixels(problem: Problem) -> bool:
@@ -118,7 +147,13 @@ def by_rows(problem: Problem) -> bool:
     (Sapphire Rapids VM, AVX-512, 2026-11).
     """
     apart = inputs_apart(problem) and outputs_apart(problem)
-    return apart and (by_pixels(problem) or _side_by_side(problem))
+    return apart and (by_flat(problem) or by_pixels(problem) or _side_by_side(problem))
+
+
+def _flat_cost(problem: Problem) -> float:
+    """By flat rows."""
+    cycles = sum(n * each for n, each in zip(flat_work(problem), FLAT, strict=True))
+    return cycle(problem) * cycles
 
 
 def _pixels_cost(problem: Problem) -> float:
@@ -181,8 +216,10 @@ def _plane_work(problem: Problem) -> float:
     vectors = 0.5 if has_pairs(problem) else -(-columns // outputs(kind, lanes))
     swept = rows * (kind.stride + 1) / 2
     products = 2 * kind.size**2 * swept * vectors * lanes
-    share = VECTOR_SHARE[kind.size] * (SHARED if bank_of(problem).filters > 1 else 1)
-    return share * products
+    if bank_of(problem).filters == 1:
+        return VECTOR_SHARE[kind.size] * products
+    far = problem.passing > machine.STREAM_BYTES // 2 and columns > STRIPS * lanes
+    return max(VECTOR_SHARE[kind.size] * SHARED * products, far * FAR_OUTPUT * rows * columns)
 
 
 def _side_by_side(problem: Problem) -> bool:

@@ -21,6 +21,13 @@ PUT_CYCLES, LONG, LONG_TAPS = machine.ISA.choose({32: (0.1, 1.2, 200), 16: (0.8,
 # 2026-11).  Under AVX2 there the largest regret of 100 layers and banks is 3.0 by 0, 1.4 by 80.
 MAP_CYCLES, ALONE_CYCLES = machine.ISA.choose({32: (20, 2), 16: (80, 0)})
 
+# Operations of an output that no near cache holds, for each filter from the first number on, up to
+# the second: maps that are written together keep the memory waiting.  Milliseconds of this, the
+# best method, and the costs' quotient without and so: 45 filters of 5x5 over 743 x 746 pixels 37,
+# 16, 0.93, 1.9; 3 channels to 382 at 3x3, 10 of 97 x 98, 60, 29, 0.96, 1.9; with AVX-512 29 of 3x3
+# over 3 of 515 x 518 14.3, 9.5, 0.38, 0.99 (Zen 4 VM, AVX2, 2026-11).
+MAP_OPERATIONS, FROM_MAPS, MOST_MAPS = machine.ISA.choose({32: (1.5, 0, 24), 16: (3.0, 12, 42)})
+
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
@@ -31,7 +38,15 @@ def cost(problem: Problem) -> float:
     if bank_of(problem).inputs > 1 and not inputs_apart(problem):
         products *= LONG if taps_of(problem) >= LONG_TAPS else 1
         apart += PUT_CYCLES * outputs
-    return cycle(problem) * (products + apart)
+    return cycle(problem) * (products + apart) + _waiting(problem)
+
+
+def _waiting(problem: Problem) -> float:
+    """Operations of outputs that leave the caches, of many maps together."""
+    if outputs_apart(problem) or problem.passing <= machine.STREAM_BYTES // 2:
+        return 0
+    maps = max(min(bank_of(problem).filters, MOST_MAPS) - FROM_MAPS, 0)
+    return MAP_OPERATIONS * maps * math.prod(problem.maps)
 
 
 def _staging(problem: Problem, staged: float) -> float:
