@@ -10,8 +10,8 @@ from numba import types
 from ...codegen.elements import converted
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import Code
-from ..windows.adding import plus
 from ..windows.blocks import across_columns, loads, stores
+from ..windows.neighbours import plus
 
 ENTER, LEAVE, BOTH = range(3)
 

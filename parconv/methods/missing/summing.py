@@ -9,7 +9,7 @@ from typing import Any
 
 from ...codegen.emitted import Items, Value, emitted
 from ...codegen.simd import Code
-from ..windows.adding import AHEAD, ENTERING, Neighbours
+from ..windows.neighbours import AHEAD, ENTERING, Neighbours
 from .entering import NEITHER, Places, arguments_of, entering as entering_of
 from .flags import call_by_flags
 from .quotients import NUMBER, Counted

@@ -12,7 +12,7 @@ The error of an output is below ``(h + w + 3) u`` times the sum of ``|g| |f|`` o
 neighbourhood, where u = 2**-24 or 2**-53: pixels are multiplied by a power of two, so that sums are
 no larger than results, and one product scales them, nearly as if divided.
 
-Start reading at `blocks.py` (columns) and `adding.py` (rows), then `kernel.py` (rows of output).
+Start reading at `blocks.py` (columns), `neighbours.py` (rows), then `kernel.py` (rows of output).
 """
 
 from functools import lru_cache

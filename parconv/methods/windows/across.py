@@ -8,7 +8,8 @@ from ...codegen import jit, machine
 from ...codegen.emitted import Items, Value, emitted
 from ...codegen.packing import aligned_after
 from ...codegen.simd import I64
-from .adding import STREAM, add_and_enter, add_some, add_to, add_up
+from .adding import add_and_enter, add_some, add_to, add_up
+from .neighbours import STREAM
 from .running import add_before
 from .steps import RUNNING
 

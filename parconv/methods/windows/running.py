@@ -12,7 +12,7 @@ from llvmlite import ir
 
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import Code
-from .adding import plus
+from .neighbours import plus
 
 APART = 1, 3, 4  # elements from one number of a sum to the next: as many kernels
 
