@@ -85,6 +85,32 @@ def same(call: Callable[[Any], Any], ours: Any, theirs: Any, case: object, off: 
         np.testing.assert_allclose(found, right, rtol=0, atol=60 * eps * scale, err_msg=str(case))
 
 
+def test_what_is_recalled_is_what_is_asked() -> None:
+    """Of calls alike: other weights in the same array, equal words that are of other types."""
+    f, taps = numbers((12, 9), "float64"), np.zeros((3, 3))
+    words: dict[str, tuple[Any, ...]] = {
+        "sigma": (1, 1.0, True, np.float64(1.5), 1.5, (1, 2), [1, 2], [2, 1], (1, 2.0), -1, "none"),
+        "size": (3, (3, 5), [3, 5], [5, 3], 1, True, -1),
+        "origin": (0, 1, True, -1, [0, 1], (1, 0), 2),
+    }
+    for image in (f, numbers((12, 9), "uint8"), numbers((9, 12), "float64")):
+        for _ in range(3):
+            taps += 1
+            taps[1, 0] = -3
+            for name in ("convolve", "correlate"):
+                _same(name, image, taps)
+                _same(f"{name}1d", image, taps[0], 0)
+        for word in (*words["sigma"], *words["sigma"][::-1]):
+            _same("gaussian_filter", image, word)
+        for name, values in [*words.items()][1:]:
+            for word in (*values, *values[::-1]):
+                _same("uniform_filter", image, **{name: word})
+
+
+def _same(name: str, *given: Any, **named: Any) -> None:
+    same(lambda module: getattr(module, name)(*given, **named), ndimage, their_images, named)
+
+
 # Of images and filters.  Their number has no factor of 15, modes and borders, so each meets all.
 PAIRS = (
     ("float64", "float32"),

@@ -68,7 +68,9 @@ class Composed(Measured):
         if f.shape != problem.image or f.dtype != problem.image_dtype:
             f = arrays.check_image(f, problem.image, problem.image_dtype)
         result: Array = new_output(problem.shape, problem.dtype) if out is None else out
-        f, target = arrays.check_output(result, f, problem.shape, problem.dtype)
+        target = result
+        if not arrays.are_easy(f, result, problem.shape, problem.dtype):
+            f, target = arrays.check_output(result, f, problem.shape, problem.dtype)
         self._fill(f, target)
         return result
 

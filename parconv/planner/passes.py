@@ -6,6 +6,7 @@ Parts of an array are filtered by the method of the whole, if that can.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Any
 
@@ -142,6 +143,7 @@ class Pass:
         return self.plan.workspace
 
 
+@lru_cache(maxsize=1024)
 def folded(shape: Shape, ends: tuple[int, ...] | None) -> Shape:
     """A shape whose axes between two ends are one.
 

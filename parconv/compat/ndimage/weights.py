@@ -6,6 +6,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ...problem.dtypes import Array
+from ..recalling import array_of, content, recalled
 from . import words
 from .summed import correlated
 
@@ -44,10 +45,25 @@ def _weighted(
     input: Any, weights: Any, output: Any, mode: Any, cval: Any, origin: Any, axes: Any,
     reflect: bool,
 ) -> Array:  # fmt: skip
-    f, g = words.image(input), np.asarray(weights)
-    over = words.axes_of(axes, f.ndim)
-    g = _taps(g, conjugate=not reflect)
-    is_complex = "c" in (f.dtype.kind, g.dtype.kind)
+    f = words.image(input)
+    g, ordered, origins = _lying(content(np.asarray(weights)), f.ndim, axes, origin, reflect)
+    target = words.target(output, f, "c" in (f.dtype.kind, g.dtype.kind))
+    if not isinstance(mode, str) and np.iterable(mode):
+        raise RuntimeError("A sequence of modes is not supported")
+    border, outside = words.border(mode), words.constant(cval, f.dtype)
+    if not ordered or not g.size:  # SciPy drops an axis of no weights, and sums nothing
+        target[...] = f * g if g.size else 0
+        return target
+    return correlated(f, g, ordered, target, border, outside, origins)
+
+
+@recalled
+def _lying(
+    weights: Any, ndim: int, axes: Any, origin: Any, reflect: bool
+) -> tuple[Any, Axes, Axes]:
+    """Weights as those of a correlation, the axes they lie along, and origins of these."""
+    over = words.axes_of(axes, ndim)
+    g = _taps(array_of(weights), conjugate=not reflect)
     shape = tuple(n for n in g.shape if n > 0)
     if len(shape) != len(over):
         raise RuntimeError(f"weights.ndim ({len(shape)}) must match len(axes) ({len(over)})")
@@ -63,14 +79,7 @@ def _weighted(
             "Invalid origin; origin must satisfy -(weights.shape[k] // 2) <= origin[k] <= "
             "(weights.shape[k]-1) // 2"
         )
-    target = words.target(output, f, is_complex)
-    if not isinstance(mode, str) and np.iterable(mode):
-        raise RuntimeError("A sequence of modes is not supported")
-    border, outside = words.border(mode), words.constant(cval, f.dtype)
-    if not ordered or not g.size:  # SciPy drops an axis of no weights, and sums nothing
-        target[...] = f * g if g.size else 0
-        return target
-    return correlated(f, g, ordered, target, border, outside, tuple(origins))
+    return g, ordered, tuple(origins)
 
 
 def _taps(g: Array, conjugate: bool) -> Array:
