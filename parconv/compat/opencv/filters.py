@@ -10,6 +10,7 @@ from ...filters import box_factors
 from ...problem.dtypes import Array, DType
 from ...problem.outer import Outer
 from ...problem.shown import shown
+from ..recalling import recalled
 from . import kernels
 from .words import (
     BORDER_DEFAULT,
@@ -219,6 +220,7 @@ def _line(name: str, taps: Any) -> Array:
     return line.ravel()
 
 
+@recalled
 def _box(ksize: Size, normalize: bool) -> Outer:
     columns, rows = ksize
     return box_factors((rows, columns), normalize=bool(normalize))
