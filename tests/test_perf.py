@@ -1,10 +1,10 @@
 """`parconv perf`: how it reads perf and callgrind, what it does without them, what it leaves."""
 
 import dataclasses
+import gc
 import io
 import json
 import math
-import gc
 import os
 import re
 import shutil
