@@ -30,8 +30,11 @@ def _ends(dtype: str) -> tuple[int, int]:
     return info.min, info.max
 
 
-def check(name: str, *arguments: Any, off: int = 0, **words: Any) -> None:
-    """Equal to OpenCV's result, or its refusal; ``off``: by which integers may differ."""
+def check(name: str, *arguments: Any, off: int = 0, single: bool = False, **words: Any) -> None:
+    """Equal to OpenCV's result, or its refusal.
+
+    ``off``: by which integers may differ; ``single``: OpenCV sums in float32, whatever it returns.
+    """
     case = f"{name}{[getattr(each, 'shape', each) for each in arguments]} {words}"
     try:
         right = getattr(cv2, name)(*arguments, **words)
@@ -47,7 +50,7 @@ def check(name: str, *arguments: Any, off: int = 0, **words: Any) -> None:
             assert np.abs(one.astype(int) - other).max() <= off, case
         else:
             scale = max(1.0, float(np.abs(other).max()))
-            bound = (2e-6 if one.dtype == np.float32 else 1e-13) * scale
+            bound = (2e-6 if single or one.dtype == np.float32 else 1e-13) * scale
             np.testing.assert_allclose(one, other, rtol=0, atol=bound, err_msg=case)
 
 
@@ -110,7 +113,8 @@ def test_gaussians(dtype: str) -> None:
         ((0, 0), 0.4, 2.2), ((4, 3), 1), ((0, 0), 0),
     ):  # fmt: skip
         named = dict(zip(("sigmaX", "sigmaY"), widths, strict=False))
-        check("GaussianBlur", f, size, **named, off=1)
+        # OpenCV keeps 8 binary digits of taps and rows: 1.6 from the exact value, we 0.5
+        check("GaussianBlur", f, size, **named, off=2 if dtype == "uint8" else 1)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32", *soak("int16")])
@@ -126,7 +130,8 @@ def test_derivatives(dtype: str) -> None:
     for dx, dy in ((1, 0), (0, 1), (1, 1), (2, 0)):
         check("Scharr", f, wide, dx, dy, scale=2, delta=-3)
     for size in (1, 3, 5, 9, 2):
-        check("Laplacian", f, wide, ksize=size, scale=0.5, borderType=cv2.BORDER_CONSTANT)
+        check("Laplacian", f, wide, ksize=size, scale=0.5, borderType=cv2.BORDER_CONSTANT,
+              single=size == 9)  # fmt: skip
 
 
 def test_both_slopes_and_pyramids() -> None:
