@@ -149,8 +149,12 @@ def _blank(workload: Workload) -> Array:
     return np.zeros(workload.channels or 1, workload.dtype)
 
 
-def filter_border(workload: Workload, f: Array, g: Array, threads: int) -> Run:
+def filter_border(workload: Workload, f: Array, g: Array, threads: int) -> Run | str:
     """`ippiFilterBorder`, with weights of 16 bits where they are integers."""
+    try:
+        function = _function(workload, "i", "ippiFilterBorder")
+    except AttributeError:  # as of four channels of float64
+        return f"it takes no {workload.channels} channels of {workload.dtype}"
     library, kind = _libraries()["i"], TYPES[workload.dtype][0]
     whole = g.dtype.kind == "i" and f.dtype.kind in "iu"
     weights = "int16" if whole else "float64" if workload.dtype == "float64" else "float32"
@@ -167,7 +171,7 @@ def filter_border(workload: Workload, f: Array, g: Array, threads: int) -> Run:
         _check(init(_at(taps), mask, *shift, kind, channels, NEAREST, _at(spec)))
         return (border, _at(blank), _at(spec), _at(buffer)), (blank, spec, buffer, taps)
 
-    return _run(workload, f, threads, _function(workload, "i", "ippiFilterBorder"), tail)
+    return _run(workload, f, threads, function, tail)
 
 
 def separable(workload: Workload, f: Array, g: Array, threads: int) -> Run:
