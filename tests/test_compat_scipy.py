@@ -108,6 +108,16 @@ def test_what_is_recalled_is_what_is_asked() -> None:
                 _same("uniform_filter", image, **{name: word})
 
 
+@pytest.mark.parametrize(
+    ("name", "word"), [("gaussian_filter", "order"), ("uniform_filter", "origin")]
+)
+def test_what_is_refused_spoils_no_later_call(name: str, word: str) -> None:
+    f = numbers((9, 11), "float64")
+    for values in ((0.0, 1.0), (0, 1), (0.0, 1.0)):
+        same(lambda module: getattr(module, name)(f, 2, **{word: values}), ndimage, their_images,  # noqa: B023
+             values)  # fmt: skip
+
+
 def _same(name: str, *given: Any, **named: Any) -> None:
     same(lambda module: getattr(module, name)(*given, **named), ndimage, their_images, named)
 

@@ -5,37 +5,47 @@ By them the engine knows a call again, which for small images takes less than fi
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ..problem.dtypes import Array
 
-Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 MOST = 256  # answers of a function
 MOST_BYTES = 1 << 12  # of weights that are recalled by what they hold
 
 
-def recalled(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
+def recalled(function: Callable[..., Answer]) -> Callable[..., Answer]:
     """The function, whose answers are recalled where all it is given can be a key.
+
+    Types are told apart, in tuples too: what refuses 1.0 for 1 does so whoever called before.
 
     Examples
     --------
     >>> pair = recalled(lambda first, second: (first, second))
     >>> pair(1, 2.0) is pair(1, 2.0), pair(1, 2.0) is pair(1, 2), pair([1], 2)
     (True, False, ([1], 2))
+    >>> pair((0.0, 1), 2), pair((0, 1), 2)
+    (((0.0, 1), 2), ((0, 1), 2))
     """
-    known = lru_cache(MOST, typed=True)(function)
+
+    @lru_cache(MOST)
+    def known(_: Any, *given: Any) -> Answer:
+        return function(*given)
 
     @wraps(function)
-    def asked(*given: Given.args, **named: Given.kwargs) -> Answer:
+    def asked(*given: Any) -> Answer:
         try:
-            return known(*given, **named)  # type: ignore[arg-type]
+            return known(_kinds(given), *given)
         except TypeError:  # a list among them; or an error of the function's, which it raises again
-            return function(*given, **named)
+            return function(*given)
 
     return asked
+
+
+def _kinds(value: Any) -> Any:
+    return (*map(_kinds, value),) if type(value) is tuple else type(value)
 
 
 class Content(NamedTuple):

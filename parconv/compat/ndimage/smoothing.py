@@ -1,6 +1,7 @@
 """scipy.ndimage's Gaussians and means."""
 
 import numbers
+import operator
 from functools import partial
 from typing import Any
 
@@ -139,6 +140,7 @@ def uniform_filter1d(
     if size < 1:
         raise RuntimeError("incorrect filter size")
     target = words.target(output, f, f.dtype.kind == "c")
+    origin = operator.index(origin)
     if words.is_bad(origin, size):
         raise ValueError("invalid origin")
     return _mean(f, (place,), (int(size),), target, (words.border(mode),), cval, (origin,))
@@ -182,7 +184,8 @@ def _means(ndim: int, axes: Any, *given: Any) -> tuple[Any, ...]:
 @recalled
 def _together(steps: tuple[Any, ...]) -> tuple[Any, Any, Any, Any]:
     """Of all steps: axes, taps, borders and origins."""
-    axes, sizes, origins, modes = zip(*steps, strict=True)
+    axes, sizes, given, modes = zip(*steps, strict=True)
+    origins = tuple(map(operator.index, given))  # of True 1, as SciPy's
     if any(words.is_bad(o, int(n)) for o, n in zip(origins, sizes, strict=True)):
         raise ValueError("invalid origin")
     return axes, tuple(map(int, sizes)), tuple(map(words.border, modes)), origins

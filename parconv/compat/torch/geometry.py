@@ -1,7 +1,8 @@
 """torch's words of a layer, checked as torch checks them."""
 
-from functools import lru_cache
 from typing import Any, NamedTuple
+
+from ..recalling import recalled
 
 Sizes = tuple[int, ...]
 
@@ -30,16 +31,9 @@ def sizes(name: str, value: Any, rank: int, least: int) -> Sizes:
     return found
 
 
-def layer(*words: Any) -> Layer:
-    """Of rank, taps, stride, padding, dilation and groups; equal ones are the same layer."""
-    try:
-        return _layer(*words)
-    except TypeError:  # of lists
-        return _layer.__wrapped__(*words)
-
-
-@lru_cache(maxsize=512)
-def _layer(rank: int, taps: Sizes, stride: Any, padding: Any, dilation: Any, groups: Any) -> Layer:
+@recalled
+def layer(rank: int, taps: Sizes, stride: Any, padding: Any, dilation: Any, groups: Any) -> Layer:
+    """The layer of these words; the same again for the same words."""
     steps, spread = sizes("stride", stride, rank, 1), sizes("dilation", dilation, rank, 1)
     if int(groups) < 1:
         raise RuntimeError("non-positive groups is not supported")
