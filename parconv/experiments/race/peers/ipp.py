@@ -96,7 +96,7 @@ Tail = Callable[[Size, int], tuple[tuple[Any, ...], tuple[Array, ...]]]
 
 def _run(workload: Workload, f: Array, threads: int, function: Any, tail: Tail) -> Run:
     """Calls for bands of rows, with the arguments of the last output kept."""
-    bands = [(*band, tail(*_extent(workload, *band))) for band in _bands(len(f), threads)]
+    bands = [(*band, tail(*_extent(workload, *band))) for band in _bands(workload, threads)]
     kept: tuple[Array | None, list[Callable[[], int]]] = None, []
 
     def calls(out: Array) -> list[Callable[[], int]]:
@@ -127,9 +127,11 @@ def _all(calls: list[Callable[[], int]]) -> None:
             _check(status)
 
 
-def _bands(rows: int, threads: int) -> list[tuple[int, int]]:
-    edges = [rows * i // threads for i in range(threads + 1)]
-    return list(pairwise(edges))
+def _bands(workload: Workload, threads: int) -> list[tuple[int, int]]:
+    """None lower than what a filter reads of its neighbours: it is taken to lie in memory."""
+    rows, reach = workload.shape[0], max(workload.taps[0] // 2, 1)
+    count = max(min(threads, rows // reach), 1)
+    return list(pairwise(rows * i // count for i in range(count + 1)))
 
 
 def _extent(workload: Workload, first: int, last: int) -> tuple[Size, int]:
