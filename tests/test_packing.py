@@ -16,9 +16,17 @@ from parconv.problem.borders import BOUNDARIES
 
 PAD = {"constant": "constant", "edge": "edge", "symmetric": "symmetric", "mirror": "reflect",
        "wrap": "wrap"}  # fmt: skip
+
+
+def in_columns(f: Any) -> Any:
+    """The same numbers, of which the columns of each plane are runs."""
+    return f.swapaxes(1, 2).copy().swapaxes(1, 2)
+
+
 VIEWS = {
     "flat": lambda f: f,
     "columns first": lambda f: np.asfortranarray(f),
+    "columns": lambda f: in_columns(f),
     "reversed": lambda f: f[..., ::-1].copy()[..., ::-1],
     "every other": lambda f: np.repeat(f, 2, -1)[..., ::2],
 }
@@ -172,6 +180,19 @@ def test_sums_are_stored_rounded_or_with_their_imaginary_parts(view: Any) -> Non
     assert_array_equal(both[1, 0, 5:25], sums[:20] + np.complex64(1j) * sums[20:])
     stored(sums, (1, 6, 0), both, (0, 2, 2), (1, 3, 5))
     assert_array_equal(both[1, ::2, 1:16:3], [sums[1:6], sums[7:12]])
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
+def test_sums_are_stored_in_columns(kind: str) -> None:
+    """Of fewer rows and columns than a block, and of more, of which the last are pulled back."""
+    for rows, columns in (7, 30), (30, 7), (8, 8), (21, 19):
+        sums = np.random.default_rng(rows).normal(100, 90, 2 + rows * 32).astype(np.float32)
+        out = np.full((2, 40, 35), 7, kind)
+        stored(sums, (2, 32, 0), place := in_columns(out), (3, 1, rows), (2, 1, columns))
+        found = sums[2:].reshape(rows, 32)[:, :columns]
+        found = oracle.saturated(found.astype(float), kind) if kind == "uint8" else found
+        out[1, 3 : 3 + rows, 2 : 2 + columns] = found
+        oracle.assert_same_bits(place.copy(), out)
 
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")

@@ -19,7 +19,8 @@ from ..problem.dtypes import Array, DType
 from . import jit
 from .emitted import Items, Value, call_at, emitted
 from .layout import ENDS, OWN, Layout
-from .rows import BYTE, Kinds, Parts, Rows, Size, read_rows, write_rows
+from .places import BYTE, Kinds, Parts, Rows, Size
+from .rows import read_rows, write_rows
 from .simd import I64
 
 # Of any array: Numba looks at the size of elements only where it has a name for them.

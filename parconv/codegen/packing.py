@@ -17,7 +17,8 @@ from . import jit
 from .borders import source_column, source_index
 from .emitted import Items, Value, emitted
 from .foreign import convert
-from .rows import BYTE, Parts, Rows, read_one, read_rows, write_rows
+from .places import BYTE, Parts, Rows
+from .rows import read_one, read_rows, write_rows
 from .simd import I64
 
 # What is short is emitted or inlined: compiled as functions of their own, these cost a kernel 1.5 s

@@ -6,51 +6,20 @@ imaginary parts of complex numbers some elements behind the real ones.
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
 from . import machine
+from .blocks import or_turned, turn_in, turn_out
 from .elements import converted, put
 from .emitted import Value
+from .places import BYTE, Kinds, Parts, Rows, Size, itemsize
 from .rules import Stored, by_rule, put_by_rule
 from .runs import convert_vectors, vectors_then_elements
 from .simd import I64, Code
 
-BYTE = ir.IntType(8).as_pointer()
-
-
-class Kinds(NamedTuple):
-    """Types of elements as Numba knows them: of an image or a result, and of the sums."""
-
-    element: Any
-    sums: Any
-
-    @property
-    def real(self) -> Any:
-        """Of an element, or of each of its parts."""
-        return getattr(self.element, "underlying_float", self.element)
-
-
-class Rows(NamedTuple):
-    """Where the first element lies, bytes to the next row, and to the next element."""
-
-    start: Value
-    down: Value
-    right: Value
-
-
-class Parts(NamedTuple):
-    """Where the first number lies, elements to the next row, and to the imaginary part."""
-
-    start: Value
-    step: Value
-    second: Value
-
-
-Size = tuple[Value, Value]  # rows and columns
 Run = Callable[[Value, Value], None]  # what to do with a row's first element and number
 
 
@@ -87,8 +56,10 @@ def read_rows(
                 number = context.cast(builder, number, kinds.real, kinds.sums)
                 builder.store(number, builder.gep(place, [away]))
 
-    ways = ((1, run),) if isinstance(kinds.element, types.Complex) else ((1, run), (2, second))
-    _each_row(context, builder, kinds, rows, size, parts, ways, apart)
+    complex_ = isinstance(kinds.element, types.Complex)
+    ways = ((1, run),) if complex_ else ((1, run), (2, second))
+    with or_turned(context, builder, kinds, rows, size, parts, turn_in):
+        _each_row(context, builder, kinds, rows, size, parts, ways, apart)
 
 
 def read_one(context: Any, builder: Any, kinds: Kinds, rows: Rows, _: Size, parts: Parts) -> None:
@@ -129,7 +100,8 @@ def write_rows(
             result = builder.bitcast(result, results)
             put(context, builder, kinds.element, result, builder.load(number), imaginary)
 
-    _each_row(context, builder, kinds, rows, size, parts, ((1, run),), apart)
+    with or_turned(context, builder, kinds, rows, size, parts, turn_out):
+        _each_row(context, builder, kinds, rows, size, parts, ((1, run),), apart)
 
 
 def _each_row(
@@ -140,7 +112,7 @@ def _each_row(
 
     The former are longer than a vector, or as long where elements are neighbours.
     """
-    item = context.get_abi_sizeof(context.get_data_type(kinds.element))
+    item = itemsize(context, kinds)
     lanes, chosen = machine.lanes(kinds.sums.bitwidth // 8), I64(0)
     for step, _ in ways:
         fits = builder.icmp_signed("==", rows.right, I64(step * item))

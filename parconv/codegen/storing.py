@@ -16,7 +16,7 @@ from ..problem.dtypes import DType
 from ..problem.store import Store
 from . import jit, machine
 from .emitted import Items, Value, call_at, emitted
-from .rows import BYTE
+from .places import BYTE
 from .rules import by_rule, finished, stored
 from .runs import pulled_back
 from .simd import I64, Code

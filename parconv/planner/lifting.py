@@ -8,11 +8,13 @@ from ..problem.dtypes import Array, kernel_dtype
 from ..problem.problem import Problem
 from ..runtime import turning
 
-# Threads of a plan whose planes are turned, by one of them for all; of other methods 1.  Of 1000 x
-# 1500 pixels on two cores, turned first and as they lie, 3 x 3 boxes of uint8 take 0.54 and 1.78
-# ms, of uint16 0.82 and 1.33; by `direct` 0.61 and 0.57, 1.00 and 0.68 (Sapphire Rapids VM,
-# AVX-512, 2026-11).
-TURNING_THREADS = {"box": 2}
+# Threads of a plan whose planes are turned, by one of them for all, of methods that read rows as
+# they lie or one at a time; others turn blocks on their way to scratch.  Of 1000 x 1500 pixels on
+# two cores, turned first and as they lie, 3 x 3 boxes of uint8 take 0.54 and 1.78 ms, of uint16
+# 0.82 and 1.33 (Sapphire Rapids VM, AVX-512, 2026-11).  Of 200 x 300 uint8 on one core, integer 3 x
+# 3 by `dot` 35 and 52 us, boxes of 9 by `windows` 53 and 67; by `direct` 31 and 26, `separable` 61
+# and 53, `rows` 40 and 35, `passes` 59 and 55 (Zen 4 VM, 2026-11).
+TURNING_THREADS = {"box": 2, "dot": 1, "windows": 1}
 
 
 class Lift(NamedTuple):
@@ -74,7 +76,7 @@ def lift_of(problem: Problem, method: str, threads: int) -> Lift | None:
     if mapped != tuple(range(axes - len(mapped), axes)):
         return None
     lift = Lift(_alone if axes < seen else _as_it_is, (*first, *range(axes - seen + 1, axes)))
-    if problem.bank or problem.planes > 1 or threads > TURNING_THREADS.get(method, 1):
+    if problem.bank or problem.planes > 1 or threads > TURNING_THREADS.get(method, 0):
         return lift
     return _turning(lift, problem)
 

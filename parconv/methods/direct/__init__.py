@@ -41,7 +41,7 @@ from ..usual import (
 from . import kernel as k
 from .beginning import BEGIN, ruled_taps
 from .kernel import L
-from .packing import packing_of
+from .packing import RESULT_ROWS, packing_of
 from .passes import (
     Parts,
     cancels,
@@ -308,7 +308,7 @@ def layout(problem: Problem) -> Array:
 def workspace(problem: Problem) -> int:
     """Elements of scratch (of the real type computed in) that one worker needs."""
     numbers = layout(problem)
-    return int(numbers[L.results_at] + numbers[L.passes] * ROWS * numbers[L.panel])
+    return int(numbers[L.results_at] + numbers[L.passes] * RESULT_ROWS * numbers[L.panel])
 
 
 @lru_cache(maxsize=256)

@@ -17,6 +17,7 @@ from ...codegen.packing import aligned_after, fetch, rows_alike, store
 from ...codegen.runs import has_runs, lies_flat
 from ...codegen.simd import store_fence
 from ..kernels import with_parts
+from .packing import RESULT_ROWS
 from .rows import mean_rows, tile_rows
 from .tile import CONVERT, FILLS_LINES, LOW, PREFETCH, ROWS, STREAM
 
@@ -103,8 +104,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     columns, lanes = layout[L.columns_out], layout[L.lanes]
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
     step_y, step_x = layout[L.stride_y], layout[L.stride_x]
-    # results that tiles leave in scratch: where, from row to row, and to imaginary parts
-    second = ROWS * layout[L.panel] * (layout[L.passes] - 1)
+    # results that tiles leave in scratch: rows, where, from row to row, and to imaginary parts
+    high = np.int64(RESULT_ROWS if out.strides[1] == out.itemsize else ROWS)
+    second = high * layout[L.panel] * (layout[L.passes] - 1)
     results, writes = (layout[L.results_at], layout[L.panel], second), layout[L.writes]
     out_flat = writes == OWN and has_runs(out)
     both_flat = out_flat and layout[L.reads] == OWN and has_runs(f)
@@ -212,19 +214,20 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             (height, np.int64(1)), out,
                         )  # fmt: skip
                 else:
-                    for first in range(0, height, ROWS):
-                        row = min(first, max(height - ROWS, 0))  # the last ones pulled back
+                    for first in range(0, height, high):
+                        row = min(first, max(height - high, 0))  # the last ones pulled back
+                        rows = min(high, height)
                         for part in range(layout[L.passes]):
                             tile_rows(
                                 scratch, row * packed_step,
                                 (packed_row, packed_step, layout[L.panel], prefetch),
                                 taps, layout[L.second_taps_at if part else L.taps_at],
                                 layout, layout[L.second_steps if part else L.steps],
-                                scratch, layout[L.results_at] + part * ROWS * layout[L.panel],
+                                scratch, layout[L.results_at] + part * high * layout[L.panel],
                                 f, (ahead + row * step_y * image_row, image_row, np.int64(0)),
-                                (np.int64(ROWS), (width + lanes - 1) // lanes), out,
+                                (max(rows, ROWS), (width + lanes - 1) // lanes), out,
                             )  # fmt: skip
-                        down, across = (y + row, 1, min(ROWS, height)), (x, 1, width)
+                        down, across = (y + row, 1, rows), (x, 1, width)
                         store(scratch, results, out, writes, (plane,), down, across)
                 x += step
             y += height

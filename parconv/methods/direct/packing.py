@@ -24,6 +24,10 @@ LOW, LOW_BLOCK_ROWS = 4, 3 * ROWS
 # 256 float32 at 3x3 / 7x7 with 54, 60, 72, 90 rows: 10.6 32.7, 11.1 33.1, 10.6 32.1, 10.4 32.0
 # (Zen 5, 2026-11).
 STRIP_ROWS = 5 * TALL
+# Rows of results left in scratch where a result's columns are runs: it is stored block by block,
+# of others each tile's rows are.  Milliseconds for 1000 x 1500 at 3x3, element by element and so:
+# float32 3.2, 1.0, float64 3.9, 3.0 (Zen 4 VM, 2026-11).
+RESULT_ROWS = LOW_BLOCK_ROWS
 # Of a row of output of one panel, in vectors' bytes: a guess, no other value was ever measured.
 PANEL_BYTES = 1 << 11
 SCRATCH_BYTES = machine.L2_BYTES  # wide strides and filters shrink the block until it fits

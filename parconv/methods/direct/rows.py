@@ -6,7 +6,7 @@ from typing import Any
 
 from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.rows import BYTE
+from ...codegen.places import BYTE
 from ...codegen.simd import I64, Code
 from .difference import DifferenceTile
 from .finishing import tile_for

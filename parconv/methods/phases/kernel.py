@@ -10,7 +10,7 @@ from numba.np.arrayobj import populate_array
 
 from ...codegen import jit
 from ...codegen.emitted import Items, Value, emitted
-from ...codegen.rows import BYTE
+from ...codegen.places import BYTE
 from ...codegen.simd import store_fence
 from ...codegen.storing import line_after
 from ...runtime.crew.record import MAPS, call
