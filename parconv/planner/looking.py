@@ -22,8 +22,9 @@ from .limits import thread_limit
 if TYPE_CHECKING:
     from .plan import Plan
 
-# Bytes of scratch that a filter keeps for runs that look.
-SCRATCH = 1 << 18
+# Bytes of scratch that a filter keeps for runs that look: of pixels that a second-level cache
+# holds, and of results.
+SCRATCH = (1 << 18) + (1 << 15)
 # A kernel that takes no longer keeps the interpreter's lock.  Giving it away and taking it back
 # costs 15 ns where nobody waits (Sapphire Rapids VM, 2026-11), but where another thread runs Python
 # the caller gets it back only after that one's turn.
