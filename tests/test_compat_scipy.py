@@ -265,6 +265,32 @@ def test_some_items_at_a_time(dtype: str, axes: Any, monkeypatch: pytest.MonkeyP
         monkeypatch.undo()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "output"),
+    [
+        ("int16", None),
+        *soak(("int8", None), ("uint16", "int32"), ("int32", "uint8"), ("int64", None)),
+    ],
+)
+def test_means_of_integers_are_truncated_towards_zero(dtype: str, output: str | None) -> None:
+    """To the last bit."""
+    f = numbers((9, 40), dtype)
+    for size, mode in itertools.product((2, 3, 7, 9), ("reflect", "constant")):
+        same(lambda m: m.uniform_filter(f, size, output, mode, -7.5), ndimage, their_images,  # noqa: B023
+             (dtype, size, mode))  # fmt: skip
+    same(lambda m: m.uniform_filter1d(f, 5, 0, output, "wrap"), ndimage, their_images, dtype)
+
+
+def test_nan_under_taps_of_both_axes() -> None:
+    """Zeros between the taps of a slope meet it, those beside a cross do not."""
+    f = numbers((9, 11), "float64")
+    f[4, 5] = np.nan
+    for name, mode in itertools.product(("sobel", "prewitt", "laplace"), ("reflect", "constant")):
+        for cval in (0, 2):
+            for _ in range(3):
+                _same(name, f, mode=mode, cval=cval)
+
+
 def test_no_weights() -> None:
     """An axis too many, of no weights, leaves zeros; as many axes as the image has are too few."""
     f = numbers((4, 5), "int16")

@@ -30,14 +30,14 @@ def recalled(function: Callable[..., Answer]) -> Callable[..., Answer]:
     (((0.0, 1), 2), ((0, 1), 2))
     """
 
-    @lru_cache(MOST)
+    @lru_cache(MOST, typed=True)
     def known(_: Any, *given: Any) -> Answer:
         return function(*given)
 
     @wraps(function)
     def asked(*given: Any) -> Answer:
         try:
-            return known(_kinds(given), *given)
+            return known(_kinds(given) if tuple in map(type, given) else None, *given)
         except TypeError:  # a list among them; or an error of the function's, which it raises again
             return function(*given)
 

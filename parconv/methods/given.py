@@ -49,10 +49,12 @@ ANY = 0  # a step that may be any; none is 0 where another is asked for
 KIND, OF, AXES, LONG, APART = 0, 1, 2, 3, 3 + MOST_AXES
 SHAPED = 3 + 2 * MOST_AXES
 # A plan's words.  TARGET: where the output's address goes.  From EVERY on: which rows of each plane
-# of the result must be finite, their bytes and the rows' number and length.  SOURCES: of each axis
-# that the kernel sees the image's, or none.
+# of the result must be finite, their bytes and the rows' number and length.  SOUND: bytes of the
+# image where all of it must be, and those of a number.  SOURCES: of each axis that the kernel sees
+# the image's, or none.
 BUSY, NOTHING, EMPTY, KERNEL, KEEPS, SEEN, BYTES, ITEM, TARGET = range(9)
-EVERY, FIRST_ROWS, LAST_ROWS, PLANE_ROWS, ROW_BYTES, REAL_BYTES, SOURCES = range(9, 16)
+EVERY, FIRST_ROWS, LAST_ROWS, PLANE_ROWS, ROW_BYTES, REAL_BYTES = range(9, 15)
+SOUND, SOUND_BYTES, SOURCES = range(15, 18)
 IMAGE = SOURCES + MOST_AXES
 RESULT = IMAGE + SHAPED
 ARGUMENTS = RESULT + SHAPED
@@ -94,6 +96,8 @@ def _run(words, f, out):
     if not _is(words, IMAGE, image, FITTING) or (new and words[EMPTY] == 0):
         return held(nothing)
     if not new and (not _is(words, RESULT, fields(out), TAKING) or _meet(words, image, out)):
+        return held(nothing)
+    if words[SOUND] != 0 and not _are_finite(image[POINTER], words[SOUND], words[SOUND_BYTES]):
         return held(nothing)
     if not swap(words, BUSY, 0, 1):  # another thread runs it, or did when this process was forked
         return held(nothing)

@@ -41,6 +41,8 @@ from .given import (
     REAL,
     SEEN,
     SIZES,
+    SOUND,
+    SOUND_BYTES,
     SOURCES,
     STEPS,
     TARGET,
@@ -101,7 +103,7 @@ def must(shape: Sequence[int], dtype: DType, steps: Sequence[int] = ()) -> list[
 
 def words_of(
     kernel: int, keeps: bool, image: list[int], order: Sequence[int | None], out: Array,
-    finite: Sequence[int], arguments: Sequence[Array],
+    finite: Sequence[int], sound: bool, arguments: Sequence[Array],
 ) -> Array:  # fmt: skip
     """A plan's words.
 
@@ -120,6 +122,8 @@ def words_of(
     finite : sequence of int
         Which rows of each plane must be finite: every so manieth and as many behind it, and so many
         at the end.  None where nobody asks.
+    sound : bool
+        Whether all pixels of the image must be finite; it lies in one piece then.
     arguments : sequence of ndarray
         The kernel's: image, taps, fill, output, layout, scratch and bands, all as it sees them.
         All but the first and fourth must live as long as the words.
@@ -129,11 +133,13 @@ def words_of(
     words[KERNEL], words[KEEPS], words[SEEN] = kernel, keeps, len(order)
     words[BYTES], words[ITEM] = out.nbytes, arguments[0].itemsize
     words[SOURCES : SOURCES + len(order)] = [NONE if axis is None else axis for axis in order]
+    if sound:
+        words[SOUND], words[SOUND_BYTES] = arguments[0].nbytes, arguments[0].real.itemsize
     words += [*image, *must(out.shape, out.dtype)]
     if finite:
         rows, columns = arguments[3].shape[-2:]
         real = out.real.itemsize
-        words[EVERY:SOURCES] = [*finite, rows, columns * out.itemsize, real]
+        words[EVERY:SOUND] = [*finite, rows, columns * out.itemsize, real]
     words[TARGET] = ARGUMENTS + places(len(order))[3] + DATA
     for array in arguments:
         words += [0, 0, array.size, array.itemsize, array.ctypes.data]

@@ -131,7 +131,8 @@ def _found(image: Any, g: Filter, question: Question) -> Pair:
     """A plan, and the filter prepared; plans of plans hold theirs."""
     whole = _composed(image, g, g.shape, question)
     if whole is not None:
-        return whole, None
+        alone = whole.alone if type(whole) is VolumePlan else None
+        return (alone, alone.taps) if alone else (whole, None)
     plan = decide(image, (g.shape, g.dtype), g.found, question)
     return plan, plan.prepare(g)
 

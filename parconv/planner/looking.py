@@ -50,19 +50,20 @@ def looks(plan: "Plan") -> bool:
 
 def look_of(plan: "Plan", taps: Taps) -> Look | None:
     """What looks at the arrays of a run of a plan that `looks`; kept with the filter."""
-    finite = skipping.rows_of(plan.problem) if taps.given else ()
-    if taps.limit is not None or finite is None:
-        return None
     (_, work, fill, layout), problem, how = plan.shared, plan.problem, ready.lift(plan)
+    finite = skipping.rows_of(problem) if taps.given else ()
+    sound = finite is None and skipping.pixels_tell(problem)
+    if taps.limit is not None or (finite is None and not sound):
+        return None
     assert how
     f, out = np.empty(problem.image, problem.image_dtype), np.empty(problem.shape, problem.dtype)
-    any_step = [given.ANY] * (f.ndim - how.run)
+    any_step = [given.ANY] * (0 if sound else f.ndim - how.run)
     image = words.must(f.shape, f.dtype, [*any_step, *f.strides[len(any_step) :]])
     keeps = plan.terms.takes < KEEPS_NS
     scratch = work.new_scratch(1)
     arguments = how.seen(f), taps.values, fill, how.seen(out), layout, scratch, work.table
     kernel = work.kernels.address
-    numbers = words.words_of(kernel, keeps, image, how.order, out, finite, arguments)
+    numbers = words.words_of(kernel, keeps, image, how.order, out, finite or (), sound, arguments)
     run = words.entry(given.run, 3)
     kept = plan.problem, work, taps.values, fill, layout, scratch
     found = Look(run, numbers, kept, numbers.nbytes + layout.nbytes + scratch.nbytes)

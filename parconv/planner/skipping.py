@@ -148,6 +148,12 @@ def rows_of(problem: Problem) -> tuple[int, int, int] | None:
     return _rows(problem, math.prod(problem.shape))
 
 
+def pixels_tell(problem: Problem) -> bool:
+    """Whether a look at all pixels of the image is enough, and is no more than that."""
+    known = not problem.bank and problem.image_dtype.kind in "fc"
+    return known and bool(np.isfinite(problem.cval))
+
+
 # --- what is put there ---------------------------------------------------------------------------
 
 

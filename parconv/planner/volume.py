@@ -19,6 +19,7 @@ from .choice import is_spec
 from .composed import Composed
 from .dense import Dense
 from .passes import AS_THEY_ARE, Pass, along, left_to_others, over
+from .plan import Plan
 from .slabs import Slabs
 from .slices import dense
 
@@ -82,6 +83,15 @@ class VolumePlan(Composed):
         first, *others = self.steps
         assert isinstance(first, Pass)
         return Slabs(first, tuple(others), self.problem.image, self.between)
+
+    @property
+    def alone(self) -> Plan | None:
+        """The only step's plan, where that sees arrays as they are and nothing else is to do."""
+        if len(self.steps) != 1 or not isinstance(self.steps[0], Pass):
+            return None
+        plan, problem = self.steps[0].plan, self.problem
+        same = (plan.problem.image, plan.problem.shape) == (problem.image, problem.shape)
+        return plan if same else None
 
     @lazily
     def limit(self) -> int | None:

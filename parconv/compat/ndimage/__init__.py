@@ -15,7 +15,8 @@ from .derivatives import (
     prewitt,
     sobel,
 )
-from .smoothing import gaussian_filter, gaussian_filter1d, uniform_filter, uniform_filter1d
+from .means import uniform_filter, uniform_filter1d
+from .smoothing import gaussian_filter, gaussian_filter1d
 from .weights import convolve, convolve1d, correlate, correlate1d
 
 __all__ = [

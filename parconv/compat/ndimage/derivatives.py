@@ -6,10 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ...problem.dtypes import Array
+from ...filters.taps import second_differences
+from ...problem.dtypes import Array, DType
+from ..recalling import recalled
 from . import words
 from .smoothing import gaussian_filter
-from .weights import correlate1d
+from .summed import Fills, Sum, correlation
+from .turns import in_turn
+from .weights import correlate1d, line
+
+SLOPE = (-1, 0, 1)
 
 
 def sobel(
@@ -22,7 +28,7 @@ def sobel(
     >>> sobel([[0, 0, 1, 2]])
     array([[0, 4, 8, 4]])
     """
-    return _slope(input, axis, output, mode, cval, [1, 2, 1])
+    return _slope(input, axis, output, mode, cval, (1, 2, 1))
 
 
 def prewitt(
@@ -35,19 +41,47 @@ def prewitt(
     >>> prewitt([[0, 0, 1, 2]])
     array([[0, 3, 6, 3]])
     """
-    return _slope(input, axis, output, mode, cval, [1, 1, 1])
+    return _slope(input, axis, output, mode, cval, (1, 1, 1))
 
 
-def _slope(input: Any, axis: Any, output: Any, mode: Any, cval: Any, across: list[int]) -> Array:
+def _slope(
+    input: Any, axis: Any, output: Any, mode: Any, cval: Any, across: tuple[int, ...]
+) -> Array:
     f = words.image(input)
-    place = normalize_axis_index(axis, f.ndim)
     target = words.target(output, f, f.dtype.kind == "c")
-    modes = words.sequence(mode, f.ndim)
-    correlate1d(f, [-1, 0, 1], place, target, modes[place], cval, 0)
-    for other in range(f.ndim):
-        if other != place:
-            correlate1d(target, across, other, target, modes[other], cval, 0)
-    return target
+    return _sloped(across, axis, mode, cval, f.ndim, f.dtype, target.dtype).fill(f, target)
+
+
+@recalled
+def _sloped(
+    across: tuple[int, ...], axis: Any, mode: Any, cval: Any, ndim: int, image: DType,
+    result: DType,
+) -> Fills:  # fmt: skip
+    """What fills arrays of such types."""
+    place = normalize_axis_index(axis, ndim)
+    modes = words.sequence(mode, ndim)
+    if ndim == 2 and _is_one(modes, cval, image, result):
+        g = np.outer(across, SLOPE) if place else np.outer(SLOPE, across)
+        return _plane(g, (0, 1), modes, image, result, zero_taps="keep")
+    steps = [(place, SLOPE), *((other, across) for other in range(ndim) if other != place)]
+
+    def made(step: Any, kind: DType) -> Sum:
+        at, g = step
+        return line(np.array(g, float), at, modes[at], cval, 0, ndim, kind, result)
+
+    return in_turn(steps, image, result, made)
+
+
+def _is_one(modes: Any, cval: Any, image: DType, result: DType) -> bool:
+    """Whether a sum over two axes leaves what sums over one after another do, to rounding."""
+    constant = any(words.border(mode) == "constant" for mode in modes)
+    exact = image.kind in "biu" and result.kind in "iu"
+    return (exact or result.kind in "fc") and not (constant and cval)
+
+
+def _plane(g: Array, axes: Any, modes: Any, image: DType, result: DType, **options: Any) -> Sum:
+    borders = tuple(map(words.border, modes))
+    return correlation(g, axes, borders, 0, (0, 0), image, result, **options)
 
 
 def generic_laplace(
@@ -130,11 +164,26 @@ def laplace(
     >>> laplace([1, 1, 4, 1])
     array([ 0,  3, -6,  3])
     """
+    f = words.image(input)
+    over = words.axes_of(axes, f.ndim)
+    target = words.target(output, f, f.dtype.kind == "c")
+    found = _laplacian(over, mode, cval, f.dtype, target.dtype)
+    if found:
+        return found.fill(f, target)
+    return generic_laplace(f, _second, target, mode, cval, axes=over)
 
-    def second(f: Array, axis: int, into: Any, border: Any, outside: Any) -> Array:
-        return correlate1d(f, [1, -2, 1], axis, into, border, outside, 0)
 
-    return generic_laplace(input, second, output, mode, cval, axes=axes)
+@recalled
+def _laplacian(over: Any, mode: Any, cval: Any, image: DType, result: DType) -> Sum | None:
+    """What fills arrays of such types at one go; None: an axis after another does."""
+    modes = words.sequence(mode, len(over)) if over else []
+    if len(over) != 2 or not _is_one(modes, cval, image, result):
+        return None
+    return _plane(second_differences(2), over, modes, image, result)
+
+
+def _second(f: Array, axis: int, into: Any, border: Any, outside: Any) -> Array:
+    return correlate1d(f, [1, -2, 1], axis, into, border, outside, 0)
 
 
 def gaussian_laplace(
@@ -150,9 +199,8 @@ def gaussian_laplace(
     """
     f = np.asarray(input)
     over = words.axes_of(axes, f.ndim)
-    widths = [0.0] * f.ndim
-    for axis, width in zip(over, words.sequence(sigma, len(over)), strict=True):
-        widths[axis] = width
+    given = dict(zip(over, words.sequence(sigma, len(over)), strict=True))
+    widths = tuple(given.get(axis, 0.0) for axis in range(f.ndim))
     second = _of_gaussian(f.ndim, 2)
     return generic_laplace(f, second, output, mode, cval, (widths,), kwargs, axes=axes)
 
@@ -179,7 +227,7 @@ def _of_gaussian(ndim: int, order: int) -> Callable[..., Array]:
     def derivative(
         f: Array, axis: int, into: Any, border: Any, outside: Any, widths: Any, **more: Any
     ) -> Array:
-        orders = [order if other == axis else 0 for other in range(ndim)]
+        orders = tuple(order if other == axis else 0 for other in range(ndim))
         return gaussian_filter(f, widths, orders, into, border, outside, **more)
 
     return derivative

@@ -1,51 +1,93 @@
-"""One correlation into an array of any type, stored as scipy.ndimage stores."""
+"""What calls ask the engine for, stored as scipy.ndimage stores: found once, filled each time."""
 
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ... import api
 from ...problem.dtypes import Array, DType
+from ...problem.question import DEFAULTS
 from ..recalling import array_of, content, recalled
 
 LARGEST = 1 << 31  # of whole weights that are summed as such
 STORE: dict[str, Any] = {"rounding": "trunc", "overflow": "wrap"}
 
 
+class Fills(Protocol):
+    """What a call means."""
+
+    def fill(self, f: Array, output: Array) -> Array:
+        """Fill an array from another, and return it."""
+        ...
+
+
+class Copy(NamedTuple):
+    """The image as it is, times a number."""
+
+    scale: Any = 1.0
+
+    def fill(self, f: Array, output: Array) -> Array:
+        output[...] = f if self.scale == 1 else f * self.scale
+        return output
+
+
+class Zeros(NamedTuple):
+    """Of no weights."""
+
+    def fill(self, f: Array, output: Array) -> Array:
+        output[...] = 0
+        return output
+
+
+class Sum(NamedTuple):
+    """One convolution, or correlation, in the engine's words."""
+
+    g: Any
+    asked: dict[str, Any]
+    correlate: bool = True
+
+    def fill(self, f: Array, output: Array) -> Array:
+        g, asked, correlate = self
+        if not f.size:
+            return output
+        if output.dtype.char == "?":
+            output[...] = api.run(f, g, None, asked, correlate) != 0
+        else:
+            api.run(f, g, output, asked, correlate)
+        return output
+
+
 def correlated(
     f: Array, g: Any, axes: tuple[int, ...], output: Array, borders: Any, cval: Any,
-    origins: tuple[int, ...], **options: Any,
+    origins: tuple[int, ...],
 ) -> Array:  # fmt: skip
     """Fill ``output``; ``g`` has an axis for each of ``axes``, and its taps ``g`` lie as given.
 
     ``origins`` are SciPy's, of a correlation: by so much the result moves up or left.
     """
-    if not f.size:
-        return output
-    given = content(np.asarray(g)), axes, borders, cval, origins, tuple(options.items())
-    return _filled(f, output, *_placed(*given, f.dtype, output.dtype))
+    found = _correlation(
+        content(np.asarray(g)), axes, borders, cval, origins, f.dtype, output.dtype
+    )
+    return found.fill(f, output)
 
 
 @recalled
-def _placed(
-    g: Any, axes: Any, borders: Any, cval: Any, origins: Any, options: Any, image: DType,
-    result: DType,
-) -> tuple[Array, dict[str, Any]]:  # fmt: skip
-    taps = array_of(g)
-    shifts = tuple(o + (1 - n % 2) for o, n in zip(origins, taps.shape, strict=True))
+def _correlation(g: Any, *given: Any) -> Sum:
+    return correlation(array_of(g), *given)
+
+
+def correlation(
+    g: Array, axes: Any, borders: Any, cval: Any, origins: Any, image: DType, result: DType,
+    **options: Any,
+) -> Sum:  # fmt: skip
+    """The sum by which `correlated` fills arrays of such types."""
+    shifts = tuple(o + (1 - n % 2) for o, n in zip(origins, g.shape, strict=True))
     asked = {"mode": "same", "axes": axes, "boundary": borders, "cval": cval, "origin": shifts}
-    return _summed(taps, asked | dict(options), image, result)
+    return summed(g, asked | options, image, result)
 
 
-def stored(f: Array, g: Any, output: Array, asked: dict[str, Any]) -> Array:
-    """The same with the engine's words: sums in double but of float32 images, one rounding."""
-    return _filled(f, output, *_summed(g, asked, f.dtype, output.dtype))
-
-
-def _summed(
-    g: Any, asked: dict[str, Any], image: DType, result: DType
-) -> tuple[Any, dict[str, Any]]:
-    """Taps and words by which sums are as precise as SciPy's, and stored like them."""
+def summed(g: Any, asked: dict[str, Any], image: DType, result: DType) -> Sum:
+    """With taps and words by which sums are as precise as SciPy's, and stored like them."""
     whole = image.kind in "biu" and float(asked["cval"]).is_integer() and is_whole(g)
     if whole:
         asked = asked | {"cval": int(asked["cval"])}
@@ -53,15 +95,13 @@ def _summed(
         asked = asked | {"accumulate": np.float64}
     store = STORE if result.kind in "biu" else {}
     kind = np.dtype(np.uint8) if result.kind == "b" else result
-    return np.asarray(g).astype(np.int64) if whole else g, asked | store | {"dtype": kind}
+    taps = np.ascontiguousarray(g, np.int64 if whole else None)  # calls with others are not known
+    return Sum(taps, asked | store | {"dtype": kind})
 
 
-def _filled(f: Array, output: Array, taps: Any, asked: dict[str, Any]) -> Array:
-    if output.dtype == bool:
-        output[...] = api.correlate2d(f, taps, **asked) != 0
-    else:
-        api.correlate2d(f, taps, out=output, **asked)
-    return output
+def precision(image: DType, result: DType) -> Any:
+    """What sums of floats are formed in."""
+    return np.float64 if np.float64 in (image, result) else DEFAULTS["accumulate"]
 
 
 def is_whole(g: Any) -> bool:

@@ -1,12 +1,12 @@
 """One axis after another, each of which leaves results in the target's type, as SciPy's do."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...problem.dtypes import Array
-
-Step = Callable[[Array, Array], object]  # fills the second array from the first
+from ...problem.dtypes import Array, DType
+from .summed import Fills
 
 # Bytes of items that take several steps together and stay in the caches: nanoseconds a pixel for
 # axes 1 and 2 of 32 x 512 x 512 uint16, two threads, at 1, 2, 4, 8, 16 MiB: a Gaussian of 17 taps
@@ -14,32 +14,57 @@ Step = Callable[[Array, Array], object]  # fills the second array from the first
 TOGETHER = 1 << 23
 
 
-def in_turn(f: Array, target: Array, steps: Sequence[tuple[int, Step]]) -> None:
-    """Take the steps, each along its axis, the last into the target.
+class Turns(NamedTuple):
+    """Steps, each with its axis, the last into the target."""
 
-    Behind the last one along the first axis a few of that axis's items take all others together, so
-    that nothing as large as the array lies between them.
+    steps: tuple[tuple[int, Fills], ...]
+
+    def fill(self, f: Array, output: Array) -> Array:
+        if output.nbytes > TOGETHER:
+            return _in_parts(f, output, self.steps)
+        steps = [step for _, step in self.steps]
+        return _one_by_one(f, output, steps, _rooms(output, len(steps) - 1))
+
+
+def in_turn(
+    steps: Sequence[Any], image: DType, result: DType, make: Callable[[Any, DType], Fills]
+) -> Turns:
+    """Those that are made of steps, which name their axes first, and of what each is given."""
+    kinds = [image, *[result] * (len(steps) - 1)]
+    return Turns(tuple((s[0], make(s, kind)) for s, kind in zip(steps, kinds, strict=True)))
+
+
+def _rooms(target: Array, count: int) -> list[Array]:
+    """For what lies between steps."""
+    return [np.empty(target.shape, target.dtype) for _ in range(count)]
+
+
+def _one_by_one(f: Array, target: Array, steps: Sequence[Fills], rooms: Sequence[Array]) -> Array:
+    for step, room in zip(steps, (*rooms, target), strict=True):
+        f = step.fill(f, room)
+    return target
+
+
+def _in_parts(f: Array, target: Array, steps: Sequence[tuple[int, Fills]]) -> Array:
+    """Behind the last step along the first axis a few of that axis's items take all others
+    together, so that nothing as large as the array lies between them.
     """
-    along_first = [number for number, (axis, _) in enumerate(steps, 1) if axis == 0 or not f.size]
+    along_first = [number for number, (axis, _) in enumerate(steps, 1) if axis == 0]
     whole = max(along_first, default=0)
     source = f
     for _, step in steps[:whole]:
-        step(source, target)
-        source = target
+        source = step.fill(source, target)
     if whole < len(steps):
         _by_items(source, target, [step for _, step in steps[whole:]])
+    return target
 
 
-def _by_items(source: Array, target: Array, steps: Sequence[Step]) -> None:
+def _by_items(source: Array, target: Array, steps: Sequence[Fills]) -> None:
     if source is not target and np.may_share_memory(source, target):
         source = source.copy()
-    *others, last = steps
-    count = min(len(target), max(1, TOGETHER * len(target) // target.nbytes))
-    room = np.empty((count, *target.shape[1:]) if others else 0, target.dtype)
+    count = max(1, TOGETHER * len(target) // target.nbytes)
+    rooms = _rooms(target[:count], len(steps) - 1)
     for start in range(0, len(target), count):
-        image, part = source[start : start + count], target[start : start + count]
-        for step in others:
-            left = room[: len(part)]
-            step(image, left)
-            image = left
-        last(image, part)
+        part = target[start : start + count]
+        between = [room[: len(part)] for room in rooms]
+        _one_by_one(source[start : start + count], part, steps, between)

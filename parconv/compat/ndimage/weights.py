@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ...problem.dtypes import Array
+from ...problem.dtypes import Array, DType
 from ..recalling import array_of, content, recalled
 from . import words
-from .summed import correlated
+from .summed import Copy, Fills, Sum, Zeros, correlation
 
 Axes = tuple[int, ...]
 
@@ -45,25 +45,35 @@ def _weighted(
     input: Any, weights: Any, output: Any, mode: Any, cval: Any, origin: Any, axes: Any,
     reflect: bool,
 ) -> Array:  # fmt: skip
-    f = words.image(input)
-    g, ordered, origins = _lying(content(np.asarray(weights)), f.ndim, axes, origin, reflect)
+    f, g = words.image(input), np.asarray(weights)
     target = words.target(output, f, "c" in (f.dtype.kind, g.dtype.kind))
-    if not isinstance(mode, str) and np.iterable(mode):
-        raise RuntimeError("A sequence of modes is not supported")
-    border, outside = words.border(mode), words.constant(cval, f.dtype)
-    if not ordered or not g.size:  # SciPy drops an axis of no weights, and sums nothing
-        target[...] = f * g if g.size else 0
-        return target
-    return correlated(f, g, ordered, target, border, outside, origins)
+    found = _over(content(g), f.ndim, axes, origin, reflect, mode, cval, f.dtype, target.dtype)
+    return found.fill(f, target)
 
 
 @recalled
+def _over(
+    weights: Any, ndim: int, axes: Any, origin: Any, reflect: bool, mode: Any, cval: Any,
+    image: DType, result: DType,
+) -> Fills:  # fmt: skip
+    """What fills arrays of such types."""
+    g, ordered, origins = _lying(array_of(weights), ndim, axes, origin, reflect)
+    if not isinstance(mode, str) and np.iterable(mode):
+        raise RuntimeError("A sequence of modes is not supported")
+    border, outside = words.border(mode), words.constant(cval, image)
+    if not g.size:  # SciPy drops an axis of no weights, and sums nothing
+        return Zeros()
+    if not ordered:
+        return Copy(g)
+    return correlation(g, ordered, border, outside, origins, image, result)
+
+
 def _lying(
-    weights: Any, ndim: int, axes: Any, origin: Any, reflect: bool
-) -> tuple[Any, Axes, Axes]:
+    weights: Array, ndim: int, axes: Any, origin: Any, reflect: bool
+) -> tuple[Array, Axes, Axes]:
     """Weights as those of a correlation, the axes they lie along, and origins of these."""
     over = words.axes_of(axes, ndim)
-    g = _taps(array_of(weights), conjugate=not reflect)
+    g = _taps(weights, conjugate=not reflect)
     shape = tuple(n for n in g.shape if n > 0)
     if len(shape) != len(over):
         raise RuntimeError(f"weights.ndim ({len(shape)}) must match len(axes) ({len(over)})")
@@ -100,7 +110,7 @@ def correlate1d(
     >>> correlate1d([[1, 2, 4]], [-1, 0, 1])
     array([[1, 3, 2]])
     """
-    return _along(input, np.asarray(weights), axis, output, mode, cval, origin, conjugate=True)
+    return _along(input, weights, axis, output, mode, cval, origin, reflect=False)
 
 
 def convolve1d(
@@ -114,25 +124,42 @@ def convolve1d(
     >>> convolve1d([[1, 2, 4]], [-1, 0, 1])
     array([[-1, -3, -2]])
     """
-    g = np.asarray(weights)[::-1]
-    shifted = -origin - (1 - len(g) % 2)
-    return _along(input, g, axis, output, mode, cval, shifted, conjugate=False)
+    return _along(input, weights, axis, output, mode, cval, origin, reflect=True)
 
 
 def _along(
-    input: Any, weights: Array, axis: Any, output: Any, mode: Any, cval: Any, origin: Any,
-    conjugate: bool,
+    input: Any, weights: Any, axis: Any, output: Any, mode: Any, cval: Any, origin: Any,
+    reflect: bool,
 ) -> Array:  # fmt: skip
-    f, g = words.image(input), _taps(weights, conjugate)
+    f, g = words.image(input), np.asarray(weights)
     target = words.target(output, f, "c" in (f.dtype.kind, g.dtype.kind))
-    outside = words.constant(cval, f.dtype)
+    found = _line(content(g), reflect, axis, mode, cval, origin, f.ndim, f.dtype, target.dtype)
+    return found.fill(f, target)
+
+
+@recalled
+def _line(
+    weights: Any, reflect: bool, axis: Any, mode: Any, cval: Any, origin: Any, *of: Any
+) -> Sum:
+    g = array_of(weights)
+    if reflect:
+        g = g[::-1]
+        origin = -origin - (1 - len(g) % 2)
+    return line(_taps(g, conjugate=not reflect), axis, mode, cval, origin, *of)
+
+
+def line(
+    g: Array, axis: Any, mode: Any, cval: Any, origin: Any, ndim: int, image: DType, result: DType
+) -> Sum:
+    """The correlation along an axis that fills arrays of such types."""
+    outside = words.constant(cval, image)
     if g.ndim != 1 or not g.size:
         raise RuntimeError("no filter weights given")
-    place = normalize_axis_index(axis, f.ndim)
+    place = normalize_axis_index(axis, ndim)
     if words.is_bad(origin, len(g)):
         raise ValueError(
             "Invalid origin; origin must satisfy -(len(weights) // 2) <= origin <= "
             "(len(weights)-1) // 2"
         )
     border = words.border(mode)
-    return correlated(f, g, (place,), target, border, outside, (origin,), zero_taps="keep")
+    return correlation(g, (place,), border, outside, (origin,), image, result, zero_taps="keep")

@@ -26,11 +26,11 @@ KINDS = "?BHILQbhilqfdFD"  # characters of the types it knows
 def image(value: Any) -> Array:
     """The image as an array of a type that SciPy filters."""
     array = np.asarray(value)
+    if array.dtype.char in KINDS:
+        return array
     if array.dtype.kind in "SU":
         raise TypeError(f"array type {array.dtype!r} is no number")
-    if array.dtype.char not in KINDS:
-        raise RuntimeError(f"array type {array.dtype!r} not supported")
-    return array
+    raise RuntimeError(f"array type {array.dtype!r} not supported")
 
 
 def target(output: Any, f: Array, is_complex: bool = False) -> Array:
