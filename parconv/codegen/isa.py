@@ -79,6 +79,13 @@ def _packing(prefix: str, suffix: str = "") -> dict[str, str]:
     return {key: f"llvm.x86.{prefix}.{name}{suffix}" for key, name in _PACKING.items()}
 
 
+_CUTTING = {
+    f"cut{size}": f"llvm.x86.avx.cvtt.{kind}2dq.256" for size, kind in ((4, "ps"), (8, "pd"))
+}
+_CUTTING_512 = {f"cut{size}": f"llvm.x86.avx512.mask.cvtt{kind}2dq.512"
+                for size, kind in ((4, "ps"), (8, "pd"))}  # fmt: skip
+
+
 def _dots(bits: int) -> dict[str, str]:
     """These names serve AVX-VNNI too; LLVM before 22 knows no vectors of bytes here."""
     return {
@@ -110,19 +117,19 @@ def _with_byte_dots(name: str, sign: str, key: str, **known: Any) -> ISA:
 
 
 SSE = ISA("SSE", ("xmm",), 16, 16, instructions=_FENCE)
-AVX = ISA("AVX", ("ymm",), 32, 16, some=True, instructions=_FENCE)
+AVX = ISA("AVX", ("ymm",), 32, 16, some=True, instructions=_FENCE | _CUTTING)
 AVX2 = ISA(
     "AVX2", ("ymm", "vfmadd"), 32, 16, fma=True, some=True,
-    instructions=_FENCE | _packing("avx2"),
+    instructions=_FENCE | _CUTTING | _packing("avx2"),
 )  # fmt: skip
 AVX512 = ISA(
     "AVX-512", ("zmm",), 64, 32, fma=True, masks=True, some=True,
-    instructions=_FENCE | _packing("avx512", ".512") | _lookup(512),
+    instructions=_FENCE | _CUTTING_512 | _packing("avx512", ".512") | _lookup(512),
 )  # fmt: skip
 # For processors that slow down under wider vectors, where NUMBA_CPU_FEATURES asks for it.
 AVX512_256 = replace(
     AVX512, name="AVX-512, 256 bits", signs=("zmm", "+prefer-256-bit"), vector_bytes=32,
-    instructions=_FENCE | _packing("avx2") | _lookup(256),
+    instructions=_FENCE | _CUTTING | _packing("avx2") | _lookup(256),
 )  # fmt: skip
 NEON = ISA(
     "NEON", ("fmla",), 16, 32, fma=True, instructions={"bytes": "llvm.aarch64.neon.tbl1.v16i8"}

@@ -12,6 +12,7 @@ from . import machine
 from .emitted import Value, instruction
 
 PART = 16  # bytes, within which some move
+ROUNDING = 4  # as the processor rounds anyway
 _BYTES = f".v{PART}i8"  # as names of instructions end
 
 
@@ -24,7 +25,15 @@ def operation(builder: Any, name: str, result: Any, *arguments: Value) -> Value:
 
 
 def _fitting(builder: Any, known: str, arguments: Sequence[Value]) -> Sequence[Value]:
-    """What an instruction takes, of which all but the first are bytes where its name ends so."""
+    """What an instruction takes, of which all but the first are bytes where its name ends so.
+
+    One that may leave out lanes is told to leave out none, and to round as it does anyway.
+    """
+    if ".mask." in known:
+        lanes = arguments[0].type.count
+        every = ir.IntType(max(8, lanes))(-1)
+        none = ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
+        return [*arguments, none, every, ir.IntType(32)(ROUNDING)]
     if not known.endswith(_BYTES):
         return arguments
     kind = ir.VectorType(ir.IntType(8), PART)
@@ -102,6 +111,21 @@ def _packed(least: int, most: int) -> Callable[..., Value]:
     return packed
 
 
+def cut_off(builder: Any, value: Value, wide: Any) -> Value:
+    """Floats as integers towards zero; the least of these where none is right, and of NaN."""
+    most = 2.0 ** (wide.width - 1)
+    least, end = (ir.Constant(value.type, [n] * value.type.count) for n in (-most, most))
+    inside = builder.and_(
+        builder.fcmp_ordered(">=", value, least), builder.fcmp_ordered("<", value, end)
+    )
+    whole = ir.VectorType(wide, value.type.count)
+    return builder.fptosi(builder.select(inside, value, least), whole)
+
+
+def _cut(builder: Any, value: Value) -> Value:
+    return cut_off(builder, value, ir.IntType(32))
+
+
 GENERIC: dict[str, Callable[..., Any]] = {
     "fence": _fence,
     "dot4": _dot(8, signed=False),
@@ -113,4 +137,6 @@ GENERIC: dict[str, Callable[..., Any]] = {
     "words": _packed(-(1 << 15), (1 << 15) - 1),
     "signed": _packed(-(1 << 7), (1 << 7) - 1),
     "unsigned": _packed(0, (1 << 8) - 1),
+    "cut4": _cut,
+    "cut8": _cut,
 }

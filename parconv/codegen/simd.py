@@ -249,12 +249,12 @@ class Code(Flow):
         kind = ir.FunctionType(value.type, [value.type])
         return self.builder.call(ir.InlineAsm(kind, "", "=r,0", side_effect=False), [value])
 
-    def prefetch(self, pointer: Value, level: int = 2) -> None:
+    def prefetch(self, pointer: Value, level: int = 2, write: bool = False) -> None:
         """Ask the cache of that level for the line at ``pointer``, which may be anywhere."""
         byte = ir.IntType(8).as_pointer()
-        read, near, data = I32(0), I32(4 - level), I32(1)
+        how, near, data = I32(int(write)), I32(4 - level), I32(1)
         pointer = self.builder.bitcast(pointer, byte)
-        instruction(self.builder, "llvm.prefetch.p0", ir.VoidType(), pointer, read, near, data)
+        instruction(self.builder, "llvm.prefetch.p0", ir.VoidType(), pointer, how, near, data)
 
 
 @emitted()
