@@ -19,7 +19,7 @@ from parconv.planner.plan import Plan
 from parconv.problem.window import narrowed, window_of
 
 LANES = machine.VECTOR_BYTES // 4
-TILE = windows.TILE_BYTES // 4
+TILE = 4 * LANES
 SAME: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
 
 
@@ -69,7 +69,17 @@ def test_modes_and_borders(border: str) -> None:
     check(f, mean(5, 4), mode="same", boundary=border, dilation=(3, 2))
 
 
+@pytest.fixture
+def narrow_tiles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(windows, "BLOCK_BYTES", 4 * TILE)
+    monkeypatch.setattr(windows, "LEAST_BYTES", 4 * TILE)
+    windows.layout.cache_clear()
+    yield
+    windows.layout.cache_clear()
+
+
 @pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.usefixtures("narrow_tiles")
 def test_tiles_of_a_wide_image(border: str) -> None:
     """The first and the last need columns beside the image, those between lie in it."""
     options: dict[str, Any] = {"mode": "same", "boundary": border, "cval": 2.5}
@@ -186,11 +196,12 @@ def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
 def test_streamed(dtype: str, request: pytest.FixtureRequest) -> None:
-    """Past the caches, at any alignment."""
+    """Past the caches, at any alignment, as one tile and as several."""
     f, g = image((20, 331), dtype), mean(7, 6)
     plain = plan_of(f, g, dtype=dtype, **SAME)(f)
-    request.getfixturevalue("everything_is_large")
-    check_places(plan_of(f, g, dtype=dtype, **SAME), f, plain)
+    for how in "everything_is_large", "narrow_tiles":
+        request.getfixturevalue(how)
+        check_places(plan_of(f, g, dtype=dtype, **SAME), f, plain)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

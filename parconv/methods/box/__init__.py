@@ -192,7 +192,6 @@ def layout(problem: Problem) -> Array:
         tile=problem.plane[1],
         beside=True,
         begin=0,
-        turns=False,
     )
 
 

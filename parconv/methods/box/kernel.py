@@ -84,7 +84,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 if ready == batch or row + apart >= bottom:
                     deliver(
                         out, constant, taps, 0, layout, scratch, base, sums, (ready, width), plane,
-                        row - (ready - 1) * apart, 0, flags, f, (-1, 0, 0, 0, 0, 0),
+                        row - (ready - 1) * apart, 0, flags,
                     )  # fmt: skip
                     ready = 0
     store_fence()

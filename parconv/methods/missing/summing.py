@@ -9,11 +9,13 @@ from typing import Any
 
 from ...codegen.emitted import Items, Value, emitted
 from ...codegen.simd import Code
-from ..windows.neighbours import AHEAD, ENTERING, Neighbours
+from ..windows.neighbours import Neighbours
 from .entering import NEITHER, Places, arguments_of, entering as entering_of
 from .flags import call_by_flags
 from .quotients import NUMBER, Counted
 
+AHEAD = 1 << 12  # bytes from a pixel that enters to what is prefetched
+ENTERING = 4  # vectors of columns in which pixels enter side by side
 GIVEN = 18  # arguments of a row but for where it goes to
 
 

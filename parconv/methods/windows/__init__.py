@@ -49,21 +49,22 @@ from ..usual import (
 )
 from . import kernel as k
 from .beside import ENTRY
+from .neighbours import REACHES
 from .results import L
 from .steps import as_numbers, steps_of
 
-# Of a row of sums, with its halo, and of those of a block: few enough for the caches.
-# Milliseconds of 4096 x 4096 float32 at 15x15 with rows of 12, 64 KiB: 12.2 10.6, at 5x5 10.1 8.5
-# (Sapphire Rapids VM, AVX-512, 2026-11).
-TILE_BYTES = machine.ISA.choose({"AVX-512": 1 << 16, 16: 3 << 12})
-LEAST_BYTES, BLOCK_BYTES = 1 << 12, machine.ISA.choose({"AVX-512": 1 << 20, 16: machine.L2_BYTES})
+# Of the sums of a block's rows, and as many of its suffixes and pixels: few enough for the
+# second-level cache.  ns a pixel of 1289 x 657 x 4 float64 at 31x31 with 64, 128, 256 KiB: 2.68
+# 2.62 2.26, of 659 x 805 x 3 at 7x7 1.46 1.37 1.27, of 1635 x 2019 x 4 float32 at 9x9 0.74 0.74
+# 0.63 (Zen 4 VM, AVX-512, 2026-11).
+BLOCK_BYTES = 1 << 18
+LEAST_BYTES = 1 << 12  # of a row
 BATCH_BYTES = 1 << 13  # of rows of sums that are added up along the row at a time
-# As many where these are less than a few, and the second-level cache must hold them: of 1000 x 1500
-# float32 at 15x15 1, 3, 6, 12 rows take 1.02 0.98 0.94 0.91 ms, of 300 x 400 x 4 float64 at 31x31
-# 0.76 0.73 0.73 0.79 (likewise; elsewhere not measured).
-FEW_ROWS, MANY_ROWS = 3, machine.ISA.choose({"AVX-512": 6, 16: 1})
+# An image larger than this is read from further than the second-level cache, so its rows are asked
+# for a block ahead.
+AHEAD_BYTES = 1 << 21
 WIDEST = 8  # bytes of what sums become
-OTHER_ROWS = 3  # beside those of a block: zeros, and two of prefixes
+OTHER_ROWS = 3  # of a block, beside those of the filter
 LEAST_HEIGHT = 8
 BAND_HALOS = 8  # least height of a band, in heights of the filter
 # Operations of the direct method that take as long, of a pixel: adding it to its column's sums,
@@ -123,32 +124,52 @@ def least_band(problem: Problem) -> int:
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
-def _tile(problem: Problem) -> int:
-    """Columns of output whose sums stay in the caches."""
+def tile_of(problem: Problem, room: int) -> int:
+    """Columns of output whose row of sums takes at most so many bytes, or what it must."""
     size, columns, halo = problem.sums.itemsize, problem.plane[1], problem.span[1] - 1
-    room = BLOCK_BYTES // (problem.filter[0] + OTHER_ROWS)
-    most = max(min(room, TILE_BYTES), LEAST_BYTES) // size - halo
-    most = max(most, halo + lanes_of(problem))
-    tiles = max(1, -(-columns // most))
-    return up(-(-columns // tiles), lanes_of(problem))
+    lanes = lanes_of(problem)
+    most = max(room, LEAST_BYTES) // size - halo
+    most = max(most, halo + 2 * lanes)
+    return up(-(-(columns + lanes) // _tiles(problem, most)), lanes)
+
+
+def _tiles(problem: Problem, tile: int) -> int:
+    """How many there are, the first of which may lack less than a vector."""
+    return -(-(problem.plane[1] + lanes_of(problem)) // tile)
+
+
+def _tile(problem: Problem) -> int:
+    """Columns of output whose block of sums stays in the caches."""
+    return tile_of(problem, BLOCK_BYTES // problem.filter[0])
 
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    return L.pack(every(problem))
-
-
-def every(problem: Problem) -> dict[str, int]:
-    """The same by name."""
-    tile, above = _tile(problem), problem.filter[0] + OTHER_ROWS
+    tile, count, size = _tile(problem), problem.filter[0], problem.sums.itemsize
     row = tile + problem.span[1] - 1 + 3 * lanes_of(problem)
-    few = BATCH_BYTES // (row * problem.sums.itemsize) < FEW_ROWS
-    known = numbers(problem, row, least=MANY_ROWS if few else 1, above=above)
-    return known | {
-        "tile": tile, "beside": _beside(problem, tile), "begin": problem.begin,
-        "turns": machine.FILLS_LINES and known["large"] and known["batch"] > 1,
-    }  # fmt: skip
+    above = 2 * count + 1  # suffixes, zeros behind them, rows that are packed; then come the sums
+    known = numbers(problem, row, count, above)
+    rows_at, rows_step = known["end"], up(count * ENTRY // size, 64)
+    return L.pack(known | tiled(problem, tile) | {
+        "packed_at": (count + 1) * known["step"], "reach": _reach(problem),
+        "ahead": problem.bytes > AHEAD_BYTES,
+        "rows_at": rows_at, "rows_step": rows_step, "end": rows_at + 2 * rows_step,
+    })  # fmt: skip
+
+
+def tiled(problem: Problem, tile: int) -> dict[str, int]:
+    """What layouts of columns of so many tell of them, and of where a result's rows begin."""
+    return {"tile": tile, "beside": _beside(problem, tile), "begin": problem.begin}
+
+
+def _reach(problem: Problem) -> int:
+    """By how many vectors the second step shifts sums in registers; 0 where it does not."""
+    steps = steps_of(problem.filter[1])
+    if not machine.FILLS_LINES or steps.second == 1 or steps.third > 1:
+        return 0
+    vectors = -(-(steps.second - 1) * steps.first * problem.dilation[1] // lanes_of(problem))
+    return min((reach for reach in REACHES if reach >= vectors), default=0)
 
 
 def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[str, int]:
@@ -167,6 +188,7 @@ def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[
     part_at = above * step + page
     sources_at = part_at + 2 * page + page * WIDEST // size
     return geometry(problem) | as_numbers(across) | {
+        "reach": 0, "ahead": 0, "packed_at": 0, "rows_at": 0, "rows_step": 0,
         "channels": problem.channels, "lanes": lanes_of(problem), "batch": rows,
         "stored": bool(stores(problem.sums, problem.dtype)),
         "step": step, "down_at": above * step, "part_at": part_at, "again_at": part_at + page,
@@ -178,8 +200,8 @@ def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[
 def _beside(problem: Problem, tile: int) -> bool:
     """Whether the columns that stand for those beside the image lie in the same tile as these."""
     columns, left, span = problem.plane[1], problem.lead[1], problem.span[1]
-    right, rest = columns + span - 1 - left - problem.plane_in[1], columns % tile or tile
-    whole = tile >= columns and min(left, right) >= 0
+    tiles, right = _tiles(problem, tile), columns + span - 1 - left - problem.plane_in[1]
+    whole, rest = tiles == 1 and min(left, right) >= 0, columns - (tiles - 1) * tile
     if whole or max(left, right) <= 0:
         return True
     return problem.boundary[1] != "wrap" and max(left, right) < span <= min(rest, tile // 2)

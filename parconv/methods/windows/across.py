@@ -8,7 +8,7 @@ from ...codegen import jit, machine
 from ...codegen.emitted import Items, Value, emitted
 from ...codegen.packing import aligned_after
 from ...codegen.simd import I64
-from .adding import add_and_enter, add_some, add_to, add_up
+from .adding import add_some, add_to, add_up, shift_and_add
 from .neighbours import STREAM
 from .running import add_before
 from .steps import RUNNING
@@ -76,28 +76,57 @@ def by_running_sums(scratch, source, parts, how, rows, width):
     return parts[0] + reach, 0, 1, parts[1]
 
 
+@jit.jit(inline="always")
+def _by_shifts(taps, scale, scratch, source, parts, how, out, target, size, flags):
+    """The same where the last step is made in registers."""
+    (at, down), (apart, first, second, _, rest, reach) = source, how
+    (rows, width), lanes, (to, out_down) = size, machine.VECTOR_BYTES // scratch.itemsize, target
+    (skip, streamed), hops = flags, (apart * first, second - 1)
+    pixels, beyond = (at, down, apart, first), (at + first * second * apart, apart, rest)
+    vectors, some = (width - skip) // lanes, (width - skip) % lanes
+    if streamed:
+        for column, few in (0, skip), (width - some, some):
+            if few:
+                here, step, count, more = by_steps(
+                    scratch, (at + column, down), parts, how[:5], rows, few
+                )  # fmt: skip
+                add_some(
+                    scratch, (here, down, step, count), (more, apart, rest), taps, scale, out,
+                    (to + column, out_down), rows, few,
+                )  # fmt: skip
+    elif some:  # once more with others, the same bits again
+        column = width - lanes
+        shift_and_add(
+            scratch, reach, hops, _moved(pixels, column), _moved(beyond, column), taps, scale, out,
+            (to + column, out_down), (rows, 1), 0,
+        )  # fmt: skip
+    shift_and_add(
+        scratch, reach, hops, _moved(pixels, skip), _moved(beyond, skip), taps, scale, out,
+        (to + skip, out_down), (rows, vectors), streamed,
+    )  # fmt: skip
+
+
 @jit.jit()
-def across(
-    taps, scale, scratch, source, parts, how, out, target, left, size, flags, line, entering
-):
+def across(taps, scale, scratch, source, parts, how, out, target, left, size, flags):
     """``size`` = (rows, columns) of results, from ``target`` on in ``out``, or ``left``.
 
     ``source`` and the first are places and elements from row to row; that in ``out`` is -1 where
     results are left: in an array, so many elements from row to row.  ``how``: from one neighbour to
-    the next, and the steps.  ``parts``: room for the first two steps' sums.  ``scale``:
-    place in ``taps`` of the numbers that scale results.  ``flags``: columns before those that
-    are streamed, and the flag.  ``entering``: places of the row that enters its block meanwhile, in
-    ``line`` and in scratch, or -1, and which row that is; what is returned is of how many columns
-    it did.
+    the next, the steps, and by how many vectors the second one shifts, or 0.  ``parts``: room for
+    the first two steps' sums.  ``scale``: place in ``taps`` of the numbers that scale results.
+    ``flags``: columns before those that are streamed, and the flag.
     """
     (rows, width), lanes, down = size, machine.VECTOR_BYTES // scratch.itemsize, source[1]
     (to, out_down), (skip, streamed) = target, flags
-    here, step, count, more = by_steps(scratch, source, parts, how, rows, width)
+    if how[5] and to >= 0:
+        _by_shifts(taps, scale, scratch, source, parts, how, out, target, size, flags)
+        return
+    here, step, count, more = by_steps(scratch, source, parts, how[:5], rows, width)
     pixels, beyond = (here, down, step, count), (more, how[0], how[4])
     if to < 0:
         vectors = (width + lanes - 1) // lanes
         add_to(scratch, pixels, beyond, taps, scale, left[0], (0, left[1]), (rows, vectors), 0, out)
-        return 0
+        return
     vectors, rest = (width - skip) // lanes, (width - skip) % lanes
     if streamed:
         for column, some in (0, skip), (width - rest, rest):
@@ -113,11 +142,4 @@ def across(
             (to + column, out_down), (rows, 1), 0, out,
         )  # fmt: skip
     pixels, beyond, place = _moved(pixels, skip), _moved(beyond, skip), (to + skip, out_down)
-    if entering[0] < 0:
-        add_to(scratch, pixels, beyond, taps, scale, out, place, (rows, vectors), streamed, out)
-        return 0
-    add_and_enter(
-        scratch, pixels, beyond, taps, scale, out, place, vectors, streamed, line, entering,
-        taps[PIXELS],
-    )  # fmt: skip
-    return vectors * lanes
+    add_to(scratch, pixels, beyond, taps, scale, out, place, (rows, vectors), streamed, out)

@@ -1,14 +1,16 @@
 """Calls of the inner loop along rows, whose sums stay in scratch or become results."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from numba import types
 
+from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.simd import I64
+from ...codegen.simd import I64, Code
 from ..finishing import SCALED, is_narrow, scaled_by
-from .neighbours import Adding, Dividing
+from .neighbours import REACHES, Adding, Dividing, Shifting
 
 DIVIDING = 3  # numbers behind those that scale, where 16 bits are divided
 
@@ -87,24 +89,30 @@ def add_some(
 
 
 @emitted()
-def add_and_enter(
-    builder: Any, scratch: Items, source: Sequence[Value], more: Sequence[Value], taps: Items,
-    scale: Value, out: Items, target: Sequence[Value], vectors: Value, flags: Value,
-    pixels: Items, entering: Sequence[Value], weight: Value,
+def shift_and_add(
+    builder: Any, scratch: Items, reach: Value, hops: Sequence[Value], source: Sequence[Value],
+    more: Sequence[Value], taps: Items, scale: Value, out: Items, target: Sequence[Value],
+    size: Sequence[Value], flags: Value,
 ) -> None:  # fmt: skip
-    """One row of results, while pixels of as many columns of another row enter their block.
+    """Results of two steps, of which the second one is made in registers; else as `add_to`.
 
-    Both wait for the memory, and neither long, where the processor finds work of either kind.
-    ``entering``: places of the pixels, then in scratch of what `blocks.enter_and_sum` takes, and
-    perhaps more that is not for us.
+    ``hops``: elements from one of its neighbours to the next, and how many come after the first;
+    ``source``: of the first step; ``reach``: see `Shifting`.
     """
-    floating = isinstance(scratch.dtype, types.Float) and pixels.dtype == scratch.dtype
-    if floating and _stores(taps.dtype, out.dtype):
-        places = _places(scratch, source, more, out, target, (I64(1), vectors))
-        entered = pixels.at(entering[0]), *map(scratch.at, entering[1:6])
-        numbers = scaled_by(taps, scale, out.dtype)
-        kinds = taps.dtype, out.dtype, len(numbers)
-        _call(builder, "both", kinds, *places, *numbers, flags, weight, *entered)
+    known = taps.dtype == scratch.dtype and _stores(taps.dtype, out.dtype)
+    if not (machine.FILLS_LINES and known):
+        return
+    places = *_places(scratch, source, more, out, target, size), *hops
+    numbers = scaled_by(taps, scale, out.dtype)
+    kinds = taps.dtype, out.dtype, len(numbers)
+
+    def case(vectors: int) -> Sequence[Value]:
+        emits: Any = partial(Shifting, vectors)
+        _call(builder, f"shifted.{vectors}", kinds, *places, *numbers, flags, emits=emits)
+        return []
+
+    code = Code(builder, scratch.element)
+    code.choose(reach, {vectors: partial(case, vectors) for vectors in REACHES})
 
 
 def _stores(scaled: Any, result: Any) -> bool:

@@ -21,7 +21,8 @@ def _entry(builder: Any, scratch: Items, table: Value, n: Value) -> Value:
 
 
 @emitted()
-def _enter(builder: Any, scratch: Items, table: Value, n: Value, column: Value) -> None:
+def write_entry(builder: Any, scratch: Items, table: Value, n: Value, column: Value) -> None:
+    """The ``n``-th of such a table: which column it is, or where a row lies."""
     builder.store(column, _entry(builder, scratch, table, n))
 
 
@@ -35,7 +36,7 @@ def number_columns(scratch, table, size, outside, channels, border):
         for pixel in range(begin, end):
             source = source_index(pixel, pixels, border)
             for channel in range(channels):
-                _enter(scratch, table, n, -1 if source < 0 else source * channels + channel)
+                write_entry(scratch, table, n, -1 if source < 0 else source * channels + channel)
                 n += 1
 
 

@@ -1,9 +1,8 @@
 """The kernel of the windows: pixels added up down columns, then along rows.
 
-Blocks of rows make a row of sums, up to three steps along it the results; where these go past the
-caches, the next row enters its block while they are made.  Pixels are read where they lie, or from
-a row that is packed: element type converted, border applied.  Rows that a dilation separates are
-walked one phase after another.
+A block of rows at a time, as many as the filter has: rows of sums of columns, from these results.
+Pixels are read where they lie, or from rows that are packed: element type converted, border
+applied.  Rows that a dilation separates are walked one phase after another.
 
 `layout` describes the problem as numbers, whose names `results` has.
 """
@@ -16,44 +15,35 @@ from ...codegen.packing import aligned_after, fetch, put, rows_alike
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
 from .across import PIXELS, SCALE, past_caches
-from .blocks import add_upwards, enter, enter_and_sum
+from .beside import write_entry
+from .blocks import add_up_block
 from .results import L, deliver, number
 
 
 @jit.jit()
-def pack(f, fill, layout, scratch, base, plane, row, left, columns, target, turn):
-    """That row of the extended image, border applied; where it is then.
+def _pack(f, fill, layout, scratch, plane, rows, left, columns, target):
+    """``rows`` = (first, count) of the extended image, border applied."""
+    across = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
+    for n in range(rows[1]):
+        row, at = rows[0] + n * layout[L.dilation_y], target + n * layout[L.step]
+        down = row, 1, 1, layout[L.rows_in], 1, layout[L.border_y]
+        fetch(f, layout[L.reads], (plane,), down, across, fill, scratch, (at, 0, 0), True, True)
 
-    ``turn``: its number among those of a phase, and the last one's.
+
+@jit.jit()
+def _number_rows(layout, scratch, tables, rows, start, image_row):
+    """Write where the rows of a block lie in the image, and packed; whether all are in the image.
+
+    ``start``: of the plane's first row.
     """
-    border = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
-    down = row, 1, 1, layout[L.rows_in], 1, layout[L.border_y]
-    fetch(f, layout[L.reads], (plane,), down, border, fill, scratch, (target, 0, 0), True, True)
-    return target
-
-
-@jit.jit(inline="always")
-def begin(layout, scratch, base, columns):
-    """Before the first row of a tile: the row of zeros, behind those of a block."""
-    zeros = base + layout[L.taps_y] * layout[L.step]
-    put(scratch, zeros, 1, columns, scratch.dtype.type(0))
-
-
-@jit.jit(inline="always")
-def take(layout, pixels, at, taps, scratch, base, places, columns, window, seen):
-    """So many ``columns``, (first, count), of a row enter its block.
-
-    ``places``: see `enter`, of the rows; ``window``: where the suffix begins, or -1, and the sums;
-    ``seen`` = plane, row of the image or -1 where it is packed, and column of the first pixel.
-    """
-    (first, count), (slot, before, after), (suffix, target) = columns, places, window
-    here = slot + first, before + first, after + first
-    if suffix < 0:
-        enter(pixels, at + first, taps[PIXELS], scratch, here, count)
-        return
-    enter_and_sum(
-        pixels, at + first, taps[PIXELS], scratch, here, count, suffix + first, target + first
-    )
+    inside = True
+    for n in range(rows[1]):
+        row = rows[0] + n * layout[L.dilation_y]
+        source = source_index(row, layout[L.rows_in], layout[L.border_y])
+        inside = inside and source >= 0
+        write_entry(scratch, tables[0], n, start + source * image_row)
+        write_entry(scratch, tables[1], n, n * layout[L.step])
+    return inside
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
@@ -63,21 +53,27 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     apart, count, step = layout[L.dilation_y], layout[L.taps_y], layout[L.step]
     plane_step, image_row = f.strides[0] // f.itemsize, f.strides[1] // f.itemsize
     size, line, lanes = layout[L.columns_in], as_line(f, scratch), layout[L.lanes]
-    alike = rows_alike(out, machine.VECTOR_BYTES)
+    alike, tile, wide = rows_alike(out, machine.VECTOR_BYTES), layout[L.tile], layout[L.columns_out]
     # With vectors of half a line 3000 x 3000 float32 at 5x5 take 7.5 ms past the caches, through
     # them 6.8 (Zen 3 VM, 2026-11).
     flags = past_caches(out, scratch, layout[L.large] and alike and machine.FILLS_LINES, 0)
-    none = base + count * step  # a row of zeros, behind those of a block
-    constant = scratch.dtype.type(fill[0] * taps[PIXELS] * count)
-    prefixes = 2 * none + 3 * step  # places of both together
+    before = -flags[0] % lanes  # columns that the first tile lacks: then all begin with a line
+    constant, weight = scratch.dtype.type(fill[0] * taps[PIXELS] * count), taps[PIXELS]
+    packed, rows_at = base + layout[L.packed_at], base + layout[L.rows_at]
+    tables = rows_at, rows_at + layout[L.rows_step]
     if layout[L.beside]:  # tiles add up the image's columns, whose sums stand for those beside it
         number(layout, scratch, base)
+    # a row behind those of a block
+    put(scratch, base + count * step, 1, step, scratch.dtype.type(0))
     while start < stop:
         plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
         bottom = min(layout[L.rows_out], top + stop - start)
         start += bottom - top
-        for x in range(0, layout[L.columns_out], layout[L.tile]):
-            width = min(layout[L.tile], layout[L.columns_out] - x)
+        for end in range(tile - before, wide + tile, tile):
+            x = max(end - tile, 0)
+            width = min(end, wide) - x
+            if width <= 0:
+                continue
             left, columns = x - layout[L.lead_x], width + layout[L.span_x] - 1
             first = left
             if layout[L.beside]:
@@ -86,55 +82,34 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             sums = base + layout[L.down_at] + (first - left + lanes - 1) // lanes * lanes
             lies = layout[L.reads] == OWN and has_runs(f) and columns >= lanes
             lies = lies and first >= 0 and first + columns <= size
-            turns = layout[L.turns] and lies and width <= columns
-            padded = (columns + lanes - 1) // lanes * lanes
-            begin(layout, scratch, base, padded)
+            streamed = flags[0] if x == 0 else 0, flags[1]
             for y in range(top, min(top + apart, bottom)):
                 last = (bottom - y + apart - 1) // apart + count - 2
-                at = lowest = (layout[L.begin] + y) // apart % count  # in its block
-                before, after, ready, entered, here = none, none + step, 0, 0, sums
-                for n in range(last + 1):
-                    row, slot = y + n * apart - layout[L.lead_y], base + at * step
-                    source = source_index(row, layout[L.rows_in], layout[L.border_y])
-                    pixels, pixels_at, vectors = scratch, slot, padded
-                    seen = plane, source if lies else -1, first
-                    if lies and source >= 0:
-                        pixels, vectors = line, columns
-                        pixels_at = plane * plane_step + source * image_row + first
-                    else:
-                        pixels_at = pack(
-                            f, fill, layout, scratch, base, plane, row, first, columns, slot,
-                            (n, last),
+                n, at = 0, (layout[L.begin] + y) // apart % count  # the next row, its place
+                while n <= last:
+                    rows = min(count - at, last + 1 - n)
+                    here = y + n * apart - layout[L.lead_y], rows
+                    inside = _number_rows(
+                        layout, scratch, tables, here, plane * plane_step, image_row
+                    )  # fmt: skip
+                    skip, following = min(max(count - 1 - n, 0), rows), n + rows <= last
+                    how = rows, skip, rows - (at == 0) if following else 0
+                    places = base + at * step, sums, step
+                    if lies and inside:
+                        ahead = count * apart * image_row if layout[L.ahead] and following else 0
+                        add_up_block(
+                            line, first, scratch, tables[0], weight, places, how, columns, ahead
                         )  # fmt: skip
-                    suffix = slot + step if n >= count - 1 else -1
-                    if entered < vectors:
-                        take(
-                            layout, pixels, pixels_at, taps, scratch, base, (slot, before, after),
-                            (entered, vectors - entered), (suffix, here + ready * step), seen,
+                    elif columns > 0:
+                        _pack(f, fill, layout, scratch, plane, here, first, columns, packed)
+                        add_up_block(
+                            scratch, packed, scratch, tables[1], weight, places, how, columns, 0
                         )  # fmt: skip
-                    ready += n >= count - 1
-                    before, after, at, entered = after, prefixes - after, at + 1, 0
-                    if at == count:
-                        add_upwards(
-                            scratch, slot, step, count - 1 - max(lowest, 1), padded
+                    if skip < rows:
+                        deliver(
+                            out, constant, taps, SCALE, layout, scratch, base, sums - first,
+                            (rows - skip, width), plane, y + (n + skip - count + 1) * apart, x,
+                            streamed,
                         )  # fmt: skip
-                        before, at, lowest = none, 0, 0
-                    if ready == layout[L.batch] or n == last or (ready and turns):
-                        entering, other, slot = (-1, 0, 0, 0, 0, 0, 0), here, base + at * step
-                        if turns and n < last:
-                            other, following = 2 * sums + step - here, row + apart
-                            source = source_index(
-                                following, layout[L.rows_in], layout[L.border_y]
-                            )  # fmt: skip
-                            if source >= 0:
-                                pixels_at = plane * plane_step + source * image_row + first
-                                entering = (
-                                    pixels_at, slot, before, after, slot + step, other, source
-                                )  # fmt: skip
-                        entered = deliver(
-                            out, constant, taps, SCALE, layout, scratch, base, here - first,
-                            (ready, width), plane, y + (n - count + 2 - ready) * apart, x, flags,
-                            line, entering,
-                        )  # fmt: skip
-                        ready, here = 0, other if entered else here
+                    n, at = n + rows, 0
     store_fence()

@@ -14,7 +14,8 @@ L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
     "dilation_x", "taps_y", "span_x", "border_y", "border_x", "channels", "large", "lanes",
     "stored", "tile", "batch", "begin", "first_x", "second_x", "third_x", "rest_x", "step",
-    "turns", "down_at", "part_at", "again_at", "across_at", "sources_at", "beside", "end",
+    "reach", "ahead", "packed_at", "down_at", "part_at", "again_at", "across_at", "sources_at",
+    "rows_at", "rows_step", "beside", "end",
 )  # fmt: skip
 
 
@@ -48,14 +49,12 @@ def fill_beside(scratch, layout, table, place, rows, left, columns, constant):
 
 @jit.jit()
 def deliver(
-    out, constant, taps, scale, layout, scratch, base, row_at, size, plane, row, x, flags, line,
-    entering,
+    out, constant, taps, scale, layout, scratch, base, row_at, size, plane, row, x, flags
 ):  # fmt: skip
     """``size`` = (rows, columns) of results from rows of sums, whose column 0 is at ``row_at``.
 
     They are those of a plane from ``row`` and column ``x`` on.  ``constant``: the sum of a column
-    beside the image, where there is no pixel; ``scale``, ``flags``, ``line``, ``entering`` and what
-    is returned: see `across`.
+    beside the image, where there is no pixel; ``scale``, ``flags``: see `across`.
     """
     (rows, width), apart, lanes = size, layout[L.dilation_y], layout[L.lanes]
     left, step = x - layout[L.lead_x], layout[L.step]
@@ -64,17 +63,16 @@ def deliver(
         table = base + layout[L.sources_at]
         fill_beside(scratch, layout, table, (row_at, step), rows, left, columns, constant)
     steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
+    how = layout[L.dilation_x], *steps, layout[L.reach]
     parts = base + layout[L.part_at], base + layout[L.again_at]
     results = seen_as(scratch, base + layout[L.across_at], taps)
     out_row, target = out.strides[1] // out.itemsize, -1
     if layout[L.stored] and has_runs(out) and width >= lanes + flags[0]:
         target = plane * (out.strides[0] // out.itemsize) + row * out_row + x
-    entered = across(
-        taps, scale, scratch, (row_at + left, step), parts, (layout[L.dilation_x], *steps), out,
-        (target, apart * out_row),
-        (results, step), size, flags, line, entering,
+    across(
+        taps, scale, scratch, (row_at + left, step), parts, how, out, (target, apart * out_row),
+        (results, step), size, flags,
     )  # fmt: skip
     if target < 0:
         left_here, down = (0, step, 0), (row, apart, rows)
         store(results, left_here, out, layout[L.writes], (plane,), down, (x, 1, width))
-    return entered
