@@ -13,6 +13,7 @@ So outputs count as one run whatever the width of their rows, and no lane is los
 Per output the order of additions is: channels, then filter rows, then columns.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from itertools import product
@@ -28,6 +29,12 @@ from ...codegen.simd import I32, I64, Code
 # NEON's pieces take registers of vectors, too: 8 x 3 in two pieces takes 39.5 cycles, 52 of its 102
 # instructions moves, 7 x 3 14 (llvm-mca 19 for neoverse-n1).
 ROWS, VECTORS = machine.ISA.choose({32: (8, 3), 16: (6, 2), "NEON": (7, 3)})
+
+# Vectors of sums beside which masks have no registers: LLVM then kept sums in memory, each of which
+# waits for its own store.  Nanoseconds of an output so, and with the masks in memory, 60x63: 12
+# filters of 5x5 1.10, 0.72; 8 channels to 12 and 18 at 3x3 3.0, 1.9 and 2.8, 1.8; 32 to 60 of 28x29
+# 11.3, 6.9 (Zen 4 VM, AVX2, 2026-11).
+CROWDED = machine.ISA.choose({32: math.inf, 16: ROWS * VECTORS, "NEON": math.inf})
 
 I8 = ir.IntType(8)
 
@@ -61,11 +68,28 @@ class _Tile:
         self.pieces = [self.piece(n) for n in range(shape.vectors)] if shape.pieces == 2 else []
 
     def piece(self, n: int) -> tuple[Value, Value, Value]:
-        """The two places of a vector, and which lanes come from the first."""
+        """The two places of a vector, and which lanes come from the first, or where that stands."""
         code = self.code
         first, second, count = (code.read(self.places, PLACE * n + i) for i in range(PLACE))
         mask = code.first_lanes(self.builder.trunc(count, I32))
+        mask = self.put_away(mask) if len(self.cells) >= CROWDED else mask
         return code.at(self.source, first), code.at(self.source, second), mask
+
+    def put_away(self, mask: Value) -> Value:
+        """Where a mask stands in memory."""
+        lanes = ir.VectorType(ir.IntType(8 * self.code.itemsize), self.code.lanes)
+        place = self.builder.alloca(lanes)
+        self.builder.store(self.builder.sext(mask, lanes), place)
+        return place
+
+    def mask(self, known: Value, turn: Value) -> Value:
+        """A mask, read in each turn if it stands in memory: as if the place were another."""
+        if not known.type.is_pointer:
+            return known
+        kind = ir.FunctionType(known.type, [known.type, turn.type])
+        place = self.builder.call(ir.InlineAsm(kind, "", "=r,0,r"), [known, turn])
+        lanes = self.builder.load(place)
+        return self.builder.icmp_signed("<", lanes, ir.Constant(lanes.type, None))
 
     def emit(self) -> None:
         """``blocks`` tiles, one under another, from the same pixels."""
@@ -123,9 +147,11 @@ class _Tile:
         offset = code.read(self.offsets, index)
         return [
             self.builder.select(
-                mask, code.load(code.at(first, offset)), code.load(code.at(second, offset))
+                self.mask(known, index),
+                code.load(code.at(first, offset)),
+                code.load(code.at(second, offset)),
             )
-            for first, second, mask in self.pieces
+            for first, second, known in self.pieces
         ]
 
     def put(self, sums: Sequence[Value], rows: Sequence[Value], how: Any) -> list[Value]:
