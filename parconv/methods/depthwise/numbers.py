@@ -43,7 +43,14 @@ L = Layout(
 STRIP = Layout("kind", "left", "column", "last", "table")
 
 # Rows at a time where they are copied, or where several strips read them: so many bytes of output.
-BLOCK_BYTES = 1 << 13
+# Each block reads the rows above it anew.  Nanoseconds of an output with 8, 32, 64, 128 KiB: 12
+# filters of 3x3 over 10 images of 76 x 79 0.62 0.45 0.49 0.51; 10 of 5x5 over 21 of 73 x 76 0.72
+# 0.58 0.58 0.58; 28 over 2 of 103 x 106 0.81 0.70 0.66 0.66; under AVX2 with 8, 16, 32, 64 KiB 0.95
+# 0.83 0.78 0.79; 1.05 0.95 0.90 0.90; 1.07 0.97 0.91 0.89 (Zen 4 VM, 2026-11).
+# Where results wait in scratch on their way past the caches, images come with them: 75 channels of
+# 94 x 95 at 5x5, 16 images, with 8, 16, 32 KiB 0.72 0.76 0.84, of 180 x 190 at 3x3, 8 images, 0.39
+# 0.53 0.58 (there, AVX-512).
+BLOCK_BYTES, WAITING_BYTES = 1 << 15, machine.ISA.choose({32: 1 << 13, 16: 1 << 15})
 BLOCK_REST = 6  # rows of a block for each that it computes again, at least
 # From a row that is read to what is prefetched; as many rows where every second one begins a row
 # of output and maps exceed the caches.  Milliseconds with 8, 16, 32 KiB (Zen 5, 2026-11): 32 x 32 x
@@ -69,6 +76,11 @@ TOGETHER_BYTES, LEAST_TOGETHER = 1 << 14, 16
 # 0.23; 32 x 192 x 28 x 28 with every second output (24 MB) 0.28 / 0.19, 0.42 / 0.23; 32 x 576 x 14
 # x 14 (29 MB) 0.85 / 0.38, 0.60 / 0.34; 32 x 32 x 112 x 112 (103 MB) 3.4 / 2.0, 1.9 / 1.6.
 RESIDENT = 3
+# The same where a row has several strips, which the processor does not see coming: nanoseconds of
+# an output through the caches, and past them, 10 filters of 5x5 over 11 images of 191 x 194 (18 MB)
+# 0.90, 0.68; 3 of 3x3 over 37 of 134 x 137 (11 MB) 0.56, 0.34; under AVX2 42 of 5x5 over 23 of 63 x
+# 66 (16 MB) 0.93, 0.79 (Zen 4 VM, 2026-11).
+PARTED = 1
 
 
 def strips(problem: Problem) -> list[list[int]]:
@@ -141,20 +153,20 @@ def _lookup(problem: Problem) -> list[int]:
     return [_bits([True] * columns), _bits([True] * problem.plane[1]), *met]
 
 
-def _block(problem: Problem) -> int:
+def _block(problem: Problem, large: bool) -> int:
     """Rows of output that are computed at a time."""
     rows, columns = problem.plane
-    fitting = BLOCK_BYTES // max(1, columns * problem.sums.itemsize)
+    fitting = (WAITING_BYTES if large else BLOCK_BYTES) // max(1, columns * problem.sums.itemsize)
     least = BLOCK_REST * problem.dilation[0] * (kind_of(problem).under_way - 1)
     return max(1, min(rows, max(fitting, least)))
 
 
-def _buffer(problem: Problem) -> int:
+def _buffer(problem: Problem, large: bool) -> int:
     """Elements of scratch for results: those that wait for their line, rows, and a vector."""
     itemsize = problem.sums.itemsize
     line = machine.CACHE_LINE // itemsize
     waiting = 2 * line + LIMIT_BYTES[kind_of(problem).stride] // itemsize
-    rows = _block(problem) * problem.plane[1]
+    rows = _block(problem, large) * problem.plane[1]
     pair = 2 * math.prod(problem.plane) if has_pairs(problem) else 0
     return up(waiting + max(rows, pair) + lanes_of(problem), line)
 
@@ -193,7 +205,7 @@ def layout(problem: Problem) -> Array:
         others = dict.fromkeys(L.names, 0) | dict.fromkeys(L.tables, ())
         return L.pack(others | flat_numbers(problem))
     bank, itemsize = bank_of(problem), problem.sums.itemsize
-    large = problem.passing > RESIDENT * machine.STREAM_BYTES
+    large = _is_large(problem)
     swept, (first_y, first_x) = sifted(problem), first_of(problem)
     strips = _none() if strips_cannot(problem) else _of_strips(swept, large)
     numbers = geometry(swept) | strips
@@ -222,6 +234,13 @@ def layout(problem: Problem) -> Array:
         **_of_pixels(bank.filters),
         **across_numbers(swept),
     )
+
+
+def _is_large(problem: Problem) -> bool:
+    """Whether results go past the caches."""
+    others = by_pixels(problem) or by_rows(problem) or strips_cannot(problem)
+    parted = not others and len(strips(sifted(problem))) > 1
+    return problem.passing > (PARTED if parted else RESIDENT) * machine.STREAM_BYTES
 
 
 def _wide(problem: Problem) -> int:
@@ -260,9 +279,9 @@ def _of_strips(problem: Problem, large: bool) -> dict[str, Any]:
     count = len(numbers) - has_pairs(problem)
     tiles = [tile for tile in TILES if tile[:2] == kind[:2]]
     return {
-        "block": _block(problem),
+        "block": _block(problem, large),
         "ahead": AHEAD_BYTES * (kind.stride if large else 1) // itemsize,
-        "copy_at": _buffer(problem),
+        "copy_at": _buffer(problem, large),
         "copy_row": _copy_row(problem),
         "copy_lead": 0 if MASKED else problem.lead[1],
         "strip_count": count,
@@ -288,9 +307,9 @@ def workspace(problem: Problem) -> int:
         return turned_room(problem)
     if strips_cannot(problem):
         return copied
-    problem = sifted(problem)
+    problem, large = sifted(problem), _is_large(problem)
     kind = kind_of(problem)
-    rows = (_block(problem) - 1 + kind.under_way) * kind.stride  # the sweep reads whole steps
-    rows += (problem.dilation[0] - 1) * (kind.size - 1)
-    swept = _buffer(problem) + rows * _copy_row(problem) + lanes_of(problem) + line
+    steps = _block(problem, large) - 1 + kind.under_way  # the sweep reads whole ones
+    rows = steps * kind.stride + (problem.dilation[0] - 1) * (kind.size - 1)
+    swept = _buffer(problem, large) + rows * _copy_row(problem) + lanes_of(problem) + line
     return max(copied, swept)
