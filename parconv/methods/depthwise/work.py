@@ -88,14 +88,17 @@ FLAT = machine.ISA.choose({
     32: FlatWork(tap=1.1, move=3.0, run=3.6, row=65.0),
     16: FlatWork(tap=0.88, move=3.9, run=3.4, row=106.0),
 })  # fmt: skip
-# The same where several filters share an image: little is read that the sweep could hide behind.
-# Milliseconds for 512 images of 28 x 28 under 32 filters, and predicted without / so: 5x5 3.5,
-# 2.3 / 3.6; 7x7 6.6, 4.0 / 6.5 (Zen 5, 2026-11).
-SHARED = machine.ISA.choose({32: 1.75, 16: 1.0})
-# And what an output of those takes at least that no near cache holds, of rows of several strips:
-# milliseconds of this and of `channels`, 15 filters of 3x3 over 4 images of 156 x 159 1.07, 0.58
-# (Zen 4 VM, AVX-512, 2026-11).
-FAR_OUTPUT, STRIPS = machine.ISA.choose({32: 60, 16: 0}), 4
+# The same where several filters share an image: little is read that the sweep could hide behind,
+# and under AVX2 each copies its rows.  Cycles of a vector as predicted with 1.75 and 1, and found:
+# 3x3 6.5, 13; AVX2 3x3 9, 12.5, 5x5 17, 22, 7x7 28, 45 (Zen 4 VM, 2026-11).
+SHARED: dict[int, float] = machine.ISA.choose({
+    32: {3: 3.5, 5: 1.75, 7: 1.75}, 16: {3: 1.4, 5: 1.3, 7: 1.55},
+    "NEON": {3: 1.75, 5: 1.75, 7: 1.75},
+})  # fmt: skip
+# And what an output of those takes that no near cache holds, of rows of several strips: with 3 of
+# 3x3 over 37 images of 134 x 137 22 cycles a vector, where others take 13; with 10 of 5x5 over 11
+# of 191 x 194 39, 28 (there, AVX-512).
+FAR_OUTPUT, STRIPS = machine.ISA.choose({32: 25, 16: 15}), 4
 
 
 def cost(problem: Problem) -> float:
@@ -216,10 +219,11 @@ def _plane_work(problem: Problem) -> float:
     vectors = 0.5 if has_pairs(problem) else -(-columns // outputs(kind, lanes))
     swept = rows * (kind.stride + 1) / 2
     products = 2 * kind.size**2 * swept * vectors * lanes
+    work = VECTOR_SHARE[kind.size] * products
     if bank_of(problem).filters == 1:
-        return VECTOR_SHARE[kind.size] * products
+        return work
     far = problem.passing > machine.STREAM_BYTES // 2 and columns > STRIPS * lanes
-    return max(VECTOR_SHARE[kind.size] * SHARED * products, far * FAR_OUTPUT * rows * columns)
+    return work * SHARED[kind.size] + far * FAR_OUTPUT * rows * columns
 
 
 def _side_by_side(problem: Problem) -> bool:

@@ -35,15 +35,18 @@ RUNS, FEWEST_VECTORS, MOST_VECTORS = 16, 8 * VECTORS, 64 * VECTORS
 # 88 % of the peak, two threads 80 and 83 (Zen 5, 2026-11).
 JOINED_VECTORS, SHARES = 26 * VECTORS, 4
 # Cycles of the model by which a unit's size is chosen, from timings that were not kept (Zen 5,
-# 2026-11).
-STAGE_CYCLES = 12  # to stage a vector
+# 2026-11).  Under AVX2 long rows are staged for less, and short ones not: mean and 99th percentile
+# of the regret of 160 layers by (12, 0) 1.030 1.60, 1.017 1.39 so (Zen 4 VM, 2026-11).
+STAGE_CYCLES, LINE_CYCLES = machine.ISA.choose({32: (12, 0), 16: (5, 15)})  # a vector, a row
 PIECE_CYCLES = machine.ISA.choose({32: 2.5, 16: 4})  # to pack a piece of a vector
-# Where registers are few: to begin and to deliver one filter's row of a tile; and how much longer a
-# tap takes where sums are of one channel.  Regret of 387 banks and 334 layers drawn at random by
+# To begin and to deliver one filter's row of a tile; and how much longer a tap takes where sums are
+# of one channel.  Regret of 387 banks and 334 layers drawn at random by
 # (8, 1), (4, 1.4), and then by 2 and 4 cycles a piece: banks' 90th and 99th percentile 1.09 1.55,
-# 1.06 1.39; layers' 99th and largest 1.50 3.55, 1.49 1.80 (Zen 3, AVX2, 2026-11).
-ROW_CYCLES = machine.ISA.choose({32: 0, 16: 4})
-SINGLE_CHANNEL = machine.ISA.choose({32: 1.0, 16: 1.4})
+# 1.06 1.39; layers' 99th and largest 1.50 3.55, 1.49 1.80 (Zen 3, AVX2, 2026-11).  With AVX-512 the
+# mean and the 95th percentile of 120 banks by (0, 1), (3, 1.2) 1.066 1.39, 1.027 1.12 (Zen 4 VM,
+# 2026-11).
+ROW_CYCLES = machine.ISA.choose({32: 3, 16: 4, "NEON": 0})
+SINGLE_CHANNEL = machine.ISA.choose({32: 1.25, 16: 1.5, "NEON": 1.0})
 UNIT_CYCLES = 400  # to begin a run
 LATENCY = 8  # of a multiply-add, in multiply-adds
 SINGLE_COST = 1.4  # of a tile of one vector, in those of a vector of a whole tile
@@ -179,13 +182,20 @@ def _cycles(problem: Problem, shape: Shape) -> float:
     if packs(problem, shape):
         products += taps * PIECE_CYCLES * (lanes / min(columns, lanes) + 1)
     products += bank.groups * shape.blocks * shape.filters * ROW_CYCLES / VECTORS
-    staging = 0 if inside(problem) else shape.staged(problem) / lanes * STAGE_CYCLES
+    staging = 0 if inside(problem) else _staging(problem, shape)
     total = 0.0
     for pixels, count in (unit for unit in units if unit[0]):
         tiles, rest = divmod(-(-pixels // lanes), VECTORS)
         vectors = tiles * VECTORS + rest * SINGLE_COST
         total += count * (vectors * products + bank.groups * (staging + UNIT_CYCLES))
     return total
+
+
+def _staging(problem: Problem, shape: Shape) -> float:
+    """Cycles of a unit's pixels."""
+    lines = shape.images * bank_of(problem).inputs * shape.y.size * len(shape.x.starts)
+    lanes = machine.lanes(element(problem).itemsize)
+    return shape.staged(problem) / lanes * STAGE_CYCLES + lines * LINE_CYCLES
 
 
 def inside(problem: Problem) -> bool:

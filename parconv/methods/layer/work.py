@@ -26,7 +26,7 @@ MAP_CYCLES, ALONE_CYCLES = machine.ISA.choose({32: (20, 2), 16: (80, 0)})
 # best method, and the costs' quotient without and so: 45 filters of 5x5 over 743 x 746 pixels 37,
 # 16, 0.93, 1.9; 3 channels to 382 at 3x3, 10 of 97 x 98, 60, 29, 0.96, 1.9; with AVX-512 29 of 3x3
 # over 3 of 515 x 518 14.3, 9.5, 0.38, 0.99 (Zen 4 VM, AVX2, 2026-11).
-MAP_OPERATIONS, FROM_MAPS, MOST_MAPS = machine.ISA.choose({32: (1.5, 0, 24), 16: (3.0, 12, 42)})
+MAP_OPERATIONS, FROM_MAPS, MOST_MAPS = machine.ISA.choose({32: (1.5, 0, 24), 16: (2.0, 12, 42)})
 
 
 def cost(problem: Problem) -> float:
