@@ -48,6 +48,11 @@ PIECE_CYCLES = machine.ISA.choose({32: 2.5, 16: 4})  # to pack a piece of a vect
 ROW_CYCLES = machine.ISA.choose({32: 3, 16: 4, "NEON": 0})
 SINGLE_CHANNEL = machine.ISA.choose({32: 1.25, 16: 1.5, "NEON": 1.0})
 UNIT_CYCLES = 400  # to begin a run
+# To deliver a filter's row of a tile whose outputs lie in two images.  Microseconds by one image
+# and by as many as were taken: 22 channels to 43 of 6 x 7 at 1x1, 8 images, 11, 24; 30 to 10 of
+# 9 x 10, 7 images, 9.2, 16.8; but 16 to 64 of 7 x 8 at 3x3, 16 images, 204, 184 (Zen 4 VM,
+# AVX-512, 2026-11).
+PARTED_CYCLES = 40
 LATENCY = 8  # of a multiply-add, in multiply-adds
 SINGLE_COST = 1.4  # of a tile of one vector, in those of a vector of a whole tile
 
@@ -131,8 +136,10 @@ def packs(problem: Problem, shape: Shape) -> bool:
 def shape_of(problem: Problem) -> Shape:
     """The units that take the least time."""
     if _streaks(problem):
-        parts = max(1, RUNS // max(1, problem.maps[0]))
-        return _shape(problem, max(1, -(-problem.plane[0] // parts)), 1)
+        rows, columns = problem.plane
+        height = max(1, -(-rows // max(1, RUNS // max(1, problem.maps[0]))))
+        short = (rows % height or height) * columns < machine.lanes(element(problem).itemsize)
+        return _shape(problem, rows if short else height, 1)  # less than a vector is not in place
     found = _shapes(problem)
     fitting = [shape for shape in found if _fits(problem, shape)]
     return min(fitting or found[:1], key=lambda shape: _cycles(problem, shape))
@@ -179,8 +186,10 @@ def _cycles(problem: Problem, shape: Shape) -> float:
     tap *= SINGLE_CHANNEL if bank.inputs == 1 else 1
     taps = bank.groups * taps_of(problem) * max(1, words(problem))
     products = shape.blocks * taps * tap / VECTORS
-    if packs(problem, shape):
+    if _packed(problem, shape):
         products += taps * PIECE_CYCLES * (lanes / min(columns, lanes) + 1)
+    elif shape.images > 1:
+        products += bank.groups * shape.blocks * shape.filters * _parted(problem) / VECTORS
     products += bank.groups * shape.blocks * shape.filters * ROW_CYCLES / VECTORS
     staging = 0 if inside(problem) else _staging(problem, shape)
     total = 0.0
@@ -189,6 +198,19 @@ def _cycles(problem: Problem, shape: Shape) -> float:
         vectors = tiles * VECTORS + rest * SINGLE_COST
         total += count * (vectors * products + bank.groups * (staging + UNIT_CYCLES))
     return total
+
+
+def _packed(problem: Problem, shape: Shape) -> bool:
+    """Whether pixels of dense images are packed: planes that are read as they lie are one run."""
+    whole = inside(problem) and problem.plane == problem.plane_in
+    run = math.prod(problem.plane) if whole else problem.plane[1]
+    return panels_pay(shape) or run < machine.lanes(element(problem).itemsize)
+
+
+def _parted(problem: Problem) -> float:
+    """Cycles of a filter's row of a tile, as far as tiles end in another image."""
+    tile = VECTORS * machine.lanes(element(problem).itemsize)
+    return PARTED_CYCLES * min(1, tile / max(1, math.prod(problem.plane)))
 
 
 def _staging(problem: Problem, shape: Shape) -> float:
