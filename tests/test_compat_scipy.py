@@ -289,6 +289,17 @@ def test_nan_under_taps_of_both_axes() -> None:
         for cval in (0, 2):
             for _ in range(3):
                 _same(name, f, mode=mode, cval=cval)
+    for order in ((0, 1), (1, 1), (2, 0)):
+        _same("gaussian_filter", f, 1, order)
+    _same("gaussian_gradient_magnitude", f, 1)
+
+
+@pytest.mark.parametrize("name", ["sobel", "prewitt", "laplace"])
+def test_a_constant_that_the_image_cannot_hold_is_refused(name: str) -> None:
+    """Whatever the border is."""
+    for mode, cval in itertools.product(("reflect", "constant"), (1j, "x")):
+        with pytest.raises(ValueError, match="complex-valued cval" if cval == 1j else "float"):
+            getattr(ndimage, name)(np.ones((4, 4)), mode=mode, cval=cval)
 
 
 def test_no_weights() -> None:

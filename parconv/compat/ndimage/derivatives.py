@@ -59,7 +59,7 @@ def _sloped(
 ) -> Fills:  # fmt: skip
     """What fills arrays of such types."""
     place = normalize_axis_index(axis, ndim)
-    modes = words.sequence(mode, ndim)
+    modes, cval = words.sequence(mode, ndim), words.constant(cval, image)
     if ndim == 2 and _is_one(modes, cval, image, result):
         g = np.outer(across, SLOPE) if place else np.outer(SLOPE, across)
         return _plane(g, (0, 1), modes, image, result, zero_taps="keep")
@@ -176,7 +176,7 @@ def laplace(
 @recalled
 def _laplacian(over: Any, mode: Any, cval: Any, image: DType, result: DType) -> Sum | None:
     """What fills arrays of such types at one go; None: an axis after another does."""
-    modes = words.sequence(mode, len(over)) if over else []
+    modes, cval = words.sequence(mode, len(over)) if over else [], words.constant(cval, image)
     if len(over) != 2 or not _is_one(modes, cval, image, result):
         return None
     return _plane(second_differences(2), over, modes, image, result)

@@ -125,4 +125,5 @@ def _fused(
         "mode": "same", "axes": axes, "boundary": tuple(map(words.border, borders)),
         "cval": words.constant(cval, image), "scale": None if scale == 1 else scale,
         "dtype": result, "accumulate": precision(image, result),
+        "zero_taps": "keep" if any(orders) else "skip",  # a slope's middle one
     }, correlate=False)  # fmt: skip
