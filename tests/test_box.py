@@ -103,6 +103,15 @@ def test_borders_that_16_bits_do_not_hold() -> None:
         check(f, mean(3, 3), cval=cval, **options)
 
 
+def test_a_constant_below_zero_enters_and_leaves_sums_without_signs() -> None:
+    """Rows above, below and both at once are the constant's."""
+    f = image((30, 55), "int16")
+    for taps in ((40, 50), (75, 50)):
+        options = {"mode": "same", "boundary": "constant", "cval": -9000}
+        assert plan_of(f, mean(*taps), **options).sums == "uint32"
+        check(f, mean(*taps), dtype="float64", **options)
+
+
 @pytest.mark.parametrize("channels", [2, 3, 4, 7])
 def test_colours(channels: int) -> None:
     for dtype, taps in itertools.product(

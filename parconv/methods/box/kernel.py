@@ -3,6 +3,8 @@
 `layout` describes the problem as numbers, whose names `windows.results` has.
 """
 
+import numpy as np
+
 from ...codegen import jit, machine
 from ...codegen.borders import source_index
 from ...codegen.elements import read
@@ -29,6 +31,15 @@ def _one_by_one(f, scratch, plane, rows, before, after, size):
 
 
 @jit.jit(inline="always")
+def _add(scratch, at, size, constant):
+    """A constant, which is whole, to sums of columns; of unsigned ones modulo a power of two."""
+    change = scratch.dtype.type(np.int64(constant))
+    if change != 0:
+        for column in range(size):
+            scratch[at + column] += change
+
+
+@jit.jit(inline="always")
 def _slide(f, fill, layout, scratch, plane, rows, before, after):
     """Move sums of columns one row on: ``rows`` = (entering, leaving)."""
     size, f_at = layout[L.columns_in], plane * (f.strides[0] // f.itemsize)
@@ -39,10 +50,7 @@ def _slide(f, fill, layout, scratch, plane, rows, before, after):
     else:
         how = BOTH if min(entering, leaving) >= 0 else ENTER if entering >= 0 else LEAVE
         slide(f, enters, leaves, scratch, before, after, size, how)
-    constants = int(entering == OUTSIDE) - int(leaving == OUTSIDE)
-    if constants:
-        for column in range(size):
-            scratch[after + column] += constants * fill[0]
+    _add(scratch, after, size, (int(entering == OUTSIDE) - int(leaving == OUTSIDE)) * fill[0])
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
@@ -53,7 +61,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     base, zero = aligned_after(scratch, 0, machine.CACHE_LINE), scratch.dtype.type(0)
     size, apart, step = layout[L.columns_in], layout[L.dilation_y], layout[L.step]
     halo, lanes = (layout[L.taps_y] - 1) * apart, layout[L.lanes]
-    constant = scratch.dtype.type(fill[0] * layout[L.taps_y])
+    constant = scratch.dtype.type(np.int64(fill[0] * layout[L.taps_y]))
     before = (outside(layout)[0] + lanes - 1) // lanes * lanes  # so that the image's lie on a line
     sums, batch, width = base + layout[L.down_at] + before, layout[L.batch], layout[L.columns_out]
     # Whatever the vectors: 3000 x 3000 to float32 at 9x9 takes so, in milliseconds of two runs, of
@@ -75,6 +83,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 leaving = ABSENT
                 if row > y:
                     leaving = source_index(leaves, layout[L.rows_in], layout[L.border_y])
+                if row < y and entering == OUTSIDE:
+                    _add(scratch, last, size, fill[0])
+                    continue
                 target = other if row < y else sums + ready * step
                 _slide(f, fill, layout, scratch, plane, (entering, leaving), last, target)
                 last, other = target, last
