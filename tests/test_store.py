@@ -376,6 +376,20 @@ def test_means_of_equal_pixels_are_scaled_and_shifted_exactly(f: Any) -> None:
         assert (parconv.conv2d(same, g, scale=0.25, bias=-3.5, **asked) == (value - 14) // 4).all()
 
 
+@pytest.mark.parametrize(
+    ("scale", "bias"), [(0.9, 12), (1.7, -90.5), (-3, 200), (1e12, -5), (-1e12, 5)]
+)
+def test_bytes_are_wider_results_cut_to_their_range(scale: float, bias: float) -> None:
+    """Of 16-bit sums, all there are: they become bytes in an order of their own."""
+    f = np.sort(np.random.default_rng(3).integers(0, 256, (20, 9000), np.uint8), axis=1)
+    g = np.full((3, 3), 1 / 9, np.float32)
+    asked: Any = {"scale": scale, "bias": bias, "method": "box", "threads": 1}
+    assert len(np.unique(parconv.conv2d(f, np.ones_like(g)))) == 9 * 255 + 1
+    wide = parconv.conv2d(f, g, dtype="int16", **asked)
+    found = parconv.conv2d(f, g, dtype="uint8", **asked)
+    np.testing.assert_array_equal(found, np.clip(wide, 0, 255))
+
+
 WEIGHTS = RNG.random((5, 5)) - 0.25  # of which sums are rounded
 RULED: Any = {"mode": "same", "boundary": "mirror", "dtype": "uint8", "method": "direct"}
 

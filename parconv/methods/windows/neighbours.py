@@ -11,6 +11,7 @@ from typing import Any
 from llvmlite import ir
 
 from ...codegen.emitted import Value, instruction
+from ...codegen.operations import PART, operation
 from ...codegen.rules import by_rule
 from ...codegen.simd import I32, I64, Code
 from ..finishing import nearest
@@ -20,6 +21,7 @@ SIDES = (8, 2, 1)
 SHIFTED = 4, 1  # likewise of sums that are shifted, by vectors: as many kernels
 REACHES = 1, 4
 PLACES = 11  # arguments that tell where sums come from and where they go to
+WORDS = PART // 4  # neighbouring sums of a half, where `words` joins two
 STREAM = 1  # as a flag: store past the caches
 
 
@@ -134,29 +136,55 @@ class Adding:
             code.store_either(code.has(self.flags, STREAM), how)
             return
         for n, value in enumerate(sums):  # one by one: registers hold few of those that are wider
-            whole = self.scaling.joined(self.scaled(value))
-            code.store(self.converted(whole), code.at(target, n * code.lanes))
+            code.store(self.converted(value), code.at(target, n * code.lanes))
 
     def scaled(self, value: Value) -> list[Value]:
         """A vector of sums as results of the type that scales them."""
         return [self.scaling.scaled(part, *self.scale) for part in self.parts(value)]
 
     def converted(self, value: Value) -> Value:
-        """Scaled sums as results of another type: of integers none is NaN, which saves much."""
-        source, target = self.kinds[0], nearest(self.kinds[1])
+        """A vector of sums as results of another type: of integers none is NaN, which saves much.
+
+        Bytes of 16-bit sums by way of 16 bits: a mean with a scale and a bias takes 1.08, 1.07,
+        1.04 of the time without, by way of 32 bits 1.18, 1.17, 1.11 (1024 x 1024 at 3x3, 5x5,
+        15x15, two threads, Zen 4 VM, AVX-512, 2026-11).
+        """
+        target = nearest(self.kinds[1])
         if self.code.kind == self.scaling.kind or target is None:
-            return by_rule(self.builder, value, *self.kinds)
+            return by_rule(self.builder, self.scaling.joined(self.scaled(value)), *self.kinds)
+        if self.code.itemsize == 2 and target.bitwidth == 8:
+            scaled = (self.scaling.scaled(half, *self.scale) for half in self.halves(value))
+            found = [self.rounded(half, target) for half in scaled]
+            return self.limited(operation(self.builder, "words", value.type, *found), target)
+        return self.limited(self.rounded(self.scaling.joined(self.scaled(value)), target), target)
+
+    def rounded(self, value: Value, target: Any) -> Value:
+        """Scaled sums as the nearest int32, of too large ones the largest that is asked for."""
         most = ir.Constant(value.type, [target.maxval] * value.type.count)
         below = self.builder.fcmp_ordered("<", value, most)
         value = self.builder.select(below, value, most)
-        whole, name = ir.VectorType(I32, value.type.count), f"v{value.type.count}i32"
-        kind = f"v{value.type.count}f{source.bitwidth}"
-        value = instruction(self.builder, f"llvm.lrint.{name}.{kind}", whole, value)
+        lanes, bits = value.type.count, self.kinds[0].bitwidth
+        name = f"llvm.lrint.v{lanes}i32.v{lanes}f{bits}"
+        return instruction(self.builder, name, ir.VectorType(I32, lanes), value)
+
+    def limited(self, whole: Value, target: Any) -> Value:
+        """Integers as those of fewer bits, saturated."""
+        lanes, kind = whole.type.count, whole.type
         for how, limit in (("smax", target.minval), ("smin", target.maxval)):
-            bound = ir.Constant(whole, [limit] * whole.count)
-            value = instruction(self.builder, f"llvm.{how}.{name}", whole, value, bound)
-        narrow = ir.VectorType(ir.IntType(target.bitwidth), whole.count)
-        return self.builder.trunc(value, narrow)
+            name = f"llvm.{how}.v{lanes}i{kind.element.width}"
+            whole = instruction(self.builder, name, kind, whole, ir.Constant(kind, [limit] * lanes))
+        return self.builder.trunc(whole, ir.VectorType(ir.IntType(target.bitwidth), lanes))
+
+    def halves(self, value: Value) -> list[Value]:
+        """Unsigned 16-bit sums in the type that scales them, as `words` puts them together."""
+        code, wide = self.code, ir.VectorType(I32, self.scaling.lanes)
+        found = []
+        for first in (0, WORDS):
+            places = [n + m for n in range(first, code.lanes, 2 * WORDS) for m in range(WORDS)]
+            order = [at for place in places for at in (place, code.lanes)]
+            pairs = self.builder.bitcast(code.shuffle(value, code.zero, order), wide)
+            found.append(self.builder.sitofp(pairs, self.scaling.vector))
+        return found
 
     def parts(self, value: Value) -> list[Value]:
         """A vector of sums in the type that scales them, in as many as these take."""
