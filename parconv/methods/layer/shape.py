@@ -53,6 +53,10 @@ UNIT_CYCLES = 400  # to begin a run
 # 9 x 10, 7 images, 9.2, 16.8; but 16 to 64 of 7 x 8 at 3x3, 16 images, 204, 184 (Zen 4 VM,
 # AVX-512, 2026-11).
 PARTED_CYCLES = 40
+# How much longer a tap takes there if planes are read as they lie: two pieces a vector, not one.
+# 422 channels to 24 of 6 x 7, 31 images, by 1, 2, 4, 8 of them 296, 301, 347, 460 us, where the
+# model without it took 8; under AVX2 by 1, 2, 4 318, 399, 447, where it took 4 (likewise).
+TWO_PIECES = 1.5
 LATENCY = 8  # of a multiply-add, in multiply-adds
 SINGLE_COST = 1.4  # of a tile of one vector, in those of a vector of a whole tile
 
@@ -135,7 +139,7 @@ def packs(problem: Problem, shape: Shape) -> bool:
 @lru_cache(maxsize=256)
 def shape_of(problem: Problem) -> Shape:
     """The units that take the least time."""
-    if _streaks(problem):
+    if streaks(problem):
         rows, columns = problem.plane
         height = max(1, -(-rows // max(1, RUNS // max(1, problem.maps[0]))))
         short = (rows % height or height) * columns < machine.lanes(element(problem).itemsize)
@@ -145,7 +149,7 @@ def shape_of(problem: Problem) -> Shape:
     return min(fitting or found[:1], key=lambda shape: _cycles(problem, shape))
 
 
-def _streaks(problem: Problem) -> bool:
+def streaks(problem: Problem) -> bool:
     """Whether it waits for the memory: see `streak`."""
     few = bank_of(problem).filters <= FILTERS and problem.filter == problem.stride == (1, 1)
     return few and inside(problem) and problem.plane == problem.plane_in and not words(problem)
@@ -184,6 +188,7 @@ def _cycles(problem: Problem, shape: Shape) -> float:
     # a tile loads two pieces for each vector and waits for its additions where it has few
     tap = max(shape.filters * VECTORS, 2 * VECTORS + shape.filters + 1, LATENCY) / 2
     tap *= SINGLE_CHANNEL if bank.inputs == 1 else 1
+    tap *= TWO_PIECES if shape.images > 1 and _lies(problem) and not _packed(problem, shape) else 1
     taps = bank.groups * taps_of(problem) * max(1, words(problem))
     products = shape.blocks * taps * tap / VECTORS
     if _packed(problem, shape):
@@ -202,9 +207,13 @@ def _cycles(problem: Problem, shape: Shape) -> float:
 
 def _packed(problem: Problem, shape: Shape) -> bool:
     """Whether pixels of dense images are packed: planes that are read as they lie are one run."""
-    whole = inside(problem) and problem.plane == problem.plane_in
-    run = math.prod(problem.plane) if whole else problem.plane[1]
+    run = math.prod(problem.plane) if _lies(problem) else problem.plane[1]
     return panels_pay(shape) or run < machine.lanes(element(problem).itemsize)
+
+
+def _lies(problem: Problem) -> bool:
+    """Whether outputs of an image meet pixels in one run, as they lie."""
+    return inside(problem) and problem.plane == problem.plane_in
 
 
 def _parted(problem: Problem) -> float:
@@ -215,9 +224,13 @@ def _parted(problem: Problem) -> float:
 
 def _staging(problem: Problem, shape: Shape) -> float:
     """Cycles of a unit's pixels."""
-    lines = shape.images * bank_of(problem).inputs * shape.y.size * len(shape.x.starts)
     lanes = machine.lanes(element(problem).itemsize)
-    return shape.staged(problem) / lanes * STAGE_CYCLES + lines * LINE_CYCLES
+    return shape.staged(problem) / lanes * STAGE_CYCLES + lines_of(problem, shape) * LINE_CYCLES
+
+
+def lines_of(problem: Problem, shape: Shape) -> int:
+    """Rows of a unit's staged pixels."""
+    return shape.images * bank_of(problem).inputs * shape.y.size * len(shape.x.starts)
 
 
 def inside(problem: Problem) -> bool:
