@@ -21,6 +21,10 @@ SLOW = machine.ISA.choose({32: 1.1, 16: 1.02})
 # and 80 regret among 270 layers drawn at random was 1.020 in the mean and 1.36 at the 99th
 # percentile, with 200, 0.3 and 20 1.011 and 1.28 (Sapphire Rapids VM, AVX-512, 2026-11).
 UNIT = machine.ISA.choose({32: 200, 16: 330})
+# Operations of a pixel that no near cache holds, where few filters read it: 147 channels to 5 of
+# 122 x 123 at 3x3, 5 images, 19.2 ms, 12.7 by `direct`, whose cost was 1.2 times this one's (Zen 4
+# VM, AVX-512, 2026-11).
+FAR_PIXEL = machine.ISA.choose({32: 50, 16: 0})
 
 
 def cost(problem: Problem) -> float:
@@ -31,7 +35,9 @@ def cost(problem: Problem) -> float:
     """
     unit = FEW.unit if is_few(problem) else UNIT
     rows = problem.maps[0] * problem.plane[0] * _row(problem)
-    return SLOW * cycle(problem) * (rows + unit * math.prod(sizes_of(problem)))
+    near = SLOW * cycle(problem) * (rows + unit * math.prod(sizes_of(problem)))
+    far = is_few(problem) and problem.passing > machine.STREAM_BYTES
+    return near + far * FAR_PIXEL * math.prod(problem.image)
 
 
 def _row(problem: Problem) -> float:
