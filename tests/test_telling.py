@@ -39,7 +39,7 @@ CALLS = {
         "parconv.conv2d(v, taps, axes=(0, 1, 2), threads=1)",
         [
             "conv2d 5x6x7 float64 * 2x2x2 along axes 0, 1, 2 -> float64, valid, constant: "
-            "direct, 1 thread"
+            "planes, 1 thread"
         ],
     ),
     "transposed": (
