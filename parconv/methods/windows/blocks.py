@@ -56,7 +56,7 @@ def growing(
     code: Code,
     weight: Value,
     places: Sequence[Value],
-    sift: Callable[..., list[Value]] | None = None,
+    sift: Callable[..., list[Value]],
 ) -> Callable[..., None]:
     """``body(column, vectors)`` of columns in which a pixel enters the block.
 
@@ -72,8 +72,8 @@ def growing(
     def body(at: Value, vectors: int, ahead: int = 0) -> None:
         for n in range(vectors if ahead else 0):
             code.prefetch(code.at(pixels, at, ahead + n * code.lanes))
-        found = loads(code, pixels, at, vectors)
-        found = [builder.fmul(value, scale) for value in (sift(at, found) if sift else found)]
+        found = sift(at, loads(code, pixels, at, vectors))
+        found = [builder.fmul(value, scale) for value in found]
         sums = loads(code, before, at, vectors)
         sums = [builder.fadd(total, value) for total, value in zip(sums, found, strict=True)]
         if window:
@@ -206,7 +206,7 @@ def add_up_block(
     one a block further, which is prefetched, or 0.
     """
     rows_at = builder.bitcast(scratch.at(table), I64.as_pointer())
-    (suffix, target, step) = places
+    suffix, target, step = places
     arguments = pixels.at(first), rows_at, weight, scratch.at(suffix), scratch.at(target), step
 
     def body(inner: Any, *values: Value) -> None:
