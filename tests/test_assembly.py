@@ -11,9 +11,9 @@ from conftest import RunPython, soak
 
 from parconv.codegen import machine
 from parconv.experiments.asm.isa import FMA
-from parconv.experiments.asm.kernels import listing
+from parconv.experiments.asm.kernels import listing, rolling_loop
 from parconv.experiments.asm.listing import hottest, innermost_loops
-from parconv.methods.direct import tile
+from parconv.methods.direct import rolling, tile
 
 pytestmark = pytest.mark.skipif(
     not (machine.IS_X86 and machine.HAS_FMA), reason="reads x86 code with FMA"
@@ -30,7 +30,7 @@ def code(request: pytest.FixtureRequest) -> str:
 
 
 def check_tile(code: str) -> None:
-    biggest = hottest(innermost_loops(code))
+    biggest = hottest([loop for loop in innermost_loops(code) if "tile" in loop.function])
     assert biggest.fused >= WHOLE * tile.GROUP, "a whole group's loop over columns is unrolled"
     assert not biggest.spills, biggest.spills
     told = f"{biggest.fused} of {len(biggest.instructions)} instructions"
@@ -39,6 +39,14 @@ def check_tile(code: str) -> None:
 
 def test_the_tile_is_multiply_adds(code: str) -> None:
     check_tile(code)
+
+
+@pytest.mark.skipif(not rolling.SIDE, reason="too few registers for nine weights")
+def test_the_rolling_tile_keeps_its_weights_and_sums_in_registers(code: str) -> None:
+    rows, wide = rolling.SHAPES[0]
+    loop = rolling_loop(code)
+    assert loop.fused == rows * wide * rolling.SIDE**2
+    assert not loop.spills, loop.spills
 
 
 def test_every_group_size_is_free_of_spills(code: str) -> None:

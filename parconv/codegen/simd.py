@@ -249,6 +249,11 @@ class Code(Flow):
         kind = ir.FunctionType(value.type, [value.type])
         return self.builder.call(ir.InlineAsm(kind, "", "=r,0", side_effect=False), [value])
 
+    def held(self, value: Value) -> Value:
+        """A vector of AVX-512 that is known here and stays in a register: no work is put off."""
+        kind = ir.FunctionType(value.type, [value.type])
+        return self.builder.call(ir.InlineAsm(kind, "", "=v,0", side_effect=True), [value])
+
     def prefetch(self, pointer: Value, level: int = 2, write: bool = False) -> None:
         """Ask the cache of that level for the line at ``pointer``, which may be anywhere."""
         byte = ir.IntType(8).as_pointer()

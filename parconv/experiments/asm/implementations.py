@@ -165,6 +165,8 @@ def _call_of_ours(asked: Asked) -> Run:
 
 def _tile(code: str, asked: Asked) -> Loop:
     one = kernels.pass_of(*asked.taps)
+    if asked.taps == (kernels.SIDE, kernels.SIDE):
+        return kernels.rolling_loop(code)
     return kernels.loop_of(code, max(one.groups), one.flat)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from parconv.codegen import jit
 from parconv.methods import direct
 from parconv.methods.direct import kernel
+from parconv.methods.direct.rolling import SIDE as SIDE
 from parconv.methods.direct.tile import FLAT, GROUP, ROWS, VECTORS, row_groups
 from parconv.problem.dtypes import check_dtype, compute_and_result, real
 
@@ -106,12 +107,19 @@ def pass_of(rows: int, columns: int) -> Pass:
     if rows == 1:
         longest = -(-columns // -(-columns // FLAT))
         return Pass((1, longest), (longest,), True)
+    if (rows, columns) == (SIDE, SIDE):
+        columns += 1  # its own tile has no loop over columns
     return Pass(
         (rows, columns), tuple(len(members) for _, members in row_groups(rows, 1, 1)), False
     )
 
 
 BIGGEST = (GROUP, GROUP)  # a filter whose pass is the largest loop
+
+
+def rolling_loop(code: str) -> Loop:
+    """The loop over tiles of 3 x 3 taps, all of a tile and both ways to store it."""
+    return hottest([loop for loop in innermost_loops(code) if "rolling" in loop.function])
 
 
 def loop_of(code: str, size: int, flat: bool) -> Loop:

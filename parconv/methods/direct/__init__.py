@@ -41,7 +41,7 @@ from ..usual import (
 from . import kernel as k
 from .beginning import BEGIN, ruled_taps
 from .kernel import L
-from .packing import RESULT_ROWS, packing_of
+from .packing import RESULT_ROWS, STRIP_ROWS, packing_of
 from .passes import (
     Parts,
     cancels,
@@ -273,6 +273,8 @@ def layout(problem: Problem) -> Array:
     aligned = machine.CACHE_LINE // real(problem.compute).itemsize if numbers["large"] else vector
     beside = max(left, problem.plane[1] - right) + max(vector, aligned)
     strip_block, strip_step = pack.strip(beside, problem)
+    if (left, right) == (0, problem.plane[1]):  # no strips
+        strip_block = STRIP_ROWS
     return L.pack(
         numbers,
         channels=problem.channels,
@@ -292,7 +294,7 @@ def layout(problem: Problem) -> Array:
         row_step=pack.row_step,
         strip_block=strip_block,
         strip_step=strip_step,
-        results_at=pack.rows * pack.row_step,
+        results_at=pack.size,
         ahead=problem.span[0] - 1 + 2 * ROWS * sy,
         taps_at=BEGIN if stores_narrow(problem) else 0,
         second_taps_at=length(problem, passes(problem)[0]) if two else 0,

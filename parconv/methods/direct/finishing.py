@@ -13,6 +13,7 @@ from ...codegen.rules import Stored
 from ..finishing import NUMBERS, SCALED, Finishing
 from .beginning import BEGIN, IDLE
 from .difference import DifferenceTile
+from .rolling import RollingTile
 from .tile import Tile
 
 
@@ -30,6 +31,10 @@ class FinishedTile(Tile):
     def _differs(self, taps: Value, at: int, idle: float) -> Value:
         number = self.code.read(taps, at)
         return self.builder.fcmp_unordered("!=", number, ir.Constant(number.type, idle))
+
+
+class FinishedRolling(FinishedTile, RollingTile):
+    """The same, row by row."""
 
 
 class FinishedDifferences(DifferenceTile):
@@ -53,5 +58,9 @@ def _by_numbers(tile: Tile, sums: list[Value], numbers: Value) -> list[Value]:
 
 def tile_for(tile: Any, result: Any) -> Any:
     """The kind of tile that stores such results."""
-    finishing = {Tile: FinishedTile, DifferenceTile: FinishedDifferences}
+    finishing = {
+        Tile: FinishedTile,
+        DifferenceTile: FinishedDifferences,
+        RollingTile: FinishedRolling,
+    }
     return finishing[tile] if isinstance(result, Stored) else tile

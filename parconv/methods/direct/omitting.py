@@ -11,7 +11,9 @@ block by block (Sapphire Rapids VM, 2026-11).
 from typing import Any
 
 from ...codegen.emitted import Value
-from .tile import ROWS, Cell, Tile
+from ...codegen.simd import Code
+from .rolling import RollingTile
+from .tile import ROWS, Cell, Part, Tile
 
 WIDE = 2  # vectors of a tile, whose two sums need registers beside the weights
 
@@ -53,3 +55,13 @@ class OmittingTile(Tile):
         few = builder.fcmp_ordered("<", builder.fmul(left, sign), least)
         none = builder.fcmp_ordered("==", left, self.code.zero)
         return builder.select(builder.or_(few, none), nothing, mean)
+
+
+class RollingOmittingTile(OmittingTile, RollingTile):
+    """The same of 3 x 3 taps, in the order of the plain tile."""
+
+    name = "rolling.omitting"
+
+    @classmethod
+    def parts(cls, code: Code, vectors: Value, low: Value) -> list[Part]:
+        return super(RollingTile, cls).parts(code, vectors, low)

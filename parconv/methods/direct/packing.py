@@ -24,6 +24,10 @@ LOW, LOW_BLOCK_ROWS = 4, 3 * ROWS
 # 256 float32 at 3x3 / 7x7 with 54, 60, 72, 90 rows: 10.6 32.7, 11.1 33.1, 10.6 32.1, 10.4 32.0
 # (Zen 5, 2026-11).
 STRIP_ROWS = 5 * TALL
+# Elements of scratch at least, and blocks of images narrower than a panel are as much higher: what
+# a call for some rows computes first takes as long as 20 or 30 vectors.  Cycles for 16 pixels of 16
+# columns at 3x3 by rows of 18 and 90: 17.3, 11.5 (Zen 4 VM, 2026-11).
+STRIP_SIZE = 1 << 13
 # Rows of results left in scratch where a result's columns are runs: it is stored block by block,
 # of others each tile's rows are.  Milliseconds for 1000 x 1500 at 3x3, element by element and so:
 # float32 3.2, 1.0, float64 3.9, 3.0 (Zen 4 VM, 2026-11).
@@ -55,8 +59,13 @@ class Packing:
             return self.block, self.row_step
         columns = min(outputs, self.panel) + problem.span[1] - 1
         step = min(self.row_step, odd_lines(columns, real(problem.compute).itemsize))
-        rows = (self.rows * self.row_step // step - problem.span[0]) // problem.stride[0] + 1
+        rows = (self.size // step - problem.span[0]) // problem.stride[0] + 1
         return max(self.block, min(STRIP_ROWS, rows // ROWS * ROWS)), step
+
+    @property
+    def size(self) -> int:
+        """Elements of scratch for what is packed."""
+        return max(self.rows * self.row_step, STRIP_SIZE)
 
     def row_of_tap(self, offset: int, dilation: int) -> int:
         """Packed row that output row 0 meets a filter row with, ``offset`` input rows down."""
@@ -115,5 +124,7 @@ def _block(problem: Problem, vector: int) -> tuple[int, int]:
     wide = -(-vectors // panels)
     if panels > 1:
         wide = up(wide, VECTORS)
-    block = LOW_BLOCK_ROWS if problem.span[0] <= LOW else BLOCK_ROWS
+    block = BLOCK_ROWS
+    if problem.span[0] <= LOW:
+        block = min(block, LOW_BLOCK_ROWS * max(1, widest // wide))
     return min(block, up(rows, ROWS)), wide * vector

