@@ -68,9 +68,10 @@ class Work(NamedTuple):
 # drawn at random, each in place and copied both ways: what is chosen takes 1.014 of the better,
 # without them up to 1.9.  Milliseconds copied, in place: 60 -> 167 channels of 8 x 9 at 5x5, every
 # second output, 1.31, 0.70; 125 -> 380 of 5 x 6 0.76, 0.50; 331 -> 155 of 17 x 18 17.9, 20.2 (Zen 4
-# VM, AVX-512, 2026-11).
+# VM, AVX-512, 2026-11).  There a single vector of filters takes 1.1 for 1.3, a tile and a tap 30
+# and 4 cycles for 56 and 7: of 60 layers to 3 to 9 filters, last.
 WORK = machine.ISA.choose({
-    32: Work(1.04, 0.95, 1.1, 0.6, 0.6, 1.3, 56, 7, 0, 0.3, 0, 0.3, 0.4, 1.73, 3.5, 8),
+    32: Work(1.04, 0.95, 1.1, 0.6, 0.6, 1.1, 30, 4, 0, 0.3, 0, 0.3, 0.4, 1.73, 3.5, 8),
     16: Work(0.95, 0.85, 1.15, 0.6, 0.6, 1.2, 49, 8.7, 5.1, 0.54, 11, 0.45, 0.8, 1.73, 3.5, 8),
 })  # fmt: skip
 
@@ -112,15 +113,16 @@ class Few(NamedTuple):
 # 2026-11).  Of torch, channels last, to this, in ms: 3x3 255
 # -> 1 @ 28 10.5, 3.5 (14.6 with outputs in lanes), 7x7 46 -> 1 @ 72 65, 14 (86), 5x5 220 -> 2 @ 20
 # 1.3, 0.39 (3.0), 1x1 61 -> 1 @ 88 0.21, 0.34 (0.64).
-# With 32 registers a tile has 14 pixels for 6, and as many lanes more to sum up: the choice between
-# this and `direct` among 102 layers drawn at random, channels first, of two seeds took 1.017 of the
-# better one's time so, at most 1.28 but for one, 1.025 and 1.34 by the numbers for 16 (Sapphire
-# Rapids VM, AVX-512, 2026-11).
+# With 32 registers a tile has 14 pixels for 6, and as many lanes more to sum up.  By least squares
+# of the times of layers of 3 to 200 channels to 1 to 9 filters, first and last, the middle half
+# within 0.95 and 1.06, under AVX2 of copied ones within 0.95 and 1.06 (Zen 4 VM, 2026-11).
 FEW = machine.ISA.choose({
-    32: Few(80, 5, (6, 12), 1260, 1.25, 1.5, 10), 16: Few(24, 4, (8.5, 6.3), 1260, 1.25, 0.9, 10),
+    32: Few(45, 0.5, (11, 14.5), 1000, 1.25, 0.75, 2),
+    16: Few(75, 5.8, (8.4, 5.7), 400, 1.25, 0.56, 0),
 })  # fmt: skip
-# A vector of outputs that go as a run, and each of its channels.
+# A vector of outputs that go as a run, and each of its channels; 4 images of 130 x 133 pixels of 1
+# and 3 channels to 2, last, 10 and 17 microseconds (there, AVX-512).
 RUN = machine.ISA.choose({
-    32: {FEW_RUN: (4, 1.5), MANY: (4, 1.5), SINGLE: (6, 0.7), WIDE: (3.5, 0.55)},
-    16: {MANY: (4, 1), SINGLE: (4, 0.8), WIDE: (1.75, 0.5)},
+    32: {FEW_RUN: (1.5, 0.8), MANY: (4, 1.5), SINGLE: (2, 0.45), WIDE: (3.5, 0.55)},
+    16: {MANY: (4, 1), SINGLE: (1, 0.55), WIDE: (1.75, 0.5)},
 })  # fmt: skip

@@ -34,18 +34,21 @@ PLANE_WORK = machine.ISA.choose({32: 300, 16: 7000})
 # copied, 3x3 on 5 x 6 pixels, 60 and 75 ns, else 16 (Sapphire Rapids VM, AVX-512, 2026-11).
 ALONE_WORK = machine.ISA.choose({32: 12500, 16: 0, "NEON": 0})
 # Cycles of a vector of channels of one output, where channels lie side by side; with AVX-512 on a
-# Sapphire Rapids VM (2026-11; on Zen 5 5, 18 and 40).
+# Zen 4 VM (2026-11; on a Sapphire Rapids VM 13, 42 and 110, on Zen 5 5, 18 and 40).
 SIDE_CYCLES = machine.ISA.choose({
-    32: {3: 13.0, 5: 42.0, 7: 110.0}, 16: {3: 11.5, 5: 38.0, 7: 75.0},
+    32: {3: 9.5, 5: 26.0, 7: 72.0}, 16: {3: 11.5, 5: 38.0, 7: 75.0},
 })  # fmt: skip
 # The same by tiles of pixels, of a tap and beside them; and where outputs share pixels along rows.
 # Microseconds without that and so, 3x3 dilated: 24 images of 14 x 15 pixels of 22 channels 121, 55;
 # 7 of 8 x 9 of 423 172, 80 (Sapphire Rapids VM, AVX-512, 2026-11).
 # Under AVX2 there so, and without it: 4 images of 63 x 64 of 122, dilated, every second output 290,
 # 585; 4 of 40 x 41 of 100 446, 624; 5x5 4 of 28 x 29 of 96 267, 365 (Zen 4 VM, 2026-11).  The costs
-# of several filters are those of turned planes and these, the mean (there, AVX-512).
-TAP_CYCLES, STORE_CYCLES = machine.ISA.choose({32: (2.0, 12.0), 16: (0.65, 4.0)})
-SEVERAL_TAP_CYCLES, SEVERAL_STORE_CYCLES = machine.ISA.choose({32: (1.5, 9.0), 16: (0.65, 4.0)})
+# of several filters are those of turned planes and these, the mean (there, AVX-512).  By
+# the first numbers 13 images of 122 x 123 of 17 channels at 7x7 take 6.0 ms, `planes` 11.3; 2 of
+# 95 x 96 of 153, two filters each, 12.0 and 29.3; by (2.0, 12.0) and (1.5, 9.0) `planes` seemed to
+# take less (there, AVX-512).
+TAP_CYCLES, STORE_CYCLES = machine.ISA.choose({32: (1.3, 8.0), 16: (0.65, 4.0)})
+SEVERAL_TAP_CYCLES, SEVERAL_STORE_CYCLES = machine.ISA.choose({32: (1.1, 7.0), 16: (0.65, 4.0)})
 ACROSS_TAP_CYCLES, ACROSS_STORE_CYCLES = 0.9, 6.0
 # Filters from this size on have tiles of pixels first, where those of rows could do it, too: these
 # want registers.  Microseconds so and by rows for 32 x 64 pixels of 96 channels: 3x3 113, 144, 5x5
@@ -58,14 +61,16 @@ PIXELS_FROM = machine.ISA.choose({32: 7, 16: 5, "NEON": 5})
 # 273 266, 340 (Sapphire Rapids VM, AVX-512, 2026-11).  With 16 registers never: 4 images of 90 x 91
 # of 187 5510, 8800; every second output of 64 x 65 of 326 295, 427 (Zen 4 VM, AVX2, 2026-11).
 LONG_ROW, FAR_BYTES = machine.ISA.choose({32: (14, 2 * machine.L2_BYTES), 16: (14, math.inf)})
-# Of a pixel that is read, and an output that is written, by itself (1.4 and 1.1 ns there); and what
-# is left of the first where a line has the pixels of many columns: of 2 and 5 channels this costs
-# 0.6 and 0.95 of what it would (Zen 4 VM, AVX2, 2026-11).
-GATHER_CYCLES, SCATTER_CYCLES, NEAR = 2.5, 1.9, 0.4
+# Of a pixel that is read, and an output that is written, by itself (1.4 and 1.1 ns there; with
+# AVX-512 as `layer.work` has it); and what is left of the first where a line has the pixels of many
+# columns: of 2 and 5 channels this costs 0.6 and 0.95 of what it would (Zen 4 VM, AVX2, 2026-11).
+GATHER_CYCLES, SCATTER_CYCLES = machine.ISA.choose({32: (2.4, 0.9), 16: (2.5, 1.9)})
+NEAR = 0.4
 # Of a pixel that is read between others of its row.  Time over that of `direct`, the next best, for
 # 3x3 of every second output dilated by 2: 382 channels of 19 x 20 0.44, 181 of 14 x 15 0.42, 315 of
 # 118 x 119 0.65 (Sapphire Rapids VM, AVX-512, 2026-11); under AVX2 there 0.56, 0.46, 0.49.
-SIFT_CYCLES = machine.ISA.choose({32: 1.6, 16: 0.4})
+# With AVX-512, too: 191 channels of 58 x 59, two filters each, 0.13 ms, 0.28 (Zen 4 VM, 2026-11).
+SIFT_CYCLES = 0.4
 # Of a pixel of planes that are turned, a result that is turned back, and a row of results of all
 # channels as are turned at a time; then of a tap and beside them for one and for several filters.
 # Within 0.75 and 1.25 of the time of planes of 5 x 6 to 36 x 37.  Nanoseconds a plane by strips and

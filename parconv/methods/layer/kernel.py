@@ -124,14 +124,8 @@ def _cut(layout, scratch, images):
 
 
 @jit.jit()
-def _chart(layout, scratch, in_place, steps, images, height):
-    """The tables of a unit's pixels: offsets of the taps, then places of vectors of outputs.
-
-    ``steps``: elements from image to image, channel to channel, row to row of the image, and
-    between rows of outputs.
-    """
-    image_step, channel_step, tap_step, row_step = steps
-    width, lanes = layout[L.columns_out], layout[L.lanes]
+def _chart_taps(layout, scratch, in_place, channel_step, tap_step):
+    """The table of where taps meet pixels: elements from those of the first one."""
     at = 0
     for c in range(layout[L.channels]):
         for row in range(layout[L.taps_y]):
@@ -143,22 +137,43 @@ def _chart(layout, scratch, in_place, steps, images, height):
                     place += layout[layout[L.places_x] + column]
                 put(scratch, at, c * channel_step + place)
                 at += 1
+
+
+@jit.jit()
+def _chart(layout, scratch, in_place, steps, images, height, known):
+    """The tables of a unit's pixels: of taps, then of vectors of outputs, and how many those are.
+
+    ``steps``: elements from image to image, channel to channel, row to row of the image, and
+    between rows of outputs.  ``known``: vectors that stand there, if any, of other images or
+    another height, which but for the last are the same.
+    """
+    image_step, channel_step, tap_step, row_step = steps
+    width, lanes = layout[L.columns_out], layout[L.lanes]
+    at = layout[L.channels] * layout[L.taps_y] * layout[L.taps_x]
+    if known == 0:
+        _chart_taps(layout, scratch, in_place, channel_step, tap_step)
     # a run of outputs is a row, or a plane whose rows follow one another
     run = height * width if row_step == width else width
-    rows = height * width // run
+    rows, count = height * width // run, -(-images * height * width // lanes)
     if run < lanes:
-        return
-    for vector in range(-(-images * height * width // lanes)):
-        line, x = vector * lanes // run, vector * lanes % run
-        first = line // rows * image_step + line % rows * row_step + x
-        line += 1
-        following = line // rows * image_step + line % rows * row_step
-        count = min(lanes, run - x)
-        alone = count == lanes or line == images * rows
-        put(scratch, at, first)
-        put(scratch, at + 1, first if alone else following - count)
-        put(scratch, at + 2, count)
-        at += PLACE
+        return known
+    first = max(0, min(known, count) - 1)
+    line, x = first * lanes // run, first * lanes % run
+    image, row = line // rows, line % rows
+    for vector in range(first, count):
+        size, start = min(lanes, run - x), image * image_step + row * row_step + x
+        x += lanes
+        if x >= run:
+            x -= run
+            row += 1
+            if row == rows:
+                row, image = 0, image + 1
+        alone = size == lanes or image == images
+        following = image * image_step + row * row_step - size
+        put(scratch, at + vector * PLACE, start)
+        put(scratch, at + vector * PLACE + 1, start if alone else following)
+        put(scratch, at + vector * PLACE + 2, size)
+    return count
 
 
 @jit.jit()
@@ -300,7 +315,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     streaks = count == layout[L.channels] and layout[L.group_outputs] <= s.FILTERS
     streaks = streaks and readable and writable and layout[L.stride_y] * f_row == width
     rimmed, rim_constant = np.int64(0), fill[0]
-    charted = False, np.int64(-1), np.int64(-1)
+    charted, known = (False, np.int64(-1), np.int64(-1)), np.int64(0)
     while start < stop:
         unit, first_block = start // blocks, start % blocks
         part, group = unit // groups, unit % groups
@@ -330,7 +345,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             row_step = layout[L.length_x] * layout[L.tracks_x]
             steps = layout[L.channels] * step, step, row_step, row_step
         if charted != (in_place, images, height):
-            _chart(layout, scratch, in_place, steps, images, height)
+            known = known if charted[0] == in_place else np.int64(0)
+            known = _chart(layout, scratch, in_place, steps, images, height, known)
             charted = in_place, images, height
         plane = height * width
         run = plane if steps[3] == width else width

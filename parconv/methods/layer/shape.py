@@ -34,20 +34,18 @@ RUNS, FEWEST_VECTORS, MOST_VECTORS = 16, 8 * VECTORS, 64 * VECTORS
 # of the batch for so many workers.  17 x 17, 48 -> 72 channels, batch 16, by 1 and 4 images: 85 and
 # 88 % of the peak, two threads 80 and 83 (Zen 5, 2026-11).
 JOINED_VECTORS, SHARES = 26 * VECTORS, 4
-# Cycles of the model by which a unit's size is chosen, from timings that were not kept (Zen 5,
-# 2026-11).  Under AVX2 long rows are staged for less, and short ones not: mean and 99th percentile
-# of the regret of 160 layers by (12, 0) 1.030 1.60, 1.017 1.39 so (Zen 4 VM, 2026-11).
-STAGE_CYCLES, LINE_CYCLES = machine.ISA.choose({32: (12, 0), 16: (5, 15)})  # a vector, a row
+# Cycles of the model by which a unit's size is chosen, by least squares of the times of layers of 1
+# to 200 channels of 14 x 14 to 258 x 258 to 1 to 3 filters and of 25 usual ones; the middle half
+# within 0.94 and 1.04, under AVX2 within 0.88 and 1.09 (Zen 4 VM, 2026-11).
+STAGE_CYCLES, LINE_CYCLES = machine.ISA.choose({32: (2.5, 14), 16: (3.5, 13)})  # a vector, a row
 PIECE_CYCLES = machine.ISA.choose({32: 2.5, 16: 4})  # to pack a piece of a vector
 # To begin and to deliver one filter's row of a tile; and how much longer a tap takes where sums are
-# of one channel.  Regret of 387 banks and 334 layers drawn at random by
-# (8, 1), (4, 1.4), and then by 2 and 4 cycles a piece: banks' 90th and 99th percentile 1.09 1.55,
-# 1.06 1.39; layers' 99th and largest 1.50 3.55, 1.49 1.80 (Zen 3, AVX2, 2026-11).  With AVX-512 the
-# mean and the 95th percentile of 120 banks by (0, 1), (3, 1.2) 1.066 1.39, 1.027 1.12 (Zen 4 VM,
-# 2026-11).
-ROW_CYCLES = machine.ISA.choose({32: 3, 16: 4, "NEON": 0})
-SINGLE_CHANNEL = machine.ISA.choose({32: 1.25, 16: 1.5, "NEON": 1.0})
-UNIT_CYCLES = 400  # to begin a run
+# of one channel, and of several (likewise).
+ROW_CYCLES = machine.ISA.choose({32: 7, "NEON": 0})
+SINGLE_CHANNEL, CHANNELS = machine.ISA.choose(
+    {32: (1.05, 1.0), 16: (1.25, 1.15), "NEON": (1.0, 1.0)}
+)
+UNIT_CYCLES = machine.ISA.choose({32: 850, 16: 1100})  # to begin a run
 # To deliver a filter's row of a tile whose outputs lie in two images.  Microseconds by one image
 # and by as many as were taken: 22 channels to 43 of 6 x 7 at 1x1, 8 images, 11, 24; 30 to 10 of
 # 9 x 10, 7 images, 9.2, 16.8; but 16 to 64 of 7 x 8 at 3x3, 16 images, 204, 184 (Zen 4 VM,
@@ -187,7 +185,7 @@ def _cycles(problem: Problem, shape: Shape) -> float:
     units += [(last * columns, batch), (batch % shape.images * rows * columns, 1)]
     # a tile loads two pieces for each vector and waits for its additions where it has few
     tap = max(shape.filters * VECTORS, 2 * VECTORS + shape.filters + 1, LATENCY) / 2
-    tap *= SINGLE_CHANNEL if bank.inputs == 1 else 1
+    tap *= SINGLE_CHANNEL if bank.inputs == 1 else CHANNELS
     tap *= TWO_PIECES if shape.images > 1 and _lies(problem) and not _packed(problem, shape) else 1
     taps = bank.groups * taps_of(problem) * max(1, words(problem))
     products = shape.blocks * taps * tap / VECTORS

@@ -11,9 +11,7 @@ A unit is a row of an output plane, counted over all planes.
 """
 
 import itertools
-import math
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -30,79 +28,15 @@ from ..kernels import Taps, kernels_of
 from ..usual import (
     UNIT as UNIT,
     bank_of,
-    inputs_apart,
-    outputs_apart,
     selects as selects,
     sums as sums,
 )
 from .inner import count_of, inner_of, planes_of, questions_of
+from .work import cost as cost
 
 L = Layout(
     "address", "taps", "pitch", "outputs", "filters", "inputs", "rows", tables=("layouts",)
 )  # fmt: skip
-
-
-class Work(NamedTuple):
-    """What is done beside the other method's work, in operations of the direct method.
-
-    Attributes
-    ----------
-    plane : int
-        Finding a plane and calling the kernel.
-    pack, strided : int
-        Packing a pixel for the direct method: where columns follow one another, and where a stride
-        parts them.
-    apart : int
-        Packing a pixel of one of several channels where a stride parts them.
-    gather, scatter : int
-        Reading a pixel that lies between those of other channels, and writing one there.
-    near : float
-        What is left of these where a cache line holds many channels' pixels.
-    output, far : int
-        Bringing an output home: the planes of a bank's filters follow one another in memory; the
-        second where the caches do not hold them all.
-    deep, deeper : int
-        Finding the plane of one of several channels, and packing a pixel of it: the more channels,
-        the more they take the caches from one another.
-    """
-
-    plane: int
-    pack: int
-    strided: int
-    apart: int
-    gather: int
-    scatter: int
-    near: float
-    output: int
-    far: int
-    deep: int
-    deeper: int
-
-
-# Microseconds for a plane at 3x3, one core (Zen 5, 2026-11): 0.4 for 7 x 7, 0.7 for 28 x 28, 2.4
-# for 56 x 56; with every second output 0.8 for 14 x 14, 2.1 for 28 x 28, 6.8 for 56 x 56.  For 16
-# registers as 95 layers drawn at random have it; a pixel that lies apart takes 7 cycles, and 2.7
-# to go there (Zen 3, AVX2, 2026-11); of 3 and of 6 channels 0.25 and 0.5 of that (the VM).  With
-# AVX-512 so, too: with 450, 170 and 1 the largest regret of 59 layers was 2.5, 1.2 so; and with
-# 0, 25, 60 for an output that of 60 banks and layers 1.6, 1.35, 1.35, their mean 1.08, 1.03, 1.03
-# (Sapphire Rapids VM, 2026-11).  Channels of float32 and float64 with a stride of 2: 0.65, 0.5 ns a
-# pixel, 100 and 40 operations (there; of 16 registers a guess).  Under AVX2 there, where an output
-# that leaves the caches has 0, 20, 40, the 90th and 95th percentile of 100 banks and layers are
-# 1.35 1.55, 1.13 1.34, 1.08 1.28.  Of many channels a pixel takes up to 1 ns, of few 0.3: without
-# the last two numbers the mean and the 99th percentile of regret among 102 layers drawn at random,
-# channels first, were 1.085 and 3.1, with them 1.042 and 1.43 (Sapphire Rapids VM, AVX-512,
-# 2026-11); under AVX2 there, of 27, the largest was 4.1, 1.4 so.  15 filters of 3x3 over 4 images
-# of 156 x 159, 6 MB, 0.93 ms, `direct` 0.59 (Zen 4 VM, AVX2, 2026-11): so far begins with 4 MB.
-# With a stride rows are halved by vectors: a pixel of 6 channels of 144 x 145, every second
-# output, takes 0.22 ns where 80, 580 (60, 200) said 0.7; and an output that no cache holds takes
-# more than 25 with 32 registers, less than 40 with 16 (Zen 4 VM, 2026-11).
-WORK = machine.ISA.choose({
-    32: Work(90_000, 160, 100, 20, 300, 110, 0.15, 25, 45, 6000, 80),
-    16: Work(11_000, 110, 50, 20, 225, 85, 0.15, 10, 35, 6000, 40),
-})  # fmt: skip
-
-
-MANY = 32  # channels, of which a pixel takes half of what it takes of very many
 
 
 def applicable(problem: Problem) -> str | None:
@@ -127,53 +61,6 @@ def finishes(problem: Problem) -> bool:
     method, question = inner_of(problem)
     alike = not any(isinstance(n, tuple) for n in (problem.store.scale, problem.store.bias))
     return alike and method is direct and direct.finishes(question)
-
-
-def cost(problem: Problem) -> float:
-    """Floating-point operations that the direct method would do in its time."""
-    method, question = inner_of(problem)
-    times = count_of(problem) // question.planes
-    each = direct.inside(question) if method is direct else float(method.cost(question))
-    far = problem.passing > machine.STREAM_BYTES // 2
-    outputs = (WORK.far if far else WORK.output) * math.prod(problem.plane)
-    return times * each + count_of(problem) * (_moving(problem) + WORK.plane + outputs)
-
-
-def _moving(problem: Problem) -> float:
-    """Work of copying what the other method cannot read, or write, in place, of one plane."""
-    bank, apart = bank_of(problem), 0.0
-    if outputs_apart(problem):
-        apart = WORK.scatter * _far(problem, bank.outputs) * math.prod(problem.plane)
-    if inputs_apart(problem):
-        pixels = bank.inputs * math.prod(problem.plane_in)
-        return apart + WORK.gather * _far(problem, bank.channels) * pixels
-    return apart + _packing(problem)
-
-
-def _far(problem: Problem, channels: int) -> float:
-    """How much of what a pixel between so many takes is left."""
-    lines = min(1, channels * problem.sums.itemsize / machine.CACHE_LINE)
-    return WORK.near + (1 - WORK.near) * lines
-
-
-def _packing(problem: Problem) -> float:
-    """Of what the direct method cannot read in place, where it does not count that itself."""
-    method, question = inner_of(problem)
-    if question.deep > 1:
-        return _deep(question.deep, problem)
-    if method is not direct or problem.image_dtype.kind == "c":
-        return 0
-    (rows, columns), (sy, sx) = problem.plane, problem.stride
-    top, bottom, left, right = direct.in_place(question)
-    packed = rows * columns - (bottom - top) * (right - left)
-    return packed * sy * sx * (WORK.pack if sx == 1 else WORK.strided)
-
-
-def _deep(channels: int, problem: Problem) -> float:
-    """Of the planes of several channels."""
-    pixel = WORK.deeper * channels / (channels + MANY)
-    pixel += WORK.apart if problem.stride[1] > 1 else 0
-    return channels * (WORK.deep + pixel * math.prod(problem.plane_in))
 
 
 # --- the filters ---------------------------------------------------------------------------------
