@@ -90,7 +90,7 @@ def test_tiles_of_a_wide_image(border: str) -> None:
 
 @pytest.mark.parametrize("channels", [2, 3, 4, 7])
 def test_colours(channels: int) -> None:
-    for dtype, taps in itertools.product(("uint8", "float32"), ((3, 3), (5, 11), (16, 2))):
+    for dtype, taps in itertools.product(("uint8", "float32"), ((3, 3), (5, 8), (16, 2))):
         check_colours(plan_of, image((31, 29, channels), dtype), mean(*taps), **SAME)
 
 
@@ -183,6 +183,35 @@ def test_rows_of_a_part_have_the_bits_of_the_whole(taps: int, holes: int, border
             assert_same_bits(found, right[start : start + height].copy())
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+def test_pixels_of_colour_by_blocks(channels: int, request: pytest.FixtureRequest) -> None:
+    """Counted from the first pixel of the whole, by any tiles, parts and alignment."""
+    f, g, options = image((9, 150, channels)), mean(3, 31), SAME | {"axes": (0, 1)}
+    check(f, g, **options)
+    check(f[:, :33], mean(3, 33), **options)
+    whole = plan_of(f, g, **options)
+    right = whole(f)
+    for width in (1, 30, 47):
+        for start in range(0, 150, width):
+            window = window_of(whole.problem, 1, (start, min(start + width, 150)))
+            columns = [n for run in window.runs for n in range(*run)]
+            problem = narrowed(whole.problem, window)
+            plan = make_plan(problem, 1, 1, "serial", "windows").with_filter(g)
+            found = plan(np.ascontiguousarray(f[:, columns]))
+            assert_same_bits(found, right[:, start : start + width].copy())
+    for how in "everything_is_large", "narrow_tiles":
+        request.getfixturevalue(how)
+        placed = np.full((9, 152, channels), np.nan, np.float32)
+        for first in range(3):
+            found = placed[:, first : first + 150]
+            plan_of(f, g, **options)(f, found)
+            assert_same_bits(found.copy(), right)
+    f[4, 70, 1] = np.nan
+    lost = np.argwhere(np.isnan(plan_of(f, g, **options)(f)))
+    assert [*lost.min(0), *lost.max(0)] == [3, 55, 1, 5, 85, 1]
+    assert len(lost) == 3 * 31
+
+
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("parconv.codegen.machine.STREAM_BYTES", 0)
@@ -267,6 +296,19 @@ def test_nothing_is_read_beyond_the_image() -> None:
         for taps in ((3, 3), (5, 2), (7, 1)):
             right = plan_of(f.copy(), mean(*taps), **SAME)(f.copy())
             assert_same_bits(plan_of(f, mean(*taps), **SAME)(f), right)
+
+
+def test_the_same_bits_wherever_rows_of_whole_lines_begin() -> None:
+    """Scratch lies as the image does; what is beside that is not a number."""
+    for columns, taps in (3 * LANES + 5, 7), (LANES, 3), (5, 3):
+        f = image((23, columns))
+        right = plan_of(f, mean(taps, taps), **SAME)(f)
+        memory = np.full((23, 8 * LANES), np.nan, np.float32)
+        for start in (0, 1, LANES // 2, LANES - 1):
+            lies = memory[:, start : start + columns]
+            lies[...] = f
+            assert_same_bits(plan_of(lies, mean(taps, taps), **SAME)(lies), right)
+            lies[...] = np.nan
 
 
 def test_chosen_where_it_wins() -> None:

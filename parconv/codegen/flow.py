@@ -45,16 +45,25 @@ class Flow:
         return results
 
     def repeat(
-        self, count: Value, carried: Sequence[Value], body: Callable[..., Sequence[Value]]
+        self,
+        count: Value,
+        carried: Sequence[Value],
+        body: Callable[..., Sequence[Value]],
+        rolled: bool = False,
     ) -> list[Value]:
-        """``for _ in range(count): carried = body(*carried)``, where ``count`` may be 0."""
+        """``for _ in range(count): carried = body(*carried)``, where ``count`` may be 0.
+
+        ``rolled``: LLVM must not unroll it, as where there are few turns of much.
+        """
         builder = self.builder
         top, turn, after = (builder.append_basic_block(name) for name in ("top", "turn", "after"))
         index, *phis = self._enter(top, carried)
         builder.cbranch(builder.icmp_signed("<", index, count), turn, after)
         builder.position_at_end(turn)
         self._again([index, *phis], body(*phis))
-        builder.branch(top)
+        back = builder.branch(top)
+        if rolled:
+            self._keep_rolled(back)
         builder.position_at_end(after)
         return phis
 

@@ -17,7 +17,7 @@ from ..problem.question import Question
 from ..problem.shown import shown
 from ..problem.sides import Axis, Rules, Run, check_real, check_rules
 from ..problem.traits import UNKNOWN
-from ..problem.window import Range
+from ..problem.window import Range, begun
 from ..runtime.surroundings import surrounded
 from .choice import is_spec, make_plan
 from .composed import Composed
@@ -96,10 +96,12 @@ class Sided:
         image = list(self.given)
         for axis, run in zip(self.axes, (rows, columns), strict=True):
             image[axis] = len(run.pixels)
-        begin = 0
-        if alone.traits.equal:
-            turn = alone.filter[0] * alone.dilation[0]
-            begin = (rows.outputs[0] + self.real[0][0] // alone.stride[0]) % turn
+        first = (
+            run.outputs[0] + real[0] // stride
+            for run, real, stride in zip((rows, columns), self.real, alone.stride, strict=True)
+        )
+        down, right = first
+        begin = begun(alone, down, right * each)
         return replace(
             alone, image=tuple(image), lead=(rows.lead, columns.lead * each),
             boundary=(rows.rule, columns.rule), begin=begin,

@@ -73,7 +73,7 @@ class Problem:
     # bytes in and out of the problem that this is a part of, which no cache holds; or `READ_SOON`,
     # or `READ_LATE`
     within: int = 0
-    begin: int = 0  # rows of the whole result before these, where they matter
+    begin: Pair = (0, 0)  # rows and columns of the whole result before these, where they matter
     deep: int = 1  # planes of the image that each plane of the result is a sum over
 
     @lazily

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from .arguments import Pair
 from .borders import BOUNDARIES, CONSTANT, source_index
 from .lazily import lazily
 from .problem import Problem
@@ -99,19 +100,29 @@ def window_of(problem: Problem, axis: int, outputs: Range) -> Window:
 def narrowed(problem: Problem, *windows: Window) -> Problem:
     """The problem whose whole result is what windows of another's hold, on either axis or both.
 
-    Equal taps may be added up by blocks of as many rows, which are counted from the whole's first.
+    Equal taps may be added up by blocks of as many rows or pixels, which are counted from the
+    whole's first.
     """
     image, lead, plane = list(problem.image), list(problem.lead), list(problem.plane)
-    begin = problem.begin
+    begin = list(problem.begin)
     for window in windows:
         axis, each = window.axis, _elements(problem, window.axis)
         image[problem.axes[axis]] = window.length
         lead[axis] = each * window.lead
         plane[axis] = each * (window.outputs[1] - window.outputs[0])
-        if axis == 0 and problem.traits.equal:
-            begin = (begin + window.outputs[0]) % (problem.filter[0] * problem.dilation[0])
+        begin[axis] += each * window.outputs[0]
     pair, size = (lead[0], lead[1]), (plane[0], plane[1])
-    return replace(problem, image=tuple(image), lead=pair, plane=size, begin=begin)
+    begins = begun(problem, begin[0], begin[1])
+    return replace(problem, image=tuple(image), lead=pair, plane=size, begin=begins)
+
+
+def begun(problem: Problem, rows: int, columns: int) -> Pair:
+    """Where that many rows and columns after the whole's first ones begin in its blocks."""
+    if not problem.traits.equal:
+        return problem.begin
+    turns = (taps * apart for taps, apart in zip(problem.filter, problem.dilation, strict=True))
+    down, right = turns
+    return rows % down, columns % right
 
 
 def _elements(problem: Problem, axis: int) -> int:

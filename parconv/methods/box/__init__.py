@@ -195,6 +195,7 @@ def layout(problem: Problem) -> Array:
         tile=problem.plane[1],
         beside=True,
         begin=0,
+        begin_x=0,
     )
 
 

@@ -35,7 +35,7 @@ def block_of(problem: Problem, rows: int, columns: int) -> Problem:
     return replace(
         problem, image=(1, *wide), axes=(1, 2), image_dtype=problem.sums,
         compute=problem.sums, dtype=problem.sums, boundary=("constant", "constant"), cval=0,
-        lead=(0, 0), plane=(rows, columns), mode="valid", missing=None, begin=0, within=0,
+        lead=(0, 0), plane=(rows, columns), mode="valid", missing=None, begin=(0, 0), within=0,
     )  # fmt: skip
 
 

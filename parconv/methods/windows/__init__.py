@@ -3,18 +3,21 @@
 Wins for most such filters.  Down columns a sum is that of two others, one that ends and one that
 begins where a block of as many rows as the filter has does: three additions of a pixel, whatever
 the filter's size.  Along rows sums of some neighbours, then some of those side by side, cost about
-twice the root of the taps in loads, or thrice the cube root.  So nothing drifts as running sums do,
-and NaN and infinity reach no further than the filter.  Blocks are counted from the result's first
-row, so that bits do not depend on bands.  Relies on real floating-point sums, which hold integers
-exactly where they must, and stride 1.
+twice the root of the taps in loads, or thrice the cube root; of many taps pixels of three or four
+channels are added up by blocks as columns are.  So nothing drifts as running sums do, and NaN and
+infinity reach no further than the filter.  Blocks are counted from the whole result's first pixel,
+so that bits do not depend on bands and parts.  Relies on real floating-point sums, which hold
+integers exactly where they must, and stride 1.
 
 The error of an output is below ``(h + w + 3) u`` times the sum of ``|g| |f|`` over its own
 neighbourhood, where u = 2**-24 or 2**-53: pixels are multiplied by a power of two, so that sums are
 no larger than results, and one product scales them, nearly as if divided.
 
-Start reading at `blocks.py` (columns), `neighbours.py` (rows), then `kernel.py` (rows of output).
+Start reading at `blocks.py` (columns), `neighbours.py` and `pixels.py` (along rows), then
+`kernel.py` (rows of output).
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -48,16 +51,22 @@ from ..usual import (
     unsummable,
 )
 from . import kernel as k
+from .along import along, reach_of, work_of
 from .beside import ENTRY
-from .neighbours import REACHES
+from .pixels import CHANNELS, room_of
 from .results import L
-from .steps import as_numbers, steps_of
+from .steps import BLOCKS, as_numbers, steps_of
 
 # Of the sums of a block's rows, and as many of its suffixes and pixels: few enough for the
 # second-level cache.  ns a pixel of 1289 x 657 x 4 float64 at 31x31 with 64, 128, 256 KiB: 2.68
 # 2.62 2.26, of 659 x 805 x 3 at 7x7 1.46 1.37 1.27, of 1635 x 2019 x 4 float32 at 9x9 0.74 0.74
 # 0.63 (Zen 4 VM, AVX-512, 2026-11).
 BLOCK_BYTES = 1 << 18
+# Half of that where the next block of an image comes into the cache meanwhile, unless rows of half
+# as many columns are less than so many of what neighbouring ones share: 4096 x 4096 float32 at
+# 15x15 8.4 to 8.9 ms with half, 9.2 to 12.4 with all; 1289 x 657 x 4 float64 at 31x31 1.93 and 1.80
+# ns a pixel (likewise).  With AVX2 all are better: 11.5 ms, 13.2 with half.
+AHEAD_HALOS = 128
 LEAST_BYTES = 1 << 12  # of a row
 BATCH_BYTES = 1 << 13  # of rows of sums that are added up along the row at a time
 # An image larger than this is read from further than the second-level cache, so its rows are asked
@@ -100,7 +109,7 @@ def cost(problem: Problem) -> float:
     wide = columns + (-(-columns // width) - 1) * (problem.span[1] - 1)
     row_work = ROW_WORK[size] + (CONVERT_WORK if problem.image_dtype != problem.sums else 0)
     down = (wide * down_work + row_work) * (rows + problem.span[0] - 1)
-    across = columns * LOAD_WORK[size] * steps_of(problem.filter[1]).work * rows
+    across = columns * LOAD_WORK[size] * work_of(problem) * rows
     return float((down + across) * problem.planes + MEMORY_WORK * far(problem))
 
 
@@ -130,46 +139,54 @@ def tile_of(problem: Problem, room: int) -> int:
     lanes = lanes_of(problem)
     most = max(room, LEAST_BYTES) // size - halo
     most = max(most, halo + 2 * lanes)
-    return up(-(-(columns + lanes) // _tiles(problem, most)), lanes)
+    unit = _unit(problem)
+    return up(-(-(columns + unit) // _tiles(problem, most)), unit)
 
 
 def _tiles(problem: Problem, tile: int) -> int:
-    """How many there are, the first of which may lack less than a vector."""
-    return -(-(problem.plane[1] + lanes_of(problem)) // tile)
+    """How many there are, the first of which may lack some columns."""
+    return -(-(problem.plane[1] + _unit(problem)) // tile)
+
+
+def _unit(problem: Problem) -> int:
+    """Columns that are whole vectors and pixels."""
+    return math.lcm(lanes_of(problem), problem.channels if problem.channels in CHANNELS else 1)
 
 
 def _tile(problem: Problem) -> int:
     """Columns of output whose block of sums stays in the caches."""
-    return tile_of(problem, BLOCK_BYTES // problem.filter[0])
+    room, halo = BLOCK_BYTES // problem.filter[0], problem.span[1] - 1
+    ahead = machine.FILLS_LINES and problem.bytes > AHEAD_BYTES
+    halves = ahead and room // 2 >= AHEAD_HALOS * halo * problem.sums.itemsize
+    return tile_of(problem, room // 2 if halves else room)
 
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     tile, count, size = _tile(problem), problem.filter[0], problem.sums.itemsize
-    row = tile + problem.span[1] - 1 + 3 * lanes_of(problem)
+    row = tile + problem.span[1] - 1 + 4 * lanes_of(problem)
     above = 2 * count + 1  # suffixes, zeros behind them, rows that are packed; then come the sums
-    known = numbers(problem, row, count, above)
+    known, steps = numbers(problem, row, count, above), along(problem)
     rows_at, rows_step = known["end"], up(count * ENTRY // size, 64)
-    return L.pack(known | tiled(problem, tile) | {
-        "packed_at": (count + 1) * known["step"], "reach": _reach(problem),
-        "ahead": problem.bytes > AHEAD_BYTES,
-        "rows_at": rows_at, "rows_step": rows_step, "end": rows_at + 2 * rows_step,
+    known["end"] += 2 * rows_step
+    if steps.first == BLOCKS:
+        known["again_at"] = known["end"]
+        known["end"] += room_of(steps.second)
+    return L.pack(known | tiled(problem, tile) | as_numbers(steps) | {
+        "packed_at": (count + 1) * known["step"], "reach": reach_of(problem),
+        "ahead": problem.bytes > AHEAD_BYTES, "rows_at": rows_at, "rows_step": rows_step,
     })  # fmt: skip
 
 
 def tiled(problem: Problem, tile: int) -> dict[str, int]:
     """What layouts of columns of so many tell of them, and of where a result's rows begin."""
-    return {"tile": tile, "beside": _beside(problem, tile), "begin": problem.begin}
-
-
-def _reach(problem: Problem) -> int:
-    """By how many vectors the second step shifts sums in registers; 0 where it does not."""
-    steps = steps_of(problem.filter[1])
-    if not machine.FILLS_LINES or steps.second == 1 or steps.third > 1:
-        return 0
-    vectors = -(-(steps.second - 1) * steps.first * problem.dilation[1] // lanes_of(problem))
-    return min((reach for reach in REACHES if reach >= vectors), default=0)
+    return {
+        "tile": tile,
+        "beside": _beside(problem, tile),
+        "begin": problem.begin[0],
+        "begin_x": problem.begin[1],
+    }
 
 
 def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[str, int]:

@@ -10,8 +10,9 @@ from ...codegen.packing import aligned_after
 from ...codegen.simd import I64
 from .adding import add_some, add_to, add_up, shift_and_add
 from .neighbours import STREAM
+from .pixels import ROWS, add_pixels
 from .running import add_before
-from .steps import RUNNING
+from .steps import BLOCKS, RUNNING
 
 # Places among the taps: of the power of two that pixels are multiplied by, of the numbers that
 # scale results.
@@ -79,7 +80,7 @@ def by_running_sums(scratch, source, parts, how, rows, width):
 @jit.jit(inline="always")
 def _by_shifts(taps, scale, scratch, source, parts, how, out, target, size, flags):
     """The same where the last step is made in registers."""
-    (at, down), (apart, first, second, _, rest, reach) = source, how
+    (at, down), (apart, first, second, _, rest, reach, _) = source, how
     (rows, width), lanes, (to, out_down) = size, machine.VECTOR_BYTES // scratch.itemsize, target
     (skip, streamed), hops = flags, (apart * first, second - 1)
     pixels, beyond = (at, down, apart, first), (at + first * second * apart, apart, rest)
@@ -112,17 +113,45 @@ def across(taps, scale, scratch, source, parts, how, out, target, left, size, fl
 
     ``source`` and the first are places and elements from row to row; that in ``out`` is -1 where
     results are left: in an array, so many elements from row to row.  ``how``: from one neighbour to
-    the next, the steps, and by how many vectors the second one shifts, or 0.  ``parts``: room for
+    the next, the steps, by how many vectors the second one shifts, or 0, and how many pixels of
+    the first block lie left.  ``parts``: room for
     the first two steps' sums.  ``scale``: place in ``taps`` of the numbers that scale results.
     ``flags``: columns before those that are streamed, and the flag.
     """
-    (rows, width), lanes, down = size, machine.VECTOR_BYTES // scratch.itemsize, source[1]
-    (to, out_down), (skip, streamed) = target, flags
-    if how[5] and to >= 0:
+    (rows, width), down = size, source[1]
+    if how[5] and target[0] >= 0:
         _by_shifts(taps, scale, scratch, source, parts, how, out, target, size, flags)
+        return
+    if how[1] == BLOCKS:
+        _by_blocks(taps, scale, scratch, source, parts, how, out, target, left, size, flags)
         return
     here, step, count, more = by_steps(scratch, source, parts, how[:5], rows, width)
     pixels, beyond = (here, down, step, count), (more, how[0], how[4])
+    _last(taps, scale, scratch, pixels, beyond, out, target, left, size, flags)
+
+
+@jit.jit()
+def _by_blocks(taps, scale, scratch, source, parts, how, out, target, left, size, flags):
+    """The same by blocks of pixels, a few rows at a time."""
+    (at, down), (apart, _, count, _, _, _, begin), (rows, width) = source, how, size
+    (to, out_down), (left_at, left_down) = target, left
+    for row in range(0, rows, ROWS[0]):
+        some = min(rows - row, ROWS[0])
+        add_pixels(
+            scratch, apart, at + row * down, *parts, down, (some, width // apart), (count, begin)
+        )  # fmt: skip
+        _last(
+            taps, scale, scratch, (parts[0], down, 1, 1), (parts[0], 1, 0), out,
+            (to + row * out_down if to >= 0 else to, out_down),
+            (left_at[row * left_down :], left_down), (some, width), flags,
+        )  # fmt: skip
+
+
+@jit.jit(inline="always")
+def _last(taps, scale, scratch, pixels, beyond, out, target, left, size, flags):
+    """The last step, whose sums are scaled: of ``pixels``, then of what is ``beyond`` them."""
+    (rows, width), lanes = size, machine.VECTOR_BYTES // scratch.itemsize
+    (to, out_down), (skip, streamed) = target, flags
     if to < 0:
         vectors = (width + lanes - 1) // lanes
         add_to(scratch, pixels, beyond, taps, scale, left[0], (0, left[1]), (rows, vectors), 0, out)

@@ -118,17 +118,21 @@ class _Block:
     ``rows_at``: a table of where rows begin, from ``pixels`` on; ``suffix``, ``target``: where the
     suffix from the first of the rows on lies, and where sums go, both in rows ``step`` apart.  Of
     ``rows`` rows the first ``skip`` end no window; of the last ``more`` the suffixes are wanted.
+    The first column lies ``off`` elements behind a line, of pixels and of all sums.
     """
 
     def __init__(self, builder: Any, *arguments: Value) -> None:
         self.builder, self.code = builder, Code(builder, arguments[0].type.pointee)
         self.pixels, self.rows_at, weight, self.suffix, self.target, self.step, *numbers = arguments
-        self.rows, self.skip, self.more, self.columns, self.ahead = numbers
+        self.rows, self.skip, self.more, self.columns, self.ahead, self.off = numbers
         self.scale = self.code.splat(weight)
 
     def emit(self) -> None:
-        """All columns, the last of them fewer than a vector."""
+        """All columns, the first and the last of them fewer than a vector."""
         builder, done = self.builder, I64(0)
+        if machine.FILLS_LINES:
+            some = builder.zext(builder.icmp_signed("!=", self.off, I64(0)), I64)
+            [done] = self.code.repeat(some, [builder.sub(done, self.off)], self.first)
         for vectors in TALL_SIDES:
             size = I64(vectors * self.code.lanes)
             turns = builder.sdiv(builder.sub(self.columns, done), size)
@@ -140,6 +144,11 @@ class _Block:
             [done] = self.code.repeat(turns, [done], one)
         with builder.if_then(builder.icmp_signed("<", done, self.columns)):
             self.add_up(done, 0)
+
+    def first(self, at: Value) -> Sequence[Value]:
+        """What comes before the first line."""
+        self.add_up(at, 0)
+        return [self.builder.add(at, I64(self.code.lanes))]
 
     def add_up(self, at: Value, vectors: int) -> None:
         """So many vectors of columns from ``at`` on, or those that are left, where that is 0."""
@@ -182,11 +191,18 @@ class _Block:
     def _row(self, at: Value, vectors: int, n: Value) -> list[Value]:
         """Pixels of the ``n``-th row as they enter."""
         code, builder, place = self.code, self.builder, self._place(n)
-        if vectors:
-            found = loads(code, place, at, vectors)
-        else:
-            found = [code.load_first(code.at(place, at), builder.sub(self.columns, at))]
+        some = partial(self._some, code.at(place, at), at)
+        found = loads(code, place, at, vectors) if vectors else [some()]
         return [builder.fmul(value, self.scale) for value in found]
+
+    def _some(self, place: Value, at: Value) -> Value:
+        """Those of a vector's pixels that are columns'."""
+        code, builder = self.code, self.builder
+        left = builder.sub(self.columns, at)
+        if not machine.FILLS_LINES:
+            return code.load_first(place, left)
+        before = builder.not_(code.first_lanes(builder.sub(I64(0), at)))
+        return code.load_some(place, builder.and_(before, code.first_lanes(left)))
 
     def _both(self, first: Sequence[Value], second: Sequence[Value]) -> list[Value]:
         return [self.builder.fadd(*pair) for pair in zip(first, second, strict=True)]
@@ -195,7 +211,7 @@ class _Block:
 @emitted()
 def add_up_block(
     builder: Any, pixels: Items, first: Value, scratch: Items, table: Value, weight: Value,
-    places: Sequence[Value], how: Sequence[Value], columns: Value, ahead: Value,
+    places: Sequence[Value], how: Sequence[Value], columns: Value, ahead: Value, off: Value,
 ) -> None:  # fmt: skip
     """Rows of a block: sums of the windows that end there, then suffixes for those that follow.
 
@@ -203,7 +219,7 @@ def add_up_block(
     memory once and prefixes stay in registers.  ``places`` in scratch: of the suffix from the first
     row on, of sums, and elements from row to row; ``how``: how many rows, how many of them end no
     window, and of how many of the last suffixes are wanted; ``ahead``: elements from a row to the
-    one a block further, which is prefetched, or 0.
+    one a block further, which is prefetched, or 0; ``off``: elements from a line to the first.
     """
     rows_at = builder.bitcast(scratch.at(table), I64.as_pointer())
     suffix, target, step = places
@@ -212,4 +228,4 @@ def add_up_block(
     def body(inner: Any, *values: Value) -> None:
         _Block(inner, *values).emit()
 
-    call_once(builder, "block.all", body, [*arguments, *how, columns, ahead])
+    call_once(builder, "block.all", body, [*arguments, *how, columns, ahead, off])

@@ -18,6 +18,7 @@ from .across import PIXELS, SCALE, past_caches
 from .beside import write_entry
 from .blocks import add_up_block
 from .results import L, deliver, number
+from .steps import BLOCKS
 
 
 @jit.jit()
@@ -53,11 +54,17 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     apart, count, step = layout[L.dilation_y], layout[L.taps_y], layout[L.step]
     plane_step, image_row = f.strides[0] // f.itemsize, f.strides[1] // f.itemsize
     size, line, lanes = layout[L.columns_in], as_line(f, scratch), layout[L.lanes]
+    level = machine.FILLS_LINES and layout[L.reads] == OWN and rows_alike(f, machine.VECTOR_BYTES)
     alike, tile, wide = rows_alike(out, machine.VECTOR_BYTES), layout[L.tile], layout[L.columns_out]
     # With vectors of half a line 3000 x 3000 float32 at 5x5 take 7.5 ms past the caches, through
     # them 6.8 (Zen 3 VM, 2026-11).
     flags = past_caches(out, scratch, layout[L.large] and alike and machine.FILLS_LINES, 0)
     before = -flags[0] % lanes  # columns that the first tile lacks: then all begin with a line
+    if layout[L.first_x] == BLOCKS:  # and with a pixel
+        for _ in range(2):
+            before += lanes if before % layout[L.channels] else 0
+        if before % layout[L.channels]:
+            before, flags = 0, (0, 0)
     constant, weight = scratch.dtype.type(fill[0] * taps[PIXELS] * count), taps[PIXELS]
     packed, rows_at = base + layout[L.packed_at], base + layout[L.rows_at]
     tables = rows_at, rows_at + layout[L.rows_step]
@@ -79,7 +86,9 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             if layout[L.beside]:
                 first = max(left, 0)
                 columns = max(min(left + columns, size) - first, 0)
-            sums = base + layout[L.down_at] + (first - left + lanes - 1) // lanes * lanes
+            # columns lie in scratch as in the image, so that no vector of either crosses a line
+            off = -aligned_after(f, first, machine.VECTOR_BYTES) % lanes if level else 0
+            sums = base + layout[L.down_at] + (first - left + lanes - 1) // lanes * lanes + off
             lies = layout[L.reads] == OWN and has_runs(f) and columns >= lanes
             lies = lies and first >= 0 and first + columns <= size
             streamed = flags[0] if x == 0 else 0, flags[1]
@@ -94,16 +103,18 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     )  # fmt: skip
                     skip, following = min(max(count - 1 - n, 0), rows), n + rows <= last
                     how = rows, skip, rows - (at == 0) if following else 0
-                    places = base + at * step, sums, step
+                    places = base + at * step + off, sums, step
                     if lies and inside:
                         ahead = count * apart * image_row if layout[L.ahead] and following else 0
                         add_up_block(
-                            line, first, scratch, tables[0], weight, places, how, columns, ahead
+                            line, first, scratch, tables[0], weight, places, how, columns, ahead,
+                            off,
                         )  # fmt: skip
                     elif columns > 0:
-                        _pack(f, fill, layout, scratch, plane, here, first, columns, packed)
+                        _pack(f, fill, layout, scratch, plane, here, first, columns, packed + off)
                         add_up_block(
-                            scratch, packed, scratch, tables[1], weight, places, how, columns, 0
+                            scratch, packed + off, scratch, tables[1], weight, places, how,
+                            columns, 0, off,
                         )  # fmt: skip
                     if skip < rows:
                         deliver(

@@ -13,9 +13,9 @@ from .beside import copy_beside, number_columns
 L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
     "dilation_x", "taps_y", "span_x", "border_y", "border_x", "channels", "large", "lanes",
-    "stored", "tile", "batch", "begin", "first_x", "second_x", "third_x", "rest_x", "step",
-    "reach", "ahead", "packed_at", "down_at", "part_at", "again_at", "across_at", "sources_at",
-    "rows_at", "rows_step", "beside", "end",
+    "stored", "tile", "batch", "begin", "begin_x", "first_x", "second_x", "third_x", "rest_x",
+    "step", "reach", "ahead", "packed_at", "down_at", "part_at", "again_at", "across_at",
+    "sources_at", "rows_at", "rows_step", "beside", "end",
 )  # fmt: skip
 
 
@@ -63,7 +63,8 @@ def deliver(
         table = base + layout[L.sources_at]
         fill_beside(scratch, layout, table, (row_at, step), rows, left, columns, constant)
     steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
-    how = layout[L.dilation_x], *steps, layout[L.reach]
+    begin = (layout[L.begin_x] + x) // layout[L.channels] % max(layout[L.second_x], 1)
+    how = layout[L.dilation_x], *steps, layout[L.reach], begin
     parts = base + layout[L.part_at], base + layout[L.again_at]
     results = seen_as(scratch, base + layout[L.across_at], taps)
     out_row, target = out.strides[1] // out.itemsize, -1

@@ -12,7 +12,9 @@ LOAD, STORE = 1, 2
 MOST = 32  # in the first two steps: with more, there are more taps than anyone asks for
 
 
-RUNNING = 0  # as a first step: by differences of running sums; the second one tells how many
+# As a first step: by differences of running sums, or by blocks of pixels; the second tells of how
+# many.
+RUNNING, BLOCKS = 0, -1
 
 
 class Steps(NamedTuple):
@@ -33,6 +35,11 @@ class Steps(NamedTuple):
 def running_sums(taps: int) -> Steps:
     """Those of so many as the difference of two running sums, of integers."""
     return Steps(RUNNING, taps, rest=1)
+
+
+def block_sums(taps: int) -> Steps:
+    """Those of so many by blocks of pixels."""
+    return Steps(BLOCKS, taps)
 
 
 def as_numbers(steps: Steps) -> dict[str, int]:
