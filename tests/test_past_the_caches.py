@@ -41,9 +41,20 @@ def _at_offset(shape, dtype, elements):
 @pytest.mark.parametrize("mode", ["valid", "same", "full"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_same_bits_at_every_offset(dtype, mode, columns, width, always_stream):
-    rng = np.random.default_rng(columns)
+    _check_offsets(dtype, mode, (3, columns), width)
+
+
+@pytest.mark.parametrize("width", [6 * LANES, 5 * LANES + 1])
+@pytest.mark.parametrize("mode", ["valid", "same", "full"])
+def test_single_rows_at_every_offset(mode, width, always_stream):
+    for columns in (1, 3, 9):
+        _check_offsets(np.float32, mode, (1, columns), width)
+
+
+def _check_offsets(dtype, mode, size, width):
+    rng = np.random.default_rng(size[1])
     f = rng.random((2, 23, width)).astype(dtype)
-    g = rng.standard_normal((3, columns)).astype(dtype)
+    g = rng.standard_normal(size).astype(dtype)
     problem = parconv.plan2d(f, g, mode=mode).problem
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, "STREAM_BYTES", 1 << 40)

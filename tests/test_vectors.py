@@ -27,6 +27,7 @@ SELECTION = (
     "test_identity.py::test_alignment[float32]",
     "test_identity.py::test_a_crop_has_the_bits_of_the_whole[float32]",
     "test_identity.py::test_streamed_results",
+    "test_lines.py::test_bits_are_those_of_packed_pixels[edge-float32]",
     "test_separable.py::test_every_vector_unit",
     "test_box.py::test_every_vector_unit",
     "test_windows.py::test_every_vector_unit",

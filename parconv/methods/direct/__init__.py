@@ -7,7 +7,8 @@ images and filters become real passes of the same tile over separated real and i
 A filter whose taps sum to 0 is summed as differences of two pixels: exactly 0 where pixels are
 equal.  Pixels further apart than the largest number overflow there.
 
-Start reading at `tile.py` (the inner loop), then `kernel.py` (rows of output from tiles).
+Start reading at `tile.py` (the inner loop), then `kernel.py` (rows of output from tiles).  Few taps
+in a single row have a loop of their own, `lines.py`.
 """
 
 import math
@@ -40,6 +41,7 @@ from ..usual import (
 )
 from . import kernel as k
 from .beginning import BEGIN, ruled_taps
+from .beside import ends_of, goes_by_lines, line_vectors
 from .kernel import L
 from .packing import RESULT_ROWS, STRIP_ROWS, packing_of
 from .passes import (
@@ -47,6 +49,7 @@ from .passes import (
     cancels,
     groups_of,
     length,
+    multiplies,
     order as order,
     passes,
     plain as plain,
@@ -108,6 +111,7 @@ def cost(problem: Problem) -> float:
     """
     rows, columns = problem.plane
     beside = max(0, columns * problem.stride[1] + problem.span[1] - 1 - problem.plane_in[1])
+    beside = 0 if line_vectors(problem) else beside
     pixel = PIXEL_WORK[real(problem.compute).itemsize] - _pack_work(problem)
     if problem.stride[1] > 1:
         pixel = STRIDED_WORK * math.prod(problem.stride)
@@ -153,7 +157,7 @@ def _pack_work(problem: Problem) -> int:
 def _edge_work(problem: Problem) -> float:
     """Of an image that is read as it lies: its rows, and those packed for the border."""
     top, bottom, *_ = in_place(problem)
-    if problem.image_dtype != problem.sums or bottom == top:
+    if problem.image_dtype != problem.sums or bottom == top or line_vectors(problem):
         return 0
     (rows, columns), packed = problem.plane, problem.plane[0] - (bottom - top)
     packed_pixels = packed * (columns + problem.span[1] - 1)
@@ -236,7 +240,8 @@ def in_place(problem: Problem) -> tuple[int, int, int, int]:
     bottom = rows - up(below, ROWS)
     right = min(columns, size_x + lead_x - span_x + 1)
     whole_rows = left == 0 and right == columns
-    if problem.deep > 1 or sx > 1 or right - left < vector * (1 if whole_rows else 4):
+    narrow = right - left < vector * (1 if whole_rows else 4)
+    if problem.deep > 1 or sx > 1 or (narrow and not line_vectors(problem)):
         return 0, 0, 0, 0
     return top, max(bottom, top), left, right
 
@@ -249,14 +254,9 @@ def crowd(problem: Problem) -> int:
     0.91 and 1.54, 1.07, 0.95 cycles a pixel; 1024 x 2048 1.22, 0.95, 0.88 and 1.82, 2.43, 1.40
     (Zen 4 VM, AVX-512, 2026-11).  Under AVX2 the first two take 1.89, 1.41 and 1.38, 1.11.
     """
-    if LOW_ROWS and (1 in problem.filter or not _multiplies(problem)):
+    if LOW_ROWS and (1 in problem.filter or not multiplies(problem)):
         return 0
     return min((ROWS - 1) * problem.stride[0] + problem.span[0], ROWS * problem.filter[0])
-
-
-def _multiplies(problem: Problem) -> bool:
-    """Whether tiles that read the image in place sum products, not differences."""
-    return not (problem.mean or cancels(problem, passes(problem)[0]))
 
 
 def goes_low(problem: Problem) -> bool:
@@ -264,7 +264,7 @@ def goes_low(problem: Problem) -> bool:
     groups = [len(rows) for _, rows in groups_of(problem)]
     rows = (LOW_ROWS - 1) * problem.stride[0] + problem.span[0]
     fits = rows <= machine.WAYS and min(groups) > 1 and max(groups) <= LOW_GROUP
-    return fits and _multiplies(problem)
+    return fits and multiplies(problem)
 
 
 @remembered(TABLE_BYTES)
@@ -305,9 +305,12 @@ def layout(problem: Problem) -> Array:
         crowd=crowd(problem),
         low=goes_low(problem),
         deep=problem.deep,
+        lines=goes_by_lines(problem),
+        line_vectors=line_vectors(problem),
         steps=packed[0],
         second_steps=packed[1] if two else (),
         in_place_steps=in_place_steps,
+        ends=ends_of(problem),
     )
 
 

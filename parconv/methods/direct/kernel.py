@@ -17,6 +17,8 @@ from ...codegen.packing import aligned_after, fetch, rows_alike, store
 from ...codegen.runs import has_runs, lies_flat
 from ...codegen.simd import store_fence
 from ..kernels import with_parts
+from .beside import FOLDS
+from .lines import line_rows, no_rows
 from .packing import RESULT_ROWS
 from .rows import mean_rows, tile_rows
 from .tile import CONVERT, FILLS_LINES, LOW, PREFETCH, ROWS, STREAM
@@ -27,8 +29,8 @@ L = Layout(
     "border_x", "top", "bottom", "left", "right", "large", "parts", "block", "panel",
     "gather_rows", "gather_columns", "lanes", "phase_step", "part_step", "row_step",
     "results_at", "ahead", "passes", "channels", "strip_block", "strip_step", "taps_at",
-    "second_taps_at", "crowd", "low", "deep",
-    tables=("steps", "second_steps", "in_place_steps"),
+    "second_taps_at", "crowd", "low", "deep", "lines", "line_vectors",
+    tables=("steps", "second_steps", "in_place_steps", "ends"),
 )  # fmt: skip
 
 # Bytes from a whole number of pages by which rows may differ and still be crowded: the lines of
@@ -56,6 +58,17 @@ def _crowded(f, out, rows):
     beside = (out.ctypes.data - f.ctypes.data + page // 8) % page < page // 4
     alike = (f.strides[1] + NEAR) % page <= 2 * NEAR
     return alike and rows + (ROWS if beside else 0) > machine.WAYS
+
+
+@jit.jit(inline="always")
+def _by_lines(layout):
+    """Whether rows of the image, read as they lie, may go one by one."""
+    return layout[L.lines] > 0
+
+
+@jit.jit(inline="always")
+def _never(layout):
+    return False
 
 
 @jit.jit()
@@ -129,17 +142,28 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     begin, vectors = left + skip, (right - left - skip) // lanes
     crowded = both_flat and _crowded(f, out, layout[L.crowd])
     few = (left > 0 or right < columns) and vectors * machine.VECTOR_BYTES < FEW_BYTES
-    if crowded and layout[L.low]:
+    # rows go one by one, with what lies beside the image where no line bypasses the caches
+    alone = _by_lines(layout) and out_flat and has_runs(f)
+    whole = alone and layout[L.line_vectors] > 0 and not streams
+    lines = whole or (alone and vectors > 2 and (streams or not FOLDS))
+    if lines:
+        both_flat = True
+    elif crowded and layout[L.low]:
         flags += LOW
     elif crowded or few or vectors < 1:
         both_flat = False
     # the strips left of `from_left` and from `to_right` on are packed: vectors at least, so that
     # tiles store into the output.  Where no border is, an unaligned vector takes the strip's place.
-    from_left, to_right = np.int64(0), columns
-    if left > 0:
-        from_left = begin
-    if right < columns:
-        to_right = min(begin + vectors * lanes, columns - lanes)
+    from_left, to_right, line = np.int64(0), columns, right - begin
+    if whole:
+        begin, line = from_left, columns
+    else:
+        if left > 0:
+            from_left = begin
+        if right < columns:
+            line = line if lines and not streams else vectors * lanes
+            to_right = min(begin + line, columns - lanes)
+    least = np.int64(1 if whole else ROWS)
     while start < stop:
         plane, y = start // layout[L.rows_out], start % layout[L.rows_out]
         y_stop = min(layout[L.rows_out], y + stop - start)
@@ -148,7 +172,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         out_at = plane * (out.strides[0] // out.itemsize)
         # rows [top, bottom) of columns [left, right) are read in place
         top, bottom = max(y, layout[L.top]), min(y_stop, layout[L.bottom])
-        if not both_flat or bottom - top < ROWS:
+        if not both_flat or bottom - top < least:
             top = bottom = y_stop
         while y < y_stop:
             inner = top <= y < bottom
@@ -160,18 +184,27 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             while x < columns:
                 if inner and from_left <= x < to_right:
                     # the last tiles are pulled back to end at the edge: the same bits again
-                    row = min(y, bottom - ROWS)
+                    row = min(y, bottom - least)
                     rows = y + height - row
                     source = f_at + (row * step_y - layout[L.lead_y]) * image_row
                     ahead = source + layout[L.ahead] * image_row
                     target = out_at + row * out_row
-                    tile_rows(
-                        f, source + begin, (image_row, step_y * image_row, out_row, flags),
-                        taps, layout[L.taps_at], layout, layout[L.in_place_steps], out,
-                        target + begin, f, (ahead + begin, image_row, step_y * image_row),
-                        (rows, vectors), out,
-                    )  # fmt: skip
-                    rest = right == columns and (right - begin) % lanes > 0
+                    if lines:
+                        line_rows(
+                            f, source + begin, step_y * image_row, taps, layout[L.taps_at], layout,
+                            layout[L.in_place_steps], out, target + begin, out_row,
+                            (rows, line), flags,
+                            (layout[L.columns_in], layout[L.lead_x], layout[L.line_vectors],
+                             layout[L.ends]), fill,
+                        )  # fmt: skip
+                    else:
+                        tile_rows(
+                            f, source + begin, (image_row, step_y * image_row, out_row, flags),
+                            taps, layout[L.taps_at], layout, layout[L.in_place_steps], out,
+                            target + begin, f, (ahead + begin, image_row, step_y * image_row),
+                            (rows, vectors), out,
+                        )  # fmt: skip
+                    rest = not lines and right == columns and (right - begin) % lanes > 0
                     second = from_left < begin - lanes, begin - lanes
                     last = rest, right - lanes
                     for needed, edge in ((from_left < begin, left), second, last):
@@ -234,4 +267,4 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     store_fence()
 
 
-omitting = with_parts(kernel, "omitting", tile_rows=mean_rows)
+omitting = with_parts(kernel, "omitting", tile_rows=mean_rows, line_rows=no_rows, _by_lines=_never)

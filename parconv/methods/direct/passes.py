@@ -56,6 +56,11 @@ def cancels(problem: Problem, parts: Parts) -> bool:
     return any(found) and None not in found
 
 
+def multiplies(problem: Problem) -> bool:
+    """Whether tiles that read the image in place sum products, not differences."""
+    return not (problem.mean or cancels(problem, passes(problem)[0]))
+
+
 # --- sums of products ----------------------------------------------------------------------------
 
 
