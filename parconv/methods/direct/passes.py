@@ -185,7 +185,8 @@ def _table(
         terms = [(part, term) for part, of in parts for term in terms_of(problem, of)]
         return encode_differences(terms, problem.mean, row_at, column_at)
     if rolls(problem, parts):
-        return encode_rolling(row_at(0), [column_at(0, n) for n in range(SIDE)])
+        ((part, _),) = parts
+        return encode_rolling(row_at(0), [column_at(part, n) for n in range(SIDE)])
     columns = [[column_at(part, n) for n in range(problem.filter[1])] for part, _ in parts]
     groups = [(row_at(rows[0]), rows) for _, rows in groups_of(problem)]
     chosen = support_of(problem)
