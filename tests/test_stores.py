@@ -190,7 +190,7 @@ def test_tiles_by_every_exact_method(tmp_path, method):
         pytest.skip(str(error))
     source = array(tmp_path / "a.zarr", f, chunks=(16, 32))
     out = np.zeros_like(expected)
-    for limit in (60_000, 100_000):
+    for limit in (70_000, 100_000):
         plan = parconv.plan_stream(source, g, memory=limit, method=method, **SAME)
         result = parconv.stream(source, g, out, memory=limit, method=method, **SAME)
         if method in ("passes", "box", "windows") and out.dtype.kind == "f" and plan.width:

@@ -240,6 +240,19 @@ def test_every_way(sizes: tuple[Any, ...], dtype: Any, way: bool) -> None:
             assert_same_bits(np.ascontiguousarray(other), found[0])
 
 
+def test_pieces_of_some_images(way: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As batches of thousands have: neither one image nor all."""
+    monkeypatch.setattr("parconv.transposed.pieces.MOST_UNITS", 3)
+    f, g = numbers((7, 8, 5, 6)), numbers((8, 12, 3, 3), 1)
+    right = expected(f, g, stride=2, padding=1)
+    if way:
+        f, right = np.ascontiguousarray(f.transpose(0, 2, 3, 1)), right.transpose(0, 2, 3, 1)
+    axes = (1, 2) if way else (2, 3)
+    for threads in (1, 2):
+        found = parconv.conv_transpose2d(f, g, stride=2, padding=1, axes=axes, threads=threads)
+        np.testing.assert_allclose(found, right, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("last", [False, True])
 def test_weights_that_fill_the_caches(last: bool) -> None:
     """Of which some filters at a time meet all images."""

@@ -183,6 +183,19 @@ def test_rows_of_a_part_have_the_bits_of_the_whole(taps: int, holes: int, border
             assert_same_bits(found, right[start : start + height].copy())
 
 
+def test_complex_pixels_by_blocks() -> None:
+    """Two channels are four numbers, of which parts of a row begin at whole pixels."""
+    f, g = image((9, 150, 2), dtype="complex64"), mean(3, 31)
+    options = SAME | {"axes": (0, 1)}
+    whole = plan_of(f, g, **options)
+    for start in (30, 47):
+        window = window_of(whole.problem, 1, (start, start + 40))
+        columns = [n for run in window.runs for n in range(*run)]
+        plan = make_plan(narrowed(whole.problem, window), 1, 1, "serial", "windows").with_filter(g)
+        found = plan(np.ascontiguousarray(f[:, columns]))
+        assert_same_bits(found, whole(f)[:, start : start + 40].copy())
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 def test_pixels_of_colour_by_blocks(channels: int, request: pytest.FixtureRequest) -> None:
     """Counted from the first pixel of the whole, by any tiles, parts and alignment."""

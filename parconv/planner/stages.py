@@ -92,6 +92,7 @@ class Columns(_Complex):
             plane=(rows, parts * columns),
             dilation=(dy, parts * dx),
             channels=parts * problem.channels,
+            begin=(problem.begin[0], parts * problem.begin[1]),
             traits=traits,
             tolerance=None if problem.tolerance is None else problem.tolerance / self.errors,
         )

@@ -117,12 +117,15 @@ def narrowed(problem: Problem, *windows: Window) -> Problem:
 
 
 def begun(problem: Problem, rows: int, columns: int) -> Pair:
-    """Where that many rows and columns after the whole's first ones begin in its blocks."""
+    """Where that many rows and columns after the whole's first ones begin in its blocks.
+
+    Only pixels of several channels are added up by blocks along their rows.
+    """
     if not problem.traits.equal:
         return problem.begin
     turns = (taps * apart for taps, apart in zip(problem.filter, problem.dilation, strict=True))
     down, right = turns
-    return rows % down, columns % right
+    return rows % down, columns % right if problem.channels > 1 else 0
 
 
 def _elements(problem: Problem, axis: int) -> int:

@@ -139,8 +139,7 @@ def _needed(cut: Cut) -> int:
 
 def _turned(cut: Cut) -> int:
     """Images that scratch holds with channels side by side."""
-    images = cut.pieces[0].box[0]
-    return images[1] - images[0] if cut.way == TURNED else 0
+    return next(_sides(cut)) if cut.way == TURNED else 0
 
 
 def _sides(cut: Cut) -> Iterator[int]:

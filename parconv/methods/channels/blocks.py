@@ -91,12 +91,13 @@ def _wide_run(problem: Problem) -> int:
     """Of more: all weights must stay in the second-level cache."""
     bank, lanes = bank_of(problem), lanes_of(problem)
     large = bool(geometry(problem)["large"])
+    past = large and problem.stride == (1, 1)  # else a window of rows would be added up otherwise
     many = bank.outputs >= MANY_VECTORS * lanes and problem.bytes > machine.L2_BYTES
     if many and bank.inputs <= (MOST.large if large else MOST.many):
         return MANY
     weights = bank.inputs * bank.outputs * problem.sums.itemsize
     most = MOST.wide if problem.stride == (1, 1) else min(MOST.wide, STRIDED)
-    return WIDE * (weights <= machine.L2_BYTES // 2 and (large or bank.inputs <= most))
+    return WIDE * (weights <= machine.L2_BYTES // 2 and (past or bank.inputs <= most))
 
 
 def is_pointwise(problem: Problem) -> bool:

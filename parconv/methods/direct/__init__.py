@@ -276,9 +276,9 @@ def layout(problem: Problem) -> Array:
     numbers, vector = geometry(problem), machine.lanes(real(problem.compute).itemsize)
     aligned = machine.CACHE_LINE // real(problem.compute).itemsize if numbers["large"] else vector
     beside = max(left, problem.plane[1] - right) + max(vector, aligned)
-    strip_block, strip_step = pack.strip(beside, problem)
-    if (left, right) == (0, problem.plane[1]):  # no strips
-        strip_block = STRIP_ROWS
+    strip_block, strip_step, strip_size = pack.strip(beside, problem)
+    if bottom == top or (left, right) == (0, problem.plane[1]):  # no strips
+        strip_block, strip_size = STRIP_ROWS, 0
     return L.pack(
         numbers,
         channels=problem.channels,
@@ -298,7 +298,7 @@ def layout(problem: Problem) -> Array:
         row_step=pack.row_step,
         strip_block=strip_block,
         strip_step=strip_step,
-        results_at=pack.size,
+        results_at=max(pack.size, strip_size),
         ahead=problem.span[0] - 1 + 2 * ROWS * sy,
         taps_at=BEGIN if stores_narrow(problem) else 0,
         second_taps_at=length(problem, passes(problem)[0]) if two else 0,

@@ -3,6 +3,8 @@
 Pure arithmetic: no pixels.
 """
 
+from functools import lru_cache
+
 from ...codegen import machine
 from ...problem.borders import BOUNDARIES, source_index
 from ...problem.problem import Problem
@@ -35,6 +37,7 @@ def goes_by_lines(problem: Problem) -> bool:
     return alike and few and plain and support_of(problem) is None
 
 
+@lru_cache(maxsize=256)
 def line_vectors(problem: Problem) -> int:
     """Vectors of such a row of results of which only the first needs pixels beside the image.
 

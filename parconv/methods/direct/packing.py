@@ -24,9 +24,9 @@ LOW, LOW_BLOCK_ROWS = 4, 3 * ROWS
 # 256 float32 at 3x3 / 7x7 with 54, 60, 72, 90 rows: 10.6 32.7, 11.1 33.1, 10.6 32.1, 10.4 32.0
 # (Zen 5, 2026-11).
 STRIP_ROWS = 5 * TALL
-# Elements of scratch at least, and blocks of images narrower than a panel are as much higher: what
-# a call for some rows computes first takes as long as 20 or 30 vectors.  Cycles for 16 pixels of 16
-# columns at 3x3 by rows of 18 and 90: 17.3, 11.5 (Zen 4 VM, 2026-11).
+# Elements that a strip may have at least: what a call for some rows computes first takes as long as
+# 20 or 30 vectors.  Cycles for 16 pixels of 16 columns at 3x3 by rows of 18 and 90: 17.3, 11.5 (Zen
+# 4 VM, 2026-11).
 STRIP_SIZE = 1 << 13
 # Rows of results left in scratch where a result's columns are runs: it is stored block by block,
 # of others each tile's rows are.  Milliseconds for 1000 x 1500 at 3x3, element by element and so:
@@ -50,22 +50,24 @@ class Packing:
     phase_step: int  # densely packed with a stride s, a row is s phases, this far apart
     part_step: int  # from real parts to imaginary ones, or from one plane to the next
 
-    def strip(self, outputs: int, problem: Problem) -> tuple[int, int]:
-        """(rows of output, row step) packed at a time of a strip as wide as that.
+    @property
+    def size(self) -> int:
+        """Elements of a packed block."""
+        return self.rows * self.row_step
+
+    def strip(self, outputs: int, problem: Problem) -> tuple[int, int, int]:
+        """(rows of output, row step, elements) packed at a time of a strip as wide as that.
 
         A narrow strip leaves room for more rows, each with the cost of a block shared by more.
         """
         if self.gather_rows or self.gather_columns:
-            return self.block, self.row_step
-        columns = min(outputs, self.panel) + problem.span[1] - 1
+            return self.block, self.row_step, self.size
+        columns, stride = min(outputs, self.panel) + problem.span[1] - 1, problem.stride[0]
         step = min(self.row_step, odd_lines(columns, real(problem.compute).itemsize))
-        rows = (self.size // step - problem.span[0]) // problem.stride[0] + 1
-        return max(self.block, min(STRIP_ROWS, rows // ROWS * ROWS)), step
-
-    @property
-    def size(self) -> int:
-        """Elements of scratch for what is packed."""
-        return max(self.rows * self.row_step, STRIP_SIZE)
+        rows = (max(self.size, STRIP_SIZE) // step - problem.span[0]) // stride + 1
+        most = min(STRIP_ROWS, up(problem.plane[0], ROWS))
+        block = max(self.block, min(most, rows // ROWS * ROWS))
+        return block, step, ((block - 1) * stride + problem.span[0]) * step
 
     def row_of_tap(self, offset: int, dilation: int) -> int:
         """Packed row that output row 0 meets a filter row with, ``offset`` input rows down."""
@@ -125,6 +127,6 @@ def _block(problem: Problem, vector: int) -> tuple[int, int]:
     if panels > 1:
         wide = up(wide, VECTORS)
     block = BLOCK_ROWS
-    if problem.span[0] <= LOW:
+    if problem.span[0] <= LOW:  # higher ones of narrow images fill as much, see `STRIP_SIZE`
         block = min(block, LOW_BLOCK_ROWS * max(1, widest // wide))
     return min(block, up(rows, ROWS)), wide * vector

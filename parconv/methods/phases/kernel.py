@@ -46,8 +46,8 @@ def _blank(layout, piece, at, fill, target):
 
 
 @jit.jit(inline="always")
-def _maps(f, scratch, away, layout, at):
-    """The maps that a phase meets: as they are, or in scratch, so many bytes from its first."""
+def _maps(f, scratch, away, layout, piece, at):
+    """The maps that a phase meets: as they are, or in scratch, a piece's from ``away`` on."""
     shape = f.shape[0], f.shape[1], layout[at + n.HIGH], layout[at + n.WIDE]
     y, x, size = layout[at + n.SKIP_Y], layout[at + n.SKIP_X], f.itemsize
     if layout[L.way] != n.TURNED:
@@ -56,7 +56,8 @@ def _maps(f, scratch, away, layout, at):
     pixel = f.shape[1] * size
     row = f.shape[3] * pixel
     image = 0 if layout[L.turned] == 1 else f.shape[2] * row  # of one at a time all are the same
-    return view(f, scratch, away + y * row + x * pixel, shape, (image, size, row, pixel))
+    begin = away - layout[piece + n.IMAGE] * image
+    return view(f, scratch, begin + y * row + x * pixel, shape, (image, size, row, pixel))
 
 
 @jit.jit(inline="always")
@@ -103,7 +104,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 continue
             inner = layout[L.inner]
             call(
-                layout[at + n.KERNEL], _maps(f, scratch, maps_at, layout, at),
+                layout[at + n.KERNEL], _maps(f, scratch, maps_at, layout, piece, at),
                 taps[layout[at + n.TAPS] : layout[at + n.TAPS_END]],
                 fill[layout[at + n.FILL] : layout[at + n.FILL_END]], target,
                 layout[inner + layout[at + n.INNER] : inner + layout[at + n.INNER_END]], scratch,

@@ -114,8 +114,8 @@ def across(taps, scale, scratch, source, parts, how, out, target, left, size, fl
     ``source`` and the first are places and elements from row to row; that in ``out`` is -1 where
     results are left: in an array, so many elements from row to row.  ``how``: from one neighbour to
     the next, the steps, by how many vectors the second one shifts, or 0, and how many pixels of
-    the first block lie left.  ``parts``: room for
-    the first two steps' sums.  ``scale``: place in ``taps`` of the numbers that scale results.
+    the first block lie left.  ``parts``: room for the first two steps' sums, or for those of
+    blocks and what they need.  ``scale``: place in ``taps`` of the numbers that scale results.
     ``flags``: columns before those that are streamed, and the flag.
     """
     (rows, width), down = size, source[1]

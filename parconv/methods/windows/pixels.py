@@ -134,9 +134,9 @@ def add_pixels(
 ) -> None:  # fmt: skip
     """Emit a call that leaves rows of such sums in scratch; of integers nothing.
 
-    ``source``, ``target``, ``down``: places, and elements from row to row; ``room``: of
-    `room_of` elements; ``size``: rows and windows; ``blocks``:
-    pixels of each, and those of the first that are left of the row.
+    ``source``, ``target``, ``down``: places, and elements from row to row; ``room``: of `room_of`
+    elements; ``size``: rows and windows; ``blocks``: pixels of each, and those of the first that
+    are left of the row.
     """
     if isinstance(scratch.element, ir.IntType):  # which never ask
         return
