@@ -167,6 +167,18 @@ def test_equal_bits(taps: tuple[int, int], dtype: str) -> None:
         assert_same_bits(crop, whole[:, top : top + rows, left : left + columns].copy())
 
 
+def check_part(
+    whole: Plan, f: np.ndarray, g: np.ndarray, right: np.ndarray, axis: int, ends: tuple[int, int]
+) -> None:
+    """Some rows or columns, of the pixels that they need alone, have the bits of the whole."""
+    window = window_of(whole.problem, axis, ends)
+    needed = [n for run in window.runs for n in range(*run)]
+    problem = narrowed(whole.problem, window)
+    plan = make_plan(problem, 1, 1, "serial", "windows").with_filter(g)
+    found = plan(np.ascontiguousarray(f.take(needed, axis)))
+    assert_same_bits(found, right.take(range(*ends), axis))
+
+
 @pytest.mark.parametrize(("taps", "holes"), [(1, 1), (4, 1), (5, 3), (31, 1)])
 @pytest.mark.parametrize("border", BORDERS)
 def test_rows_of_a_part_have_the_bits_of_the_whole(taps: int, holes: int, border: str) -> None:
@@ -176,11 +188,7 @@ def test_rows_of_a_part_have_the_bits_of_the_whole(taps: int, holes: int, border
     right = whole(f)
     for height in (1, 7, 13):
         for start in range(0, 50, height):
-            window = window_of(whole.problem, 0, (start, min(start + height, 50)))
-            rows = [n for run in window.runs for n in range(*run)]
-            problem = narrowed(whole.problem, window)
-            found = make_plan(problem, 1, 1, "serial", "windows").with_filter(g)(f[rows])
-            assert_same_bits(found, right[start : start + height].copy())
+            check_part(whole, f, g, right, 0, (start, min(start + height, 50)))
 
 
 def test_complex_pixels_by_blocks() -> None:
@@ -189,11 +197,7 @@ def test_complex_pixels_by_blocks() -> None:
     options = SAME | {"axes": (0, 1)}
     whole = plan_of(f, g, **options)
     for start in (30, 47):
-        window = window_of(whole.problem, 1, (start, start + 40))
-        columns = [n for run in window.runs for n in range(*run)]
-        plan = make_plan(narrowed(whole.problem, window), 1, 1, "serial", "windows").with_filter(g)
-        found = plan(np.ascontiguousarray(f[:, columns]))
-        assert_same_bits(found, whole(f)[:, start : start + 40].copy())
+        check_part(whole, f, g, whole(f), 1, (start, start + 40))
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -206,12 +210,7 @@ def test_pixels_of_colour_by_blocks(channels: int, request: pytest.FixtureReques
     right = whole(f)
     for width in (1, 30, 47):
         for start in range(0, 150, width):
-            window = window_of(whole.problem, 1, (start, min(start + width, 150)))
-            columns = [n for run in window.runs for n in range(*run)]
-            problem = narrowed(whole.problem, window)
-            plan = make_plan(problem, 1, 1, "serial", "windows").with_filter(g)
-            found = plan(np.ascontiguousarray(f[:, columns]))
-            assert_same_bits(found, right[:, start : start + width].copy())
+            check_part(whole, f, g, right, 1, (start, min(start + width, 150)))
     for how in "everything_is_large", "narrow_tiles":
         request.getfixturevalue(how)
         placed = np.full((9, 152, channels), np.nan, np.float32)

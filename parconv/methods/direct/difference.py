@@ -12,7 +12,7 @@ from functools import partial
 from ...codegen.emitted import Value
 from ...codegen.simd import I64
 from .pairs import CROSSED, CROSSED_KIND, MEMBERS, SUM_KINDS
-from .tile import ROWS, TABLE, VECTORS, Tile
+from .tile import ROWS, TABLE, VECTORS, Tile, shapes_of
 
 # Rows of a tile: two pixels and three weights need registers beside its sums.  Nanoseconds a pixel
 # of 526 x 845 float32 with 6, 5, 4, 3 rows: a derivative 0.30 0.29 0.29 0.30, a mean of 5 x 5 0.53
@@ -24,7 +24,7 @@ class DifferenceTile(Tile):
     """Emits tiles of one width."""
 
     name = "differences"
-    size = HIGH, VECTORS
+    shapes = shapes_of(HIGH, VECTORS)
     low = False
 
     def finished(self, sums: list[Value], taps: Value) -> list[Value]:

@@ -11,9 +11,8 @@ block by block (Sapphire Rapids VM, 2026-11).
 from typing import Any
 
 from ...codegen.emitted import Value
-from ...codegen.simd import Code
 from .rolling import RollingTile
-from .tile import ROWS, Cell, Part, Tile
+from .tile import ROWS, Cell, Tile, shapes_of
 
 WIDE = 2  # vectors of a tile, whose two sums need registers beside the weights
 
@@ -22,7 +21,7 @@ class OmittingTile(Tile):
     """Emits tiles of one width; behind the taps lie numbers, as `finished` reads them."""
 
     name = "omitting"
-    size = ROWS, WIDE
+    shapes = shapes_of(ROWS, WIDE)
     low = False
 
     def __init__(self, *arguments: Any) -> None:
@@ -61,7 +60,3 @@ class RollingOmittingTile(OmittingTile, RollingTile):
     """The same of 3 x 3 taps, in the order of the plain tile."""
 
     name = "rolling.omitting"
-
-    @classmethod
-    def parts(cls, code: Code, vectors: Value, low: Value) -> list[Part]:
-        return super(RollingTile, cls).parts(code, vectors, low)

@@ -14,13 +14,12 @@ from collections.abc import Sequence
 
 from ...codegen import machine
 from ...codegen.emitted import Value
-from ...codegen.simd import I64, Code
-from .tile import PREFETCH, ROWS, TALL, Cell, Part, Tile
+from .tile import PREFETCH, ROWS, TALL, Cell, Shapes, Tile
 
 SIDE = machine.ISA.choose({"AVX-512": 3, 16: 0})  # rows and columns of the filter; 0: no such tiles
 # Rows and vectors of tiles, of three rows of which the sums are held: the fewer vectors, the more
 # rows, since each tile reads its weights anew.
-SHAPES = (ROWS, 6), (2 * ROWS, 3), (TALL, 1)
+SHAPES: Shapes = (ROWS, 6), (2 * ROWS, 3), (TALL, 1)
 ROLLS = -1  # in place of the number of columns in a pass
 # What else such a pass is: input row of the first filter row, offset of each column.
 ROW, OFFSETS = 1, 2
@@ -35,16 +34,8 @@ class RollingTile(Tile):
     """Emits tiles of one width."""
 
     name = "rolling"
-    size = SHAPES[0]
-
-    @classmethod
-    def parts(cls, code: Code, vectors: Value, low: Value) -> list[Part]:
-        builder, found, done = code.builder, [], I64(0)
-        for rows, wide in SHAPES:
-            count = builder.sdiv(builder.sub(vectors, done), I64(wide))
-            found.append(Part(rows, wide, done, count))
-            done = builder.add(done, builder.mul(count, I64(wide)))
-        return found
+    shapes = SHAPES
+    low = False
 
     def one_tile(self, left: Value) -> None:
         code, builder, steps = self.code, self.builder, self.steps

@@ -36,12 +36,12 @@ def _emit_rows(
     output lie ``out_row`` of its elements, ``out_bytes`` bytes, apart, whatever they are.  Past the
     caches go whole lines.
     """
-    code = Code(builder, source.type.pointee)
+    code, (usual, wide) = Code(builder, source.type.pointee), tile.shapes[0]
 
     def tiles(part: Part, rows: int, begin: Value, end: Value) -> None:
         """Of so many rows each, and where they lie: from a multiple of them on."""
         last = builder.sub(end, I64(rows))
-        whole = part.vectors >= tile.size[1] or machine.FILLS_LINES
+        whole = part.vectors >= wide or machine.FILLS_LINES
         how = flags if whole else builder.and_(flags, I64(~STREAM))
 
         def one(index: Value) -> list[Value]:
@@ -61,7 +61,7 @@ def _emit_rows(
     for part in tile.parts(code, vectors, code.has(flags, LOW)):
         # what LLVM computes before a part's loops would else be computed for all parts
         with builder.if_then(builder.icmp_signed(">", part.count, I64(0))):
-            high, low = part.rows, min(part.rows, tile.size[0])
+            high, low = part.rows, min(part.rows, usual)
             done = builder.mul(builder.sdiv(height, I64(high)), I64(high))
             if high > low:
                 with builder.if_then(builder.icmp_signed(">", done, I64(0))):

@@ -152,6 +152,9 @@ def stores(element: DType, result: DType) -> bool:
     return element == result or (element.kind == "f" and narrow)
 
 
+Shapes = tuple[tuple[int, int], ...]  # rows and vectors of tiles, wide ones first
+
+
 class Part(NamedTuple):
     """Tiles of one shape side by side: rows, vectors, the vector column of the first, how many.
 
@@ -164,11 +167,20 @@ class Part(NamedTuple):
     count: Value
 
 
+def shapes_of(rows: int, vectors: int) -> Shapes:
+    """Rows and vectors of tiles that go side by side, and of those for the vectors left.
+
+    Tiles of one vector have as many sums, to hide the latency.  Microseconds at 3x3, with lower
+    ones alone and so: 256 x 256 12.0 -> 11.5, 258 x 290 9.8 -> 9.3 (Zen 5, 2026-11).
+    """
+    return (rows, vectors), (rows * vectors, 1)
+
+
 class Tile:
     """Emits tiles of one width; the attributes are IR values of the function's arguments."""
 
     name = "tile"
-    size = ROWS, VECTORS
+    shapes = shapes_of(ROWS, VECTORS)
     low = LOW_ROWS > 0  # whether there are low tiles of its kind
 
     def __init__(
@@ -188,20 +200,18 @@ class Tile:
 
     @classmethod
     def parts(cls, code: Code, vectors: Value, low: Value) -> list[Part]:
-        """The tiles that so many vectors of a row go by; ``low``: by low ones, if there are any.
-
-        Tiles of one vector have as many sums, to hide the latency.  Microseconds at 3x3, with lower
-        ones alone and so: 256 x 256 12.0 -> 11.5, 258 x 290 9.8 -> 9.3 (Zen 5, 2026-11).
-        """
-        builder, (high, wide) = code.builder, cls.size
-        whole, pairs, found = builder.sdiv(vectors, I64(wide)), I64(0), []
-        done = builder.mul(whole, I64(wide))
+        """The tiles that so many vectors of a row go by; ``low``: by low ones, if there are any."""
+        builder, shapes, done = code.builder, cls.shapes, I64(0)
         if cls.low:
-            pairs = builder.select(low, builder.sdiv(whole, I64(2)), pairs)
-            found = [Part(LOW_ROWS, 2 * wide, I64(0), pairs)]
-        twice = builder.mul(pairs, I64(2))
-        found.append(Part(high, wide, builder.mul(twice, I64(wide)), builder.sub(whole, twice)))
-        return [*found, Part(high * wide, 1, done, builder.sub(vectors, done))]
+            shapes = ((LOW_ROWS, 2 * shapes[0][1]), *shapes)
+        found = []
+        for rows, wide in shapes:
+            count = builder.sdiv(builder.sub(vectors, done), I64(wide))
+            if cls.low and rows == LOW_ROWS:
+                count = builder.select(low, count, I64(0))
+            found.append(Part(rows, wide, done, count))
+            done = builder.add(done, builder.mul(count, I64(wide)))
+        return found
 
     def emit(self, first: Value, count: Value) -> None:
         """``count`` tiles side by side from vector column ``first`` on; none where it is 0."""
