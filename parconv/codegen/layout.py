@@ -113,5 +113,6 @@ def geometry(problem: Problem) -> dict[str, int]:
         for names, pair in axes.items()
         for name, number in zip(names, pair, strict=True)
     }
-    large = problem.passing > 2 * machine.STREAM_BYTES
-    return {**numbers, **dict.fromkeys(ENDS, OWN), "large": large}
+    limit = 2 * machine.STREAM_BYTES
+    sizes = {"large": problem.passing > limit, "far": problem.coming > limit}
+    return {**numbers, **dict.fromkeys(ENDS, OWN), **sizes}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..problem.dtypes import Array
-from ..problem.problem import Problem
+from ..problem.problem import READ_SOON, Problem
 from ..problem.window import Range, Window, narrowed, window_of
 from .choice import part_of
 from .plan import Plan
@@ -112,8 +112,11 @@ class Rolling:
         """The plan of rows that a step adds; made once for all rows alike."""
         whole = self.plans[number].problem
         problem = narrowed(whole, window)
-        if number == len(self.plans) - 1:  # the others' results are read again, from the caches
+        # what lies between the first image and the last result is written and read in the caches
+        if number == len(self.plans) - 1:
             problem = replace(problem, within=whole.bytes)
+        elif number == 0:
+            problem = replace(problem, within=READ_SOON)
         if (number, problem) not in self._known:
             self._known[number, problem] = part_of(self.plans[number], problem)
         return self._known[number, problem]

@@ -32,6 +32,7 @@ from .store import PLAINLY, WRAPPED, Store, check_kinds, check_store
 from .traits import PLAIN, UNKNOWN, WHOLE, Found, Part, Traits
 
 # The result, however large or small, so that it had better go through the caches, or past them.
+# Of a part, the image may lie beyond them all the same.
 READ_SOON, READ_LATE = -1, -2
 
 
@@ -190,6 +191,11 @@ class Problem:
     def passing(self) -> int:
         """Bytes in and out that may be more than caches hold."""
         return 0 if self.within < 0 else max(self.bytes, self.within)
+
+    @property
+    def coming(self) -> float:
+        """The same as far as it matters to the image, which may lie in memory."""
+        return math.inf if self.within == READ_SOON else self.passing
 
     def __str__(self) -> str:
         image, taps = ("x".join(map(str, s)) for s in (self.image, self.given))

@@ -26,7 +26,7 @@ from .tile import CONVERT, FILLS_LINES, LOW, PREFETCH, ROWS, STREAM
 L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "stride_y",
     "stride_x", "dilation_y", "dilation_x", "span_y", "span_x", "taps_y", "taps_x", "border_y",
-    "border_x", "top", "bottom", "left", "right", "large", "parts", "block", "panel",
+    "border_x", "top", "bottom", "left", "right", "large", "far", "parts", "block", "panel",
     "gather_rows", "gather_columns", "lanes", "phase_step", "part_step", "row_step",
     "results_at", "ahead", "passes", "channels", "strip_block", "strip_step", "taps_at",
     "second_taps_at", "crowd", "low", "deep", "lines", "line_vectors",
@@ -124,7 +124,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     out_flat = writes == OWN and has_runs(out)
     both_flat = out_flat and layout[L.reads] == OWN and has_runs(f)
     # tiles prefetch real pixels
-    prefetch = PREFETCH if layout[L.large] and layout[L.parts] == 1 else 0
+    prefetch = PREFETCH if layout[L.far] and layout[L.parts] == 1 else 0
     convert = 0 if lies_flat(out, scratch) else CONVERT
     whole_lines = layout[L.large] and FILLS_LINES and rows_alike(out, machine.CACHE_LINE)
     unit = machine.CACHE_LINE if whole_lines else machine.VECTOR_BYTES

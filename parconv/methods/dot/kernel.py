@@ -21,7 +21,7 @@ from .tile import PREFETCH, STREAM, WIDTH, tile_row
 
 L = Layout(
     "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "span_y", "span_x",
-    "border_y", "border_x", "channels", "large", "block", "panel", "order", "height",
+    "border_y", "border_x", "channels", "large", "far", "block", "panel", "order", "height",
     "results_at", "row_step", "right",
     tables=("steps",),
 )  # fmt: skip
@@ -87,7 +87,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     plane_bytes, row_bytes, panel_bytes = out.strides[0], out.strides[1], layout[L.panel] * size
     # aligned stores begin `skip` columns further on
     stream = STREAM if layout[L.large] and rows_alike(out, line) else 0
-    prefetch = PREFETCH if layout[L.large] else 0
+    prefetch = PREFETCH if layout[L.far] else 0
     skip = aligned_after(out, 0, line) if stream else 0
     misaligned = line // size - skip if skip else 0
     left, right = _inner(f, fill, layout, skip) if flat else (0, 0)

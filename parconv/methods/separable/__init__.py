@@ -161,7 +161,7 @@ def numbers(problem: Problem, images: int = 1, ringed: int = 1) -> dict[str, int
         **geometry(problem), **numbers_of(problem, problem.filter),
         "pixels": shape.pixels, "group": shape.group, "chunk": shape.chunk, "tile": shape.tile,
         "ring": shape.strips * shape.lanes, "fetched": shape.fetched,
-        "fetches": problem.passing > FETCHED_BYTES,
+        "fetches": problem.coming > FETCHED_BYTES,
         **_places(problem, shape, images, ringed),
     }  # fmt: skip
 
