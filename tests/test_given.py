@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
 from oracle import assert_same_bits
 
 import parconv
@@ -168,17 +169,37 @@ def not_in_order() -> dict[str, tuple[Any, Any]]:
         "unaligned": (at_odds(F), out),
         "odd steps": (np.zeros((20, 24), "f4,u1")["f0"], out),
         "rows of out": (F, out[1:]),
-        "columns of out": (F, np.empty((18, 23), "f4")[:, 1:]),
         "axes of out": (F, out[None]),
         "dtype of out": (F, out.view("i4")),
         "unaligned out": (F, at_odds(out)),
         "sealed out": (F, sealed),
         "masked out": (F, np.ma.array(out)),
         "out in columns": (F, np.asfortranarray(out)),
+        "rows of out backwards": (F, out[::-1]),
+        "every other column of out": (F, np.empty((18, 44), "f4")[:, ::2]),
+        "rows of out that meet": (F, as_strided(both, SHAPE, (84, 4))),
+        "rows of out that are one": (F, as_strided(both, SHAPE, (0, 4))),
+        "between its rows": (both.reshape(20, 45)[:, :24], both.reshape(20, 45)[2:, 23:]),
         "itself": (whole, both[:396].reshape(SHAPE)),
         "its end": (whole, both[479:875].reshape(SHAPE)),
         "its beginning, turned": (whole[::-1], both[:396].reshape(SHAPE)),
     }
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("colour")])
+def test_rows_of_an_output_may_lie_apart(kind: str) -> None:
+    f, g, options = KINDS[kind]
+    plan = seasoned(f, g, **options)
+    right = plan(f)
+    frame = np.full([size + 2 for size in right.shape], 7, right.dtype)
+    expected = frame.copy()
+    inside = (slice(1, -1),) * right.ndim
+    expected[inside] = right
+    assert plan.taps.look is None or looks(plan, f, frame[inside])
+    assert plan(f, frame[inside]).base is frame
+    assert frame.tobytes() == expected.tobytes()
+    assert plan(f, out := np.zeros_like(right)).tobytes() == right.tobytes()
+    assert plan(f).tobytes() == out.tobytes()
 
 
 @pytest.mark.parametrize("kind", not_in_order())

@@ -41,7 +41,7 @@ LENGTH, FIRST = 2, tuple.__basicsize__ // 8  # of a tuple; CPython 3.14 keeps a 
 REAL = 2  # of a float: its bits
 HALF = 0xFFFFFFFF
 WHOLE, ALIGNED, WRITABLE = 0x0001, 0x0100, 0x0400  # of the flags
-FITTING, TAKING = ALIGNED, WHOLE | ALIGNED | WRITABLE
+FITTING, TAKING = ALIGNED, ALIGNED | WRITABLE
 
 MOST_AXES = 4
 ANY = 0  # a step that may be any; none is 0 where another is asked for
@@ -50,11 +50,11 @@ KIND, OF, AXES, LONG, APART = 0, 1, 2, 3, 3 + MOST_AXES
 SHAPED = 3 + 2 * MOST_AXES
 # A plan's words.  TARGET: where the output's address goes.  From EVERY on: which rows of each plane
 # of the result must be finite, their bytes and the rows' number and length.  SOUND: bytes of the
-# image where all of it must be, and those of a number.  SOURCES: of each axis that the kernel sees
-# the image's, or none.
+# image where all of it must be, and those of a number.  UNIT: bytes of a pixel of the result where
+# its rows may lie apart.  SOURCES: of each axis that the kernel sees the image's, or none.
 BUSY, NOTHING, EMPTY, KERNEL, KEEPS, SEEN, BYTES, ITEM, TARGET = range(9)
 EVERY, FIRST_ROWS, LAST_ROWS, PLANE_ROWS, ROW_BYTES, REAL_BYTES = range(9, 15)
-SOUND, SOUND_BYTES, SOURCES = range(15, 18)
+SOUND, SOUND_BYTES, UNIT, SOURCES = range(15, 19)
 IMAGE = SOURCES + MOST_AXES
 RESULT = IMAGE + SHAPED
 ARGUMENTS = RESULT + SHAPED
@@ -95,7 +95,7 @@ def _run(words, f, out):
     new, image = number(out) == nothing, fields(f)
     if not _is(words, IMAGE, image, FITTING) or (new and words[EMPTY] == 0):
         return held(nothing)
-    if not new and (not _is(words, RESULT, fields(out), TAKING) or _meet(words, image, out)):
+    if not new and (not _is(words, RESULT, fields(out), TAKING) or _meet(words, image, fields(out))):
         return held(nothing)
     if words[SOUND] != 0 and not _are_finite(image[POINTER], words[SOUND], words[SOUND_BYTES]):
         return held(nothing)
@@ -103,7 +103,7 @@ def _run(words, f, out):
         return held(nothing)
     out = _empty(words[EMPTY], words, RESULT) if new else held(number(out))
     if number(out) != 0:  # else there is no memory, as the interpreter knows by now
-        _put(words, image, fields(out)[POINTER])
+        _put(words, image, fields(out))
         if words[KEEPS]:
             _call(words)
         else:
@@ -119,24 +119,41 @@ def _run(words, f, out):
 
 @jit.jit()
 def _meet(words, f, out):
-    """Whether the two arrays have memory in common, or may have."""
-    steps, low, start = at(f[STEPS]), f[POINTER], fields(out)[POINTER]
+    """Whether the two arrays have memory in common, or may have, or the output with itself."""
+    steps, low, start, taken = at(f[STEPS]), f[POINTER], out[POINTER], _taken(words, out)
     high = low + words[ITEM]
     for axis in range(words[IMAGE + AXES]):
         reach = steps[axis] * (words[IMAGE + LONG + axis] - 1)
         low, high = low + min(reach, 0), high + max(reach, 0)
-    return high > start and start + words[BYTES] > low
+    return taken == 0 or (high > start and start + taken > low)
+
+
+@jit.jit()
+def _taken(words, out):
+    """Bytes from an output's first pixel to the last; 0 where its rows may meet, or not lie apart."""
+    if out[FLAGS] & WHOLE != 0:
+        return words[BYTES]
+    taken, steps, last = words[UNIT], at(out[STEPS]), words[RESULT + AXES] - 1
+    for n in range(last + 1):
+        axis = last - n
+        step = steps[axis]
+        if step < taken or (n == 0 and step != taken):
+            return 0
+        taken += step * (words[RESULT + LONG + axis] - 1)
+    return taken
 
 
 @jit.jit()
 def _put(words, image, result):
-    """The two arrays among the kernel's arguments; of the result all else is known."""
-    seen, steps = words[SEEN], at(image[STEPS])
-    words[ARGUMENTS + DATA] = image[POINTER]
+    """The two arrays among the kernel's arguments; their sizes are known."""
+    seen, target = words[SEEN], words[TARGET]
+    steps, apart = at(image[STEPS]), at(result[STEPS])
+    words[ARGUMENTS + DATA], words[target] = image[POINTER], result[POINTER]
     for axis in range(seen):
-        source = words[SOURCES + axis]
-        words[ARGUMENTS + SHAPE + seen + axis] = steps[source] if source != NONE else 0
-    words[words[TARGET]] = result
+        source, place = words[SOURCES + axis], SHAPE + seen + axis
+        words[ARGUMENTS + place] = steps[source] if source != NONE else 0
+        if words[UNIT] != 0 and source != NONE:
+            words[target - DATA + place] = apart[source]
 
 
 @jit.jit()

@@ -47,6 +47,7 @@ from .given import (
     STEPS,
     TARGET,
     TYPE,
+    UNIT,
 )
 
 PYARRAY_EMPTY = 184  # among NumPy's functions
@@ -103,7 +104,7 @@ def must(shape: Sequence[int], dtype: DType, steps: Sequence[int] = ()) -> list[
 
 def words_of(
     kernel: int, keeps: bool, image: list[int], order: Sequence[int | None], out: Array,
-    finite: Sequence[int], sound: bool, arguments: Sequence[Array],
+    finite: Sequence[int], sound: bool, apart: bool, arguments: Sequence[Array],
 ) -> Array:  # fmt: skip
     """A plan's words.
 
@@ -124,6 +125,8 @@ def words_of(
         at the end.  None where nobody asks.
     sound : bool
         Whether all pixels of the image must be finite; it lies in one piece then.
+    apart : bool
+        Whether rows of the result may lie apart.
     arguments : sequence of ndarray
         The kernel's: image, taps, fill, output, layout, scratch and bands, all as it sees them.
         All but the first and fourth must live as long as the words.
@@ -135,6 +138,7 @@ def words_of(
     words[SOURCES : SOURCES + len(order)] = [NONE if axis is None else axis for axis in order]
     if sound:
         words[SOUND], words[SOUND_BYTES] = arguments[0].nbytes, arguments[0].real.itemsize
+    words[UNIT] = out.itemsize if apart else 0
     words += [*image, *must(out.shape, out.dtype)]
     if finite:
         rows, columns = arguments[3].shape[-2:]

@@ -63,7 +63,10 @@ def look_of(plan: "Plan", taps: Taps) -> Look | None:
     scratch = work.new_scratch(1)
     arguments = how.seen(f), taps.values, fill, how.seen(out), layout, scratch, work.table
     kernel = work.kernels.address
-    numbers = words.words_of(kernel, keeps, image, how.order, out, finite or (), sound, arguments)
+    apart = not how.whole and not finite
+    numbers = words.words_of(
+        kernel, keeps, image, how.order, out, finite or (), sound, apart, arguments
+    )
     run = words.entry(given.run, 3)
     kept = plan.problem, work, taps.values, fill, layout, scratch
     found = Look(run, numbers, kept, numbers.nbytes + layout.nbytes + scratch.nbytes)
