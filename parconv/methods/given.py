@@ -95,7 +95,8 @@ def _run(words, f, out):
     new, image = number(out) == nothing, fields(f)
     if not _is(words, IMAGE, image, FITTING) or (new and words[EMPTY] == 0):
         return held(nothing)
-    if not new and (not _is(words, RESULT, fields(out), TAKING) or _meet(words, image, fields(out))):
+    target = fields(out)
+    if not new and not (_is(words, RESULT, target, TAKING) and _fits(words, image, target)):
         return held(nothing)
     if words[SOUND] != 0 and not _are_finite(image[POINTER], words[SOUND], words[SOUND_BYTES]):
         return held(nothing)
@@ -118,19 +119,19 @@ def _run(words, f, out):
 
 
 @jit.jit()
-def _meet(words, f, out):
-    """Whether the two arrays have memory in common, or may have, or the output with itself."""
+def _fits(words, f, out):
+    """Whether an output has room, none of it the image's, as far as the two arrays' ends tell."""
     steps, low, start, taken = at(f[STEPS]), f[POINTER], out[POINTER], _taken(words, out)
     high = low + words[ITEM]
     for axis in range(words[IMAGE + AXES]):
         reach = steps[axis] * (words[IMAGE + LONG + axis] - 1)
         low, high = low + min(reach, 0), high + max(reach, 0)
-    return taken == 0 or (high > start and start + taken > low)
+    return taken != 0 and (high <= start or start + taken <= low)
 
 
 @jit.jit()
 def _taken(words, out):
-    """Bytes from an output's first pixel to the last; 0 where its rows may meet, or not lie apart."""
+    """Bytes from an output's first pixel to its last; 0 where they may not lie as they do."""
     if out[FLAGS] & WHOLE != 0:
         return words[BYTES]
     taken, steps, last = words[UNIT], at(out[STEPS]), words[RESULT + AXES] - 1
