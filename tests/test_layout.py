@@ -74,7 +74,7 @@ def test_geometry_is_that_of_the_problem() -> None:
     assert geometry(plan.problem) == {
         "rows_out": 10, "columns_out": 10, "rows_in": 20, "columns_in": 30, "lead_y": 4,
         "lead_x": 2, "stride_y": 2, "stride_x": 3, "dilation_y": 4, "dilation_x": 1, "span_y": 9,
-        "span_x": 5, "taps_y": 3, "taps_x": 5, "border_y": 1, "border_x": 3, "large": 0,
+        "span_x": 5, "taps_y": 3, "taps_x": 5, "border_y": 1, "border_x": 3, "large": 0, "far": 0,
         "reads": OWN, "writes": OWN,
     }  # fmt: skip
 
