@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
+import numpy as np
 import pytest
 from llvmlite import ir
 
+import parconv
 from parconv import cli
 from parconv.codegen import machine
 from parconv.codegen.emitted import define_once
@@ -39,7 +41,7 @@ from parconv.experiments.asm.isa import ARM, X86, decode
 from parconv.experiments.asm.listing import Loop, hottest, innermost_loops, straight_runs
 from parconv.experiments.perf import stat
 from parconv.experiments.perf.events import Reading
-from parconv.methods.direct import rows, tile
+from parconv.methods.direct import rolling, rows, tile
 from parconv.runtime.ceilings import Ceilings
 
 # Two taps of a 2 x 1 tile as LLVM writes them, inside a loop that is not innermost.
@@ -490,6 +492,25 @@ def test_which_loops_a_filter_runs() -> None:
     assert (wide.passes, wide.more, wide.longer) == (1, 3, (1, 4 * wide.taps[1]))
     tall = kernels.pass_of(3, 4)
     assert (tall.passes, tall.longer) == (4, (3, 4 + tall.more))
+
+
+@pytest.mark.parametrize(
+    ("g", "name"),
+    [
+        (np.arange(9.0).reshape(3, 3), "rolling" if rolling.SIDE else "tile"),
+        (np.arange(25.0).reshape(5, 5), "tile"),
+        (parconv.filters.SOBEL, "differences"),
+        (np.ones((1, 5)) + np.arange(5), "lines"),
+        (np.arange(20.0)[None], "tile"),
+    ],
+    ids=["3x3", "5x5", "sobel", "1x5", "1x20"],
+)
+def test_the_loop_is_of_the_tile_that_runs(g: Any, name: str) -> None:
+    f = np.zeros((40, 300), np.float32)
+    plan = parconv.plan2d(f, g.astype("f4"), threads=1, method="direct")
+    loop = kernels.loop_of_problem(kernels.listing("float32"), plan.problem)
+    assert loop.function.split(".")[1] == name
+    assert loop.fused > 0
 
 
 def test_a_dtype_without_multiply_adds_is_refused() -> None:

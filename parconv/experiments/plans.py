@@ -215,8 +215,7 @@ def _hot(plan: Plan, code: str) -> "Loop":
 
     module = plan.stage.method
     if module is direct and plan.sums.kind == "f":
-        one = loops.pass_of(*plan.problem.filter)
-        return loops.loop_of(code, max(one.groups), one.flat)
+        return loops.loop_of_problem(code, plan.problem)
     if module is separable:
         halves, taps = halves_of(plan.problem)[1], plan.problem.filter[1]
         return within(rf"parconv\.line\.\w+\.{re.escape(line.variant(halves, taps))}")(code)

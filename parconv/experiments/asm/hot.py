@@ -73,8 +73,8 @@ def within(pattern: str) -> Find:
 
 
 def _taps(rows: int) -> Find:
-    """Of a filter of so many rows."""
-    return partial(kernels.loop_of, size=rows, flat=False)
+    """Of a filter of so many rows, and columns."""
+    return partial(kernels.square_loop, size=rows)
 
 
 HOT: Mapping[str, Hot] = {

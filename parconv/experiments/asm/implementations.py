@@ -16,6 +16,7 @@ from numba.extending import is_jitted
 
 from parconv import plan2d
 from parconv.codegen import jit
+from parconv.planner.plan import Plan
 from parconv.problem.dtypes import Array
 
 from ..baselines import foreign, loops
@@ -158,16 +159,18 @@ def _ours(asked: Asked) -> Code:
 
 
 def _call_of_ours(asked: Asked) -> Run:
-    f, w, out = asked.arrays()
-    plan = plan2d(f, w, threads=1, strategy="serial", method="direct")
+    f, _, out = asked.arrays()
+    plan = _plan_of_ours(asked)
     return lambda: plan(f, out=out)
 
 
+def _plan_of_ours(asked: Asked) -> Plan:
+    f, w, _ = asked.arrays()
+    return plan2d(f, w, threads=1, strategy="serial", method="direct")
+
+
 def _tile(code: str, asked: Asked) -> Loop:
-    one = kernels.pass_of(*asked.taps)
-    if asked.taps == (kernels.SIDE, kernels.SIDE):
-        return kernels.rolling_loop(code)
-    return kernels.loop_of(code, max(one.groups), one.flat)
+    return kernels.loop_of_problem(code, _plan_of_ours(asked).problem)
 
 
 IMPLEMENTATIONS: Mapping[str, Implementation] = {

@@ -13,9 +13,12 @@ import numpy as np
 from parconv.codegen import jit
 from parconv.methods import direct
 from parconv.methods.direct import kernel
-from parconv.methods.direct.rolling import SIDE as SIDE
-from parconv.methods.direct.tile import FLAT, GROUP, ROWS, VECTORS, row_groups
+from parconv.methods.direct.beside import goes_by_lines
+from parconv.methods.direct.rolling import ROLLS, SIDE
+from parconv.methods.direct.rows import USUAL
+from parconv.methods.direct.tile import COLUMNS, FLAT, GROUP, ROWS, VECTORS, row_groups
 from parconv.problem.dtypes import check_dtype, compute_and_result, real
+from parconv.problem.problem import Problem
 
 from . import readable
 from .listing import Loop, hottest, innermost_loops, straight_runs
@@ -117,9 +120,35 @@ def pass_of(rows: int, columns: int) -> Pass:
 BIGGEST = (GROUP, GROUP)  # a filter whose pass is the largest loop
 
 
-def rolling_loop(code: str) -> Loop:
-    """The loop over tiles of 3 x 3 taps, all of a tile and both ways to store it."""
-    return hottest([loop for loop in innermost_loops(code) if "rolling" in loop.function])
+def loop_of_problem(code: str, problem: Problem) -> Loop:
+    """The loop that a problem whose sums are floats spends its time in.
+
+    Single rows of few taps go by lines, 3 x 3 by a tile that has no loop over columns, taps that
+    cancel in pairs by differences.
+    """
+    if goes_by_lines(problem):
+        return _line_loop(code, problem.filter[1])
+    layout = direct.layout(problem)
+    key = int(layout[layout[kernel.L.steps] + COLUMNS])
+    if key <= 0:
+        return _loop_of_tiles(code, USUAL[key].name)
+    one = pass_of(*problem.filter)
+    return loop_of(code, max(one.groups), one.flat)
+
+
+def square_loop(code: str, size: int) -> Loop:
+    """The loop of so many rows and columns."""
+    return _loop_of_tiles(code, USUAL[ROLLS].name) if size == SIDE else loop_of(code, size, False)
+
+
+def _loop_of_tiles(code: str, name: str) -> Loop:
+    return hottest([loop for loop in innermost_loops(code) if f".{name}." in f"{loop.function}."])
+
+
+def _line_loop(code: str, columns: int) -> Loop:
+    """A vector of results a turn: that which loads the fewest pixels."""
+    lines = [loop for loop in innermost_loops(code) if "lines" in loop.function]
+    return min((loop for loop in lines if loop.fused == columns), key=lambda loop: loop.loads)
 
 
 def loop_of(code: str, size: int, flat: bool) -> Loop:

@@ -38,10 +38,18 @@ def _heading(study: Study) -> str:
         f"{facts['cpu']} ({study.host}{known}{target}), {facts['vector_bits']}-bit vectors, "
         f"{study.rate:.2f} multiply-adds a cycle measured, "
         f"{study.measured.gigahertz.median:.2f} GHz\n"
-        f"the loop of a {by(study.asked)} filter in the {study.dtype} kernel: {study.one}, "
-        f"{study.one.passes} passes a tile of {by(study.one.taps)} taps"
+        f"the loop of a {by(study.one.taps)} filter in the {study.dtype} kernel: {study.one}, "
+        f"{study.one.passes} passes a tile{_instead(study)}"
         f"{_forced(study.spread)}"
     )
+
+
+def _instead(study: Study) -> str:
+    """Where the filter that was asked for has another loop."""
+    if study.one.taps == study.asked:
+        return ""
+    asked = by(study.asked)
+    return f" (for {asked}, of whose own loop --implementation ours --kernel {asked} tells)"
 
 
 def _forced(spread: float) -> str:
