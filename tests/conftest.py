@@ -103,11 +103,18 @@ def smooth(taps: int) -> np.ndarray:
     return np.exp(-8 * (n / n[-1]) ** 2)
 
 
+def even(rng: np.random.Generator, taps: int) -> np.ndarray:
+    """The same from both ends."""
+    half = rng.standard_normal(taps)
+    return half + half[::-1]
+
+
 # What a method asks of image and filter: (dtype of the image, filter of that many taps).
 PRODUCT = "float32", lambda rng, taps: np.outer(*(rng.standard_normal(n) for n in taps))
 EXAMPLES: dict[str, tuple[str, Callable[[np.random.Generator, tuple[int, int]], Any]]] = {
     "box": ("uint8", lambda rng, taps: np.full(taps, 0.5, np.float32)),
     "windows": ("float32", lambda rng, taps: np.full(taps, 0.3, np.float32)),
+    "short": ("float32", lambda rng, taps: np.outer(*(even(rng, n) for n in taps))),
     "rows": PRODUCT,
     "separable": PRODUCT,
     "passes": PRODUCT,

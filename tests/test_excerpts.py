@@ -32,6 +32,8 @@ CASES: dict[str, tuple[np.ndarray, np.ndarray, dict[str, Any]]] = {
     "direct colour": (image((90, 40, 3)), RNG.random((5, 3)), {"axes": (0, 1)}),
     "separable": (image((200, 40)), outer(9, 7), {}),
     "rows": (image((200, 40)), outer(9, 7), {}),
+    "short": (image((200, 40)), np.outer([1, 3, 5, 3, 1], [2, 7, 2]) / 99, {}),
+    "short column": (image((200, 40)), outer(7, 1), {}),
     "box": (image((300, 40), "uint8"), np.ones((5, 5)), {}),
     "windows": (image((300, 40)), np.full((13, 5), 0.1), {}),
     "fft": (image((300, 90)), RNG.random((31, 17)), {}),

@@ -104,6 +104,7 @@ def test_the_core_needs_few_packages(here: str) -> None:
 
 BESIDE = {
     ("planes", "fft"), ("passes", "separable"), ("rows", "separable"), ("strided", "rows"),
+    ("short", "rows"), ("short", "separable"), ("short", "windows"),
     ("box", "windows"), ("phases", "channels"), ("missing", "separable"), ("missing", "windows"),
     ("depthwise", "channels"),
 }  # fmt: skip
@@ -114,7 +115,7 @@ def test_methods_know_only_the_direct_one() -> None:
 
     And what all their kernels share; a bank's planes are answered by whichever is faster, and two
     passes one after the other are those of two that are fused; rows are summed alike where a stride
-    leaves out results; sums of neighbours are of one kind;
+    leaves out results, and few taps go where more do; sums of neighbours are of one kind;
     maps of transposed layers, and small planes, are turned by the copy that puts channels side by
     side; weights are summed beside pixels by the kernels that sum pixels.
     """

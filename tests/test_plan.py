@@ -22,9 +22,9 @@ ORDINARY = np.sin(np.arange(1, 10, dtype=np.float32) ** 2).reshape(3, 3)  # noth
 
 TEXTS = {
     "conv2d 64x64 float32 * 3x3 -> float32, same, constant: direct, serial, 1 band, 1 thread":
-        (((64, 64), "float32"), TAPS, {"mode": "same", "threads": 1}),
+        (((64, 64), "float32"), ORDINARY, {"mode": "same", "threads": 1}),
     "conv2d 64x64 float32 * 3x3 -> float32, valid, constant: direct, serial, 1 band, 1 thread":
-        (((64, 64), "float32"), TAPS, {"boundary": "wrap"}),
+        (((64, 64), "float32"), ORDINARY, {"boundary": "wrap"}),
     "correlate2d 9x8 uint8 * 2x5 -> int64, full, mirror: direct, serial, 1 band, 1 thread":
         (((9, 8), np.uint8), ((2, 5), "int8"),
          {"mode": "full", "boundary": "mirror", "correlate": True}),

@@ -211,8 +211,8 @@ def test_chosen_where_it_wins() -> None:
         f = np.empty((600, 700), dtype)
         return parconv.plan2d(f, gaussian_factors(sigma), dtype=dtype, **SAME).method
 
-    assert {chosen("float32", sigma) for sigma in (1, 2)} == {"rows"}
-    assert {chosen("uint8", sigma) for sigma in (1, 2)} == {"rows"}
+    assert {chosen("float32", sigma) for sigma in (1.5, 2)} == {"rows"}
+    assert {chosen("uint8", sigma) for sigma in (1.5, 2)} == {"rows"}
     assert chosen("float32", 12) != "rows"
 
 
@@ -223,5 +223,5 @@ def test_chosen_with_long_vectors_for_few_taps() -> None:
         f = np.empty(shape, np.float32)
         return parconv.plan2d(f, gaussian_factors(sigma), **SAME, threads=1).method
 
-    assert chosen(1, 600, 700) == "rows"
+    assert chosen(1.25, 600, 700) == "rows"
     assert "rows" not in {chosen(4, 40, 50), chosen(4, 600, 700)}

@@ -21,8 +21,8 @@ Mode = Literal["valid", "same", "full"]
 Boundary = Literal["constant", "edge", "symmetric", "mirror", "wrap"]
 Strategy = Literal["auto", "serial", "prange", "threads", "joblib"]
 Method = Literal[
-    "auto", "box", "windows", "dot", "rows", "strided", "separable", "passes", "cosines", "fft",
-    "direct", "depthwise", "planes", "channels", "winograd", "gemm",
+    "auto", "box", "windows", "dot", "short", "rows", "strided", "separable", "passes", "cosines",
+    "fft", "direct", "depthwise", "planes", "channels", "winograd", "gemm",
 ]  # fmt: skip
 ZeroTaps = Literal["skip", "keep"]
 Rounding = Literal["even", "trunc"]

@@ -1,0 +1,216 @@
+"""Short: the product of a column and a row of few taps, both the same from either end; any column.
+
+Wins for small Gaussians and filters of one column.  Rows of pixels are read as they lie, each once
+for several rows of sums; rows of sums are shifted in registers.  Relies on what `rows` relies on,
+an odd number of taps, 9 at most, and for a row on neighbours of a result that lie within a vector.
+
+The error of an output is bounded as that of `separable`; NaN and infinity keep the filter's
+footprint.
+
+Start reading at `down.py` and `across.py` (the inner loops), then `kernel.py` (rows of output).
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from ...codegen import machine
+from ...codegen.foreign import ends
+from ...codegen.layout import geometry, odd_lines, up
+from ...problem.bands import split_rows
+from ...problem.dtypes import Array
+from ...problem.filter import Filter
+from ...problem.problem import Problem
+from ..direct.tile import stores
+from ..finishing import finishes as finishes, with_numbers
+from ..kernels import Taps, kernels_of
+from ..rows import unfactored
+from ..separable import error as error, lines_of
+from ..usual import (
+    UNIT as UNIT,
+    anywhere as anywhere,
+    far,
+    fill as fill,
+    from_line,
+    grain as grain,
+    lanes_of,
+    regions as regions,
+    selects as selects,
+    sums as sums,
+    unasked as unasked,
+    units as units,
+    unsummable,
+)
+from ..windows.beside import ENTRY
+from . import kernel as k
+from .across import SHIFTS
+from .down import COUNTS, TALL
+from .kernel import L
+
+# Nanoseconds a pixel of float32 at 5x5 by bytes of a row of sums, 4, 8, 16, 64 KiB: 1500 x 1500
+# 0.35 0.28 0.26 0.26, 3000 x 3000 0.45 0.42 0.38 0.37 (Zen 4 VM, AVX-512, 2026-11).
+TILE_BYTES = 1 << 14
+BATCH_BYTES, BATCHES = 1 << 15, (8, 32)  # of sums that are made at a time; rows at least, at most
+MORE = 6  # vectors of room behind a row
+HEIGHT = 32  # rows of output that are packed for at a time
+BAND_HALOS = 4  # least height of a band, in heights of the filter
+# Taps at most of a column alone, whose weights all differ.  Under AVX2 nine of them spill: 1000 x
+# 1000 float32 at 9x1 0.32 ns a pixel, by `direct` 0.23 (Zen 4 VM, 2026-11).
+ALONE = machine.ISA.choose({32: 9, 16: 7})
+# Operations of the direct method that take as long, of a pixel: to begin a column, each of its
+# taps, and the same of a row; to convert or to pack it; of a row and of a call; and of as many
+# bytes as a sum has that no cache holds; by the size of sums.  From times of 20 x 24 to 1000 x 1000
+# pixels at 3x3 to 9x9 and 3x1 to 9x1: ns a pixel of 1000 x 1000 float32 so, by the best of the
+# others: 3x3 0.20 0.20, 5x5 0.24 0.41, 9x9 0.34 0.62, 3x1 0.10 0.11; uint8 0.18 0.27, 0.23 0.41,
+# 0.36 0.58, 0.11 0.17; under AVX2 float32 0.20 0.22, 0.27 0.41, 0.50 0.60, 0.11 0.12 (Zen 4 VM,
+# 2026-11).
+Works = dict[int, tuple[float, float]]
+WORKS: dict[str | int, tuple[Works, Works]] = {
+    "AVX-512": ({4: (8, 2.3), 8: (13, 2.4)}, {4: (9.5, 2.3), 8: (10, 2.4)}),
+    16: ({4: (3.5, 1.2), 8: (3.5, 1.2)}, {4: (10, 2.4), 8: (10, 2.4)}),
+}
+COLUMN_WORK, ROW_WORK = machine.ISA.choose(WORKS)
+CONVERT_WORK, PACK_WORK, EACH_WORK, CALL_WORK = machine.ISA.choose(
+    {"AVX-512": (4, 8, 700, 10_000), 16: (6, 9, 600, 5000)}
+)
+FAR_WORK = {4: 8, 8: 14}
+
+
+def applicable(problem: Problem) -> str | None:
+    """Why this method cannot answer the problem; None where it can."""
+    return unfactored(problem) or unsummable(problem) or _unlike(problem)
+
+
+def _unlike(problem: Problem) -> str | None:
+    """Why these taps cannot be."""
+    rows, columns = problem.filter
+    if rows not in COUNTS or columns not in (1, *COUNTS):
+        return f"it takes {', '.join(map(str, COUNTS))} taps"
+    if columns == 1:
+        return _unlike_alone(problem)
+    if not all(problem.traits.even):
+        return "the column or the row is not the same from both ends"
+    far = SHIFTS and problem.span[1] - 1 > lanes_of(problem)
+    return "pixels under a row lie too far apart" if far else None
+
+
+def _unlike_alone(problem: Problem) -> str | None:
+    """The same of a single column."""
+    if problem.filter[0] > ALONE:
+        return f"it takes columns of {ALONE} taps at most"
+    return "results lie beside the image" if any(_outside(problem)) else None
+
+
+def cost(problem: Problem) -> float:
+    """Floating-point operations that the direct method would do in its time."""
+    (rows, columns), (taps, across), size = problem.plane, problem.filter, problem.sums.itemsize
+    (begin, tap), (begin_row, tap_row) = COLUMN_WORK[size], ROW_WORK[size]
+    pixel = begin + tap * taps + (begin_row + tap_row * across if across > 1 else 0)
+    if problem.image_dtype != problem.sums:
+        pixel += CONVERT_WORK if _alike(problem) else PACK_WORK
+    work = rows * problem.planes * (up(columns, lanes_of(problem)) * pixel + EACH_WORK)
+    return float(CALL_WORK + work + FAR_WORK[size] * far(problem))
+
+
+def prepare(problem: Problem, g: Filter) -> Taps:
+    """The column, then the row, in the order in which they meet the image; read-only."""
+    if problem.filter[1] == 1:
+        taps = np.asarray(g).ravel()
+        taps = taps[::-1] if problem.reflect else taps
+    else:
+        taps = np.concatenate(lines_of(problem, g))
+    return Taps(with_numbers(problem, taps.astype(problem.sums)))
+
+
+def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:
+    """At most ``parts`` bands."""
+    return split_rows(units(problem), parts, BATCHES[0])
+
+
+def least_band(problem: Problem) -> int:
+    """Rows of a band that is worth handing out."""
+    return max(HEIGHT, BAND_HALOS * problem.span[0])
+
+
+# --- the problem as numbers ----------------------------------------------------------------------
+
+
+def _tile_of(problem: Problem) -> int:
+    """Columns of output of a panel, whole lines."""
+    size, columns = problem.sums.itemsize, max(1, problem.plane[1])
+    most = max(TILE_BYTES // size, 4 * problem.span[1])
+    return up(-(-columns // -(-columns // most)), machine.CACHE_LINE // size)
+
+
+def _batch_of(problem: Problem) -> int:
+    """Rows of sums that are made at a time."""
+    least, most = BATCHES
+    fits = BATCH_BYTES // (_tile_of(problem) * problem.sums.itemsize) // TALL * TALL
+    return max(1, min(max(fits, least), most, problem.plane[0]))
+
+
+def _outside(problem: Problem) -> tuple[int, int]:
+    """How many columns left and right of the image outputs need."""
+    last = problem.plane[1] + problem.span[1] - 1 - problem.lead[1]
+    return max(problem.lead[1], 0), max(last - problem.plane_in[1], 0)
+
+
+def _beside(problem: Problem) -> tuple[int, int]:
+    """The same where their columns' sums lie in the same panel; else these are packed."""
+    columns, lead, span, tile = (
+        problem.plane[1],
+        problem.lead[1],
+        problem.span[1],
+        _tile_of(problem),
+    )
+    tiles, right = -(-columns // tile), columns + span - 1 - lead - problem.plane_in[1]
+    rest, before, after = columns - (tiles - 1) * tile, *_outside(problem)
+    near = problem.boundary[1] != "wrap" and max(before, after) < span <= min(rest, tile // 2)
+    fits = near or (tiles == 1 and min(lead, right) >= 0)
+    return (before, after) if fits else (0, 0)
+
+
+def _alike(problem: Problem) -> bool:
+    """Whether pixels of the results' type are read as they lie, though sums are of another."""
+    kind = problem.image_dtype
+    return kind != problem.sums and kind == problem.dtype and stores(problem.sums, kind)
+
+
+@lru_cache(maxsize=256)
+def layout(problem: Problem) -> Array:
+    """Everything the kernel knows of the problem, as one read-only int64 array."""
+    (before, after), batch = _beside(problem), _batch_of(problem)
+    return L.pack(
+        geometry(problem),
+        channels=problem.channels,
+        lanes=lanes_of(problem),
+        stored=bool(stores(problem.sums, problem.dtype)),
+        alike=_alike(problem),
+        before=before,
+        after=after,
+        batch=batch,
+        **_places(problem, batch, before + after),
+    )
+
+
+def _places(problem: Problem, batch: int, beside: int) -> dict[str, int]:
+    """What is computed at a time, and where in scratch."""
+    tile, size = _tile_of(problem), problem.sums.itemsize
+    # vectors are made, and read, beyond the last column
+    step = odd_lines(tile + problem.span[1] - 1 + MORE * lanes_of(problem), size)
+    height = max(1, min(up(HEIGHT, batch), problem.plane[0]))
+    sums_at = (height + problem.filter[0]) * step
+    rows_at = sums_at + (batch + 1) * step
+    table_at = rows_at + (batch + 1) * step
+    return {
+        "tile": tile, "height": height, "step": step, "sums_at": sums_at, "rows_at": rows_at,
+        "table_at": table_at, "end": table_at + up(beside * ENTRY // size + 1, 64),
+    }  # fmt: skip
+
+
+def workspace(problem: Problem) -> int:
+    """Elements of scratch that one worker needs."""
+    return from_line(problem, layout(problem)[L.end])
+
+
+kernels = kernels_of(k.kernel, ends, stores)

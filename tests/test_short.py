@@ -1,0 +1,181 @@
+"""Distrusts few symmetric taps, and columns: borders, panels, ends of rows, what lies packed."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Poisoned, check_bands, check_colours, check_layouts, check_places, check_plan
+from oracle import BORDERS, MODES, assert_same_bits
+
+import parconv
+from parconv.codegen import machine
+from parconv.filters import gaussian_factors
+from parconv.methods import short
+from parconv.planner.plan import Plan
+
+LANES = machine.VECTOR_BYTES // 4
+LINE = machine.CACHE_LINE // 4
+TILE = short.TILE_BYTES // 4
+SAME: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
+
+
+def image(shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+    rng, kind = np.random.default_rng([12, *shape]), np.dtype(dtype)
+    if kind.kind in "iu":
+        return rng.integers(0, 127, shape, kind.type)
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def product(height: int, width: int) -> np.ndarray:
+    """Symmetric; a single column is not."""
+    lines = [np.random.default_rng([n, height]).random(n) + 0.5 for n in (height, width)]
+    return np.outer(*(line if width == 1 else line + line[::-1] for line in lines))
+
+
+def plan_of(f: Any, g: Any, **options: Any) -> Plan:
+    return parconv.plan2d(f, g, method="short", **{"threads": 1, **options})
+
+
+def check(f: np.ndarray, g: np.ndarray, **options: Any) -> None:
+    """Within the bound of a plain sum of all taps, and nothing written beside the output."""
+    check_plan(plan_of(f, g, **options), f, g, **options)
+
+
+def test_filters_of_every_size() -> None:
+    for size in itertools.product((3, 5, 7, 9), (3, 5, 7, 9)):
+        check(image((19, 5 * LANES + 3)), product(*size), **SAME)
+    for taps in (3, 5, 7):
+        check(image((3 * LANES + 5, 21)), product(taps, 1), **SAME)
+        check(image((23, 2 * LANES + 1), "uint8"), product(taps, 1) / 9, dtype="uint8", **SAME)
+
+
+def test_rows_that_evict_each_other() -> None:
+    """A page apart they go few at a time: the same bits."""
+    f, g = image((23, machine.PAGE_BYTES // 4)), product(5, 1)
+    check(f, g, **SAME)
+    some = plan_of(f[:, :-40], g, **SAME)(f[:, :-40].copy())
+    assert_same_bits(some, plan_of(f, g, **SAME)(f)[:, :-40].copy())
+
+
+@pytest.mark.parametrize("width", [1, LANES - 1, LANES, LANES + 1, 2 * LINE + 3, 9 * LANES + 1])
+def test_images_of_every_width(width: int) -> None:
+    for height in (1, 4, short.HEIGHT + 1, 2 * short.HEIGHT + 7):
+        for taps in ((5, 3), (3, 1)):
+            check(image((height, width)), product(*taps), **SAME)
+            check(image((height, width), "uint8"), product(*taps), **SAME)
+            check(image((height, width), "uint8"), product(*taps) / 99, dtype="uint8", **SAME)
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_modes_and_borders(border: str) -> None:
+    f = image((2, 37, 43))
+    for mode, taps in itertools.product(MODES, [(5, 7), (9, 5)]):
+        check(f, product(*taps), mode=mode, boundary=(border, "wrap"), cval=3)
+        check(f[:, :3, :4], product(*taps), mode=mode, boundary=("edge", border), cval=3)
+    check(f, product(7, 5), padding=((3, 0), (20, 7)), boundary=border)
+    check(f, product(7, 5), mode="same", boundary=border, origin=(2, -2))
+    check(f, product(5, 3), mode="same", boundary=border, dilation=(1, 3))
+    check(f, product(5, 1), mode="full", boundary=(border, "constant"), cval=2.5)
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_panels_of_a_wide_image(border: str) -> None:
+    options: dict[str, Any] = {"mode": "same", "boundary": border, "cval": 2.5}
+    for width in (2 * TILE, 2 * TILE + 1, 3 * TILE + LANES - 1):
+        check(image((13, width)), product(3, 7), **options)
+        check(image((13, width), "uint8"), product(3, 3) / 99, dtype="uint8", **options)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_colours(channels: int) -> None:
+    for dtype in ("uint8", "float32"):
+        check_colours(plan_of, image((31, 29, channels), dtype), product(3, 3), **SAME)
+        check_colours(plan_of, image((31, 29, channels), dtype), product(5, 1), **SAME)
+
+
+def test_types() -> None:
+    for dtype, result in (("float64", "float64"), (">f4", "float32"), ("int16", "int16")):
+        check(image((37, 150), dtype), product(5, 3) / 99, dtype=result, **SAME)
+
+
+def test_what_is_not_finite_stays_under_the_filter() -> None:
+    f = image((60, 90))
+    f[20, 30], f[40, 70] = np.nan, np.inf
+    found = plan_of(f, product(7, 9), **SAME)(f)
+    expected = np.zeros(f.shape, bool)
+    expected[17:24, 26:35] = expected[37:44, 66:75] = True
+    np.testing.assert_array_equal(~np.isfinite(found), expected)
+
+
+def reason(dtype: str, g: Any, **options: Any) -> str:
+    found = short.applicable(parconv.plan2d(image((50, 70), dtype), g, **SAME | options).problem)
+    return found or ""
+
+
+def test_what_it_refuses() -> None:
+    uneven = np.outer([1.0, 2, 4], [1, 3, 1])
+    assert not reason("float32", product(3, 3), dilation=(1, 2))
+    assert "same from both ends" in reason("float32", uneven)
+    assert "taps" in reason("float32", product(4, 4))
+    assert "taps" in reason("float32", product(11, 3))
+    beside = parconv.plan2d(image((50, 70)), product(3, 1), padding=(1, 2)).problem
+    assert "beside" in (short.applicable(beside) or "")
+    assert "rows" in reason("float32", product(3, 3), dilation=2)
+    assert "stride" in reason("float32", product(3, 3), stride=2)
+    far = reason("float64", product(3, 9), dilation=(1, 2))
+    assert ("too far apart" in far) == short.SHIFTS
+
+
+@pytest.mark.parametrize("taps", [(7, 5), (3, 1)])
+def test_equal_bits(taps: tuple[int, int]) -> None:
+    """Of any bands, layout and crop."""
+    f, g = image((3, 90, 131)), product(*taps)
+    plan = plan_of(f, g, **SAME)
+    right = check_bands(plan, f)
+    check_layouts(plan, f, right)
+    whole = plan_of(f, g)(f)
+    for top, left in (1, 1), (5, 17):
+        part = f[:, top : top + 70, left : left + 77]
+        crop = plan_of(part, g)(part)
+        here = tuple(
+            slice(at, at + size) for at, size in zip((top, left), crop.shape[1:], strict=True)
+        )
+        assert_same_bits(crop, whole[:, *here].copy())
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_streamed(dtype: str) -> None:
+    """Past the caches, at any alignment."""
+    for taps in ((7, 3), (5, 1)):
+        f, g = image((20, 331), dtype), product(*taps) / 99
+        plain = plan_of(f, g, dtype=dtype, **SAME)(f)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("parconv.codegen.machine.STREAM_BYTES", -1)
+            short.layout.cache_clear()
+            check_places(plan_of(f, g, dtype=dtype, **SAME), f, plain)
+        short.layout.cache_clear()
+
+
+def test_nothing_is_read_beyond_the_image() -> None:
+    """A poisoned frame lies around it; the last row ends where the memory does."""
+    for columns in (LANES, LANES + 1, 5 * LANES - 1):
+        home = Poisoned((40, columns), np.float32)
+        home.out[...] = image((40, columns))
+        for taps in ((3, 3), (5, 7), (7, 1)):
+            right = plan_of(home.out.copy(), product(*taps), **SAME)(home.out.copy())
+            assert_same_bits(plan_of(home.out, product(*taps), **SAME)(home.out), right)
+
+
+@pytest.mark.skipif(not machine.HAS_FMA, reason="measured with it alone")
+@pytest.mark.usefixtures("costs_as_fitted")
+def test_chosen_where_it_wins() -> None:
+    def chosen(dtype: str, g: Any) -> str:
+        f = np.empty((600, 700), dtype)
+        return parconv.plan2d(f, g, dtype=dtype, threads=1, **SAME).method
+
+    for dtype in ("float32", "uint8"):
+        for sigma in (0.5, 1):
+            assert chosen(dtype, gaussian_factors(sigma)) == "short"
+        assert chosen(dtype, product(5, 1)) == "short"
+        assert chosen(dtype, gaussian_factors(2)) != "short"
