@@ -13,6 +13,7 @@ import parconv
 from parconv.codegen import machine
 from parconv.methods import windows
 from parconv.methods.missing import windowed
+from parconv.methods.windows.along import shifted_steps
 from parconv.methods.windows.steps import steps_of
 from parconv.planner.choice import make_plan
 from parconv.planner.plan import Plan
@@ -49,6 +50,10 @@ def test_steps_count_every_pixel_once(taps: int) -> None:
     first, second, third, rest = steps_of(taps)
     assert first * second * third + rest == taps
     assert steps_of(taps).work <= taps + 2
+    for apart in 1, 3, 4:
+        if found := shifted_steps(taps, apart, LANES):
+            assert found.first * found.second + found.rest == taps
+            assert found.second > 1 == found.third
 
 
 def test_windows_of_every_size() -> None:

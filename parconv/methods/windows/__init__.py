@@ -4,17 +4,18 @@ Wins for most such filters.  Down columns a sum is that of two others, one that 
 begins where a block of as many rows as the filter has does: three additions of a pixel, whatever
 the filter's size.  Along rows sums of some neighbours, then some of those side by side, cost about
 twice the root of the taps in loads, or thrice the cube root; of many taps pixels of three or four
-channels are added up by blocks as columns are.  So nothing drifts as running sums do, and NaN and
-infinity reach no further than the filter.  Blocks are counted from the whole result's first pixel,
-so that bits do not depend on bands and parts.  Relies on real floating-point sums, which hold
-integers exactly where they must, and stride 1.
+channels are added up by blocks as columns are.  With AVX-512, where the second step along rows is
+made in registers, rows come first and columns go down meanwhile.  So nothing drifts as running sums
+do, and NaN and infinity reach no further than the filter.  Blocks are counted from the whole
+result's first pixel, so that bits do not depend on bands and parts.  Relies on real floating-point
+sums, which hold integers exactly where they must, and stride 1.
 
 The error of an output is below ``(h + w + 3) u`` times the sum of ``|g| |f|`` over its own
 neighbourhood, where u = 2**-24 or 2**-53: pixels are multiplied by a power of two, so that sums are
 no larger than results, and one product scales them, nearly as if divided.
 
-Start reading at `blocks.py` (columns), `neighbours.py` and `pixels.py` (along rows), then
-`kernel.py` (rows of output).
+Start reading at `blocks.py` (columns), `neighbours.py` and `pixels.py` (along rows), `rowwise.py`
+(both at once), then `kernel.py` (rows of output).
 """
 
 import math
@@ -63,9 +64,10 @@ from .steps import BLOCKS, as_numbers, steps_of
 # 0.63 (Zen 4 VM, AVX-512, 2026-11).
 BLOCK_BYTES = 1 << 18
 # Half of that where the next block of an image comes into the cache meanwhile, unless rows of half
-# as many columns are less than so many of what neighbouring ones share: 4096 x 4096 float32 at
-# 15x15 8.4 to 8.9 ms with half, 9.2 to 12.4 with all; 1289 x 657 x 4 float64 at 31x31 1.93 and 1.80
-# ns a pixel (likewise).  With AVX2 all are better: 11.5 ms, 13.2 with half.
+# as many columns are less than so many of what neighbouring ones share: 1289 x 657 x 4 float64 at
+# 31x31 1.93 and 1.80 ns a pixel; by columns first 4096 x 4096 float32 at 15x15 took 8.4 to 8.9 ms
+# with half, 9.2 to 12.4 with all (likewise); rows first, nothing leaves the first cache but
+# suffixes.  With AVX2 all are better: 11.5 ms, 13.2 with half.
 AHEAD_HALOS = 128
 LEAST_BYTES = 1 << 12  # of a row
 BATCH_BYTES = 1 << 13  # of rows of sums that are added up along the row at a time
@@ -157,7 +159,9 @@ def _tile(problem: Problem) -> int:
     """Columns of output whose block of sums stays in the caches."""
     room, halo = BLOCK_BYTES // problem.filter[0], problem.span[1] - 1
     ahead = machine.FILLS_LINES and problem.bytes > AHEAD_BYTES
-    halves = ahead and room // 2 >= AHEAD_HALOS * halo * problem.sums.itemsize
+    halves = (
+        not reach_of(problem) and ahead and room // 2 >= AHEAD_HALOS * halo * problem.sums.itemsize
+    )
     return tile_of(problem, room // 2 if halves else room)
 
 
@@ -170,11 +174,13 @@ def layout(problem: Problem) -> Array:
     known, steps = numbers(problem, row, count, above), along(problem)
     rows_at, rows_step = known["end"], up(count * ENTRY // size, 64)
     known["end"] += 2 * rows_step
+    reach = reach_of(problem)
     if steps.first == BLOCKS:
         known["again_at"] = known["end"]
         known["end"] += room_of(steps.second)
     return L.pack(known | tiled(problem, tile) | as_numbers(steps) | {
-        "packed_at": (count + 1) * known["step"], "reach": reach_of(problem),
+        "packed_at": (count + 1) * known["step"], "reach": reach,
+        "beside": not reach and _beside(problem, tile),
         "ahead": problem.bytes > AHEAD_BYTES, "rows_at": rows_at, "rows_step": rows_step,
     })  # fmt: skip
 

@@ -1,16 +1,14 @@
 """Calls of the inner loop along rows, whose sums stay in scratch or become results."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from numba import types
 
-from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.simd import I64, Code
+from ...codegen.simd import I64
 from ..finishing import SCALED, is_narrow, scaled_by
-from .neighbours import REACHES, Adding, Dividing, Shifting
+from .neighbours import Adding, Dividing
 
 DIVIDING = 3  # numbers behind those that scale, where 16 bits are divided
 
@@ -86,33 +84,6 @@ def add_some(
         places = _places(scratch, source, more, out, target, (rows, I64(1)))
         numbers = scaled_by(taps, scale, out.dtype)
         _call(builder, "some", (taps.dtype, out.dtype, SCALED), *places, *numbers, I64(0), count)
-
-
-@emitted()
-def shift_and_add(
-    builder: Any, scratch: Items, reach: Value, hops: Sequence[Value], source: Sequence[Value],
-    more: Sequence[Value], taps: Items, scale: Value, out: Items, target: Sequence[Value],
-    size: Sequence[Value], flags: Value,
-) -> None:  # fmt: skip
-    """Results of two steps, of which the second one is made in registers; else as `add_to`.
-
-    ``hops``: elements from one of its neighbours to the next, and how many come after the first;
-    ``source``: of the first step; ``reach``: see `Shifting`.
-    """
-    known = taps.dtype == scratch.dtype and _stores(taps.dtype, out.dtype)
-    if not (machine.FILLS_LINES and known):
-        return
-    places = *_places(scratch, source, more, out, target, size), *hops
-    numbers = scaled_by(taps, scale, out.dtype)
-    kinds = taps.dtype, out.dtype, len(numbers)
-
-    def case(vectors: int) -> Sequence[Value]:
-        emits: Any = partial(Shifting, vectors)
-        _call(builder, f"shifted.{vectors}", kinds, *places, *numbers, flags, emits=emits)
-        return []
-
-    code = Code(builder, scratch.element)
-    code.choose(reach, {vectors: partial(case, vectors) for vectors in REACHES})
 
 
 def _stores(scaled: Any, result: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...codegen import jit
 from ...codegen.borders import source_index
-from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.emitted import Items, Value, call_once, emitted, instruction
 from ...codegen.simd import I64, Code
 
 ENTRY = 8  # bytes
@@ -74,3 +74,63 @@ def copy_beside(
         constant = builder.trunc(constant, scratch.element)
     arguments = scratch.at(row), sources, *columns, rows, step, constant
     call_once(builder, "windows.beside", _copy, arguments)
+
+
+@emitted()
+def pack_ends(
+    builder: Any, f: Items, scratch: Items, tables: Sequence[Value], target: Value, step: Value,
+    rows: Value, columns: Sequence[Value], size: Value, before: Value, ahead: Value,
+    constant: Value,
+) -> None:  # fmt: skip
+    """Copy ``columns`` = (first, end) of rows of an image, and what stands for those beside it.
+
+    ``tables``: of where rows begin, and of those columns, of which ``before`` lie left; ``target``,
+    ``step``: where the first goes, and elements from row to row; ``size``: columns of the image;
+    ``ahead``: elements to what is prefetched meanwhile.
+    """
+    rows_at, sources = (_entry(builder, scratch, table, I64(0)) for table in tables)
+    places = f.at(), rows_at, sources, scratch.at(target), step
+    numbers = rows, *columns, size, before, ahead, constant
+    call_once(builder, "windows.ends", _pack_ends, [*places, *numbers])
+
+
+def _pack_ends(
+    builder: Any, pixels: Value, rows_at: Value, sources: Value, target: Value, step: Value,
+    rows: Value, first: Value, end: Value, size: Value, before: Value, ahead: Value,
+    constant: Value,
+) -> None:  # fmt: skip
+    code = Code(builder, pixels.type.pointee)
+
+    def either(name: str, one: Value, other: Value) -> Value:
+        return instruction(builder, f"llvm.{name}.i64", I64, one, other)
+
+    begin, stop = either("smax", first, I64(0)), either("smin", end, size)
+    lanes = I64(code.lanes)
+
+    def row(rows_at: Value, target: Value) -> Sequence[Value]:
+        source = code.at(pixels, builder.load(rows_at))
+        target = code.at(target, builder.sub(I64(0), first))  # of column 0
+
+        def whole(at: Value) -> Sequence[Value]:
+            code.prefetch(code.at(source, at, ahead))
+            code.store(code.load(code.at(source, at)), code.at(target, at))
+            return [builder.add(at, lanes)]
+
+        def beside(at: Value, entry: Value) -> Sequence[Value]:
+            column = builder.load(entry)
+            outside = builder.icmp_signed("<", column, I64(0))
+            found = builder.load(code.at(source, builder.select(outside, I64(0), column)))
+            builder.store(builder.select(outside, constant, found), code.at(target, at))
+            return [builder.add(at, I64(1)), builder.gep(entry, [I64(1)])]
+
+        [at] = code.repeat(builder.sdiv(builder.sub(stop, begin), lanes), [begin], whole)
+        left = code.load_first(code.at(source, at), builder.sub(stop, at))
+        code.store(left, code.at(target, at))
+        place = builder.gep(sources, [builder.add(before, first)])
+        code.repeat(builder.sub(either("smin", end, I64(0)), first), [first, place], beside)
+        last = either("smax", first, size)
+        place = builder.gep(sources, [builder.sub(builder.add(before, last), size)])
+        code.repeat(builder.sub(end, last), [last, place], beside)
+        return [builder.gep(rows_at, [I64(1)]), code.at(target, builder.add(first, step))]
+
+    code.repeat(rows, [rows_at, target], row)

@@ -1,4 +1,4 @@
-"""The kernel of the windows: pixels added up down columns, then along rows.
+"""The kernel of the windows: pixels added up down columns, then along rows, or the other way.
 
 A block of rows at a time, as many as the filter has: rows of sums of columns, from these results.
 Pixels are read where they lie, or from rows that are packed: element type converted, border
@@ -8,43 +8,29 @@ applied.  Rows that a dilation separates are walked one phase after another.
 """
 
 from ...codegen import jit, machine
-from ...codegen.borders import source_index
 from ...codegen.foreign import as_line, as_sums
 from ...codegen.layout import OWN
-from ...codegen.packing import aligned_after, fetch, put, rows_alike
+from ...codegen.packing import aligned_after, put, rows_alike
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
 from .across import PIXELS, SCALE, past_caches
-from .beside import write_entry
 from .blocks import add_up_block
+from .filling import fill_rowwise
+from .places import number_rows, pack
 from .results import L, deliver, number
 from .steps import BLOCKS
 
 
 @jit.jit()
-def _pack(f, fill, layout, scratch, plane, rows, left, columns, target):
-    """``rows`` = (first, count) of the extended image, border applied."""
-    across = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
-    for n in range(rows[1]):
-        row, at = rows[0] + n * layout[L.dilation_y], target + n * layout[L.step]
-        down = row, 1, 1, layout[L.rows_in], 1, layout[L.border_y]
-        fetch(f, layout[L.reads], (plane,), down, across, fill, scratch, (at, 0, 0), True, True)
-
-
-@jit.jit()
-def _number_rows(layout, scratch, tables, rows, start, image_row):
-    """Write where the rows of a block lie in the image, and packed; whether all are in the image.
-
-    ``start``: of the plane's first row.
-    """
-    inside = True
-    for n in range(rows[1]):
-        row = rows[0] + n * layout[L.dilation_y]
-        source = source_index(row, layout[L.rows_in], layout[L.border_y])
-        inside = inside and source >= 0
-        write_entry(scratch, tables[0], n, start + source * image_row)
-        write_entry(scratch, tables[1], n, n * layout[L.step])
-    return inside
+def _lacking(layout, flags):
+    """Columns that the first tile lacks, so that all begin with a line; the flags then."""
+    lanes, before = layout[L.lanes], -flags[0] % layout[L.lanes]
+    if layout[L.first_x] == BLOCKS:  # and with a pixel
+        for _ in range(2):
+            before += lanes if before % layout[L.channels] else 0
+        if before % layout[L.channels]:
+            return 0, (0, 0)
+    return before, flags
 
 
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
@@ -59,16 +45,11 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     # With vectors of half a line 3000 x 3000 float32 at 5x5 take 7.5 ms past the caches, through
     # them 6.8 (Zen 3 VM, 2026-11).
     flags = past_caches(out, scratch, layout[L.large] and alike and machine.FILLS_LINES, 0)
-    before = -flags[0] % lanes  # columns that the first tile lacks: then all begin with a line
-    if layout[L.first_x] == BLOCKS:  # and with a pixel
-        for _ in range(2):
-            before += lanes if before % layout[L.channels] else 0
-        if before % layout[L.channels]:
-            before, flags = 0, (0, 0)
+    before, flags = _lacking(layout, flags)
     constant, weight = scratch.dtype.type(fill[0] * taps[PIXELS] * count), taps[PIXELS]
     packed, rows_at = base + layout[L.packed_at], base + layout[L.rows_at]
     tables = rows_at, rows_at + layout[L.rows_step]
-    if layout[L.beside]:  # tiles add up the image's columns, whose sums stand for those beside it
+    if layout[L.beside] or layout[L.reach]:  # columns of the image stand for those beside it
         number(layout, scratch, base)
     # a row behind those of a block
     put(scratch, base + count * step, 1, step, scratch.dtype.type(0))
@@ -90,7 +71,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
             off = -aligned_after(f, first, machine.VECTOR_BYTES) % lanes if level else 0
             sums = base + layout[L.down_at] + (first - left + lanes - 1) // lanes * lanes + off
             lies = layout[L.reads] == OWN and has_runs(f) and columns >= lanes
-            lies = lies and first >= 0 and first + columns <= size
+            lies = lies and (layout[L.reach] or (first >= 0 and first + columns <= size))
+            part = x, width, before if x == 0 else 0
             streamed = flags[0] if x == 0 else 0, flags[1]
             for y in range(top, min(top + apart, bottom)):
                 last = (bottom - y + apart - 1) // apart + count - 2
@@ -98,12 +80,20 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 while n <= last:
                     rows = min(count - at, last + 1 - n)
                     here = y + n * apart - layout[L.lead_y], rows
-                    inside = _number_rows(
+                    inside = number_rows(
                         layout, scratch, tables, here, plane * plane_step, image_row
                     )  # fmt: skip
                     skip, following = min(max(count - 1 - n, 0), rows), n + rows <= last
                     how = rows, skip, rows - (at == 0) if following else 0
-                    places = base + at * step + off, sums, step
+                    slot, row = base + at * step, y + (n + skip - count + 1) * apart
+                    if layout[L.reach]:
+                        fill_rowwise(
+                            f, line, taps, fill, out, layout, scratch, base, plane, here, tables,
+                            lies and inside, part, slot, row, how, flags[1],
+                        )  # fmt: skip
+                        n, at = n + rows, 0
+                        continue
+                    places = slot + off, sums, step
                     if lies and inside:
                         ahead = count * apart * image_row if layout[L.ahead] and following else 0
                         add_up_block(
@@ -111,7 +101,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             off,
                         )  # fmt: skip
                     elif columns > 0:
-                        _pack(f, fill, layout, scratch, plane, here, first, columns, packed + off)
+                        pack(f, fill, layout, scratch, plane, here, first, columns, packed + off)
                         add_up_block(
                             scratch, packed + off, scratch, tables[1], weight, places, how,
                             columns, 0, off,
@@ -119,8 +109,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     if skip < rows:
                         deliver(
                             out, constant, taps, SCALE, layout, scratch, base, sums - first,
-                            (rows - skip, width), plane, y + (n + skip - count + 1) * apart, x,
-                            streamed,
+                            (rows - skip, width), plane, row, x, streamed,
                         )  # fmt: skip
                     n, at = n + rows, 0
     store_fence()

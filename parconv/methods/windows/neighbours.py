@@ -5,7 +5,6 @@ The order of additions of an output is that of its pixels, for the taps' number 
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 from llvmlite import ir
@@ -18,9 +17,6 @@ from ..finishing import nearest
 
 # Vectors of columns that are added up side by side: as many sums hide the latency of an addition.
 SIDES = (8, 2, 1)
-SHIFTED = 4, 1  # likewise of sums that are shifted, by vectors: as many kernels
-REACHES = 1, 4
-PLACES = 11  # arguments that tell where sums come from and where they go to
 WORDS = PART // 4  # neighbouring sums of a half, where `words` joins two
 STREAM = 1  # as a flag: store past the caches
 
@@ -236,64 +232,3 @@ class Dividing(Adding):
         product = self.builder.mul(*(self.builder.zext(each, wide) for each in (value, factor)))
         upper = self.builder.lshr(product, ir.Constant(wide, [16] * self.code.lanes))
         return self.builder.trunc(upper, value.type)
-
-
-class Shifting(Adding):
-    """Emits results of two steps along rows, of which the second one is made in registers.
-
-    Vectors of the first step's sums are shifted by the lanes that its neighbours are apart, by
-    ``reach`` vectors at most.  Of the last arguments of places ``hop`` is that distance, ``hops``
-    how often.  Loads that cross lines, and a store between the steps, take most of the time of
-    `Adding`: 500 x 500 float32 at 15x15 0.56 ns a pixel, so 0.44; 1635 x 2019 x 4 at 9x9 0.78 and
-    0.65; 112 x 479 x 3 float64 at 9x9 0.84 and 0.70 (Zen 4 VM, AVX-512, 2026-11).
-    """
-
-    def __init__(self, reach: int, builder: Any, kinds: Any, *arguments: Value) -> None:
-        hop, hops, *rest = arguments[PLACES:]
-        super().__init__(builder, kinds, *arguments[:PLACES], *rest)
-        self.reach = reach
-        code, whole = self.code, ir.IntType(8 * self.code.itemsize)
-        kind = ir.VectorType(whole, code.lanes)
-        self.numbers = ir.Constant(kind, list(range(code.lanes)))
-        self.back = ir.Constant(kind, [code.lanes] * code.lanes)
-        self.turn = code.splat(hop if whole == I64 else builder.trunc(hop, whole))
-        self.counts, done = [], I64(0)
-        for vectors in range(1, reach + 1):  # how often within one vector, then the next, and so on
-            most = builder.sdiv(I64(vectors * code.lanes), hop)
-            most = instruction(builder, "llvm.smin.i64", I64, most, hops)
-            self.counts.append(builder.sub(most, done))
-            done = most
-
-    def row(self) -> None:
-        builder, done, at = self.builder, I64(0), I64(0)
-        found = self.first(at, self.reach)
-        for vectors in SHIFTED:
-            turns = builder.sdiv(builder.sub(self.vectors, done), I64(vectors))
-            at, *found = self.code.repeat(turns, [at, *found], partial(self.group, vectors))
-            done = builder.add(done, builder.mul(turns, I64(vectors)))
-
-    def first(self, at: Value, vectors: int) -> Sequence[Value]:
-        """Sums of the first step, of so many vectors of columns from ``at`` on."""
-        near, place = self.neighbours, self.code.at(self.neighbours.start, at)
-        return near.added(place, vectors)
-
-    def group(self, vectors: int, at: Value, *found: Value) -> Sequence[Value]:
-        """Results of so many vectors; ``found``: as many of the first step's as they reach."""
-        code, builder, near, order = self.code, self.builder, self.neighbours, self.numbers
-        ahead = builder.add(at, I64(self.reach * code.lanes))
-        found = *found, *self.first(ahead, vectors)
-        sums: Sequence[Value] = found[:vectors]
-        for n, count in enumerate(self.counts):
-            pairs = [*pairwise(found[n:])][:vectors]
-            order, *sums = code.repeat(count, [order, *sums], partial(self.shifted, pairs))
-            order = builder.sub(order, self.back)
-        self.store(near.with_more(at, sums), at)
-        return [builder.add(at, I64(vectors * code.lanes)), *found[vectors:]]
-
-    def shifted(
-        self, pairs: Sequence[Sequence[Value]], order: Value, *sums: Value
-    ) -> Sequence[Value]:
-        """A hop further: lanes of neighbouring vectors, added to the sums."""
-        code, order = self.code, self.builder.add(order, self.turn)
-        moved = [code.lookup(first, order, second) for first, second in pairs]
-        return [order, *(plus(self.builder, *pair) for pair in zip(sums, moved, strict=True))]

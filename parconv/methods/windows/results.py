@@ -64,7 +64,9 @@ def deliver(
         fill_beside(scratch, layout, table, (row_at, step), rows, left, columns, constant)
     steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
     begin = (layout[L.begin_x] + x) // layout[L.channels] % max(layout[L.second_x], 1)
-    how = layout[L.dilation_x], *steps, layout[L.reach], begin
+    if layout[L.reach]:  # they are added up along rows already
+        steps = 1, 1, 1, 0
+    how = layout[L.dilation_x], *steps, begin
     parts = base + layout[L.part_at], base + layout[L.again_at]
     results = seen_as(scratch, base + layout[L.across_at], taps)
     out_row, target = out.strides[1] // out.itemsize, -1
