@@ -255,7 +255,7 @@ def test_streamed(dtype: str, request: pytest.FixtureRequest) -> None:
 def test_holes_are_counted_as_rows_enter(
     dtype: str, cval: float, request: pytest.FixtureRequest
 ) -> None:
-    """Some rows together, and one while the next enters; sums of ones tell what is there."""
+    """Sums of ones tell what is there."""
     for large in (False, True):
         if large:
             request.getfixturevalue("everything_is_large")

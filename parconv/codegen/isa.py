@@ -116,6 +116,12 @@ def _with_byte_dots(name: str, sign: str, key: str, **known: Any) -> ISA:
     return _with(NEON, name, sign, instructions, dots=(8,), **known)
 
 
+def _inverse(bits: int) -> dict[str, str]:
+    """Estimates of 14 bits."""
+    return {f"inverse{size}": f"llvm.x86.avx512.rcp14.{kind}.{bits}"
+            for size, kind in ((4, "ps"), (8, "pd"))}  # fmt: skip
+
+
 SSE = ISA("SSE", ("xmm",), 16, 16, instructions=_FENCE)
 AVX = ISA("AVX", ("ymm",), 32, 16, some=True, instructions=_FENCE | _CUTTING)
 AVX2 = ISA(
@@ -124,12 +130,12 @@ AVX2 = ISA(
 )  # fmt: skip
 AVX512 = ISA(
     "AVX-512", ("zmm",), 64, 32, fma=True, masks=True, some=True,
-    instructions=_FENCE | _CUTTING_512 | _packing("avx512", ".512") | _lookup(512),
+    instructions=_FENCE | _CUTTING_512 | _packing("avx512", ".512") | _lookup(512) | _inverse(512),
 )  # fmt: skip
 # For processors that slow down under wider vectors, where NUMBA_CPU_FEATURES asks for it.
 AVX512_256 = replace(
     AVX512, name="AVX-512, 256 bits", signs=("zmm", "+prefer-256-bit"), vector_bytes=32,
-    instructions=_FENCE | _CUTTING | _packing("avx2") | _lookup(256),
+    instructions=_FENCE | _CUTTING | _packing("avx2") | _lookup(256) | _inverse(256),
 )  # fmt: skip
 NEON = ISA(
     "NEON", ("fmla",), 16, 32, fma=True, instructions={"bytes": "llvm.aarch64.neon.tbl1.v16i8"}

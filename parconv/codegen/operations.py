@@ -34,6 +34,9 @@ def _fitting(builder: Any, known: str, arguments: Sequence[Value]) -> Sequence[V
         every = ir.IntType(max(8, lanes))(-1)
         none = ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
         return [*arguments, none, every, ir.IntType(32)(ROUNDING)]
+    if ".rcp14." in known:
+        [value] = arguments
+        return [value, value, ir.IntType(max(8, value.type.count))(-1)]
     if not known.endswith(_BYTES):
         return arguments
     kind = ir.VectorType(ir.IntType(8), PART)
@@ -122,6 +125,10 @@ def cut_off(builder: Any, value: Value, wide: Any) -> Value:
     return builder.fptosi(builder.select(inside, value, least), whole)
 
 
+def _inverse(builder: Any, value: Value) -> Value:
+    return builder.fdiv(ir.Constant(value.type, [1.0] * value.type.count), value)
+
+
 def _cut(builder: Any, value: Value) -> Value:
     return cut_off(builder, value, ir.IntType(32))
 
@@ -139,4 +146,6 @@ GENERIC: dict[str, Callable[..., Any]] = {
     "unsigned": _packed(0, (1 << 8) - 1),
     "cut4": _cut,
     "cut8": _cut,
+    "inverse4": _inverse,
+    "inverse8": _inverse,
 }

@@ -22,6 +22,7 @@ from .emitted import Value, emitted, instruction
 from .flow import I1 as I1, I32 as I32, I64 as I64, Flow
 from .operations import operation
 
+WHOLE = 4  # bytes of the least elements of which instructions load some, where few do
 _ITEMSIZE = {"float": 4, "double": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8}
 
 
@@ -81,22 +82,23 @@ class Code(Flow):
         pointer = self._as_vectors(zeros, pointer)
         return self._masked("load", zeros.type, pointer, I32(self.itemsize), chosen, zeros)
 
-    def load_first(self, pointer: Value, count: Value) -> Value:
+    def load_first(self, pointer: Value, count: Value, lanes: int = 0) -> Value:
         """The first ``count`` lanes, of which there may be none or more than all; zeros behind.
 
         By as many plain loads as it takes where LLVM would write a branch for each lane.
         """
-        if machine.ISA.some:
-            return self.load_some(pointer, self.first_lanes(count))
+        lanes = lanes or self.lanes
+        if machine.ISA.some and (machine.ISA.masks or self.itemsize >= WHOLE):
+            return self.load_some(pointer, self.first_lanes(count, lanes))
         pointer = self.builder.bitcast(pointer, self.kind.as_pointer())
-        for name, bound in (("smax", 0), ("smin", self.lanes)):
+        for name, bound in (("smax", 0), ("smin", lanes)):
             count = instruction(self.builder, f"llvm.{name}.i64", I64, count, I64(bound))
-        cases = {n: partial(self._load_pieces, pointer, n) for n in range(self.lanes + 1)}
+        cases = {n: partial(self._load_pieces, pointer, n, lanes) for n in range(lanes + 1)}
         return self.choose(count, cases)[0]
 
-    def _load_pieces(self, pointer: Value, count: int) -> list[Value]:
+    def _load_pieces(self, pointer: Value, count: int, lanes: int) -> list[Value]:
         """So many lanes as halves, quarters and so on of a vector, and zeros."""
-        found, done, size = self.zero, 0, self.lanes
+        found, done, size = ir.Constant(ir.VectorType(self.kind, lanes), None), 0, lanes
         while size:
             if count & size:
                 piece = self.load(self.at(pointer, done), size)
@@ -144,7 +146,7 @@ class Code(Flow):
 
     def _masked(self, what: str, result: Any, *arguments: Value) -> Value:
         lanes = arguments[-1].type.count if what == "store" else result.count
-        letter = "i" if self.kind in (I32, I64) else "f"
+        letter = "i" if isinstance(self.kind, ir.IntType) else "f"
         name = f"llvm.masked.{what}.v{lanes}{letter}{8 * self.itemsize}.p0"
         return instruction(self.builder, name, result, *arguments)
 
@@ -154,10 +156,10 @@ class Code(Flow):
         narrow = self.builder.trunc(bits, ir.IntType(lanes))
         return self.builder.bitcast(narrow, ir.VectorType(I1, lanes))
 
-    def first_lanes(self, count: Value) -> Value:
+    def first_lanes(self, count: Value, lanes: int = 0) -> Value:
         """A bit for each lane: whether it is one of the first ``count``."""
-        every = self.splat(count)
-        numbers = ir.Constant(every.type, list(range(self.lanes)))
+        every = self.splat(count, lanes)
+        numbers = ir.Constant(every.type, list(range(every.type.count)))
         return self.builder.icmp_signed("<", numbers, every)
 
     def stream(self, value: Value, pointer: Value) -> None:
@@ -176,11 +178,12 @@ class Code(Flow):
     def _as_vectors(self, value: Value, pointer: Value) -> Value:
         return self.builder.bitcast(pointer, value.type.as_pointer())
 
-    def splat(self, scalar: Value) -> Value:
+    def splat(self, scalar: Value, lanes: int = 0) -> Value:
         """The scalar, of whatever type, in every lane."""
-        undefined = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
+        kind = ir.VectorType(scalar.type, lanes or self.lanes)
+        undefined = ir.Constant(kind, ir.Undefined)
         one = self.builder.insert_element(undefined, scalar, I32(0))
-        return self.shuffle(one, undefined, [0] * self.lanes)
+        return self.shuffle(one, undefined, [0] * kind.count)
 
     def shuffle(self, first: Value, second: Value, order: Sequence[int]) -> Value:
         """Lanes of two vectors, counted through both."""

@@ -60,6 +60,12 @@ class Taps:
             object.__setattr__(self, "values", _on_a_line(self.values))
         self.values.flags.writeable = False
 
+    def weighted(self, weights: Array) -> "Taps":
+        """The same with weights of pixels; `dataclasses.replace` takes a tenth of a small call."""
+        found = object.__new__(Taps)
+        found.__dict__.update(self.__dict__, weights=weights, look=None)
+        return found
+
     @property
     def nbytes(self) -> int:
         """Of what is kept here."""

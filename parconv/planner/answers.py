@@ -101,7 +101,7 @@ def _weighted(f: Array, g: Filter, options: Mapping[str, Any], correlate: bool) 
     plan, taps = answer(f, g, rest, correlate)
     if isinstance(plan, VolumePlan):
         return replace(plan, weights=weights), None
-    return plan, replace(taps, weights=weights)
+    return plan, taps if weights is None else taps.weighted(weights)
 
 
 def _answered(key: Any, f: Array, g: Filter, question: Question) -> Pair:

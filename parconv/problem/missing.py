@@ -179,11 +179,7 @@ def without_arrays(
     A boolean array where only some are used.
     """
     rest = {name: value for name, value in options.items() if name not in ARRAYS}
-    axes = plane_of(options, shape)
-    where, weights = (
-        None if options.get(name) is None else placed(name, options[name], shape, axes)
-        for name in ("where", "weights")
-    )
+    where, weights = (_array_of(options, name, shape) for name in ("where", "weights"))
     if where is not None and where.dtype != bool:
         raise TypeError(
             f"where has dtype {where.dtype}: pass booleans, True for pixels to use, or numbers as "
@@ -196,6 +192,16 @@ def without_arrays(
     if weights is None:
         return {**rest, "weights": Given.TRUTHS}, where
     return {**rest, "weights": Given.NUMBERS}, weights
+
+
+def _array_of(options: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Array | None:
+    """What such a keyword says of each pixel: mostly it is as large as the image already."""
+    value = options.get(name)
+    if value is None:
+        return None
+    if type(value) is np.ndarray and value.shape == shape and value.dtype == bool:
+        return value
+    return placed(name, value, shape, plane_of(options, shape))
 
 
 def plane_of(options: Mapping[str, Any], shape: tuple[int, ...]) -> Pair | None:

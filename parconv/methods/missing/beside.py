@@ -115,15 +115,15 @@ class Beside:
 # that leave NaN out: its time over theirs, measured, of 1024 x 1024 at Gaussians of 5, 7, 9 taps
 # float32 1.44 0.88 0.61, float64 1.39 0.92 0.63 (likewise).  Of `windows` what chooses best between
 # it and direct tiles.  Its time over theirs, measured, predicted, of 1024 x 1024 at boxes of 3, 5,
-# 7, 9: float32 1.67 1.15, 1.12 0.92, 0.64 0.71, 0.56 0.54, by booleans 1.17 0.78, 0.81 0.68, 0.65
-# 0.57, 0.43 0.46; float64 1.53 1.25, 0.92 1.15, 0.61 0.90, 0.41 0.69, by booleans 1.00 0.87, 0.88
-# 0.86, 0.55 0.73, 0.40 0.59 (likewise).
+# 7, 9: float32 0.98 0.93, 0.53 0.71, 0.38 0.53, 0.24 0.39, by booleans 0.89 0.63, 0.60 0.53, 0.39
+# 0.42, 0.25 0.33; float64 0.97 0.90, 0.52 0.74, 0.34 0.56, 0.23 0.42, by booleans 0.80 0.63, 0.50
+# 0.56, 0.35 0.46, 0.25 0.37 (Zen 4 VM, AVX-512, 2026-11; predicted with `calibration.SHIPPED`).
 _BESIDE = {
     separable: (
         Beside(separable, columns, (1.25, 15, 45)),
         Beside(separable, strips, (1.25, 30, 55)),
     ),
-    windows: (Beside(windows, windowed, (0.7, 70, 10)),),
+    windows: (Beside(windows, windowed, (0.25, 95, 10)),),
 }
 
 

@@ -1,198 +1,170 @@
-"""What `windowed` does with a row: it is packed, it enters its block, results are made of sums.
+"""What `windowed` does with a block's rows: they enter it, results are made of sums.
 
-Pixels enter their block as 0 where they are holes, and a number of each column tells how many of
-its last rows are holes.  The sums of these along the row, in the steps in which the columns' sums
-are added up, tell what is missing of each result, which the last step of both makes and divides.
+Pixels enter as 0 where they are holes, and those that are there are counted (`entering.py`).  Their
+numbers are added up along the row in steps of their own, of 8 bits where no sum needs more, and
+divide the pixels' sums where these become results.
 """
 
+import math
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.np.arrayobj import populate_array
 
-from ...codegen import jit
+from ...codegen import jit, machine
+from ...codegen.borders import source_index
 from ...codegen.emitted import Items, Value, emitted
 from ...codegen.layout import Layout
-from ...codegen.packing import fetch, put, store
 from ...codegen.simd import I64
-from ..windows.across import PIXELS, by_steps
-from ..windows.results import L as ALONE, fill_beside
-from .entering import address_of, enter_counted, widen
-from .holes import clear
+from ..windows import kernel as alone
+from ..windows.across import by_steps
+from ..windows.beside import write_entry
+from ..windows.means import NUMBER
+from ..windows.places import number_rows as number_pixels, pack as pack_pixels, table_of
+from ..windows.results import L as ALONE, fill_beside, make, steps_along
+from .entering import add_numbers, address_of, count_block, widen
 from .marking import fetch_truths
 from .names import GIVEN
-from .summing import share_and_enter, share_sums
-from .targets import ends_of, place_of
 from .weighing import bytes_at, truths_at
 
-NUMBERS = types.Array(types.uint16, 1, "C")
-NUMBER_BYTES = 2
-# Behind the names of the method's own layout: whether a row enters its block while results are
-# made; how many taps there are; elements of scratch from a block's first row to its marks, from one
-# row of these to the next; to the numbers of a row's first column, and between rows of numbers; to
-# the bytes of a row that is packed.
+WORDS, WORD_BYTES = types.Array(types.uint16, 1, "C"), 2
+KINDS = 4  # of rows of 16 bits: of results, of columns, of both steps
+# Behind the names of the method's own layout: how many taps there are, and whether their numbers
+# need 16 bits; how many rows of results are made together; where in scratch numbers lie, a byte
+# each, and so many bytes further those of steps along rows; where those of 16 bits lie; and the
+# table of where rows of booleans do.
 L = Layout(
-    *ALONE.names, *GIVEN, "turns", "weighted", "omits", "bits", "counts", "marks_at", "marks_step",
-    "numbers_at", "before", "numbers_step", "truths_at",
+    *ALONE.names, *GIVEN, "weighted", "omits", "bits", "counts", "wide", "group", "there_at",
+    "spare", "numbers_at", "truths_at",
 )  # fmt: skip
 
 
-@emitted(NUMBERS)
-def _as_numbers(builder: Any, scratch: Items) -> Value:
+@emitted(WORDS)
+def _as_words(builder: Any, scratch: Items) -> Value:
     """All of scratch as numbers of 16 bits."""
-    found = scratch.context.make_array(NUMBERS)(scratch.context, builder)
-    data = builder.bitcast(scratch.at(), ir.IntType(16).as_pointer())
-    size = I64(NUMBER_BYTES)
-    count = builder.mul(scratch.each("shape")[0], I64(scratch.itemsize // NUMBER_BYTES))
-    populate_array(found, data, [count], [size], size, None)
+    found, size = scratch.context.make_array(WORDS)(scratch.context, builder), I64(WORD_BYTES)
+    count = builder.mul(scratch.each("shape")[0], I64(scratch.itemsize // WORD_BYTES))
+    populate_array(found, scratch.at(0, NUMBER), [count], [size], size, None)
     return found._getvalue()
 
 
 @jit.jit(inline="always")
-def _counted(layout, scratch, base, slot, seen):
-    """Addresses of what tells of a row's holes; places of its block's marks, and of the numbers."""
-    row, (plane, source, first) = (slot - base) // layout[L.step], seen
-    there = address_of(scratch, base + layout[L.truths_at])
-    if source >= 0 and layout[L.weights_column] == 1:
-        there = layout[L.weights] + plane * layout[L.weights_plane] + first
-        there += source * layout[L.weights_row]
-    marks = base + layout[L.marks_at] + row * layout[L.marks_step]
-    return there, marks, base + layout[L.numbers_at]
+def _numbers(layout, scratch, base):
+    """A byte for each element of scratch from ``base`` on: how many pixels its sum is of."""
+    count = (layout[L.numbers_at] - layout[L.there_at]) * scratch.itemsize
+    return bytes_at(scratch, base + layout[L.there_at], count)
+
+
+@jit.jit(inline="always")
+def begin(layout, scratch, base):
+    """Once: a row of zeros behind those of a block, of sums and of numbers."""
+    alone.begin(layout, scratch, base)
+    step = layout[L.step]
+    _numbers(layout, scratch, base)[layout[L.taps_y] * step : (layout[L.taps_y] + 1) * step] = 0
 
 
 @jit.jit()
-def _pack_truths(layout, scratch, base, plane, row, left, columns):
-    """Bytes that tell of a row's holes, border applied."""
-    found = bytes_at(scratch, base + layout[L.truths_at], columns)
-    border = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
-    down = row, 1, 1, layout[L.rows_in], 1, layout[L.border_y]
-    truths = truths_at(layout, L.weights, scratch)
-    fetch_truths(truths, plane, down, border, found, 0)
+def never(*_):
+    """In place of what adds up rows first: what is there is counted down columns."""
+
+
+# --- down columns --------------------------------------------------------------------------------
 
 
 @jit.jit()
-def pack(f, fill, layout, scratch, base, plane, row, left, columns, target):
-    """That row of the extended image, border applied, and what tells of its holes."""
+def number_rows(layout, scratch, base, plane, rows, image):
+    """As `windows.kernel` has it; rows of booleans, too, which must be runs of them."""
+    inside = number_pixels(layout, scratch, base, plane, rows, image)
+    for n in range(rows[1] if layout[L.weighted] else 0):
+        row = rows[0] + n * layout[L.dilation_y]
+        source = source_index(row, layout[L.rows_in], layout[L.border_y])
+        there = plane * layout[L.weights_plane] + source * layout[L.weights_row]
+        write_entry(scratch, base + layout[L.truths_at], n, there)
+    return inside and (not layout[L.weighted] or layout[L.weights_column] == 1)
+
+
+@jit.jit()
+def pack(f, fill, layout, scratch, base, plane, rows, left, columns, target):
+    """Rows of the extended image, border applied, and bytes that tell of their holes."""
+    pack_pixels(f, fill, layout, scratch, base, plane, rows, left, columns, target)
     if layout[L.weighted]:
-        _pack_truths(layout, scratch, base, plane, row, left, columns)
-    border = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
-    down = row, 1, 1, layout[L.rows_in], 1, layout[L.border_y]
-    fetch(f, layout[L.reads], (plane,), down, border, fill, scratch, (target, 0, 0), True, True)
+        truths, found = truths_at(layout, L.weights, scratch), _numbers(layout, scratch, base)
+        down = rows[0], layout[L.dilation_y], rows[1], layout[L.rows_in], 1, layout[L.border_y]
+        border = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
+        fetch_truths(truths, plane, down, border, found[target - base :], layout[L.step])
 
 
 @jit.jit(inline="always")
-def begin(layout, scratch, base, columns):
-    """Before the first row of a tile: no row was seen yet, and one of zeros lies behind a block."""
-    zeros = base + layout[L.taps_y] * layout[L.step]
-    put(scratch, zeros, 1, columns, scratch.dtype.type(0))
-    clear(scratch, base + layout[L.marks_at], layout[L.taps_y] * layout[L.marks_step])
-    clear(scratch, base + layout[L.numbers_at] - layout[L.before], layout[L.numbers_step])
+def enter(pixels, at, packed, layout, scratch, base, weight, places, how, columns, ahead, off):
+    """Rows of a block, in the image or ``packed``, and numbers of pixels that are there."""
+    numbers = _numbers(layout, scratch, base)
+    table = there_at = table_of(layout, base, packed)
+    there, below = address_of(numbers, at - base), 0
+    if not packed:
+        there, there_at = layout[L.weights] + at, base + layout[L.truths_at]
+        below = layout[L.taps_y] * layout[L.dilation_y] * layout[L.weights_row]
+    count_block(
+        pixels, at, scratch, table, weight, places, how, (columns, ahead, off),
+        (layout[L.weighted], layout[L.omits]), numbers, -base, (there, there_at, below),
+    )  # fmt: skip
+
+
+# --- along rows ----------------------------------------------------------------------------------
 
 
 @jit.jit(inline="always")
-def take(layout, pixels, at, taps, scratch, base, places, columns, window, seen):
-    """So many ``columns``, (first, count), of a row enter its block.
-
-    ``places``: of the row in the block, of the prefix before it and with it; ``window``: where the
-    suffix begins, or -1, and the sums; ``seen`` = plane, row of the image or -1 where it is packed,
-    and column of the first pixel.
-    """
-    weight, how = taps[PIXELS], (layout[L.weighted], layout[L.omits])
-    if layout[L.weighted] and seen[1] >= 0 and layout[L.weights_column] != 1:
-        _pack_truths(layout, scratch, base, *seen, columns[1])
-    counted = _counted(layout, scratch, base, places[0], seen)
-    if window[0] < 0:
-        enter_counted(pixels, at, weight, scratch, places, columns, how, counted)
-        return
-    enter_counted(pixels, at, weight, scratch, (*places, *window), columns, how, counted)
-    if not layout[L.turns]:
-        _keep(layout, scratch, base, (window[1] - base - layout[L.down_at]) // layout[L.step])
-
-
-@jit.jit(inline="always")
-def _keep(layout, scratch, base, row):
-    """Numbers of columns as they are, for the ``row``-th of those that are delivered together."""
-    step, each = layout[L.numbers_step], scratch.itemsize // NUMBER_BYTES
-    at, columns = base + layout[L.numbers_at], (step - 2 * layout[L.before]) * each
-    widen(scratch, at, at + (1 + row) * step, columns)
-
-
-@jit.jit()
-def _holes(layout, scratch, base, left, first, size, constant):
-    """Numbers of holes in all steps along rows of results but the last; what that adds up."""
-    numbers, each = _as_numbers(scratch), scratch.itemsize // NUMBER_BYTES
-    (rows, width), step = size, layout[L.numbers_step]
-    row, kind = base + layout[L.numbers_at] + step, layout[L.batch] * step
-    columns, parts = row * each - first, ((row + kind) * each, (row + 2 * kind) * each)
-    if layout[L.beside]:
-        table, across = (base + layout[L.sources_at]) * each, width + layout[L.span_x] - 1
-        fill_beside(numbers, layout, table, (columns, step * each), rows, left, across, constant)
-    steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
-    how, source = (layout[L.dilation_x], *steps), (columns + left, step * each)
+def _add_up(layout, numbers, source, parts, wide, target, size, needed):
+    """Numbers of columns added up along rows, as wide ones, some more than those asked for."""
+    (rows, width), lanes = size, machine.VECTOR_BYTES // numbers.itemsize
+    how = layout[L.dilation_x], *steps_along(layout)
     here, hop, count, more = by_steps(numbers, source, parts, how, rows, width)
-    return here, hop, count, more, how[0], how[4]
+    places, rest = (here, source[1], hop, count), (more, how[0], how[4])
+    vectors = (width + lanes - 1) // lanes
+    add_numbers(numbers, places, rest, wide, target, (rows, vectors), needed)
 
 
 @jit.jit()
-def _below(places, step):
-    """What the last step adds up, a row further down."""
-    return places[0] + step, *places[1:3], places[3] + step, *places[4:]
+def _count(layout, scratch, base, at, size, needed):
+    """Numbers of pixels under some rows' results; the place of the first one, in 16 bits.
+
+    ``at``: elements from ``base`` to the sums that these are of.
+    """
+    step, (rows, width), words = layout[L.step], size, _as_words(scratch)
+    kind = layout[L.group] * step
+    numbers = _numbers(layout, scratch, base)
+    found = (base + layout[L.numbers_at]) * scratch.itemsize // WORD_BYTES
+    spare = found + kind  # of rows of columns, then of both steps
+    if layout[L.wide]:
+        columns = width + layout[L.span_x] - 1
+        widen(numbers, at, words, spare, step, (rows, columns))
+        parts = spare + kind, spare + 2 * kind
+        _add_up(layout, words, (spare, step), parts, words, (found, step), size, needed)
+        return found
+    parts = layout[L.spare], layout[L.spare] + kind
+    _add_up(layout, numbers, (at, step), parts, words, (found, step), size, needed)
+    return found
 
 
 @jit.jit()
 def deliver(
-    out, constant, taps, scale, layout, scratch, base, row_at, size, plane, row, x, flags, line,
-    entering,
+    out, constant, taps, scale, layout, scratch, base, row_at, size, plane, row, x, flags
 ):  # fmt: skip
-    """Results from rows of sums as `windows.results` delivers them, then divided.
-
-    ``entering``: places of the row that enters its block meanwhile, in ``line`` and in scratch, or
-    -1, and which row that is; what is returned is of how many columns it did.
-    """
+    """Results from rows of sums as `windows.results` delivers them, over what is there."""
     (rows, width), left, step = size, x - layout[L.lead_x], layout[L.step]
-    first, beyond, lacks = left, constant, 0
-    if layout[L.turns]:
-        _keep(layout, scratch, base, 0)
+    beyond, there, total = constant, layout[L.taps_y], scratch.dtype.type(layout[L.counts])
     if constant != constant:  # what lies beyond the border is missing
-        beyond, lacks = scratch.dtype.type(0), layout[L.taps_y]
+        beyond, there = scratch.dtype.type(0), 0
     if layout[L.beside]:
-        first, table = max(left, 0), base + layout[L.sources_at]
-        columns = width + layout[L.span_x] - 1
-        fill_beside(scratch, layout, table, (row_at, step), rows, left, columns, beyond)
-    steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
-    parts, sums = (base + layout[L.part_at], base + layout[L.again_at]), base + layout[L.across_at]
-    how, scales = (layout[L.dilation_x], *steps), (taps[scale], taps[scale + 1])
-    here, hop, count, more = by_steps(scratch, (row_at + left, step), parts, how, rows, width)
-    pixels, holes = (
-        (here, hop, count, more, how[0], how[4]),
-        _holes(layout, scratch, base, left, first, size, lacks),
-    )
-    number = scratch.dtype.type(layout[L.counts])
-    total, least, nothing = taps[scale + 2], taps[scale + 4], taps[scale + 5]
-    needed = max(least / abs(total) * number, scratch.dtype.type(0.5))
-    numbers, ends = (number, needed, nothing, needed), (layout[L.writes], layout[L.large])
-    flat, streams, skip = ends_of(out, (*ends, layout[L.lanes]), (plane, row, x), width)
-    if flat and entering[0] >= 0:  # then there is one row
-        end = place_of(out, plane, row, x)
-        share_and_enter(
-            scratch, pixels, holes, scales, numbers, out, end, (width, skip), streams, line,
-            entering[:6], taps[PIXELS], (layout[L.weighted], layout[L.omits]),
-            _counted(layout, scratch, base, entering[1], (plane, entering[6], first)),
-        )  # fmt: skip
-        return (width - skip) // layout[L.lanes] * layout[L.lanes]
-    for n in range(rows):
-        if flat:
-            end = place_of(out, plane, row + n, x)
-            share_sums(
-                scratch, pixels, holes, scales, numbers, out, end, (width, skip), streams
-            )  # fmt: skip
-        else:
-            end = sums + n * step
-            share_sums(scratch, pixels, holes, scales, numbers, scratch, end, (width, 0), 0)
-        pixels = _below(pixels, step)
-        holes = _below(holes, layout[L.numbers_step] * (scratch.itemsize // NUMBER_BYTES))
-    if not flat:
-        down, right = (row, 1, rows), (x, 1, width)
-        store(scratch, (sums, step, 0), out, layout[L.writes], (plane,), down, right)
-    return 0
+        columns, table = width + layout[L.span_x] - 1, layout[L.sources_at]
+        place = row_at, step
+        fill_beside(scratch, layout, base + table, place, rows, left, columns, beyond)
+        table = (table - layout[L.there_at]) * scratch.itemsize
+        numbers, place = _numbers(layout, scratch, base), (row_at - base, step)
+        fill_beside(numbers, layout, table, place, rows, left, columns, there)
+    least = taps[scale + 4] / abs(taps[scale + 2])
+    needed = math.ceil(least * total) if least > 0 else 0
+    for n in range(0, rows, layout[L.group]):
+        some, at = (min(rows - n, layout[L.group]), width), row_at + n * step
+        found = _count(layout, scratch, base, at + left - base, some, needed)
+        made, below = (found, scale, total), row + n * layout[L.dilation_y]
+        make(out, taps, made, layout, scratch, base, at, some, plane, below, x, flags)

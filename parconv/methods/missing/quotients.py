@@ -14,40 +14,16 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
+from ..windows.means import NUMBER, factor
 from .flags import call_by_flags
 
 GIVEN = 18  # arguments that weak pixels' function takes, too
 SIDES = (8, 4, 2, 1)  # vectors of results side by side: their sums hide an addition's latency
-# How float32 is divided: by an estimate of 14 bits and a step of Newton's method, which leave the
-# last bit open, in 4 cycles instead of 10 (Sapphire Rapids, by its tables).  LLVM wants to be told
-# that no quotient is infinite: lanes that divide by 0 are never used.  Where it may contract that
-# step, it takes three operations of five.
-QUICKLY = machine.ISA.choose({"AVX-512": ("arcp", "ninf", "contract"), 16: ()})
 BYTE = ir.IntType(8).as_pointer()
-NUMBER = ir.IntType(16)  # of holes
 # Above nothing, whether or not smaller numbers are taken for that.
 TINY = {size: float(np.finfo(f"f{size}").tiny) for size in (4, 8)}
-
-
-def factor(code: Code, taken: Value, left: Value) -> Value:
-    """1 and what is taken by what is left, a number about 1 where no pixel is weak.
-
-    In float64 by an inverse of float32, which its rest and the square of that make precise: a
-    division takes 16 cycles, that 6 (Sapphire Rapids, AVX-512, by its tables).
-    """
-    builder, one = code.builder, code.constant(1.0)
-    if code.itemsize == 4:
-        return builder.fadd(builder.fdiv(taken, left, flags=QUICKLY), one)
-    kind = ir.VectorType(ir.FloatType(), code.lanes)
-    single = ir.Constant(kind, [1.0] * code.lanes)
-    inverse = builder.fdiv(single, builder.fptrunc(left, kind), flags=QUICKLY)
-    inverse = builder.fpext(inverse, code.vector)
-    rest = code.fma(builder.fneg(left), inverse, one)
-    rest = code.fma(rest, rest, rest)
-    return code.fma(taken, code.fma(inverse, rest, inverse), one)
 
 
 def any_of(code: Code, lanes: Value) -> Value:

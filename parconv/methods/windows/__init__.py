@@ -56,7 +56,7 @@ from .along import along, reach_of, work_of
 from .beside import ENTRY
 from .pixels import CHANNELS, room_of
 from .results import L
-from .steps import BLOCKS, as_numbers, steps_of
+from .steps import BLOCKS, Steps, as_numbers, steps_of
 
 # Of the sums of a block's rows, and as many of its suffixes and pixels: few enough for the
 # second-level cache.  ns a pixel of 1289 x 657 x 4 float64 at 31x31 with 64, 128, 256 KiB: 2.68
@@ -105,7 +105,11 @@ def applicable(problem: Problem) -> str | None:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    (rows, columns), width, size = problem.plane, _tile(problem), problem.sums.itemsize
+    (rows, columns), width, size = (
+        problem.plane,
+        _tile(problem, reach_of(problem)),
+        problem.sums.itemsize,
+    )
     block = (problem.filter[0] + OTHER_ROWS) * min(columns, width) * size
     down_work = (NEAR_WORK if block <= NEAR_BYTES else FAR_WORK)[size]
     wide = columns + (-(-columns // width) - 1) * (problem.span[1] - 1)
@@ -135,7 +139,7 @@ def least_band(problem: Problem) -> int:
 # --- the problem as numbers ----------------------------------------------------------------------
 
 
-def tile_of(problem: Problem, room: int) -> int:
+def _tile_of(problem: Problem, room: int) -> int:
     """Columns of output whose row of sums takes at most so many bytes, or what it must."""
     size, columns, halo = problem.sums.itemsize, problem.plane[1], problem.span[1] - 1
     lanes = lanes_of(problem)
@@ -155,47 +159,46 @@ def _unit(problem: Problem) -> int:
     return math.lcm(lanes_of(problem), problem.channels if problem.channels in CHANNELS else 1)
 
 
-def _tile(problem: Problem) -> int:
+def _tile(problem: Problem, reach: int) -> int:
     """Columns of output whose block of sums stays in the caches."""
     room, halo = BLOCK_BYTES // problem.filter[0], problem.span[1] - 1
     ahead = machine.FILLS_LINES and problem.bytes > AHEAD_BYTES
-    halves = (
-        not reach_of(problem) and ahead and room // 2 >= AHEAD_HALOS * halo * problem.sums.itemsize
-    )
-    return tile_of(problem, room // 2 if halves else room)
+    halves = not reach and ahead and room // 2 >= AHEAD_HALOS * halo * problem.sums.itemsize
+    return _tile_of(problem, room // 2 if halves else room)
 
 
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    tile, count, size = _tile(problem), problem.filter[0], problem.sums.itemsize
-    row = tile + problem.span[1] - 1 + 4 * lanes_of(problem)
+    return L.pack(described(problem, along(problem), problem.sums.itemsize, reach_of(problem)))
+
+
+def described(problem: Problem, steps: Steps, narrowest: int, reach: int) -> dict[str, int]:
+    """The same by names.
+
+    ``narrowest``: bytes of numbers of which rows of sums are whole lines; ``reach``: by how many
+    vectors the second step shifts where rows are added up first.
+    """
+    tile, count, size = _tile(problem, reach), problem.filter[0], problem.sums.itemsize
+    row = tile + problem.span[1] - 1 + 3 * lanes_of(problem) + machine.VECTOR_BYTES // narrowest
     above = 2 * count + 1  # suffixes, zeros behind them, rows that are packed; then come the sums
-    known, steps = numbers(problem, row, count, above), along(problem)
+    known = numbers(problem, row, count, above, narrowest)
     rows_at, rows_step = known["end"], up(count * ENTRY // size, 64)
     known["end"] += 2 * rows_step
-    reach = reach_of(problem)
     if steps.first == BLOCKS:
         known["again_at"] = known["end"]
         known["end"] += room_of(steps.second)
-    return L.pack(known | tiled(problem, tile) | as_numbers(steps) | {
+    return known | as_numbers(steps) | {
         "packed_at": (count + 1) * known["step"], "reach": reach,
-        "beside": not reach and _beside(problem, tile),
         "ahead": problem.bytes > AHEAD_BYTES, "rows_at": rows_at, "rows_step": rows_step,
-    })  # fmt: skip
-
-
-def tiled(problem: Problem, tile: int) -> dict[str, int]:
-    """What layouts of columns of so many tell of them, and of where a result's rows begin."""
-    return {
-        "tile": tile,
-        "beside": _beside(problem, tile),
-        "begin": problem.begin[0],
+        "tile": tile, "beside": not reach and _beside(problem, tile), "begin": problem.begin[0],
         "begin_x": problem.begin[1],
-    }
+    }  # fmt: skip
 
 
-def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[str, int]:
+def numbers(
+    problem: Problem, row: int, least: int = 1, above: int = 0, narrowest: int = 0
+) -> dict[str, int]:
     """What the layouts of all kernels of equal taps share.
 
     ``row``: elements of a row of sums, of which ``least`` are added up together, or more, few
@@ -205,13 +208,14 @@ def numbers(problem: Problem, row: int, least: int = 1, above: int = 0) -> dict[
     so parts of the row of sums lie a page from it.
     """
     size, across = problem.sums.itemsize, steps_of(problem.filter[1])
-    step, outside = odd_lines(row, size), abs(problem.lead[1]) + problem.plane[1] + problem.span[1]
+    step = odd_lines(row, narrowest or size)
+    outside = abs(problem.lead[1]) + problem.plane[1] + problem.span[1]
     rows = max(least, min(problem.plane[0], BATCH_BYTES // (row * size)))
     page = up((rows + 1) * step, 4096 // size)  # vectors reach beyond the last row
     part_at = above * step + page
     sources_at = part_at + 2 * page + page * WIDEST // size
     return geometry(problem) | as_numbers(across) | {
-        "reach": 0, "ahead": 0, "packed_at": 0, "rows_at": 0, "rows_step": 0,
+        "reach": 0, "shifts": 0, "ahead": 0, "packed_at": 0, "rows_at": 0, "rows_step": 0,
         "channels": problem.channels, "lanes": lanes_of(problem), "batch": rows,
         "stored": bool(stores(problem.sums, problem.dtype)),
         "step": step, "down_at": above * step, "part_at": part_at, "again_at": part_at + page,

@@ -1,25 +1,49 @@
-"""Calls of the inner loop along rows, whose sums stay in scratch or become results."""
+"""Calls of the inner loop along rows, whose sums stay in scratch or become results.
 
-from collections.abc import Sequence
+What makes these of sums, ``made``, are two places: in scratch, of 16 bits each, of numbers of what
+is there, and among the taps of the numbers that scale, as many as results ask for.  Where sums are
+divided by those the number of all taps follows.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from numba import types
 
+from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.simd import I64
+from ...codegen.simd import I64, Code
 from ..finishing import SCALED, is_narrow, scaled_by
+from .means import NUMBER, Means, ShiftedMeans
 from .neighbours import Adding, Dividing
+from .rowwise import REACHES
 
+SCALES = 2  # of ``made``, where nothing is divided
 DIVIDING = 3  # numbers behind those that scale, where 16 bits are divided
 
 
 def _call(
-    builder: Any, name: str, kinds: Any, *arguments: Value, emits: type[Adding] = Adding
+    builder: Any, name: str, kinds: Any, *arguments: Value, emits: Callable[..., Adding] = Adding
 ) -> None:
     def body(inner: Any, *values: Value) -> None:
         emits(inner, kinds, *values).emit()
 
     call_once(builder, f"windows.{name}", body, arguments, kinds or ())
+
+
+def _call_results(
+    scratch: Items, name: str, made: Sequence[Value], taps: Items, kinds: Any,
+    places: Sequence[Value], more: Sequence[Value], emits: tuple[Any, Any] = (Adding, Means),
+) -> None:  # fmt: skip
+    """The same of results; ``kinds``: of what is stored, and of what is asked for."""
+    (there_at, scale, *total), (out, asked) = made, kinds
+    numbers = scaled_by(taps, scale, asked)
+    there = [scratch.at(there_at, NUMBER), *total] if total else []
+    _call(
+        scratch.builder, f"means.{name}" if total else name, (taps.dtype, out, len(numbers)),
+        *places, *numbers, *more, *there, emits=emits[len(total)],
+    )  # fmt: skip
 
 
 @emitted()
@@ -42,20 +66,20 @@ def add_up(
 @emitted()
 def add_to(
     builder: Any, scratch: Items, source: Sequence[Value], more: Sequence[Value], taps: Items,
-    scale: Value, out: Items, target: Sequence[Value], size: Sequence[Value], flags: Value,
+    made: Sequence[Value], out: Items, target: Sequence[Value], size: Sequence[Value], flags: Value,
     asked: Items,
 ) -> None:  # fmt: skip
-    """The same of results in ``out``, scaled; emits nothing where it cannot store them.
+    """The same of results in ``out``, scaled as those that are ``asked`` need.
 
-    ``scale``: place in ``taps`` of the numbers that do, as many as results that are ``asked`` need.
+    Emits nothing where it cannot store them.
     """
     if not _stores(taps.dtype, out.dtype):
         return
     places = _places(scratch, source, more, out, target, size)
 
     def scaled() -> None:
-        numbers = scaled_by(taps, scale, asked.dtype)
-        _call(builder, "results", (taps.dtype, out.dtype, len(numbers)), *places, *numbers, flags)
+        kinds = out.dtype, asked.dtype
+        _call_results(scratch, "results", made, taps, kinds, places, [flags])
 
     if (scratch.dtype, out.dtype) != (types.uint16, types.uint8):
         scaled()
@@ -73,7 +97,7 @@ def add_to(
 @emitted()
 def add_some(
     builder: Any, scratch: Items, source: Sequence[Value], more: Sequence[Value], taps: Items,
-    scale: Value, out: Items, target: Sequence[Value], rows: Value, count: Value,
+    made: Sequence[Value], out: Items, target: Sequence[Value], rows: Value, count: Value,
 ) -> None:  # fmt: skip
     """The first ``count`` results of a vector, of so many rows, and no others.
 
@@ -82,8 +106,34 @@ def add_some(
     """
     if taps.dtype == out.dtype:
         places = _places(scratch, source, more, out, target, (rows, I64(1)))
-        numbers = scaled_by(taps, scale, out.dtype)
-        _call(builder, "some", (taps.dtype, out.dtype, SCALED), *places, *numbers, I64(0), count)
+        kinds = out.dtype, out.dtype
+        _call_results(scratch, "some", made, taps, kinds, places, [I64(0), count])
+
+
+@emitted()
+def shift_and_add(
+    builder: Any, scratch: Items, reach: Value, hops: Sequence[Value], source: Sequence[Value],
+    more: Sequence[Value], taps: Items, made: Sequence[Value], out: Items, target: Sequence[Value],
+    size: Sequence[Value], flags: Value,
+) -> None:  # fmt: skip
+    """Means of two steps, of which the second one is made in registers; else as `add_to`.
+
+    ``hops``: elements from one of its neighbours to the next, and how many come after the first;
+    ``source``: of the first step; ``reach``: see `Hops`.
+    """
+    known = taps.dtype == scratch.dtype and _stores(taps.dtype, out.dtype)
+    if not (machine.FILLS_LINES and known and len(made) > SCALES):
+        return
+    places = *_places(scratch, source, more, out, target, size), *hops
+    kinds = out.dtype, out.dtype
+
+    def case(vectors: int) -> Sequence[Value]:
+        emits = Adding, partial(ShiftedMeans, vectors)
+        _call_results(scratch, f"shifted.{vectors}", made, taps, kinds, places, [flags], emits)
+        return []
+
+    code = Code(builder, scratch.element)
+    code.choose(reach, {vectors: partial(case, vectors) for vectors in REACHES})
 
 
 def _stores(scaled: Any, result: Any) -> bool:

@@ -70,7 +70,11 @@ def work_of(problem: Problem) -> int:
 
 def reach_of(problem: Problem) -> int:
     """By how many vectors the second step shifts sums in registers; 0 where it does not."""
-    steps = along(problem)
+    return shifts_of(problem, along(problem))
+
+
+def shifts_of(problem: Problem, steps: Steps) -> int:
+    """The same of other steps."""
     if not machine.FILLS_LINES or steps.first == BLOCKS or steps.third > 1:
         return 0
     return _reach(steps, problem.dilation[1], lanes_of(problem))

@@ -14,6 +14,7 @@ from typing import Any
 from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
+from .neighbours import plus
 
 SIDES = (4, 1)  # vectors of columns side by side: loads first, since stores might change them
 # Likewise where all rows of a block are read before the next columns: whole lines, which rows that
@@ -52,79 +53,20 @@ def stores(code: Code, values: Sequence[Value], start: Value, at: Value) -> None
         code.store(value, code.at(place, n * code.lanes))
 
 
-def growing(
-    code: Code,
-    weight: Value,
-    places: Sequence[Value],
-    sift: Callable[..., list[Value]],
-) -> Callable[..., None]:
-    """``body(column, vectors)`` of columns in which a pixel enters the block.
-
-    It may be told how many elements ahead of the pixels to prefetch.
-
-    ``places``: of the pixels, of their row in the block, of the prefix before it and with it; and,
-    where windows end there, of the suffix before it and of where to leave the sum of both.
-    ``sift(column, pixels)``: what enters of the pixels that are there.
-    """
-    pixels, slot, before, after, *window = places
-    scale, builder = code.splat(weight), code.builder
-
-    def body(at: Value, vectors: int, ahead: int = 0) -> None:
-        for n in range(vectors if ahead else 0):
-            code.prefetch(code.at(pixels, at, ahead + n * code.lanes))
-        found = sift(at, loads(code, pixels, at, vectors))
-        found = [builder.fmul(value, scale) for value in found]
-        sums = loads(code, before, at, vectors)
-        sums = [builder.fadd(total, value) for total, value in zip(sums, found, strict=True)]
-        if window:
-            others = loads(code, window[0], at, vectors)
-            totals = [builder.fadd(*pair) for pair in zip(others, sums, strict=True)]
-            stores(code, totals, window[1], at)
-        stores(code, found, slot, at)
-        stores(code, sums, after, at)
-
-    return body
-
-
-@emitted()
-def add_upwards(
-    builder: Any, scratch: Items, last: Value, step: Value, rows: Value, columns: Value
-) -> None:
-    """To each of ``rows`` rows above the ``last`` one those below it; they lie ``step`` apart."""
-    arguments = scratch.at(last), step, rows, columns
-    call_once(builder, "block.up", _add_upwards, arguments)
-
-
-def _add_upwards(builder: Any, last: Value, step: Value, rows: Value, columns: Value) -> None:
-    code, up = Code(builder, last.type.pointee), builder.sub(I64(0), step)
-
-    def one(at: Value, vectors: int) -> None:
-        def add(place: Value, *sums: Value) -> Sequence[Value]:
-            place = code.at(place, up)
-            found = loads(code, place, I64(0), vectors)
-            found = [builder.fadd(*pair) for pair in zip(sums, found, strict=True)]
-            stores(code, found, place, I64(0))
-            return [place, *found]
-
-        start = code.at(last, at)
-        code.repeat(rows, [start, *loads(code, start, I64(0), vectors)], add)
-
-    across_columns(code, columns, one)
-
-
-class _Block:
+class Block:
     """Emits what becomes of a block's rows; the attributes are IR values of the arguments.
 
-    ``rows_at``: a table of where rows begin, from ``pixels`` on; ``suffix``, ``target``: where the
-    suffix from the first of the rows on lies, and where sums go, both in rows ``step`` apart.  Of
-    ``rows`` rows the first ``skip`` end no window; of the last ``more`` the suffixes are wanted.
-    The first column lies ``off`` elements behind a line, of pixels and of all sums.
+    ``rows_at``: a table of where rows begin, from ``pixels`` on; ``suffix``, ``target``: the places
+    in ``scratch`` of the suffix from the first of the rows on, and of sums, both in rows ``step``
+    apart.  Of ``rows`` rows the first ``skip`` end no window; of the last ``more`` the suffixes are
+    wanted.  The first column lies ``off`` elements behind a line, of pixels and of all sums.
     """
 
     def __init__(self, builder: Any, *arguments: Value) -> None:
         self.builder, self.code = builder, Code(builder, arguments[0].type.pointee)
-        self.pixels, self.rows_at, weight, self.suffix, self.target, self.step, *numbers = arguments
-        self.rows, self.skip, self.more, self.columns, self.ahead, self.off = numbers
+        self.pixels, self.rows_at, weight, self.scratch, *numbers = arguments
+        self.suffix, self.target, self.step, self.rows, self.skip, *numbers = numbers
+        self.more, self.columns, self.ahead, self.off = numbers
         self.scale = self.code.splat(weight)
 
     def emit(self) -> None:
@@ -153,59 +95,88 @@ class _Block:
     def add_up(self, at: Value, vectors: int) -> None:
         """So many vectors of columns from ``at`` on, or those that are left, where that is 0."""
         code, builder, some = self.code, self.builder, max(vectors, 1)
-        row, back = partial(self._row, at, vectors), builder.sub(I64(0), self.step)
+        row, back = partial(self.row, at, vectors), builder.sub(I64(0), self.step)
+        target = self.places(self.target)
+        kinds = len(target)
         last = builder.sub(self.rows, I64(1))
 
         def fetch(n: Value) -> Sequence[Value]:
-            place = code.at(self._place(n), at, self.ahead)
-            for vector in range(some):
-                code.prefetch(code.at(place, vector * code.lanes))
+            self.fetch(at, some, n)
             return [builder.add(n, I64(1))]
 
         def only(n: Value, *sums: Value) -> Sequence[Value]:
             return [builder.add(n, I64(1)), *self._both(sums, row(n))]
 
-        def down(n: Value, others: Value, target: Value, *sums: Value) -> Sequence[Value]:
+        def down(n: Value, *carried: Value) -> Sequence[Value]:
+            places, sums = carried[: 2 * kinds], carried[2 * kinds :]
             totals = self._both(sums, row(n))
-            stores(code, self._both(loads(code, others, at, some), totals), target, at)
-            places = (code.at(place, self.step) for place in (others, target))
-            return [builder.add(n, I64(1)), *places, *totals]
+            ending = self._both(self.get(places[:kinds], at, some), totals)
+            self.put(ending, places[kinds:], at)
+            return [builder.add(n, I64(1)), *moved(places, self.step), *totals]
 
-        def up(n: Value, place: Value, *sums: Value) -> Sequence[Value]:
+        def up(n: Value, *carried: Value) -> Sequence[Value]:
+            places, sums = carried[:kinds], carried[kinds:]
             totals = self._both(sums, row(n))
-            stores(code, totals, place, at)
-            return [builder.sub(n, I64(1)), code.at(place, back), *totals]
+            self.put(totals, places, at)
+            return [builder.sub(n, I64(1)), *moved(places, back), *totals]
+
+        def moved(places: Sequence[Value], step: Value) -> list[Value]:
+            return [code.at(place, step) for place in places]
 
         far = builder.icmp_signed("!=", self.ahead, I64(0))
         code.repeat(builder.select(far, self.rows, I64(0)), [I64(0)], fetch)
-        n, *sums = code.repeat(self.skip, [I64(0), *[code.zero] * some], only)
-        others = code.at(self.suffix, builder.mul(builder.add(n, I64(1)), self.step))
-        ending = builder.sub(self.rows, n)
-        code.repeat(ending, [n, others, self.target, *sums], down)
-        place, none = code.at(self.suffix, builder.mul(last, self.step)), code.constant(-0.0)
-        code.repeat(self.more, [last, place, *[none] * some], up)
+        n, *sums = code.repeat(self.skip, [I64(0), *self.none(some, code.zero)], only)
+        others = moved(self.places(self.suffix), builder.mul(builder.add(n, I64(1)), self.step))
+        code.repeat(builder.sub(self.rows, n), [n, *others, *target, *sums], down)
+        places = moved(self.places(self.suffix), builder.mul(last, self.step))
+        code.repeat(self.more, [last, *places, *self.none(some, code.constant(-0.0))], up)
+
+    # --- what is added up ---
+
+    def none(self, vectors: int, number: Value) -> list[Value]:
+        """What sums of so many vectors begin with, those of pixels with that number."""
+        return [number] * vectors
+
+    def places(self, at: Value) -> list[Value]:
+        """Where what is added up lies of that place in scratch: of each kind a pointer."""
+        return [self.code.at(self.scratch, at)]
+
+    def get(self, places: Sequence[Value], at: Value, vectors: int) -> list[Value]:
+        """Sums from a row of scratch."""
+        return loads(self.code, places[0], at, vectors)
+
+    def put(self, sums: Sequence[Value], places: Sequence[Value], at: Value) -> None:
+        stores(self.code, sums, places[0], at)
+
+    def row(self, at: Value, vectors: int, n: Value) -> list[Value]:
+        """What the ``n``-th row adds."""
+        return [self.builder.fmul(value, self.scale) for value in self.pixels_of(at, vectors, n)]
+
+    def fetch(self, at: Value, vectors: int, n: Value) -> None:
+        """Ask for pixels of the row that lies a block below."""
+        place = self.code.at(self._place(n), at, self.ahead)
+        for vector in range(vectors):
+            self.code.prefetch(self.code.at(place, vector * self.code.lanes))
+
+    def pixels_of(self, at: Value, vectors: int, n: Value) -> list[Value]:
+        """As many vectors of the row, or those of one vector's pixels that are columns'."""
+        code, place = self.code, self._place(n)
+        return loads(code, place, at, vectors) or [self.some_of(code, code.at(place, at), at)]
+
+    def some_of(self, code: Code, place: Value, at: Value) -> Value:
+        """Those of a vector's numbers that are columns', of whatever type; others are 0."""
+        builder, lanes = self.builder, self.code.lanes
+        left = builder.sub(self.columns, at)
+        if not machine.FILLS_LINES:
+            return code.load_first(place, left, lanes)
+        before = builder.not_(code.first_lanes(builder.sub(I64(0), at), lanes))
+        return code.load_some(place, builder.and_(before, code.first_lanes(left, lanes)))
 
     def _place(self, n: Value) -> Value:
         return self.code.at(self.pixels, self.builder.load(self.builder.gep(self.rows_at, [n])))
 
-    def _row(self, at: Value, vectors: int, n: Value) -> list[Value]:
-        """Pixels of the ``n``-th row as they enter."""
-        code, builder, place = self.code, self.builder, self._place(n)
-        some = partial(self._some, code.at(place, at), at)
-        found = loads(code, place, at, vectors) if vectors else [some()]
-        return [builder.fmul(value, self.scale) for value in found]
-
-    def _some(self, place: Value, at: Value) -> Value:
-        """Those of a vector's pixels that are columns'."""
-        code, builder = self.code, self.builder
-        left = builder.sub(self.columns, at)
-        if not machine.FILLS_LINES:
-            return code.load_first(place, left)
-        before = builder.not_(code.first_lanes(builder.sub(I64(0), at)))
-        return code.load_some(place, builder.and_(before, code.first_lanes(left)))
-
     def _both(self, first: Sequence[Value], second: Sequence[Value]) -> list[Value]:
-        return [self.builder.fadd(*pair) for pair in zip(first, second, strict=True)]
+        return [plus(self.builder, *pair) for pair in zip(first, second, strict=True)]
 
 
 @emitted()
@@ -222,10 +193,9 @@ def add_up_block(
     one a block further, which is prefetched, or 0; ``off``: elements from a line to the first.
     """
     rows_at = builder.bitcast(scratch.at(table), I64.as_pointer())
-    suffix, target, step = places
-    arguments = pixels.at(first), rows_at, weight, scratch.at(suffix), scratch.at(target), step
+    arguments = pixels.at(first), rows_at, weight, scratch.at(), *places
 
     def body(inner: Any, *values: Value) -> None:
-        _Block(inner, *values).emit()
+        Block(inner, *values).emit()
 
     call_once(builder, "block.all", body, [*arguments, *how, columns, ahead, off])

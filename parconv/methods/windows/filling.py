@@ -8,7 +8,7 @@ from ...codegen.packing import rows_alike
 from ...codegen.runs import lies_flat
 from .across import SCALE, past_caches
 from .beside import pack_ends
-from .places import pack
+from .places import pack, table_of
 from .results import L, deliver, outside
 from .rowwise import LEAVE, SIDES, STORE, STREAM, add_up_rowwise
 
@@ -33,8 +33,7 @@ def _within(layout, off, left, width):
 
 @jit.jit()
 def _add_up(
-    f, line, taps, fill, out, layout, scratch, base, plane, rows, tables, inside, part, slot,
-    target, how,
+    f, line, taps, fill, out, layout, scratch, base, plane, rows, inside, part, slot, target, how,
 ):  # fmt: skip
     """Sums of a block's ``rows`` = (first, count), by up to three parts of these.
 
@@ -42,6 +41,7 @@ def _add_up(
     many; ``inside``: whether rows can be read where they lie; all else: see `add_up_rowwise`.
     """
     (off, left, width), apart, first = part, layout[L.dilation_x], layout[L.first_x]
+    tables = table_of(layout, base, False), table_of(layout, base, True)
     packed, sources, end = base + layout[L.packed_at], base + layout[L.sources_at], off + width
     begin, to = _within(layout, off, left, width) if inside else (end, end)
     if to - begin < WORTH * layout[L.lanes]:
@@ -64,7 +64,7 @@ def _add_up(
                 (pixel, pixel + columns), layout[L.columns_in], outside(layout)[0], ahead, fill[0],
             )  # fmt: skip
         else:
-            pack(f, fill, layout, scratch, plane, rows, pixel, columns, target_at)
+            pack(f, fill, layout, scratch, base, plane, rows, pixel, columns, target_at)
         add_up_rowwise(
             layout[L.reach], pixels, here, scratch, table, (slot, step), out, target, how, some,
             following, taps, along,
@@ -73,8 +73,8 @@ def _add_up(
 
 @jit.jit()
 def fill_rowwise(
-    f, line, taps, fill, out, layout, scratch, base, plane, rows, tables, inside, part, slot, row,
-    how, past,
+    f, line, taps, fill, out, layout, scratch, base, plane, rows, inside, part, slot, row, how,
+    past,
 ):  # fmt: skip
     """Results of a block from ``row`` on, and its suffixes; ``past``: whether past the caches.
 
@@ -93,7 +93,7 @@ def fill_rowwise(
     if direct and not alone:
         target = at - before, apart * out_row, STREAM if past else STORE
     _add_up(
-        f, line, taps, fill, out, layout, scratch, base, plane, rows, tables, inside,
+        f, line, taps, fill, out, layout, scratch, base, plane, rows, inside,
         (before, left, width), slot, target, how,
     )  # fmt: skip
     ready, turns = how[0] - how[1], 1

@@ -16,9 +16,16 @@ from ...codegen.simd import store_fence
 from .across import PIXELS, SCALE, past_caches
 from .blocks import add_up_block
 from .filling import fill_rowwise
-from .places import number_rows, pack
+from .places import number_rows, pack, table_of
 from .results import L, deliver, number
 from .steps import BLOCKS
+
+
+@jit.jit()
+def begin(layout, scratch, base):
+    """Once: a row of zeros behind those of a block."""
+    step = layout[L.step]
+    put(scratch, base + layout[L.taps_y] * step, 1, step, scratch.dtype.type(0))
 
 
 @jit.jit()
@@ -33,12 +40,19 @@ def _lacking(layout, flags):
     return before, flags
 
 
+@jit.jit(inline="always")
+def enter(pixels, at, packed, layout, scratch, base, weight, places, how, columns, ahead, off):
+    """Rows of a block, in the image or ``packed``: see `add_up_block`."""
+    table = table_of(layout, base, packed)
+    add_up_block(pixels, at, scratch, table, weight, places, how, columns, ahead, off)
+
+
 def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
     f, out = as_sums(f, scratch), as_sums(out, scratch)
     base = aligned_after(scratch, 0, machine.CACHE_LINE)
     apart, count, step = layout[L.dilation_y], layout[L.taps_y], layout[L.step]
-    plane_step, image_row = f.strides[0] // f.itemsize, f.strides[1] // f.itemsize
+    image = f.strides[0] // f.itemsize, f.strides[1] // f.itemsize
     size, line, lanes = layout[L.columns_in], as_line(f, scratch), layout[L.lanes]
     level = machine.FILLS_LINES and layout[L.reads] == OWN and rows_alike(f, machine.VECTOR_BYTES)
     alike, tile, wide = rows_alike(out, machine.VECTOR_BYTES), layout[L.tile], layout[L.columns_out]
@@ -47,12 +61,10 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     flags = past_caches(out, scratch, layout[L.large] and alike and machine.FILLS_LINES, 0)
     before, flags = _lacking(layout, flags)
     constant, weight = scratch.dtype.type(fill[0] * taps[PIXELS] * count), taps[PIXELS]
-    packed, rows_at = base + layout[L.packed_at], base + layout[L.rows_at]
-    tables = rows_at, rows_at + layout[L.rows_step]
+    packed = base + layout[L.packed_at]
     if layout[L.beside] or layout[L.reach]:  # columns of the image stand for those beside it
         number(layout, scratch, base)
-    # a row behind those of a block
-    put(scratch, base + count * step, 1, step, scratch.dtype.type(0))
+    begin(layout, scratch, base)
     while start < stop:
         plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
         bottom = min(layout[L.rows_out], top + stop - start)
@@ -80,30 +92,29 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 while n <= last:
                     rows = min(count - at, last + 1 - n)
                     here = y + n * apart - layout[L.lead_y], rows
-                    inside = number_rows(
-                        layout, scratch, tables, here, plane * plane_step, image_row
-                    )  # fmt: skip
+                    inside = number_rows(layout, scratch, base, plane, here, image)
                     skip, following = min(max(count - 1 - n, 0), rows), n + rows <= last
                     how = rows, skip, rows - (at == 0) if following else 0
                     slot, row = base + at * step, y + (n + skip - count + 1) * apart
                     if layout[L.reach]:
                         fill_rowwise(
-                            f, line, taps, fill, out, layout, scratch, base, plane, here, tables,
+                            f, line, taps, fill, out, layout, scratch, base, plane, here,
                             lies and inside, part, slot, row, how, flags[1],
                         )  # fmt: skip
                         n, at = n + rows, 0
                         continue
                     places = slot + off, sums, step
                     if lies and inside:
-                        ahead = count * apart * image_row if layout[L.ahead] and following else 0
-                        add_up_block(
-                            line, first, scratch, tables[0], weight, places, how, columns, ahead,
-                            off,
+                        ahead = count * apart * image[1] if layout[L.ahead] and following else 0
+                        enter(
+                            line, first, False, layout, scratch, base, weight, places, how,
+                            columns, ahead, off,
                         )  # fmt: skip
                     elif columns > 0:
-                        pack(f, fill, layout, scratch, plane, here, first, columns, packed + off)
-                        add_up_block(
-                            scratch, packed + off, scratch, tables[1], weight, places, how,
+                        target = packed + off
+                        pack(f, fill, layout, scratch, base, plane, here, first, columns, target)
+                        enter(
+                            scratch, target, True, layout, scratch, base, weight, places, how,
                             columns, 0, off,
                         )  # fmt: skip
                     if skip < rows:

@@ -31,11 +31,11 @@ class Neighbours:
     """Emits sums of vectors that lie a step apart, then of others.
 
     ``places``: where the first one lies, the step and their number, and the same of the others,
-    which may be none.  Vectors have so many ``lanes``, or the machine's.
+    which may be none.
     """
 
-    def __init__(self, code: Code, places: Sequence[Value], lanes: int = 0) -> None:
-        self.code, self.lanes = code, lanes or code.lanes
+    def __init__(self, code: Code, places: Sequence[Value]) -> None:
+        self.code = code
         (self.start, self.step, self.count, self.more, self.more_step, self.more_count) = places
 
     def sums(self, at: Value, vectors: int) -> Sequence[Value]:
@@ -54,8 +54,8 @@ class Neighbours:
         return self._added(self.more_count, place, self.more_step, sums)
 
     def _loaded(self, place: Value, vectors: int) -> list[Value]:
-        code, lanes = self.code, self.lanes
-        return [code.load(code.at(place, n * lanes), lanes) for n in range(vectors)]
+        code = self.code
+        return [code.load(code.at(place, n * code.lanes)) for n in range(vectors)]
 
     def _added(
         self, count: Value, place: Value, step: Value, sums: Sequence[Value]
@@ -93,15 +93,24 @@ class Adding:
 
     def emit(self) -> None:
         """Row after row."""
-        code, near = self.code, self.neighbours
+        begun, steps = zip(*self.moving, strict=True)
 
         def one(*places: Value) -> Sequence[Value]:
-            near.start, near.more, self.target = places
+            self.begin(*places)
             self.row()
-            steps = self.down, self.down, self.target_down
-            return [code.at(place, step) for place, step in zip(places, steps, strict=True)]
+            return [self.code.at(place, step) for place, step in zip(places, steps, strict=True)]
 
-        code.repeat(self.rows, [near.start, near.more, self.target], one)
+        self.code.repeat(self.rows, begun, one)
+
+    @property
+    def moving(self) -> list[tuple[Value, Value]]:
+        """What points to a row, and how many elements the next one lies further."""
+        near, down = self.neighbours, self.down
+        return [(near.start, down), (near.more, down), (self.target, self.target_down)]
+
+    def begin(self, *places: Value) -> None:
+        """With the row that these point to."""
+        self.neighbours.start, self.neighbours.more, self.target = places
 
     def row(self) -> None:
         code, builder = self.code, self.builder
@@ -124,7 +133,7 @@ class Adding:
             self.put(sums, target, code.store)
             return
         if self.kinds[0] == self.kinds[1]:
-            every = [part for value in sums for part in self.scaled(value)]
+            every = self.results(sums, at)
             if self.only is not None:
                 self.put_first(self.only, every, target)
                 return
@@ -133,6 +142,10 @@ class Adding:
             return
         for n, value in enumerate(sums):  # one by one: registers hold few of those that are wider
             code.store(self.converted(value), code.at(target, n * code.lanes))
+
+    def results(self, sums: Sequence[Value], at: Value) -> list[Value]:
+        """Vectors of results of the type that scales sums, of columns from ``at`` on."""
+        return [part for value in sums for part in self.scaled(value)]
 
     def scaled(self, value: Value) -> list[Value]:
         """A vector of sums as results of the type that scales them."""

@@ -14,7 +14,7 @@ L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
     "dilation_x", "taps_y", "span_x", "border_y", "border_x", "channels", "large", "lanes",
     "stored", "tile", "batch", "begin", "begin_x", "first_x", "second_x", "third_x", "rest_x",
-    "step", "reach", "ahead", "packed_at", "down_at", "part_at", "again_at", "across_at",
+    "step", "reach", "shifts", "ahead", "packed_at", "down_at", "part_at", "again_at", "across_at",
     "sources_at", "rows_at", "rows_step", "beside", "end",
 )  # fmt: skip
 
@@ -56,24 +56,35 @@ def deliver(
     They are those of a plane from ``row`` and column ``x`` on.  ``constant``: the sum of a column
     beside the image, where there is no pixel; ``scale``, ``flags``: see `across`.
     """
+    (rows, width), left, place = size, x - layout[L.lead_x], (row_at, layout[L.step])
+    if layout[L.beside]:
+        columns, table = width + layout[L.span_x] - 1, base + layout[L.sources_at]
+        fill_beside(scratch, layout, table, place, rows, left, columns, constant)
+    made = 0, scale
+    make(out, taps, made, layout, scratch, base, row_at, size, plane, row, x, flags)
+
+
+@jit.jit(inline="always")
+def steps_along(layout):
+    """In which neighbours are added up."""
+    return layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
+
+
+@jit.jit(inline="always")
+def make(out, taps, made, layout, scratch, base, row_at, size, plane, row, x, flags):
+    """The same of sums that lie beside the image, too; ``made``: see `across`."""
     (rows, width), apart, lanes = size, layout[L.dilation_y], layout[L.lanes]
     left, step = x - layout[L.lead_x], layout[L.step]
-    if layout[L.beside]:
-        columns = width + layout[L.span_x] - 1
-        table = base + layout[L.sources_at]
-        fill_beside(scratch, layout, table, (row_at, step), rows, left, columns, constant)
-    steps = layout[L.first_x], layout[L.second_x], layout[L.third_x], layout[L.rest_x]
     begin = (layout[L.begin_x] + x) // layout[L.channels] % max(layout[L.second_x], 1)
-    if layout[L.reach]:  # they are added up along rows already
-        steps = 1, 1, 1, 0
-    how = layout[L.dilation_x], *steps, begin
+    steps = (1, 1, 1, 0) if layout[L.reach] else steps_along(layout)  # by rows: added up already
+    how = layout[L.dilation_x], *steps, layout[L.shifts], begin
     parts = base + layout[L.part_at], base + layout[L.again_at]
     results = seen_as(scratch, base + layout[L.across_at], taps)
     out_row, target = out.strides[1] // out.itemsize, -1
     if layout[L.stored] and has_runs(out) and width >= lanes + flags[0]:
         target = plane * (out.strides[0] // out.itemsize) + row * out_row + x
     across(
-        taps, scale, scratch, (row_at + left, step), parts, how, out, (target, apart * out_row),
+        taps, made, scratch, (row_at + left, step), parts, how, out, (target, apart * out_row),
         (results, step), size, flags,
     )  # fmt: skip
     if target < 0:

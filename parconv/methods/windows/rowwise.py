@@ -8,16 +8,14 @@ pixels are read once and in order, and nothing but suffixes leaves the first-lev
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
-from llvmlite import ir
-
 from ...codegen import machine
-from ...codegen.emitted import Items, Value, call_once, emitted, instruction
+from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
 from ..finishing import SCALED
 from .blocks import loads, stores
+from .hops import Hops, both
 
 # Vectors that go down together: a row's first steps reach beyond them by some more.  4096 x 4096
 # float32 at 15x15 with four 6.7 ms, with eight 5.7 (Zen 4 VM, AVX-512, 2026-11).
@@ -40,17 +38,7 @@ class _Along:
     def __init__(self, code: Code, reach: int, weight: Value, *numbers: Value) -> None:
         self.code, self.reach, self.weight, builder = code, reach, code.splat(weight), code.builder
         self.apart, count, hop, hops, self.beyond, self.rest = numbers
-        self.others, whole = builder.sub(count, I64(1)), ir.IntType(8 * code.itemsize)
-        kind = ir.VectorType(whole, code.lanes)
-        self.numbers = ir.Constant(kind, list(range(code.lanes)))
-        self.back = ir.Constant(kind, [code.lanes] * code.lanes)
-        self.turn = code.splat(hop if whole == I64 else builder.trunc(hop, whole))
-        self.counts, done = [], I64(0)
-        for vectors in range(1, reach + 1):  # how often within one vector, then the next, and so on
-            most = builder.sdiv(I64(vectors * code.lanes), hop)
-            most = instruction(builder, "llvm.smin.i64", I64, most, hops)
-            self.counts.append(builder.sub(most, done))
-            done = most
+        self.others, self.hops = builder.sub(count, I64(1)), Hops(code, reach, hop, hops)
 
     def sums(self, place: Value, vectors: int) -> list[Value]:
         """Of so many vectors of columns from that place on."""
@@ -60,7 +48,7 @@ class _Along:
             some = min(REACHES[reach], vectors - len(sums))
             here = code.at(place, len(sums) * code.lanes)
             found += self.first(code.at(here, reach * code.lanes), some)
-            sums += self.added(self.rest, code.at(here, self.beyond), self.second(found, some))
+            sums += self.added(self.rest, code.at(here, self.beyond), self.hops.sums(found, some))
             found = found[some:]
         return sums
 
@@ -81,29 +69,6 @@ class _Along:
             return [code.at(place, self.apart), *added]
 
         return code.repeat(count, [place, *sums], one, rolled=True)[1:]
-
-    def second(self, found: Sequence[Value], vectors: int) -> Sequence[Value]:
-        """Sums of so many vectors; ``found``: as many of the first step's as they reach."""
-        order, sums = self.numbers, found[:vectors]
-        for n, count in enumerate(self.counts):
-            pairs = [*pairwise(found[n:])][:vectors]
-            order, *sums = self.code.repeat(
-                count, [order, *sums], partial(self.shifted, pairs), rolled=True
-            )
-            order = self.code.builder.sub(order, self.back)
-        return sums
-
-    def shifted(
-        self, pairs: Sequence[Sequence[Value]], order: Value, *sums: Value
-    ) -> Sequence[Value]:
-        """A hop further: lanes of neighbouring vectors, added to the sums."""
-        code, order = self.code, self.code.builder.add(order, self.turn)
-        moved = [code.lookup(first, order, second) for first, second in pairs]
-        return [order, *both(code, sums, moved)]
-
-
-def both(code: Code, first: Sequence[Value], second: Sequence[Value]) -> list[Value]:
-    return [code.builder.fadd(*pair) for pair in zip(first, second, strict=True)]
 
 
 class _Block:
