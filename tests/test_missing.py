@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from oracle import BORDERS, expect, outputs, pair, source
 
 import parconv
+from parconv.codegen.machine import FILLS_LINES
 from parconv.planner import masked
 from parconv.problem.missing import LOOK
 
@@ -257,7 +258,9 @@ def test_both_sums_by_a_methods_own_kernel(method: Any, dtype: str) -> None:
     plain = parconv.conv2d(f, g, threads=1, **asked)
     whole = ~np.isnan(plain)
     assert whole[50:90].mean() > 0.9
-    assert np.array_equal(plain[whole], ours[whole])
+    if method == "separable" or not FILLS_LINES:  # else boxes add up rows first, what is there not
+        assert np.array_equal(plain[whole], ours[whole])
+    agree(plain[whole], ours[whole], g)
 
 
 @pytest.mark.parametrize(("dtype", "taps"), [
