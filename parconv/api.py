@@ -148,7 +148,7 @@ def conv2d(
         all.  For one filter "direct"; "separable", which serves outer products that meet every tap
         as precisely as the sums are, and sums of two or three that miss all taps together by at
         most four machine epsilons of the sums; "rows", which serves single products of few taps,
-        "short", those of up to nine that are the same from both ends, and columns, "strided", those
+        "short", those of up to nine that are alike from both ends, and columns, "strided", those
         with a stride, and "passes", long ones; "cosines", for smooth symmetric
         ones, as wide Gaussians are; "box", for integer images where all taps are equal;
         "windows", for equal taps of any image; "dot", for 8-bit images with small integer filters;

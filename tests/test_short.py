@@ -1,4 +1,4 @@
-"""Distrusts few symmetric taps, and columns: borders, panels, ends of rows, what lies packed."""
+"""Distrusts few symmetric taps, slopes, columns: borders, panels, ends of rows, packed pixels."""
 
 import itertools
 from typing import Any
@@ -43,9 +43,9 @@ def check(f: np.ndarray, g: np.ndarray, **options: Any) -> None:
 
 
 def test_filters_of_every_size() -> None:
-    for size in itertools.product((3, 5, 7, 9), (3, 5, 7, 9)):
+    for size in [(2, 5), *itertools.product((3, 5, 7, 9), (2, 3, 5, 7, 9))]:
         check(image((19, 5 * LANES + 3)), product(*size), **SAME)
-    for taps in (3, 5, 7):
+    for taps in (2, 3, 5, 7):
         check(image((3 * LANES + 5, 21)), product(taps, 1), **SAME)
         check(image((23, 2 * LANES + 1), "uint8"), product(taps, 1) / 9, dtype="uint8", **SAME)
 
@@ -56,6 +56,35 @@ def test_rows_that_evict_each_other() -> None:
     check(f, g, **SAME)
     some = plan_of(f[:, :-40], g, **SAME)(f[:, :-40].copy())
     assert_same_bits(some, plan_of(f, g, **SAME)(f)[:, :-40].copy())
+
+
+SLOPES = {
+    "across": np.outer([0.3, 0.7, 0.3], [-1, 0, 1]),
+    "down": np.outer([-1, 0, 1], [0.3, 0.7, 0.3]),
+    "both": np.outer([0.3, 0, -0.3], [-1, 0, 1]),
+    "of 2": np.outer([0.3, 0.3], [1, -1]),
+    "of 5": np.outer([-1, -2.3, 0, 2.3, 1], [1, 3, 7, 3, 1]),
+    "of 5, across": np.outer([1, 3, 7.5, 3, 1], [-1, -2, 0, 2, 1]),
+    "a column": np.array([[0.3], [0], [-0.3]]),
+}
+
+
+@pytest.mark.parametrize("kind", SLOPES)
+def test_slopes(kind: str) -> None:
+    """Of pixels that are equal exactly 0; what is not finite stays under taps that are not 0."""
+    f, g = image((37, 3 * LANES + 5)), SLOPES[kind]
+    for border in BORDERS:
+        check(f, g, mode="same", boundary=border, cval=2.5)
+        check(image((3, 4)), g, mode="full", boundary=border)
+    check(image((23, 2 * LANES + 1), "uint8"), g / 9, dtype="uint8", **SAME)
+    check_colours(plan_of, image((31, 29, 3)), g, **SAME)
+    assert not plan_of(np.full(f.shape, 1 / 3), g)(np.full(f.shape, 1 / 3)).any()
+    f[20, 30] = np.nan
+    expected = np.zeros(f.shape, bool)
+    rows, columns = np.nonzero(g)
+    expected[20 - g.shape[0] // 2 + rows, 30 - g.shape[1] // 2 + columns] = True
+    if max(g.shape) != 2:  # whose middle lies between pixels
+        np.testing.assert_array_equal(np.isnan(plan_of(f, g, **SAME)(f)), expected)
 
 
 @pytest.mark.parametrize("width", [1, LANES - 1, LANES, LANES + 1, 2 * LINE + 3, 9 * LANES + 1])

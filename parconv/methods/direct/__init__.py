@@ -44,6 +44,7 @@ from .beginning import BEGIN, ruled_taps
 from .beside import ends_of, goes_by_lines, line_vectors
 from .kernel import L
 from .packing import RESULT_ROWS, STRIP_ROWS, packing_of
+from .pairs import terms_of
 from .passes import (
     Parts,
     cancels,
@@ -63,8 +64,10 @@ from .tile import LOW_GROUP, LOW_ROWS, ROWS, stores
 # processors load three at once: 821 x 982 int16 at 1x9 take 0.45 ms so, 0.59 by `rows` (Sapphire
 # Rapids VM under AVX2, 2026-11, as all that is for AVX2 here; see `fft.EMPTY_SHARE`).
 SINGLE_ROW_COST = machine.ISA.choose({"AVX-512": 1.65, "AVX2": 1.0, 16: 2})
-# A difference loads two vectors, which as long as it is alone no other uses.
-DIFFERENCE_COST = 2
+# Of a term of differences, and of each of those, which share what is loaded.
+TERM_COST, DIFFERENCE_COST = machine.ISA.choose(
+    {"AVX-512": (3.75, 1), "AVX2": (3, 1.5), 16: (0, 2)}
+)
 # Operations that take as long as packing a pixel, real or complex, and reading it from there.
 # Milliseconds for 4096 x 4096 uint8 to uint8 at 3x3, 5x5, 7x7, one core: 2.9, 5.1, 8.5, of which
 # products take 1.1, 3.1, 6.1; complex64 at 7x7: 45, 24 (Zen 5, 2026-11).
@@ -89,9 +92,12 @@ ROW_WORK, EDGE_WORK = 600, 25
 # images and of 339 on a grid of sizes, types and filters: 99th percentile 1.58 and 1.81, 1.35 and
 # 1.33 so, share above 1.25 0.04 and 0.13, 0.02 and 0.03 (Sapphire Rapids VM, 2026-11).
 PIXEL_WORK = machine.ISA.choose({"AVX-512": {4: 30, 8: 40}, 16: {4: 0, 8: 0}})
-# Of tiles that store rows while they sum others.  Of 1024 x 1024 floats and of doubles 3 x 3 takes
-# 0.43 of the time of 5 x 5, of bytes 0.6 (Zen 4 VM, 2026-11).
-ROLLED_WORK = {4: 16, 8: 20}
+# Of tiles that store rows while they sum others, and of few products.  Of 1024 x 1024 floats and of
+# doubles 3 x 3 takes 0.43 of the time of 5 x 5, of bytes 0.6; of floats Sobel filters take 0.34 of
+# it across and 0.52 down, a column of three taps 0.25 (Zen 4 VM, 2026-11).
+FEW_WORK, FEW_TAPS = machine.ISA.choose(
+    {"AVX-512": {4: 14, 8: 20}, "AVX2": {4: 5, 8: 8}, 16: {4: 0, 8: 0}}
+), 3
 BESIDE_WORK = machine.ISA.choose({"AVX-512": 160, "AVX2": 30, 16: 0})
 # What a call does beyond what calls of other methods do, 0.2 microseconds: without it 19 x 21 x 3
 # float32 at 7x7 go by this method in 3.7 microseconds, by `passes` in 2.3 (likewise).  `strided`
@@ -116,15 +122,20 @@ def cost(problem: Problem) -> float:
     rows, columns = problem.plane
     beside = max(0, columns * problem.stride[1] + problem.span[1] - 1 - problem.plane_in[1])
     beside = 0 if line_vectors(problem) else beside
-    alike = problem.image_dtype == problem.sums
-    rolled = alike and all(rolls(problem, parts) for parts in passes(problem))
-    works = ROLLED_WORK if rolled else PIXEL_WORK
+    works = FEW_WORK if has_few(problem) else PIXEL_WORK
     pixel = works[real(problem.compute).itemsize] - _pack_work(problem)
     if problem.stride[1] > 1:
         pixel = STRIDED_WORK * math.prod(problem.stride)
     more = columns * max(0, pixel) + beside * BESIDE_WORK
     call = CALL_WORK if problem.stride == (1, 1) else 0
     return call + inside(problem) + _edge_work(problem) + more * rows * problem.planes
+
+
+def has_few(problem: Problem) -> bool:
+    """Whether its tiles have few products, of pixels that are of the sums' type."""
+    every = [rolls(problem, parts) or cancels(problem, parts) for parts in passes(problem)]
+    column = problem.filter[1] == 1 and problem.taps <= FEW_TAPS
+    return problem.image_dtype == problem.sums and (all(every) or column)
 
 
 def inside(problem: Problem) -> float:
@@ -146,7 +157,8 @@ def products(problem: Problem) -> float:
 def _taps_like(problem: Problem, parts: Parts) -> float:
     """Taps whose products take as long as a pass."""
     if cancels(problem, parts):
-        return DIFFERENCE_COST * length(problem, parts)
+        terms = sum(len(terms_of(problem, part)) for _, part in parts)
+        return TERM_COST * terms + DIFFERENCE_COST * length(problem, parts)
     alone = all(len(rows) == 1 for _, rows in groups_of(problem))
     return problem.taps * len(parts) * (SINGLE_ROW_COST if alone else 1)
 

@@ -94,14 +94,20 @@ def applicable(problem: Problem) -> str | None:
 
 def unfactored(problem: Problem) -> str | None:
     """Why a column and a row, whatever the stride, cannot."""
-    traits = problem.traits
-    if traits.rank != 1:
-        return "the filter is no product of a column and a row" if traits.known else UNSEEN
+    if problem.traits.rank != 1:
+        return no_product(problem)
     if problem.mean or problem.differences:
         return "the filter's taps are all equal, or cancel, and it multiplies each"
     if problem.dilation[0] > 1:
         return "a dilation separates the rows"
     return None
+
+
+def no_product(problem: Problem) -> str | None:
+    """Why the filter is none of a column and a row; None where it is."""
+    if problem.traits.rank == 1:
+        return None
+    return "the filter is no product of a column and a row" if problem.traits.known else UNSEEN
 
 
 def unasked(problem: Problem) -> str | None:

@@ -1,8 +1,9 @@
-"""Short: the product of a column and a row of few taps, both the same from either end; any column.
+"""Short: the product of a column and a row of few taps, each the same from either end; any column.
 
-Wins for small Gaussians and filters of one column.  Rows of pixels are read as they lie, each once
-for several rows of sums; rows of sums are shifted in registers.  Relies on what `rows` relies on,
-an odd number of taps, 9 at most, and for a row on neighbours of a result that lie within a vector.
+Wins for small Gaussians, derivatives, and filters of one column.  Rows of pixels are read as they
+lie, each once for several rows of sums; rows of sums are shifted in registers.  Relies on stride 1,
+on 2, 3, 5, 7 or 9 taps a side, which may differ in their sign from the other end, and for a row on
+neighbours of a result that lie within a vector.
 
 The error of an output is bounded as that of `separable`; NaN and infinity keep the filter's
 footprint.
@@ -10,6 +11,7 @@ footprint.
 Start reading at `down.py` and `across.py` (the inner loops), then `kernel.py` (rows of output).
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -24,8 +26,9 @@ from ...problem.problem import Problem
 from ..direct.tile import stores
 from ..finishing import finishes as finishes, with_numbers
 from ..kernels import Taps, kernels_of
-from ..rows import unfactored
+from ..rows import no_product
 from ..separable import error as error, lines_of
+from ..separable.line import EQUAL, OPPOSITE, PLAIN
 from ..usual import (
     UNIT as UNIT,
     anywhere as anywhere,
@@ -35,7 +38,6 @@ from ..usual import (
     grain as grain,
     lanes_of,
     regions as regions,
-    selects as selects,
     sums as sums,
     unasked as unasked,
     units as units,
@@ -44,7 +46,7 @@ from ..usual import (
 from ..windows.beside import ENTRY
 from . import kernel as k
 from .across import SHIFTS
-from .down import COUNTS, TALL
+from .down import COUNTS, OPPOSITES, PAIR, TALL
 from .kernel import L
 
 # Nanoseconds a pixel of float32 at 5x5 by bytes of a row of sums, 4, 8, 16, 64 KiB: 1500 x 1500
@@ -78,20 +80,39 @@ FAR_WORK = {4: 8, 8: 14}
 
 def applicable(problem: Problem) -> str | None:
     """Why this method cannot answer the problem; None where it can."""
-    return unfactored(problem) or unsummable(problem) or _unlike(problem)
+    return no_product(problem) or unsummable(problem) or _unlike(problem)
 
 
 def _unlike(problem: Problem) -> str | None:
     """Why these taps cannot be."""
-    rows, columns = problem.filter
-    if rows not in COUNTS or columns not in (1, *COUNTS):
+    (rows, columns), (down, across) = problem.filter, halves_of(problem)
+    if problem.mean or (problem.differences and OPPOSITE not in (down, across)):
+        return "the filter's taps are all equal, or cancel, and it multiplies each"
+    if problem.dilation[0] > 1 and rows > PAIR:
+        return "a dilation separates the rows"
+    if rows not in _counts(down) or columns not in (1, *_counts(across)):
         return f"it takes {', '.join(map(str, COUNTS))} taps"
     if columns == 1:
         return _unlike_alone(problem)
-    if not all(problem.traits.even):
-        return "the column or the row is not the same from both ends"
+    if PLAIN in (down, across):
+        return "the column or the row is not the same from both ends, but for the sign"
     far = SHIFTS and problem.span[1] - 1 > lanes_of(problem)
     return "pixels under a row lie too far apart" if far else None
+
+
+def halves_of(problem: Problem) -> tuple[int, int]:
+    """What the halves of the column's taps are to each other, and those of the row's."""
+    traits = problem.traits
+    down, across = (
+        OPPOSITE if odd else EQUAL if even else PLAIN
+        for even, odd in zip(traits.even, traits.odd, strict=True)
+    )
+    alone = problem.filter[1] == 1 and down == EQUAL
+    return PLAIN if alone else down, across
+
+
+def _counts(halves: int) -> Sequence[int]:
+    return OPPOSITES if halves == OPPOSITE else COUNTS
 
 
 def _unlike_alone(problem: Problem) -> str | None:
@@ -110,6 +131,11 @@ def cost(problem: Problem) -> float:
         pixel += CONVERT_WORK if _alike(problem) else PACK_WORK
     work = rows * problem.planes * (up(columns, lanes_of(problem)) * pixel + EACH_WORK)
     return float(CALL_WORK + work + FAR_WORK[size] * far(problem))
+
+
+def selects(problem: Problem) -> bool:
+    """Whether it has no zero tap: of three the outer ones would be two, a dilation apart."""
+    return max(problem.filter) <= 3
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
@@ -179,11 +205,13 @@ def _alike(problem: Problem) -> bool:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    (before, after), batch = _beside(problem), _batch_of(problem)
+    (before, after), batch, halves = _beside(problem), _batch_of(problem), halves_of(problem)
     return L.pack(
         geometry(problem),
         channels=problem.channels,
         lanes=lanes_of(problem),
+        halves_y=halves[0],
+        halves_x=halves[1],
         stored=bool(stores(problem.sums, problem.dtype)),
         alike=_alike(problem),
         before=before,
@@ -199,7 +227,7 @@ def _places(problem: Problem, batch: int, beside: int) -> dict[str, int]:
     # vectors are made, and read, beyond the last column
     step = odd_lines(tile + problem.span[1] - 1 + MORE * lanes_of(problem), size)
     height = max(1, min(up(HEIGHT, batch), problem.plane[0]))
-    sums_at = (height + problem.filter[0]) * step
+    sums_at = (height + problem.span[0]) * step
     rows_at = sums_at + (batch + 1) * step
     table_at = rows_at + (batch + 1) * step
     return {

@@ -16,7 +16,8 @@ from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
 from ..finishing import Finishing, is_narrow, numbers_behind
-from .down import COUNTS, STREAM, paired, weights_of
+from ..separable.line import EQUAL, OPPOSITE
+from .down import STREAM, choose, sum_of
 
 # Whether vectors that begin at any element are made in registers.
 SHIFTS = "lookup4" in machine.ISA.instructions
@@ -26,13 +27,13 @@ SIDES = 4, 1  # vectors of results side by side
 class _Across:
     """Emits rows of results of so many taps; ``kinds``: types of sums and of results."""
 
-    def __init__(self, builder: Any, kinds: Any, count: int, *arguments: Value) -> None:
+    def __init__(self, builder: Any, kinds: Any, count: int, kind: int, *arguments: Value) -> None:
         (self.source, self.down, self.apart, taps, self.target, self.target_down, self.rows,
          self.vectors, self.flags, *numbers) = arguments  # fmt: skip
         self.builder, self.kinds, self.count = builder, kinds, count
         self.code = Code(builder, taps.type.pointee)
         self.finish = Finishing(self.code, kinds, numbers)
-        self.sum = partial(paired, self.code, weights=weights_of(self.code, taps, count, True))
+        self.sum = sum_of(self.code, taps, count, kind)
         shifted = [n for n in range(1, count) if SHIFTS and (n % 2 or count == 3)]
         self.orders = {n: self.order(n) for n in shifted}
 
@@ -108,23 +109,22 @@ def sum_across(
     """Emit a call that leaves rows of results in ``out``; nothing where it cannot store them.
 
     ``source``: where the first of a result's sums lie, elements from row to row and from one sum
-    to the next; ``line``: the place of their taps, and the number.  ``target``: where to, and
-    elements from row to row; ``size``: rows and vectors.
+    to the next; ``line``: the place of their taps, the number, and what their halves are to each
+    other.  ``target``: where to, and elements from row to row; ``size``: rows and vectors.
     """
     kinds = scratch.dtype, out.dtype
     if scratch.element == I64 or not (kinds[0] == kinds[1] or is_narrow(out.dtype)):
         return
-    (at, *steps), (taps_at, count), (to, below) = source, line, target
+    (at, *steps), (taps_at, count, halves), (to, below) = source, line, target
     arguments = [
         scratch.at(at), *steps, taps.at(taps_at), out.at(to), below, *size, flags,
         *numbers_behind(taps, out.dtype),
     ]  # fmt: skip
 
-    def case(count: int) -> Sequence[Value]:
+    def call(count: int, kind: int) -> None:
         def body(inner: Any, *values: Value) -> None:
-            _Across(inner, kinds, count, *values).emit()
+            _Across(inner, kinds, count, kind, *values).emit()
 
-        call_once(builder, "short.across", body, arguments, (*kinds, count))
-        return []
+        call_once(builder, "short.across", body, arguments, (*kinds, count, kind))
 
-    Code(builder, scratch.element).choose(count, {n: partial(case, n) for n in COUNTS})
+    choose(builder, count, halves, (EQUAL, OPPOSITE), call)

@@ -2,7 +2,8 @@
 
 Each row of pixels is read once for all the rows of sums that meet it, as it lies: few streams, side
 by side, which prefetchers foresee.  Pixels equally far from the middle of a symmetric column are
-added before they are multiplied.  The order of additions is that of the taps alone.
+added before they are multiplied; where its taps change sign when read backwards, one is taken from
+the other: exactly 0 where they are equal.  The order of additions is that of the taps alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +15,13 @@ from ...codegen.elements import converted
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
 from ..finishing import Finishing, is_narrow, numbers_behind
+from ..separable.line import EQUAL, OPPOSITE, PLAIN
 
-COUNTS = 3, 5, 7, 9  # of taps: as many kernels
+COUNTS = 2, 3, 5, 7, 9  # of taps
+# Of those of a line that changes sign when read backwards: of three the middle one is 0, and they
+# are two.
+OPPOSITES = 2, 5
+PAIR, KINDS = 2, 3
 # Rows of sums that share their pixels: with weights and sums these fill the registers.
 TALL = machine.ISA.choose({32: 4, 16: 2})
 FEW = 2  # of these where rows evict each other
@@ -23,17 +29,19 @@ FEW = 2  # of these where rows evict each other
 STREAM, PREFETCH, LOW = 1, 2, 4
 
 
-def paired(code: Code, pixels: Sequence[Value], weights: Sequence[Value]) -> Value:
-    """The sum of an odd number of products, of weights that are the same from both ends.
+def paired(code: Code, kind: int, pixels: Sequence[Value], weights: Sequence[Value]) -> Value:
+    """The sum of products of weights that are the same from both ends, or opposite.
 
-    ``weights``: from the middle on.
+    ``weights``: from the middle on.  Opposite ones have a zero there, which counts no pixel.
     """
-    middle = len(pixels) // 2
-    total = code.builder.fmul(pixels[middle], weights[0])
-    for n in range(1, middle + 1):
-        both = code.builder.fadd(pixels[middle - n], pixels[middle + n])
-        total = code.fma(both, weights[n], total)
-    return total
+    how = code.builder.fsub if kind == OPPOSITE else code.builder.fadd
+    count = len(pixels)
+    pairs = [how(pixels[count - 1 - n], pixels[n]) for n in reversed(range(count // 2))]
+    if count % 2:
+        pairs = [pixels[count // 2], *pairs]
+        if kind == OPPOSITE:
+            pairs, weights = pairs[1:], weights[1:]
+    return alone(code, pairs, weights)
 
 
 def alone(code: Code, pixels: Sequence[Value], weights: Sequence[Value]) -> Value:
@@ -44,10 +52,34 @@ def alone(code: Code, pixels: Sequence[Value], weights: Sequence[Value]) -> Valu
     return total
 
 
-def weights_of(code: Code, taps: Value, count: int, even: bool) -> list[Value]:
-    """Of so many taps, of symmetric ones those from the middle on."""
-    first = count // 2 if even else 0
-    return [code.splat(code.read(taps, n)) for n in range(first, count)]
+def sum_of(code: Code, taps: Value, count: int, kind: int) -> Callable[[Sequence[Value]], Value]:
+    """What sums so many pixels: `PLAIN`, `EQUAL` or `OPPOSITE` is what the halves of taps are."""
+    first = 0 if kind == PLAIN else count // 2
+    weights = [code.splat(code.read(taps, n)) for n in range(first, count)]
+    if kind == PLAIN:
+        return partial(alone, code, weights=weights)
+    return partial(paired, code, kind, weights=weights)
+
+
+def choose(
+    builder: Any,
+    count: Value,
+    halves: Value,
+    known: Sequence[int],
+    call: Callable[[int, int], None],
+) -> None:
+    """Call for a number of taps, and what their halves are to each other."""
+
+    def case(count: int, kind: int) -> list[Value]:
+        call(count, kind)
+        return []
+
+    cases = {
+        KINDS * count + kind: partial(case, count, kind)
+        for kind in known
+        for count in (OPPOSITES if kind == OPPOSITE else COUNTS)
+    }
+    Code(builder, I64).choose(builder.add(builder.mul(count, I64(KINDS)), halves), cases)
 
 
 class _Down:
@@ -56,14 +88,13 @@ class _Down:
     ``kinds``: types of sums, of results, and of pixels; the attributes are IR values.
     """
 
-    def __init__(self, builder: Any, kinds: Any, count: int, even: bool, *arguments: Value) -> None:
-        (self.source, self.down, taps, self.target, self.target_down, self.rows, self.vectors,
-         self.flags, *numbers) = arguments  # fmt: skip
+    def __init__(self, builder: Any, kinds: Any, count: int, kind: int, *arguments: Value) -> None:
+        (self.source, self.down, self.apart, taps, self.target, self.target_down, self.rows,
+         self.vectors, self.flags, *numbers) = arguments  # fmt: skip
         self.builder, self.kinds, self.count = builder, kinds, count
         self.code = Code(builder, taps.type.pointee)
         self.finish = Finishing(self.code, kinds[:2], numbers)
-        weights = weights_of(self.code, taps, count, even)
-        self.sum = partial(paired if even else alone, self.code, weights=weights)
+        self.sum = sum_of(self.code, taps, count, kind)
 
     def emit(self) -> None:
         """Some rows at a time, then one by one."""
@@ -79,38 +110,42 @@ class _Down:
     def block(self, tall: int, source: Value, target: Value) -> Sequence[Value]:
         """So many rows; where the next ones begin."""
         code, builder = self.code, self.builder
-        offsets = [builder.mul(self.down, I64(n)) for n in range(tall + self.count - 1)]
+        offsets = self.offsets(tall)
         below = [builder.mul(self.target_down, I64(n)) for n in range(tall)]
 
-        def one(fetches: bool, at: Value) -> Sequence[Value]:
+        def one(at: Value) -> Sequence[Value]:
             start = code.at(source, at)
             pixels = [self.load(code.at(start, offset)) for offset in offsets]
-            sums = [self.sum(pixels[n : n + self.count]) for n in range(tall)]
+            sums = [self.sum(self.under(pixels, n)) for n in range(tall)]
             self.store(sums, [code.at(target, at, offset) for offset in below])
-            if fetches:
-                self.fetch(start, tall)
+            if self.kinds[0] == self.kinds[2]:
+                with builder.if_then(code.has(self.flags, PREFETCH)):
+                    self.fetch(start, tall)
             return [builder.add(at, I64(code.lanes))]
 
-        self.columns(one)
+        code.repeat(self.vectors, [I64(0)], one)
         steps = (self.down, source), (self.target_down, target)
         return [code.at(place, builder.mul(step, I64(tall))) for step, place in steps]
 
-    def columns(self, one: Callable[[bool, Value], Sequence[Value]]) -> None:
-        """All columns; pixels of the sums' type are asked for ahead, if asked."""
-        code, plain = self.code, partial(one, False)
-        if self.kinds[0] != self.kinds[2]:
-            code.repeat(self.vectors, [I64(0)], plain)
-            return
-        with self.builder.if_else(code.has(self.flags, PREFETCH)) as branches:
-            for branch, body in zip(branches, (partial(one, True), plain), strict=True):
-                with branch:
-                    code.repeat(self.vectors, [I64(0)], body)
+    def offsets(self, tall: int) -> list[Value]:
+        """Of the pixels under so many rows of sums; two taps may lie apart."""
+        shared = tall + self.count - 1 if self.count > PAIR else tall
+        rows = [self.builder.mul(self.down, I64(n)) for n in range(shared)]
+        others = [self.builder.add(row, self.apart) for row in rows] if self.count == PAIR else []
+        return [*rows, *others]
+
+    def under(self, pixels: Sequence[Value], row: int) -> Sequence[Value]:
+        """Those of one row."""
+        return (
+            pixels[row : row + self.count] if self.count > PAIR else pixels[row :: len(pixels) // 2]
+        )
 
     def fetch(self, start: Value, tall: int) -> None:
-        """Ask for the pixels of the rows that come next."""
-        code, builder, first = self.code, self.builder, tall + self.count - 1
-        for n in range(first, first + tall):
-            code.prefetch(code.at(start, builder.mul(self.down, I64(n))))
+        """Ask for the pixels of the rows that come next, where the image lies far."""
+        code, builder = self.code, self.builder
+        begin = code.at(start, builder.mul(self.apart, I64(self.count - 1)))
+        for n in range(tall, 2 * tall):
+            code.prefetch(code.at(begin, builder.mul(self.down, I64(n))))
 
     def load(self, place: Value) -> Value:
         code, (sums, _, kind) = self.code, self.kinds
@@ -142,8 +177,8 @@ def sum_down(
     """Emit a call that leaves rows of sums down columns in ``out``; nothing where it cannot.
 
     ``source``, ``target``: where the first pixel and the first sum lie, and elements from row to
-    row; pixels are of the type of ``like``.  ``line``: the number of taps, and whether they are
-    symmetric; ``size``: rows and vectors.
+    row; pixels are of the type of ``like``.  ``line``: the number of taps, what their halves are
+    to each other, and rows from one to the next; ``size``: rows and vectors.
     """
     sums = taps.dtype
     if taps.element == I64 or not (out.dtype == sums or is_narrow(out.dtype)):
@@ -151,18 +186,23 @@ def sum_down(
     if not (like.dtype == sums or is_narrow(like.dtype)):
         return
     kinds = sums, out.dtype, like.dtype
-    (at, down), (to, below), (count, even) = source, target, line
+    (at, down), (to, below), (count, halves, step) = source, target, line
     pixels = builder.bitcast(f.byte_at(at), like.element.as_pointer())
     numbers = numbers_behind(taps, out.dtype)
-    arguments = [pixels, down, taps.at(0), out.at(to), below, *size, flags, *numbers]
-    code = Code(builder, taps.element)
+    apart = builder.mul(down, step)
+    arguments = [pixels, down, apart, taps.at(0), out.at(to), below, *size, flags, *numbers]
 
-    def case(count: int, even: bool) -> Sequence[Value]:
+    def call(count: int, kind: int) -> None:
         def body(inner: Any, *values: Value) -> None:
-            _Down(inner, kinds, count, even, *values).emit()
+            _Down(inner, kinds, count, kind, *values).emit()
 
-        call_once(builder, "short.down", body, arguments, (*kinds, count, even))
-        return []
+        call_once(builder, "short.down", body, arguments, (*kinds, count, kind))
 
-    cases = {2 * n + even: partial(case, n, even) for n in COUNTS for even in (False, True)}
-    code.choose(builder.add(builder.mul(count, I64(2)), even), cases)
+    # results are those of a column alone
+    choose(
+        builder,
+        count,
+        halves,
+        (PLAIN, EQUAL, OPPOSITE) if out.dtype == sums else (PLAIN, OPPOSITE),
+        call,
+    )

@@ -20,9 +20,9 @@ from .down import LOW, PREFETCH, STREAM, TALL, sum_down
 
 L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "taps_y",
-    "taps_x", "dilation_x", "span_x", "border_y", "border_x", "channels", "large", "far", "lanes",
-    "stored", "alike", "before", "after", "tile", "height", "batch", "step", "sums_at", "rows_at",
-    "table_at", "end",
+    "taps_x", "dilation_y", "dilation_x", "span_y", "span_x", "halves_y", "halves_x", "border_y",
+    "border_x", "channels", "large", "far", "lanes", "stored", "alike", "before", "after", "tile",
+    "height", "batch", "step", "sums_at", "rows_at", "table_at", "end",
 )  # fmt: skip
 
 NEAR = 16  # bytes from whole pages by which rows differ that are as crowded
@@ -30,8 +30,8 @@ NEAR = 16  # bytes from whole pages by which rows differ that are as crowded
 
 @jit.jit(inline="always")
 def _column(layout):
-    """The column's taps, and whether they are the same from both ends."""
-    return layout[L.taps_y], int(layout[L.taps_x] > 1)
+    """The column's taps, what their halves are to each other, and rows from one to the next."""
+    return layout[L.taps_y], layout[L.halves_y], layout[L.dilation_y]
 
 
 @jit.jit()
@@ -79,7 +79,7 @@ def _across(taps, layout, scratch, sums, left, out, target, size, streams):
     row 0.49, so 0.27, through the caches 0.47 (Zen 4 VM, 2026-11).
     """
     (to, below), (rows, width), step = target, size, layout[L.step]
-    lanes, line = layout[L.lanes], (layout[L.taps_y], layout[L.taps_x])
+    lanes, line = layout[L.lanes], (layout[L.taps_y], layout[L.taps_x], layout[L.halves_x])
     apart = layout[L.dilation_x]
     if to < 0:
         size = rows, (width + lanes - 1) // lanes
@@ -150,7 +150,7 @@ def _ending(layout, y, bottom, here):
     ``here``: whether any may.
     """
     above = layout[L.lead_y]
-    below = above + layout[L.rows_in] - layout[L.taps_y] + 1
+    below = above + layout[L.rows_in] - layout[L.span_y] + 1
     inside = here and above <= y < below
     end = min(bottom, below if inside else above) if here and y < below else bottom
     return inside, min(end, y + layout[L.height])
@@ -160,7 +160,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
     f, out = as_sums(f, scratch), as_sums(out, scratch)
     base, line = aligned_after(scratch, 0, machine.CACHE_LINE), machine.CACHE_LINE
-    halo, step, lanes = layout[L.taps_y] - 1, layout[L.step], layout[L.lanes]
+    halo, step, lanes = layout[L.span_y] - 1, layout[L.step], layout[L.lanes]
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
     lies = (layout[L.reads] == OWN or layout[L.alike]) and has_runs(f)
     alone, size_in, stored = layout[L.taps_x] == 1, layout[L.columns_in], layout[L.stored]
