@@ -42,13 +42,13 @@ Range = tuple[float, float]
 Filter = Callable[[int], Any]
 # Of images: types, filters, and how much more twice as many taps a side cost (`taps_of`), and twice
 # as many again.  By the definition that is four times as much; by two passes twice, by windows and
-# transforms the same.
+# transforms the same, but where windows of too many taps no longer begin with rows.
 IMAGES: dict[str, tuple[str, Filter, Range, Range]] = {
     "direct": ("f4 f8 u1 u2", dense, (3.5, 4.7), (3.4, 4.3)),
     "rows": ("f4 u1 u2", product, (1.4, 2.1), (1.5, 2.1)),
     "separable": ("f4 u1 u2", gaussian, (1.15, 2.0), (1.3, 2.0)),
     "passes": ("f4 u1 u2", gaussian, (1.05, 1.7), (1.1, 1.8)),
-    "windows": ("f4 f8 u1 u2", box, (1.0, 1.5), (1.0, 1.3)),
+    "windows": ("f4 f8 u1 u2", box, (1.0, 1.5), (1.0, 2.3)),
     "box": ("u1 u2", box, (1.0, 2.3), (1.0, 1.3)),
     "fft": ("f4 f8 u1 u2", dense, (1.0, 1.5), (1.0, 1.5)),
     "strided": ("f4 u1 u2", product, (1.2, 2.1), (1.4, 2.1)),

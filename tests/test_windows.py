@@ -340,14 +340,15 @@ def test_chosen_where_it_wins() -> None:
 
 
 @pytest.mark.skipif(not machine.FILLS_LINES, reason="measured where vectors fill lines")
-def test_chosen_with_long_vectors_while_the_block_fits_the_nearest_cache() -> None:
-    def chosen(dtype: str, *shape: int) -> str:
+def test_chosen_with_long_vectors_from_few_taps_on() -> None:
+    def chosen(taps: int, dtype: str, *shape: int) -> str:
         f = np.empty(shape, dtype)
-        return parconv.plan2d(f, mean(5, 5), mode="same", axes=(0, 1), threads=1).method
+        return parconv.plan2d(f, mean(taps, taps), mode="same", axes=(0, 1), threads=1).method
 
-    assert {chosen(kind, 40, 50, 3) for kind in ("float32", "float64")} == {"windows"}
-    assert chosen("float32", 300, 400) == "windows"
-    assert chosen("float64", 1000, 1500, 3) == "direct"
+    for kind in ("float32", "float64"):
+        for shape in ((40, 50, 3), (300, 400), (1000, 1500, 3), (4096, 4096)):
+            assert chosen(5, kind, *shape) == "windows", (kind, shape)
+        assert chosen(3, kind, 300, 400) == "direct"
 
 
 @pytest.mark.parametrize("taps", [1, 4, 7, 8, 25])

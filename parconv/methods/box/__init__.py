@@ -85,7 +85,9 @@ RUNNING_WORK = {(4, 1): 12.5, (4, 3): 12.5, (4, 4): 10.5, (2, 4): 12.5}
 # A row of few columns takes whole vectors: of 144 boxes of 16 x 16 to 900 x 900, what is chosen
 # takes 1.033 of the best method's time in the mean and 1.24 in the 95th percentile with 2300 here
 # and 2500 in `windows`; 1.022 and 1.16 so, with what `calibration.SHIPPED` has (Zen 4 VM, 2026-11).
-ROW_WORK, FAR_WORK = machine.ISA.choose({"AVX-512": (4000, 25), 16: (1600, 0)})
+# What the memory adds: 16 bits at 3x3 as float32, 1024 x 1024 and 2500 x 2000, 0.21 and 0.31 ns,
+# 0.34 and 0.51 by `direct`, which 25 took for the faster one (likewise).
+ROW_WORK, FAR_WORK = machine.ISA.choose({"AVX-512": (4000, 12), 16: (1600, 0)})
 
 
 def applicable(problem: Problem) -> str | None:

@@ -95,9 +95,10 @@ PIXEL_WORK = machine.ISA.choose({"AVX-512": {4: 30, 8: 40}, 16: {4: 0, 8: 0}})
 # Of tiles that store rows while they sum others, and of few products.  Of 1024 x 1024 floats and of
 # doubles 3 x 3 takes 0.43 of the time of 5 x 5, of bytes 0.6; of floats Sobel filters take 0.34 of
 # it across and 0.52 down, a column of three taps 0.25 (Zen 4 VM, 2026-11).
-FEW_WORK, FEW_TAPS = machine.ISA.choose(
-    {"AVX-512": {4: 14, 8: 20}, "AVX2": {4: 5, 8: 8}, 16: {4: 0, 8: 0}}
-), 3
+FEW_WORK, FEW_TAPS = (
+    machine.ISA.choose({"AVX-512": {4: 14, 8: 20}, "AVX2": {4: 5, 8: 8}, 16: {4: 0, 8: 0}}),
+    3,
+)
 BESIDE_WORK = machine.ISA.choose({"AVX-512": 160, "AVX2": 30, 16: 0})
 # What a call does beyond what calls of other methods do, 0.2 microseconds: without it 19 x 21 x 3
 # float32 at 7x7 go by this method in 3.7 microseconds, by `passes` in 2.3 (likewise).  `strided`

@@ -83,9 +83,10 @@ class Around:
         blocks = self.units(problem)
         each = float(self.method.cost(self._block(problem)))
         pixels = math.prod(problem.plane) * problem.planes
+        call = means.call_work(problem)
         if counts(problem):
-            return blocks * each + COUNTED_WORK * pixels
-        return 2 * blocks * each + PIXEL_WORK * pixels
+            return blocks * each + COUNTED_WORK * pixels + call
+        return 2 * blocks * each + PIXEL_WORK * pixels + call
 
     def selects(self, problem: Problem) -> bool:
         return bool(self.method.selects(self._block(problem)))

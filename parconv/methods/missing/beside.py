@@ -57,10 +57,11 @@ class Beside:
         return float(self.method.error(_alone(problem)))
 
     def cost(self, problem: Problem) -> float:
-        share, pixel, weighted = self.work
-        pixel += weighted if problem.missing and problem.missing.weighted else 0
+        share, pixel, more = self.work
+        weighted = bool(problem.missing and problem.missing.weighted)
         pixels = math.prod(problem.plane) * problem.planes
-        return share * float(self.method.cost(_alone(problem))) + pixel * pixels
+        beside = (pixel + more * weighted) * pixels + means.call_work(problem)
+        return share * float(self.method.cost(_alone(problem))) + beside
 
     def selects(self, problem: Problem) -> bool:
         return bool(self.method.selects(_alone(problem)))

@@ -39,7 +39,6 @@ from ..usual import (
     UNIT as UNIT,
     anywhere as anywhere,
     error as error,
-    far,
     fill as fill,
     from_line,
     grain as grain,
@@ -52,11 +51,12 @@ from ..usual import (
     unsummable,
 )
 from . import kernel as k
-from .along import along, reach_of, work_of
+from .along import along, reach_of
 from .beside import ENTRY
 from .pixels import CHANNELS, room_of
 from .results import L
 from .steps import BLOCKS, Steps, as_numbers, steps_of
+from .work import operations
 
 # Of the sums of a block's rows, and as many of its suffixes and pixels: few enough for the
 # second-level cache.  ns a pixel of 1289 x 657 x 4 float64 at 31x31 with 64, 128, 256 KiB: 2.68
@@ -75,25 +75,8 @@ BATCH_BYTES = 1 << 13  # of rows of sums that are added up along the row at a ti
 # for a block ahead.
 AHEAD_BYTES = 1 << 21
 WIDEST = 8  # bytes of what sums become
-OTHER_ROWS = 3  # of a block, beside those of the filter
 LEAST_HEIGHT = 8
 BAND_HALOS = 8  # least height of a band, in heights of the filter
-# Operations of the direct method that take as long, of a pixel: adding it to its column's sums,
-# where the rows of a block fit the first-level cache and where not, a load of what is added up
-# along the row; and of a row, more of one that is converted; by the size of sums.  AVX2: least
-# squares of the times of 40 x 50 to 600 x 800 pixels and 3 to 31 taps, nine of ten within -24 and
-# +17 % (Zen 3 VM, 2026-11; of a row half of it, as `box` tells).  AVX-512: of 40 x 50 to
-# 1000 x 1500, gray and colour, what makes the fewest wrong choices: one of 126 takes more than 1.1
-# times as long as the best, 1.13 (Sapphire Rapids VM, 2026-11); then in the operations that
-# `direct.PIXEL_WORK` tells of, with what the memory adds; of a row as `box.ROW_WORK` tells.
-NEAR_BYTES = 3 << 14
-WORKS: dict[str | int, tuple[dict[int, float], ...]] = {
-    "AVX-512": ({4: 22, 8: 25}, {4: 34, 8: 50}, {4: 6, 8: 6.7}, {4: 4000, 8: 4000}),
-    "AVX2": ({4: 11, 8: 16}, {4: 21, 8: 16}, {4: 5.1, 8: 3.9}, {4: 1050, 8: 600}),
-    16: ({4: 9.5, 8: 12.3}, {4: 9.5, 8: 12.3}, {4: 3.4, 8: 3.1}, {4: 1400, 8: 600}),
-}
-NEAR_WORK, FAR_WORK, LOAD_WORK, ROW_WORK = machine.ISA.choose(WORKS)
-CONVERT_WORK, MEMORY_WORK = machine.ISA.choose({"AVX-512": (2750, 25), "AVX2": (0, 7), 16: (0, 0)})
 
 
 def applicable(problem: Problem) -> str | None:
@@ -105,18 +88,8 @@ def applicable(problem: Problem) -> str | None:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    (rows, columns), width, size = (
-        problem.plane,
-        _tile(problem, reach_of(problem)),
-        problem.sums.itemsize,
-    )
-    block = (problem.filter[0] + OTHER_ROWS) * min(columns, width) * size
-    down_work = (NEAR_WORK if block <= NEAR_BYTES else FAR_WORK)[size]
-    wide = columns + (-(-columns // width) - 1) * (problem.span[1] - 1)
-    row_work = ROW_WORK[size] + (CONVERT_WORK if problem.image_dtype != problem.sums else 0)
-    down = (wide * down_work + row_work) * (rows + problem.span[0] - 1)
-    across = columns * LOAD_WORK[size] * work_of(problem) * rows
-    return float((down + across) * problem.planes + MEMORY_WORK * far(problem))
+    reach = reach_of(problem)
+    return operations(problem, _tile(problem, reach), bool(reach))
 
 
 def prepare(problem: Problem, g: Filter) -> Taps:
