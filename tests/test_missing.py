@@ -808,3 +808,30 @@ def test_volumes_where_all_is_there_and_what_is_refused() -> None:
     ):
         with pytest.raises(error, match=words):
             parconv.conv2d(f, g, axes=(0, 1, 2), **more)
+
+
+def test_a_constant_that_is_nan_is_a_pixel_but_where_nan_is_omitted() -> None:
+    f, there = np.ones((5, 5)), np.arange(25).reshape(5, 5) != 12
+    asked: Any = {"mode": "same", "cval": np.nan, "where": there, "method": "windows"}
+    rim = np.ones(f.shape, bool)
+    rim[1:-1, 1:-1] = False
+    assert np.array_equal(np.isnan(parconv.conv2d(f, np.ones((3, 3)), **asked)), rim)
+    omitted = parconv.conv2d(f, np.ones((3, 3)), nan_policy="omit", **asked)
+    assert np.allclose(omitted, 9)
+
+
+def test_weights_may_be_of_the_other_byte_order() -> None:
+    g = np.outer([1, 2, 1], [1, 3, 1.0])
+    f, weights = RNG.random((8, 9)), RNG.random((8, 9))
+    right = parconv.conv2d(f, g, weights=weights)
+    assert np.array_equal(parconv.conv2d(f, g, weights=weights.astype(">f8")), right)
+
+
+def test_a_row_longer_than_a_block() -> None:
+    f, g = RNG.random((4, 9)), RNG.random((1, 65537))
+    ours = parconv.conv2d(f, g, mode="same", nan_policy="omit")
+    f[2, 4] = np.nan
+    found = parconv.conv2d(f, g, mode="same", nan_policy="omit")
+    assert np.isfinite(ours).all()
+    assert np.isfinite(found).all()
+    assert np.array_equal(np.delete(found, 2, 0), np.delete(ours, 2, 0))

@@ -356,3 +356,10 @@ def test_every_vector_unit(taps: int) -> None:
     """What test_vectors.py runs where vectors are other than this machine's."""
     for shape in ((37, 83), (5, 3)):
         check(image(shape), mean(5, taps), **SAME)
+
+
+def test_tiles_wholly_beside_the_image() -> None:
+    f = np.random.default_rng(0).standard_normal((12, 100)).astype("f4") + 10
+    found = parconv.conv2d(f, np.ones((16, 9), "f4"), padding=((60, 0), (400_000, 0)), threads=1)
+    assert not found[:, : 400_000 - 8].any()
+    assert found[:, 400_000 - 8 :].any()

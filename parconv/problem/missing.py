@@ -187,6 +187,7 @@ def without_arrays(
         )
     if weights is not None:
         check_weights(weights)
+        weights = weights.astype(weights.dtype.newbyteorder("="), copy=False)
     if where is not None and weights is not None:
         weights = np.where(where, weights, weights.dtype.type(0))
     if weights is None:

@@ -106,7 +106,7 @@ class Around:
         halo_y, halo_x = problem.span[0] - 1, problem.span[1] - 1
         width = _even(columns, max(ROW_BYTES // size, 2 * halo_x), problem.channels)
         around = 2 * size * (width + halo_x + width)
-        return min(rows, up(max(2 * halo_y, BLOCK_BYTES // around), HEIGHT)), width
+        return min(rows, up(max(2 * halo_y, BLOCK_BYTES // around, 1), HEIGHT)), width
 
     def _block(self, problem: Problem) -> Problem:
         return block_of(problem, *self.sizes(problem))

@@ -152,7 +152,7 @@ def deliver(
     """Results from rows of sums as `windows.results` delivers them, over what is there."""
     (rows, width), left, step = size, x - layout[L.lead_x], layout[L.step]
     beyond, there, total = constant, layout[L.taps_y], scratch.dtype.type(layout[L.counts])
-    if constant != constant:  # what lies beyond the border is missing
+    if layout[L.omits] and constant != constant:  # what lies beyond the border is missing
         beyond, there = scratch.dtype.type(0), 0
     if layout[L.beside]:
         columns, table = width + layout[L.span_x] - 1, layout[L.sources_at]

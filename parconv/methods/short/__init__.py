@@ -6,7 +6,7 @@ on 2, 3, 5, 7 or 9 taps a side, which may differ in their sign from the other en
 neighbours of a result that lie within a vector.
 
 The error of an output is bounded as that of `separable`; NaN and infinity keep the filter's
-footprint.
+footprint.  Pixels beyond half of the largest number may overflow, as there.
 
 Start reading at `down.py` and `across.py` (the inner loops), then `kernel.py` (rows of output).
 """

@@ -123,9 +123,10 @@ def _pack_ends(
             builder.store(builder.select(outside, constant, found), code.at(target, at))
             return [builder.add(at, I64(1)), builder.gep(entry, [I64(1)])]
 
-        [at] = code.repeat(builder.sdiv(builder.sub(stop, begin), lanes), [begin], whole)
-        left = code.load_first(code.at(source, at), builder.sub(stop, at))
-        code.store(left, code.at(target, at))
+        with builder.if_then(builder.icmp_signed(">", stop, begin)):  # else all lies beside it
+            [at] = code.repeat(builder.sdiv(builder.sub(stop, begin), lanes), [begin], whole)
+            left = code.load_first(code.at(source, at), builder.sub(stop, at))
+            code.store(left, code.at(target, at))
         place = builder.gep(sources, [builder.add(before, first)])
         code.repeat(builder.sub(either("smin", end, I64(0)), first), [first, place], beside)
         last = either("smax", first, size)
