@@ -11,7 +11,7 @@ from conftest import RunPython, soak
 
 from parconv.codegen import machine
 from parconv.experiments.asm.isa import FMA
-from parconv.experiments.asm.kernels import listing, rolling_loop
+from parconv.experiments.asm.kernels import listing, square_loop
 from parconv.experiments.asm.listing import hottest, innermost_loops
 from parconv.methods.direct import rolling, tile
 
@@ -44,7 +44,7 @@ def test_the_tile_is_multiply_adds(code: str) -> None:
 @pytest.mark.skipif(not rolling.SIDE, reason="too few registers for nine weights")
 def test_the_rolling_tile_keeps_its_weights_and_sums_in_registers(code: str) -> None:
     rows, wide = rolling.SHAPES[0]
-    loop = rolling_loop(code)
+    loop = square_loop(code, 3)
     assert loop.fused == rows * wide * rolling.SIDE**2
     assert not loop.spills, loop.spills
 

@@ -346,7 +346,7 @@ def test_explain_takes_filters_by_name_and_axes(run: Run) -> None:
     assert plan.method in ("rows", "separable")
     status, out, _ = run(*shape, "--kernel", "17x17")
     unseen = "unknown: pass the filter, not its shape"
-    assert (status, out.count(unseen)) == (0, 6)
+    assert (status, out.count(unseen)) == (0, 7)
     assert run("explain", "--shape", "9x9", "--axes=-2,-1", "--kernel", "[[1, 2]]")[0] == 0
 
 

@@ -835,3 +835,18 @@ def test_a_row_longer_than_a_block() -> None:
     assert np.isfinite(ours).all()
     assert np.isfinite(found).all()
     assert np.array_equal(np.delete(found, 2, 0), np.delete(ours, 2, 0))
+
+
+def test_bits_do_not_depend_on_where_results_lie() -> None:
+    """Wider than a tile in which few holes are added up."""
+    shape, half = (18, 194_384), RNG.random(6)
+    f, there = RNG.random(shape, np.float32), RNG.random(shape) >= 0.05
+    g = np.outer(*[np.r_[half, half[-2::-1]].astype("f4")] * 2)
+    raw = np.empty(math.prod(shape) + 32, np.float32)
+    first = -raw.ctypes.data // 4 % 16
+    right: Any = None
+    for at in (first, first + 8):
+        out = raw[at : at + math.prod(shape)].reshape(shape)
+        parconv.conv2d(f, g, where=there, mode="same", method="rows", threads=1, out=out)
+        right = out.copy() if right is None else right
+        assert np.array_equal(out, right)

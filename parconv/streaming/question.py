@@ -75,9 +75,8 @@ class Question:
         assert missing
         if self._nothing is not None:
             _check_fits(self._nothing, kind)
-            plan = replace(
-                plan, problem=replace(plan.problem, missing=missing._replace(nothing=self._nothing))
-            )
+            marked = replace(plan.problem, missing=missing._replace(nothing=self._nothing))
+            plan = planner.like(plan, marked)
         return MissingPlan.of(plan, None)
 
     def _leads_a_batch(self) -> bool:

@@ -34,8 +34,8 @@ KINDS = 4  # of rows of 16 bits: of results, of columns, of both steps
 # each, and so many bytes further those of steps along rows; where those of 16 bits lie; and the
 # table of where rows of booleans do.
 L = Layout(
-    *ALONE.names, *GIVEN, "weighted", "omits", "bits", "counts", "wide", "group", "there_at",
-    "spare", "numbers_at", "truths_at",
+    *ALONE.names, *GIVEN, "weighted", "omits", "outside", "bits", "counts", "wide", "group",
+    "there_at", "spare", "numbers_at", "truths_at",
 )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def deliver(
     """Results from rows of sums as `windows.results` delivers them, over what is there."""
     (rows, width), left, step = size, x - layout[L.lead_x], layout[L.step]
     beyond, there, total = constant, layout[L.taps_y], scratch.dtype.type(layout[L.counts])
-    if layout[L.omits] and constant != constant:  # what lies beyond the border is missing
+    if layout[L.outside]:  # what lies beyond the border is missing
         beyond, there = scratch.dtype.type(0), 0
     if layout[L.beside]:
         columns, table = width + layout[L.span_x] - 1, layout[L.sources_at]

@@ -10,7 +10,7 @@ from .names import BATCH, L
 from .quotients import divide_row
 from .targets import ends_of, place_of
 
-MEND = 8  # operations on a tap of a weak vector in the time of a vector that the method sums
+MEND = 8  # operations on a tap of a weak pixel in the time of a vector that the method sums
 
 
 @jit.jit()
@@ -40,7 +40,7 @@ def _divide(taps, out, layout, scratch, table, numbers, place, size, at, ends):
     ``place``: of these, (plane, y, x); ``size`` = (row, first column, columns) in the block;
     ``at``: where what holes take from them begins; ``ends``: whether they go straight into ``out``,
     past the caches, and how many come before vectors are aligned.  What comes back is the number
-    of vectors that have weak pixels.
+    of weak pixels.
     """
     (row, first, columns), (plane, y, x), (flat, streams, skip) = size, place, ends
     slot, line, exact = layout[L.list_at], layout[L.row_at], layout[L.exact]
@@ -67,7 +67,9 @@ def _divide(taps, out, layout, scratch, table, numbers, place, size, at, ends):
 def subtract(taps, out, layout, scratch, table, numbers, corner, size):
     """Fill a block of ``size`` = (rows, columns) from ``corner`` on; False: many pixels are weak.
 
-    Tile by tile of columns, so that what holes take stays in the first-level cache.
+    Tile by tile of columns, so that what holes take stays in the first-level cache.  Tiles are cut
+    by the block alone: where it is stored changes neither the order in which holes take their parts
+    nor which pixels are weak.
     """
     (rows, columns), (plane, y, x), step = size, corner, layout[L.taken_step]
     halo, weak, tile = layout[L.span_y] - 1, 0, layout[L.tile]
@@ -78,18 +80,16 @@ def subtract(taps, out, layout, scratch, table, numbers, corner, size):
     # whole vectors of results begin where what is taken from them is aligned
     at = layout[L.taken_at] + (-skip) % layout[L.lanes]
     clear(scratch, layout[L.weights_at], layout[L.above] * step)
-    for column in range(0, columns - skip, tile):
-        begin, end = column + skip if column else 0, min(column + tile + skip, columns)
-        seen = column, end - column + layout[L.span_x] - 1
-        ends = flat, streams, 0 if column else skip
+    for column in range(0, columns, tile):
+        width = min(tile, columns - column)
+        seen, ends = (column, width + layout[L.span_x] - 1), (flat, streams, min(skip, width))
         for first in range(0, rows + halo, BATCH):
             last = min(first + BATCH, rows + halo)
             _take(taps, layout, scratch, table, seen, (first, last), at)
             for row in range(max(0, first - halo), last - halo):
-                place, part = (plane, y + row, x + begin), (row, begin, end - begin)
-                taken = at + row * step + begin - column
+                place, part = (plane, y + row, x + column), (row, column, width)
                 weak += _divide(
-                    taps, out, layout, scratch, table, numbers, place, part, taken, ends
+                    taps, out, layout, scratch, table, numbers, place, part, at + row * step, ends
                 )
             if weak > most:
                 return False

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.emitted import Items, Value, call_once, emitted, instruction
 from ...codegen.simd import I64, Code
 from ..windows.means import NUMBER, factor
 from .flags import call_by_flags
@@ -28,8 +28,13 @@ TINY = {size: float(np.finfo(f"f{size}").tiny) for size in (4, 8)}
 
 def any_of(code: Code, lanes: Value) -> Value:
     """Whether any lane has its bit."""
-    bits = code.builder.bitcast(lanes, ir.IntType(lanes.type.count))
+    bits = bits_of(code, lanes)
     return code.builder.icmp_signed("!=", bits, bits.type(0))
+
+
+def bits_of(code: Code, lanes: Value) -> Value:
+    """The bits of all lanes as one number."""
+    return code.builder.bitcast(lanes, ir.IntType(lanes.type.count))
 
 
 def shared(
@@ -94,11 +99,12 @@ class _Results:
         ]
 
     def mended(
-        self, at: Value, means: Sequence[Value], left: Sequence[Value], found: Value
-    ) -> Sequence[Value]:
-        """The same vectors with weak pixels made right, and ``found`` with their number.
+        self, at: Value, means: Sequence[Value], left: Sequence[Value], found: Value,
+        only: Value | None,
+    ) -> Sequence[Value]:  # fmt: skip
+        """The same vectors with weak pixels made right, and ``found`` with the number of these.
 
-        ``left``: what is left of the filter's sum.
+        ``left``: what is left of the filter's sum; ``only``: lanes that are counted, or all.
         """
         raise NotImplementedError
 
@@ -107,8 +113,8 @@ class _Results:
     def emit(self, end: Value, columns: Value, skip: Value) -> Value:
         """All vectors into ``end``, ``skip`` columns before whole ones are aligned.
 
-        What comes back is the number of those with weak pixels.  No line is both streamed and
-        stored through the caches: that takes as long as 20 streamed ones.
+        What comes back is the number of weak pixels.  No line is both streamed and stored through
+        the caches: that takes as long as 20 streamed ones.
         """
         code, builder, self.end, self.skip = self.code, self.builder, end, skip
         found = self.edge(I64(0), skip, I64(0))
@@ -121,7 +127,7 @@ class _Results:
         """A vector of which the first ``count`` lanes are stored, where there are any."""
 
         def block() -> Sequence[Value]:
-            means, number = self.means(at, 1, found)
+            means, number = self.means(at, 1, found, count)
             self.code.store_first(means[0], self.code.at(self.end, at), count)
             return [number]
 
@@ -135,8 +141,13 @@ class _Results:
             self.put(mean, code.at(self.end, at, n * code.lanes))
         return [self.builder.add(at, I64(sides * code.lanes)), found]
 
-    def means(self, at: Value, sides: int, found: Value) -> tuple[list[Value], Value]:
-        """So many vectors of results, and ``found`` with the number of those with weak pixels."""
+    def means(
+        self, at: Value, sides: int, found: Value, only: Value | None = None
+    ) -> tuple[list[Value], Value]:
+        """So many vectors of results, and ``found`` with the number of weak pixels.
+
+        Those are counted among the first ``only`` lanes.
+        """
         code, builder = self.code, self.builder
         lost = self.taken(at, sides)
         left = [builder.fsub(self.total, taken) for taken in lost]
@@ -144,7 +155,7 @@ class _Results:
             self.finished(*each) for each in zip(self.values(at, sides), lost, left, strict=True)
         ]
         some = any_of(code, self.is_weak(reduce(partial(_least, builder), left)))
-        body = partial(self.mended, at, means, left, found)
+        body = partial(self.mended, at, means, left, found, only)
         *means, found = code.when(some, [*means, found], body)
         return means, found
 
@@ -186,18 +197,28 @@ class _Row(_Results):
         return code.loop(self.count, begin, one)[2:]
 
     def mended(
-        self, at: Value, means: Sequence[Value], left: Sequence[Value], found: Value
-    ) -> Sequence[Value]:
+        self, at: Value, means: Sequence[Value], left: Sequence[Value], found: Value,
+        only: Value | None,
+    ) -> Sequence[Value]:  # fmt: skip
         code, builder, results = self.code, self.builder, []
         for n, (mean, each) in enumerate(zip(means, left, strict=True)):
             code.store(mean, self.slot)
-            some, place = any_of(code, self.is_weak(each)), builder.add(at, I64(n * code.lanes))
+            weak, place = self.is_weak(each), builder.add(at, I64(n * code.lanes))
+            some = any_of(code, weak)
             with builder.if_then(some, likely=False):
                 body = partial(_mend, self.exact)
                 call_once(builder, "missing.mend", body, [*self.arguments, place], [self.exact])
             results.append(code.load(self.slot))
-            found = builder.add(found, builder.zext(some, I64))
+            found = builder.add(found, self.number_of(weak, only))
         return [*results, found]
+
+    def number_of(self, weak: Value, only: Value | None) -> Value:
+        """How many lanes are weak, of so many or all: a neighbour may count the others."""
+        builder = self.builder
+        found = builder.zext(bits_of(self.code, weak), I64)
+        if only is not None:
+            found = builder.and_(found, builder.sub(builder.shl(I64(1), only), I64(1)))
+        return instruction(builder, "llvm.ctpop.i64", I64, found)
 
     def enough(self, result: Value, left: Value) -> Value:
         """What stands where too little is there."""
@@ -271,8 +292,9 @@ class Counted(_Results):
         return found
 
     def mended(
-        self, at: Value, means: Sequence[Value], left: Sequence[Value], found: Value
-    ) -> Sequence[Value]:
+        self, at: Value, means: Sequence[Value], left: Sequence[Value], found: Value,
+        only: Value | None,
+    ) -> Sequence[Value]:  # fmt: skip
         """What is left is exact: where it is too little, nothing stands."""
         pairs = zip(map(self.is_weak, left), means, strict=True)
         return [*(self.builder.select(few, self.nothing, mean) for few, mean in pairs), found]
@@ -288,7 +310,7 @@ def divide_row(
     slot: Value, numbers: Sequence[Value], bits: Sequence[Value], rows: Sequence[Value],
     out: Items, target: Value, size: Sequence[Value], how: Sequence[Value],
 ) -> Value:  # fmt: skip
-    """A row of results into ``out``; what comes back is how many vectors have weak pixels.
+    """A row of results into ``out``; what comes back is how many pixels are weak.
 
     ``source`` = its sums, what holes take, elements to the next row of that;
     ``column`` = place and number of taps; ``numbers`` = what the filter sums to, above 0, how much

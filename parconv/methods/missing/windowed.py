@@ -47,6 +47,8 @@ def obstacle(problem: Problem) -> str | None:
     missing, kinds = problem.missing, (problem.image_dtype, problem.dtype)
     if missing is None or (missing.weighted and not missing.truths):
         return "weights come with each image"
+    if not math.isnan(missing.nothing):
+        return "a number stands where nothing is there, and it leaves NaN"
     if any(kind != problem.sums for kind in kinds):
         return "its images and results are of the type of its sums"
     if problem.filter[0] > MOST or math.prod(problem.filter) >= 1 << 16:
@@ -72,6 +74,7 @@ def layout(problem: Problem) -> Array:
         **dict.fromkeys(GIVEN, 0),
         weighted=missing.weighted,
         omits=missing.omits,
+        outside=missing.outside,
         bits=missing.truths,
         counts=taps,
         wide=taps > MOST,

@@ -45,9 +45,9 @@ def paired(code: Code, kind: int, pixels: Sequence[Value], weights: Sequence[Val
 
 
 def alone(code: Code, pixels: Sequence[Value], weights: Sequence[Value]) -> Value:
-    """The sum of products."""
-    total = code.builder.fmul(pixels[0], weights[0])
-    for pixel, weight in zip(pixels[1:], weights[1:], strict=True):
+    """The sum of products, from 0 on: of zeros it is no negative one."""
+    total = code.zero
+    for pixel, weight in zip(pixels, weights, strict=True):
         total = code.fma(pixel, weight, total)
     return total
 
