@@ -309,7 +309,7 @@ def test_chosen_where_it_wins() -> None:
         assert methods[0] in ("direct", "short")
         assert methods[1] in (FEW_TAPS_OF_BYTES if dtype == "uint8" else FEW_TAPS)
         assert methods[2] in ("separable", "passes", "rows")  # strips fit the cache at 256
-    assert planned(28, np.outer(even(3), even(3))) == "direct"
+    assert planned(28, np.outer(even(3), even(3))) in ("direct", "short")
     assert planned(4096, np.array([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])) == "direct"
     assert planned(4096, image((9, 9))) == "direct"
     assert planned(4096, image((31, 31))) == "fft"
