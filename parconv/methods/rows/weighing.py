@@ -20,7 +20,30 @@ SIDES = (12, 4, 1)
 STREAM = 1  # as a flag: store whole lines past the caches
 
 
-class Weighing:
+class Storing:
+    """Emits stores of sums, side by side; ``kinds``: of sums and of results."""
+
+    code: Code
+    kinds: Any
+    finish: Finishing
+    flags: Value
+
+    def store(self, sums: Sequence[Value], target: Value) -> None:
+        """As results; past the caches only what fills lines."""
+        code, (summed, result) = self.code, self.kinds
+        if summed != result:
+            self.put([*map(self.finish, sums)], target, code.store)
+        elif len(sums) * machine.VECTOR_BYTES % machine.CACHE_LINE:
+            self.put(sums, target, code.store)
+        else:
+            code.store_either(code.has(self.flags, STREAM), partial(self.put, sums, target))
+
+    def put(self, values: Sequence[Value], target: Value, how: Any) -> None:
+        for n, value in enumerate(values):
+            how(value, self.code.at(target, n * self.code.lanes))
+
+
+class Weighing(Storing):
     """Emits sums of some vectors' columns; the attributes are IR values of the arguments.
 
     ``kinds``: of sums and of results, which ``numbers`` may shift.
@@ -73,20 +96,6 @@ class Weighing:
 
     def loaded(self, place: Value, vectors: int) -> list[Value]:
         return [self.code.load(self.code.at(place, n * self.code.lanes)) for n in range(vectors)]
-
-    def store(self, sums: Sequence[Value], target: Value) -> None:
-        """As results; past the caches only what fills lines."""
-        code, (summed, result) = self.code, self.kinds
-        if summed != result:
-            self.put([*map(self.finish, sums)], target, code.store)
-        elif len(sums) * machine.VECTOR_BYTES % machine.CACHE_LINE:
-            self.put(sums, target, code.store)
-        else:
-            code.store_either(code.has(self.flags, STREAM), partial(self.put, sums, target))
-
-    def put(self, values: Sequence[Value], target: Value, how: Any) -> None:
-        for n, value in enumerate(values):
-            how(value, self.code.at(target, n * self.code.lanes))
 
 
 @emitted()

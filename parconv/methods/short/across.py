@@ -16,15 +16,16 @@ from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
 from ..finishing import Finishing, is_narrow, numbers_behind
+from ..rows.weighing import Storing
 from ..separable.line import EQUAL, OPPOSITE
-from .down import STREAM, choose, sum_of
+from .down import choose, sum_of
 
 # Whether vectors that begin at any element are made in registers.
 SHIFTS = "lookup4" in machine.ISA.instructions
 SIDES = 4, 1  # vectors of results side by side
 
 
-class _Across:
+class _Across(Storing):
     """Emits rows of results of so many taps; ``kinds``: types of sums and of results."""
 
     def __init__(self, builder: Any, kinds: Any, count: int, kind: int, *arguments: Value) -> None:
@@ -85,20 +86,6 @@ class _Across:
             return code.load(code.at(start, self.builder.mul(self.apart, I64(taps))))
 
         return [sums[vector] if SHIFTS else one(0), *map(one, range(1, self.count))]
-
-    def store(self, sums: Sequence[Value], target: Value) -> None:
-        """As results; past the caches only what fills lines."""
-        code, (summed, result) = self.code, self.kinds
-        if summed != result:
-            self.put([*map(self.finish, sums)], target, code.store)
-        elif len(sums) * machine.VECTOR_BYTES % machine.CACHE_LINE:
-            self.put(sums, target, code.store)
-        else:
-            code.store_either(code.has(self.flags, STREAM), partial(self.put, sums, target))
-
-    def put(self, values: Sequence[Value], target: Value, how: Any) -> None:
-        for n, value in enumerate(values):
-            how(value, self.code.at(target, n * self.code.lanes))
 
 
 @emitted()

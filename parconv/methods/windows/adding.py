@@ -116,7 +116,7 @@ def shift_and_add(
     more: Sequence[Value], taps: Items, made: Sequence[Value], out: Items, target: Sequence[Value],
     size: Sequence[Value], flags: Value,
 ) -> None:  # fmt: skip
-    """Means of two steps, of which the second one is made in registers; else as `add_to`.
+    """Means of two steps, of which the second one is made in registers; of plain sums nothing.
 
     ``hops``: elements from one of its neighbours to the next, and how many come after the first;
     ``source``: of the first step; ``reach``: see `Hops`.
