@@ -156,6 +156,31 @@ def test_means_of_bytes_are_the_nearest(kind: str) -> None:
     assert bright(f)[0, 8] == min(expected, 255) == 255
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "int16"])
+def test_means_of_words_are_the_nearest(dtype: str) -> None:
+    """By 32 bits where sums need them and the number of pixels is odd, else by floats."""
+    info = np.iinfo(dtype)
+    f = np.random.default_rng(8).integers(info.min, info.max + 1, (40, 3 * LANES + 5)).astype(dtype)
+    f[:20, :40], f[20:30] = info.max, info.min
+    shapes = (23, 23), (3, 255), (181, 181), (23, 24), (183, 181), (3, 3)
+    for (height, width), by_integers in zip(shapes, (1, 1, 1, 0, 0, 0), strict=True):
+        count, ones = height * width, np.ones((height, width), int)
+        for cval in (info.min, 7):
+            options: dict[str, Any] = {"mode": "same", "boundary": "constant", "cval": cval}
+            sums = parconv.conv2d(f.astype("int64"), ones, **options)
+            plan = plan_of(f, ones / count, dtype=dtype, **options)
+            assert plan.taps is not None
+            assert len(plan.taps.values) == (5 if by_integers else 2)
+            halves = (2 * sums + count) // (2 * count)
+            down = (2 * sums) % (2 * count) == count  # of two equally near ones the even one
+            assert (plan(f) == halves - (down & (halves % 2 == 1))).all()
+    for other in (mean(23, 23, 0.5), mean(23, 23)):
+        words = {"cval": info.max + 1} if other.sum() > 0.7 else {}
+        plan = plan_of(f, other, dtype=dtype, **SAME | {"boundary": "constant"} | words)
+        assert plan.taps is not None
+        assert len(plan.taps.values) == 2
+
+
 def reason(dtype: str, g: np.ndarray, **options: Any) -> str:
     found = box.applicable(parconv.plan2d(image((50, 70), dtype), g, **SAME | options).problem)
     return found or ""

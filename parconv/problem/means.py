@@ -48,29 +48,47 @@ def meant(g: Array, kind: DType) -> Fraction:
     return Fraction(1, count) if count and g.dtype.type(1 / count) == tap else exact
 
 
-@lru_cache(maxsize=256)
-def reciprocal(count: int) -> tuple[int, int, int] | None:
-    """Three numbers by which 16 bits hold means of so many bytes, nearest to them.
+def reciprocal(count: int, kind: DType) -> tuple[int, int, int] | None:
+    """Three numbers that make means of so many integers of 8 or 16 bits, nearest to them.
 
-    ``(sum + first) * second >> 16``, and that times the third, again without the lowest 16 bits.
-    None where there are none: of an even number some means lie halfway between two.
+    With twice the bits ``(sum + first) * second`` without its lower half, then shifted right by the
+    third: what the type's least number is lower than 0, more than that mean.  None where there are
+    none: of an even number some means lie halfway between two.
 
     Examples
     --------
-    >>> first, second, third = reciprocal(225)
-    >>> [((mean * 225 + first) * second >> 16) * third >> 16 for mean in (0, 1, 254, 255)]
+    >>> import numpy as np
+    >>> first, second, third = reciprocal(225, np.dtype(np.uint8))
+    >>> [(mean * 225 + first) * second >> 16 + third for mean in (0, 1, 254, 255)]
     [0, 1, 254, 255]
     """
+    if count % 2 == 0 or count < 3:
+        return None
+    return _of_bytes(count) if kind.itemsize == 1 else _of_words(count, kind)
+
+
+@lru_cache(maxsize=256)
+def _of_bytes(count: int) -> tuple[int, int, int] | None:
+    """Of sums that are as large as 16 bits may be: one of these does (Robison, 2005)."""
     half = count // 2
-    if count % 2 == 0 or count < 3 or 255 * count + half + 1 > 0xFFFF:
+    if 255 * count + half + 1 > 0xFFFF:
         return None
     sums = np.arange(255 * count + 1)
-    for shift, more in itertools.product(range(1, 16), (0, 1)):  # one of these does (Robison, 2005)
+    for shift, more in itertools.product(range(1, 16), (0, 1)):
         factor = ((1 << 16 + shift) + (0 if more else count - 1)) // count
-        found = (((sums + half + more) * factor >> 16) << 16 - shift) >> 16
+        found = (sums + half + more) * factor >> 16 + shift
         if factor >> 16 == 0 and np.array_equal(found, (sums + half) // count):
-            return half + more, factor, 1 << 16 - shift
+            return half + more, factor, shift
     return None
+
+
+def _of_words(count: int, kind: DType) -> tuple[int, int, int] | None:
+    """Of sums below 2**31, for which a factor of 32 bits suffices (Granlund, Montgomery, 1994)."""
+    first = count // 2 - int(np.iinfo(kind).min) * count
+    if 0xFFFF * count + count // 2 >> 31:
+        return None
+    shift = (count - 1).bit_length() - 1
+    return first, (1 << 32 + shift) // count + 1, shift
 
 
 def unit(g: Array) -> float:

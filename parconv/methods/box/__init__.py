@@ -15,7 +15,6 @@ Start reading at `kernel.py` (rows of output), then `slide.py` (sums of columns)
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
 
@@ -51,7 +50,9 @@ from ..windows.results import L
 from ..windows.steps import Steps, as_numbers, running_sums, steps_of
 from . import kernel as k
 
-UINT16, INT32, UINT32 = np.dtype(np.uint16), np.dtype(np.int32), np.dtype(np.uint32)
+UINT8, UINT16, INT16 = (np.dtype(kind) for kind in (np.uint8, np.uint16, np.int16))
+INT32, UINT32 = np.dtype(np.int32), np.dtype(np.uint32)
+DIVIDED = {UINT8: UINT16, UINT16: UINT32, INT16: UINT32}  # pixels, and sums that become their means
 DIGITS = {4: 24, 8: 53}  # of the integers that a floating type of so many bytes holds
 BAND_HALOS = 8  # least height of a band, in heights of the filter: its first row sums them all
 LEAST_BAND = 32
@@ -160,7 +161,7 @@ def _along(problem: Problem, kind: DType) -> tuple[Steps, float]:
 def prepare(problem: Problem, g: Filter) -> Taps:
     """What sums are multiplied by, in two parts, and what scales and shifts means; read-only.
 
-    Or, behind the two, what 16 bits are divided by.
+    Or, behind the two, what integers are divided by.
     """
     tap, kind = np.asarray(g[:1, :1]), sums(problem)
     found, dividing = scaling(problem, tap, scaled(kind)), _dividing(problem, tap)
@@ -168,12 +169,14 @@ def prepare(problem: Problem, g: Filter) -> Taps:
 
 
 def _dividing(problem: Problem, tap: Array) -> Sequence[int]:
-    """The numbers of `means.reciprocal` where results are nearest to means of bytes."""
-    of_bytes = problem.image_dtype == problem.dtype == np.uint8 and problem.cval.real <= 255
-    count = math.prod(problem.filter)
-    if not (of_bytes and problem.is_plain and sums(problem) == UINT16):
+    """The numbers of `means.reciprocal` where results are nearest to means of such integers."""
+    count, kind, held = math.prod(problem.filter), problem.image_dtype, sums(problem)
+    if not (kind == problem.dtype and problem.is_plain and DIVIDED.get(kind) == held):
         return ()
-    return (meant(tap, FLOAT32) == Fraction(1, count) and reciprocal(count)) or ()
+    limits, constant = np.iinfo(kind), problem.cval.real
+    if not (limits.min <= constant <= limits.max and meant(tap, scaled(held)) * count == 1):
+        return ()
+    return reciprocal(count, kind) or ()
 
 
 def bands(problem: Problem, parts: int) -> tuple[tuple[int, int], ...]:

@@ -15,12 +15,13 @@ from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
 from ..finishing import SCALED, is_narrow, scaled_by
+from .dividing import Dividing
 from .means import NUMBER, Means, ShiftedMeans
-from .neighbours import Adding, Dividing
+from .neighbours import Adding
 from .rowwise import REACHES
 
 SCALES = 2  # of ``made``, where nothing is divided
-DIVIDING = 3  # numbers behind those that scale, where 16 bits are divided
+DIVIDING = 3  # numbers behind those that scale, where integers are divided
 
 
 def _call(
@@ -81,7 +82,7 @@ def add_to(
         kinds = out.dtype, asked.dtype
         _call_results(scratch, "results", made, taps, kinds, places, [flags])
 
-    if (scratch.dtype, out.dtype) != (types.uint16, types.uint8):
+    if not _divides(scratch.dtype, out.dtype):
         scaled()
         return
     [count] = taps.each("shape")
@@ -89,7 +90,7 @@ def add_to(
         with divided:
             numbers = [builder.load(taps.at(SCALED + n)) for n in range(DIVIDING)]
             whole = [builder.fptoui(number, scratch.element) for number in numbers]
-            _call(builder, "means", None, *places, *whole, emits=Dividing)
+            _call(builder, "divided", (out.dtype,), *places, *whole, emits=Dividing)
         with others:
             scaled()
 
@@ -134,6 +135,12 @@ def shift_and_add(
 
     code = Code(builder, scratch.element)
     code.choose(reach, {vectors: partial(case, vectors) for vectors in REACHES})
+
+
+def _divides(sums: Any, result: Any) -> bool:
+    """Whether integers become means of half their bits by a multiplication."""
+    pairs = (types.uint16, types.uint8), (types.uint32, types.uint16), (types.uint32, types.int16)
+    return (sums, result) in pairs
 
 
 def _stores(scaled: Any, result: Any) -> bool:

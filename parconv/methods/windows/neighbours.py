@@ -220,28 +220,3 @@ class Adding:
         for value in values:
             how(value, place)
             place = self.code.at(place, value.type.count)
-
-
-class Dividing(Adding):
-    """Emits means of bytes from sums of 16 bits, by the numbers of `means.reciprocal`."""
-
-    def __init__(self, builder: Any, kinds: Any, *arguments: Value) -> None:
-        *places, first, second, third = arguments
-        super().__init__(builder, None, *places)
-        self.added, *self.factors = (self.code.splat(each) for each in (first, second, third))
-
-    def store(self, sums: Sequence[Value], at: Value) -> None:
-        code, target = self.code, self.code.at(self.target, at)
-        for n, value in enumerate(sums):
-            whole = self.builder.add(value, self.added)
-            for factor in self.factors:
-                whole = self.high(whole, factor)
-            narrow = ir.VectorType(ir.IntType(8), code.lanes)
-            code.store(self.builder.trunc(whole, narrow), code.at(target, n * code.lanes))
-
-    def high(self, value: Value, factor: Value) -> Value:
-        """The upper 16 bits of products, which processors multiply so."""
-        wide = ir.VectorType(I32, self.code.lanes)
-        product = self.builder.mul(*(self.builder.zext(each, wide) for each in (value, factor)))
-        upper = self.builder.lshr(product, ir.Constant(wide, [16] * self.code.lanes))
-        return self.builder.trunc(upper, value.type)
