@@ -62,8 +62,9 @@ from .tile import LOW_GROUP, LOW_ROWS, ROWS, stores
 # Filter rows that share no input with others load a vector for every product or two: 1 x 31 reaches
 # half of the peak, 15 x 15 nine tenths (4096 x 4096, one core, Zen 5, 2026-11).  Of 256 bits some
 # processors load three at once: 821 x 982 int16 at 1x9 take 0.45 ms so, 0.59 by `rows` (Sapphire
-# Rapids VM under AVX2, 2026-11, as all that is for AVX2 here; see `fft.EMPTY_SHARE`).
-SINGLE_ROW_COST = machine.ISA.choose({"AVX-512": 1.65, "AVX2": 1.0, 16: 2})
+# Rapids VM under AVX2, 2026-11).  With two, 1x25 take 0.96 ns a pixel and by `rows` 0.93, of bytes
+# 1.06 and 0.92: 1.0 took the latter for half of the time (Zen 4 VM, AVX2).
+SINGLE_ROW_COST = machine.ISA.choose({"AVX-512": 1.65, "AVX2": 1.75, 16: 2})
 # Of a term of differences, and of each of those, which share what is loaded.
 TERM_COST, DIFFERENCE_COST = machine.ISA.choose(
     {"AVX-512": (3.75, 1), "AVX2": (3, 1.5), 16: (0, 2)}
@@ -72,7 +73,11 @@ TERM_COST, DIFFERENCE_COST = machine.ISA.choose(
 # Milliseconds for 4096 x 4096 uint8 to uint8 at 3x3, 5x5, 7x7, one core: 2.9, 5.1, 8.5, of which
 # products take 1.1, 3.1, 6.1; complex64 at 7x7: 45, 24 (Zen 5, 2026-11).
 # 300 x 400 uint8 at 5x5 take 114 microseconds so, and 115 by `separable` (Zen 3 VM, AVX2, 2026-11).
-PACK_WORK, PACK_COMPLEX_WORK = machine.ISA.choose({32: 22, "AVX2": 8, 16: 16}), 220
+# Under AVX2 an operation of 5x5 to 21x21 taps takes 9 ps, and a pixel of bytes 0.16 ns besides, of
+# floats 0.08 (`PIXEL_WORK`).  Regret of 456 images on grids that this, `rows`, `separable` and
+# `fft` were fitted to by what was said before, and so: mean 1.040, 1.010, 99th percentile 1.55,
+# 1.18; of 230 random images 1.027, 1.009, 1.52, 1.20 (Zen 4 VM, AVX2, 2026-11).
+PACK_WORK, PACK_COMPLEX_WORK = machine.ISA.choose({32: 22, "AVX2": 18, 16: 16}), 220
 # The same of a pixel of rows that are packed one by one, as those of every third column and so on
 # are: 128 x 128 float32 at 3x3 take 3 and 7 microseconds for every second and third pixel
 # (Sapphire Rapids VM, AVX-512, 2026-11).
@@ -91,14 +96,16 @@ ROW_WORK, EDGE_WORK = 600, 25
 # of 1000 x 1000 x 3 and more 0.4 ns a pixel of `rows` and means, 0.1 here.  Regret of 370 random
 # images and of 339 on a grid of sizes, types and filters: 99th percentile 1.58 and 1.81, 1.35 and
 # 1.33 so, share above 1.25 0.04 and 0.13, 0.02 and 0.03 (Sapphire Rapids VM, 2026-11).
-PIXEL_WORK = machine.ISA.choose({"AVX-512": {4: 30, 8: 40}, 16: {4: 0, 8: 0}})
+PIXEL_WORK = machine.ISA.choose({"AVX-512": {4: 30, 8: 40}, "AVX2": {4: 9, 8: 6}, 16: {4: 0, 8: 0}})
 # Of tiles that store rows while they sum others, and of few products.  Of 1024 x 1024 floats and of
 # doubles 3 x 3 takes 0.43 of the time of 5 x 5, of bytes 0.6; of floats Sobel filters take 0.34 of
 # it across and 0.52 down, a column of three taps 0.25 (Zen 4 VM, 2026-11).
-FEW_WORK, FEW_TAPS = (
-    machine.ISA.choose({"AVX-512": {4: 14, 8: 20}, "AVX2": {4: 5, 8: 8}, 16: {4: 0, 8: 0}}),
-    3,
-)
+FEW_WORKS: dict[str | int, dict[int, float]] = {
+    "AVX-512": {4: 14, 8: 20},
+    "AVX2": {4: 5.5, 8: 5},
+    16: {4: 0, 8: 0},
+}
+FEW_WORK, FEW_TAPS = machine.ISA.choose(FEW_WORKS), 3
 BESIDE_WORK = machine.ISA.choose({"AVX-512": 160, "AVX2": 30, 16: 0})
 # What a call does beyond what calls of other methods do, 0.2 microseconds: without it 19 x 21 x 3
 # float32 at 7x7 go by this method in 3.7 microseconds, by `passes` in 2.3 (likewise).  `strided`

@@ -78,8 +78,10 @@ EMPTY_SHARE, FULL_SHARE, WINDOW_WORK, READ_WORK, WRITE_WORK, SPECTRUM_WORK = mac
     ),
 })  # fmt: skip
 # How much more of the direct method's operations those of doubles take, and operations of as many
-# bytes as a number has that no cache holds: see `direct.PIXEL_WORK`.
-DOUBLES, FAR_WORK = machine.ISA.choose({"AVX-512": (1.05, 25), "AVX2": (0.6, 7), 16: (1.0, 0)})
+# bytes as a number has that no cache holds: see `direct.PIXEL_WORK`.  AVX2: at 11x11 300 x 400
+# float32 take 1.73 ns a pixel, 1876 x 2427 3.35, by `direct` 2.27 both; float64 at 9x9 3.04, by
+# `direct` 2.96, which 0.6 and 7 took for a third more (Zen 4 VM, 2026-11).
+DOUBLES, FAR_WORK = machine.ISA.choose({"AVX-512": (1.05, 25), "AVX2": (0.77, 50), 16: (1.0, 0)})
 
 
 def applicable(problem: Problem) -> str | None:

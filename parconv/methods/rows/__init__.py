@@ -75,15 +75,17 @@ BAND_HALOS = 4  # least height of a band, in heights of the filter
 # and such a column, and of as many bytes as a sum has that no cache holds, see `direct.PIXEL_WORK`;
 # regret of 336 Gaussians of 3 to 31 taps on 25 x 40 to 700 x 900 pixels with all that is told of
 # 2026-11 here, in `direct`, `passes` and `separable`: 99th percentile 1.81, 1.23 so (the same VM);
-# under AVX2 there, of 420, 1.45 and 1.42.
+# under AVX2 there, of 420, 1.45 and 1.42.  Under AVX2 a tap of a column takes 22 ps a pixel, of a
+# row 27, and what the memory adds as much as to `short`: 2000 x 2500 at 5x5 float32 0.69 ns, 300 x
+# 400 0.43, float64 1.64 and 0.79, where `short` takes 1.06 and 0.61 (Zen 4 VM, 2026-11).
 PACK_WORK, STORE_WORK, BESIDE_WORK = 10, 11, 45
 TAP_WORKS = machine.ISA.choose({
-    "AVX-512": {4: (1.7, 2.4), 8: (1.5, 2.1)}, "AVX2": {4: (1.4, 2.7), 8: (1.5, 2.1)},
+    "AVX-512": {4: (1.7, 2.4), 8: (1.5, 2.1)}, "AVX2": {4: (2.2, 2.8), 8: (2.3, 2.8)},
     16: {4: (1.9, 2.7), 8: (1.5, 2.1)},
 })  # fmt: skip
 ALL_WORK = machine.ISA.choose({"AVX-512": {4: 1.8, 8: 2.35}, 16: {4: 1.0, 8: 1.0}})
 CONVERT_WORK, ROW_WORK, COLUMN_WORK, FAR_WORK = machine.ISA.choose(
-    {"AVX-512": (1, 450, 2200, 30), "AVX2": (0, 350, 3000, 2), 16: (0, 800, 4000, 0)}
+    {"AVX-512": (1, 450, 2200, 30), "AVX2": (0, 350, 3000, 14), 16: (0, 800, 4000, 0)}
 )
 
 
