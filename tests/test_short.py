@@ -17,6 +17,7 @@ from parconv.planner.plan import Plan
 LANES = machine.VECTOR_BYTES // 4
 LINE = machine.CACHE_LINE // 4
 TILE = short.TILE_BYTES // 4
+MOST = max(short.ALIKES)
 SAME: dict[str, Any] = {"mode": "same", "boundary": "mirror"}
 
 
@@ -31,6 +32,10 @@ def product(height: int, width: int) -> np.ndarray:
     """Symmetric; a single column is not."""
     lines = [np.random.default_rng([n, height]).random(n) + 0.5 for n in (height, width)]
     return np.outer(*(line if width == 1 else line + line[::-1] for line in lines))
+
+
+def mean(height: int, width: int) -> np.ndarray:
+    return np.full((height, width), 1 / (height * width))
 
 
 def plan_of(f: Any, g: Any, **options: Any) -> Plan:
@@ -48,6 +53,33 @@ def test_filters_of_every_size() -> None:
     for taps in (2, 3, 5, 7):
         check(image((3 * LANES + 5, 21)), product(taps, 1), **SAME)
         check(image((23, 2 * LANES + 1), "uint8"), product(taps, 1) / 9, dtype="uint8", **SAME)
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_means(border: str) -> None:
+    """Of equal pixels their value; whole rows of 3 and 5 taps at once, others by sums in memory."""
+    options: dict[str, Any] = {"boundary": border, "cval": 2.5}
+    for side, width in itertools.product((3, 5), (2 * LANES + 2, 5 * LANES - 1, 6 * LANES)):
+        for mode in MODES:
+            check(image((23, width)), mean(side, side), mode=mode, **options)
+    check(image((23, 3 * LANES), "float64"), mean(5, 5), mode="same", **options)
+    check(image((23, 90), "uint8"), mean(3, MOST), dtype="float32", mode="same", **options)
+    check(image((2, 19, 77)), mean(MOST, 5), mode="full", dilation=(1, 2), **options)
+    check(image((23, 3 * TILE + 5)), -mean(3, 3), mode="same", **options)
+    for channels in (3, 4):
+        check_colours(plan_of, image((31, 29, channels)), mean(3, 3), mode="same", **options)
+
+
+def test_means_of_equal_large_and_missing_pixels() -> None:
+    for side, dtype in itertools.product(short.ALIKES, ("float32", "float64")):
+        f = np.full((20, 70), 2.0 ** (np.finfo(dtype).maxexp - 1), dtype)
+        assert (plan_of(f, mean(side, side), **SAME)(f) == f).all()
+        f[...], f[9, 40] = -0.0, np.nan
+        found = plan_of(f, mean(side, side), **SAME)(f)
+        expected, half = np.zeros(f.shape, bool), side // 2
+        expected[9 - half : 10 + half, 40 - half : 41 + half] = True
+        np.testing.assert_array_equal(np.isnan(found), expected)
+        assert not np.signbit(found[~expected]).any()
 
 
 def test_rows_that_evict_each_other() -> None:
@@ -152,14 +184,18 @@ def test_what_it_refuses() -> None:
     assert "beside" in (short.applicable(beside) or "")
     assert "rows" in reason("float32", product(3, 3), dilation=2)
     assert "stride" in reason("float32", product(3, 3), stride=2)
+    assert "equal" in reason("float32", mean(3, 1))
+    whole = parconv.plan2d(image((50, 70), "uint8"), mean(3, 3), dtype="uint8").problem
+    assert "integers" in (short.applicable(whole) or "")
+    assert "taps" in reason("float32", mean(9, 9))
     far = reason("float64", product(3, 9), dilation=(1, 2))
     assert ("too far apart" in far) == short.SHIFTS
 
 
-@pytest.mark.parametrize("taps", [(7, 5), (3, 1)])
-def test_equal_bits(taps: tuple[int, int]) -> None:
+@pytest.mark.parametrize("g", [product(7, 5), product(3, 1), product(3, 3), mean(5, 5)])
+def test_equal_bits(g: np.ndarray) -> None:
     """Of any bands, layout and crop."""
-    f, g = image((3, 90, 131)), product(*taps)
+    f = image((3, 90, 131))
     plan = plan_of(f, g, **SAME)
     right = check_bands(plan, f)
     check_layouts(plan, f, right)
@@ -176,8 +212,9 @@ def test_equal_bits(taps: tuple[int, int]) -> None:
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_streamed(dtype: str) -> None:
     """Past the caches, at any alignment."""
-    for taps in ((7, 3), (5, 1)):
-        f, g = image((20, 331), dtype), product(*taps) / 99
+    filters = [product(7, 3), product(5, 1), product(3, 3)]
+    for g in [*filters, mean(5, 5)] if dtype == "float32" else filters:
+        f, g = image((20, 331), dtype), g / 99
         plain = plan_of(f, g, dtype=dtype, **SAME)(f)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("parconv.codegen.machine.STREAM_BYTES", -1)
@@ -191,9 +228,9 @@ def test_nothing_is_read_beyond_the_image() -> None:
     for columns in (LANES, LANES + 1, 5 * LANES - 1):
         home = Poisoned((40, columns), np.float32)
         home.out[...] = image((40, columns))
-        for taps in ((3, 3), (5, 7), (7, 1)):
-            right = plan_of(home.out.copy(), product(*taps), **SAME)(home.out.copy())
-            assert_same_bits(plan_of(home.out, product(*taps), **SAME)(home.out), right)
+        for g in (product(3, 3), product(5, 7), product(7, 1), mean(5, 5)):
+            right = plan_of(home.out.copy(), g, **SAME)(home.out.copy())
+            assert_same_bits(plan_of(home.out, g, **SAME)(home.out), right)
 
 
 @pytest.mark.skipif(not machine.HAS_FMA, reason="measured with it alone")
@@ -207,4 +244,5 @@ def test_chosen_where_it_wins() -> None:
         for sigma in (0.5, 1):
             assert chosen(dtype, gaussian_factors(sigma)) == "short"
         assert chosen(dtype, product(5, 1)) == "short"
+        assert (chosen(dtype, mean(3, 3)) == "short") == (dtype == "float32")
         assert chosen(dtype, gaussian_factors(2)) != "short"

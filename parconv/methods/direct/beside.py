@@ -43,22 +43,30 @@ def line_vectors(problem: Problem) -> int:
 
     0 where a row's ends cannot be made of its first vector of pixels and its last one.
     """
-    if not FOLDS or not goes_by_lines(problem):
-        return 0
+    return _vectors(problem) if goes_by_lines(problem) and _folds(problem) else 0
+
+
+def folded(problem: Problem) -> list[int]:
+    """Where the pixels of rows come from; nothing where a row's ends cannot be made so.
+
+    Of its first vector, of the one behind those of `line_vectors`, and of the last one: lanes of
+    the row's first and last vector, counted through both; behind these the constant.
+    """
+    return [place or 0 for place in _places(problem)] if _folds(problem) else []
+
+
+def _folds(problem: Problem) -> bool:
+    """Whether a row's ends can be made of its first vector of pixels and its last one."""
     lead, after, lanes = problem.lead[1], problem.span[1] - 1, lanes_of(problem)
     size, width = _sizes(problem)
     fits = 0 <= lead <= lanes and 0 <= width + after - lead - size <= after
-    if not fits or min(size, width) < 2 * lanes + lead or None in _places(problem):
-        return 0
-    return _vectors(problem)
+    long = FOLDS and fits and min(size, width) >= 2 * lanes + lead
+    return long and None not in _places(problem)
 
 
 def ends_of(problem: Problem) -> list[int]:
-    """Where pixels come from: of a row's first vector, of the one behind those, and of the last.
-
-    Lanes of the row's first and last vector, counted through both; behind these the constant.
-    """
-    return [place or 0 for place in _places(problem)] if line_vectors(problem) else []
+    """The same of rows that go one after another."""
+    return folded(problem) if line_vectors(problem) else []
 
 
 def _sizes(problem: Problem) -> tuple[int, int]:
@@ -74,10 +82,12 @@ def _vectors(problem: Problem) -> int:
 def _places(problem: Problem) -> list[int | None]:
     """None for a pixel of neither vector."""
     (size, width), after, lanes = _sizes(problem), problem.span[1] - 1, lanes_of(problem)
-    border = BOUNDARIES.index(problem.boundary[1])
+    border, channels = BOUNDARIES.index(problem.boundary[1]), problem.channels
 
     def place(column: int) -> int | None:
-        pixel = source_index(column - problem.lead[1], size, border)
+        pixel, channel = divmod(column - problem.lead[1], channels)
+        pixel = source_index(pixel, size // channels, border)
+        pixel = pixel * channels + channel if pixel >= 0 else pixel
         if pixel < lanes:
             return pixel if pixel >= 0 else 2 * lanes
         return pixel - size + 2 * lanes if pixel >= size - lanes else None

@@ -1,14 +1,17 @@
 """Short: the product of a column and a row of few taps, each the same from either end; any column.
 
-Wins for small Gaussians, derivatives, and filters of one column.  Rows of pixels are read as they
-lie, each once for several rows of sums; rows of sums are shifted in registers.  Relies on stride 1,
-on 2, 3, 5, 7 or 9 taps a side, which may differ in their sign from the other end, and for a row on
-neighbours of a result that lie within a vector.
+Wins for small Gaussians, boxes, derivatives, and filters of one column.  Rows of pixels are read as
+they lie, each once for several rows of sums; rows of sums are shifted in registers, and of 3 x 3
+taps, or 5 x 5 equal ones, never leave them.  Relies on stride 1, on 2, 3, 5, 7 or 9 taps a side,
+which may differ in their sign from the other end, and for a row on neighbours of a result that lie
+within a vector; of equal taps, which sum pixels, on as many as win and floating results.
 
 The error of an output is bounded as that of `separable`; NaN and infinity keep the filter's
-footprint.  Pixels beyond half of the largest number may overflow, as there.
+footprint.  Pixels beyond half of the largest number may overflow, as there, but not under equal
+taps, whose sums are scaled as those of `windows` are.
 
-Start reading at `down.py` and `across.py` (the inner loops), then `kernel.py` (rows of output).
+Start reading at `down.py` and `across.py` (the inner loops), `both.py` (both at once), then
+`kernel.py` (rows of output).
 """
 
 from collections.abc import Sequence
@@ -23,6 +26,7 @@ from ...problem.bands import split_rows
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
 from ...problem.problem import Problem
+from ..direct.beside import folded
 from ..direct.tile import stores
 from ..finishing import finishes as finishes, with_numbers
 from ..kernels import Taps, kernels_of
@@ -32,7 +36,6 @@ from ..separable.line import EQUAL, OPPOSITE, PLAIN
 from ..usual import (
     UNIT as UNIT,
     anywhere as anywhere,
-    far,
     fill as fill,
     from_line,
     grain as grain,
@@ -43,11 +46,14 @@ from ..usual import (
     units as units,
     unsummable,
 )
+from ..windows import prepare as scaled_sums
 from ..windows.beside import ENTRY
 from . import kernel as k
 from .across import SHIFTS
-from .down import COUNTS, OPPOSITES, PAIR, TALL
+from .both import SIDES
+from .down import ALIKE, ALIKES, COUNTS, OPPOSITES, PAIR, TALL
 from .kernel import L
+from .work import operations
 
 # Nanoseconds a pixel of float32 at 5x5 by bytes of a row of sums, 4, 8, 16, 64 KiB: 1500 x 1500
 # 0.35 0.28 0.26 0.26, 3000 x 3000 0.45 0.42 0.38 0.37 (Zen 4 VM, AVX-512, 2026-11).
@@ -59,23 +65,6 @@ BAND_HALOS = 4  # least height of a band, in heights of the filter
 # Taps at most of a column alone, whose weights all differ.  Under AVX2 nine of them spill: 1000 x
 # 1000 float32 at 9x1 0.32 ns a pixel, by `direct` 0.23 (Zen 4 VM, 2026-11).
 ALONE = machine.ISA.choose({32: 9, 16: 7})
-# Operations of the direct method that take as long, of a pixel: to begin a column, each of its
-# taps, and the same of a row; to convert or to pack it; of a row and of a call; and of as many
-# bytes as a sum has that no cache holds; by the size of sums.  From times of 20 x 24 to 1000 x 1000
-# pixels at 3x3 to 9x9 and 3x1 to 9x1: ns a pixel of 1000 x 1000 float32 so, by the best of the
-# others: 3x3 0.20 0.20, 5x5 0.24 0.41, 9x9 0.34 0.62, 3x1 0.10 0.11; uint8 0.18 0.27, 0.23 0.41,
-# 0.36 0.58, 0.11 0.17; under AVX2 float32 0.20 0.22, 0.27 0.41, 0.50 0.60, 0.11 0.12 (Zen 4 VM,
-# 2026-11).
-Works = dict[int, tuple[float, float]]
-WORKS: dict[str | int, tuple[Works, Works]] = {
-    "AVX-512": ({4: (8, 2.3), 8: (13, 2.4)}, {4: (9.5, 2.3), 8: (10, 2.4)}),
-    16: ({4: (3.5, 1.2), 8: (3.5, 1.2)}, {4: (10, 2.4), 8: (10, 2.4)}),
-}
-COLUMN_WORK, ROW_WORK = machine.ISA.choose(WORKS)
-CONVERT_WORK, PACK_WORK, EACH_WORK, CALL_WORK = machine.ISA.choose(
-    {"AVX-512": (4, 8, 700, 10_000), 16: (6, 9, 600, 5000)}
-)
-FAR_WORK = {4: 8, 8: 14}
 
 
 def applicable(problem: Problem) -> str | None:
@@ -86,12 +75,14 @@ def applicable(problem: Problem) -> str | None:
 def _unlike(problem: Problem) -> str | None:
     """Why these taps cannot be."""
     (rows, columns), (down, across) = problem.filter, halves_of(problem)
-    if problem.mean or (problem.differences and OPPOSITE not in (down, across)):
-        return "the filter's taps are all equal, or cancel, and it multiplies each"
+    if problem.differences and OPPOSITE not in (down, across):
+        return "the filter's taps cancel, and it multiplies each"
+    if problem.mean and (columns == 1 or problem.dtype.kind != "f"):
+        return "the filter's taps are all equal, and it is a column or results are integers"
     if problem.dilation[0] > 1 and rows > PAIR:
         return "a dilation separates the rows"
     if rows not in _counts(down) or columns not in (1, *_counts(across)):
-        return f"it takes {', '.join(map(str, COUNTS))} taps"
+        return f"it takes {', '.join(map(str, _counts(down)))} taps"
     if columns == 1:
         return _unlike_alone(problem)
     if PLAIN in (down, across):
@@ -103,6 +94,8 @@ def _unlike(problem: Problem) -> str | None:
 def halves_of(problem: Problem) -> tuple[int, int]:
     """What the halves of the column's taps are to each other, and those of the row's."""
     traits = problem.traits
+    if problem.mean:
+        return ALIKE, ALIKE
     down, across = (
         OPPOSITE if odd else EQUAL if even else PLAIN
         for even, odd in zip(traits.even, traits.odd, strict=True)
@@ -112,7 +105,7 @@ def halves_of(problem: Problem) -> tuple[int, int]:
 
 
 def _counts(halves: int) -> Sequence[int]:
-    return OPPOSITES if halves == OPPOSITE else COUNTS
+    return {OPPOSITE: OPPOSITES, ALIKE: ALIKES}.get(halves, COUNTS)
 
 
 def _unlike_alone(problem: Problem) -> str | None:
@@ -124,13 +117,7 @@ def _unlike_alone(problem: Problem) -> str | None:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    (rows, columns), (taps, across), size = problem.plane, problem.filter, problem.sums.itemsize
-    (begin, tap), (begin_row, tap_row) = COLUMN_WORK[size], ROW_WORK[size]
-    pixel = begin + tap * taps + (begin_row + tap_row * across if across > 1 else 0)
-    if problem.image_dtype != problem.sums:
-        pixel += CONVERT_WORK if _alike(problem) else PACK_WORK
-    work = rows * problem.planes * (up(columns, lanes_of(problem)) * pixel + EACH_WORK)
-    return float(CALL_WORK + work + FAR_WORK[size] * far(problem))
+    return operations(problem, alike(problem), bool(_folds(problem)))
 
 
 def selects(problem: Problem) -> bool:
@@ -140,6 +127,8 @@ def selects(problem: Problem) -> bool:
 
 def prepare(problem: Problem, g: Filter) -> Taps:
     """The column, then the row, in the order in which they meet the image; read-only."""
+    if problem.mean:
+        return scaled_sums(problem, g)
     if problem.filter[1] == 1:
         taps = np.asarray(g).ravel()
         taps = taps[::-1] if problem.reflect else taps
@@ -196,27 +185,40 @@ def _beside(problem: Problem) -> tuple[int, int]:
     return (before, after) if fits else (0, 0)
 
 
-def _alike(problem: Problem) -> bool:
+def alike(problem: Problem) -> bool:
     """Whether pixels of the results' type are read as they lie, though sums are of another."""
     kind = problem.image_dtype
     return kind != problem.sums and kind == problem.dtype and stores(problem.sums, kind)
 
 
 @lru_cache(maxsize=256)
+def _folds(problem: Problem) -> list[int]:
+    """Where pixels beside whole rows come from, where these are made at once; else nothing."""
+    kinds = {problem.image_dtype, problem.sums, problem.dtype}
+    (rows, columns), (down, across) = problem.filter, halves_of(problem)
+    few = rows == columns and down == across and rows in SIDES.get(down, ())
+    return folded(problem) if SHIFTS and few and len(kinds) == 1 else []
+
+
+@lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
     (before, after), batch, halves = _beside(problem), _batch_of(problem), halves_of(problem)
+    folds = _folds(problem)
     return L.pack(
         geometry(problem),
         channels=problem.channels,
         lanes=lanes_of(problem),
         halves_y=halves[0],
         halves_x=halves[1],
+        row_taps=0 if ALIKE in halves else problem.filter[0],
         stored=bool(stores(problem.sums, problem.dtype)),
-        alike=_alike(problem),
+        alike=alike(problem),
         before=before,
         after=after,
         batch=batch,
+        whole=bool(folds),
+        ends=folds,
         **_places(problem, batch, before + after),
     )
 

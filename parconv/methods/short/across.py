@@ -6,7 +6,7 @@ have as much to do as those that load what lies in two lines.  Nanoseconds a pix
 (Zen 4 VM, AVX-512, 2026-11).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,14 +15,31 @@ from llvmlite import ir
 from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
 from ...codegen.simd import I64, Code
-from ..finishing import Finishing, is_narrow, numbers_behind
+from ..finishing import SCALED, Finishing, is_narrow, numbers_behind
 from ..rows.weighing import Storing
 from ..separable.line import EQUAL, OPPOSITE
-from .down import choose, sum_of
+from .down import ALIKE, TAPS, choose, sum_of
 
 # Whether vectors that begin at any element are made in registers.
 SHIFTS = "lookup4" in machine.ISA.instructions
 SIDES = 4, 1  # vectors of results side by side
+
+
+def order_of(code: Code, away: Value) -> Value:
+    """Lanes of two neighbouring vectors, so many further."""
+    whole = ir.IntType(8 * code.itemsize)
+    away = away if whole == I64 else code.builder.trunc(away, whole)
+    numbers = ir.Constant(ir.VectorType(whole, code.lanes), list(range(code.lanes)))
+    return code.builder.add(code.splat(away), numbers)
+
+
+def result_of(code: Code, taps: Value, count: int, kind: int) -> Callable[[Sequence[Value]], Value]:
+    """What makes a result of so many sums: those of equal taps are scaled."""
+    total = sum_of(code, taps, count, kind)
+    if kind != ALIKE:
+        return total
+    scale = [code.splat(code.read(taps, n)) for n in range(1, 1 + SCALED)]
+    return lambda sums: code.scaled(total(sums), *scale)
 
 
 class _Across(Storing):
@@ -34,17 +51,9 @@ class _Across(Storing):
         self.builder, self.kinds, self.count = builder, kinds, count
         self.code = Code(builder, taps.type.pointee)
         self.finish = Finishing(self.code, kinds, numbers)
-        self.sum = sum_of(self.code, taps, count, kind)
+        self.sum = result_of(self.code, taps, count, kind)
         shifted = [n for n in range(1, count) if SHIFTS and (n % 2 or count == 3)]
-        self.orders = {n: self.order(n) for n in shifted}
-
-    def order(self, taps: int) -> Value:
-        """Lanes of two neighbouring vectors, so many taps further."""
-        code, whole = self.code, ir.IntType(8 * self.code.itemsize)
-        away = self.builder.mul(self.apart, I64(taps))
-        away = away if whole == I64 else self.builder.trunc(away, whole)
-        numbers = ir.Constant(ir.VectorType(whole, code.lanes), list(range(code.lanes)))
-        return self.builder.add(code.splat(away), numbers)
+        self.orders = {n: order_of(self.code, builder.mul(self.apart, I64(n))) for n in shifted}
 
     def emit(self) -> None:
         code = self.code
@@ -114,4 +123,5 @@ def sum_across(
 
         call_once(builder, "short.across", body, arguments, (*kinds, count, kind))
 
-    choose(builder, count, halves, (EQUAL, OPPOSITE), call)
+    known = (EQUAL, OPPOSITE, *[ALIKE] * (kinds[0] == kinds[1]))
+    choose(builder, count, halves, {kind: TAPS[kind] for kind in known}, call)

@@ -16,13 +16,15 @@ from ...codegen.simd import store_fence
 from ..finishing import finish_rows
 from ..windows.beside import copy_beside, number_columns
 from .across import sum_across
+from .both import sum_both
 from .down import LOW, PREFETCH, STREAM, TALL, sum_down
 
 L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "taps_y",
     "taps_x", "dilation_y", "dilation_x", "span_y", "span_x", "halves_y", "halves_x", "border_y",
     "border_x", "channels", "large", "far", "lanes", "stored", "alike", "before", "after", "tile",
-    "height", "batch", "step", "sums_at", "rows_at", "table_at", "end",
+    "height", "batch", "step", "sums_at", "rows_at", "table_at", "end", "row_taps",
+    "whole", tables=("ends",),
 )  # fmt: skip
 
 NEAR = 16  # bytes from whole pages by which rows differ that are as crowded
@@ -79,7 +81,7 @@ def _across(taps, layout, scratch, sums, left, out, target, size, streams):
     row 0.49, so 0.27, through the caches 0.47 (Zen 4 VM, 2026-11).
     """
     (to, below), (rows, width), step = target, size, layout[L.step]
-    lanes, line = layout[L.lanes], (layout[L.taps_y], layout[L.taps_x], layout[L.halves_x])
+    lanes, line = layout[L.lanes], (layout[L.row_taps], layout[L.taps_x], layout[L.halves_x])
     apart = layout[L.dilation_x]
     if to < 0:
         size = rows, (width + lanes - 1) // lanes
@@ -156,84 +158,137 @@ def _ending(layout, y, bottom, here):
     return inside, min(end, y + layout[L.height])
 
 
-def kernel(f, taps, fill, out, layout, scratch, start, stop):
-    """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
-    f, out = as_sums(f, scratch), as_sums(out, scratch)
-    base, line = aligned_after(scratch, 0, machine.CACHE_LINE), machine.CACHE_LINE
-    halo, step, lanes = layout[L.span_y] - 1, layout[L.step], layout[L.lanes]
+@jit.jit()
+def _rows(f, taps, fill, out, layout, scratch, base, constant, plane, top, bottom):
+    """Rows ``[top, bottom)`` of a plane, by panels."""
+    if bottom <= top:
+        return
+    line, halo, step, lanes = (
+        machine.CACHE_LINE, layout[L.span_y] - 1, layout[L.step], layout[L.lanes]
+    )  # fmt: skip
     image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
-    lies = (layout[L.reads] == OWN or layout[L.alike]) and has_runs(f)
+    lies = _lies(f, layout)
     alone, size_in, stored = layout[L.taps_x] == 1, layout[L.columns_in], layout[L.stored]
-    streams = layout[L.large] and out.itemsize == scratch.itemsize
+    streams = _streams(out, layout, scratch)
     least = 3 * line // out.itemsize if streams else lanes
     # a column alone stores several rows side by side
     alike = streams and rows_alike(out, line)
     skip, stream = (aligned_after(out, 0, line), STREAM) if alike else (0, 0)
     flags = skip, stream + (LOW if _crowded(f, layout) else 0)
     beside = layout[L.before] + layout[L.after] > 0
+    f_at = plane * (f.strides[0] // f.itemsize) - layout[L.lead_y] * image_row
+    out_at = plane * (out.strides[0] // out.itemsize)
+    for x in range(0, layout[L.columns_out], layout[L.tile]):
+        width = min(layout[L.tile], layout[L.columns_out] - x)
+        left, columns = x - layout[L.lead_x], width + layout[L.span_x] - 1
+        first, last = left, left + columns
+        if beside:
+            first, last = max(left, 0), min(last, size_in)
+        inner = last - first
+        here = lies and inner >= lanes and first >= 0 and last <= size_in
+        across = first, 1, inner, size_in, layout[L.channels], layout[L.border_x]
+        results = stored and has_runs(out) and width >= least
+        # the image's columns begin with a line
+        sums = base + layout[L.sums_at] + (first - left + lanes - 1) // lanes * lanes
+        y = top
+        while y < bottom:
+            inside, end = _ending(layout, y, bottom, here)
+            if not inside:
+                row, count = y - layout[L.lead_y], end - y + halo
+                fetch(
+                    f, layout[L.reads], (plane,),
+                    (row, 1, count, layout[L.rows_in], 1, layout[L.border_y]), across, fill,
+                    scratch, (base, step, 0), True, True,
+                )  # fmt: skip
+            for n in range(y, end, layout[L.batch]):
+                rows, place = min(layout[L.batch], end - n), -1
+                if results:
+                    place = out_at + n * out_row + x
+                packed, lying = base + (n - y) * step, (f_at + n * image_row + first, image_row)
+                if alone and results:
+                    _sum_columns(
+                        f, out, taps, layout, scratch, packed, lying, inside, out,
+                        (place, out_row), (rows, width), flags,
+                    )  # fmt: skip
+                    continue
+                vectors = inner if inside else (inner + lanes - 1) // lanes * lanes
+                _sum_columns(
+                    f, out, taps, layout, scratch, packed, lying, inside, scratch,
+                    (sums, step), (rows, vectors), (0, 0),
+                )  # fmt: skip
+                begin, waiting = sums + left - first, base + layout[L.rows_at]
+                if beside:
+                    row = sums - first
+                    _fill_beside(scratch, layout, base, row, rows, left, columns, constant)
+                if alone:
+                    waiting = begin
+                    finish_rows(
+                        scratch, (begin, step), (rows, (width + lanes - 1) // lanes), taps, out
+                    )  # fmt: skip
+                else:
+                    _across(
+                        taps, layout, scratch, begin, waiting, out, (place, out_row),
+                        (rows, width), streams,
+                    )  # fmt: skip
+                if place < 0:
+                    store(
+                        scratch, (waiting, step, 0), out, layout[L.writes], (plane,),
+                        (n, 1, rows), (x, 1, width),
+                    )  # fmt: skip
+            y = end
+
+
+@jit.jit(inline="always")
+def _lies(f, layout):
+    """Whether pixels are read as they lie."""
+    return (layout[L.reads] == OWN or layout[L.alike]) and has_runs(f)
+
+
+@jit.jit(inline="always")
+def _streams(out, layout, scratch):
+    """Whether results go past the caches."""
+    return layout[L.large] and out.itemsize == scratch.itemsize
+
+
+@jit.jit()
+def _whole_rows(f, taps, out, layout, constant, plane, top, bottom):
+    """Rows ``[top, bottom)``, all of whose pixels lie in the image or beside its rows."""
+    image_row, out_row = f.strides[1] // f.itemsize, out.strides[1] // out.itemsize
+    line, width = machine.CACHE_LINE, layout[L.columns_out]
+    alike = layout[L.large] and rows_alike(out, line)
+    to = plane * (out.strides[0] // out.itemsize) + top * out_row
+    at = plane * (f.strides[0] // f.itemsize) + (top - layout[L.lead_y]) * image_row
+    skip, flag = (aligned_after(out, to, line), STREAM) if alike else (0, 0)
+    flag += PREFETCH if layout[L.far] else 0
+    sum_both(
+        f, (at, image_row), taps, (layout[L.row_taps], layout[L.taps_x], layout[L.halves_x]),
+        layout[L.dilation_x], out, (to, out_row), (bottom - top, width), layout,
+        (layout[L.columns_in], layout[L.lead_x], layout[L.ends]), constant, (skip, flag),
+    )  # fmt: skip
+
+
+@jit.jit(inline="always")
+def _inside(f, out, layout, top, bottom):
+    """Of these rows of results those that are made at once, perhaps none."""
+    above = layout[L.lead_y]
+    first = max(top, above)
+    last = max(first, min(bottom, above + layout[L.rows_in] - layout[L.span_y] + 1))
+    every = layout[L.whole] and last - first >= TALL and _lies(f, layout) and has_runs(out)
+    return (first, last) if every else (bottom, bottom)
+
+
+def kernel(f, taps, fill, out, layout, scratch, start, stop):
+    """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
+    f, out = as_sums(f, scratch), as_sums(out, scratch)
+    base = aligned_after(scratch, 0, machine.CACHE_LINE)
     constant = _prepare(taps, fill, layout, scratch, base)
     while start < stop:
         plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
         bottom = min(layout[L.rows_out], top + stop - start)
         start += bottom - top
-        f_at = plane * (f.strides[0] // f.itemsize) - layout[L.lead_y] * image_row
-        out_at = plane * (out.strides[0] // out.itemsize)
-        for x in range(0, layout[L.columns_out], layout[L.tile]):
-            width = min(layout[L.tile], layout[L.columns_out] - x)
-            left, columns = x - layout[L.lead_x], width + layout[L.span_x] - 1
-            first, last = left, left + columns
-            if beside:
-                first, last = max(left, 0), min(last, size_in)
-            inner = last - first
-            here = lies and inner >= lanes and first >= 0 and last <= size_in
-            across = first, 1, inner, size_in, layout[L.channels], layout[L.border_x]
-            results = stored and has_runs(out) and width >= least
-            # the image's columns begin with a line
-            sums = base + layout[L.sums_at] + (first - left + lanes - 1) // lanes * lanes
-            y = top
-            while y < bottom:
-                inside, end = _ending(layout, y, bottom, here)
-                if not inside:
-                    row, count = y - layout[L.lead_y], end - y + halo
-                    fetch(
-                        f, layout[L.reads], (plane,),
-                        (row, 1, count, layout[L.rows_in], 1, layout[L.border_y]), across, fill,
-                        scratch, (base, step, 0), True, True,
-                    )  # fmt: skip
-                for n in range(y, end, layout[L.batch]):
-                    rows, place = min(layout[L.batch], end - n), -1
-                    if results:
-                        place = out_at + n * out_row + x
-                    packed, lying = base + (n - y) * step, (f_at + n * image_row + first, image_row)
-                    if alone and results:
-                        _sum_columns(
-                            f, out, taps, layout, scratch, packed, lying, inside, out,
-                            (place, out_row), (rows, width), flags,
-                        )  # fmt: skip
-                        continue
-                    vectors = inner if inside else (inner + lanes - 1) // lanes * lanes
-                    _sum_columns(
-                        f, out, taps, layout, scratch, packed, lying, inside, scratch,
-                        (sums, step), (rows, vectors), (0, 0),
-                    )  # fmt: skip
-                    begin, waiting = sums + left - first, base + layout[L.rows_at]
-                    if beside:
-                        row = sums - first
-                        _fill_beside(scratch, layout, base, row, rows, left, columns, constant)
-                    if alone:
-                        waiting = begin
-                        finish_rows(
-                            scratch, (begin, step), (rows, (width + lanes - 1) // lanes), taps, out
-                        )  # fmt: skip
-                    else:
-                        _across(
-                            taps, layout, scratch, begin, waiting, out, (place, out_row),
-                            (rows, width), streams,
-                        )  # fmt: skip
-                    if place < 0:
-                        store(
-                            scratch, (waiting, step, 0), out, layout[L.writes], (plane,),
-                            (n, 1, rows), (x, 1, width),
-                        )  # fmt: skip
-                y = end
+        first, last = _inside(f, out, layout, top, bottom)
+        if last > first:
+            _whole_rows(f, taps, out, layout, constant, plane, first, last)
+        for begin, end in ((top, first), (last, bottom)):
+            _rows(f, taps, fill, out, layout, scratch, base, constant, plane, begin, end)
     store_fence()
