@@ -347,8 +347,8 @@ def test_chosen_with_long_vectors_from_few_taps_on() -> None:
 
     for kind in ("float32", "float64"):
         for shape in ((40, 50, 3), (300, 400), (1000, 1500, 3), (4096, 4096)):
-            assert chosen(5, kind, *shape) == "windows", (kind, shape)
-        assert chosen(3, kind, 300, 400) == "direct"
+            assert chosen(9, kind, *shape) == "windows", (kind, shape)
+        assert chosen(3, kind, 300, 400) == chosen(5, kind, 4096, 4096) == "short"
 
 
 @pytest.mark.parametrize("taps", [1, 4, 7, 8, 25])
