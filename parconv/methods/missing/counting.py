@@ -32,15 +32,19 @@ KINDS = 4  # of rows of 16 bits: of results, of columns, of both steps
 # Behind the names of the method's own layout: how many taps there are, and whether their numbers
 # need 16 bits; how many rows of results are made together; where in scratch numbers lie, a byte
 # each, and so many bytes further those of steps along rows; where those of 16 bits lie; and the
-# table of where rows of booleans do.
+# table of where rows of booleans do.  Then, rows first: how many columns enter together, elements
+# from one short row to the next, the table of these, where their pixels are, what is known of them,
+# numbers of results, and suffixes of numbers; and in which steps these are added up along rows.
 L = Layout(
     *ALONE.names, *GIVEN, "weighted", "omits", "outside", "bits", "counts", "wide", "group",
-    "there_at", "spare", "numbers_at", "truths_at",
+    "there_at", "spare", "numbers_at", "truths_at", "piece", "short", "short_at", "short_rows_at",
+    "ones_at", "counts_at", "suffix_at", "reach_there",
+    "first_there", "second_there", "rest_there",
 )  # fmt: skip
 
 
 @emitted(WORDS)
-def _as_words(builder: Any, scratch: Items) -> Value:
+def as_words(builder: Any, scratch: Items) -> Value:
     """All of scratch as numbers of 16 bits."""
     found, size = scratch.context.make_array(WORDS)(scratch.context, builder), I64(WORD_BYTES)
     count = builder.mul(scratch.each("shape")[0], I64(scratch.itemsize // WORD_BYTES))
@@ -49,7 +53,7 @@ def _as_words(builder: Any, scratch: Items) -> Value:
 
 
 @jit.jit(inline="always")
-def _numbers(layout, scratch, base):
+def numbers_of(layout, scratch, base):
     """A byte for each element of scratch from ``base`` on: how many pixels its sum is of."""
     count = (layout[L.numbers_at] - layout[L.there_at]) * scratch.itemsize
     return bytes_at(scratch, base + layout[L.there_at], count)
@@ -60,12 +64,7 @@ def begin(layout, scratch, base):
     """Once: a row of zeros behind those of a block, of sums and of numbers."""
     alone.begin(layout, scratch, base)
     step = layout[L.step]
-    _numbers(layout, scratch, base)[layout[L.taps_y] * step : (layout[L.taps_y] + 1) * step] = 0
-
-
-@jit.jit()
-def never(*_):
-    """In place of what adds up rows first: what is there is counted down columns."""
+    numbers_of(layout, scratch, base)[layout[L.taps_y] * step : (layout[L.taps_y] + 1) * step] = 0
 
 
 # --- down columns --------------------------------------------------------------------------------
@@ -88,7 +87,7 @@ def pack(f, fill, layout, scratch, base, plane, rows, left, columns, target):
     """Rows of the extended image, border applied, and bytes that tell of their holes."""
     pack_pixels(f, fill, layout, scratch, base, plane, rows, left, columns, target)
     if layout[L.weighted]:
-        truths, found = truths_at(layout, L.weights, scratch), _numbers(layout, scratch, base)
+        truths, found = truths_at(layout, L.weights, scratch), numbers_of(layout, scratch, base)
         down = rows[0], layout[L.dilation_y], rows[1], layout[L.rows_in], 1, layout[L.border_y]
         border = left, 1, columns, layout[L.columns_in], layout[L.channels], layout[L.border_x]
         fetch_truths(truths, plane, down, border, found[target - base :], layout[L.step])
@@ -97,7 +96,7 @@ def pack(f, fill, layout, scratch, base, plane, rows, left, columns, target):
 @jit.jit(inline="always")
 def enter(pixels, at, packed, layout, scratch, base, weight, places, how, columns, ahead, off):
     """Rows of a block, in the image or ``packed``, and numbers of pixels that are there."""
-    numbers = _numbers(layout, scratch, base)
+    numbers = numbers_of(layout, scratch, base)
     table = there_at = table_of(layout, base, packed)
     there, below = address_of(numbers, at - base), 0
     if not packed:
@@ -129,9 +128,9 @@ def _count(layout, scratch, base, at, size, needed):
 
     ``at``: elements from ``base`` to the sums that these are of.
     """
-    step, (rows, width), words = layout[L.step], size, _as_words(scratch)
+    step, (rows, width), words = layout[L.step], size, as_words(scratch)
     kind = layout[L.group] * step
-    numbers = _numbers(layout, scratch, base)
+    numbers = numbers_of(layout, scratch, base)
     found = (base + layout[L.numbers_at]) * scratch.itemsize // WORD_BYTES
     spare = found + kind  # of rows of columns, then of both steps
     if layout[L.wide]:
@@ -143,6 +142,13 @@ def _count(layout, scratch, base, at, size, needed):
     parts = layout[L.spare], layout[L.spare] + kind
     _add_up(layout, numbers, (at, step), parts, words, (found, step), size, needed)
     return found
+
+
+@jit.jit()
+def needed_of(taps, scale, total):
+    """How many pixels must be there of the ``total`` that the taps are."""
+    least = taps[scale + 4] / abs(taps[scale + 2])
+    return math.ceil(least * total) if least > 0 else 0
 
 
 @jit.jit()
@@ -159,10 +165,9 @@ def deliver(
         place = row_at, step
         fill_beside(scratch, layout, base + table, place, rows, left, columns, beyond)
         table = (table - layout[L.there_at]) * scratch.itemsize
-        numbers, place = _numbers(layout, scratch, base), (row_at - base, step)
+        numbers, place = numbers_of(layout, scratch, base), (row_at - base, step)
         fill_beside(numbers, layout, table, place, rows, left, columns, there)
-    least = taps[scale + 4] / abs(taps[scale + 2])
-    needed = math.ceil(least * total) if least > 0 else 0
+    needed = needed_of(taps, scale, total)
     for n in range(0, rows, layout[L.group]):
         some, at = (min(rows - n, layout[L.group]), width), row_at + n * step
         found = _count(layout, scratch, base, at + left - base, some, needed)

@@ -188,7 +188,7 @@ def numbers(
     part_at = above * step + page
     sources_at = part_at + 2 * page + page * WIDEST // size
     return geometry(problem) | as_numbers(across) | {
-        "reach": 0, "shifts": 0, "ahead": 0, "packed_at": 0, "rows_at": 0, "rows_step": 0,
+        "reach": 0, "ahead": 0, "packed_at": 0, "rows_at": 0, "rows_step": 0,
         "channels": problem.channels, "lanes": lanes_of(problem), "batch": rows,
         "stored": bool(stores(problem.sums, problem.dtype)),
         "step": step, "down_at": above * step, "part_at": part_at, "again_at": part_at + page,

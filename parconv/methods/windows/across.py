@@ -8,7 +8,7 @@ from ...codegen import jit, machine
 from ...codegen.emitted import Items, Value, emitted
 from ...codegen.packing import aligned_after
 from ...codegen.simd import I64
-from .adding import add_some, add_to, add_up, shift_and_add
+from .adding import add_some, add_to, add_up
 from .neighbours import STREAM
 from .pixels import ROWS, add_pixels
 from .running import add_before
@@ -77,51 +77,17 @@ def by_running_sums(scratch, source, parts, how, rows, width):
     return parts[0] + reach, 0, 1, parts[1]
 
 
-@jit.jit(inline="always")
-def _by_shifts(taps, made, scratch, source, parts, how, out, target, size, flags):
-    """The same where the last step is made in registers."""
-    (at, down), (apart, first, second, _, rest, reach, _) = source, how
-    (rows, width), lanes, (to, out_down) = size, machine.VECTOR_BYTES // scratch.itemsize, target
-    (skip, streamed), hops = flags, (apart * first, second - 1)
-    pixels, beyond = (at, down, apart, first), (at + first * second * apart, apart, rest)
-    vectors, some = (width - skip) // lanes, (width - skip) % lanes
-    if streamed:
-        for column, few in (0, skip), (width - some, some):
-            if few:
-                here, step, count, more = by_steps(
-                    scratch, (at + column, down), parts, how[:5], rows, few
-                )  # fmt: skip
-                add_some(
-                    scratch, (here, down, step, count), (more, apart, rest), taps,
-                    _moved(made, column), out, (to + column, out_down), rows, few,
-                )  # fmt: skip
-    elif some:  # once more with others, the same bits again
-        column = width - lanes
-        shift_and_add(
-            scratch, reach, hops, _moved(pixels, column), _moved(beyond, column), taps,
-            _moved(made, column), out, (to + column, out_down), (rows, 1), 0,
-        )  # fmt: skip
-    shift_and_add(
-        scratch, reach, hops, _moved(pixels, skip), _moved(beyond, skip), taps,
-        _moved(made, skip), out, (to + skip, out_down), (rows, vectors), streamed,
-    )  # fmt: skip
-
-
 @jit.jit()
 def across(taps, made, scratch, source, parts, how, out, target, left, size, flags):
     """``size`` = (rows, columns) of results, from ``target`` on in ``out``, or ``left``.
 
     ``source`` and the first are places and elements from row to row; that in ``out`` is -1 where
     results are left: in an array, so many elements from row to row.  ``how``: from one neighbour to
-    the next, the steps, by how many vectors the second one shifts, or 0, and how many pixels of
-    the first block lie left.  ``parts``: room for the first two steps' sums, or for those of
-    blocks and what they need.  ``made``: see `adding`.  ``flags``: columns before those that are
-    streamed, and the flag.
+    the next, the steps, and how many pixels of the first block lie left.  ``parts``: room for the
+    first two steps' sums, or for those of blocks and what they need.  ``made``: see `adding`.
+    ``flags``: columns before those that are streamed, and the flag.
     """
     (rows, width), down = size, source[1]
-    if how[5] and target[0] >= 0:
-        _by_shifts(taps, made, scratch, source, parts, how, out, target, size, flags)
-        return
     if how[1] == BLOCKS:
         _by_blocks(taps, made, scratch, source, parts, how, out, target, left, size, flags)
         return
@@ -133,7 +99,7 @@ def across(taps, made, scratch, source, parts, how, out, target, left, size, fla
 @jit.jit()
 def _by_blocks(taps, made, scratch, source, parts, how, out, target, left, size, flags):
     """The same by blocks of pixels, a few rows at a time."""
-    (at, down), (apart, _, count, _, _, _, begin), (rows, width) = source, how, size
+    (at, down), (apart, _, count, _, _, begin), (rows, width) = source, how, size
     (to, out_down), (left_at, left_down) = target, left
     for row in range(0, rows, ROWS[0]):
         some = min(rows - row, ROWS[0])

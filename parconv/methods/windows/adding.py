@@ -6,19 +6,16 @@ divided by those the number of all taps follows.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from numba import types
 
-from ...codegen import machine
 from ...codegen.emitted import Items, Value, call_once, emitted
-from ...codegen.simd import I64, Code
+from ...codegen.simd import I64
 from ..finishing import SCALED, is_narrow, scaled_by
 from .dividing import Dividing
-from .means import NUMBER, Means, ShiftedMeans
+from .means import NUMBER, Means
 from .neighbours import Adding
-from .rowwise import REACHES
 
 SCALES = 2  # of ``made``, where nothing is divided
 DIVIDING = 3  # numbers behind those that scale, where integers are divided
@@ -109,32 +106,6 @@ def add_some(
         places = _places(scratch, source, more, out, target, (rows, I64(1)))
         kinds = out.dtype, out.dtype
         _call_results(scratch, "some", made, taps, kinds, places, [I64(0), count])
-
-
-@emitted()
-def shift_and_add(
-    builder: Any, scratch: Items, reach: Value, hops: Sequence[Value], source: Sequence[Value],
-    more: Sequence[Value], taps: Items, made: Sequence[Value], out: Items, target: Sequence[Value],
-    size: Sequence[Value], flags: Value,
-) -> None:  # fmt: skip
-    """Means of two steps, of which the second one is made in registers; of plain sums nothing.
-
-    ``hops``: elements from one of its neighbours to the next, and how many come after the first;
-    ``source``: of the first step; ``reach``: see `Hops`.
-    """
-    known = taps.dtype == scratch.dtype and _stores(taps.dtype, out.dtype)
-    if not (machine.FILLS_LINES and known and len(made) > SCALES):
-        return
-    places = *_places(scratch, source, more, out, target, size), *hops
-    kinds = out.dtype, out.dtype
-
-    def case(vectors: int) -> Sequence[Value]:
-        emits = Adding, partial(ShiftedMeans, vectors)
-        _call_results(scratch, f"shifted.{vectors}", made, taps, kinds, places, [flags], emits)
-        return []
-
-    code = Code(builder, scratch.element)
-    code.choose(reach, {vectors: partial(case, vectors) for vectors in REACHES})
 
 
 def _divides(sums: Any, result: Any) -> bool:

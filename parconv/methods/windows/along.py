@@ -39,18 +39,18 @@ def shifted_steps(taps: int, apart: int, lanes: int) -> Steps | None:
     def cycles(steps: Steps) -> float:
         """Of what goes down together: loads and all else, of which the processor waits for one."""
         hops, group = steps.second - 1, SIDES[0]
-        found = steps.first * (group + _reach(steps, apart, lanes)) + group * steps.rest
+        found = steps.first * (group + reach_by(steps, apart, lanes)) + group * steps.rest
         return max(LOAD_CYCLES * found, OTHER_CYCLES * (found + (2 * hops + 3) * group))
 
     pairs = [(n, taps // n) for n in range(1, taps // 2 + 1)]
     every = [Steps(first, second, rest=taps - first * second) for first, second in pairs]
     most = MOST_CYCLES * SIDES[0] * steps_of(taps).work
-    every = [steps for steps in every if _reach(steps, apart, lanes) and cycles(steps) <= most]
+    every = [steps for steps in every if reach_by(steps, apart, lanes) and cycles(steps) <= most]
     return min(every, key=cycles, default=None)
 
 
-def _reach(steps: Steps, apart: int, lanes: int) -> int:
-    """By how many vectors the second step shifts sums in registers; 0 where it does not."""
+def reach_by(steps: Steps, apart: int, lanes: int) -> int:
+    """By how many vectors of so many lanes a second step shifts sums; 0 where it does not."""
     vectors = -(-(steps.second - 1) * steps.first * apart // lanes)
     return min((reach for reach in REACHES if reach >= vectors > 0), default=0)
 
@@ -70,11 +70,7 @@ def work_of(problem: Problem) -> int:
 
 def reach_of(problem: Problem) -> int:
     """By how many vectors the second step shifts sums in registers; 0 where it does not."""
-    return shifts_of(problem, along(problem))
-
-
-def shifts_of(problem: Problem, steps: Steps) -> int:
-    """The same of other steps."""
+    steps = along(problem)
     if not machine.FILLS_LINES or steps.first == BLOCKS or steps.third > 1:
         return 0
-    return _reach(steps, problem.dilation[1], lanes_of(problem))
+    return reach_by(steps, problem.dilation[1], lanes_of(problem))

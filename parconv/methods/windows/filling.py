@@ -31,6 +31,13 @@ def _within(layout, off, left, width):
     return begin, max(begin, end)
 
 
+@jit.jit(inline="always")
+def along_rows(layout):
+    """How pixels are added up along rows: the numbers that `rowwise` asks for."""
+    apart, first, second = layout[L.dilation_x], layout[L.first_x], layout[L.second_x]
+    return apart, first, apart * first, second - 1, apart * first * second, layout[L.rest_x]
+
+
 @jit.jit()
 def _add_up(
     f, line, taps, fill, out, layout, scratch, base, plane, rows, inside, part, slot, target, how,
@@ -40,14 +47,13 @@ def _add_up(
     ``part`` = (off, left, width): columns from a line to the first, that one's first pixel, and how
     many; ``inside``: whether rows can be read where they lie; all else: see `add_up_rowwise`.
     """
-    (off, left, width), apart, first = part, layout[L.dilation_x], layout[L.first_x]
+    off, left, width = part
     tables = table_of(layout, base, False), table_of(layout, base, True)
     packed, sources, end = base + layout[L.packed_at], base + layout[L.sources_at], off + width
     begin, to = _within(layout, off, left, width) if inside else (end, end)
     if to - begin < WORTH * layout[L.lanes]:
         begin = to = end
-    hops, beyond = layout[L.second_x] - 1, apart * first * layout[L.second_x]
-    along = apart, first, apart * first, hops, beyond, layout[L.rest_x]
+    along = along_rows(layout)
     ahead = layout[L.taps_y] * layout[L.dilation_y] * (f.strides[1] // f.itemsize)
     ahead *= layout[L.ahead]
     for some in ((off, begin), (begin, to), (to, end)):

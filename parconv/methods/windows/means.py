@@ -4,7 +4,6 @@ These lie in rows of scratch, 16 bits each, as far apart in elements as the sums
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -12,13 +11,10 @@ from llvmlite import ir
 from ...codegen import machine
 from ...codegen.emitted import Value
 from ...codegen.operations import operation
-from ...codegen.simd import I64, Code
-from .hops import Hops
+from ...codegen.simd import Code
 from .neighbours import Adding
 
 NUMBER = ir.IntType(16)
-PLACES = 11  # arguments of `Adding` that tell where
-SHIFTED = 4, 1  # vectors of columns whose sums are shifted side by side
 ESTIMATES = "inverse4" in machine.ISA.instructions
 STEPS = {4: 1, 8: 2} if ESTIMATES else {4: 0, 8: 0}  # of Newton's method: each doubles 14 bits
 
@@ -93,36 +89,3 @@ class Means(Adding):
         """A vector of numbers."""
         whole = Code(self.builder, NUMBER).load(place, self.code.lanes)
         return self.builder.uitofp(whole, self.code.vector)
-
-
-class ShiftedMeans(Means):
-    """The same of sums of two steps along rows, of which the second one is made in registers.
-
-    Of the last arguments of places there are two more: what `Hops` asks for.
-    """
-
-    def __init__(self, reach: int, builder: Any, kinds: Any, *arguments: Value) -> None:
-        hop, hops, *rest = arguments[PLACES:]
-        super().__init__(builder, kinds, *arguments[:PLACES], *rest)
-        self.reach, self.hops = reach, Hops(self.code, reach, hop, hops)
-
-    def row(self) -> None:
-        builder, done, at = self.builder, I64(0), I64(0)
-        found = self.first(at, self.reach)
-        for vectors in SHIFTED:
-            turns = builder.sdiv(builder.sub(self.vectors, done), I64(vectors))
-            at, *found = self.code.repeat(turns, [at, *found], partial(self.group, vectors))
-            done = builder.add(done, builder.mul(turns, I64(vectors)))
-
-    def first(self, at: Value, vectors: int) -> Sequence[Value]:
-        """Sums of the first step, of so many vectors of columns from ``at`` on."""
-        near, place = self.neighbours, self.code.at(self.neighbours.start, at)
-        return near.added(place, vectors)
-
-    def group(self, vectors: int, at: Value, *found: Value) -> Sequence[Value]:
-        """Results of so many vectors; ``found``: as many of the first step's as they reach."""
-        code, ahead = self.code, self.builder.add(at, I64(self.reach * self.code.lanes))
-        found = *found, *self.first(ahead, vectors)
-        sums = self.hops.sums(found, vectors)
-        self.store(self.neighbours.with_more(at, sums), at)
-        return [self.builder.add(at, I64(vectors * code.lanes)), *found[vectors:]]

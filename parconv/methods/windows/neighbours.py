@@ -21,10 +21,14 @@ WORDS = PART // 4  # neighbouring sums of a half, where `words` joins two
 STREAM = 1  # as a flag: store past the caches
 
 
+def is_whole(kind: Any) -> bool:
+    """Whether numbers of that type, or in vectors of it, are integers."""
+    return isinstance(getattr(kind, "element", kind), ir.IntType)
+
+
 def plus(builder: Any, first: Value, second: Value) -> Value:
     """The sum of two numbers, or vectors, of one type."""
-    whole = isinstance(getattr(first.type, "element", first.type), ir.IntType)
-    return (builder.add if whole else builder.fadd)(first, second)
+    return (builder.add if is_whole(first.type) else builder.fadd)(first, second)
 
 
 class Neighbours:

@@ -14,7 +14,7 @@ L = Layout(
     *ENDS, "rows_out", "columns_out", "rows_in", "columns_in", "lead_y", "lead_x", "dilation_y",
     "dilation_x", "taps_y", "span_x", "border_y", "border_x", "channels", "large", "lanes",
     "stored", "tile", "batch", "begin", "begin_x", "first_x", "second_x", "third_x", "rest_x",
-    "step", "reach", "shifts", "ahead", "packed_at", "down_at", "part_at", "again_at", "across_at",
+    "step", "reach", "ahead", "packed_at", "down_at", "part_at", "again_at", "across_at",
     "sources_at", "rows_at", "rows_step", "beside", "end",
 )  # fmt: skip
 
@@ -77,7 +77,7 @@ def make(out, taps, made, layout, scratch, base, row_at, size, plane, row, x, fl
     left, step = x - layout[L.lead_x], layout[L.step]
     begin = (layout[L.begin_x] + x) // layout[L.channels] % max(layout[L.second_x], 1)
     steps = (1, 1, 1, 0) if layout[L.reach] else steps_along(layout)  # by rows: added up already
-    how = layout[L.dilation_x], *steps, layout[L.shifts], begin
+    how = layout[L.dilation_x], *steps, begin
     parts = base + layout[L.part_at], base + layout[L.again_at]
     results = seen_as(scratch, base + layout[L.across_at], taps)
     out_row, target = out.strides[1] // out.itemsize, -1
