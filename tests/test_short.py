@@ -209,12 +209,13 @@ def test_equal_bits(g: np.ndarray) -> None:
         assert_same_bits(crop, whole[:, *here].copy())
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 def test_streamed(dtype: str) -> None:
-    """Past the caches, at any alignment."""
+    """Past the caches, at any alignment: rows that begin unlike on lines, few vectors and many."""
     filters = [product(7, 3), product(5, 1), product(3, 3)]
-    for g in [*filters, mean(5, 5)] if dtype == "float32" else filters:
-        f, g = image((20, 331), dtype), g / 99
+    every = [*filters, mean(5, 5)] if dtype != "uint8" else filters
+    for g, columns in itertools.product(every, (331, 8 * LANES + 1)):
+        f, g = image((20, columns), dtype), g / 99
         plain = plan_of(f, g, dtype=dtype, **SAME)(f)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("parconv.codegen.machine.STREAM_BYTES", -1)

@@ -31,8 +31,9 @@ PAIR = 2
 # Rows of sums that share their pixels: with weights and sums these fill the registers.
 TALL = machine.ISA.choose({32: 4, 16: 2})
 FEW = 2  # of these where rows evict each other
-# As flags: store past the caches, ask for pixels ahead, few rows at a time.
-STREAM, PREFETCH, LOW = 1, 2, 4
+# As flags: store past the caches, ask for pixels ahead, few rows at a time; join what is stored of
+# two vectors.
+STREAM, PREFETCH, LOW, JOIN = 1, 2, 4, 8
 
 
 def paired(code: Code, kind: int, pixels: Sequence[Value], weights: Sequence[Value]) -> Value:
