@@ -322,11 +322,12 @@ def plan2d(
     --------
     >>> import numpy as np
     >>> import parconv
-    >>> plan = parconv.plan2d(((64, 64), "float32"), np.ones((3, 3)), mode="same", threads=1)
+    >>> g = np.arange(9.0).reshape(3, 3)
+    >>> plan = parconv.plan2d(((64, 64), "float32"), g, mode="same", threads=1)
     >>> print(plan)
     conv2d 64x64 float32 * 3x3 -> float32, same, constant: direct, serial, 1 band, 1 thread
     >>> plan(np.ones((64, 64), np.float32))[0, :3]
-    array([4., 6., 6.], dtype=float32)
+    array([ 8., 15., 15.], dtype=float32)
     """
     given, asked = unmasked(f_or_spec, options)
     image = _spec("f", given, asked.get("axes", DEFAULTS["axes"]))

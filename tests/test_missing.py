@@ -372,6 +372,26 @@ def test_windows_count_under_taps_apart() -> None:
     assert np.array_equal(replace(plan, bands=cut)(f), ours, equal_nan=True)
 
 
+@pytest.mark.parametrize("boundary", ["wrap", "edge"])
+def test_windows_count_more_taps_than_a_byte_holds(boundary: str) -> None:
+    """Of colours, some of which lack pixels that others have, into rows that lie apart."""
+    f, g = RNG.random((19, 70, 3)).astype(np.float32), np.full((17, 16), 1 / 272)
+    there = RNG.random(f.shape) < 0.6
+    there[:, 20:45, 1] = False
+    asked: Any = {"mode": "same", "boundary": boundary, "axes": (0, 1), "threads": 1}
+    out = np.full((38, 70, 3), np.inf, np.float32)
+    few = {"where": there, "min_weight": 0.25, "method": "windows"}
+    ours = parconv.conv2d(f, g, out=out[::2], **few, **asked)
+    assert (out[1::2] == np.inf).all()
+    for colour in range(3):
+        one: Any = {"mode": "same", "boundary": boundary}
+        number = expect(there[..., colour].astype("f8"), np.ones(g.shape), **one).values
+        right = mean(f[..., colour], g, there[..., colour].astype("f4"), **one)[0]
+        known = number >= 0.25 * 272
+        assert np.array_equal(known, ~np.isnan(ours[..., colour]))
+        agree(ours[..., colour][known], right[known], g)
+
+
 def test_nan_that_is_used_spreads_through_windows() -> None:
     """Exactly as far as the filter, unless it is to be left out, too; planes share the booleans."""
     f, g = RNG.random((2, 60, 150), np.float32), np.full((5, 7), 0.5, np.float32)

@@ -58,7 +58,8 @@ class Plan(Studied):
     --------
     >>> import numpy as np
     >>> import parconv
-    >>> plan = parconv.plan2d(((64, 64), "float32"), np.ones((3, 3)), mode="same", threads=1)
+    >>> g = np.arange(9.0).reshape(3, 3)
+    >>> plan = parconv.plan2d(((64, 64), "float32"), g, mode="same", threads=1)
     >>> plan.method, plan.strategy, plan.threads
     ('direct', 'serial', 1)
     >>> f, out = np.ones((64, 64), np.float32), np.empty((64, 64), np.float32)

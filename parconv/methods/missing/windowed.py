@@ -1,9 +1,11 @@
 """The kernel of `windows` over images of which pixels are missing: it counts those that are there.
 
 Their numbers are exact, so no pixel is weak, and take the same time however many there are:
-mostly a byte each, beside sums of which a vector holds a fourth or an eighth as many.
+mostly a byte each, beside sums of which a vector holds a fourth or an eighth as many.  As those of
+all pixels they go down columns first, or, where the second step along rows is made in registers,
+along rows.
 
-Start reading at `counting`, what is done with a block's rows.
+Start reading at `counting`, what is done with a block's rows, then `filling`, the same rows first.
 """
 
 import itertools

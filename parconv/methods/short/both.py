@@ -7,7 +7,7 @@ by rows of sums in the first-level cache, and so: equal taps 3x3 0.22 0.15, 5x5 
 2026-11).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,8 @@ from ...codegen.emitted import Items, Value, call_once, emitted, instruction
 from ...codegen.simd import I64, Code
 from ..separable.line import EQUAL
 from .across import SHIFTS, order_of, result_of
-from .down import ALIKE, JOIN, PREFETCH, STREAM, TALL, choose, pixel_of, sum_of
+from .down import ALIKE, PREFETCH, TALL, choose, pixel_of, sum_of
+from .lines import Lines
 
 SIDES = {EQUAL: (3,), ALIKE: (3, 5)}  # taps a side, by what their halves are to each other
 
@@ -62,7 +63,7 @@ class _Both:
         ends = sums(I64(0)), sums(builder.sub(self.size, lanes))
         left, right = self.folded(ends, 0), self.folded(ends, 2)
         targets = [code.at(target, builder.mul(self.target_down, I64(n))) for n in range(TALL)]
-        lines, near = _Lines(code, targets, self.flags), sums(builder.sub(lanes, self.lead))
+        lines, near = Lines(code, targets, self.flags), sums(builder.sub(lanes, self.lead))
         made = self.results(left, near)
         lines.begin(self.skip, made)
         at = builder.select(lines.joins, lanes, self.skip)
@@ -74,7 +75,8 @@ class _Both:
             found = sums(builder.sub(following, self.lead))
             with builder.if_then(code.has(self.flags, PREFETCH)):
                 self.fetch(code.at(source, at))
-            made = lines.store(at, known[TALL:], partial(self.result_of_row, known[:TALL], found))
+            made = self.results(known[:TALL], found)
+            lines.store(at, known[TALL:], made)
             return [following, *found, *made]
 
         turns = self.turns(at, lines.joins)
@@ -124,108 +126,16 @@ class _Both:
 
     def results(self, near: Sequence[Value], following: Sequence[Value]) -> list[Value]:
         """Of some rows, of sums that begin with them, and of those behind."""
-        return [self.result_of_row(near, following, n) for n in range(TALL)]
-
-    def result_of_row(self, near: Sequence[Value], following: Sequence[Value], row: int) -> Value:
-        """The same of one of them."""
-        first, second = near[row], following[row]
-        others = [self.code.lookup(first, order, second) for order in self.orders]
-        return self.result([first, *others])
+        lookup, found = self.code.lookup, []
+        for first, second in zip(near, following, strict=True):
+            others = [lookup(first, order, second) for order in self.orders]
+            found.append(self.result([first, *others]))
+        return found
 
     def fetch(self, start: Value) -> None:
         """Ask for the pixels of the rows that come next."""
         for n in range(TALL + self.count - 1, 2 * TALL + self.count - 1):
             self.code.prefetch(self.code.at(start, self.builder.mul(self.down, I64(n))))
-
-
-def either(
-    builder: Any, condition: Value, *makes: Callable[[], Sequence[Value]]
-) -> Sequence[Value]:
-    """What one of two makes, the first where the condition holds."""
-    found = []
-    with builder.if_else(condition) as branches:
-        for branch, make in zip(branches, makes, strict=True):
-            with branch:
-                found.append((make(), builder.block))
-    (first, then), (second, otherwise) = found
-    chosen = []
-    for pair in zip(first, second, strict=True):
-        chosen.append(builder.phi(pair[0].type))
-        for value, block in zip(pair, (then, otherwise), strict=True):
-            chosen[-1].add_incoming(value, block)
-    return chosen
-
-
-class _Lines:
-    """Emits the stores of some rows of vectors that follow one another, in ``targets``.
-
-    Past the caches go whole lines.  Where rows begin unlike on these, a line is joined of two
-    vectors; what lies before the first and behind the last is stored through the caches, as nothing
-    of the others is.  Nanoseconds a pixel of 3000 x 3001 float32 and float64 at 3x3 through the
-    caches 0.31 0.66, so 0.21 0.38 (Zen 4 VM, AVX-512, 2026-11).
-    """
-
-    def __init__(self, code: Code, targets: Sequence[Value], flags: Value) -> None:
-        self.code, self.targets = code, targets
-        self.joins, self.streams = code.has(flags, JOIN), code.has(flags, STREAM)
-        self.skips = [self.skip(target) for target in targets]
-        self.orders = [order_of(code, skip) for skip in self.skips]
-
-    def skip(self, target: Value) -> Value:
-        """Elements to the first whole line."""
-        builder, code = self.code.builder, self.code
-        at = builder.udiv(builder.ptrtoint(target, I64), I64(code.itemsize))
-        return builder.and_(builder.sub(I64(0), at), I64(code.lanes - 1))
-
-    def begin(self, skip: Value, made: Sequence[Value]) -> None:
-        """Of the first vectors what lies before lines; ``skip``: columns, of all rows."""
-        builder = self.code.builder
-        with builder.if_then(builder.icmp_signed(">", skip, I64(0))):
-            self.put(I64(0), made)
-        with builder.if_then(self.joins):
-            for target, value, before in zip(self.targets, made, self.skips, strict=True):
-                self.code.store_some(value, target, self.code.first_lanes(before))
-
-    def store(
-        self, at: Value, before: Sequence[Value], make: Callable[[int], Value]
-    ) -> Sequence[Value]:
-        """Vectors from column ``at`` on, behind ``before``, each stored when made; these."""
-        code, builder = self.code, self.code.builder
-
-        def joined(n: int, made: Value) -> None:
-            line = code.lookup(before[n], self.orders[n], made)
-            column = builder.sub(builder.add(at, self.skips[n]), I64(code.lanes))
-            code.stream(line, code.at(self.targets[n], column))
-
-        def alone(how: Callable[[Value, Value], None], n: int, made: Value) -> None:
-            how(made, code.at(self.targets[n], at))
-
-        def all_rows(put: Callable[[int, Value], None]) -> Sequence[Value]:
-            found: list[Value] = []
-            for n in range(TALL):
-                found.append(make(n))
-                put(n, found[-1])
-            return found
-
-        def others() -> Sequence[Value]:
-            return either(
-                builder, self.streams, partial(all_rows, partial(alone, code.stream)),
-                partial(all_rows, partial(alone, code.store)),
-            )  # fmt: skip
-
-        return either(builder, self.joins, partial(all_rows, joined), others)
-
-    def end(self, at: Value, before: Sequence[Value]) -> None:
-        """What is left of the vectors before ``at``."""
-        code, builder = self.code, self.code.builder
-        with builder.if_then(self.joins):
-            for target, value, skip in zip(self.targets, before, self.skips, strict=True):
-                left = builder.not_(code.first_lanes(skip))
-                code.store_some(value, code.at(target, builder.sub(at, I64(code.lanes))), left)
-
-    def put(self, at: Value, made: Sequence[Value]) -> None:
-        for target, value in zip(self.targets, made, strict=True):
-            self.code.store(value, self.code.at(target, at))
 
 
 @emitted()
