@@ -35,11 +35,13 @@ KINDS = 4  # of rows of 16 bits: of results, of columns, of both steps
 # table of where rows of booleans do.  Then, rows first: how many columns enter together, elements
 # from one short row to the next, the table of these, where their pixels are, what is known of them,
 # numbers of results, and suffixes of numbers; and in which steps these are added up along rows.
+ROWS_FIRST = (
+    "piece", "short", "short_at", "short_rows_at", "ones_at", "counts_at", "suffix_at",
+    "reach_there", "first_there", "second_there", "rest_there",
+)  # fmt: skip
 L = Layout(
     *ALONE.names, *GIVEN, "weighted", "omits", "outside", "bits", "counts", "wide", "group",
-    "there_at", "spare", "numbers_at", "truths_at", "piece", "short", "short_at", "short_rows_at",
-    "ones_at", "counts_at", "suffix_at", "reach_there",
-    "first_there", "second_there", "rest_there",
+    "there_at", "spare", "numbers_at", "truths_at", *ROWS_FIRST,
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from ..windows import kernel as alone
 from ..windows.along import along, reach_by, reach_of
 from ..windows.beside import ENTRY
 from ..windows.steps import Steps, steps_of
-from .counting import KINDS, WORD_BYTES, L, deliver, enter, number_rows, pack
+from .counting import KINDS, ROWS_FIRST, WORD_BYTES, L, deliver, enter, number_rows, pack
 from .entering import MOST
 from .filling import GROUP, begin, fill_rowwise
 from .names import GIVEN, given as with_weights
@@ -38,11 +38,6 @@ GROUP_BYTES = 3 << 13
 # 1, 2, 4 KiB: 512 x 512 float32 0.83 0.89, 0.78 0.81, 0.79 0.83; 4096 x 4096 0.71 0.75, 0.69 0.74,
 # 0.68 0.72; float64 1.51 1.46, 1.43 1.44, 1.39 1.40 (Zen 4 VM, AVX-512, 2026-11).
 PIECE_BYTES = 1 << 12
-# Names in a layout that only rows first ask for.
-ROWS_FIRST = (
-    "piece", "short", "short_at", "short_rows_at", "ones_at", "counts_at", "suffix_at",
-    "reach_there", "first_there", "second_there", "rest_there",
-)  # fmt: skip
 
 _kernel = with_parts(
     alone.kernel, "windowed", begin=begin, number_rows=number_rows, pack=pack, enter=enter,
