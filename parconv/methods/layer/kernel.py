@@ -389,6 +389,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 parted = (packed or even) and inside + size <= 2 * plane
                 direct = writable and (flags != PARTED or parted)
                 flags = flags if direct else 0
+                # nothing is stored at an address that may be no memory's, not even by an empty mask
+                jump = out_image - plane if near < size else np.int64(0)
                 at, step = source + vector * lanes if even else source, steps[1]
                 following = layout[L.channel_step]
                 if packed:
@@ -408,7 +410,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                         tile(
                             f, scratch, in_place and not packed, (at + word * following, step),
                             (0, count + vector * PLACE), taps, first * count, count, own, direct,
-                            (target_at + word * filters * pitch, target_step, out_image - plane),
+                            (target_at + word * filters * pitch, target_step, jump),
                             (filters, vectors, pieces, tiles, flags, near, size),
                             (fetched, f.strides[1], rows_ahead, lines_ahead),
                         )  # fmt: skip
