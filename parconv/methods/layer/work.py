@@ -30,14 +30,11 @@ MAP_CYCLES, ALONE_CYCLES = machine.ISA.choose({32: (20, 2), 16: (80, 0)})
 # end with the image, 3.9 (Zen 4 VM, 2026-11).
 LAST_ROW_CYCLES = machine.ISA.choose({32: 30, 16: 0})
 
-# Operations of an output that no near cache holds; and more for each filter from the first number
-# on, up to the second: maps that are written together keep the memory waiting, but where planes are
-# whole lines.  Milliseconds of this, the best method, and the costs' quotient without and so: 45
-# filters of 5x5 over 743 x 746 pixels 37, 16, 0.93, 1.9; 3 channels to 382 at 3x3, 10 of 97 x 98,
-# 60, 29, 0.96, 1.9; but 64 to 256 of 56 x 56 at 1x1, 8 images, 9.1, 9.1, 1.0 and 0.7 (Zen 4 VM,
-# AVX2, 2026-11).  With AVX-512 by least squares of the times of 60 banks (there).
-FAR_OPERATIONS, MAP_OPERATIONS = machine.ISA.choose({32: (7.0, 0.86), 16: (0.0, 2.0)})
-FROM_MAPS, MOST_MAPS = 12, 42
+# Operations of a byte in and out where no cache holds them, and filters from which on they are as
+# many.  Mean and 99th percentile of the regret of 2700 layers of 1 to 290 channels to 1 to 360 at
+# 1x1 to 5x5, of 0 to 120 MB: 1.018, 1.32 with 0, 1.012 and 1.23 so; under AVX2 of 930 1.049, 1.66
+# and 1.030, 1.41 (Zen 4 VM, 2026-12).
+FAR_BYTE, FAR_FILTERS = 6, machine.ISA.choose({32: 12, 16: 24})
 
 
 def cost(problem: Problem) -> float:
@@ -50,12 +47,11 @@ def cost(problem: Problem) -> float:
 
 
 def _waiting(problem: Problem) -> float:
-    """Operations of outputs that leave the caches, of many maps together."""
-    lines = math.prod(problem.plane) * problem.sums.itemsize % machine.CACHE_LINE == 0
-    if lines or outputs_apart(problem) or problem.passing <= machine.STREAM_BYTES // 2:
+    """Operations of bytes that leave the caches."""
+    if outputs_apart(problem) or problem.passing <= 2 * machine.STREAM_BYTES:
         return 0
-    maps = max(min(bank_of(problem).filters, MOST_MAPS) - FROM_MAPS, 0)
-    return (FAR_OPERATIONS + MAP_OPERATIONS * maps) * math.prod(problem.maps)
+    share = min(1, bank_of(problem).filters / FAR_FILTERS)
+    return FAR_BYTE * share * problem.passing
 
 
 def _staging(problem: Problem, staged: float) -> float:
