@@ -15,7 +15,7 @@ from oracle import BORDERS, MODES, assert_same_bits
 import parconv
 from parconv.codegen import machine
 from parconv.methods import layer
-from parconv.methods.layer import kernel, shape, streak, tile
+from parconv.methods.layer import kernel, leaving, shape, streak, tile
 from parconv.planner import choice
 
 LANES = machine.VECTOR_BYTES // 4
@@ -227,19 +227,29 @@ def test_any_layout(case: Any) -> None:
     assert np.isnan(wide[..., 1::2]).all()
 
 
-def test_streamed_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As those of large problems, which also fetch ahead."""
-    f, g = numbers((3, 5, 32, 48)), numbers((9, 5, 1, 1))
-    right = plan_of(f, g, threads=1)(f)
+@pytest.mark.parametrize("plane", [(32, 3 * LANES), (5, LANES + 3), (23, 2 * PANEL + 5)])
+@pytest.mark.parametrize(("taps", "groups"), [(1, 1), (1, 2), (3, 1)])
+def test_streamed_results(
+    taps: int, groups: int, plane: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of large problems, which also fetch ahead; wherever in a line they begin."""
+    f, g = numbers((5, 4, *plane)), numbers((groups * (ROWS + 1), 4 // groups, taps, taps))
+    question = {"padding": taps // 2, "groups": groups, "threads": 1}
+    right = plan_of(f, g, **question)(f)
     monkeypatch.setattr(machine, "STREAM_BYTES", 0)
     layer.layout.cache_clear()
-    plan = plan_of(f, g, threads=1)
-    raw = np.full(right.size + LANES, np.nan, np.float32)
-    for shift in (0, 1):
+    choice.forget()
+    plan = plan_of(f, g, **question)
+    assert (layer.layout(plan.problem)[kernel.L.gathered] > 0) == machine.FILLS_LINES
+    for shift in (0, 1, LANES - 1):
+        raw = np.full(right.size + 3 * LANES, np.nan, np.float32)
         start = (-raw.ctypes.data // 4) % LANES + shift
-        out = raw[start:][: right.size].reshape(right.shape) if shift == 0 else None
+        out = raw[start:][: right.size].reshape(right.shape)
         assert_same_bits(plan(f, out), right)
+        assert np.isnan(raw[:start]).all()
+        assert np.isnan(raw[start + right.size :]).all()
     layer.layout.cache_clear()
+    choice.forget()
 
 
 # --- units ---------------------------------------------------------------------------------------
@@ -297,8 +307,8 @@ def test_blocks_of_filters_by_turns(
         f, g = numbers((4, 2, *plane)), numbers((outputs, 2, taps, taps))
         whole = plan_of(f, g, padding=padding)(f)
         with monkeypatch.context() as patch:
-            patch.setattr(layer, "MANY_BYTES", 0)
-            patch.setattr(layer, "TOGETHER", together)
+            patch.setattr(leaving, "MANY_BYTES", 0)
+            patch.setattr(leaving, "TOGETHER", together)
             layer.layout.cache_clear()
             choice.forget()
             plan = plan_of(f, g, padding=padding)

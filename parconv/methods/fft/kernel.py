@@ -9,13 +9,13 @@ from ...codegen import jit, machine
 from ...codegen.borders import CONSTANT, source_column, source_index
 from ...codegen.foreign import as_sums
 from ...codegen.layout import ENDS, OWN, Layout
-from ...codegen.packing import copy, store, within
+from ...codegen.packing import copy, store, stream_row, within
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
 from ...problem.borders import WRAP
 from .empty import clear_empty, count_zeros
 from .passes import FIRST, FORWARD, INVERSE, LAST, MULTIPLY, TURN, TURN_BACK, run_pass
-from .rows import all_finite, correlate_window, fetch_row, stream_row
+from .rows import all_finite, correlate_window, fetch_row
 from .spectrum import BIG
 
 L = Layout(

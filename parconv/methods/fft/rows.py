@@ -1,6 +1,5 @@
-"""Rows of scratch: finite or not, correlated by definition, stored to memory."""
+"""Rows of scratch: finite or not, correlated by definition."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -54,52 +53,6 @@ def fetch_row(builder: Any, f: Items, at: Value, count: Value) -> None:
     size = builder.mul(count, f.fields.itemsize)
     lines = builder.sdiv(builder.add(size, I64(line - 1)), I64(line))
     _each(code, lines, lambda n: code.prefetch(builder.gep(start, [builder.mul(n, I64(line))])))
-
-
-@emitted()
-def stream_row(
-    builder: Any,
-    scratch: Items,
-    at: Value,
-    out: Items,
-    out_at: Value,
-    count: Value,
-    ahead: Value,
-) -> None:
-    """``count`` numbers past the caches, whole lines of them; the ends, in parts of lines, not.
-
-    Those wait for their line: the line that a row ``ahead`` elements further on shares with its
-    neighbour is fetched now.  4096 x 4096 float32 at 15x15 into an array that begins within a line,
-    as NumPy's do: 20.0 ms without, 17.4 with; 15.1 where rows begin on lines (Zen 5, 2026-11).
-    """
-    code, source, target = Code(builder, scratch.element), scratch.at(at), out.at(out_at)
-
-    def part(start: Value, count: Value) -> None:
-        """Less than a line, in vectors of 8, 4, 2 and 1, as the bits of ``count`` say."""
-        for bit in reversed(range(int(math.log2(code.lanes)))):
-            lanes = 1 << bit
-            held = builder.and_(count, I64(lanes))
-            with builder.if_then(builder.icmp_signed("!=", held, I64(0))):
-                code.store(code.load(code.at(source, start), lanes), code.at(target, start))
-            start = builder.add(start, held)
-
-    address = builder.udiv(builder.ptrtoint(target, I64), I64(code.itemsize))
-    head = builder.and_(builder.neg(address), I64(code.lanes - 1))
-    head = builder.select(builder.icmp_signed("<", head, count), head, count)
-    rest = builder.sub(count, head)
-    tail = builder.and_(rest, I64(code.lanes - 1))
-    later = code.at(target, ahead)
-    for length, place in ((head, later), (tail, code.at(later, count))):
-        with builder.if_then(builder.icmp_signed("!=", length, I64(0))):
-            code.prefetch(place)
-
-    def line(n: Value) -> None:
-        at = builder.add(head, builder.mul(n, I64(code.lanes)))
-        code.stream(code.load(code.at(source, at)), code.at(target, at))
-
-    part(I64(0), head)
-    _each(code, builder.udiv(rest, I64(code.lanes)), line)
-    part(builder.sub(count, tail), tail)
 
 
 class _Sums:

@@ -33,6 +33,7 @@ from ..usual import (
 )
 from . import kernel as k
 from .kernel import L
+from .leaving import gathered, together
 from .shape import (
     BAND_BLOCKS,
     BAND_RUNS,
@@ -50,15 +51,6 @@ from .work import cost as cost
 
 UNIT = "blocks of filters over runs of outputs"
 NUMBER_BYTES = 8
-# Blocks of filters that see the pixels of a tile before the next tile's are looked at, where taps
-# are few and results many: else rows of all filters are written by turns, each in a page of its
-# own.  Microseconds of all and of 1, 2, 4 blocks: 24 images of 2 channels of 104 x 105 to 105 at
-# 3x3 43600 12700 10900 12600; 2 of 1 of 121 x 122 to 267 3030 1910 1890 1710; 3 of 7 of 51 x 52 to
-# 173 at 1x1 441 343 290 295; 27 of 8 of 48 x 49 to 147 1650 2190 1830 1720 (Sapphire Rapids VM,
-# AVX-512, 2026-11).  Under AVX2 there, of all and of 2, 4, 8: 69400 21700 21000 24800; 4 of 2 of
-# 131 x 132 to 99 at 3x3 3600 3900 3900 3580; the last two 514 482 418 416 and 2900 3280 2730 2670.
-TOGETHER = machine.ISA.choose({32: 4, 16: 8})
-FEW_TAPS, MANY_BYTES = 64, 2 * machine.L2_BYTES
 
 
 def sums(problem: Problem) -> DType:
@@ -175,7 +167,7 @@ def _places(problem: Problem, shape: Shape) -> tuple[int, ...]:
     panel_at = stage_at + shape.staged(problem)
     panel = taps_of(problem) * VECTORS * lanes if packs(problem, shape) else 0
     results_at = panel_at + panel * max(1, parts)
-    results = shape.filters * VECTORS * lanes
+    results = shape.filters * max(VECTORS * lanes, gathered(problem))
     wide_at = results_at + results * parts
     end = (wide_at + 2 * results if parts else results_at + results) + lanes
     return stage_at, panel_at, results_at, wide_at, end
@@ -213,19 +205,13 @@ def layout(problem: Problem) -> Array:
         panel_at=panel_at,
         results_at=results_at,
         wide_at=wide_at,
-        together=_together(problem),
+        together=together(problem),
+        gathered=gathered(problem),
         starts_y=shape.y.starts,
         places_y=shape.y.places,
         starts_x=shape.x.starts,
         places_x=shape.x.places,
     )
-
-
-def _together(problem: Problem) -> int:
-    """Blocks of filters that see the same pixels one after another."""
-    written = math.prod(problem.maps) * problem.dtype.itemsize
-    apart = taps_of(problem) <= FEW_TAPS and written > MANY_BYTES
-    return TOGETHER if apart else shape_of(problem).blocks
 
 
 def workspace(problem: Problem) -> int:

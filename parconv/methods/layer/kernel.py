@@ -13,7 +13,7 @@ from ...codegen import jit, machine
 from ...codegen.borders import CONSTANT, source_index
 from ...codegen.foreign import as_sums
 from ...codegen.layout import ENDS, OWN, Layout
-from ...codegen.packing import copy, copy_one, store_planes
+from ...codegen.packing import copy, copy_one, store_planes, stream_row
 from ...codegen.runs import has_runs
 from ...codegen.simd import store_fence
 from . import streak as s
@@ -28,7 +28,7 @@ L = Layout(
     "inputs", "groups", "group_outputs", "blocks", "block_filters", "whole_blocks", "lanes",
     "large", "inside", "parts", "images", "unit_rows", "length_y", "tracks_y", "length_x",
     "tracks_x", "channel_step", "packed", "channels", "words", "flip", "stage_at", "panel_at",
-    "results_at", "wide_at", "together",
+    "results_at", "wide_at", "together", "gathered",
     tables=("starts_y", "places_y", "starts_x", "places_x"),
 )  # fmt: skip
 
@@ -234,6 +234,21 @@ def _deliver(out, layout, results, b, o, filters, y, height, first, count):
 
 
 @jit.jit()
+def _stream(own, layout, scratch, filters, planes):
+    """The sums of some filters that wait in scratch, past the caches, whole lines of each plane.
+
+    ``planes`` = where the first filter's outputs of the first image begin, elements from filter to
+    filter and image to image, images, and outputs of each.
+    """
+    target, filter_step, image_step, images, plane = planes
+    for n in range(filters):
+        source = layout[L.results_at] + n * layout[L.gathered]
+        for image in range(images):
+            place = target + n * filter_step + image * image_step
+            stream_row(scratch, source + image * plane, own, place, plane, filter_step)
+
+
+@jit.jit()
 def _lies_apart(f, layout):
     """Whether rows, channels and images follow one another in memory, as far apart as you like.
 
@@ -308,6 +323,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         and own.strides[0] % machine.VECTOR_BYTES == 0
         and own.strides[1] % machine.VECTOR_BYTES == 0
     )
+    whole = (own.ctypes.data | own.strides[0] | own.strides[1]) % own.itemsize == 0
+    gathers = layout[L.gathered] != 0 and writable and whole
     dense = has_runs(f) and f.strides[2] <= 2 * layout[L.columns_in] * f.itemsize
     # % of the peak without / so, images in the last-level cache, one core (Zen 5, 2026-11): 3x3 64
     # -> 64 of 28 x 28 86 / 94, with a border 81 / 86, 1x1 64 -> 64 of 28 x 48 60 / 88
@@ -353,6 +370,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
         packed = run < lanes or layout[L.packed] != 0
         # blocks of filters that see a tile's pixels before the next tile's are looked at
         together = last_block - first_block if packed else layout[L.together]
+        gathered = gathers and not packed
+        together = 1 if gathered else together
         # whether vectors of one tap lie one after another, and all taps equally far apart
         even = not packed and images == 1 and run == plane and count == layout[L.channels]
         pieces = 1 if packed or even else 2
@@ -387,7 +406,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 flags = STREAM if streams and (target + inside) % lanes == 0 else 0
                 flags = flags if near == vectors * lanes else PARTED
                 parted = (packed or even) and inside + size <= 2 * plane
-                direct = writable and (flags != PARTED or parted)
+                direct = writable and not gathered and (flags != PARTED or parted)
                 flags = flags if direct else 0
                 # nothing is stored at an address that may be no memory's, not even by an empty mask
                 jump = out_image - plane if near < size else np.int64(0)
@@ -403,7 +422,8 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                     tiles = tiles if direct else 1
                     first = block * layout[L.block_filters] - max(block - layout[L.whole_blocks], 0)
                     first += group * layout[L.group_outputs]
-                    target_at, target_step = layout[L.results_at], pitch
+                    target_at = layout[L.results_at] + (vector * lanes if gathered else 0)
+                    target_step = layout[L.gathered] if gathered else pitch
                     if direct:
                         target_at, target_step = target + inside + first * out_filter, out_filter
                     for word in range(max(words, 1)):
@@ -415,7 +435,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                             (fetched, f.strides[1], rows_ahead, lines_ahead),
                         )  # fmt: skip
                     _join(taps, layout, scratch, offsets_at + first, filters, vectors * lanes)
-                    if not direct:
+                    if not (direct or gathered):
                         _deliver(
                             out, layout, widened(scratch), image, first, filters, y, height,
                             vector * lanes, size,
@@ -428,5 +448,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
                 while inside >= plane:
                     inside -= plane
                     target += out_image
+            planes = begin + first * out_filter, out_filter, out_image, images, plane
+            _stream(own, layout, scratch, filters if gathered else 0, planes)
             first_block, lines_ahead = chunk, np.int64(0)
     store_fence()

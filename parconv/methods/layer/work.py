@@ -31,10 +31,10 @@ MAP_CYCLES, ALONE_CYCLES = machine.ISA.choose({32: (20, 2), 16: (80, 0)})
 LAST_ROW_CYCLES = machine.ISA.choose({32: 30, 16: 0})
 
 # Operations of a byte in and out where no cache holds them, and filters from which on they are as
-# many.  Mean and 99th percentile of the regret of 2700 layers of 1 to 290 channels to 1 to 360 at
-# 1x1 to 5x5, of 0 to 120 MB: 1.018, 1.32 with 0, 1.012 and 1.23 so; under AVX2 of 930 1.049, 1.66
-# and 1.030, 1.41 (Zen 4 VM, 2026-12).
-FAR_BYTE, FAR_FILTERS = 6, machine.ISA.choose({32: 12, 16: 24})
+# many.  Mean and 99th percentile of the regret of 103 layers of 1 to 290 channels to 1 to 360 at
+# 1x1 and 3x3, of 17 to 120 MB: 1.012, 1.23 by 0 to 3, whose lines leave as wholes, 1.10 and 1.78
+# by 6; under AVX2 of 930 of 0 to 120 MB 1.049, 1.66 by 0, 1.030 and 1.41 by 6 (Zen 4 VM, 2026-12).
+FAR_BYTE, FAR_FILTERS = machine.ISA.choose({32: 2, 16: 6}), 24
 
 
 def cost(problem: Problem) -> float:
