@@ -64,14 +64,16 @@ class Work(NamedTuple):
 # 256 -> 64 @ 56 0.82, 64 -> 64 @ 28 0.88, 16 -> 64 @ 28 1.02, 8 -> 64 @ 28 1.11.  For 16 registers
 # as 220 layers drawn at random have it, the middle 90 % within 0.75 and 1.2, each in place and
 # copied both ways (Zen 3 VM, AVX2, 2026-11); what copies take with 32 registers is a guess.
-# Pages and pixels that are skipped with 32 registers, and the last tile of copies, by 87 layers
-# drawn at random, each in place and copied both ways: what is chosen takes 1.014 of the better,
-# without them up to 1.9.  Milliseconds copied, in place: 60 -> 167 channels of 8 x 9 at 5x5, every
-# second output, 1.31, 0.70; 125 -> 380 of 5 x 6 0.76, 0.50; 331 -> 155 of 17 x 18 17.9, 20.2 (Zen 4
-# VM, AVX-512, 2026-11).  There a single vector of filters takes 1.1 for 1.3, a tile and a tap 30
-# and 4 cycles for 56 and 7: of 60 layers to 3 to 9 filters, last.
+# Pixels that are skipped with 32 registers, and the last tile of copies, by 87 layers drawn at
+# random, each in place and copied both ways: what is chosen takes 1.014 of the better, without them
+# up to 1.9.  Milliseconds copied, in place: 60 -> 167 channels of 8 x 9 at 5x5, every second
+# output, 1.31, 0.70; 125 -> 380 of 5 x 6 0.76, 0.50 (Zen 4 VM, AVX-512, 2026-11).  Pages cost
+# nothing there: of 80 layers of 16 to 490 channels to 9 to 240 at 3x3 and 5x5, planes of 6 x 6 to
+# 91 x 91, all but one are faster in place, 450 -> 29 of 19 x 20 at 5x5, every second output, 5.1
+# for 7.7; 442 -> 30 of 82 x 82 13.3, 12.4 copied (2026-12).  There a single vector of filters takes
+# 1.1 for 1.3, a tile and a tap 30 and 4 cycles for 56 and 7: of 60 layers to 3 to 9 filters, last.
 WORK = machine.ISA.choose({
-    32: Work(1.04, 0.95, 1.1, 0.6, 0.6, 1.1, 30, 4, 0, 0.3, 0, 0.3, 0.4, 1.73, 3.5, 8),
+    32: Work(1.04, 0.95, 1.1, 0, 0.6, 1.1, 30, 4, 0, 0.3, 0, 0.3, 0.4, 1.73, 3.5, 8),
     16: Work(0.95, 0.85, 1.15, 0.6, 0.6, 1.2, 49, 8.7, 5.1, 0.54, 11, 0.45, 0.8, 1.73, 3.5, 8),
 })  # fmt: skip
 
