@@ -6,13 +6,16 @@ divided by those the number of all taps follows.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from numba import types
 
-from ...codegen.emitted import Items, Value, call_once, emitted
+from ...codegen.emitted import Items, Value, call_once, emitted, instruction
+from ...codegen.rules import Stored
 from ...codegen.simd import I64
-from ..finishing import SCALED, is_narrow, scaled_by
+from ..finishing import SCALED, is_narrow, nearest, scaled_by
+from .bounded import MOST, Bounded
 from .dividing import Dividing
 from .means import NUMBER, Means
 from .neighbours import Adding
@@ -75,10 +78,16 @@ def add_to(
         return
     places = _places(scratch, source, more, out, target, size)
 
-    def scaled() -> None:
-        kinds = out.dtype, asked.dtype
-        _call_results(scratch, "results", made, taps, kinds, places, [flags])
-
+    kinds = out.dtype, asked.dtype
+    scaled = partial(_call_results, scratch, "results", made, taps, kinds, places, [flags])
+    if _may_be_bounded(scratch.dtype, out.dtype):
+        with builder.if_else(_are_bounded(taps, made, asked)) as (bounded, others):
+            with bounded:
+                emits = Bounded, Means
+                _call_results(scratch, "bounded", made, taps, kinds, places, [flags], emits)
+            with others:
+                scaled()
+        return
     if not _divides(scratch.dtype, out.dtype):
         scaled()
         return
@@ -112,6 +121,23 @@ def _divides(sums: Any, result: Any) -> bool:
     """Whether integers become means of half their bits by a multiplication."""
     pairs = (types.uint16, types.uint8), (types.uint32, types.uint16), (types.uint32, types.int16)
     return (sums, result) in pairs
+
+
+def _may_be_bounded(sums: Any, result: Any) -> bool:
+    """Whether bytes are stored that are nearest to 16-bit sums, scaled and shifted."""
+    whole = nearest(result) if isinstance(result, Stored) else None
+    return sums == types.uint16 and whole in (types.uint8, types.int8)
+
+
+def _are_bounded(taps: Items, made: Sequence[Value], asked: Items) -> Value:
+    """Whether an int32 holds whatever becomes of 16-bit sums."""
+    builder = taps.builder
+    tap, _, scale, bias = (
+        instruction(builder, f"llvm.fabs.f{8 * taps.itemsize}", taps.element, number)
+        for number in scaled_by(taps, made[1], asked.dtype)
+    )
+    most = builder.fmul(builder.fmul(tap, taps.element(0xFFFF)), scale)
+    return builder.fcmp_ordered("<", builder.fadd(most, bias), taps.element(MOST))
 
 
 def _stores(scaled: Any, result: Any) -> bool:

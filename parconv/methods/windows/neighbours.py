@@ -175,7 +175,10 @@ class Adding:
         """Scaled sums as the nearest int32, of too large ones the largest that is asked for."""
         most = ir.Constant(value.type, [target.maxval] * value.type.count)
         below = self.builder.fcmp_ordered("<", value, most)
-        value = self.builder.select(below, value, most)
+        return self.whole(self.builder.select(below, value, most))
+
+    def whole(self, value: Value) -> Value:
+        """Numbers that an int32 holds as the nearest one."""
         lanes, bits = value.type.count, self.kinds[0].bitwidth
         name = f"llvm.lrint.v{lanes}i32.v{lanes}f{bits}"
         return instruction(self.builder, name, ir.VectorType(I32, lanes), value)
