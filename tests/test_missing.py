@@ -236,13 +236,17 @@ def mean_of_those_there(f: Any, there: Any, g: Any, boundary: str) -> Any:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("method", ["separable", "windows"])
+@pytest.mark.parametrize("method", ["separable", "short", "windows"])
 def test_both_sums_by_a_methods_own_kernel(method: Any, dtype: str) -> None:
     """Wider than a tile of columns; strips without holes, with some, and with nothing else."""
     f = RNG.random((150, 2300)).astype(dtype)
     f[:40][RNG.random((40, 2300)) < 0.05] = np.nan
     f[100:120, 1010:1040] = f[149, 0] = f[70, 2299] = np.nan
-    g = np.full((7, 7), 0.25) if method == "windows" else np.outer([1, 3, 4, 2], RNG.random(7))
+    g = {
+        "windows": np.full((7, 7), 0.25),
+        "separable": np.outer([1, 3, 4, 2], RNG.random(7)),
+        "short": np.outer([1, 3, 4.5, 3, 1], np.hanning(9)[1:-1]),
+    }[method]
     there, pixels = ~np.isnan(f), np.nan_to_num(f, nan=7)
     asked: Any = {"mode": "same", "boundary": "symmetric", "method": method}
     ours = parconv.conv2d(f, g, nan_policy="omit", threads=1, **asked)
@@ -258,7 +262,7 @@ def test_both_sums_by_a_methods_own_kernel(method: Any, dtype: str) -> None:
     plain = parconv.conv2d(f, g, threads=1, **asked)
     whole = ~np.isnan(plain)
     assert whole[50:90].mean() > 0.9
-    if method == "separable" or not FILLS_LINES:  # else boxes add up rows first, what is there not
+    if method != "windows" or not FILLS_LINES:  # else boxes add up rows first, what is there not
         assert np.array_equal(plain[whole], ours[whole])
     agree(plain[whole], ours[whole], g)
 
@@ -319,6 +323,37 @@ def test_booleans_left_and_right_of_the_image_are_those_that_it_goes_on_with(ask
         for who in ({"threads": 1}, {"threads": 2}):
             out = np.full(ours.shape, np.inf, np.float32)
             parconv.conv2d(spoilt, g, nan_policy="omit", out=out, **asked, **who)
+            assert np.array_equal(out, ours, equal_nan=True)
+
+
+@pytest.mark.parametrize("asked", [
+    {"mode": "full"}, {"boundary": "wrap"}, {"dilation": (1, 2)}, {"axes": (0, 1)},
+    {"cval": np.nan, "nan_policy": "omit"}, {"cval": np.nan}, {"min_weight": 0.6, "cval": 2.5},
+])  # fmt: skip
+def test_columns_of_few_taps_sum_what_is_there(asked: Any) -> None:
+    """Rows by fours, twos and one by one; what lies beyond the border is there, or is missing."""
+    asked = {"mode": "same", "method": "short", **asked}
+    outside = float("nan_policy" not in asked)
+    for taps, shape in (((3, 9), (23, 70)), ((9, 2), (18, 33)), ((5, 5), (9, 300))):
+        f = RNG.random((*shape, *[2] * ("axes" in asked)), np.float32)
+        g = np.outer(*(np.hanning(n + 2)[1:-1] for n in taps)).astype(np.float32)
+        g *= -1 if taps[0] == 9 else 1
+        there = RNG.random(f.shape) > 0.3
+        there[2:14, 20:33] = False
+        ours = parconv.conv2d(f, g, where=there, threads=1, **asked)
+        kept = {n: value for n, value in asked.items() if n in ("mode", "boundary", "dilation")}
+        planes = np.moveaxis(np.atleast_3d(f), -1, 0), np.moveaxis(np.atleast_3d(there), -1, 0)
+        for pixels, truths, found in zip(
+            *planes, np.moveaxis(np.atleast_3d(ours), -1, 0), strict=True
+        ):
+            cval = asked.get("cval", 0) if outside else 0
+            right, part = mean(pixels, g, truths, cval=cval, outside=outside, **kept)
+            right[part / g.sum() < asked.get("min_weight", 0)] = np.nan
+            agree(found, right, g)
+        for where in (there, np.asfortranarray(there)):
+            out = np.full(ours.shape, np.inf, np.float32)
+            spoilt = np.where(there, f, np.nan) if "nan_policy" in asked else f
+            parconv.conv2d(spoilt, g, where=where, out=out, threads=2, **asked)
             assert np.array_equal(out, ours, equal_nan=True)
 
 

@@ -17,10 +17,10 @@ from ...problem.dtypes import Array, DType
 from ...problem.filter import Filter
 from ...problem.missing import dividing_total
 from ...problem.problem import Problem
-from .. import separable, windows
+from .. import separable, short, windows
 from ..kernels import Kernels, Taps
 from ..usual import from_line, grain, obstacle as why_not, regions, sums, units
-from . import columns, means, strips, windowed
+from . import columns, crossed, means, strips, windowed
 
 
 @lru_cache(maxsize=256)
@@ -119,11 +119,17 @@ class Beside:
 # 7, 9: float32 0.98 0.93, 0.53 0.71, 0.38 0.53, 0.24 0.39, by booleans 0.89 0.63, 0.60 0.53, 0.39
 # 0.42, 0.25 0.33; float64 0.97 0.90, 0.52 0.74, 0.34 0.56, 0.23 0.42, by booleans 0.80 0.63, 0.50
 # 0.56, 0.35 0.46, 0.25 0.37 (Zen 4 VM, AVX-512, 2026-11; predicted with `calibration.SHIPPED`).
+# `short` what chooses best between it, such tiles and `separable`: nanoseconds a pixel of 600 x 600
+# at Gaussians of 3, 5, 7, 9 taps, NaN, by each of them: float32 0.51 0.44 0.87, 0.61 0.86 0.96,
+# 0.74 1.53 1.05, 0.89 2.34 1.16; float64 1.01 0.85 2.11, 1.16 1.62 2.28, 1.45 2.95 2.57, 1.71 4.47
+# 2.67; under AVX2 float32 0.53 0.86 1.33, 0.75 1.20 1.50, 1.07 1.72 1.66, 1.35 2.23 1.78 (Zen 4 VM,
+# 2026-12).
 _BESIDE = {
     separable: (
         Beside(separable, columns, (1.25, 15, 45)),
         Beside(separable, strips, (1.25, 30, 55)),
     ),
+    short: (Beside(short, crossed, (1, 60, 10)),),
     windows: (Beside(windows, windowed, (0.25, 95, 10)),),
 }
 

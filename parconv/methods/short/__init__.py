@@ -203,24 +203,27 @@ def _folds(problem: Problem) -> list[int]:
 @lru_cache(maxsize=256)
 def layout(problem: Problem) -> Array:
     """Everything the kernel knows of the problem, as one read-only int64 array."""
-    (before, after), batch, halves = _beside(problem), _batch_of(problem), halves_of(problem)
     folds = _folds(problem)
-    return L.pack(
-        geometry(problem),
-        channels=problem.channels,
-        lanes=lanes_of(problem),
-        halves_y=halves[0],
-        halves_x=halves[1],
-        row_taps=0 if ALIKE in halves else problem.filter[0],
-        stored=bool(stores(problem.sums, problem.dtype)),
-        alike=alike(problem),
-        before=before,
-        after=after,
-        batch=batch,
-        whole=bool(folds),
-        ends=folds,
+    return L.pack(described(problem), whole=bool(folds), ends=folds)
+
+
+def described(problem: Problem) -> dict[str, int]:
+    """All of it but what lies beside rows that are made at once."""
+    (before, after), batch, halves = _beside(problem), _batch_of(problem), halves_of(problem)
+    return {
+        **geometry(problem),
+        "channels": problem.channels,
+        "lanes": lanes_of(problem),
+        "halves_y": halves[0],
+        "halves_x": halves[1],
+        "row_taps": 0 if ALIKE in halves else problem.filter[0],
+        "stored": bool(stores(problem.sums, problem.dtype)),
+        "alike": alike(problem),
+        "before": before,
+        "after": after,
+        "batch": batch,
         **_places(problem, batch, before + after),
-    )
+    }
 
 
 def _places(problem: Problem, batch: int, beside: int) -> dict[str, int]:

@@ -42,7 +42,7 @@ def result_of(code: Code, taps: Value, count: int, kind: int) -> Callable[[Seque
     return lambda sums: code.scaled(total(sums), *scale)
 
 
-class _Across(Storing):
+class Across(Storing):
     """Emits rows of results of so many taps; ``kinds``: types of sums and of results."""
 
     def __init__(self, builder: Any, kinds: Any, count: int, kind: int, *arguments: Value) -> None:
@@ -66,24 +66,34 @@ class _Across(Storing):
 
     def row(self, source: Value, target: Value) -> None:
         code, builder, done, at = self.code, self.builder, I64(0), I64(0)
-        found = [code.load(source)] if SHIFTS else []
+        found = self.first(source)
         for vectors in SIDES:
             turns = builder.sdiv(builder.sub(self.vectors, done), I64(vectors))
             body = partial(self.group, vectors, source, target)
             at, *found = code.repeat(turns, [at, *found], body)
             done = builder.add(done, builder.mul(turns, I64(vectors)))
 
+    def first(self, source: Value) -> list[Value]:
+        """What is loaded of a row before its first vectors."""
+        return [self.code.load(source)] if SHIFTS else []
+
     def group(
         self, vectors: int, source: Value, target: Value, at: Value, *found: Value
     ) -> Sequence[Value]:
         """So many vectors; where the next ones begin, and the first of their sums."""
         code = self.code
-        place, sums = code.at(source, at), [*found]
+        results, last = self.results(vectors, code.at(source, at), found)
+        self.store(results, code.at(target, at))
+        return [self.builder.add(at, I64(vectors * code.lanes)), *last]
+
+    def results(
+        self, vectors: int, place: Value, found: Sequence[Value]
+    ) -> tuple[list[Value], Sequence[Value]]:
+        """Of so many vectors of sums, and the first one behind."""
+        code, sums = self.code, [*found]
         if SHIFTS:
             sums += [code.load(code.at(place, n * code.lanes)) for n in range(1, vectors + 1)]
-        results = [self.sum(self.pixels(place, sums, n)) for n in range(vectors)]
-        self.store(results, code.at(target, at))
-        return [self.builder.add(at, I64(vectors * code.lanes)), *sums[vectors:]]
+        return [self.sum(self.pixels(place, sums, n)) for n in range(vectors)], sums[vectors:]
 
     def pixels(self, place: Value, sums: Sequence[Value], vector: int) -> list[Value]:
         """The vectors that begin with each of the taps."""
@@ -119,7 +129,7 @@ def sum_across(
 
     def call(count: int, kind: int) -> None:
         def body(inner: Any, *values: Value) -> None:
-            _Across(inner, kinds, count, kind, *values).emit()
+            Across(inner, kinds, count, kind, *values).emit()
 
         call_once(builder, "short.across", body, arguments, (*kinds, count, kind))
 

@@ -107,7 +107,7 @@ def choose(
     Code(builder, I64).choose(builder.add(builder.mul(count, I64(KINDS)), halves), cases)
 
 
-class _Down:
+class Down:
     """Emits rows of sums of so many taps, or of their results.
 
     ``kinds``: types of sums, of results, and of pixels; the attributes are IR values.
@@ -125,7 +125,7 @@ class _Down:
     def emit(self) -> None:
         """Some rows at a time, then one by one."""
         code, builder = self.code, self.builder
-        places, left = [self.source, self.target], self.rows
+        places, left = self.places(), self.rows
         for tall in dict.fromkeys((TALL, FEW, 1)):
             turns = builder.sdiv(left, I64(tall))
             if tall > FEW:
@@ -133,11 +133,15 @@ class _Down:
             places = code.repeat(turns, places, partial(self.block, tall))
             left = builder.sub(left, builder.mul(turns, I64(tall)))
 
-    def block(self, tall: int, source: Value, target: Value) -> Sequence[Value]:
+    def places(self) -> list[Value]:
+        """What `block` goes on from."""
+        return [self.source, self.target]
+
+    def block(self, tall: int, *places: Value) -> Sequence[Value]:
         """So many rows; where the next ones begin."""
-        code, builder = self.code, self.builder
+        code, builder, (source, target) = self.code, self.builder, places
         offsets = self.offsets(tall)
-        below = [builder.mul(self.target_down, I64(n)) for n in range(tall)]
+        below = self.rows_apart(self.target_down, tall)
 
         def one(at: Value) -> Sequence[Value]:
             start = code.at(source, at)
@@ -155,10 +159,12 @@ class _Down:
 
     def offsets(self, tall: int) -> list[Value]:
         """Of the pixels under so many rows of sums; two taps may lie apart."""
-        shared = tall + self.count - 1 if self.count > PAIR else tall
-        rows = [self.builder.mul(self.down, I64(n)) for n in range(shared)]
+        rows = self.rows_apart(self.down, tall + self.count - 1 if self.count > PAIR else tall)
         others = [self.builder.add(row, self.apart) for row in rows] if self.count == PAIR else []
         return [*rows, *others]
+
+    def rows_apart(self, step: Value, count: int) -> list[Value]:
+        return [self.builder.mul(step, I64(n)) for n in range(count)]
 
     def under(self, pixels: Sequence[Value], row: int) -> Sequence[Value]:
         """Those of one row."""
@@ -220,7 +226,7 @@ def sum_down(
 
     def call(count: int, kind: int) -> None:
         def body(inner: Any, *values: Value) -> None:
-            _Down(inner, kinds, count, kind, *values).emit()
+            Down(inner, kinds, count, kind, *values).emit()
 
         call_once(builder, "short.down", body, arguments, (*kinds, count, kind))
 

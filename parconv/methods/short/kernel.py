@@ -77,8 +77,15 @@ def _down(f, like, source, taps, layout, out, target, size, flags):
             sum_down(f, like, place, taps, column, out, end, (rows, vectors), how)
 
 
-@jit.jit()
-def _across(taps, layout, scratch, sums, left, out, target, size, streams):
+@jit.jit(inline="always")
+def _along(taps, layout, scratch, source, out, target, size, flag):
+    """Rows of results, of sums from ``source`` = (place, elements from row to row) on."""
+    line = layout[L.row_taps], layout[L.taps_x], layout[L.halves_x]
+    place = source[0], source[1], layout[L.dilation_x]
+    sum_across(scratch, place, taps, line, out, target, size, flag)
+
+
+def across(taps, layout, scratch, sums, left, out, target, size, streams):
     """Rows of results, from ``target`` on in ``out``, or ``left`` in scratch.
 
     Past the caches all whole lines come first: the ends of rows, which do not fill lines, would
@@ -86,11 +93,10 @@ def _across(taps, layout, scratch, sums, left, out, target, size, streams):
     row 0.49, so 0.27, through the caches 0.47 (Zen 4 VM, 2026-11).
     """
     (to, below), (rows, width), step = target, size, layout[L.step]
-    lanes, line = layout[L.lanes], (layout[L.row_taps], layout[L.taps_x], layout[L.halves_x])
-    apart = layout[L.dilation_x]
+    lanes = layout[L.lanes]
     if to < 0:
         size = rows, (width + lanes - 1) // lanes
-        sum_across(scratch, (sums, step, apart), taps, line, scratch, (left, step), size, 0)
+        _along(taps, layout, scratch, (sums, step), scratch, (left, step), size, 0)
         finish_rows(scratch, (left, step), size, taps, out)
         return
     some = 1 if streams else rows  # that begin alike on lines
@@ -104,14 +110,24 @@ def _across(taps, layout, scratch, sums, left, out, target, size, streams):
             elif part == 2:
                 column, vectors = width - lanes, min((width - skip) % lanes, 1)
             if vectors:
-                sum_across(
-                    scratch, (at + column, step, apart), taps, line, out, (end + column, below),
+                _along(
+                    taps, layout, scratch, (at + column, step), out, (end + column, below),
                     (some, vectors), STREAM if streams and part == 0 else 0,
                 )  # fmt: skip
 
 
+_across = jit.jit()(across)
+
+
 @jit.jit(inline="always")
-def _fill_beside(scratch, layout, base, row, rows, left, columns, constant):
+def _pack(f, fill, layout, scratch, base, plane, down, across):
+    """Rows of the extended image."""
+    target = base, layout[L.step], 0
+    fetch(f, layout[L.reads], (plane,), down, across, fill, scratch, target, True, True)
+
+
+@jit.jit(inline="always")
+def fill_beside(scratch, layout, base, row, rows, left, columns, constant):
     """Sums of the columns beside the image among [left, left + columns), from those of the image.
 
     ``row``: where column 0 of the first of the rows is.
@@ -128,8 +144,13 @@ def _fill_beside(scratch, layout, base, row, rows, left, columns, constant):
 
 
 @jit.jit()
-def _sum_columns(f, out, taps, layout, scratch, packed, lying, inside, sums, target, size, flags):
-    """Rows of sums in ``sums``, of pixels that are packed, or inside the image as they lie."""
+def _sum_columns(
+    f, out, taps, layout, scratch, packed, lying, inside, corner, sums, target, size, flags
+):  # fmt: skip
+    """Rows of sums in ``sums``, of pixels that are packed, or inside the image as they lie.
+
+    ``corner``: plane, row and column of the first of these.
+    """
     if not inside:
         _down(scratch, scratch, (packed, layout[L.step]), taps, layout, sums, target, size, flags)
     elif layout[L.reads] == OWN:
@@ -163,8 +184,7 @@ def _ending(layout, y, bottom, here):
     return inside, min(end, y + layout[L.height])
 
 
-@jit.jit()
-def _rows(f, taps, fill, out, layout, scratch, base, constant, plane, top, bottom):
+def fill_rows(f, taps, fill, out, layout, scratch, base, constant, plane, top, bottom):
     """Rows ``[top, bottom)`` of a plane, by panels."""
     if bottom <= top:
         return
@@ -200,31 +220,29 @@ def _rows(f, taps, fill, out, layout, scratch, base, constant, plane, top, botto
             inside, end = _ending(layout, y, bottom, here)
             if not inside:
                 row, count = y - layout[L.lead_y], end - y + halo
-                fetch(
-                    f, layout[L.reads], (plane,),
-                    (row, 1, count, layout[L.rows_in], 1, layout[L.border_y]), across, fill,
-                    scratch, (base, step, 0), True, True,
-                )  # fmt: skip
+                down = row, 1, count, layout[L.rows_in], 1, layout[L.border_y]
+                _pack(f, fill, layout, scratch, base, plane, down, across)
             for n in range(y, end, layout[L.batch]):
                 rows, place = min(layout[L.batch], end - n), -1
                 if results:
                     place = out_at + n * out_row + x
                 packed, lying = base + (n - y) * step, (f_at + n * image_row + first, image_row)
+                corner = plane, n - layout[L.lead_y], first
                 if alone and results:
                     _sum_columns(
-                        f, out, taps, layout, scratch, packed, lying, inside, out,
+                        f, out, taps, layout, scratch, packed, lying, inside, corner, out,
                         (place, out_row), (rows, width), flags,
                     )  # fmt: skip
                     continue
                 vectors = inner if inside else (inner + lanes - 1) // lanes * lanes
                 _sum_columns(
-                    f, out, taps, layout, scratch, packed, lying, inside, scratch,
+                    f, out, taps, layout, scratch, packed, lying, inside, corner, scratch,
                     (sums, step), (rows, vectors), (0, 0),
                 )  # fmt: skip
                 begin, waiting = sums + left - first, base + layout[L.rows_at]
                 if beside:
                     row = sums - first
-                    _fill_beside(scratch, layout, base, row, rows, left, columns, constant)
+                    fill_beside(scratch, layout, base, row, rows, left, columns, constant)
                 if alone:
                     waiting = begin
                     finish_rows(
@@ -241,6 +259,9 @@ def _rows(f, taps, fill, out, layout, scratch, base, constant, plane, top, botto
                         (n, 1, rows), (x, 1, width),
                     )  # fmt: skip
             y = end
+
+
+_rows = jit.jit()(fill_rows)
 
 
 @jit.jit(inline="always")
