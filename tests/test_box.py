@@ -63,6 +63,16 @@ def test_modes_and_borders(border: str) -> None:
     check(f, mean(16, 21), mode="same", boundary=border, dilation=(1, 3))  # running sums
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16"])
+def test_images_in_columns(dtype: str) -> None:
+    """Rows are packed together, those that enter and those that leave."""
+    f = np.asfortranarray(image((43, 3 * LANES + 5), dtype))
+    for border, taps in itertools.product(BORDERS, [(1, 4), (8, 3), (19, 5)]):
+        check(f, mean(*taps), mode="same", boundary=border, cval=2)
+    check(f, mean(5, 4), mode="same", boundary="wrap", dilation=(3, 1))
+    check(f[3:, ::2], mean(4, 5))
+
+
 @pytest.mark.parametrize(
     ("dtype", "result"),
     [("bool", "float32"), ("int16", "int8"),

@@ -537,7 +537,7 @@ def test_a_call_that_compiled_code_leaves_to_others_is_known(
 ) -> None:
     """By its plan, as of arrays that lie otherwise; beside the one that it takes."""
     forget_all()
-    f = RNG.integers(0, 255, (66, 85), np.uint8)
+    f = RNG.integers(0, 255, (130, 140), np.uint8)
     turned, g = np.asfortranarray(f), np.full((3, 3), 1 / 9)
     asked: dict[str, Any] = {"mode": "same", "dtype": "uint8", "threads": 1, "method": "box"}
     for _ in range(4):

@@ -94,7 +94,7 @@ def test_calls_have_the_bits_of_rows(kind: str, threads: int) -> None:
 
 
 def test_a_bound_call_sees_what_its_image_holds_by_then() -> None:
-    f = np.asfortranarray(image((100, 90), "uint8"))
+    f = np.asfortranarray(image((150, 131), "uint8"))
     plan = parconv.plan2d(f, MEAN, threads=1, dtype="uint8", **SAME)
     for order in "CF":
         out = np.empty(f.shape, np.uint8, order=order)  # type: ignore[call-overload]
@@ -106,7 +106,7 @@ def test_a_bound_call_sees_what_its_image_holds_by_then() -> None:
 
 
 def test_a_result_over_its_image() -> None:
-    f = image((100, 90), "uint8")
+    f = image((150, 131), "uint8")
     plan, given = parconv.plan2d(f, MEAN, threads=1, dtype="uint8", **SAME), np.asfortranarray(f)
     plan(given, given)
     assert_same_bits(np.ascontiguousarray(given), plan(f))

@@ -15,11 +15,11 @@ from ...problem.problem import Problem
 from .tile import ROWS, TALL, VECTORS
 
 # Rows and columns of output packed at a time: scratch stays in the second-level cache while the
-# halo copied with each block stays small.
+# halo copied with each block stays small.  Columns of an image in Fortran's order are read in runs
+# as long.  Milliseconds at 3x3 with 18, 36, 60, 120 rows: Sobel's filter on 1985 x 1500 float32 in
+# that order 3.2 1.9 1.4 1.6, under AVX2 with 18 and 60 2.3 1.3; in NumPy's order 1000 x 1500 uint8
+# with 18 and 60 0.39 0.37, int16 0.44 0.42, under AVX2 0.51 0.48, 0.51 0.49 (Zen 4 VM, 2026-11).
 BLOCK_ROWS = 10 * ROWS
-# Under filters as low as this the halo costs little even in a block that the first-level cache
-# holds: uint8 to uint8 at 3x3, one core, 3.05 ms for 4096 x 4096 instead of 3.2 (Zen 5, 2026-11).
-LOW, LOW_BLOCK_ROWS = 4, 3 * ROWS
 # Rows of a strip beside columns that are read in place: whole tall tiles.  Microseconds for 256 x
 # 256 float32 at 3x3 / 7x7 with 54, 60, 72, 90 rows: 10.6 32.7, 11.1 33.1, 10.6 32.1, 10.4 32.0
 # (Zen 5, 2026-11).
@@ -31,7 +31,7 @@ STRIP_SIZE = 1 << 13
 # Rows of results left in scratch where a result's columns are runs: it is stored block by block,
 # of others each tile's rows are.  Milliseconds for 1000 x 1500 at 3x3, element by element and so:
 # float32 3.2, 1.0, float64 3.9, 3.0 (Zen 4 VM, 2026-11).
-RESULT_ROWS = LOW_BLOCK_ROWS
+RESULT_ROWS = 3 * ROWS
 # Of a row of output of one panel, in vectors' bytes: a guess, no other value was ever measured.
 PANEL_BYTES = 1 << 11
 SCRATCH_BYTES = machine.L2_BYTES  # wide strides and filters shrink the block until it fits
@@ -126,7 +126,4 @@ def _block(problem: Problem, vector: int) -> tuple[int, int]:
     wide = -(-vectors // panels)
     if panels > 1:
         wide = up(wide, VECTORS)
-    block = BLOCK_ROWS
-    if problem.span[0] <= LOW:  # higher ones of narrow images fill as much, see `STRIP_SIZE`
-        block = min(block, LOW_BLOCK_ROWS * max(1, widest // wide))
-    return min(block, up(rows, ROWS)), wide * vector
+    return min(BLOCK_ROWS, up(rows, ROWS)), wide * vector
