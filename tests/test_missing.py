@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from oracle import BORDERS, expect, outputs, pair, source
 
 import parconv
+from parconv.codegen import machine
 from parconv.codegen.machine import FILLS_LINES
 from parconv.planner import masked
 from parconv.problem.missing import LOOK
@@ -905,3 +906,36 @@ def test_bits_do_not_depend_on_where_results_lie() -> None:
         parconv.conv2d(f, g, where=there, mode="same", method="rows", threads=1, out=out)
         right = out.copy() if right is None else right
         assert np.array_equal(out, right)
+
+
+@pytest.mark.parametrize(("method", "g"), [
+    ("short", np.outer([1, 2, 4, 2, 1], [1, 3, 1])), ("direct", G),
+    ("separable", np.outer([1, 3, 2], [2, 5, 1, 1])),
+])  # fmt: skip
+def test_few_pixels_are_summed_without_a_look(method: Any, g: Any) -> None:
+    """By compiled code from the third call on, to the plain call's bits where all is there."""
+    g, asked = g.astype(np.float32), {"mode": "same", "boundary": "edge", "method": method}
+    plan = parconv.plan2d(((40, 51), "f4"), g, nan_policy="omit", threads=1, **asked)
+    assert plan.looks_first == (method == "direct" and not machine.ISA.masks)
+    whole, holed = RNG.random((40, 51), np.float32), image((40, 51))
+    right, mended = parconv.conv2d(whole, g, **asked), mean_of_those_there(
+        np.nan_to_num(holed), ~np.isnan(holed), g, "edge"
+    )  # fmt: skip
+    for _ in range(4):
+        out = np.full(whole.shape, np.inf, np.float32)
+        parconv.conv2d(whole, g, nan_policy="omit", out=out, **asked)
+        assert np.array_equal(out, right)
+        agree(parconv.conv2d(holed, g, nan_policy="omit", threads=1, **asked), mended, g)
+        agree(plan(np.asfortranarray(holed)), mended, g)
+    assert plan.taps.look or plan.looks_first
+
+
+def test_a_bound_call_asks_what_pixels_are() -> None:
+    f, out = np.ones((20, 30), np.float32), np.empty((20, 30), np.float32)
+    call = parconv.plan2d(f, G, mode="same", nan_policy="raise").bind(f, out)
+    assert call() is out
+    f[3, 4] = np.nan
+    with pytest.raises(ValueError, match="f holds 1 NaN"):
+        call()
+    left = parconv.plan2d(f, G, mode="same", nan_policy="omit").bind(f, out)().copy()
+    agree(left, mean(f, G, ~np.isnan(f))[0], G)

@@ -161,7 +161,8 @@ def learn(
     shape, kind, _, _, _, answers, lasting = latest
     if not words.reads() or not any(pair is each for each in (lasting, *answers.values())):
         return
-    if getattr(plan.problem, "missing", None) is not None:  # pixels must be looked at; not ours
+    missing = getattr(plan.problem, "missing", None)
+    if missing is not None and getattr(plan, "looks_first", True):  # pixels must be looked at
         return
     before = calls.get(key, ())
     if len(before) >= MOST_CALLS and next(_others) % PATIENCE:

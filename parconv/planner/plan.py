@@ -78,6 +78,7 @@ class Plan(Studied):
     eager: bool = True
     wisdom: Wisdom | None = None
     filter: Filter | None = field(default=None, repr=False, compare=False)  # where it is known
+    looks_first: ClassVar[bool] = False  # whether a run asks what pixels are before it begins
     _ran: ClassVar[bool] = False  # the look is compiled for a plan that runs again
 
     def __getstate__(self) -> dict[str, Any]:

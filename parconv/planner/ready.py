@@ -66,7 +66,9 @@ def execute(
 
 def lift(plan: "Plan") -> Lift | None:
     """How arrays go in as they come; None: they are arranged first, and copied where they must."""
-    itself = plan.bands and plan.stage.inner is plan.problem and not plan.stage.tells
+    missing = plan.problem.missing
+    alone = not (missing and missing.weighted)  # the stage brings weights along
+    itself = plan.bands and alone and plan.stage.inner is plan.problem and not plan.stage.tells
     return lift_of(plan.problem, plan.method, plan.threads) if itself else None
 
 
@@ -146,7 +148,7 @@ def bind(plan: "Plan", f: Array, out: Array) -> Bound:
         arrays.check_image(image, problem.image, problem.image_dtype)
         return Bound(again, image, out)
     seen, plain = arrays.check_output(out, image, problem.shape, problem.dtype)
-    how = None if telling.WANTED else lift(plan)
+    how = None if telling.WANTED or plan.looks_first else lift(plan)
     plainly = plan.taps.limit is None and plan.taps.given is None
     easy = plainly and arrays.is_plain(image, plain)
     if not how or not easy or not _stays(how, image, plain) or seen is not image:

@@ -38,9 +38,9 @@ class Weighted(Stage):
 
     @lazily
     def inner(self) -> Problem:
-        """In floating point, as quotients are, and so never the problem itself."""
-        compute = self.problem.compute
-        return replace(self.problem, compute=FLOAT64 if compute.kind == "i" else compute)
+        """In floating point, as quotients are."""
+        whole = self.problem.compute.kind == "i"
+        return replace(self.problem, compute=FLOAT64) if whole else self.problem
 
     def run(self, execute: Execute, source: Array, taps: Taps, target: Array) -> None:
         if taps.weights is None:

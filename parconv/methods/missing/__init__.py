@@ -88,6 +88,10 @@ class Around:
             return blocks * each + COUNTED_WORK * pixels + call
         return 2 * blocks * each + PIXEL_WORK * pixels + call
 
+    def alike(self, problem: Problem) -> bool:
+        """Whether results have the method's bits wherever all is there: nearly."""
+        return False
+
     def selects(self, problem: Problem) -> bool:
         return bool(self.method.selects(self._block(problem)))
 

@@ -34,12 +34,14 @@ class Beside:
     """A method like others, whose kernel has a variant that sums weights, too.
 
     ``work``: of the method, of a pixel beside, and of one whose weight comes in an array, in
-    operations of the direct method.
+    operations of the direct method; ``same``: whether results have the method's bits wherever all
+    is there.
     """
 
     method: ModuleType
     code: ModuleType
     work: tuple[float, float, float]
+    same: bool = True
     UNIT = "rows"
     grain, regions = staticmethod(grain), staticmethod(regions)
     sums, units = staticmethod(sums), staticmethod(units)
@@ -62,6 +64,10 @@ class Beside:
         pixels = math.prod(problem.plane) * problem.planes
         beside = (pixel + more * weighted) * pixels + means.call_work(problem)
         return share * float(self.method.cost(_alone(problem))) + beside
+
+    def alike(self, problem: Problem) -> bool:
+        """Whether results have the method's bits wherever all is there."""
+        return self.same
 
     def selects(self, problem: Problem) -> bool:
         return bool(self.method.selects(_alone(problem)))
@@ -130,7 +136,7 @@ _BESIDE = {
         Beside(separable, strips, (1.25, 30, 55)),
     ),
     short: (Beside(short, crossed, (1, 60, 10)),),
-    windows: (Beside(windows, windowed, (0.25, 95, 10)),),
+    windows: (Beside(windows, windowed, (0.25, 95, 10), same=False),),
 }
 
 

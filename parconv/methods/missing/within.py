@@ -7,6 +7,7 @@ the same bits wherever an image is cut.
 """
 
 import math
+from dataclasses import replace
 
 from ...problem.dtypes import Array
 from ...problem.filter import Filter
@@ -43,6 +44,11 @@ def applicable(problem: Problem) -> str | None:
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
     return direct.cost(plainly(problem)) + PIXEL_WORK * math.prod(problem.plane) * problem.planes
+
+
+def alike(problem: Problem) -> bool:
+    """Whether results have the method's bits wherever all is there."""
+    return plainly(problem) == replace(problem, missing=None)
 
 
 def selects(problem: Problem) -> bool:
