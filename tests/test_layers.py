@@ -105,8 +105,8 @@ def test_the_core_needs_few_packages(here: str) -> None:
 BESIDE = {
     ("planes", "fft"), ("passes", "separable"), ("rows", "separable"), ("strided", "rows"),
     ("short", "rows"), ("short", "separable"), ("short", "windows"),
-    ("box", "windows"), ("phases", "channels"), ("missing", "separable"), ("missing", "windows"),
-    ("depthwise", "channels"),
+    ("box", "windows"), ("phases", "channels"), ("missing", "separable"), ("missing", "short"),
+    ("missing", "windows"), ("depthwise", "channels"),
 }  # fmt: skip
 
 

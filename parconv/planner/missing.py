@@ -1,19 +1,15 @@
 """The plan for images of which pixels may be missing: that of the plain call where none is."""
 
-import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..methods.kernels import Taps
+from ..methods.missing.means import looks_first
 from ..problem.dtypes import Array
 from ..problem.lazily import lazily
 from ..problem.missing import all_there, refuse_nan
 from ..runtime import arrays
 from .plan import Plan
-
-# Pixels of an image that no look is worth: it and the way around it take 8 microseconds, in which a
-# kernel sums 150 x 150 pixels' weights, too (Zen 4 VM, 2026-12).
-FEW = 1 << 14
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,13 +41,9 @@ class MissingPlan(Plan):
     @lazily
     def looks_first(self) -> bool:
         """Whether it does: not at few pixels, which a kernel sums to the same bits either way."""
-        problem, method = self.problem, self.stage.method
-        assert problem.missing
-        asked = problem.missing.raises or problem.missing.weighted or not self.bands
         other = self.plain is not None and self.plain.method != self.method
-        if asked or other or not method.alike(problem):
-            return True
-        return math.prod(problem.plane) * problem.planes > FEW
+        asks = other or not self.bands or not (self.problem.missing and self.problem.missing.any)
+        return asks or looks_first(self.problem, self.stage.method.alike(self.problem))
 
     def run(self, f: Array, taps: Taps, out: Array | None) -> Array:
         """Fill the output by whichever plan answers for this image."""

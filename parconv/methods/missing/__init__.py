@@ -83,7 +83,7 @@ class Around:
         blocks = self.units(problem)
         each = float(self.method.cost(self._block(problem)))
         pixels = math.prod(problem.plane) * problem.planes
-        call = means.call_work(problem)
+        call = means.call_work(problem, alike=False)
         if counts(problem):
             return blocks * each + COUNTED_WORK * pixels + call
         return 2 * blocks * each + PIXEL_WORK * pixels + call

@@ -62,7 +62,7 @@ class Beside:
         share, pixel, more = self.work
         weighted = bool(problem.missing and problem.missing.weighted)
         pixels = math.prod(problem.plane) * problem.planes
-        beside = (pixel + more * weighted) * pixels + means.call_work(problem)
+        beside = (pixel + more * weighted) * pixels + means.call_work(problem, self.same)
         return share * float(self.method.cost(_alone(problem))) + beside
 
     def alike(self, problem: Problem) -> bool:

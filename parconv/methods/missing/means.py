@@ -22,10 +22,16 @@ SLACK = 64  # machine epsilons by which a sum of all weights may fall short of t
 # block by block: 5x5 5.3 9.3 9.0, 9x9 12.2 17.2 13.6, 13x13 20.8 29.3 20.1; float64 of 1500 x 1500
 # 5.7, 10.3; 12.5, 16.0; 21.0, 25.6 (Sapphire Rapids VM, AVX-512, 2026-11).
 MOST_TAPS = 169
-# What a call that looks for NaN takes beyond one of such tiles, 8 to 14 microseconds by any other
-# method: 40 x 40 float32 at boxes of 3 and 9 by tiles 7 and 11, by `windows` 22 and 23, `separable`
-# 16 and 22, `passes` 23 and 25 (Zen 4 VM, 2026-11).
-CALL_WORK = machine.ISA.choose({"AVX-512": 950_000, 16: 0})
+# Pixels of an image that no look is worth: it and the way around it take 8 microseconds, in which a
+# kernel sums 150 x 150 pixels' weights, too (Zen 4 VM, 2026-12).
+FEW = 1 << 14
+# Operations of the direct method in the time that a call of few pixels takes where it looks for NaN
+# in Python.  Microseconds of 16 x 16 float32 at boxes of 5 by `direct`, `windows`, which look, and
+# `separable` 5.5, 6.3, 1.9, at Gaussians of 9 by `direct` 2.3 (Zen 4 VM, 2026-12).
+LOOK_WORK = 450_000
+# The same in which all but these tiles begin: microseconds of 16 x 16 float32 at Gaussians of 3 and
+# 5 by tiles, `short` and `separable` 1.1 1.5 1.7, 1.4 1.7 1.9 (Zen 4 VM, 2026-12).
+BEGIN_WORK = 50_000
 
 kernels = kernels_of(omitting, foreign.ends, stores)
 
@@ -41,9 +47,24 @@ def obstacle(problem: Problem) -> str | None:
     return None
 
 
-def call_work(problem: Problem) -> int:
-    """Operations of the direct method in that time; booleans and weights no tiles leave out."""
-    return 0 if problem.missing and problem.missing.weighted else CALL_WORK
+def looks_first(problem: Problem, alike: bool) -> bool:
+    """Whether a call asks what pixels are before a kernel sees them.
+
+    ``alike``: whether that has the plain call's bits where all is there.
+    """
+    missing = problem.missing
+    asked = missing is not None and (missing.raises or missing.weighted)
+    return asked or not alike or math.prod(problem.plane) * problem.planes > FEW
+
+
+def look_work(problem: Problem, alike: bool) -> int:
+    """Operations of the direct method in the time that this takes."""
+    return LOOK_WORK if looks_first(problem, alike) else 0
+
+
+def call_work(problem: Problem, alike: bool) -> int:
+    """The same that all but such tiles need for a call."""
+    return BEGIN_WORK + look_work(problem, alike)
 
 
 @lru_cache(maxsize=256)

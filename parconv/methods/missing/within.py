@@ -43,7 +43,9 @@ def applicable(problem: Problem) -> str | None:
 
 def cost(problem: Problem) -> float:
     """Floating-point operations that the direct method would do in its time."""
-    return direct.cost(plainly(problem)) + PIXEL_WORK * math.prod(problem.plane) * problem.planes
+    pixels = math.prod(problem.plane) * problem.planes
+    look = means.look_work(problem, alike(problem))
+    return direct.cost(plainly(problem)) + PIXEL_WORK * pixels + look
 
 
 def alike(problem: Problem) -> bool:
