@@ -248,6 +248,34 @@ def test_streamed(dtype: str, taps: tuple[int, int], request: pytest.FixtureRequ
     check_places(plan_of(f, g, dtype=dtype, **SAME), f, plain)
 
 
+@pytest.mark.parametrize("kind", ["uint8", *soak("int8")])
+def test_bytes_of_every_sum_are_those_that_two_numbers_scale(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one scales them: in rows of a result, of part of a vector, of many, and streamed."""
+    once = 0
+    for side, scale, bias in itertools.product((3, 5), (0.9, -0.731, 0.5), (12.0, 105.3)):
+        count = side * side
+        sums, pixels = np.arange(255 * count + 1)[:, None], np.arange(count)
+        blocks = ((sums + pixels) // count).astype(np.uint8).reshape(-1, side, side)
+        wide = blocks.transpose(1, 0, 2).reshape(side, -1)
+        images = wide, blocks.reshape(-1, side), wide[:, : side * 40]
+        options: dict[str, Any] = {"mode": "valid", "dtype": kind, "scale": scale, "bias": bias}
+        with monkeypatch.context() as patch:
+            patch.setattr(box, "one_scale", lambda *_: 0.0)
+            plans = [plan_of(f, mean(side, side), **options) for f in images]
+            expected = [plan(f) for plan, f in zip(plans, images, strict=True)]
+        assert all(plan.taps is not None and plan.taps.values[1] for plan in plans)
+        for f, bytes_of in zip(images, expected, strict=True):
+            plan = plan_of(f, mean(side, side), **options)
+            assert plan.taps is not None
+            once += plan.taps.values[1] == 0
+            assert_same_bits(plan(f), bytes_of)
+    assert once > len(images) * 6
+    request.getfixturevalue("everything_is_large")
+    assert_same_bits(plan_of(wide, mean(side, side), **options)(wide), expected[0])
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
 def test_streamed_colours(dtype: str, request: pytest.FixtureRequest) -> None:
     f, g, options = image((20, 128, 3)), mean(7, 6), {"axes": (0, 1), "dtype": dtype, **SAME}

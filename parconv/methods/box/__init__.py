@@ -30,7 +30,7 @@ from ...problem.filter import Filter
 from ...problem.means import meant, reciprocal
 from ...problem.problem import Problem
 from ...problem.traits import UNSEEN
-from ..finishing import finishes as finishes, scaling
+from ..finishing import SCALED, finishes as finishes, scaling
 from ..kernels import Kernels, Taps, signature
 from ..usual import (
     UNIT as UNIT,
@@ -50,6 +50,7 @@ from ..windows import numbers
 from ..windows.results import L
 from ..windows.steps import Steps, as_numbers, running_sums, steps_of
 from . import kernel as k
+from .once import one_scale
 
 UINT8, UINT16, INT16 = (np.dtype(kind) for kind in (np.uint8, np.uint16, np.int16))
 INT32, UINT32 = np.dtype(np.int32), np.dtype(np.uint32)
@@ -169,7 +170,20 @@ def prepare(problem: Problem, g: Filter) -> Taps:
     """
     tap, kind = np.asarray(g[:1, :1]), sums(problem)
     found, dividing = scaling(problem, tap, scaled(kind)), _dividing(problem, tap)
+    one = _one_scale(problem, found)
+    if one:
+        found[:SCALED] = one, 0
     return Taps(np.append(found, dividing).astype(found.dtype) if dividing else found)
+
+
+def _one_scale(problem: Problem, found: Array) -> float:
+    """What scales 16-bit sums to the bytes nearest to results that these numbers ask for; or 0."""
+    rule = problem.store.rounding, problem.store.overflow
+    usual = problem.dtype.itemsize == 1 and rule == ("even", "saturate")
+    if not (usual and finishes(problem)) or problem.missing or sums(problem) != UINT16:
+        return 0.0
+    two, store = (tuple(part.tolist()) for part in np.split(found, [SCALED]))
+    return one_scale(two, store, _greatest(problem), problem.dtype)
 
 
 def _dividing(problem: Problem, tap: Array) -> Sequence[int]:

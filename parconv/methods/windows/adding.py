@@ -15,7 +15,7 @@ from ...codegen.emitted import Items, Value, call_once, emitted, instruction
 from ...codegen.rules import Stored
 from ...codegen.simd import I64
 from ..finishing import SCALED, is_narrow, nearest, scaled_by
-from .bounded import MOST, Bounded
+from .bounded import MOST, Bounded, Once
 from .dividing import Dividing
 from .means import NUMBER, Means
 from .neighbours import Adding
@@ -82,9 +82,13 @@ def add_to(
     scaled = partial(_call_results, scratch, "results", made, taps, kinds, places, [flags])
     if _may_be_bounded(scratch.dtype, out.dtype):
         with builder.if_else(_are_bounded(taps, made, asked)) as (bounded, others):
-            with bounded:
-                emits = Bounded, Means
-                _call_results(scratch, "bounded", made, taps, kinds, places, [flags], emits)
+            with bounded, builder.if_else(_is_one(taps, made[1])) as (once, twice):
+                with once:
+                    one = partial(_call_results, scratch, "once", made, taps, kinds)
+                    one(places, [flags], (Once, Means))
+                with twice:
+                    two = partial(_call_results, scratch, "bounded", made, taps, kinds)
+                    two(places, [flags], (Bounded, Means))
             with others:
                 scaled()
         return
@@ -138,6 +142,12 @@ def _are_bounded(taps: Items, made: Sequence[Value], asked: Items) -> Value:
     )
     most = builder.fmul(builder.fmul(tap, taps.element(0xFFFF)), scale)
     return builder.fcmp_ordered("<", builder.fadd(most, bias), taps.element(MOST))
+
+
+def _is_one(taps: Items, at: Value) -> Value:
+    """Whether the second number that scales sums is 0."""
+    rest = taps.builder.load(taps.builder.gep(taps.at(at), [I64(1)]))
+    return taps.builder.fcmp_ordered("==", rest, taps.element(0))
 
 
 def _stores(scaled: Any, result: Any) -> bool:

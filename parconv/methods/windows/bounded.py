@@ -17,3 +17,14 @@ class Bounded(Adding):
 
     def rounded(self, value: Value, target: Any) -> Value:
         return self.whole(value)
+
+
+class Once(Bounded):
+    """Of these, results of sums that one number scales: the second is 0.
+
+    1024 x 1024 bytes at 5x5 take 1.02 of the time without a scale, by two numbers 1.09 (likewise).
+    """
+
+    def finished(self, part: Value) -> Value:
+        most, _, *numbers = self.scale
+        return self.scaling.fma(self.builder.fmul(part, most), *numbers)

@@ -153,7 +153,11 @@ class Adding:
 
     def scaled(self, value: Value) -> list[Value]:
         """A vector of sums as results of the type that scales them."""
-        return [self.scaling.scaled(part, *self.scale) for part in self.parts(value)]
+        return [self.finished(part) for part in self.parts(value)]
+
+    def finished(self, part: Value) -> Value:
+        """Sums of the type that scales them as results of it."""
+        return self.scaling.scaled(part, *self.scale)
 
     def converted(self, value: Value) -> Value:
         """A vector of sums as results of another type: of integers none is NaN, which saves much.
@@ -166,8 +170,7 @@ class Adding:
         if self.code.kind == self.scaling.kind or target is None:
             return by_rule(self.builder, self.scaling.joined(self.scaled(value)), *self.kinds)
         if self.code.itemsize == 2 and target.bitwidth == 8:
-            scaled = (self.scaling.scaled(half, *self.scale) for half in self.halves(value))
-            found = [self.rounded(half, target) for half in scaled]
+            found = [self.rounded(self.finished(half), target) for half in self.halves(value)]
             return self.limited(operation(self.builder, "words", value.type, *found), target)
         return self.limited(self.rounded(self.scaling.joined(self.scaled(value)), target), target)
 
