@@ -54,7 +54,7 @@ def _truths(layout, scratch, base):
 @jit.jit()
 def _pack(f, fill, layout, scratch, base, plane, down, across):
     """Rows of the extended image, and bytes that tell of their holes, a byte for each element."""
-    alone._pack(f, fill, layout, scratch, base, plane, down, across)
+    alone.pack(f, fill, layout, scratch, base, plane, down, across)
     if layout[L.weighted]:
         truths, found = truths_at(layout, L.weights, scratch), _truths(layout, scratch, base)
         fetch_truths(truths, plane, down, across, found, layout[L.step])
@@ -63,7 +63,7 @@ def _pack(f, fill, layout, scratch, base, plane, down, across):
 @jit.jit(inline="always")
 def _prepare(taps, fill, layout, scratch, base):
     """As `short.kernel` has it; what lies beyond the border may be missing, and is 0 then."""
-    constant = alone._prepare(taps, fill, layout, scratch, base)
+    constant = alone.prepare(taps, fill, layout, scratch, base)
     every, zero = taps[layout[L.numbers_at] + TAIL], scratch.dtype.type(0)
     scratch[base + layout[L.found_at] + 1] = zero if layout[L.outside] else every
     return zero if layout[L.outside] else constant
@@ -73,7 +73,7 @@ def _prepare(taps, fill, layout, scratch, base):
 def _down(f, source, there, taps, layout, scratch, target, size, flags):
     """``size`` = (rows, columns) of sums and of those of weights: whether there is a hole."""
     (at, down), (address, pitch), (to, below), (rows, width) = source, there, target, size
-    lanes, column, found = layout[L.lanes], alone._column(layout), 0
+    lanes, column, found = layout[L.lanes], alone.column_of(layout), 0
     how = layout[L.weighted], layout[L.omits]
     # the end is made once more with others, the same bits again
     for x, vectors in ((0, width // lanes), (width - lanes, min(width % lanes, 1))):
@@ -119,7 +119,7 @@ def _along(taps, layout, scratch, source, out, target, size, flag):
     """Rows of results, of sums over those of weights."""
     base = aligned_after(scratch, 0, machine.CACHE_LINE)
     if scratch[base + layout[L.found_at]] == 0:
-        alone._along(taps, layout, scratch, source, out, target, size, flag)
+        alone.along(taps, layout, scratch, source, out, target, size, flag)
         return
     line = layout[L.row_taps], layout[L.taps_x], layout[L.halves_x]
     divide_across(
@@ -130,7 +130,7 @@ def _along(taps, layout, scratch, source, out, target, size, flag):
 
 @jit.jit(inline="always")
 def _inside(f, out, layout, top, bottom):
-    """No rows are made at once."""
+    """No rows are made at once: what does so is not compiled."""
     return bottom, bottom
 
 
@@ -139,15 +139,15 @@ def _whole_rows(f, taps, out, layout, constant, plane, top, bottom):
     """Never reached."""
 
 
-_across = jit.jit()(with_parts(alone.across, "crossed_across", _along=_along))
+_across = jit.jit()(with_parts(alone.across, "crossed_across", along=_along))
 _rows = jit.jit()(
     with_parts(
-        alone.fill_rows, "crossed_rows", _lies=_lies, _pack=_pack, _sum_columns=_sum_columns,
+        alone.fill_rows, "crossed_rows", _lies=_lies, pack=_pack, _sum_columns=_sum_columns,
         fill_beside=_fill_beside, _across=_across,
     )
 )  # fmt: skip
 _kernel = with_parts(
-    alone.kernel, "crossed", _prepare=_prepare, _inside=_inside, _whole_rows=_whole_rows,
+    alone.kernel, "crossed", prepare=_prepare, _inside=_inside, _whole_rows=_whole_rows,
     _rows=_rows,
 )  # fmt: skip
 kernels = kernels_of(_kernel, foreign.ends, stores)

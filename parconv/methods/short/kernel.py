@@ -36,13 +36,13 @@ NEAR = 16  # bytes from whole pages by which rows differ that are as crowded
 
 
 @jit.jit(inline="always")
-def _column(layout):
+def column_of(layout):
     """The column's taps, what their halves are to each other, and rows from one to the next."""
     return layout[L.taps_y], layout[L.halves_y], layout[L.dilation_y]
 
 
 @jit.jit()
-def _prepare(taps, fill, layout, scratch, base):
+def prepare(taps, fill, layout, scratch, base):
     """Tell which columns those beside the image stand for.
 
     Returns the sum of one where there is no pixel, made as all others are.
@@ -54,7 +54,7 @@ def _prepare(taps, fill, layout, scratch, base):
     )  # fmt: skip
     put(scratch, base, 1, layout[L.lanes], fill[0])
     source, target = (base, 0), (place, 0)
-    sum_down(scratch, scratch, source, taps, _column(layout), scratch, target, (1, 1), 0)
+    sum_down(scratch, scratch, source, taps, column_of(layout), scratch, target, (1, 1), 0)
     return scratch[place]
 
 
@@ -65,7 +65,7 @@ def _down(f, like, source, taps, layout, out, target, size, flags):
     ``like``: of the pixels' type; ``flags``: columns before those that are streamed, and flags.
     """
     (at, down), (to, below), (rows, width), (skip, flag) = source, target, size, flags
-    lanes, column = layout[L.lanes], _column(layout)
+    lanes, column = layout[L.lanes], column_of(layout)
     # both ends are made once more with others, the same bits again
     for x, vectors, how in (
         (0, (skip + lanes - 1) // lanes, 0),
@@ -78,7 +78,7 @@ def _down(f, like, source, taps, layout, out, target, size, flags):
 
 
 @jit.jit(inline="always")
-def _along(taps, layout, scratch, source, out, target, size, flag):
+def along(taps, layout, scratch, source, out, target, size, flag):
     """Rows of results, of sums from ``source`` = (place, elements from row to row) on."""
     line = layout[L.row_taps], layout[L.taps_x], layout[L.halves_x]
     place = source[0], source[1], layout[L.dilation_x]
@@ -96,7 +96,7 @@ def across(taps, layout, scratch, sums, left, out, target, size, streams):
     lanes = layout[L.lanes]
     if to < 0:
         size = rows, (width + lanes - 1) // lanes
-        _along(taps, layout, scratch, (sums, step), scratch, (left, step), size, 0)
+        along(taps, layout, scratch, (sums, step), scratch, (left, step), size, 0)
         finish_rows(scratch, (left, step), size, taps, out)
         return
     some = 1 if streams else rows  # that begin alike on lines
@@ -110,7 +110,7 @@ def across(taps, layout, scratch, sums, left, out, target, size, streams):
             elif part == 2:
                 column, vectors = width - lanes, min((width - skip) % lanes, 1)
             if vectors:
-                _along(
+                along(
                     taps, layout, scratch, (at + column, step), out, (end + column, below),
                     (some, vectors), STREAM if streams and part == 0 else 0,
                 )  # fmt: skip
@@ -120,7 +120,7 @@ _across = jit.jit()(across)
 
 
 @jit.jit(inline="always")
-def _pack(f, fill, layout, scratch, base, plane, down, across):
+def pack(f, fill, layout, scratch, base, plane, down, across):
     """Rows of the extended image."""
     target = base, layout[L.step], 0
     fetch(f, layout[L.reads], (plane,), down, across, fill, scratch, target, True, True)
@@ -221,7 +221,7 @@ def fill_rows(f, taps, fill, out, layout, scratch, base, constant, plane, top, b
             if not inside:
                 row, count = y - layout[L.lead_y], end - y + halo
                 down = row, 1, count, layout[L.rows_in], 1, layout[L.border_y]
-                _pack(f, fill, layout, scratch, base, plane, down, across)
+                pack(f, fill, layout, scratch, base, plane, down, across)
             for n in range(y, end, layout[L.batch]):
                 rows, place = min(layout[L.batch], end - n), -1
                 if results:
@@ -310,7 +310,7 @@ def kernel(f, taps, fill, out, layout, scratch, start, stop):
     """Fill rows ``[start, stop)`` of ``out``, counted over all planes, and nothing else."""
     f, out = as_sums(f, scratch), as_sums(out, scratch)
     base = aligned_after(scratch, 0, machine.CACHE_LINE)
-    constant = _prepare(taps, fill, layout, scratch, base)
+    constant = prepare(taps, fill, layout, scratch, base)
     while start < stop:
         plane, top = start // layout[L.rows_out], start % layout[L.rows_out]
         bottom = min(layout[L.rows_out], top + stop - start)
