@@ -71,9 +71,8 @@ class _Marked(Down):
 
         _, whole = code.repeat(self.vectors, [I64(0), builder.load(self.whole)], one)
         builder.store(whole, self.whole)
-        steps = (self.down, source), (self.target_down, target)
-        below = [code.at(place, builder.mul(step, I64(tall))) for step, place in steps]
-        return [*below, self.small.at(truths, builder.mul(self.pitch, I64(tall)))]
+        truths = self.small.at(truths, builder.mul(self.pitch, I64(tall)))
+        return [*self.following(tall, source, target), truths]
 
     def is_there(self, pixel: Value, truth: Value) -> Value:
         builder = self.builder

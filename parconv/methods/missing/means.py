@@ -52,9 +52,8 @@ def looks_first(problem: Problem, alike: bool) -> bool:
 
     ``alike``: whether that has the plain call's bits where all is there.
     """
-    missing = problem.missing
-    asked = missing is not None and (missing.raises or missing.weighted)
-    return asked or not alike or math.prod(problem.plane) * problem.planes > FEW
+    weighted = problem.missing is not None and problem.missing.weighted
+    return weighted or not alike or math.prod(problem.plane) * problem.planes > FEW
 
 
 def look_work(problem: Problem, alike: bool) -> int:

@@ -154,8 +154,12 @@ class Down:
             return [builder.add(at, I64(code.lanes))]
 
         code.repeat(self.vectors, [I64(0)], one)
-        steps = (self.down, source), (self.target_down, target)
-        return [code.at(place, builder.mul(step, I64(tall))) for step, place in steps]
+        return self.following(tall, source, target)
+
+    def following(self, tall: int, source: Value, target: Value) -> list[Value]:
+        """Places so many rows further down."""
+        code, steps = self.code, ((self.down, source), (self.target_down, target))
+        return [code.at(place, self.builder.mul(step, I64(tall))) for step, place in steps]
 
     def offsets(self, tall: int) -> list[Value]:
         """Of the pixels under so many rows of sums; two taps may lie apart."""

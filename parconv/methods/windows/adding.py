@@ -6,7 +6,6 @@ divided by those the number of all taps follows.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from numba import types
@@ -35,7 +34,7 @@ def _call(
 
 def _call_results(
     scratch: Items, name: str, made: Sequence[Value], taps: Items, kinds: Any,
-    places: Sequence[Value], more: Sequence[Value], emits: tuple[Any, Any] = (Adding, Means),
+    places: Sequence[Value], more: Sequence[Value], emits: Callable[..., Adding] = Adding,
 ) -> None:  # fmt: skip
     """The same of results; ``kinds``: of what is stored, and of what is asked for."""
     (there_at, scale, *total), (out, asked) = made, kinds
@@ -43,7 +42,7 @@ def _call_results(
     there = [scratch.at(there_at, NUMBER), *total] if total else []
     _call(
         scratch.builder, f"means.{name}" if total else name, (taps.dtype, out, len(numbers)),
-        *places, *numbers, *more, *there, emits=emits[len(total)],
+        *places, *numbers, *more, *there, emits=Means if total else emits,
     )  # fmt: skip
 
 
@@ -79,16 +78,17 @@ def add_to(
     places = _places(scratch, source, more, out, target, size)
 
     kinds = out.dtype, asked.dtype
-    scaled = partial(_call_results, scratch, "results", made, taps, kinds, places, [flags])
+
+    def scaled(name: str = "results", emits: Callable[..., Adding] = Adding) -> None:
+        _call_results(scratch, name, made, taps, kinds, places, [flags], emits)
+
     if _may_be_bounded(scratch.dtype, out.dtype):
         with builder.if_else(_are_bounded(taps, made, asked)) as (bounded, others):
             with bounded, builder.if_else(_is_one(taps, made[1])) as (once, twice):
                 with once:
-                    one = partial(_call_results, scratch, "once", made, taps, kinds)
-                    one(places, [flags], (Once, Means))
+                    scaled("once", Once)
                 with twice:
-                    two = partial(_call_results, scratch, "bounded", made, taps, kinds)
-                    two(places, [flags], (Bounded, Means))
+                    scaled("bounded", Bounded)
             with others:
                 scaled()
         return
